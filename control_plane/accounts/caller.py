@@ -1,0 +1,19 @@
+"""Who calls, as a verified session says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from control_plane.ids import UserId
+
+
+class Role(StrEnum):
+    USER = "user"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    user_id: UserId
+    role: Role = Role.USER

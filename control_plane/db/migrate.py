@@ -1,0 +1,70 @@
+"""Numbered .sql files, each applied once, with its version, in one transaction under an advisory lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from control_plane.db.pool import connect, unavailable_as_such
+from control_plane.errors import ControlPlaneError
+
+_LOCK = 0x57A6ED00
+_FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+
+_CREATE = """
+    create table if not exists schema_migration (
+        version integer primary key, name text not null, applied_at timestamptz not null default now())
+"""
+_VERSIONS = "select version from schema_migration"
+_RECORD = "insert into schema_migration (version, name) values ($1, $2)"
+
+
+class DatabaseIsNewer(ControlPlaneError):
+    """The database was migrated by a newer release than this one."""
+
+    code = "database_is_newer"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: int
+    name: str
+    sql: str
+
+
+def migrations() -> Sequence[Migration]:
+    folder = files("control_plane.db").joinpath("migrations")
+    named = ((_FILE.fullmatch(entry.name), entry) for entry in folder.iterdir())
+    found = [Migration(int(match[1]), match[2], entry.read_text()) for match, entry in named if match]
+    return sorted(found, key=lambda migration: migration.version)
+
+
+async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None) -> int:
+    """Bring the database to this release's schema; returns how many migrations were applied.
+
+    Raises DatabaseIsNewer, and DatabaseUnavailable. Another process that migrates at the same moment is waited for.
+    """
+    known = migrations()
+    connection = await connect(dsn)
+    try:
+        with unavailable_as_such():
+            await connection.execute("set lock_timeout = '60s'; set statement_timeout = '10min'")
+            await connection.execute("select pg_advisory_lock($1)", _LOCK)
+            await connection.execute(_CREATE)
+            applied = {row["version"] for row in await connection.fetch(_VERSIONS)}
+            if applied and max(applied) > known[-1].version:
+                raise DatabaseIsNewer(
+                    f"The database has schema version {max(applied)}, this release knows {known[-1].version}: "
+                    "start the newer release, or restore a backup from before the upgrade."
+                )
+            pending = [migration for migration in known if migration.version not in applied]
+            for migration in pending:
+                progress(f"migration {migration.version:04} {migration.name.replace('_', ' ')}")
+                async with connection.transaction():
+                    await connection.execute(migration.sql)
+                    await connection.execute(_RECORD, migration.version, migration.name)
+            return len(pending)
+    finally:
+        await connection.close(timeout=5)

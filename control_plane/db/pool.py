@@ -1,0 +1,123 @@
+"""The connection pool. Every use has a deadline, and a connection whose use was cut short is never used again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from control_plane.errors import ControlPlaneError
+
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+Row = asyncpg.Record
+
+DEADLINE_S = 5.0
+
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class DatabaseUnavailable(ControlPlaneError):
+    """No answer in time. Whether a transaction that was at its COMMIT took effect is unknown."""
+
+    code = "database_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot be reached at the moment. Please try again.")
+
+
+@contextmanager
+def unavailable_as_such() -> Iterator[None]:
+    """Turn every way in which PostgreSQL can be away into DatabaseUnavailable."""
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise DatabaseUnavailable from error
+
+
+class Database:
+    """Made by `open_pool`; owns the pool."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def connection(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[Connection]:
+        """A connection for at most `deadline_s`, waiting for a free one included. Raises DatabaseUnavailable."""
+        with unavailable_as_such():
+            async with asyncio.timeout(deadline_s):
+                connection = await self._pool.acquire()
+                try:
+                    yield connection
+                except BaseException as error:
+                    # Cancelled, timed out or broken in the middle of a statement: what the server does with it is unknown, and
+                    # asking it nicely to stop could hang just as long. A refusal of ours or of SQL leaves it in order.
+                    if not isinstance(error, asyncpg.PostgresError | ControlPlaneError):
+                        connection.terminate()
+                    raise
+                finally:
+                    # A terminated connection is only dropped by this; a healthy one is reset, within the same deadline.
+                    await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[Connection]:
+        async with self.connection(deadline_s) as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> list[Row]:
+        async with self.connection(deadline_s) as connection:
+            return await connection.fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> Row | None:
+        async with self.connection(deadline_s) as connection:
+            return await connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> Any:
+        async with self.connection(deadline_s) as connection:
+            return await connection.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> str:
+        async with self.connection(deadline_s) as connection:
+            return await connection.execute(query, *args)
+
+    def usage(self) -> tuple[int, int]:
+        """Connections open, and of these in use."""
+        size = self._pool.get_size()
+        return size, size - self._pool.get_idle_size()
+
+    async def close(self, deadline_s: float = 3.0) -> None:
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def open_pool(dsn: str, size: int, deadline_s: float = DEADLINE_S) -> Database:
+    """Raises DatabaseUnavailable when not one connection can be made."""
+    with unavailable_as_such():
+        async with asyncio.timeout(deadline_s):
+            pool = await asyncpg.create_pool(dsn, min_size=1, max_size=size, server_settings=_SESSION)
+    return Database(pool)
+
+
+async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection outside of the pool, for listening."""
+    with unavailable_as_such():
+        async with asyncio.timeout(deadline_s):
+            return await asyncpg.connect(dsn, server_settings=_SESSION)
+
+
+_SESSION = {"timezone": "UTC", "application_name": "stagedoor", "statement_timeout": "10000", "lock_timeout": "5000"}

@@ -1,0 +1,138 @@
+"""How control-plane processes tell each other that something changed, over PostgreSQL's LISTEN and NOTIFY.
+
+A message is a hint: it may be lost, and everything that it speaks of can be read from a table. Whoever subscribes is also told when the
+connection was lost and is back (`resync`), and then reads anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from control_plane.db.pool import Connection, DatabaseUnavailable, connect, unavailable_as_such
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "stagedoor"
+LIMIT_BYTES = 7900  # PostgreSQL takes 8000
+PING_S = 5.0
+
+
+class Topic(StrEnum):
+    STREAM = "stream"
+    """Who may publish to or watch this stream has changed."""
+    USER = "user"
+    """This user's sessions have changed."""
+    EVENTS = "events"
+    """New events: (stream, first seq, frames)."""
+
+
+class Message(msgspec.Struct, array_like=True):
+    sender: str
+    topic: Topic
+    id: int
+    first_seq: int = 0
+    frames: list[str] = []
+
+
+_decoder = msgspec.json.Decoder(list[Message])
+_NOTIFY = "select pg_notify('stagedoor', payload) from unnest($1::text[]) as payload"
+
+Receive = Callable[[Message], None]
+
+
+async def notify_within(connection: Connection, topic: Topic, id_: int) -> None:
+    """Send with a transaction, for the few that change access. NOTIFY serialises commits, so never on a busy path."""
+    await connection.execute(_NOTIFY, [msgspec.json.encode([Message("", topic, id_)]).decode()])
+
+
+class Bus:
+    """Owns one connection that listens and sends. `run` keeps it alive; `publish` never waits."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._name = uuid.uuid4().hex[:12]
+        self._outbox: list[Message] = []
+        self._wake = asyncio.Event()
+        self._subscribers: dict[Topic, list[Receive]] = {topic: [] for topic in Topic}
+        self._resyncs: list[Callable[[], Any]] = []
+        self.connected = asyncio.Event()
+
+    def subscribe(self, topic: Topic, receive: Receive) -> None:
+        self._subscribers[topic].append(receive)
+
+    def on_resync(self, resync: Callable[[], Any]) -> None:
+        """Called each time the connection is made: whatever came before may have been missed."""
+        self._resyncs.append(resync)
+
+    def publish(self, topic: Topic, id_: int, first_seq: int = 0, frames: list[str] | None = None) -> None:
+        """Tell the other processes. Not connected: dropped, for they find it in the tables."""
+        if self.connected.is_set():
+            self._outbox.append(Message(self._name, topic, id_, first_seq, frames or []))
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Connect, again and again, until cancelled."""
+        while True:
+            try:
+                await self._session()
+            except DatabaseUnavailable:
+                log.warning("bus_lost")
+                await asyncio.sleep(0.5)
+
+    async def _session(self) -> None:
+        connection = await connect(self._dsn)
+        try:
+            with unavailable_as_such():
+                await connection.add_listener(CHANNEL, self._received)
+                self._outbox.clear()
+                self.connected.set()
+                for resync in self._resyncs:
+                    resync()
+                while True:
+                    await self._send(connection)
+        finally:
+            self.connected.clear()
+            connection.terminate()
+
+    async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        try:
+            async with asyncio.timeout(PING_S):
+                await self._wake.wait()
+        except TimeoutError:
+            await connection.execute("select 1", timeout=PING_S)  # a hung server must not look like a quiet one
+            return
+        self._wake.clear()
+        waiting, self._outbox = self._outbox, []
+        await connection.execute(_NOTIFY, _payloads(waiting), timeout=PING_S)
+
+    def _received(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        for message in _decoder.decode(str(payload)):
+            if message.sender != self._name:
+                for receive in self._subscribers[message.topic]:
+                    receive(message)
+
+
+def _payloads(messages: list[Message]) -> list[str]:
+    """Group messages into as few payloads as fit; frames too large for one are left out, and the reader takes them from the log."""
+    payloads: list[str] = []
+    group: list[bytes] = []
+    size = 2
+    for message in messages:
+        encoded = msgspec.json.encode(message)
+        if len(encoded) > LIMIT_BYTES - 2:
+            encoded = msgspec.json.encode(Message(message.sender, message.topic, message.id, message.first_seq))
+        if size + len(encoded) + 1 > LIMIT_BYTES:
+            payloads.append(f"[{b','.join(group).decode()}]")
+            group, size = [], 2
+        group.append(encoded)
+        size += len(encoded) + 1
+    payloads.append(f"[{b','.join(group).decode()}]")
+    return payloads

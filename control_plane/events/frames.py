@@ -1,0 +1,36 @@
+"""An event as the bytes that go to every socket: encoded once, framed once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+
+import msgspec
+
+from control_plane.clock import iso_ms
+from control_plane.events.types import EventData, EventType
+from control_plane.ids import Seq
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Numbered(msgspec.Struct):
+    type: EventType
+    seq: Seq
+    at: str
+    data: EventData
+
+
+def encode_event(type_: EventType, seq: Seq, at: dt.datetime, data: EventData) -> str:
+    """The stored form: one JSON object."""
+    return _encoder.encode(_Numbered(type_, seq, iso_ms(at), data)).decode()
+
+
+def websocket_frame(payload: bytes) -> bytes:
+    """One finished, unmasked text frame (RFC 6455 section 5.2), as a server sends it."""
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + payload
+    if size < 1 << 16:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload

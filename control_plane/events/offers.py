@@ -1,0 +1,26 @@
+"""Where committed events go: the sockets of this process, and the other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from control_plane.events.bus import Bus, Message, Topic
+from control_plane.events.log import Offers
+from control_plane.ids import Seq, StreamId
+
+
+class Fanout:
+    """Fulfils `Offers`: the hub at once, everybody else over the bus."""
+
+    def __init__(self, hub: Offers, bus: Bus) -> None:
+        self._hub = hub
+        self._bus = bus
+        bus.subscribe(Topic.EVENTS, self._received)
+
+    def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+        self._hub.offer(stream_id, first_seq, frames)
+        self._bus.publish(Topic.EVENTS, stream_id, first_seq, list(frames))
+
+    def _received(self, message: Message) -> None:
+        if message.frames:
+            self._hub.offer(StreamId(message.id), Seq(message.first_seq), message.frames)

@@ -1,0 +1,65 @@
+"""SQL of the event log."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from control_plane.db.pool import Connection
+from control_plane.events.types import EventType
+from control_plane.ids import Seq, StreamId
+
+_CREATE = "insert into stream_log (stream_id, epoch) values ($1, $2)"
+_LOCK = "select last_seq, closed from stream_log where stream_id = $1 for update"
+_APPEND = """
+    with event as (
+        insert into stream_event (stream_id, seq, type, at, frame)
+        select $1, * from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[])
+    )
+    update stream_log set last_seq = last_seq + cardinality($2::bigint[]), closed = $6 where stream_id = $1
+"""
+_TAILS = "select stream_id, last_seq from stream_log where stream_id = any($1)"
+_RANGE = "select seq, frame from stream_event where stream_id = $1 and seq > $2 and seq <= $3 order by seq"
+
+
+class Event(NamedTuple):
+    seq: Seq
+    type: EventType
+    at: dt.datetime
+    frame: str
+
+
+class HeldLog(NamedTuple):
+    last_seq: Seq
+    closed: bool
+
+
+class StoredFrame(NamedTuple):
+    seq: Seq
+    frame: str
+
+
+async def create_log(connection: Connection, stream_id: StreamId) -> None:
+    await connection.execute(_CREATE, stream_id, secrets.token_hex(4))
+
+
+async def lock_log(connection: Connection, stream_id: StreamId) -> HeldLog | None:
+    row = await connection.fetchrow(_LOCK, stream_id)
+    return None if row is None else HeldLog(row["last_seq"], row["closed"])
+
+
+async def append(connection: Connection, stream_id: StreamId, events: Sequence[Event], closed: bool) -> None:
+    """The caller holds the log; the events continue its numbers."""
+    seqs, types, ats, frames = zip(*events, strict=True) if events else ((), (), (), ())
+    await connection.execute(_APPEND, stream_id, seqs, types, ats, frames, closed)
+
+
+async def tails(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Seq]:
+    """The newest number of each of these streams."""
+    return {row["stream_id"]: row["last_seq"] for row in await connection.fetch(_TAILS, stream_ids)}
+
+
+async def frames_after(connection: Connection, stream_id: StreamId, after: int, through: int) -> list[StoredFrame]:
+    return [StoredFrame(row["seq"], row["frame"]) for row in await connection.fetch(_RANGE, stream_id, after, through)]

@@ -1,0 +1,79 @@
+"""What the control plane asks of a media server. `mediamtx/` fulfils it; nothing here knows how."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+from control_plane.errors import ControlPlaneError
+
+PathName = NewType("PathName", str)
+SourceId = NewType("SourceId", str)
+
+
+class MediaServerUnavailable(ControlPlaneError):
+    """The media server did not answer in time, or answered what cannot be read. Says nothing about any path."""
+
+    code = "media_server_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSource:
+    """One publisher's connection. `id` is the same in the auth request, the hooks and the control API."""
+
+    kind: str
+    """The media server's own word: rtmpConn, srtConn, webRTCSession, ..."""
+    id: SourceId
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPath:
+    """A path as the media server sees it at this moment."""
+
+    name: PathName
+    online: bool
+    online_at: dt.datetime | None
+    source: MediaSource | None
+    tracks: tuple[str, ...]
+    """Codec names in the media server's words, e.g. H264, MPEG-4 Audio."""
+    inbound_bytes: int
+    readers: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConnection:
+    """Who is behind a source: kept with the publisher's session."""
+
+    source: MediaSource
+    created_at: dt.datetime
+    remote_address: str
+    protocol: str
+    """rtmp, rtmps, srt, webrtc, rtsp, ..."""
+    user_agent: str
+    inbound_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaServerInfo:
+    version: str
+    started_at: dt.datetime
+
+
+class MediaServer(Protocol):
+    """Every call has a deadline of its own and raises MediaServerUnavailable past it."""
+
+    async def info(self) -> MediaServerInfo: ...
+
+    async def list_paths(self) -> Sequence[MediaPath]:
+        """All paths, every page. A listing that could not be read whole raises; it is never partial."""
+        ...
+
+    async def get_path(self, name: PathName) -> MediaPath | None: ...
+
+    async def get_connection(self, source: MediaSource) -> MediaConnection | None: ...
+
+    async def kick(self, source: MediaSource) -> bool:
+        """Close this connection; False when it is already gone."""
+        ...
