@@ -88,7 +88,7 @@ class Settings:
     metrics_token: str = _setting(
         "", "bearer token that may read /metrics and readiness details from elsewhere", secret=True
     )
-    cash_per_coin: str = _setting("0.01", "what one coin is worth on the cash-out screen, in whole currency units")
+    cash_per_coin: str = _setting("0.005", "what one coin is worth on the cash-out screen, in whole currency units")
 
     # ── limits ──
     body_limit: int = _setting(1 << 20, "largest JSON body, bytes", least=1024)

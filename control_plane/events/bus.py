@@ -91,6 +91,7 @@ class Bus:
         connection = await connect(self._dsn)
         try:
             with unavailable_as_such():
+                connection.add_termination_listener(lambda _: self._wake.set())  # the next use finds out why
                 await connection.add_listener(CHANNEL, self._received)
                 self._outbox.clear()
                 self.connected.set()

@@ -8,7 +8,7 @@ import struct
 import msgspec
 
 from control_plane.clock import iso_ms
-from control_plane.events.types import EventData, EventType
+from control_plane.events.types import EventData, EventType, Status
 from control_plane.ids import Seq
 
 _encoder = msgspec.json.Encoder()
@@ -24,6 +24,28 @@ class _Numbered(msgspec.Struct):
 def encode_event(type_: EventType, seq: Seq, at: dt.datetime, data: EventData) -> str:
     """The stored form: one JSON object."""
     return _encoder.encode(_Numbered(type_, seq, iso_ms(at), data)).decode()
+
+
+class _State(msgspec.Struct):
+    status: object = None
+
+
+class Glimpse(msgspec.Struct):
+    """What a hub must know of an event, whatever release wrote it."""
+
+    type: str
+    data: _State
+
+    @property
+    def ends_the_stream(self) -> bool:
+        return self.type == EventType.STATUS and self.data.status == Status.ENDED
+
+
+_glimpses = msgspec.json.Decoder(Glimpse)
+
+
+def glimpse(frame: str) -> Glimpse:
+    return _glimpses.decode(frame)
 
 
 def websocket_frame(payload: bytes) -> bytes:

@@ -38,20 +38,25 @@ class StreamUnknown(ControlPlaneError):
 class Offers(Protocol):
     """Who is told of committed events: the hub, and through the bus the hubs of other processes."""
 
-    def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None: ...
+    def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+        """Never raises and never waits. No frames: there are some from `first_seq` on, in the log."""
+        ...
 
 
 class Appending:
     """The log as a piece of work sees it, inside the transaction that holds it."""
 
-    def __init__(self, stream_id: StreamId, closed: bool) -> None:
+    def __init__(self, stream_id: StreamId, closed: bool, next_seq: Seq) -> None:
         self.stream_id = stream_id
         self.closed = closed
+        self.next_seq = next_seq
+        """Number of the event that is added next."""
         self.added: list[tuple[EventType, EventData]] = []
 
     def add(self, type_: EventType, data: EventData) -> None:
         assert not self.closed, "a closed log takes no event"
         self.added.append((type_, data))
+        self.next_seq = Seq(self.next_seq + 1)
 
     def close(self) -> None:
         self.closed = True
@@ -124,17 +129,11 @@ class EventLog:
 
     async def _settle(self, stream_id: StreamId, batch: list[_Waiting]) -> None:
         """Answer every one of the batch, repeating what the database did not take until its time is over."""
-        loop = asyncio.get_running_loop()
         try:
-            while True:
+            while batch := _in_time(batch):
                 try:
-                    return await self._commit(stream_id, batch)
-                except DatabaseUnavailable as error:
-                    for waiting in [waiting for waiting in batch if waiting.until <= loop.time()]:
-                        batch.remove(waiting)
-                        waiting.resolve(error)
-                    if not batch:
-                        return None
+                    results, first_seq, frames = await self._commit(stream_id, batch)
+                except DatabaseUnavailable:
                     log.warning("event_log_waits_for_the_database", extra={"stream": stream_id, "waiting": len(batch)})
                     await asyncio.sleep(RETRY_S)
                 except Exception as error:
@@ -143,12 +142,21 @@ class EventLog:
                     for waiting in batch:  # one of them spoiled the transaction for all
                         await self._settle(stream_id, [waiting])
                     return None
+                else:
+                    for waiting, result in results:
+                        waiting.resolve(result)
+                    if frames:
+                        self._offers.offer(stream_id, first_seq, frames)
+                    return None
         except asyncio.CancelledError:
             for waiting in batch:
                 waiting.resolve(DatabaseUnavailable())
             raise
 
-    async def _commit(self, stream_id: StreamId, batch: list[_Waiting]) -> None:
+    async def _commit(
+        self, stream_id: StreamId, batch: list[_Waiting]
+    ) -> tuple[list[tuple[_Waiting, Any]], Seq, list[str]]:
+        """What each answered, and the events: the number of the first, and their frames."""
         results: list[tuple[_Waiting, Any]] = []
         events: list[store.Event] = []
         async with self._database.transaction() as connection:
@@ -157,7 +165,7 @@ class EventLog:
                 raise StreamUnknown("There is no such stream.")
             first, closed = Seq(held.last_seq + 1), held.closed
             for waiting in batch:
-                appending = Appending(stream_id, closed)
+                appending = Appending(stream_id, closed, Seq(first + len(events)))
                 try:
                     results.append((waiting, await waiting.work(connection, appending)))
                 except ControlPlaneError as refusal:
@@ -170,7 +178,13 @@ class EventLog:
                     events.append(store.Event(seq, type_, at, encode_event(type_, seq, at, data)))
             if events or closed != held.closed:
                 await store.append(connection, stream_id, events, closed)
-        if events:
-            self._offers.offer(stream_id, first, [event.frame for event in events])
-        for waiting, result in results:
-            waiting.resolve(result)
+        return results, first, [event.frame for event in events]
+
+
+def _in_time(batch: list[_Waiting]) -> list[_Waiting]:
+    """Answer those whose time is over; return the others."""
+    now = asyncio.get_running_loop().time()
+    for waiting in batch:
+        if waiting.until <= now:
+            waiting.resolve(DatabaseUnavailable())
+    return [waiting for waiting in batch if waiting.until > now]

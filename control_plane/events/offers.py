@@ -22,5 +22,4 @@ class Fanout:
         self._bus.publish(Topic.EVENTS, stream_id, first_seq, list(frames))
 
     def _received(self, message: Message) -> None:
-        if message.frames:
-            self._hub.offer(StreamId(message.id), Seq(message.first_seq), message.frames)
+        self._hub.offer(StreamId(message.id), Seq(message.first_seq), message.frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -75,3 +76,27 @@ class StatusChange(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 EventData = Gift | StatusChange
+
+
+class Gifter(msgspec.Struct, frozen=True):
+    """One of those who gave most to a stream."""
+
+    user_id: UserId
+    username: str
+    coins: int
+
+
+class Newcomer(msgspec.Struct, frozen=True):
+    user_id: UserId
+    username: str
+
+
+class Stats(msgspec.Struct, frozen=True, tag_field="type", tag="stats"):
+    """How the stream stands: not an event, has no number, and each one replaces the one before."""
+
+    viewers: int
+    likes: int
+    coins: int
+    top_gifters: Sequence[Gifter]
+    joined: Sequence[Newcomer]
+    """Who came since the last of these frames."""

@@ -1,0 +1,38 @@
+# Two commands: `make run` and `make test`. `make help` lists all.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test check lint types format publish lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## set everything up, then run it in development mode (settings: LIVE_… in the environment)
+	@$(PYTHON) scripts/setup.py run
+	@LIVE_DEV=$${LIVE_DEV-1} exec $(BIN)/stagedoor run
+
+test: ## set everything up, check types and style, run every test
+	@$(PYTHON) scripts/setup.py test
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest
+
+check: lint types ## style and types
+
+lint:
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types:
+	@$(BIN)/mypy
+
+format: ## bring the code into its form
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+publish: ## publish a moving test picture: make publish URL='rtmp://…'
+	@$(BIN)/python -m ffmpeg_fixtures publish '$(URL)'
+
+lock: ## resolve the dependencies of setup.cfg anew (needs uv)
+	@scripts/lock
+
+clean: ## remove the virtual environment and the caches; data stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

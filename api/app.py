@@ -1,0 +1,62 @@
+"""The public listener: which path is served by what."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
+
+from aiohttp import web
+
+from api.contract.dispatch import Dispatcher
+from api.endpoints import registry
+from api.health import Check, Health
+from api.live_socket import LiveSocket
+from api.openapi import Documentation
+from api.platform import Platform
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
+CACHE_S = 3600
+
+
+def make_app(platform: Platform, live_socket: LiveSocket, checks: dict[str, Check], media_dir: Path) -> web.Application:
+    """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
+    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_safe_headers])
+    health = Health(platform, checks)
+    endpoints = registry(dev=platform.settings.dev)
+    documentation = Documentation(endpoints, platform)
+    app.router.add_get("/healthz", health.alive)
+    app.router.add_get("/readyz", health.ready)
+    app.router.add_get("/metrics", health.metrics)
+    app.router.add_get("/ws/live/{id}", live_socket.handle)
+    app.router.add_get("/openapi.json", documentation.openapi)
+    app.router.add_get("/docs", documentation.page)
+    app.router.add_static("/static/gifts", ARTWORK)
+    app.router.add_static("/media", media_dir)
+    app.router.add_route("*", "/{path:.*}", _contract(Dispatcher(endpoints, platform)))
+    return app
+
+
+def _contract(dispatcher: Dispatcher) -> Handler:
+    """Everything else is the contract's, which apps call with and without `/api`; but a page that does not exist is a plain 404."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        first = request.path.lstrip("/").split("/", 1)[0].lower()
+        if first == "hooks" or (request.method != "POST" and first != "api"):
+            raise web.HTTPNotFound(text="There is nothing here.\n")
+        return await dispatcher.handle(request)
+
+    return handle
+
+
+@web.middleware
+async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        if request.path.startswith(("/static/", "/media/")):
+            response.headers.setdefault("Cache-Control", f"public, max-age={CACHE_S}")
+    return response

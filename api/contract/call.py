@@ -1,0 +1,36 @@
+"""One call of an endpoint: who calls, with which app, and the parts of the platform that the endpoint may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.contract.client import Client
+from api.platform import Platform
+from api.urls import Urls
+from control_plane.accounts.caller import Caller
+from control_plane.ids import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    client: Client
+    platform: Platform
+    urls: Urls
+    address: str
+    """The client's IP address."""
+    caller: Caller | None
+    """None for guests. Endpoints of Access.USER and Access.PROVEN always have one."""
+    proven: bool
+    """The caller comes from a session token. False: an old app build named itself in the body (compatibility mode)."""
+    token: str = ""
+    """The session token that came with the call."""
+
+    @property
+    def user_id(self) -> UserId:
+        assert self.caller is not None, "the endpoint answers guests: look at `caller`"
+        return self.caller.user_id
+
+    @property
+    def trusted(self) -> bool:
+        """May see and change what is the caller's own. In development mode a name in the body is enough, but for coins."""
+        return self.proven or (self.caller is not None and self.platform.settings.dev)

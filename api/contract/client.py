@@ -1,0 +1,44 @@
+"""Which of the apps is calling: by its API key, else by what its requests look like."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from enum import StrEnum
+
+from control_plane.errors import ControlPlaneError
+
+
+class Client(StrEnum):
+    IOS = "ios"
+    ANDROID = "android"
+    ANDROID_KT = "android_kt"
+    DOCUMENT = "document"
+
+    @property
+    def logs_out_on_501(self) -> bool:
+        """Both Android builds wipe their session on code 501 and on nothing else."""
+        return self in {Client.ANDROID, Client.ANDROID_KT}
+
+
+class WrongApiKey(ControlPlaneError):
+    """An API key came that belongs to none of the apps."""
+
+    code = "wrong_api_key"
+
+
+def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:
+    """`headers` are case-insensitive. Raises WrongApiKey."""
+    key = headers.get("Api-Key", "").strip()
+    if key:
+        for client in Client:
+            if hmac.compare_digest(key.encode(), api_keys[client].encode()):
+                return client
+        raise WrongApiKey("The API key is not one of this server's.")
+    if "CFNetwork" in headers.get("User-Agent", ""):
+        return Client.IOS
+    if headers.get("Auth-Token", "").strip() not in {"", "0", "null"}:
+        return Client.ANDROID_KT
+    if "okhttp" in headers.get("User-Agent", "").lower():
+        return Client.ANDROID
+    return Client.DOCUMENT

@@ -1,0 +1,184 @@
+"""From an HTTP request to an endpoint and back: what is the same for every endpoint is here, and only here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from api.contract.call import Call
+from api.contract.client import Client, detect
+from api.contract.endpoint import Access, Beside, Endpoint, Registry
+from api.contract.limits import RateLimit
+from api.contract.request import MalformedRequest, decode_object, parse
+from api.errors import (
+    DONE,
+    FAILED,
+    BodyTooLarge,
+    CallerDiffers,
+    EndpointUnknown,
+    SessionMissing,
+    TooManyRequests,
+    contract_code,
+)
+from api.platform import Platform
+from api.remote import client_address
+from control_plane.accounts.caller import Caller
+from control_plane.accounts.store import id_by_identity, session_state
+from control_plane.accounts.user import Identity
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import UserId
+from control_plane.settings import is_loopback
+
+log = logging.getLogger(__name__)
+
+DEADLINE_S = 30.0
+NO_TOKEN = {"", "0", "null", "(null)", "nil"}
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_encoder = msgspec.json.Encoder()
+
+
+class Dispatcher:
+    """Serves all endpoints of the registry."""
+
+    def __init__(self, registry: Registry, platform: Platform) -> None:
+        self._registry = registry
+        self._platform = platform
+        self._address_limit = RateLimit(platform.settings.address_rate)
+        self._user_limit = RateLimit(platform.settings.user_rate)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Always an envelope, always HTTP status 200: the apps read `code`."""
+        started = time.perf_counter()
+        request_id = _request_id(request)
+        structlog.contextvars.bind_contextvars(request=request_id)
+        endpoint = self._registry.find(request.path)
+        client = Client.DOCUMENT
+        top_level = endpoint.top_level if endpoint else {}
+        extra: dict[str, str] = {}
+        try:
+            client = detect(request.headers, self._platform.api_keys)
+            if endpoint is None:
+                raise EndpointUnknown("There is no such endpoint.")
+            async with asyncio.timeout(DEADLINE_S):
+                msg = await self._answer(request, endpoint, client)
+            if isinstance(msg, Beside):
+                msg, top_level = msg.msg, {**top_level, **msg.top_level}
+            code = DONE
+        except ControlPlaneError as refusal:
+            code, msg = contract_code(refusal, client), str(refusal)
+            if isinstance(refusal, TooManyRequests):
+                extra["Retry-After"] = str(math.ceil(refusal.retry_after_s))
+            if code == FAILED:
+                log.warning("call_failed", extra={"endpoint": endpoint.name if endpoint else "", "why": refusal.code})
+        except TimeoutError:
+            code, msg = FAILED, "That took too long. Please try again."
+            log.error("call_timed_out", extra={"endpoint": endpoint.name if endpoint else ""})
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
+            log.exception("call_broke", extra={"endpoint": endpoint.name if endpoint else ""})
+        self._count(endpoint, code, started)
+        return respond(code, msg, top_level, {"X-Request-Id": request_id, **extra})
+
+    async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
+        address = client_address(request, self._platform.settings.trusted_proxies)
+        counted = not (self._platform.settings.dev and is_loopback(address))
+        if counted and (wait_s := self._address_limit.wait_s(address)):
+            raise TooManyRequests(wait_s)
+        if request.method != "POST":
+            raise MalformedRequest("Use POST.")
+        fields = decode_object(await self._body(request))
+        token = _token(request)
+        caller, proven = await self._caller(endpoint, token, fields)
+        if caller is not None and counted and (wait_s := self._user_limit.wait_s(caller.user_id)):
+            raise TooManyRequests(wait_s)
+        body = parse(endpoint.request, fields)
+        urls = self._platform.urls
+        call = Call(client, self._platform, urls, address, caller, proven, token if proven or caller is None else "")
+        return await endpoint.handler(call, body)
+
+    async def _body(self, request: web.Request) -> bytes:
+        limit = self._platform.settings.body_limit
+        if (request.content_length or 0) > limit:
+            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise BodyTooLarge(f"The body is larger than {limit} bytes.") from None
+
+    async def _caller(self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]) -> tuple[Caller | None, bool]:
+        """Who calls, and whether a session proves it."""
+        if endpoint.access is Access.OPEN:
+            return None, False
+        named = _named_caller(endpoint, fields)
+        if token and (caller := await self._platform.sessions.identify(token)) is not None:
+            if named is not None and named != caller.user_id:
+                raise CallerDiffers(f"{endpoint.caller_fields[0]} names another user than the one who is signed in.")
+            return caller, True
+        if endpoint.access is not Access.PROVEN and self._platform.settings.identity_from_body:
+            unproven = await self._unproven(token, named)
+            if unproven is not None:
+                return unproven, False
+        if endpoint.access is Access.GUEST:
+            return None, False
+        raise SessionMissing
+
+    async def _unproven(self, token: str, named: UserId | None) -> Caller | None:
+        """Old app builds: iOS sends a sign-in library's id as its token, Android nothing but a user id in the body."""
+        if token:
+            named = await id_by_identity(self._platform.database, Identity("uid", token)) or named
+        if named is None:
+            return None
+        state = await session_state(self._platform.database, named)
+        return Caller(named) if state is not None and not state.banned else None
+
+    def _count(self, endpoint: Endpoint | None, code: int, started: float) -> None:
+        name = endpoint.name if endpoint else "unknown"
+        seconds = time.perf_counter() - started
+        self._platform.metrics.requests.labels(name, code).inc()
+        self._platform.metrics.request_seconds.labels(name).observe(seconds)
+        if self._platform.settings.access_log:
+            log.info("call", extra={"endpoint": name, "code": code, "ms": round(seconds * 1000, 1)})
+
+
+def respond(code: int, msg: Any, top_level: Mapping[str, Any], headers: Mapping[str, str]) -> web.Response:
+    body = _encoder.encode({"code": code, "msg": msg, **top_level})
+    return web.Response(
+        body=body,
+        status=HTTPStatus.OK,
+        content_type="application/json",
+        charset="utf-8",
+        headers={**HEADERS, **headers},
+    )
+
+
+def _token(request: web.Request) -> str:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    token = bearer if scheme.lower() == "bearer" else request.headers.get("Auth-Token", "")
+    return "" if token.strip() in NO_TOKEN else token.strip()
+
+
+def _named_caller(endpoint: Endpoint, fields: Mapping[str, Any]) -> UserId | None:
+    for name in endpoint.caller_fields:
+        value = str(fields.get(name) or "").strip()
+        if value.isdecimal() and value.isascii() and len(value) < 11 and int(value):
+            return UserId(int(value))
+    return None
+
+
+def _request_id(request: web.Request) -> str:
+    offered = request.headers.get("X-Request-Id", "")
+    return offered if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)

@@ -1,0 +1,30 @@
+"""How often somebody may call: token buckets, in memory, bounded in number."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+REMEMBERED = 50_000
+
+
+class RateLimit:
+    """`per_minute` calls on average, as many at once as come in ten seconds' worth."""
+
+    def __init__(self, per_minute: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_s = per_minute / 60
+        self._burst = max(1.0, per_minute / 6)
+        self._now = now
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, who: Hashable) -> float:
+        """Take one; 0 when there was one, else the seconds until there is."""
+        now = self._now()
+        level, at = self._buckets.pop(who, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._per_s)
+        taken = level >= 1
+        self._buckets[who] = (level - 1 if taken else level, now)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        return 0.0 if taken else (1 - level) / self._per_s

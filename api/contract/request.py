@@ -1,0 +1,163 @@
+"""Request bodies as the apps really send them, brought into exact types.
+
+Numbers come as text nearly everywhere, ids may be "" or "0" for none, page numbers may be anything. A request model names what it wants with
+the types below; leniency is theirs, bounds are `msgspec.Meta`'s, and unknown keys and nulls are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import LARGEST_ID
+
+Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]
+"""A model that allows none declares `Id | None = None`: "", "0" and 0 mean none."""
+
+CallerId = Annotated[
+    int,
+    msgspec.Meta(ge=1, le=LARGEST_ID, description="the caller; has to agree with the session", extra={"caller": True}),
+]
+"""Where a client names itself. The session decides; a body that names somebody else is refused."""
+
+Page = NewType("Page", int)
+"""`starting_point`: 0, 1, 2 …; whatever is negative or no number means 0."""
+
+Text = Annotated[str, msgspec.Meta(max_length=2000)]
+Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
+
+
+class MalformedRequest(ControlPlaneError):
+    """The body is not what this endpoint takes; the sentence names the field."""
+
+    code = "malformed_request"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all request models."""
+
+
+Coerce = Callable[[Any], Any]
+_NONE = object()
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The body as a JSON object; an empty body is an empty object. Raises MalformedRequest."""
+    if not body.strip():
+        return {}
+    try:
+        decoded = msgspec.json.decode(body)
+    except RecursionError:
+        raise MalformedRequest("The body is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedRequest(f"The body is not valid JSON: {error}.") from None
+    if not isinstance(decoded, dict):
+        raise MalformedRequest("The body must be a JSON object.")
+    return decoded
+
+
+def parse(model: type[Any], fields: Mapping[str, Any]) -> Any:
+    """Raises MalformedRequest with a sentence that begins with the field's name."""
+    coerced = {}
+    for name, coerce in _coercions(model).items():
+        value = fields.get(name)
+        if value is None:
+            continue
+        value = coerce(value)
+        if value is not _NONE:
+            coerced[name] = value
+    try:
+        return msgspec.convert(coerced, model, strict=True)
+    except msgspec.ValidationError as error:
+        raise MalformedRequest(_sentence(str(error))) from None
+
+
+def caller_fields(model: type[Any]) -> tuple[str, ...]:
+    """The fields in which a client names itself, the most telling first."""
+    return tuple(name for name, hint in _hints(model).items() if _is_caller(hint))
+
+
+def _sentence(error: str) -> str:
+    """msgspec says "Expected `int` - at `$.gift_count`"; people read "gift_count: expected `int`."""
+    reason, _, place = error.partition(" - at `$.")
+    if not place:
+        return f"{error.replace('Object missing required field', 'Missing field')}."
+    return f"{place.rstrip('`')}: {reason[0].lower()}{reason[1:]}."
+
+
+def _hints(model: type[Any]) -> dict[str, Any]:
+    return get_type_hints(model, include_extras=True)
+
+
+_cache: dict[type[Any], dict[str, Coerce]] = {}
+
+
+def _coercions(model: type[Any]) -> dict[str, Coerce]:
+    if model not in _cache:
+        _cache[model] = {name: _coercion(hint) for name, hint in _hints(model).items()}
+    return _cache[model]
+
+
+def _is_caller(hint: Any) -> bool:
+    metas = [hint, *get_args(hint)]
+    metas += [meta for part in metas for meta in getattr(part, "__metadata__", ())]
+    return any(isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("caller") for meta in metas)
+
+
+def _coercion(hint: Any) -> Coerce:
+    if hint is Page:
+        return _page
+    kinds = {_bare(part) for part in (get_args(hint) if get_origin(hint) is not Annotated else (hint,)) or (hint,)}
+    if str in kinds:
+        return _text
+    if int in kinds:
+        return _whole_or_none if type(None) in kinds else _whole
+    if float in kinds:
+        return _decimal
+    return lambda value: _NONE if value == "" else value
+
+
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip().replace("\0", "")
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            return _NONE
+        if len(text) < 20 and text.lstrip("+-").isdecimal() and text.isascii():
+            return int(text)
+    return value
+
+
+def _whole_or_none(value: Any) -> Any:
+    number = _whole(value)
+    return _NONE if number == 0 or number == "null" else number
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return _NONE if not value.strip() else value
+        return number if math.isfinite(number) else value
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else value
+
+
+def _page(value: Any) -> int:
+    number = _whole(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**6 else 0

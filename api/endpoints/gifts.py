@@ -1,0 +1,114 @@
+"""Gifts."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import msgspec
+from msgspec import field
+
+from api.contract.call import Call
+from api.contract.endpoint import Access, Section
+from api.contract.request import CallerId, Id, Request, Text
+from api.endpoints.profile import own_user, person
+from api.objects import Gift, GiftSend, PrivacySetting, PushNotification, User, wire_time
+from api.urls import Urls
+from api.views import privacy_view, push_view
+from control_plane.gifts.gift import Gift as CatalogueGift
+from control_plane.gifts.gift import SentGift
+from control_plane.gifts.sending import GiftOrder
+from control_plane.ids import GiftId, StreamId, UserId
+
+section = Section("gifts")
+
+GiftType = Literal["normal", "premium", "luxury"]
+
+
+class GiftEntry(msgspec.Struct, frozen=True):
+    gift: Gift = field(name="Gift")
+
+
+class ShowGifts(Request, frozen=True, kw_only=True):
+    id: Id | None = None
+    type: Text = ""
+
+
+@section.endpoint("showGifts", access=Access.OPEN)
+async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
+    """The catalogue; with `id` or `type` only what matches."""
+    return [
+        GiftEntry(_gift_view(gift, call.urls))
+        for gift in (await call.platform.assortment.gifts()).values()
+        if body.id in (None, gift.id) and body.type in ("", gift.category)
+    ]
+
+
+class SendGift(Request, frozen=True, kw_only=True):
+    gift_id: Id
+    gift_count: int
+    sender_id: CallerId | None = None
+    receiver_id: Id | None = None
+    live_streaming_id: Id | None = None
+    client_ref: Text = ""
+
+
+class SendGiftAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    user: User = field(name="User")
+    push_notification: PushNotification = field(name="PushNotification")
+    privacy_setting: PrivacySetting = field(name="PrivacySetting")
+    gift_send: GiftSend = field(name="GiftSend")
+    sent_gift: GiftSend = field(name="SentGift")
+
+
+@section.endpoint("sendGift", access=Access.PROVEN)
+async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
+    """Send a gift to somebody who is live. The answer's user is the sender, with the new wallet."""
+    order = GiftOrder(
+        sender_id=call.user_id,
+        receiver_id=UserId(body.receiver_id or 0),
+        gift_id=GiftId(body.gift_id),
+        count=body.gift_count,
+        stream_id=StreamId(body.live_streaming_id) if body.live_streaming_id else None,
+    )
+    outcome = await call.platform.gifts.send(order, body.client_ref or None)
+    call.platform.metrics.gift_sent(outcome.sent.coins, replayed=outcome.replayed)
+    sender = await person(call, call.user_id)
+    sent = _sent_view(outcome.sent, call.urls)
+    return SendGiftAnswer(
+        user=await own_user(call, sender),
+        push_notification=push_view(sender),
+        privacy_setting=privacy_view(sender),
+        gift_send=sent,
+        sent_gift=sent,
+    )
+
+
+def _gift_view(gift: CatalogueGift, urls: Urls) -> Gift:
+    picture = urls.gift_picture(gift.picture)
+    return Gift(
+        id=gift.id,
+        title=gift.title,
+        coin=gift.coins,
+        image=picture,
+        icon=picture,
+        type=cast("GiftType", gift.category),
+        featured=int(gift.featured),
+        time=gift.time_s,
+        position=str(gift.position),
+        created=wire_time(gift.created_at),
+    )
+
+
+def _sent_view(sent: SentGift, urls: Urls) -> GiftSend:
+    return GiftSend(
+        id=sent.id,
+        sender_id=sent.sender_id,
+        receiver_id=sent.receiver_id,
+        gift_id=sent.gift_id,
+        gift_count=sent.count,
+        coin=sent.coins,
+        title=sent.title,
+        image=urls.gift_picture(sent.picture),
+        live_streaming_id=sent.stream_id or 0,
+        created=wire_time(sent.created_at),
+    )

@@ -1,0 +1,148 @@
+"""Going live and watching."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from api.contract.call import Call
+from api.contract.endpoint import Section
+from api.contract.request import CallerId, Flag, Id, MalformedRequest, Request, Text
+from api.endpoints.profile import own_user, person
+from api.errors import SessionMissing
+from api.objects import LiveStreaming, User
+from api.views import live_view, user_view
+from control_plane.accounts.passwords import hash_password
+from control_plane.events.types import EndReason
+from control_plane.ids import StreamId
+from control_plane.streams import store
+from control_plane.streams.stream import (
+    NotYourStream,
+    Stream,
+    StreamNotFound,
+    StreamNotOpen,
+    StreamOptions,
+    StreamOver,
+    Visibility,
+)
+
+section = Section("live")
+
+Grace = Annotated[int, msgspec.Meta(ge=0, le=1800)]
+Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+Title = Annotated[str, msgspec.Meta(max_length=140)]
+Pin = Annotated[str, msgspec.Meta(pattern=r"^(\d{4,8})?$")]
+
+
+class LiveStream(Request, frozen=True, kw_only=True):
+    user_id: CallerId | None = None
+    id: Id | None = None
+    started_at: Text = ""
+    ended_at: Text = ""
+    title: Title = ""
+    visibility: Visibility = Visibility.PUBLIC
+    pin: Pin = ""
+    price: Price = 0
+    grace_s: Grace | None = None
+    rotate_key: Flag = 0
+
+
+class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    live_streaming: LiveStreaming = field(name="LiveStreaming")
+    user: User | UnsetType = field(default=UNSET, name="User")
+
+
+@section.endpoint("liveStream")
+async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
+    """Go live, and be told how to publish. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
+    if body.id is None:
+        if body.ended_at or body.rotate_key:
+            raise MalformedRequest("id: which stream is meant?")
+        stream = await call.platform.lifecycle.go_live(call.user_id, await _options(call, body), replace=call.trusted)
+    else:
+        stream = await _change(call, body, StreamId(body.id))
+    owner = await person(call, call.user_id)
+    # Somebody who only claims to be the owner is given the id, which is all that old builds read, and never a key.
+    key = call.platform.keys.issue(stream.id, stream.key_version) if call.trusted and not stream.ended else None
+    return LiveStreamAnswer(live_streaming=live_view(stream, call.urls, key), user=user_view(owner, call.urls))
+
+
+async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
+    stream = await store.get(call.platform.database, stream_id)
+    if stream is None:
+        raise StreamNotFound("There is no such stream.")
+    if stream.user_id != call.user_id or not call.trusted:
+        raise NotYourStream("This stream belongs to somebody else.")
+    lifecycle, reconciler = call.platform.lifecycle, call.platform.reconciler
+    if body.ended_at:
+        ended = await lifecycle.end(stream_id, EndReason.OWNER)
+        if ended is not None:
+            await reconciler.put_out(ended)
+        return ended or await _again(call, stream_id)
+    if body.rotate_key:
+        rotated = await lifecycle.rotate(stream_id)
+        if rotated is None:
+            raise StreamOver("This stream has ended.")
+        await reconciler.put_out(rotated)
+        return rotated
+    return stream
+
+
+async def _again(call: Call, stream_id: StreamId) -> Stream:
+    stream = await store.get(call.platform.database, stream_id)
+    assert stream is not None, "streams are never deleted"
+    return stream
+
+
+async def _options(call: Call, body: LiveStream) -> StreamOptions:
+    if body.visibility is Visibility.PIN and not body.pin:
+        raise MalformedRequest("pin: a stream behind a PIN needs one of 4 to 8 digits.")
+    if body.visibility is Visibility.PAID and not body.price:
+        raise MalformedRequest("price: a paid stream needs a price of 1 to 1000 coins.")
+    return StreamOptions(
+        title=body.title,
+        visibility=body.visibility,
+        pin_hash=await hash_password(body.pin) if body.visibility is Visibility.PIN else None,
+        price=body.price if body.visibility is Visibility.PAID else 0,
+        grace_s=call.platform.settings.grace_s if body.grace_s is None else body.grace_s,
+        local_start=_local_time(body.started_at),
+    )
+
+
+def _local_time(text: str) -> str:
+    """What the phone's clock said, if it reads as a time; it is only ever shown."""
+    try:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+    except ValueError:
+        return ""
+
+
+class WatchLiveStream(Request, frozen=True, kw_only=True):
+    live_streaming_id: Id
+    user_id: CallerId | None = None
+    coin: Text = ""
+    pin: Text = ""
+
+
+class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    user: User = field(name="User")
+    live_streaming: LiveStreaming = field(name="LiveStreaming")
+
+
+@section.endpoint("watchLiveStream")
+async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
+    """Enter a stream. The answer's user is the caller, with the wallet as it is then."""
+    stream = await store.get(call.platform.database, StreamId(body.live_streaming_id))
+    if stream is None:
+        raise StreamNotFound("There is no such stream.")
+    if stream.ended:
+        raise StreamOver("This stream has ended.")
+    if stream.visibility is not Visibility.PUBLIC and stream.user_id != call.user_id:
+        raise StreamNotOpen("This stream is not open to everybody.")
+    if not call.trusted:  # the wallet in the answer is nobody else's business
+        raise SessionMissing
+    caller = await person(call, call.user_id)
+    return WatchLiveStreamAnswer(user=await own_user(call, caller), live_streaming=live_view(stream, call.urls))

@@ -1,0 +1,100 @@
+"""Coins: what they cost, what they are worth, and buying them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+from msgspec import field
+
+from api.contract.call import Call
+from api.contract.endpoint import Access, Nothing, Section
+from api.contract.request import CallerId, Request, Text
+from api.endpoints.profile import own_user, person
+from api.objects import (
+    CoinPackage,
+    CoinWorth,
+    PrivacySetting,
+    PurchaseCoin,
+    PushNotification,
+    Transaction,
+    User,
+    wire_time,
+)
+from api.views import privacy_view, push_view
+from control_plane.ledger.store import packages
+from control_plane.ledger.stores import Claim
+
+section = Section("wallet")
+
+
+class ShowCoinWorthAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    coin_worth: CoinWorth = field(name="CoinWorth")
+    coin_packages: list[CoinPackage] = field(name="CoinPackages")
+
+
+@section.endpoint("showCoinWorth", access=Access.OPEN)
+async def show_coin_worth(call: Call, body: Nothing) -> ShowCoinWorthAnswer:
+    """The cash worth of one coin, and the packages that coins are sold in."""
+    return ShowCoinWorthAnswer(
+        coin_worth=CoinWorth(id=1, price=float(call.platform.settings.cash_per_coin)),
+        coin_packages=[
+            CoinPackage(
+                id=package.id,
+                coins=package.coins,
+                price=package.price_minor / 100,
+                title=package.title,
+                product_id=package.product_id,
+            )
+            for package in await packages(call.platform.database)
+        ],
+    )
+
+
+class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
+    transaction_id: Text
+    user_id: CallerId | None = None
+    coin: Text = ""
+    title: Text = ""
+    price: Text = ""
+    device: Text = ""
+    stripe_session_id: Text = ""
+    client_ref: Text = ""
+
+
+class PurchaseCoinAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    purchase_coin: PurchaseCoin = field(name="PurchaseCoin")
+    transaction: Transaction = field(name="Transaction")
+    user: User = field(name="User")
+    push_notification: PushNotification = field(name="PushNotification")
+    privacy_setting: PrivacySetting = field(name="PrivacySetting")
+
+
+@section.endpoint("purchaseCoin", access=Access.PROVEN)
+async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
+    """Credit a purchase that a store confirms, once ever. Coins and price are those of our own catalogue, whatever the body says."""
+    claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
+    purchased = await call.platform.purchases.purchase(call.user_id, claim, body.client_ref or None)
+    purchase = purchased.purchase
+    if not purchased.replayed:
+        call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)
+    price = Decimal(purchase.price_minor).scaleb(-2)
+    created = wire_time(purchase.created_at)
+    buyer = await person(call, call.user_id)
+    return PurchaseCoinAnswer(
+        purchase_coin=PurchaseCoin(
+            id=purchase.id,
+            user_id=purchase.user_id,
+            title=purchase.title,
+            coin=purchase.coins,
+            price=round(price),
+            price_decimal=str(price),
+            transaction_id=body.transaction_id,
+            device=purchase.device,
+            created=created,
+        ),
+        transaction=Transaction(id=purchase.id, coin=purchase.coins, price=float(price), created=created),
+        user=await own_user(call, buyer),
+        push_notification=push_view(buyer),
+        privacy_setting=privacy_view(buyer),
+    )

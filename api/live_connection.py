@@ -1,0 +1,181 @@
+"""One WebSocket of the live socket, whatever is spoken on it: writing, reading, pings, limits, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiohttp import WSMsgType, web
+from aiohttp.http_websocket import WSMessageNoDecodeText
+
+from api.live_frames import FAULTS, Auth, CloseCode, Error, Fault, SendGift, finished, parse
+from api.live_limits import FrameLimit
+from control_plane.db.pool import DatabaseUnavailable
+from control_plane.events.subscriber import Leave
+
+log = logging.getLogger(__name__)
+
+MESSAGE_LIMIT_BYTES = 64 << 10
+
+_PING = b"\x89\x00"
+_LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leave.RESET: CloseCode.GOING_AWAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds."""
+
+    ping_every: float = 25.0
+    pong_within: float = 10.0
+    identity_within: float = 10.0
+    close_within: float = 5.0
+    """For the close frame to leave and be answered; then the connection is aborted."""
+
+
+class Left(Exception):
+    """The conversation is over: by us, with this code, or by the client (None)."""
+
+    def __init__(self, code: CloseCode | None) -> None:
+        self.code = code
+
+
+def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
+    return web.WebSocketResponse(
+        compress=False,  # an event is framed once for everybody
+        autoping=False,  # aiohttp answers pings, but hides the pongs
+        max_msg_size=MESSAGE_LIMIT_BYTES + 1,  # its limit is exclusive
+        timeout=timing.close_within,
+        decode_text=False,
+    )
+
+
+class Connection:
+    """Fulfils `Sink`: the hub writes to it, past aiohttp's writer, and lets it go."""
+
+    __slots__ = (
+        "_conversation",
+        "_limit",
+        "_loop",
+        "_pong_due",
+        "_reading",
+        "_timer",
+        "_timing",
+        "_transport",
+        "_ws",
+        "code",
+    )
+
+    def __init__(self, ws: web.WebSocketResponse[Literal[False]], transport: asyncio.Transport, timing: Timing) -> None:
+        self.code: CloseCode | None = None
+        """Why we close it. Nothing is written any more."""
+        self._ws = ws
+        self._transport = transport
+        self._timing = timing
+        self._loop = asyncio.get_running_loop()
+        self._limit = FrameLimit(self._loop.time)
+        self._conversation: asyncio.Timeout | None = None
+        self._reading = False
+        self._pong_due = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ── out ──
+
+    def write(self, frames: bytes) -> None:
+        if self.code is None and not self._transport.is_closing():
+            self._transport.write(frames)
+
+    def buffered_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def leave(self, why: Leave) -> None:
+        self.close(_LEAVE[why])
+
+    def close(self, code: CloseCode) -> None:
+        """The close frame follows what was written, and the conversation ends where it waits."""
+        if self.code is None:
+            self.code = code
+            if self._conversation is not None:
+                self._conversation.reschedule(self._loop.time())
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    async def hold(self, conversation: Coroutine[Any, Any, None]) -> None:
+        """Runs the conversation until it is over or `close` was called; then closes."""
+        code: CloseCode | None = None
+        self._timer = self._loop.call_later(self._timing.ping_every, self._ping)
+        try:
+            async with asyncio.timeout(None) as self._conversation:  # `close` makes it expire
+                await conversation
+        except Left as left:
+            code = left.code
+        except DatabaseUnavailable:
+            code = CloseCode.GOING_AWAY
+        except Exception:
+            if self.code is None:
+                log.exception("live_socket_failed")
+                code = CloseCode.FAILED
+        finally:
+            self._conversation = None
+            self._timer.cancel()
+        self.code = self.code or code
+        if self.code is not None:
+            # Waits for the client's answer, but not longer than `close_within`.
+            await self._ws.close(code=self.code, drain=False)
+        if self.buffered_bytes():
+            self.abort()
+
+    # ── in ──
+
+    async def next_frame(self) -> Auth | SendGift:
+        """The next frame that can be read. All else is answered here. Raises Left when the client has gone, or sends too much."""
+        while True:
+            self._reading = True
+            message = await self._ws.receive()
+            self._reading = False
+            frame = self._read(message)
+            if wait_s := self._limit.take():
+                id_ = frame.id if isinstance(frame, SendGift | Error) else None
+                frame = Error(id_, Fault.RATE, "That was too often.", math.ceil(wait_s * 1000))
+            if isinstance(frame, Error):
+                self.write(finished(frame))
+                if frame.code in FAULTS and self._limit.fault():
+                    raise Left(CloseCode.TOO_MANY)
+            elif frame is not None:
+                return frame
+
+    def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | Error | None:
+        if message.type is WSMsgType.TEXT:
+            return parse(message.data)
+        if message.type is WSMsgType.BINARY:
+            return Error(code=Fault.MALFORMED, message="Frames are text.")
+        if message.type is WSMsgType.PING:
+            self.write(bytes((0x8A, len(message.data))) + message.data)
+        elif message.type is WSMsgType.PONG:
+            self._answered()
+        else:  # closed, closing, broken
+            raise Left(None)
+        return None
+
+    # ── whether anybody is there ──
+
+    def _ping(self) -> None:
+        self.write(_PING)
+        self._pong_due = True
+        self._timer = self._loop.call_later(self._timing.pong_within, self._unanswered)
+
+    def _answered(self) -> None:
+        if self._pong_due and self._timer is not None:
+            self._pong_due = False
+            self._timer.cancel()
+            self._timer = self._loop.call_later(self._timing.ping_every, self._ping)
+
+    def _unanswered(self) -> None:
+        if self._reading:
+            self.close(CloseCode.TOO_SLOW)
+        else:  # busy with the client's last frame: its pong may be waiting behind it
+            self._timer = self._loop.call_later(self._timing.pong_within, self._unanswered)

@@ -1,0 +1,153 @@
+"""What is spoken on the live socket: who are you, hello, and then frames and their answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from api.errors import SessionMissing
+from api.live_connection import Connection, Left
+from api.live_frames import Ack, Auth, CloseCode, Error, SendGift, You, YouFrame, finished, hello
+from control_plane.accounts.caller import Caller
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.errors import ControlPlaneError
+from control_plane.events import store
+from control_plane.events.audience import Audience
+from control_plane.events.hub import Hub
+from control_plane.events.log import StreamUnknown
+from control_plane.events.snapshot import PlaybackUrl, Resume, Snapshot
+from control_plane.events.subscriber import Subscriber
+from control_plane.ids import GiftId, Seq, StreamId
+
+Identify = Callable[[str], Awaitable[Caller | None]]
+"""Whose token this is; None: nobody's. Raises DatabaseUnavailable, and another ControlPlaneError when that person may not come in."""
+Gifting = Callable[[Caller, StreamId, str, GiftId, int], Awaitable[Seq]]
+"""(caller, stream, idempotency key, gift, count) → the number of the gift's event. Raises ControlPlaneError: nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What conversations need of the rest."""
+
+    hub: Hub
+    database: Database
+    identify: Identify
+    send_gift: Gifting
+    playback_url: PlaybackUrl
+    identity_within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """As they came with the upgrade."""
+
+    bearer: str | None
+    """Names somebody or is wrong."""
+    page: str | None
+    """Of the page's cookie, which browsers send unasked: one that is not valid (any more) makes a guest."""
+
+
+async def converse(
+    services: Services,
+    connection: Connection,
+    stream_id: StreamId,
+    credentials: Credentials,
+    resume: Resume | None,
+) -> None:
+    """Until somebody leaves. Raises Left, DatabaseUnavailable."""
+    async with services.database.connection() as database:
+        audience = await store.audience(database, stream_id)
+    if audience is None:
+        raise Left(CloseCode.NO_SUCH_STREAM)
+    conversation = _Conversation(services, connection, stream_id, audience)
+    try:
+        await conversation.identify(credentials)
+        await conversation.join(resume)
+        while True:
+            await conversation.answer(await connection.next_frame())
+    finally:
+        conversation.leave()
+
+
+class _Conversation:
+    __slots__ = ("_audience", "_caller", "_connection", "_services", "_stream_id", "_subscriber", "_token")
+
+    def __init__(self, services: Services, connection: Connection, stream_id: StreamId, audience: Audience) -> None:
+        self._services = services
+        self._connection = connection
+        self._stream_id = stream_id
+        self._audience = audience
+        self._caller: Caller | None = None
+        self._token = ""
+        self._subscriber: Subscriber | None = None
+
+    async def identify(self, credentials: Credentials) -> None:
+        if credentials.bearer is not None:
+            await self._sign_in(credentials.bearer)
+        elif credentials.page is not None:
+            self._caller, self._token = await self._whose(credentials.page), credentials.page
+        if self._caller is None and not self._audience.public:
+            try:
+                async with asyncio.timeout(self._services.identity_within_s):
+                    while self._caller is None:
+                        await self.answer(await self._connection.next_frame())
+            except TimeoutError:
+                raise Left(CloseCode.SIGN_IN) from None
+        if not self._audience.admits(self._caller):
+            raise Left(CloseCode.FORBIDDEN)
+
+    async def join(self, resume: Resume | None) -> None:
+        you, url = You.of(self._caller, self._audience), self._services.playback_url
+
+        def greet(snapshot: Snapshot, viewers: int) -> bytes:
+            return hello(snapshot, viewers, you, url)
+
+        try:
+            self._subscriber = await self._services.hub.join(
+                self._stream_id, self._connection, you.user_id, resume, greet
+            )
+        except StreamUnknown:
+            raise Left(CloseCode.NO_SUCH_STREAM) from None
+
+    def leave(self) -> None:
+        if self._subscriber is not None:
+            self._services.hub.leave(self._subscriber)
+
+    async def answer(self, frame: Auth | SendGift) -> None:
+        if isinstance(frame, SendGift):
+            self._connection.write(finished(await self._gift(frame)))
+            return
+        await self._sign_in(frame.token)
+        if self._subscriber is not None and self._caller is not None:
+            self._services.hub.identify(self._subscriber, self._caller.user_id)
+            you = You.of(self._caller, self._audience)
+            self._connection.write(finished(YouFrame(you.user_id, you.role, you.muted_until)))
+
+    async def _sign_in(self, token: str) -> None:
+        caller = await self._whose(token)
+        if caller is None:
+            raise Left(CloseCode.SIGN_IN)
+        if not self._audience.admits(caller):
+            raise Left(CloseCode.FORBIDDEN)
+        self._caller, self._token = caller, token
+
+    async def _whose(self, token: str) -> Caller | None:
+        try:
+            return await self._services.identify(token)
+        except DatabaseUnavailable:
+            raise
+        except ControlPlaneError:  # known, and banned
+            raise Left(CloseCode.FORBIDDEN) from None
+
+    async def _gift(self, gift: SendGift) -> Ack | Error:
+        try:
+            if self._caller is None:
+                raise SessionMissing
+            caller = await self._whose(self._token)  # again: a session may be revoked while the socket is open
+            if caller is None:
+                raise Left(CloseCode.SIGN_IN)
+            seq = await self._services.send_gift(caller, self._stream_id, gift.id, GiftId(gift.gift_id), gift.count)
+        except ControlPlaneError as refusal:
+            return Error(gift.id, refusal.code, str(refusal))
+        return Ack(gift.id, seq)

@@ -1,0 +1,122 @@
+"""`GET /ws/live/{id}`: what viewers and hosts speak while a stream is on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from api.live_connection import Connection, Left, Timing, websocket
+from api.live_conversation import Credentials, Gifting, Identify, Services, converse
+from api.live_frames import CloseCode
+from api.live_limits import AddressLimit
+from control_plane.db.pool import Database
+from control_plane.events.hub import Hub
+from control_plane.events.snapshot import PlaybackUrl, Resume
+from control_plane.ids import LARGEST_ID, StreamId
+
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
+
+
+def _nobody(request: web.Request) -> None:
+    return None
+
+
+def _peer(request: web.Request) -> str:
+    return request.remote or ""
+
+
+class LiveSocket:
+    """All sockets of this process. `handle` serves the route, which has one variable, `id`."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        database: Database,
+        identify: Identify,
+        send_gift: Gifting,
+        playback_url: PlaybackUrl,
+        *,
+        sockets_per_address: int,
+        address_of: Callable[[web.Request], str] = _peer,
+        page_token: Callable[[web.Request], str | None] = _nobody,
+        timing: Timing | None = None,
+    ) -> None:
+        """`page_token`: the session in the page's cookie, provided that the request's Origin is ours."""
+        self.closed: Counter[CloseCode] = Counter()
+        """How many we have closed, by code."""
+        self._timing = timing or Timing()
+        self._services = Services(hub, database, identify, send_gift, playback_url, self._timing.identity_within)
+        self._addresses = AddressLimit(sockets_per_address)
+        self._address_of = address_of
+        self._page_token = page_token
+        self._open: set[Connection] = set()
+        self._one_less = asyncio.Event()
+        self._going_away = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        ws = websocket(self._timing)
+        if not ws.can_prepare(request):
+            return web.Response(status=426, text="This is a WebSocket.", headers={"Upgrade": "websocket"})
+        await ws.prepare(request)
+        if request.transport is not None:
+            connection = Connection(ws, request.transport, self._timing)
+            self._open.add(connection)
+            try:
+                await connection.hold(self._serve(request, connection))
+            finally:
+                self._open.discard(connection)
+                self._one_less.set()
+                if connection.code is not None:
+                    self.closed[connection.code] += 1
+        return ws
+
+    async def _serve(self, request: web.Request, connection: Connection) -> None:
+        if self._going_away:
+            raise Left(CloseCode.GOING_AWAY)
+        with self._addresses.socket(self._address_of(request)) as allowed:
+            if not allowed:
+                raise Left(CloseCode.TOO_MANY)
+            stream_id = _stream_id(request.match_info["id"])
+            if stream_id is None:
+                raise Left(CloseCode.NO_SUCH_STREAM)
+            credentials = Credentials(_bearer(request), self._page_token(request))
+            await converse(self._services, connection, stream_id, credentials, _resume(request.query))
+
+    async def close_all(self, deadline_s: float = 5.0) -> None:
+        """1001 to everybody, and nobody new. Who has not gone by the deadline is cut off."""
+        self._going_away = True
+        for number, connection in enumerate(tuple(self._open), 1):
+            connection.close(CloseCode.GOING_AWAY)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(deadline_s):
+                while self._open:
+                    self._one_less.clear()
+                    await self._one_less.wait()
+        except TimeoutError:
+            for connection in self._open:
+                connection.abort()
+
+
+def _stream_id(text: str) -> StreamId | None:
+    number = int(text) if _NUMBER.fullmatch(text) else 0
+    return StreamId(number) if 1 <= number <= LARGEST_ID else None
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _resume(query: Mapping[str, str]) -> Resume | None:
+    """An `after` that is not a number is as none; an epoch that cannot be one of ours is as another's."""
+    after, epoch = query.get("after", ""), query.get("epoch") or None
+    if not _NUMBER.fullmatch(after):
+        return None
+    return Resume(int(after), epoch if epoch is None or _EPOCH.fullmatch(epoch) else "")

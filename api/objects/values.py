@@ -1,0 +1,36 @@
+"""The single values that the apps' objects are made of, and what stands for nothing: `""`, 0, `[]`, all zeros; never null."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import msgspec
+
+Id = Annotated[int, msgspec.Meta(ge=0, lt=2**31, description="0: none")]
+Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
+"""0 or 1: iOS fails the whole answer on `true`."""
+Money = float
+"""A JSON number, for reading only; what is counted with stays a `Decimal` or whole minor units."""
+Url = Annotated[str, msgspec.Meta(description="absolute; empty: none")]
+DecimalText = Annotated[str, msgspec.Meta(pattern=r"^-?\d+(\.\d+)?$")]
+WireDate = Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$", description="YYYY-MM-DD; empty: none")]
+WireTime = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", description="YYYY-MM-DD HH:MM:SS in UTC; all zeros: none"
+    ),
+]
+
+NO_TIME = "0000-00-00 00:00:00"
+UNKNOWN_DEGREES = "0.0"
+"""`lat` and `long` are turned into doubles by one client: empty text would fail there."""
+
+
+def wire_time(at: dt.datetime | None) -> str:
+    """`2026-01-31 12:00:00`, in UTC and without saying so. A time without zone is a mistake of ours: ValueError."""
+    if at is None:
+        return NO_TIME
+    if at.tzinfo is None:
+        raise ValueError(f"a time without zone: {at}")
+    return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,41 @@
+"""The parts of the control plane that calls may use. Put together in `control_plane/server.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from api.urls import Urls
+from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.sign_in import SignIn
+from control_plane.db.pool import Database
+from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.sending import Gifts
+from control_plane.ledger.purchases import Purchases
+from control_plane.ledger.stores import SandboxStore
+from control_plane.metrics import Metrics
+from control_plane.settings import Settings
+from control_plane.streams.keys import StreamKeys
+from control_plane.streams.lifecycle import Lifecycle
+from control_plane.streams.reconciler import Reconciler
+from control_plane.streams.running import RunningStreams
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    settings: Settings
+    urls: Urls
+    api_keys: Mapping[str, str]
+    metrics: Metrics
+    database: Database
+    sessions: Sessions
+    sign_in: SignIn
+    keys: StreamKeys
+    running: RunningStreams
+    lifecycle: Lifecycle
+    reconciler: Reconciler
+    assortment: Assortment
+    gifts: Gifts
+    purchases: Purchases
+    sandbox: SandboxStore | None
+    """The store of development mode; None elsewhere."""

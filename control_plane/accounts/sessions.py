@@ -1,0 +1,132 @@
+"""Session tokens: a JWT of ours that says who calls (RFC 7519, HS256, `kid` names the secret)."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import jwt
+
+from control_plane.accounts import store
+from control_plane.accounts.caller import Caller
+from control_plane.accounts.store import SessionState
+from control_plane.accounts.user import UserNotFound
+from control_plane.clock import Clock, utc_now
+from control_plane.db.pool import Database
+from control_plane.errors import ControlPlaneError
+from control_plane.events.bus import Bus, Message, Topic
+from control_plane.ids import UserId
+from control_plane.secrets import Keyring
+
+AUDIENCE = "session"
+ALGORITHM = "HS256"
+STATE_S = 5.0
+REMEMBERED = 20_000
+LONGEST_TOKEN = 1024
+
+
+class AccountBlocked(ControlPlaneError):
+    """The apps look for `have been blocked` in this sentence, and nowhere else."""
+
+    code = "account_blocked"
+
+    def __init__(self) -> None:
+        super().__init__("You have been blocked. Please contact support.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    user_id: UserId
+    version: int
+    expires_at: float
+
+
+class Sessions:
+    """Issues and verifies. Signatures are checked once per token and remembered; whether a token was revoked is known within STATE_S, and
+    at once where the notification of the revocation arrives."""
+
+    def __init__(self, keyring: Keyring, database: Database, bus: Bus, ttl_s: int, clock: Clock = utc_now) -> None:
+        self._keyring = keyring
+        self._database = database
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._verified: OrderedDict[str, _Claims] = OrderedDict()
+        self._states: OrderedDict[UserId, tuple[SessionState, float]] = OrderedDict()
+        bus.subscribe(Topic.USER, self._changed)
+        bus.on_resync(self._states.clear)
+
+    async def issue(self, user_id: UserId) -> str:
+        """Raises UserNotFound and AccountBlocked."""
+        state = await self._state(user_id)
+        if state is None:
+            raise UserNotFound
+        if state.banned:
+            raise AccountBlocked
+        now = self._clock()
+        claims = {
+            "sub": str(user_id),
+            "ver": state.version,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + dt.timedelta(seconds=self._ttl_s),
+        }
+        secret = self._keyring.signing
+        return jwt.encode(claims, secret.value, algorithm=ALGORITHM, headers={"kid": secret.key_id})
+
+    async def identify(self, token: str) -> Caller | None:
+        """Who holds this token; None when it is not ours, has expired or was revoked. Raises AccountBlocked."""
+        claims = self._verified.get(token) or self._verify(token)
+        if claims is None or claims.expires_at <= self._clock().timestamp():
+            return None
+        state = await self._state(claims.user_id)
+        if state is None or state.version != claims.version:
+            return None
+        if state.banned:
+            raise AccountBlocked
+        return Caller(claims.user_id, state.role)
+
+    async def revoke_all(self, user_id: UserId) -> bool:
+        """Every session of this user, on every device. False when there is no such user."""
+        revoked = await store.revoke_sessions(self._database, user_id)
+        self._states.pop(user_id, None)
+        return revoked
+
+    def _verify(self, token: str) -> _Claims | None:
+        if len(token) > LONGEST_TOKEN:
+            return None
+        try:
+            secret = self._keyring.get(jwt.get_unverified_header(token).get("kid", ""))
+            if secret is None:
+                return None
+            # Expiry is compared by our own clock, at every use.
+            payload = jwt.decode(
+                token,
+                secret.value,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                options={"require": ["sub", "exp", "aud"], "verify_exp": False, "verify_iat": False},
+            )
+            claims = _Claims(UserId(int(payload["sub"])), int(payload["ver"]), float(payload["exp"]))
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
+            return None
+        self._verified[token] = claims
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+        return claims
+
+    async def _state(self, user_id: UserId) -> SessionState | None:
+        now = asyncio.get_running_loop().time()
+        known = self._states.get(user_id)
+        if known is not None and known[1] > now:
+            return known[0]
+        state = await store.session_state(self._database, user_id)
+        if state is not None:
+            self._states[user_id] = (state, now + STATE_S)
+            if len(self._states) > REMEMBERED:
+                self._states.popitem(last=False)
+        return state
+
+    def _changed(self, message: Message) -> None:
+        self._states.pop(UserId(message.id), None)

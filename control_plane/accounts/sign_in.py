@@ -1,0 +1,175 @@
+"""Login and sign-up in one: which account a set of claims leads to, or that one has to be made.
+
+A claim counts only if it is proven. In development mode every claim counts, so that the apps run against a laptop; elsewhere a provider's
+own token has to prove it (`Prover`), and a name, an address or an id that a client sends proves nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import asyncpg
+
+from control_plane.accounts import store
+from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.sessions import AccountBlocked, Sessions
+from control_plane.accounts.user import Identity, NewUser, User
+from control_plane.db.pool import Database
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import UserId
+
+DEV_PREFIX = "dev:"
+USERNAME = re.compile(r"[\w.\-]{1,40}")
+_TAKEN = {
+    "app_user_username": "This username is already taken.",
+    "app_user_email": "This email address is already registered.",
+    "app_user_phone": "This phone number is already registered.",
+}
+
+
+class NotRegistered(ControlPlaneError):
+    """The claims lead to no account; the app opens its registration screen."""
+
+    code = "not_registered"
+
+
+class AlreadyTaken(ControlPlaneError):
+    code = "already_taken"
+
+
+class InvalidUsername(ControlPlaneError):
+    code = "invalid_username"
+
+
+class SignInNotProven(ControlPlaneError):
+    """Outside of development mode: no provider vouches for the claims."""
+
+    code = "sign_in_not_proven"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a client says of itself. Empty text means that it said nothing."""
+
+    auth_token: str = ""
+    social: str = ""
+    social_id: str = ""
+    username: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    gender: str = ""
+    dob: dt.date | None = None
+    email: str = ""
+    phone: str = ""
+    password: str = ""
+    profile_pic: str = ""
+    referral_code: str = ""
+    device_token: str = ""
+
+
+class Prover(Protocol):
+    """Checks a sign-in provider's own token against that provider's published keys."""
+
+    async def prove(self, claims: Claims) -> Sequence[Identity]:
+        """The identities that the token proves; empty when it is not one of this provider's."""
+        ...
+
+
+class UnprovenClaims:
+    """Development mode: whoever says who they are is believed. `dev:<name>` is anybody of that name."""
+
+    async def prove(self, claims: Claims) -> Sequence[Identity]:
+        ways = []
+        if claims.auth_token.startswith(DEV_PREFIX):
+            ways.append(Identity("dev", claims.auth_token.removeprefix(DEV_PREFIX).strip().lower()))
+        elif claims.auth_token:
+            ways.append(Identity("uid", claims.auth_token))
+        if claims.social and claims.social_id:
+            ways.append(Identity(claims.social.lower(), claims.social_id))
+        return ways
+
+
+class SignIn:
+    """`believes_claims` is development mode: an account is made for whoever asks."""
+
+    def __init__(
+        self, database: Database, sessions: Sessions, provers: Sequence[Prover], *, believes_claims: bool
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._provers = provers
+        self._believes_claims = believes_claims
+
+    async def sign_in(self, claims: Claims) -> User:
+        """The account, found or made. Raises NotRegistered, AlreadyTaken, InvalidUsername, SignInNotProven, AccountBlocked."""
+        if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
+            return await self._allowed(caller.user_id)
+        proven = [identity for prover in self._provers for identity in await prover.prove(claims)]
+        for identity in proven:
+            user_id = await store.id_by_identity(self._database, identity)
+            if user_id is not None:
+                return await self._allowed(user_id)
+            if identity.provider == "dev":
+                return await self._by_name(identity)
+        if not proven and not self._believes_claims:
+            raise SignInNotProven("Please sign in with a provider that this server is set up for.")
+        if claims.username or claims.dob is not None:
+            return await self._create(claims, proven)
+        if claims.auth_token and not claims.social_id and proven:
+            return await self._create(claims, proven)
+        raise NotRegistered("Open registration screen.")
+
+    async def _by_name(self, identity: Identity) -> User:
+        """Development mode: somebody of that name who exists already, else a new one."""
+        user = await store.by_username(self._database, identity.subject)
+        if user is None:
+            return await self._create(Claims(username=identity.subject), [identity])
+        return await self._allowed(user.id)
+
+    async def _create(self, claims: Claims, identities: Sequence[Identity]) -> User:
+        username = claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}"
+        if not USERNAME.fullmatch(username):
+            raise InvalidUsername("username may hold up to 40 letters, digits, dots, dashes and underscores.")
+        new = NewUser(
+            username=username,
+            first_name=claims.first_name,
+            last_name=claims.last_name,
+            gender=claims.gender,
+            dob=claims.dob,
+            email=claims.email,
+            phone=claims.phone,
+            password_hash=await hash_password(claims.password) if claims.password else None,
+            social=claims.social,
+            social_id=claims.social_id,
+            profile_pic=claims.profile_pic,
+            referral_code=claims.referral_code,
+            device_token=claims.device_token,
+        )
+        try:
+            async with self._database.transaction() as connection:
+                user_id = await store.create(connection, new, identities)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "user_identity_pkey":  # the same sign-up twice at once: the other one made it
+                return await self._already_made(identities)
+            raise AlreadyTaken(_TAKEN[str(error.constraint_name)]) from None
+        return await self._allowed(user_id)
+
+    async def _already_made(self, identities: Sequence[Identity]) -> User:
+        for identity in identities:
+            user_id = await store.id_by_identity(self._database, identity)
+            if user_id is not None:
+                return await self._allowed(user_id)
+        raise NotRegistered("Open registration screen.")
+
+    async def _allowed(self, user_id: UserId) -> User:
+        user = (await store.by_ids(self._database, [user_id])).get(user_id)
+        if user is None:
+            raise NotRegistered("Open registration screen.")
+        if user.banned_at is not None:
+            raise AccountBlocked
+        return user

@@ -1,0 +1,157 @@
+"""SQL of people, their ways in and their sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from control_plane.accounts.caller import Role
+from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.db.pool import Connection, Database, Row
+from control_plane.events.bus import Topic, notify_within
+from control_plane.ids import UserId
+
+_SELECT = """
+    select u.*, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
+        (select count(*) from video v where v.user_id = u.id) as video_count,
+        (select count(*) from profile_visit v where v.user_id = u.id and not v.seen) as unseen_visits
+    from app_user u
+    join push_setting p on p.user_id = u.id
+    join privacy_setting s on s.user_id = u.id
+"""
+_BY_IDS = _SELECT + "where u.id = any($1::integer[])"
+_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
+_BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
+_CREATE = """
+    with person as (
+        insert into app_user (username, first_name, last_name, gender, dob, email, phone, password_hash, social, social_id,
+            profile_pic, referral_code, device_token)
+        values ($1, $2, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13)
+        returning id
+    ), push as (insert into push_setting (user_id) select id from person
+    ), privacy as (insert into privacy_setting (user_id) select id from person
+    ), identity as (
+        insert into user_identity (provider, subject, user_id)
+        select provider, subject, id from person, unnest($14::text[], $15::text[]) as way (provider, subject)
+    )
+    select id from person
+"""
+_ADD_IDENTITY = """
+    insert into user_identity (provider, subject, user_id) values ($1, $2, $3) on conflict do nothing
+"""
+_SESSION = "select session_version, role, banned_at is not null as banned from app_user where id = $1"
+_REVOKE = "update app_user set session_version = session_version + 1 where id = $1 returning id"
+_VISIT = """
+    insert into profile_visit (user_id, visitor_id) select $1, $2 where exists (select from app_user where id = $1)
+    on conflict (user_id, visitor_id) do update set visited_at = now(), seen = false
+"""
+
+
+class SessionState(NamedTuple):
+    version: int
+    role: Role
+    banned: bool
+
+
+def _user(row: Row) -> User:
+    return User(
+        id=row["id"],
+        username=row["username"],
+        first_name=row["first_name"],
+        last_name=row["last_name"],
+        gender=row["gender"],
+        bio=row["bio"],
+        website=row["website"],
+        dob=row["dob"],
+        email=row["email"] or "",
+        phone=row["phone"] or "",
+        social=row["social"],
+        social_id=row["social_id"],
+        profile_pic=row["profile_pic"],
+        role=Role(row["role"]),
+        verified=row["verified"],
+        private=row["private"],
+        country=row["country"],
+        city=row["city"],
+        paypal=row["paypal"],
+        referral_code=row["referral_code"],
+        device_token=row["device_token"],
+        banned_at=row["banned_at"],
+        created_at=row["created_at"],
+        push=PushSettings(
+            likes=row["likes"],
+            comments=row["comments"],
+            new_followers=row["new_followers"],
+            mentions=row["mentions"],
+            direct_messages=row["direct_messages"],
+            video_updates=row["video_updates"],
+        ),
+        privacy=PrivacySettings(
+            videos_download=row["videos_download"],
+            direct_message=row["direct_message"],
+            duet=row["duet"],
+            liked_videos=row["liked_videos"],
+            video_comment=row["video_comment"],
+        ),
+        video_count=row["video_count"],
+        unseen_visits=row["unseen_visits"],
+    )
+
+
+async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, User]:
+    return {row["id"]: _user(row) for row in await database.fetch(_BY_IDS, user_ids)}
+
+
+async def by_username(database: Database, username: str) -> User | None:
+    row = await database.fetchrow(_BY_USERNAME, username)
+    return None if row is None else _user(row)
+
+
+async def id_by_identity(database: Database, identity: Identity) -> UserId | None:
+    found: UserId | None = await database.fetchval(_BY_IDENTITY, identity.provider, identity.subject)
+    return found
+
+
+async def create(connection: Connection, new: NewUser, identities: Sequence[Identity]) -> UserId:
+    """Raises UniqueViolationError, whose constraint_name says what is taken."""
+    user_id: UserId = await connection.fetchval(
+        _CREATE,
+        new.username,
+        new.first_name,
+        new.last_name,
+        new.gender,
+        new.dob,
+        new.email,
+        new.phone,
+        new.password_hash,
+        new.social,
+        new.social_id,
+        new.profile_pic,
+        new.referral_code,
+        new.device_token,
+        [identity.provider for identity in identities],
+        [identity.subject for identity in identities],
+    )
+    return user_id
+
+
+async def add_identity(database: Database, identity: Identity, user_id: UserId) -> None:
+    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
+
+
+async def session_state(database: Database, user_id: UserId) -> SessionState | None:
+    row = await database.fetchrow(_SESSION, user_id)
+    return None if row is None else SessionState(row["session_version"], Role(row["role"]), row["banned"])
+
+
+async def revoke_sessions(database: Database, user_id: UserId) -> bool:
+    async with database.transaction() as connection:
+        if await connection.fetchval(_REVOKE, user_id) is None:
+            return False
+        await notify_within(connection, Topic.USER, user_id)
+        return True
+
+
+async def record_visit(database: Database, user_id: UserId, visitor_id: UserId) -> None:
+    await database.execute(_VISIT, user_id, visitor_id)

@@ -1,0 +1,94 @@
+"""A person, as the database holds them. What others may see of it is decided where it is rendered."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from control_plane.accounts.caller import Role
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import UserId
+
+
+class UserNotFound(ControlPlaneError):
+    code = "user_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
+
+
+@dataclass(frozen=True, slots=True)
+class PushSettings:
+    likes: bool = True
+    comments: bool = True
+    new_followers: bool = True
+    mentions: bool = True
+    direct_messages: bool = True
+    video_updates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacySettings:
+    videos_download: bool = True
+    direct_message: str = "everyone"
+    duet: str = "everyone"
+    liked_videos: str = "everyone"
+    video_comment: str = "everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UserId
+    username: str
+    first_name: str
+    last_name: str
+    gender: str
+    bio: str
+    website: str
+    dob: dt.date | None
+    email: str
+    phone: str
+    social: str
+    social_id: str
+    profile_pic: str
+    role: Role
+    verified: bool
+    private: bool
+    country: str
+    city: str
+    paypal: str
+    referral_code: str
+    device_token: str
+    banned_at: dt.datetime | None
+    created_at: dt.datetime
+    push: PushSettings
+    privacy: PrivacySettings
+    video_count: int
+    unseen_visits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUser:
+    """What sign-up knows. Empty text means unknown."""
+
+    username: str
+    first_name: str = ""
+    last_name: str = ""
+    gender: str = ""
+    dob: dt.date | None = None
+    email: str = ""
+    phone: str = ""
+    password_hash: str | None = None
+    social: str = ""
+    social_id: str = ""
+    profile_pic: str = ""
+    referral_code: str = ""
+    device_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One way in: what a provider calls this person. `uid` is the id that an app's sign-in library made."""
+
+    provider: str
+    subject: str

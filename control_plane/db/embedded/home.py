@@ -1,0 +1,130 @@
+"""The folder of one data directory's PostgreSQL: where it is, whose it is, and that only one process uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from control_plane.db.embedded.postmaster import clear_leftovers
+from control_plane.db.embedded.programs import ROOTS_STATE, Account, EmbeddedPostgresFailed, make_public_folder
+
+_SOCKET = ".s.PGSQL.5432"
+_SOCKET_PATH_MAX_BYTES = 100  # the kernels' limit is 107 (Linux) or 103 (macOS)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    data_dir: Path
+    path: Path
+    account: Account | None
+    """As whom PostgreSQL runs; None: as ourselves."""
+
+    @property
+    def cluster(self) -> Path:
+        return self.path / "cluster"
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir / "postgres.log"
+
+    @property
+    def door(self) -> Path:
+        """How to get there from the data directory: it is the home itself, or a link to it."""
+        return self.data_dir / "postgres"
+
+
+def home_of(data_dir: Path, account: Account | None, roots_state: Path = ROOTS_STATE) -> Home:
+    data_dir = data_dir.absolute().resolve()
+    if account is None:
+        return Home(data_dir, (data_dir / "postgres").resolve(), None)
+    return Home(data_dir, (roots_state / _mark(data_dir)).resolve(), account)
+
+
+def socket_dir_of(home: Path) -> Path:
+    """The home itself, unless the socket's path would be too long there, or has a comma, which stands between hosts."""
+    if len(bytes(home / _SOCKET)) <= _SOCKET_PATH_MAX_BYTES and "," not in str(home):
+        return home
+    return Path(tempfile.gettempdir()).resolve() / f"stagedoor-{os.geteuid()}-{_mark(home)}"
+
+
+def make_home(home: Home) -> None:
+    """Make the folder, for its owner only. Raises EmbeddedPostgresFailed where it is somebody else's."""
+    home.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if home.account is None:
+        home.path.mkdir(mode=0o700, exist_ok=True)
+        _check_owner(home, os.geteuid())
+        return
+    if home.door.is_symlink() and home.door.readlink() != home.path:
+        raise EmbeddedPostgresFailed(
+            f"{home.door} leads to {home.door.readlink()}, the database of another data directory: move this one back to where it"
+            " was, or remove the link to begin with an empty database."
+        )
+    if home.door.is_dir() and not home.door.is_symlink():
+        raise EmbeddedPostgresFailed(
+            f"The database in {home.door} was not made by root, and only its owner can run it: start as that user, or choose"
+            " another LIVE_DATA_DIR."
+        )
+    make_public_folder(home.path.parent)
+    if not home.path.exists():
+        home.path.mkdir(mode=0o700)
+        os.chown(home.path, home.account.uid, home.account.gid)
+    _check_owner(home, home.account.uid)
+
+
+def make_socket_dir(home: Path) -> Path:
+    """Raises EmbeddedPostgresFailed when somebody else was there first: the folder for all is open to everybody."""
+    folder = socket_dir_of(home)
+    if folder != home:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+        if folder.is_symlink() or state.st_uid != os.geteuid() or state.st_mode & 0o077:
+            raise EmbeddedPostgresFailed(f"{folder}, where PostgreSQL's socket would be, is not ours alone: remove it.")
+    return folder
+
+
+def lock_home(home: Home) -> int:
+    """A descriptor that holds the home for this process until it is closed or the process is gone."""
+    descriptor = os.open(home.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except BlockingIOError:
+        holder = os.read(descriptor, 20).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise EmbeddedPostgresFailed(
+            f"The data directory {home.data_dir} is in use by another process ({holder}): stop that one first, or choose another"
+            " LIVE_DATA_DIR."
+        ) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+async def tie_to_data_dir(home: Home) -> None:
+    """Root's home gets its link. If the data directory was removed since, its old cluster is put aside, not opened again."""
+    if home.account is None or home.door.is_symlink():
+        return
+    if home.cluster.exists():
+        await clear_leftovers(home.cluster)
+        home.cluster.rename(home.path / f"cluster-until-{time.time_ns()}")
+    home.door.symlink_to(home.path)
+
+
+def _check_owner(home: Home, uid: int) -> None:
+    for path in (home.path, home.cluster):
+        if path.exists() and path.stat().st_uid != uid:
+            raise EmbeddedPostgresFailed(
+                f"{path} belongs to user {path.stat().st_uid}, but PostgreSQL would run as user {uid}: start as its owner, or"
+                " choose another LIVE_DATA_DIR."
+            )
+
+
+def _mark(path: Path) -> str:
+    return hashlib.sha256(bytes(path)).hexdigest()[:16]

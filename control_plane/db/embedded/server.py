@@ -1,0 +1,282 @@
+"""The server: `start`, `supervise`, `stop`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+
+from control_plane.db.embedded import log as server_log
+from control_plane.db.embedded.cluster import USER, is_made, make_cluster, spawn
+from control_plane.db.embedded.home import (
+    home_of,
+    lock_home,
+    make_home,
+    make_socket_dir,
+    socket_dir_of,
+    tie_to_data_dir,
+)
+from control_plane.db.embedded.postmaster import (
+    FAST_S,
+    clear_leftovers,
+    name_of,
+    postmaster_of,
+    read_pid_file,
+    shut_down,
+    shutdown,
+    wait_until,
+)
+from control_plane.db.embedded.programs import (
+    ROOTS_STATE,
+    EmbeddedPostgresFailed,
+    Progress,
+    programs,
+    unprivileged_account,
+)
+
+DATABASE = "stagedoor"
+SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+    "log_error_verbosity": "terse",  # the details of an error are values: of rows, of keys
+}
+
+_START_DEADLINE_S = 60.0  # recovery after a crash is part of a start
+_CONNECT_DEADLINE_S = 5.0
+_POLL_S = 0.02
+_WATCH_S = 0.1
+_MAX_FAILURES = 5
+_FAILURES_WINDOW_S = 60.0
+_PAUSE_S = 0.5
+_NOT_YET = (
+    OSError,
+    TimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.PostgresConnectionError,
+)
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedPostgres:
+    """Made anywhere, started and stopped by whoever owns it; it is bound to no event loop.
+
+    `settings` are PostgreSQL's, on top of SETTINGS; with fsync off (for tests) the cluster is made without it, too.
+    `roots_state` is where clusters live when we are root; an unprivileged user must be able to get there.
+    """
+
+    def __init__(
+        self, data_dir: Path, settings: Mapping[str, str] | None = None, roots_state: Path = ROOTS_STATE
+    ) -> None:
+        self._home = home_of(data_dir, unprivileged_account(), roots_state)
+        self._socket_dir = socket_dir_of(self._home.path)
+        self._settings = {
+            **SETTINGS,
+            **(settings or {}),
+            "unix_socket_directories": _quoted(self._socket_dir),
+            "cluster_name": name_of(self._home.cluster),
+        }
+        self._programs = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+
+    @property
+    def dsn(self) -> str:
+        """For asyncpg: the Unix socket, user and database `stagedoor`, no password."""
+        return dsn_of(self._socket_dir)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the postmaster; another one after a restart, None while there is none."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self, progress: Progress) -> str:
+        """Returns the dsn once a connection was made. Raises EmbeddedPostgresFailed; then nothing is left running.
+
+        A server that an earlier owner of the data directory left behind is stopped properly and replaced by our own child.
+        """
+        assert self._lock is None, "started twice"
+        try:
+            with server_log.os_errors_told():
+                await self._set_up(progress)
+                progress("Starting PostgreSQL")
+                await self._launch()
+        except BaseException:
+            self._let_go()
+            raise
+        return self.dsn
+
+    async def supervise(self) -> None:
+        """Runs until it is cancelled, which has to come before `stop`. A dead server is back within a second.
+
+        Raises EmbeddedPostgresFailed when it died, or could not be started, five times within a minute.
+        """
+        failures: deque[float] = deque(maxlen=_MAX_FAILURES)
+        while True:
+            reason = await self._serve_until_failure()
+            log.warning("postgres_failed", extra={"reason": reason})
+            failures.append(time.monotonic())
+            if len(failures) == _MAX_FAILURES and failures[-1] - failures[0] < _FAILURES_WINDOW_S:
+                raise EmbeddedPostgresFailed(
+                    f"PostgreSQL failed {_MAX_FAILURES} times within {_FAILURES_WINDOW_S:.0f} seconds. The last time: {reason}"
+                )
+
+    async def stop(self, fast_s: float = FAST_S) -> None:
+        """A fast shutdown; `fast_s` later an immediate one, and by force after another second. Cancelled, it kills at once."""
+        try:
+            await self._end_child(fast_s)
+        finally:
+            self._let_go()
+
+    async def _set_up(self, progress: Progress) -> None:
+        home = self._home
+        make_home(home)
+        self._lock = lock_home(home)
+        if postmaster_of(home.cluster) is not None:
+            progress("Stopping the PostgreSQL that an earlier run left behind")
+        server_log.roll(home.log)
+        self._programs = await asyncio.to_thread(programs, home.account, progress)
+        await tie_to_data_dir(home)
+        make_socket_dir(home.path)
+        if not is_made(home):
+            progress("Making a PostgreSQL database")
+            await make_cluster(home, self._programs, self._settings)
+
+    async def _launch(self) -> None:
+        """Start the server and wait until it lets us in; if it does not, it is ended."""
+        await clear_leftovers(self._home.cluster)
+        since_bytes = server_log.size_bytes(self._home.log)
+        command = [str(self._programs / "postgres"), "-D", str(self._home.cluster)]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        self._process = process = spawn(self._home, command)
+        try:
+            await self._let_in(process, since_bytes)
+        except BaseException:
+            await self._end_child()
+            raise
+        log.info("postgres_started", extra={"pid": process.pid})
+
+    async def _let_in(self, process: subprocess.Popen[bytes], since_bytes: int) -> None:
+        end = time.monotonic() + _START_DEADLINE_S
+        while True:
+            if process.poll() is not None:
+                raise server_log.failure(f"PostgreSQL {_ended(process)} while it started", self._home.log, since_bytes)
+            if time.monotonic() >= end:
+                what = f"PostgreSQL let nobody in within {_START_DEADLINE_S:.0f} seconds"
+                raise server_log.failure(what, self._home.log, since_bytes)
+            try:
+                await _connect_once(self._socket_dir)
+            except _NOT_YET:
+                await asyncio.sleep(_POLL_S)
+            except asyncpg.PostgresError as error:
+                raise EmbeddedPostgresFailed(
+                    f"The database in {self._home.cluster} cannot be opened: {error}"
+                ) from error
+            else:
+                return
+
+    async def _serve_until_failure(self) -> str:
+        """Start the server if it is not there, and wait for it to die; the reason, whichever failed."""
+        try:
+            if self._process is None:
+                with server_log.os_errors_told():
+                    await self._launch()
+        except EmbeddedPostgresFailed as error:
+            await asyncio.sleep(_PAUSE_S)
+            return str(error)
+        assert self._process is not None
+        process = self._process
+        await wait_until(lambda: process.poll() is not None, math.inf, _WATCH_S)
+        self._process = None
+        return f"PostgreSQL {_ended(process)}."
+
+    async def _end_child(self, fast_s: float = FAST_S) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            await shut_down(process.send_signal, lambda: process.poll() is not None, shutdown(fast_s))
+            if process.returncode != 0:
+                await clear_leftovers(self._home.cluster)
+        finally:
+            if process.poll() is None:  # only if we were cancelled: its backends end when they see that it is gone
+                process.kill()
+                process.wait()
+
+    def _let_go(self) -> None:
+        if self._socket_dir != self._home.path:
+            with suppress(OSError):  # not there yet, or a killed server's socket is still in it
+                self._socket_dir.rmdir()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def running_dsn(data_dir: Path) -> str | None:
+    """How another process, such as a command, reaches the server of this data directory; None while none lets anybody in.
+
+    Raises EmbeddedPostgresFailed when the database belongs to another user of the machine.
+    """
+    cluster = home_of(data_dir, None).cluster  # root's is found by the link
+    try:
+        pid_file = read_pid_file(cluster)
+    except PermissionError:
+        raise EmbeddedPostgresFailed(
+            f"The database in {cluster} belongs to another user: run this as that user."
+        ) from None
+    if pid_file is None or not pid_file.ready or postmaster_of(cluster) is None:
+        return None
+    return dsn_of(pid_file.socket_dir)
+
+
+def dsn_of(socket_dir: Path, database: str = DATABASE) -> str:
+    return f"postgresql://{USER}@/{database}?host={quote(str(socket_dir), safe='')}&port=5432"
+
+
+async def _connect_once(socket_dir: Path) -> None:
+    """Make the database on the way, the first time."""
+    try:
+        connection = await asyncpg.connect(dsn_of(socket_dir), timeout=_CONNECT_DEADLINE_S)
+    except asyncpg.InvalidCatalogNameError:
+        connection = await asyncpg.connect(dsn_of(socket_dir, "postgres"), timeout=_CONNECT_DEADLINE_S)
+        try:
+            await connection.execute(f"create database {DATABASE}", timeout=_CONNECT_DEADLINE_S)
+        finally:
+            await _close(connection)
+    else:
+        await _close(connection)
+
+
+async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    try:
+        await connection.close(timeout=_CONNECT_DEADLINE_S)
+    except TimeoutError:
+        connection.terminate()
+
+
+def _ended(process: subprocess.Popen[bytes]) -> str:
+    status = process.returncode
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
+def _quoted(folder: Path) -> str:
+    """PostgreSQL takes a list there, with commas between."""
+    escaped = str(folder).replace('"', '""')
+    return f'"{escaped}"'

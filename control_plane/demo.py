@@ -1,0 +1,86 @@
+"""Demo data of development mode: five people with coins, the gift catalogue, coin packages and five videos."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from control_plane.accounts import store as accounts
+from control_plane.accounts.user import Identity, NewUser
+from control_plane.db.pool import Connection, Database
+from control_plane.gifts.store import seed_catalogue
+from control_plane.ids import UserId
+from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.store import seed_packages
+
+COINS = 10_000
+
+PEOPLE = (
+    NewUser(username="ada", first_name="Ada", last_name="Marlow", email="ada@example.com"),
+    NewUser(username="ben", first_name="Ben", last_name="Okafor", email="ben@example.com"),
+    NewUser(username="carla", first_name="Carla", last_name="Ruiz", email="carla@example.com"),
+    NewUser(username="dev", first_name="Devika", last_name="Nair", email="devika@example.com"),
+    NewUser(username="emil", first_name="Emil", last_name="Sørensen", email="emil@example.com"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleVideo:
+    """File names below the media directory; `title` is its sound's name."""
+
+    title: str
+    description: str
+    media: str
+    thumbnail: str
+    preview: str
+    duration_ms: int
+    width: int
+    height: int
+
+
+_ANYBODY = "select exists (select from app_user)"
+_SOUND = """
+    insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
+    values ($1, $2, $3, $4, $5, $6) returning id
+"""
+_VIDEO = """
+    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+
+async def seed(database: Database, samples: Sequence[SampleVideo]) -> bool:
+    """The catalogue always; people and videos only into an empty database. True when those were added."""
+    async with database.transaction(deadline_s=30) as connection:
+        await seed_catalogue(connection)
+        await seed_packages(connection)
+        if await connection.fetchval(_ANYBODY):
+            return False
+        people = [await _person(connection, person) for person in PEOPLE]
+        for person, user_id, sample in zip(PEOPLE, people, samples, strict=True):
+            await _video(connection, user_id, person.username, sample)
+    await asyncio.gather(*(adjust(database, user_id, COINS, key="demo") for user_id in people))
+    return True
+
+
+async def _person(connection: Connection, person: NewUser) -> UserId:
+    return await accounts.create(connection, person, [Identity("dev", person.username)])
+
+
+async def _video(connection: Connection, user_id: UserId, username: str, sample: SampleVideo) -> None:
+    sound_id = await connection.fetchval(
+        _SOUND, sample.title, "", sample.media, sample.thumbnail, sample.duration_ms, username
+    )
+    await connection.execute(
+        _VIDEO,
+        user_id,
+        sample.description,
+        sample.media,
+        sample.thumbnail,
+        sample.preview,
+        sound_id,
+        sample.duration_ms,
+        sample.width,
+        sample.height,
+    )

@@ -1,0 +1,92 @@
+"""What somebody who joins a stream is told first: how the stream stands, and what they have missed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from control_plane.clock import iso_ms
+from control_plane.events.types import Gifter, Status
+from control_plane.ids import Seq, StreamId, UserId
+
+REPLAY_LIMIT = 1000
+
+PlaybackUrl = Callable[[str], str]
+"""From a stream's path to where it plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where somebody who comes back left off. No epoch: any."""
+
+    after: int
+    epoch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A stream and its log at one moment of the database: whatever number `last_seq` has reached is in the figures, and nothing after it."""
+
+    stream_id: StreamId
+    user_id: UserId
+    path: str
+    status: Status
+    title: str
+    live_at: dt.datetime | None
+    likes: int
+    coins: int
+    top_gifters: Sequence[Gifter]
+    epoch: str
+    last_seq: Seq
+    closed: bool
+    recovered: bool
+    """The replay holds every event after the one that the reader saw last; otherwise it is empty."""
+    replay: Sequence[str]
+
+    def view(self, viewers: int, playback_url: PlaybackUrl) -> StreamView:
+        return StreamView(
+            id=self.stream_id,
+            user_id=self.user_id,
+            status=self.status,
+            title=self.title,
+            started_at=None if self.live_at is None else iso_ms(self.live_at),
+            viewers=viewers,
+            likes=self.likes,
+            coins=self.coins,
+            playback_url=playback_url(self.path),
+            top_gifters=self.top_gifters,
+        )
+
+
+class StreamView(msgspec.Struct, frozen=True, kw_only=True):
+    """`hello.stream`."""
+
+    id: StreamId
+    user_id: UserId
+    status: Status
+    title: str
+    started_at: str | None
+    """Of the first publish; none before it."""
+    viewers: int
+    likes: int
+    coins: int
+    playback_url: str
+    top_gifters: Sequence[Gifter]
+    pinned: None = None
+    chat: tuple[()] = ()
+    cohosts: tuple[()] = ()
+
+
+def recovers(resume: Resume | None, epoch: str, last_seq: int, replayed: int) -> bool:
+    """Whether a reader may keep what they have and go on with the replay, rather than start from the snapshot.
+
+    Not if there is nothing to go on from (no `after`), the numbers belong to another log (epoch) or to none (beyond the newest), more than
+    1000 events were missed, or the log no longer holds them all. Somebody who missed nothing has recovered, with an empty replay.
+    """
+    if resume is None or resume.epoch not in (None, epoch):
+        return False
+    missed = last_seq - resume.after
+    return 0 <= missed <= REPLAY_LIMIT and replayed == missed

@@ -1,0 +1,219 @@
+"""Sending a gift: coins, the gift's row and the event that viewers see are one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncpg
+
+from control_plane.db.pool import Connection, Database, DatabaseUnavailable
+from control_plane.errors import ControlPlaneError
+from control_plane.events.log import Appending, EventLog
+from control_plane.events.types import Combo, EventType, Person
+from control_plane.events.types import Gift as GiftEvent
+from control_plane.gifts import store
+from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.gift import Gift, SentGift
+from control_plane.ids import LARGEST_ID, GiftId, StreamId, UserId
+from control_plane.ledger.account import bought, earned
+from control_plane.ledger.store import find_transfer, open_accounts
+from control_plane.ledger.transfers import (
+    Operation,
+    Request,
+    fingerprint,
+    hold,
+    key_of,
+    post,
+    repeated,
+    spend,
+)
+from control_plane.ledger.wallets import Wallet, wallet
+from control_plane.streams.stream import StreamOver
+
+log = logging.getLogger(__name__)
+
+LARGEST_COUNT = 9999
+ATTEMPTS = 5
+
+
+class GiftToOneself(ControlPlaneError):
+    code = "gift_to_oneself"
+
+    def __init__(self) -> None:
+        super().__init__("You cannot send a gift to yourself.")
+
+
+class InvalidGiftCount(ControlPlaneError):
+    code = "invalid_gift_count"
+
+    def __init__(self) -> None:
+        super().__init__(f"gift_count must be from 1 to {LARGEST_COUNT}.")
+
+
+class UnknownGift(ControlPlaneError):
+    """Not in the catalogue, or not any more."""
+
+    code = "unknown_gift"
+
+    def __init__(self) -> None:
+        super().__init__("This gift is not available.")
+
+
+class ReceiverNotLive(ControlPlaneError):
+    """No such user, or one without a running stream."""
+
+    code = "receiver_not_live"
+
+    def __init__(self) -> None:
+        super().__init__("This person is not live at the moment.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftOrder:
+    """A gift as its sender asks for it; the price is ours to know."""
+
+    sender_id: UserId
+    receiver_id: UserId
+    gift_id: GiftId
+    count: int
+    stream_id: StreamId | None = None
+    """The receiver's stream; None: whichever is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiftOutcome:
+    sent: SentGift
+    wallet: Wallet
+    """The sender's, as it is now."""
+    replayed: bool
+    """It had been sent before, under the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """What is known of an order before its transaction begins."""
+
+    sender: Person
+    gift: Gift
+    stream_id: StreamId
+
+
+class Gifts:
+    """`picture_url` makes what viewers load of a picture's file name."""
+
+    def __init__(
+        self, database: Database, event_log: EventLog, assortment: Assortment, picture_url: Callable[[str], str]
+    ) -> None:
+        self._database = database
+        self._event_log = event_log
+        self._assortment = assortment
+        self._picture_url = picture_url
+
+    async def send(self, order: GiftOrder, client_ref: str | None = None) -> GiftOutcome:
+        """Send it, once per sender and `client_ref`. A refusal changes nothing and is not remembered. Raises InvalidGiftCount, GiftToOneself,
+        UnknownGift, ReceiverNotLive, StreamOver, NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef, DatabaseUnavailable."""
+        request = _request(order, key_of(client_ref))
+        if not 1 <= order.count <= LARGEST_COUNT:
+            raise InvalidGiftCount
+        if order.receiver_id == order.sender_id:
+            raise GiftToOneself
+        try:
+            sending = await self._prepare(order)
+        except ControlPlaneError:
+            # Sent before, perhaps: since then the stream may have ended and the gift have left the catalogue.
+            if client_ref is not None and (outcome := await self._sent_before(request)) is not None:
+                return outcome
+            raise
+        return await self._append(order, request, sending)
+
+    async def send_to_stream(
+        self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str
+    ) -> GiftOutcome:
+        """Like `send`, to whoever's stream it is. Raises ReceiverNotLive when there is no such stream."""
+        receiver_id = await store.owner_of(self._database, stream_id)
+        if receiver_id is None:
+            raise ReceiverNotLive
+        order = GiftOrder(
+            sender_id=sender_id, receiver_id=receiver_id, gift_id=gift_id, count=count, stream_id=stream_id
+        )
+        return await self.send(order, client_ref)
+
+    async def _prepare(self, order: GiftOrder) -> _Sending:
+        gift = (await self._assortment.gifts()).get(order.gift_id)
+        if gift is None:
+            raise UnknownGift
+        if not 1 <= order.receiver_id <= LARGEST_ID:
+            raise ReceiverNotLive
+        parties = await store.parties(self._database, order.sender_id, order.receiver_id)
+        if parties is None or parties.stream_id is None:
+            raise ReceiverNotLive
+        if order.stream_id not in (None, parties.stream_id):
+            raise StreamOver("This live stream has ended.")
+        if not parties.can_earn:
+            await open_accounts(self._database, [earned(order.receiver_id)])
+        return _Sending(parties.sender, gift, parties.stream_id)
+
+    async def _sent_before(self, request: Request) -> GiftOutcome | None:
+        found = await find_transfer(self._database, request.user_id, request.operation, request.key)
+        transfer_id = repeated(request, found)
+        if transfer_id is None:
+            return None
+        sent = await store.sent_by(self._database, transfer_id)
+        return GiftOutcome(sent, await wallet(self._database, request.user_id), replayed=True)
+
+    async def _append(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
+        async def work(connection: Connection, appending: Appending) -> GiftOutcome:
+            return await self._transact(connection, appending, order, request, sending)
+
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._event_log.append(sending.stream_id, work)
+            except asyncpg.DeadlockDetectedError:
+                # Gifts that wait together share a transaction, so that two streams' gifts can meet in the accounts of two senders.
+                log.warning("gift_deadlocked", extra={"stream": sending.stream_id})
+        raise DatabaseUnavailable
+
+    async def _transact(
+        self, connection: Connection, appending: Appending, order: GiftOrder, request: Request, sending: _Sending
+    ) -> GiftOutcome:
+        sender_id, receiver_id, gift = order.sender_id, order.receiver_id, sending.gift
+        held = await hold(connection, request, [bought(sender_id), earned(sender_id), earned(receiver_id)])
+        if held.repeats is not None:
+            return GiftOutcome(await store.sent_by(connection, held.repeats), held.wallet(sender_id), replayed=True)
+        if appending.closed:
+            raise StreamOver("This live stream has ended.")
+        coins = gift.coins * order.count
+        posted = await post(connection, held, {**spend(held, sender_id, coins), earned(receiver_id): coins})
+        sent, sender_total = await store.record(
+            connection,
+            appending.stream_id,
+            appending.next_seq,
+            gift.id,
+            order.count,
+            coins,
+            sender_id,
+            receiver_id,
+            posted.transfer_id,
+        )
+        event = GiftEvent(
+            gift_id=gift.id,
+            title=gift.title,
+            icon=self._picture_url(gift.picture),
+            count=order.count,
+            coins=coins,
+            sender=sending.sender,
+            receiver_id=receiver_id,
+            sender_total=sender_total,
+            combo=Combo(id=f"{sender_id}-{gift.id}", count=1),
+        )
+        appending.add(EventType.GIFT, event)
+        return GiftOutcome(sent, posted.wallet(sender_id), replayed=False)
+
+
+def _request(order: GiftOrder, key: str) -> Request:
+    asked = fingerprint(
+        receiver_id=order.receiver_id, gift_id=order.gift_id, count=order.count, stream_id=order.stream_id
+    )
+    return Request(order.sender_id, Operation.GIFT, key, asked)

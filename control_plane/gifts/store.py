@@ -1,0 +1,116 @@
+"""SQL of gifts: the catalogue, and what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from control_plane.db.pool import Connection, Database
+from control_plane.events.types import Person
+from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
+from control_plane.gifts.gift import Gift, SentGift
+from control_plane.ids import GiftId, Seq, StreamId, UserId
+from control_plane.ledger.account import TransferId
+
+_OFFERED = """
+    select id, title, coins, picture, category, featured, time_s, position, created_at
+    from gift where active order by position, id
+"""
+_SEED = """
+    insert into gift (id, title, coins, picture, category, featured, time_s, position)
+    select * from unnest($1::integer[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::boolean[], $7::integer[], $8::integer[])
+    on conflict (id) do update set title = excluded.title, coins = excluded.coins, picture = excluded.picture,
+        category = excluded.category, featured = excluded.featured, time_s = excluded.time_s, position = excluded.position
+"""
+_PARTIES = """
+    select sender.id, sender.username, sender.profile_pic, stream.id as stream_id,
+        exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn
+    from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended'
+    where sender.id = $1
+"""
+_OWNER_OF = "select user_id from stream where id = $1"
+_COLUMNS = """
+    sent.id, sent.stream_id, sent.seq, sent.gift_id, gift.title, gift.picture, sent.count, sent.coins, sent.sender_id, sent.receiver_id,
+    sent.created_at
+"""
+_SENT_BY = f"select {_COLUMNS} from gift_sent sent join gift on gift.id = sent.gift_id where sent.transfer_id = $1"
+_RECORD = f"""
+    with sent as (
+        insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        returning *
+    ), gifter as (
+        insert into stream_gifter (stream_id, user_id, coins) values ($1, $5, $4)
+        on conflict (stream_id, user_id) do update set coins = stream_gifter.coins + excluded.coins
+        returning coins
+    ), received as (
+        insert into coins_received (user_id, coins) values ($6, $4)
+        on conflict (user_id) do update set coins = coins_received.coins + excluded.coins
+    ), earning as (
+        update stream set coins = coins + $4 where id = $1
+    )
+    select {_COLUMNS}, gifter.coins as sender_total from gifter, sent join gift on gift.id = sent.gift_id
+"""
+
+
+class Parties(NamedTuple):
+    sender: Person
+    stream_id: StreamId | None
+    """The receiver's stream that has not ended."""
+    can_earn: bool
+    """Whether the receiver has an account for what others give."""
+
+
+async def offered(source: Connection | Database) -> Sequence[Gift]:
+    """The active gifts, in the order in which they are shown."""
+    rows = await source.fetch(_OFFERED)
+    return [Gift(**{**row, "category": GiftCategory(row["category"])}) for row in rows]
+
+
+async def seed_catalogue(connection: Connection) -> None:
+    """Bring `gift` to the catalogue of this release. Whether one is on offer is left as it is."""
+    rows = [
+        (gift.id, gift.title, gift.coins, gift.picture, gift.category.value, gift.featured, gift.time_s, position)
+        for position, gift in enumerate(CATALOGUE)
+    ]
+    await connection.execute(_SEED, *zip(*rows, strict=True))
+
+
+async def parties(source: Connection | Database, sender_id: UserId, receiver_id: UserId) -> Parties | None:
+    """None: there is no such sender."""
+    row = await source.fetchrow(_PARTIES, sender_id, receiver_id)
+    if row is None:
+        return None
+    return Parties(Person(row["id"], row["username"], row["profile_pic"]), row["stream_id"], row["can_earn"])
+
+
+async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId | None:
+    owner: UserId | None = await source.fetchval(_OWNER_OF, stream_id)
+    return owner
+
+
+async def sent_by(source: Connection | Database, transfer_id: TransferId) -> SentGift:
+    row = await source.fetchrow(_SENT_BY, transfer_id)
+    assert row is not None, "a gift's transfer and its row are one transaction"
+    return SentGift(**row)
+
+
+async def record(
+    connection: Connection,
+    stream_id: StreamId,
+    seq: Seq,
+    gift_id: GiftId,
+    count: int,
+    coins: int,
+    sender_id: UserId,
+    receiver_id: UserId,
+    transfer_id: TransferId,
+) -> tuple[SentGift, int]:
+    """What was sent, and what its sender has given to the stream by now. The caller holds the stream's log and the receiver's account."""
+    row = await connection.fetchrow(
+        _RECORD, stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq
+    )
+    assert row is not None
+    values = dict(row)
+    sender_total: int = values.pop("sender_total")
+    return SentGift(**values), sender_total

@@ -1,0 +1,34 @@
+"""Coins that an operator, or the demo data, gives to somebody."""
+
+from __future__ import annotations
+
+from control_plane.db.pool import Database
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import UserId
+from control_plane.ledger import store
+from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, bought, earned
+from control_plane.ledger.transfers import Operation, Request, TooManyCoins, fingerprint, hold, post
+from control_plane.ledger.wallets import Wallet
+
+
+class InvalidAdjustment(ControlPlaneError):
+    code = "invalid_adjustment"
+
+    def __init__(self) -> None:
+        super().__init__("An adjustment gives one coin or more.")
+
+
+async def adjust(database: Database, user_id: UserId, coins: int, key: str, note: str = "") -> Wallet:
+    """Give bought coins, once per user and key; `note` says why. Raises InvalidAdjustment, TooManyCoins, IdempotencyConflict."""
+    if coins < 1:
+        raise InvalidAdjustment
+    if coins > LARGEST_AMOUNT:
+        raise TooManyCoins
+    request = Request(user_id, Operation.ADJUSTMENT, key, fingerprint(coins=coins), note)
+    async with database.transaction() as connection:
+        await store.open_accounts(connection, [bought(user_id)])
+        held = await hold(connection, request, [bought(user_id), earned(user_id)])
+        if held.repeats is not None:
+            return held.wallet(user_id)
+        posted = await post(connection, held, {ADJUSTMENT: -coins, bought(user_id): coins})
+        return posted.wallet(user_id)

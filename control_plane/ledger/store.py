@@ -1,0 +1,179 @@
+"""SQL of coins: accounts, transfers, packages and purchases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from control_plane.db.pool import Connection, Database
+from control_plane.ids import UserId
+from control_plane.ledger.account import Account, Kind, TransferId
+from control_plane.ledger.packages import COIN_PACKAGES, CURRENCY
+from control_plane.ledger.sale import Package, Purchase
+
+_OPEN = """
+    insert into ledger_account (owner_id, kind, balance)
+    select owner_id, kind, 0 from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)
+    where not exists (select from ledger_account a where a.owner_id = wanted.owner_id and a.kind = wanted.kind)
+    on conflict do nothing
+"""
+_LOCK = """
+    select account.id, account.owner_id, account.kind, account.balance
+    from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)
+    join ledger_account account on account.owner_id = wanted.owner_id and account.kind = wanted.kind
+    order by account.id
+    for no key update of account
+"""
+_FIND_TRANSFER = """
+    select id, fingerprint from ledger_transfer where user_id = $1 and operation = $2 and idempotency_key = $3
+"""
+_POST = """
+    with transfer as (
+        insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint, note)
+        values ($1, $2, $3, $4, $5)
+        returning id
+    ), leg as (
+        select coalesce(given.account_id, system.id) as account_id, given.amount
+        from unnest($6::bigint[], $7::text[], $8::bigint[]) as given (account_id, kind, amount)
+        left join ledger_account system
+            on given.account_id is null and system.owner_id is null and system.kind = given.kind
+    ), moved as (
+        update ledger_account account set balance = account.balance + leg.amount from leg
+        where account.id = leg.account_id and account.owner_id is not null
+        returning account.id, account.balance
+    )
+    insert into ledger_entry (transfer_id, account_id, amount, balance_after)
+    select transfer.id, leg.account_id, leg.amount, moved.balance
+    from transfer, leg left join moved on moved.id = leg.account_id
+    order by leg.account_id
+    returning transfer_id, account_id, balance_after
+"""
+_BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
+_RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
+_PACKAGE_COLUMNS = "id, product_id, title, coins, price_minor, currency"
+_PACKAGES = f"select {_PACKAGE_COLUMNS} from coin_package where active order by coins, id"
+_PACKAGE = f"select {_PACKAGE_COLUMNS} from coin_package where product_id = $1"
+_SEED_PACKAGES = """
+    insert into coin_package (id, product_id, title, coins, price_minor, currency)
+    select *, $6 from unnest($1::integer[], $2::text[], $3::text[], $4::integer[], $5::integer[])
+    on conflict (id) do update set product_id = excluded.product_id, title = excluded.title, coins = excluded.coins,
+        price_minor = excluded.price_minor, currency = excluded.currency
+"""
+_PURCHASE_COLUMNS = """
+    purchase.id, purchase.user_id, purchase.store, purchase.transaction_id, product_id, package.title, purchase.coins,
+    purchase.price_minor, purchase.currency, purchase.device, purchase.created_at
+"""
+_FIND_PURCHASE = f"""
+    select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
+    where store = $1 and transaction_id = $2
+"""
+_RECORD_PURCHASE = f"""
+    with purchase as (
+        insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, device, transfer_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        on conflict (store, transaction_id) do nothing
+        returning *
+    )
+    select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
+"""
+
+
+class HeldAccount(NamedTuple):
+    id: int
+    balance: int
+
+
+class FoundTransfer(NamedTuple):
+    id: TransferId
+    fingerprint: bytes
+
+
+class PostedTransfer(NamedTuple):
+    id: TransferId
+    balance_after: Mapping[int, int]
+    """By account id."""
+
+
+async def open_accounts(source: Connection | Database, accounts: Sequence[Account]) -> None:
+    """Make those that are missing, empty. For a statement of its own or the first of a transaction: it may wait for another one that does
+    the same, and that must not be waiting for us."""
+    owners, kinds = zip(*sorted(accounts), strict=True)
+    await source.execute(_OPEN, owners, kinds)
+
+
+async def lock_accounts(connection: Connection, accounts: Sequence[Account]) -> dict[Account, HeldAccount]:
+    """Users' accounts that exist, in the order of their ids. What is read after this is newer than whatever they waited for."""
+    owners, kinds = zip(*accounts, strict=True)
+    rows = await connection.fetch(_LOCK, owners, kinds)
+    return {Account(row["owner_id"], Kind(row["kind"])): HeldAccount(row["id"], row["balance"]) for row in rows}
+
+
+async def find_transfer(
+    source: Connection | Database, user_id: UserId, operation: str, key: str
+) -> FoundTransfer | None:
+    row = await source.fetchrow(_FIND_TRANSFER, user_id, operation, key)
+    return None if row is None else FoundTransfer(row["id"], row["fingerprint"])
+
+
+async def post(
+    connection: Connection,
+    user_id: UserId,
+    operation: str,
+    key: str,
+    fingerprint: bytes,
+    note: str,
+    legs: Sequence[tuple[int | None, Kind, int]],
+) -> PostedTransfer:
+    """`legs`: account id (None: the system's account of that kind), kind and amount. The caller holds the users' accounts."""
+    account_ids, kinds, amounts = zip(*legs, strict=True)
+    rows = await connection.fetch(_POST, user_id, operation, key, fingerprint, note, account_ids, kinds, amounts)
+    balances = {row["account_id"]: row["balance_after"] for row in rows if row["balance_after"] is not None}
+    return PostedTransfer(rows[0]["transfer_id"], balances)
+
+
+async def balances(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[Account, int]:
+    """Of all accounts that these users have."""
+    rows = await source.fetch(_BALANCES, user_ids)
+    return {Account(row["owner_id"], Kind(row["kind"])): row["balance"] for row in rows}
+
+
+async def coins_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
+    """Of those who ever received any."""
+    return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
+
+
+async def packages(source: Connection | Database) -> Sequence[Package]:
+    """What is on sale, the smallest first."""
+    return [Package(**row) for row in await source.fetch(_PACKAGES)]
+
+
+async def package(source: Connection | Database, product_id: str) -> Package | None:
+    """Also one that is no longer on sale: it may have been paid for before."""
+    row = await source.fetchrow(_PACKAGE, product_id)
+    return None if row is None else Package(**row)
+
+
+async def seed_packages(connection: Connection) -> None:
+    """Bring `coin_package` to the packages of this release. Whether one is on sale is left as it is."""
+    rows = [(p.id, p.product_id, p.title, p.coins, p.price_minor) for p in COIN_PACKAGES]
+    await connection.execute(_SEED_PACKAGES, *zip(*rows, strict=True), CURRENCY)
+
+
+async def find_purchase(source: Connection | Database, store: str, transaction_id: str) -> Purchase | None:
+    row = await source.fetchrow(_FIND_PURCHASE, store, transaction_id)
+    return None if row is None else Purchase(**row)
+
+
+async def record_purchase(
+    connection: Connection,
+    user_id: UserId,
+    store: str,
+    transaction_id: str,
+    sold: Package,
+    device: str,
+    transfer_id: TransferId,
+) -> Purchase | None:
+    """None when this transaction has been credited already; one that is just being credited is waited for."""
+    terms = (sold.product_id, sold.coins, sold.price_minor, sold.currency)
+    row = await connection.fetchrow(_RECORD_PURCHASE, user_id, store, transaction_id, *terms, device, transfer_id)
+    return None if row is None else Purchase(**row)

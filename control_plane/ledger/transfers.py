@@ -1,0 +1,190 @@
+"""Transfers: coins move between accounts, once per idempotency key, and the entries of each transfer sum to zero.
+
+Whoever moves coins does it in four steps, within one transaction:
+
+    held = await hold(connection, request, accounts)      # lock, then look the key up
+    if held.repeats is not None: ...                      # done before: answer the first outcome
+    amounts = spend(held, user_id, coins) | {...}         # decide; refusals are raised here, before anything is written
+    posted = await post(connection, held, amounts)
+
+The key is looked up under the lock. A repeat that looked before waiting for its first attempt would not find it, and would be refused for want
+of the very coins that the first attempt spent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from control_plane.db.pool import Connection
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import UserId
+from control_plane.ledger import store
+from control_plane.ledger.account import (
+    LARGEST_AMOUNT,
+    LARGEST_BALANCE,
+    Account,
+    TransferId,
+    bought,
+    earned,
+)
+from control_plane.ledger.wallets import Wallet
+
+LONGEST_CLIENT_REF = 64
+
+
+class Operation(StrEnum):
+    """Each has a key space of its own."""
+
+    GIFT = "gift"
+    PURCHASE = "purchase"
+    ADJUSTMENT = "adjustment"
+
+
+class IdempotencyConflict(ControlPlaneError):
+    """The key has been used by this user for the same operation with another request."""
+
+    code = "idempotency_conflict"
+
+    def __init__(self) -> None:
+        super().__init__("This client_ref was used for another request before. Please use a new one.")
+
+
+class InvalidClientRef(ControlPlaneError):
+    code = "invalid_client_ref"
+
+    def __init__(self) -> None:
+        super().__init__(f"client_ref must have 1 to {LONGEST_CLIENT_REF} printable characters.")
+
+
+class NotEnoughCoins(ControlPlaneError):
+    code = "not_enough_coins"
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"You do not have enough coins: {missing} more {'is' if missing == 1 else 'are'} needed.")
+        self.missing = missing
+
+
+class TooManyCoins(ControlPlaneError):
+    """More than a transfer may move or an account may hold."""
+
+    code = "too_many_coins"
+
+    def __init__(self) -> None:
+        super().__init__("That is more coins than an account can take.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked for, and the key under which it happens once."""
+
+    user_id: UserId
+    operation: Operation
+    key: str
+    fingerprint: bytes
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Accounts that nobody else changes until the transaction is over."""
+
+    request: Request
+    ids: Mapping[Account, int]
+    balances: Mapping[Account, int]
+    repeats: TransferId | None
+    """What the same request did before."""
+
+    def wallet(self, user_id: UserId) -> Wallet:
+        return Wallet.of(user_id, self.balances)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    transfer_id: TransferId
+    balances: Mapping[Account, int]
+    """Of all accounts that were held, after the transfer."""
+
+    def wallet(self, user_id: UserId) -> Wallet:
+        return Wallet.of(user_id, self.balances)
+
+
+def fingerprint(**request: str | int | None) -> bytes:
+    """SHA-256 of the request. What is None is left out, so that a field that comes later does not change old fingerprints."""
+    given = {name: value for name, value in request.items() if value is not None}
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).digest()
+
+
+def key_of(client_ref: str | None) -> str:
+    """The client's own key, or for a client that has none one that nobody has. Raises InvalidClientRef."""
+    if client_ref is None:
+        return secrets.token_urlsafe(24)
+    if not 1 <= len(client_ref) <= LONGEST_CLIENT_REF or not client_ref.isprintable():
+        raise InvalidClientRef
+    return client_ref
+
+
+def repeated(request: Request, found: store.FoundTransfer | None) -> TransferId | None:
+    """Raises IdempotencyConflict."""
+    if found is None:
+        return None
+    if found.fingerprint != request.fingerprint:
+        raise IdempotencyConflict
+    return found.id
+
+
+async def hold(connection: Connection, request: Request, accounts: Sequence[Account]) -> Held:
+    """Lock users' accounts, at least one of them the requester's. One that does not exist is left out: it has no coins, and cannot be given
+    any before `store.open_accounts`. Raises IdempotencyConflict."""
+    locked = await store.lock_accounts(connection, accounts)
+    found = await store.find_transfer(connection, request.user_id, request.operation, request.key)
+    return Held(
+        request=request,
+        ids={account: row.id for account, row in locked.items()},
+        balances={account: row.balance for account, row in locked.items()},
+        repeats=repeated(request, found),
+    )
+
+
+def spend(held: Held, user_id: UserId, coins: int) -> dict[Account, int]:
+    """What it takes from the user's accounts: bought coins first. Raises NotEnoughCoins."""
+    wallet = held.wallet(user_id)
+    if wallet.total < coins:
+        raise NotEnoughCoins(coins - wallet.total)
+    of_bought = min(wallet.bought, coins)
+    return {bought(user_id): -of_bought, earned(user_id): of_bought - coins}
+
+
+async def post(connection: Connection, held: Held, amounts: Mapping[Account, int]) -> Posted:
+    """Write the transfer. Raises NotEnoughCoins and TooManyCoins before it writes anything."""
+    assert held.repeats is None, "a repeat is answered, not posted"
+    assert sum(amounts.values()) == 0, "the entries of a transfer sum to zero"
+    legs = [(account, amount) for account, amount in amounts.items() if amount]
+    for account, amount in legs:
+        if amount > LARGEST_AMOUNT:
+            raise TooManyCoins
+        if account.owner_id is not None:
+            _check(held.balances[account] + amount)
+    request = held.request
+    posted = await store.post(
+        connection,
+        request.user_id,
+        request.operation,
+        request.key,
+        request.fingerprint,
+        request.note,
+        [(held.ids.get(account), account.kind, amount) for account, amount in legs],
+    )
+    after = {account: posted.balance_after.get(held.ids[account], before) for account, before in held.balances.items()}
+    return Posted(posted.id, after)
+
+
+def _check(balance: int) -> None:
+    if balance < 0:
+        raise NotEnoughCoins(-balance)
+    if balance > LARGEST_BALANCE:
+        raise TooManyCoins

@@ -1,0 +1,44 @@
+"""What users own, and what they have received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from control_plane.db.pool import Connection, Database
+from control_plane.ids import UserId
+from control_plane.ledger import store
+from control_plane.ledger.account import Account, bought, earned
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """Coins. Gifts spend the bought ones first; only the earned ones can be withdrawn."""
+
+    bought: int = 0
+    earned: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.bought + self.earned
+
+    @classmethod
+    def of(cls, user_id: UserId, balances: Mapping[Account, int]) -> Self:
+        return cls(balances.get(bought(user_id), 0), balances.get(earned(user_id), 0))
+
+
+async def wallet(source: Connection | Database, user_id: UserId) -> Wallet:
+    return (await wallets(source, [user_id]))[user_id]
+
+
+async def wallets(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, Wallet]:
+    """One for each of these users; whoever never had a coin has an empty one."""
+    balances = await store.balances(source, user_ids)
+    return {user_id: Wallet.of(user_id, balances) for user_id in user_ids}
+
+
+async def total_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
+    """All coins that others ever gave to each of these users, spent and withdrawn ones included."""
+    received = await store.coins_received(source, user_ids)
+    return {user_id: received.get(user_id, 0) for user_id in user_ids}

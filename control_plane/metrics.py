@@ -1,0 +1,79 @@
+"""Everything that is measured, in one registry. Labels come from closed sets: never a path, an id or an address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
+_CALLS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.requests = Counter(
+            "stagedoor_requests", "Contract calls by endpoint and code", ("endpoint", "code"), registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "stagedoor_request_seconds", "Time to answer", ("endpoint",), buckets=_CALLS, registry=self.registry
+        )
+        self.auth_decisions = Counter(
+            "stagedoor_auth_decisions",
+            "Answers to the media server's auth callback",
+            ("action", "verdict"),
+            registry=self.registry,
+        )
+        self.auth_seconds = Histogram(
+            "stagedoor_auth_seconds", "Time to decide in the process", buckets=_FAST, registry=self.registry
+        )
+        self.hook_events = Counter(
+            "stagedoor_hook_events", "Hooks received from the media server", ("event",), registry=self.registry
+        )
+        self.gifts = Counter("stagedoor_gifts", "Gifts sent", registry=self.registry)
+        self.gift_coins = Counter("stagedoor_gift_coins", "Coins moved by gifts", registry=self.registry)
+        self.purchased_coins = Counter(
+            "stagedoor_purchased_coins", "Coins credited for purchases", ("store",), registry=self.registry
+        )
+        self.loop_lag_seconds = Gauge(
+            "stagedoor_loop_lag_seconds",
+            "Longest wait of the event loop for its turn, over the last ten seconds",
+            registry=self.registry,
+        )
+        self.part_restarts = Counter(
+            "stagedoor_part_restarts", "Restarts of a supervised process", ("part",), registry=self.registry
+        )
+
+    def gift_sent(self, coins: int, *, replayed: bool) -> None:
+        """A repeat, answered with what its first attempt did, moves nothing."""
+        if not replayed:
+            self.gifts.inc()
+            self.gift_coins.inc(coins)
+
+    def watch(self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str = "") -> None:
+        """A gauge that is read when it is scraped; with `label`, `read` answers a value for each of its values."""
+        self.registry.register(_Watched(name, help_, read, label))
+
+    def render(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class _Watched:
+    def __init__(self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str) -> None:
+        self._name, self._help, self._read, self._label = name, help_, read, label
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._help, labels=[self._label] if self._label else None)
+        value = self._read()
+        for label, number in value.items() if isinstance(value, Mapping) else [("", value)]:
+            family.add_metric([label] if self._label else [], number)
+        yield family

@@ -1,0 +1,49 @@
+"""`run.json`: what runs where, for scripts and for the next start."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from control_plane.ports import NAMES, Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    ports: Ports | None = None
+    pids: Mapping[str, int | None] = field(default_factory=dict)
+    """control_plane, mediamtx, postgres; None for a part that somebody else runs."""
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class RunFile:
+    def __init__(self, data_dir: Path) -> None:
+        self.path = data_dir / "run.json"
+
+    def write(self, run: Run) -> None:
+        """Readable by us alone: it holds the apps' API keys."""
+        content = {
+            **(dataclasses.asdict(run.ports) if run.ports else {}),
+            "pids": dict(run.pids),
+            "api_keys": dict(run.api_keys),
+        }
+        temporary = self.path.with_suffix(".tmp")
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(content, file, indent=2)
+        temporary.rename(self.path)
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def left_behind(self) -> tuple[dict[str, int], int | None]:
+        """Ports and MediaMTX's pid of a start that had no time to clean up; ({}, None) if there is no such."""
+        try:
+            content: Any = json.loads(self.path.read_text())
+            return {name: int(content[name]) for name in NAMES}, content["pids"]["mediamtx"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}, None

@@ -1,0 +1,51 @@
+"""May this client publish to, or read from, this path? A pure decision over what is known of the stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from control_plane.streams.keys import StreamKeys
+from control_plane.streams.media import PathName
+from control_plane.streams.stream import Stream, Visibility
+
+
+class Action(StrEnum):
+    PUBLISH = "publish"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """What a client asks of a path. `key` is whatever it offered as a stream key, None when nothing."""
+
+    action: Action
+    path: PathName
+    key: str | None
+
+
+class Verdict(StrEnum):
+    """ALLOW, or the reason of the refusal: also the label under which it is counted and logged."""
+
+    ALLOW = "allow"
+    UNKNOWN_STREAM = "unknown_stream"
+    KEY_MISSING = "key_missing"
+    KEY_WRONG = "key_wrong"
+    NOT_PUBLIC = "not_public"
+    DATABASE_AWAY = "database_away"
+    NOT_OURS = "not_ours"
+    """Another action than publish and read: nothing of ours is served by it."""
+
+
+def decide(request: AccessRequest, stream: Stream | None, keys: StreamKeys, *, current: bool) -> Verdict:
+    """`stream` is the unfinished stream of this path, if there is one; `current` is False when what we know of it is too old to let a
+    publisher in, who may have been banned meanwhile. Reads of public streams go on even then."""
+    if stream is None or stream.ended:
+        return Verdict.UNKNOWN_STREAM
+    if request.action is Action.READ:
+        return Verdict.ALLOW if stream.visibility is Visibility.PUBLIC else Verdict.NOT_PUBLIC
+    if request.key is None:
+        return Verdict.KEY_MISSING
+    if not keys.verify(request.key, stream.id, stream.key_version):
+        return Verdict.KEY_WRONG
+    return Verdict.ALLOW if current else Verdict.DATABASE_AWAY

@@ -1,0 +1,149 @@
+"""What may happen to a stream: `created → live ⇄ interrupted → ended`.
+
+Each change is one transaction through the stream's event log, so that what is stored, what viewers are told and what the auth callback
+answers cannot come apart. A change names the state it leaves, and coming too late is an answer (None), not an error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import asyncpg
+
+from control_plane.db.pool import Connection, Database
+from control_plane.events.bus import Topic, notify_within
+from control_plane.events.log import Appending, EventLog, Work
+from control_plane.events.store import create_log
+from control_plane.events.types import EndReason, EventType, Status, StatusChange, Summary
+from control_plane.ids import StreamId, UserId
+from control_plane.streams import store
+from control_plane.streams.media import MediaConnection, SourceId
+from control_plane.streams.running import RunningStreams
+from control_plane.streams.stream import Stream, StreamOptions, StreamOver
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+
+
+class Lifecycle:
+    """The only writer of streams."""
+
+    def __init__(
+        self,
+        database: Database,
+        event_log: EventLog,
+        running: RunningStreams,
+        peak_viewers: Callable[[StreamId], int] = lambda stream_id: 0,
+    ) -> None:
+        self._database = database
+        self._event_log = event_log
+        self._running = running
+        self._peak_viewers = peak_viewers
+
+    async def go_live(self, user_id: UserId, options: StreamOptions, *, replace: bool = True) -> Stream:
+        """The user's stream, ready to be published to. One that was never published is answered again, with the new options; an older one
+        ends as replaced. Raises StreamOver if that may not be (`replace` is False)."""
+        for _ in range(ATTEMPTS):  # two calls at once: the loser of the race finds the winner's stream
+            running = await store.unfinished_of(self._database, user_id)
+            if running is None:
+                try:
+                    return await self._create(user_id, options)
+                except asyncpg.UniqueViolationError:
+                    continue
+            if running.status is Status.CREATED:
+                again = await self._configure(running.id, options)
+                if again is not None:
+                    return again
+                continue
+            if not replace:
+                raise StreamOver("You are live already.")
+            await self.end(running.id, EndReason.REPLACED)
+        raise StreamOver("Your other device went live at the same moment. Please try again.")
+
+    async def _create(self, user_id: UserId, options: StreamOptions) -> Stream:
+        async with self._database.transaction() as connection:
+            stream = await store.create(connection, user_id, options)
+            await create_log(connection, stream.id)
+            await notify_within(connection, Topic.STREAM, stream.id)
+        self._running.put(stream)
+        log.info("stream_created", extra={"stream": stream.id, "user": user_id})
+        return stream
+
+    async def _configure(self, stream_id: StreamId, options: StreamOptions) -> Stream | None:
+        async def work(connection: Connection, appending: Appending) -> Stream | None:
+            return await store.configure(connection, stream_id, options)
+
+        return await self._apply(stream_id, work)
+
+    async def publisher_online(
+        self, stream_id: StreamId, publisher: MediaConnection, replaced_bytes: int
+    ) -> Stream | None:
+        """A publisher's media has arrived; it may be a second one that takes over. `replaced_bytes`: what the one before it had sent."""
+        source_id = publisher.source.id
+
+        async def work(connection: Connection, appending: Appending) -> Stream | None:
+            stream = await store.online(connection, stream_id, source_id)
+            if stream is not None:
+                await store.close_sessions(connection, stream_id, "taken_over", replaced_bytes, besides=source_id)
+                await store.open_session(connection, stream_id, publisher)
+                # Said on a take-over too: the media server has dropped every viewer of the old connection.
+                appending.add(EventType.STATUS, StatusChange(Status.LIVE))
+            return stream
+
+        return await self._apply(stream_id, work, "publisher_online", source=source_id)
+
+    async def publisher_lost(
+        self, stream_id: StreamId, source_id: SourceId, why: str, inbound_bytes: int
+    ) -> Stream | None:
+        async def work(connection: Connection, appending: Appending) -> Stream | None:
+            stream = await store.lost(connection, stream_id, source_id)
+            if stream is not None:
+                await store.close_sessions(connection, stream_id, why, inbound_bytes)
+                appending.add(EventType.STATUS, StatusChange(Status.INTERRUPTED, why))
+            return stream
+
+        return await self._apply(stream_id, work, "publisher_lost", source=source_id, why=why)
+
+    async def end(self, stream_id: StreamId, reason: EndReason, inbound_bytes: int = 0) -> Stream | None:
+        """From now on no key opens it; the reconciler puts out who still publishes."""
+        peak_viewers = self._peak_viewers(stream_id)
+
+        async def work(connection: Connection, appending: Appending) -> Stream | None:
+            stream = await store.end(connection, stream_id, reason, peak_viewers)
+            if stream is not None:
+                await store.close_sessions(connection, stream_id, reason.value, inbound_bytes)
+                summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
+                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, summary))
+                appending.close()
+            return stream
+
+        return await self._apply(stream_id, work, "stream_ended", reason=reason.value)
+
+    async def rotate(self, stream_id: StreamId) -> Stream | None:
+        """A new key; publishers who came in with an older one are put out."""
+
+        async def work(connection: Connection, appending: Appending) -> Stream | None:
+            return await store.rotate(connection, stream_id)
+
+        return await self._apply(stream_id, work, "stream_key_rotated")
+
+    async def _apply(
+        self,
+        stream_id: StreamId,
+        change: Work[Stream | None],
+        event: str = "stream_changed",
+        **fields: object,
+    ) -> Stream | None:
+        async def work(connection: Connection, appending: Appending) -> Stream | None:
+            stream = await change(connection, appending)
+            if stream is not None:
+                await notify_within(connection, Topic.STREAM, stream_id)
+            return stream
+
+        stream = await self._event_log.append(stream_id, work)
+        if stream is not None:
+            self._running.put(stream)
+            log.info(event, extra={"stream": stream_id, **fields})
+        return stream

@@ -1,0 +1,273 @@
+"""Brings our streams to what the media server really has.
+
+Hooks are hints: they come late, twice, swapped or not at all. So every second, and whenever a hook arrives, what is online there is compared
+with what we hold, keyed by (stream, source). A listing that fails changes nothing, and absence is believed only after asking for the path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from control_plane.clock import Clock, utc_now
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.events.types import EndReason, Status
+from control_plane.ids import StreamId
+from control_plane.streams import store
+from control_plane.streams.lifecycle import Lifecycle
+from control_plane.streams.media import (
+    MediaConnection,
+    MediaPath,
+    MediaServer,
+    MediaServerUnavailable,
+    MediaSource,
+    PathName,
+    SourceId,
+)
+from control_plane.streams.running import RunningStreams
+from control_plane.streams.stream import Stream
+
+log = logging.getLogger(__name__)
+
+PASS_S = 1.0
+AWAY_S = 3.0
+HINT_RETRIES = 20
+HINT_RETRY_S = 0.05
+PUT_OUT_S = 3.0
+ABREAST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a hook says: the media of this path has come (`online`) or gone."""
+
+    path: PathName
+    online: bool
+    source_id: SourceId | None
+
+
+@dataclass(slots=True)
+class _Publisher:
+    connection: MediaConnection
+    inbound_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Clocks:
+    """How long a stream has been waiting as far as this process has seen; starts anew after a downtime of ours or of the media server."""
+
+    since: dict[StreamId, tuple[Status, float]] = field(default_factory=dict)
+
+    def waited_s(self, stream: Stream, now: float) -> float:
+        status, since = self.since.get(stream.id, (None, now))
+        if status is not stream.status:
+            self.since[stream.id] = (stream.status, now)
+            return 0.0
+        return now - since
+
+    def restart(self, now: float) -> None:
+        self.since = {stream_id: (status, now) for stream_id, (status, _) in self.since.items()}
+
+    def keep(self, stream_ids: Iterable[StreamId]) -> None:
+        kept = set(stream_ids)
+        self.since = {stream_id: entry for stream_id, entry in self.since.items() if stream_id in kept}
+
+
+class Reconciler:
+    """Owns the comparison; one pass at a time."""
+
+    def __init__(
+        self,
+        media: MediaServer,
+        running: RunningStreams,
+        lifecycle: Lifecycle,
+        database: Database,
+        *,
+        never_published_s: float,
+        viewers: Callable[[StreamId], int] = lambda stream_id: 0,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._media = media
+        self._running = running
+        self._lifecycle = lifecycle
+        self._database = database
+        self._never_published_s = never_published_s
+        self._viewers = viewers
+        self._clock = clock
+        self._clocks = Clocks()
+        self._hints: dict[PathName, Hint] = {}
+        self._wake = asyncio.Event()
+        self._publishers: dict[SourceId, _Publisher] = {}
+        self._abreast = asyncio.Semaphore(ABREAST)
+        self._answered_at = 0.0
+        self._away = False
+        self._reachable = False
+
+    @property
+    def media_reachable(self) -> bool:
+        return self._reachable
+
+    def hint(self, hint: Hint) -> None:
+        """Never waits. A later hint of the same path replaces the earlier one: both only say where to look."""
+        self._hints[hint.path] = hint
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever fails is tried again with the next pass."""
+        loop = asyncio.get_running_loop()
+        self._answered_at = loop.time()
+        next_pass = loop.time()
+        while True:
+            try:
+                async with asyncio.timeout_at(next_pass):
+                    await self._wake.wait()
+                self._wake.clear()
+                hints, self._hints = self._hints, {}
+                await asyncio.gather(*(self._guarded(self._follow(hint)) for hint in hints.values()))
+            except TimeoutError:
+                await self._guarded(self.reconcile())
+                next_pass = loop.time() + PASS_S
+
+    async def reconcile(self) -> None:
+        """One pass over everything."""
+        now = asyncio.get_running_loop().time()
+        try:
+            listed = await self._media.list_paths()
+        except MediaServerUnavailable:
+            self._reachable = False
+            if now - self._answered_at > AWAY_S:
+                await self._media_server_away()
+            raise
+        self._reachable = True
+        self._answered_at = now
+        if self._away:
+            self._away = False
+            self._clocks.restart(now)
+        online = {path.name: path for path in listed if path.online and path.source is not None}
+        streams = self._running.all()
+        strangers = [path for name, path in online.items() if self._running.by_path(name) is None]
+        await asyncio.gather(
+            *(self._guarded(self._settle(stream, online.get(stream.path), now)) for stream in streams),
+            *(self._guarded(self._put_out(path)) for path in strangers),
+        )
+        self._forget(streams, online)
+
+    async def put_out(self, stream: Stream) -> bool:
+        """After a stream was ended or its key rotated: close the publisher that came in before, and see it gone.
+
+        False when the media server does not answer or the publisher is still there in time; the next passes go on trying."""
+        try:
+            async with asyncio.timeout(PUT_OUT_S):
+                while True:
+                    path = await self._media.get_path(stream.path)
+                    if path is None or path.source is None or not await self._is_revoked(stream, path.source):
+                        return True
+                    await self._media.kick(path.source)
+                    await asyncio.sleep(0.02)
+        except (TimeoutError, MediaServerUnavailable):
+            log.warning("publisher_not_put_out_yet", extra={"stream": stream.id})
+            return False
+
+    async def _guarded(self, step: Awaitable[None]) -> None:
+        async with self._abreast:
+            try:
+                await step
+            except (MediaServerUnavailable, DatabaseUnavailable) as error:
+                log.warning("reconciler_waits", extra={"for": error.code})
+
+    async def _follow(self, hint: Hint) -> None:
+        """A hook was started before the media server's own books are in order: look until they are, for a second."""
+        for attempt in range(HINT_RETRIES):
+            stream = self._running.by_path(hint.path)
+            if stream is None:
+                return
+            path = await self._media.get_path(hint.path)
+            source = path.source if path is not None and path.online else None
+            not_yet = source is None if hint.online else source is not None and source.id == hint.source_id
+            if not not_yet or attempt == HINT_RETRIES - 1:
+                await self._settle(stream, path if source else None, asyncio.get_running_loop().time())
+                return
+            await asyncio.sleep(HINT_RETRY_S)
+
+    async def _settle(self, stream: Stream, path: MediaPath | None, now: float) -> None:
+        if path is not None and path.source is not None:
+            await self._publishing(stream, path, path.source)
+        elif stream.source_id is not None:
+            await self._absent(stream, stream.source_id)
+        elif stream.status is Status.INTERRUPTED:
+            if self._clocks.waited_s(stream, now) >= stream.grace_s:
+                await self._lifecycle.end(stream.id, EndReason.GRACE_OVER)
+        elif self._clocks.waited_s(stream, now) >= self._never_published_s and not await self._is_wanted(stream):
+            await self._lifecycle.end(stream.id, EndReason.NEVER_PUBLISHED)
+
+    async def _publishing(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
+        if await self._is_revoked(stream, source):
+            await self._media.kick(source)
+            return
+        publisher = await self._publisher(source)
+        if publisher is None:
+            return  # gone again; the next pass tells
+        if stream.source_id != source.id:
+            await self._lifecycle.publisher_online(stream.id, publisher.connection, self._bytes_of(stream.source_id))
+        publisher.inbound_bytes = path.inbound_bytes
+
+    async def _absent(self, stream: Stream, source_id: SourceId) -> None:
+        path = await self._media.get_path(stream.path)
+        if path is None or not path.online:
+            await self._lifecycle.publisher_lost(stream.id, source_id, "publisher_lost", self._bytes_of(source_id))
+
+    async def _media_server_away(self) -> None:
+        self._away = True
+        live = [stream for stream in self._running.all() if stream.source_id is not None]
+        await asyncio.gather(
+            *(
+                self._guarded(self._lost(stream, stream.source_id, "media_server_lost"))
+                for stream in live
+                if stream.source_id is not None
+            )
+        )
+
+    async def _lost(self, stream: Stream, source_id: SourceId, why: str) -> None:
+        await self._lifecycle.publisher_lost(stream.id, source_id, why, self._bytes_of(source_id))
+
+    async def _put_out(self, path: MediaPath) -> None:
+        """Media on a path that belongs to no unfinished stream: ended, or banned, between its auth and its first frame."""
+        if path.source is not None and await self._media.kick(path.source):
+            log.info("publisher_put_out", extra={"path": path.name, "source": path.source.id})
+
+    async def _is_revoked(self, stream: Stream, source: MediaSource) -> bool:
+        """Whether this connection was made before the stream's last rotation or its end. The media server's clock is compared with the
+        database's: on different machines they must be kept in step."""
+        if stream.revoked_at is None:
+            return False
+        publisher = await self._publisher(source)
+        return publisher is not None and publisher.connection.created_at <= stream.revoked_at
+
+    async def _publisher(self, source: MediaSource) -> _Publisher | None:
+        known = self._publishers.get(source.id)
+        if known is None:
+            connection = await self._media.get_connection(source)
+            if connection is None:
+                return None
+            known = self._publishers[source.id] = _Publisher(connection, connection.inbound_bytes)
+        return known
+
+    def _bytes_of(self, source_id: SourceId | None) -> int:
+        publisher = self._publishers.get(source_id) if source_id is not None else None
+        return 0 if publisher is None else publisher.inbound_bytes
+
+    async def _is_wanted(self, stream: Stream) -> bool:
+        """A watcher or a recent gift keeps an unpublished stream waiting."""
+        if self._viewers(stream.id):
+            return True
+        since = self._clock() - dt.timedelta(seconds=self._never_published_s)
+        return await store.gift_since(self._database, stream.id, since)
+
+    def _forget(self, streams: Iterable[Stream], online: Mapping[PathName, MediaPath]) -> None:
+        sources = {path.source.id for path in online.values() if path.source is not None}
+        sources |= {stream.source_id for stream in streams if stream.source_id is not None}
+        self._publishers = {id_: publisher for id_, publisher in self._publishers.items() if id_ in sources}
+        self._clocks.keep(stream.id for stream in streams)

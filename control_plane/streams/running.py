@@ -1,0 +1,167 @@
+"""All streams that have not ended, in memory: what the auth callback answers from and the reconciler compares with.
+
+The database is the truth. This copy is loaded at the start, changed by the transactions of this process as they commit, kept fresh by
+notifications of other processes, and loaded anew whenever the connection that listens was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
+from control_plane.events.bus import Bus, Message, Topic
+from control_plane.ids import LARGEST_ID, StreamId
+from control_plane.streams import store
+from control_plane.streams.access import AccessRequest, Action, Verdict, decide
+from control_plane.streams.keys import StreamKeys
+from control_plane.streams.media import PathName
+from control_plane.streams.stream import Stream
+
+log = logging.getLogger(__name__)
+
+FIRST_VERSION = 1
+MISS_DEADLINE_S = 0.05
+_PATH = re.compile(r"live/([1-9]\d{0,9})")
+
+
+class RunningStreams:
+    """Owns the table of unfinished streams."""
+
+    def __init__(self, database: Database, bus: Bus, keys: StreamKeys, away_s: float) -> None:
+        self._database = database
+        self._bus = bus
+        self._keys = keys
+        self._away_s = away_s
+        self._by_id: dict[StreamId, Stream] = {}
+        self._by_path: dict[PathName, Stream] = {}
+        self._stale: set[StreamId] = set()
+        self._reads = 0
+        self._changed_while_read: set[StreamId] = set()
+        self._reload_all = True
+        self._wake = asyncio.Event()
+        self._missing = asyncio.Lock()
+        self._current_until = 0.0
+        bus.subscribe(Topic.STREAM, self._notified)
+        bus.on_resync(self._resync)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, stream_id: StreamId) -> Stream | None:
+        return self._by_id.get(stream_id)
+
+    def by_path(self, path: PathName) -> Stream | None:
+        return self._by_path.get(path)
+
+    def all(self) -> Collection[Stream]:
+        return list(self._by_id.values())
+
+    def put(self, stream: Stream) -> None:
+        """Take over a committed change; an ended stream leaves the table."""
+        if self._reads:
+            self._changed_while_read.add(stream.id)
+        old = self._by_id.pop(stream.id, None)
+        if old is not None:
+            self._by_path.pop(old.path, None)
+        if not stream.ended:
+            self._by_id[stream.id] = stream
+            self._by_path[stream.path] = stream
+
+    @property
+    def current(self) -> bool:
+        """Whether what we know is recent enough to let publishers in."""
+        return self._bus.connected.is_set() or asyncio.get_running_loop().time() < self._current_until
+
+    async def decide(self, request: AccessRequest) -> Verdict:
+        """From memory, but for one case: a publisher with a valid first key of a stream that we have not heard of costs one short query,
+        one at a time. Nobody without such a key can cause any."""
+        stream = self._by_path.get(request.path)
+        if stream is None and request.action is Action.PUBLISH and request.key is not None:
+            stream = await self._missed(request.path, request.key)
+        return decide(request, stream, self._keys, current=self.current)
+
+    async def load(self) -> None:
+        """Read the whole table. Raises DatabaseUnavailable, and then leaves it as it was."""
+        with self._reading():
+            streams = await store.unfinished(self._database)
+            newer = [self._by_id[id_] for id_ in self._changed_while_read if id_ in self._by_id]
+            kept = [stream for stream in streams if stream.id not in self._changed_while_read]
+        self._by_id = {stream.id: stream for stream in kept + newer}
+        self._by_path = {stream.path: stream for stream in kept + newer}
+        self._reload_all = False
+
+    async def run(self) -> None:
+        """Follow the notifications, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._bus.connected.is_set():
+                self._current_until = loop.time() + self._away_s
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            self._wake.clear()
+            try:
+                await self._refresh()
+            except DatabaseUnavailable:
+                log.warning("running_streams_stale")
+                await asyncio.sleep(0.2)
+                self._wake.set()
+
+    async def _refresh(self) -> None:
+        if self._reload_all:
+            self._stale.clear()
+            await self.load()
+        while self._stale:
+            stream_id = self._stale.pop()
+            try:
+                await self._read(stream_id)
+            except DatabaseUnavailable:
+                self._stale.add(stream_id)
+                raise
+
+    async def _read(self, stream_id: StreamId, deadline_s: float = DEADLINE_S) -> None:
+        """Bring one row over. What a transaction of ours put here while we read is newer, and stays."""
+        with self._reading():
+            stream = await store.get(self._database, stream_id, deadline_s)
+            overtaken = stream_id in self._changed_while_read
+        if stream is not None and not overtaken:
+            self.put(stream)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        self._reads += 1
+        try:
+            yield
+        finally:
+            self._reads -= 1
+            if not self._reads:
+                self._changed_while_read.clear()
+
+    async def _missed(self, path: PathName, key: str) -> Stream | None:
+        match = _PATH.fullmatch(path)
+        if match is None or int(match[1]) > LARGEST_ID:
+            return None
+        stream_id = StreamId(int(match[1]))
+        if not self._keys.verify(key, stream_id, FIRST_VERSION):
+            return None
+        try:
+            async with asyncio.timeout(MISS_DEADLINE_S), self._missing:
+                if path not in self._by_path:
+                    await self._read(stream_id, MISS_DEADLINE_S)
+        except (TimeoutError, DatabaseUnavailable):
+            log.warning("unknown_stream_not_looked_up", extra={"stream": stream_id})
+        return self._by_path.get(path)
+
+    def _notified(self, message: Message) -> None:
+        self._stale.add(StreamId(message.id))
+        self._wake.set()
+
+    def _resync(self) -> None:
+        self._reload_all = True
+        self._wake.set()

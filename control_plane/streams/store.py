@@ -1,0 +1,169 @@
+"""SQL of streams and of the connections that publish to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from control_plane.db.pool import DEADLINE_S, Connection, Database, Row
+from control_plane.events.types import EndReason, Status
+from control_plane.ids import StreamId, UserId
+from control_plane.streams.media import MediaConnection, SourceId
+from control_plane.streams.stream import Stream, StreamOptions, Visibility
+
+_COLUMNS = """
+    id, user_id, path, status, key_version, visibility, price, title, grace_s, source_id, local_start, created_at, live_at,
+    interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers
+"""
+_CREATE = f"""
+    with next as (select nextval(pg_get_serial_sequence('stream', 'id')) as id)
+    insert into stream (id, user_id, path, title, visibility, pin_hash, price, grace_s, local_start)
+    select id, $1, 'live/' || id, $2, $3, $4, $5, $6, $7 from next
+    returning {_COLUMNS}
+"""
+_CONFIGURE = f"""
+    update stream set title = $2, visibility = $3, pin_hash = $4, price = $5, grace_s = $6, local_start = $7
+    where id = $1 and status = 'created'
+    returning {_COLUMNS}
+"""
+_GET = f"select {_COLUMNS} from stream where id = $1"
+_UNFINISHED = f"select {_COLUMNS} from stream where status <> 'ended'"
+_UNFINISHED_OF = f"select {_COLUMNS} from stream where user_id = $1 and status <> 'ended'"
+_LATEST = f"select {_COLUMNS} from stream order by id desc limit $1"
+_ONLINE = f"""
+    update stream set status = 'live', source_id = $2, live_at = coalesce(live_at, now()), interrupted_at = null
+    where id = $1 and status <> 'ended' and source_id is distinct from $2
+    returning {_COLUMNS}
+"""
+_LOST = f"""
+    update stream set status = 'interrupted', source_id = null, interrupted_at = now()
+    where id = $1 and source_id = $2
+    returning {_COLUMNS}
+"""
+_END = f"""
+    update stream set status = 'ended', ended_at = now(), end_reason = $2, source_id = null, revoked_at = now(),
+        peak_viewers = greatest(peak_viewers, $3)
+    where id = $1 and status <> 'ended'
+    returning {_COLUMNS}
+"""
+_ROTATE = f"""
+    update stream set key_version = key_version + 1, revoked_at = now() where id = $1 and status <> 'ended'
+    returning {_COLUMNS}
+"""
+_OPEN_SESSION = """
+    insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at)
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict (stream_id, source_id) do update set ended_at = null, end_reason = null
+"""
+_CLOSE_SESSIONS = """
+    update publish_session set ended_at = now(), end_reason = $3, inbound_bytes = greatest(inbound_bytes, $4)
+    where stream_id = $1 and ended_at is null and source_id is distinct from $2
+"""
+_GIFT_SINCE = "select exists (select from gift_sent where stream_id = $1 and created_at > $2)"
+
+
+def _stream(row: Row) -> Stream:
+    return Stream(
+        id=row["id"],
+        user_id=row["user_id"],
+        path=row["path"],
+        status=Status(row["status"]),
+        key_version=row["key_version"],
+        visibility=Visibility(row["visibility"]),
+        price=row["price"],
+        title=row["title"],
+        grace_s=row["grace_s"],
+        source_id=row["source_id"],
+        local_start=row["local_start"],
+        created_at=row["created_at"],
+        live_at=row["live_at"],
+        interrupted_at=row["interrupted_at"],
+        ended_at=row["ended_at"],
+        end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
+        revoked_at=row["revoked_at"],
+        coins=row["coins"],
+        likes=row["likes"],
+        peak_viewers=row["peak_viewers"],
+    )
+
+
+def _maybe(row: Row | None) -> Stream | None:
+    return None if row is None else _stream(row)
+
+
+def _options(options: StreamOptions) -> tuple[object, ...]:
+    o = options
+    return o.title, o.visibility.value, o.pin_hash, o.price, o.grace_s, o.local_start
+
+
+async def get(database: Database, stream_id: StreamId, deadline_s: float = DEADLINE_S) -> Stream | None:
+    return _maybe(await database.fetchrow(_GET, stream_id, deadline_s=deadline_s))
+
+
+async def unfinished(database: Database) -> Sequence[Stream]:
+    return [_stream(row) for row in await database.fetch(_UNFINISHED)]
+
+
+async def unfinished_of(database: Database, user_id: UserId) -> Stream | None:
+    return _maybe(await database.fetchrow(_UNFINISHED_OF, user_id))
+
+
+async def latest(database: Database, limit: int) -> Sequence[Stream]:
+    return [_stream(row) for row in await database.fetch(_LATEST, limit)]
+
+
+async def create(connection: Connection, user_id: UserId, options: StreamOptions) -> Stream:
+    """Raises UniqueViolationError (stream_one_unfinished) when the user has an unfinished one."""
+    row = await connection.fetchrow(_CREATE, user_id, *_options(options))
+    assert row is not None
+    return _stream(row)
+
+
+async def configure(connection: Connection, stream_id: StreamId, options: StreamOptions) -> Stream | None:
+    """None once it has been published to."""
+    return _maybe(await connection.fetchrow(_CONFIGURE, stream_id, *_options(options)))
+
+
+async def read(connection: Connection, stream_id: StreamId) -> Stream | None:
+    return _maybe(await connection.fetchrow(_GET, stream_id))
+
+
+async def online(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:
+    """None when that source publishes already, or the stream is over."""
+    return _maybe(await connection.fetchrow(_ONLINE, stream_id, source_id))
+
+
+async def lost(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:
+    """None when another source, or none, publishes by now."""
+    return _maybe(await connection.fetchrow(_LOST, stream_id, source_id))
+
+
+async def end(connection: Connection, stream_id: StreamId, reason: EndReason, peak_viewers: int) -> Stream | None:
+    return _maybe(await connection.fetchrow(_END, stream_id, reason.value, peak_viewers))
+
+
+async def rotate(connection: Connection, stream_id: StreamId) -> Stream | None:
+    return _maybe(await connection.fetchrow(_ROTATE, stream_id))
+
+
+async def open_session(connection: Connection, stream_id: StreamId, publisher: MediaConnection) -> None:
+    await connection.execute(
+        _OPEN_SESSION,
+        stream_id,
+        publisher.source.id,
+        publisher.protocol,
+        publisher.remote_address,
+        publisher.user_agent,
+        publisher.created_at,
+    )
+
+
+async def close_sessions(
+    connection: Connection, stream_id: StreamId, why: str, inbound_bytes: int, besides: SourceId | None = None
+) -> None:
+    """Close the stream's open publisher sessions, but for that of `besides`."""
+    await connection.execute(_CLOSE_SESSIONS, stream_id, besides, why, inbound_bytes)
+
+
+async def gift_since(database: Database, stream_id: StreamId, since: dt.datetime) -> bool:
+    return bool(await database.fetchval(_GIFT_SINCE, stream_id, since))

@@ -1,0 +1,56 @@
+"""SQL of videos and sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from control_plane.db.pool import Database, Row
+from control_plane.videos.video import Sound, Video
+
+_FEED = """
+    select v.*, s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
+        s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
+        (select count(*) from video w where w.sound_id = s.id) as s_total_videos
+    from video v left join sound s on s.id = v.sound_id
+    where v.privacy = 'public'
+    order by v.id desc limit $1 offset $2
+"""
+
+
+def _video(row: Row) -> Video:
+    return Video(
+        id=row["id"],
+        user_id=row["user_id"],
+        description=row["description"],
+        media=row["media"],
+        thumbnail=row["thumbnail"],
+        preview=row["preview"],
+        sound=None if row["s_id"] is None else _sound(row),
+        duration_ms=row["duration_ms"],
+        width=row["width"],
+        height=row["height"],
+        privacy=row["privacy"],
+        allow_comments=row["allow_comments"],
+        allow_duet=row["allow_duet"],
+        views=row["views"],
+        created_at=row["created_at"],
+    )
+
+
+def _sound(row: Row) -> Sound:
+    return Sound(
+        id=row["s_id"],
+        name=row["s_name"],
+        description=row["s_description"],
+        audio=row["s_audio"],
+        picture=row["s_picture"],
+        duration_ms=row["s_duration_ms"],
+        uploaded_by=row["s_uploaded_by"],
+        created_at=row["s_created_at"],
+        total_videos=row["s_total_videos"],
+    )
+
+
+async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
+    """Public videos, newest first."""
+    return [_video(row) for row in await database.fetch(_FEED, limit, offset)]

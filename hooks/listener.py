@@ -1,0 +1,136 @@
+"""What MediaMTX calls, on a listener of its own: `/hooks/auth` and `/hooks/event`.
+
+MediaMTX (v1.20.1) asks `/hooks/auth` from inside the one loop that runs all its paths, over a new connection each time: while we think,
+everybody waits. So there is no application and no router here, the answer comes from memory, and nothing has a side effect.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+import msgspec
+from aiohttp import web
+
+from control_plane.metrics import Metrics
+from control_plane.secrets import Keyring
+from control_plane.streams.access import AccessRequest, Action, Verdict
+from control_plane.streams.media import PathName, SourceId
+from control_plane.streams.reconciler import Hint
+
+log = logging.getLogger(__name__)
+
+USER = "mediamtx"
+"""The name in the basic authentication of both calls; the hook secret is its password."""
+LARGEST_BODY = 16 * 1024
+LOGGED_PER_S = 20
+
+ACTIONS = frozenset(action.value for action in Action)
+
+Decide = Callable[[AccessRequest], Awaitable[Verdict]]
+
+
+class AuthCall(msgspec.Struct, frozen=True):
+    """Body of MediaMTX's auth request (v1.20.1, internal/auth/manager.go); what we do not look at is left out. `query` holds the key."""
+
+    action: str
+    path: str
+    query: str = ""
+    token: str = ""
+    password: str = ""
+    protocol: str = ""
+
+
+class EventCall(msgspec.Struct, frozen=True):
+    """Body of what `send_event.py` posts."""
+
+    event: str
+    path: str
+    source_type: str = ""
+    source_id: str = ""
+
+
+_auth_decoder = msgspec.json.Decoder(AuthCall)
+_event_decoder = msgspec.json.Decoder(EventCall)
+
+
+class HooksListener:
+    """The handler of a bare `web.Server`."""
+
+    def __init__(self, keyring: Keyring, decide: Decide, hint: Callable[[Hint], None], metrics: Metrics) -> None:
+        self._allowed = [_basic(USER, secret.value.hex()) for secret in keyring.secrets]
+        self._decide = decide
+        self._hint = hint
+        self._metrics = metrics
+        self._logged_at: deque[float] = deque(maxlen=LOGGED_PER_S)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        offered = request.headers.get("Authorization", "").encode()
+        if not any(hmac.compare_digest(offered, allowed) for allowed in self._allowed):
+            return web.Response(status=401, text="hook_secret_wrong")
+        if request.method != "POST" or (request.content_length or 0) > LARGEST_BODY:
+            return web.Response(status=400, text="malformed")
+        try:
+            if request.path == "/hooks/auth":
+                return await self._auth(_auth_decoder.decode(await request.read()))
+            if request.path == "/hooks/event":
+                return self._event(_event_decoder.decode(await request.read()))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return web.Response(status=400, text="malformed")
+        return web.Response(status=404, text="unknown_hook")
+
+    async def _auth(self, call: AuthCall) -> web.Response:
+        started = time.perf_counter()
+        action = Action(call.action) if call.action in ACTIONS else None
+        if action is None:
+            verdict = Verdict.NOT_OURS
+        else:
+            verdict = await self._decide(AccessRequest(action, PathName(call.path), _offered_key(call)))
+        self._metrics.auth_decisions.labels(action or "other", verdict).inc()
+        self._metrics.auth_seconds.observe(time.perf_counter() - started)
+        if verdict is Verdict.ALLOW:
+            return web.Response(status=204)
+        self._log_refusal(call, verdict)
+        return web.Response(status=401, text=verdict.value)
+
+    def _event(self, call: EventCall) -> web.Response:
+        if call.event not in {"online", "offline"}:
+            return web.Response(status=400, text="unknown_event")
+        self._metrics.hook_events.labels(call.event).inc()
+        source_id = SourceId(call.source_id) if call.source_id else None
+        self._hint(Hint(PathName(call.path), call.event == "online", source_id))
+        return web.Response(status=204)
+
+    def _log_refusal(self, call: AuthCall, verdict: Verdict) -> None:
+        """Not more than a few a second: a flood of strangers must not become a flood of lines."""
+        now = time.monotonic()
+        if len(self._logged_at) < LOGGED_PER_S or now - self._logged_at[0] > 1:
+            self._logged_at.append(now)
+            log.warning(
+                "access_refused",
+                extra={"action": call.action, "path": call.path[:80], "protocol": call.protocol, "why": verdict.value},
+            )
+
+
+def _offered_key(call: AuthCall) -> str | None:
+    """RTMP and RTSP give the query's token in `token`, SRT the password there; of HLS and WebRTC only the raw query has it."""
+    if call.token:
+        return call.token
+    if call.password:
+        return call.password
+    if "token=" not in call.query:
+        return None
+    try:
+        values = parse_qs(call.query, max_num_fields=20).get("token", [])
+    except ValueError:
+        return None
+    return values[0] if len(values) == 1 else None
+
+
+def _basic(user: str, password: str) -> bytes:
+    return b"Basic " + base64.b64encode(f"{user}:{password}".encode())

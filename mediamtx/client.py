@@ -1,0 +1,147 @@
+"""The control API of MediaMTX v1.20.1 as a `MediaServer`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from control_plane.streams.media import (
+    MediaConnection,
+    MediaPath,
+    MediaServerInfo,
+    MediaServerUnavailable,
+    MediaSource,
+    PathName,
+)
+from mediamtx import wire
+
+T = TypeVar("T")
+
+_ITEMS_PER_PAGE = 1000
+_LISTINGS_MAX = 4
+
+
+class _Kind(NamedTuple):
+    resource: str
+    protocol: str
+
+
+KINDS = {
+    "rtmpConn": _Kind("rtmpconns", "rtmp"),
+    "rtmpsConn": _Kind("rtmpsconns", "rtmps"),
+    "rtspSession": _Kind("rtspsessions", "rtsp"),
+    "rtspsSession": _Kind("rtspssessions", "rtsps"),
+    "srtConn": _Kind("srtconns", "srt"),
+    "webRTCSession": _Kind("webrtcsessions", "webrtc"),
+    "hlsSession": _Kind("hlssessions", "hls"),
+    "moqSession": _Kind("moqsessions", "moq"),
+}
+"""Whoever can be looked up and kicked, by the `type` that paths, hooks and readers carry."""
+
+
+class MediaMTXClient:
+    """`async with MediaMTXClient("http://127.0.0.1:9997") as client`. Connections are kept open between calls."""
+
+    def __init__(self, api_url: str, deadline_s: float = 2.0) -> None:
+        self._base = api_url.rstrip("/")
+        self._deadline_s = deadline_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        # The deadline of a call is ours; a listing may be more than one request.
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def info(self) -> MediaServerInfo:
+        async with self._deadline("info"):
+            return _present(await self._get("info", wire.Info), "info").value()
+
+    async def list_paths(self) -> Sequence[MediaPath]:
+        """Always one snapshot.
+
+        The server cuts each page from a fresh list: what moves between two pages is missed, and counts cannot tell.
+        So if the first page does not hold all, a larger one is asked for instead of a second.
+        """
+        items_per_page = _ITEMS_PER_PAGE
+        async with self._deadline("paths"):
+            for _ in range(_LISTINGS_MAX):
+                listing = _present(
+                    await self._get(f"paths/list?itemsPerPage={items_per_page}&page=0", wire.PathList), "paths"
+                )
+                if listing.page_count <= 1 and listing.item_count == len(listing.items):
+                    return [item.value() for item in listing.items]
+                items_per_page = 2 * max(listing.item_count, items_per_page)
+        raise MediaServerUnavailable("The media server does not list its paths as a whole.")
+
+    async def get_path(self, name: PathName) -> MediaPath | None:
+        async with self._deadline("path"):
+            path = await self._get(f"paths/get/{quote(name)}", wire.Path)
+        return path.value() if path else None
+
+    async def get_connection(self, source: MediaSource) -> MediaConnection | None:
+        """None also for kinds behind which nobody is, such as a stream that the server fetches itself."""
+        kind = KINDS.get(source.kind)
+        if kind is None:
+            return None
+        async with self._deadline(kind.resource):
+            connection = await self._get(f"{kind.resource}/get/{quote(source.id, safe='')}", wire.Connection)
+        return connection.value(source, kind.protocol) if connection else None
+
+    async def kick(self, source: MediaSource) -> bool:
+        kind = KINDS.get(source.kind)
+        if kind is None:
+            raise MediaServerUnavailable(f"The media server has a {source.kind}, which nobody can kick.")
+        async with self._deadline(kind.resource):
+            return await self._call("POST", f"{kind.resource}/kick/{quote(source.id, safe='')}") is not None
+
+    @asynccontextmanager
+    async def _deadline(self, what: str) -> AsyncIterator[None]:
+        """Everything that may go wrong on the way, as MediaServerUnavailable. Its text holds no address of theirs."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                yield
+        except TimeoutError as error:
+            raise MediaServerUnavailable(
+                f"The media server did not answer within {self._deadline_s:g} s ({what})."
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise MediaServerUnavailable(
+                f"The media server cannot be reached ({what}: {type(error).__name__})."
+            ) from error
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise MediaServerUnavailable(f"The media server's answer cannot be read ({what}).") from error
+
+    async def _get(self, call: str, model: type[T]) -> T | None:
+        body = await self._call("GET", call)
+        return None if body is None else msgspec.json.decode(body, type=model)
+
+    async def _call(self, method: str, call: str) -> bytes | None:
+        """The body of a 200, None for a 404, which is also what a server that is switched off answers."""
+        assert self._session is not None, "used outside `async with`"
+        url = URL(f"{self._base}/v3/{call}", encoded=True)
+        async with self._session.request(method, url, allow_redirects=False) as response:
+            if response.status == 404:
+                return None
+            if response.status != 200:
+                raise MediaServerUnavailable(f"The media server answered {response.status} ({call.split('/')[0]}).")
+            return await response.read()
+
+
+def _present(answer: T | None, what: str) -> T:
+    if answer is None:
+        raise MediaServerUnavailable(f"The media server does not know the call ({what}).")
+    return answer

@@ -1,0 +1,157 @@
+"""The configuration that MediaMTX v1.20.1 runs with. All of it is here; its API is never used to change it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from mediamtx.hook_command import command_line
+
+PATH_PATTERN = "~^live/([0-9]+)(-[a-z]+)?$"
+"""`live/<stream id>`, and derived ones such as `live/7-opus`. All else is refused without a callback."""
+
+HOOK_USER = "mediamtx"
+"""The user name of its calls to our hooks listener; the password is the hook secret."""
+
+HLSVariant = Literal["lowLatency", "fmp4", "mpegts"]
+LogLevel = Literal["error", "warn", "info", "debug"]
+_REACHED_AT = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+_Value = str | bool | int | list[str] | list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaMTXConfig:
+    """Ports are real ones, never 0. `hook_command` is an argument vector to which `online` or `offline` is added."""
+
+    hooks_url: str
+    """Of the hooks listener, e.g. http://127.0.0.1:9080/hooks; `/auth` is called below it."""
+    hook_secret: str = field(repr=False)
+    hook_command: tuple[str, ...]
+    bind: str = "127.0.0.1"
+    rtmp_port: int = 1935
+    hls_port: int = 8888
+    webrtc_port: int = 8889
+    webrtc_udp_port: int = 8189
+    srt_port: int = 8890
+    api_bind: str = "127.0.0.1"
+    """The API asks nobody who they are and shows stream keys: loopback, or a private network."""
+    api_port: int = 9997
+    webrtc_hosts: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses or names under which viewers reach us, offered besides those of the interfaces we listen on."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose X-Forwarded-For is believed by the HLS and WebRTC servers."""
+    hls_variant: HLSVariant = "lowLatency"
+    read_timeout_s: int = 8
+    """Silence after which a publisher counts as lost. An unanswered auth callback stops the server as long."""
+    log_level: LogLevel = "info"
+
+    @property
+    def api_url(self) -> str:
+        """As seen from this machine."""
+        return f"http://{_address(_REACHED_AT.get(self.api_bind, self.api_bind), self.api_port)}"
+
+    @property
+    def listeners(self) -> dict[tuple[str, int], str]:
+        """The name of the field, by protocol and port."""
+        return {
+            ("tcp", self.rtmp_port): "rtmp_port",
+            ("tcp", self.hls_port): "hls_port",
+            ("tcp", self.webrtc_port): "webrtc_port",
+            ("udp", self.webrtc_udp_port): "webrtc_udp_port",
+            ("udp", self.srt_port): "srt_port",
+            ("tcp", self.api_port): "api_port",
+        }
+
+
+def render(config: MediaMTXConfig) -> str:
+    """YAML whose values are JSON; the same bytes for the same configuration. It holds the secret: `write_private` it."""
+    lines = ["# Written by stagedoor at each start; changes made here are lost."]
+    for title, settings in _sections(config):
+        lines += ["", f"# {title}"]
+        lines += [f"{name}: {_json(value)}" for name, value in settings.items()]
+    lines += ["", "paths:", f"  {_json(PATH_PATTERN)}:"]
+    lines += [f"    {name}: {_json(value)}" for name, value in _path_settings(config).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _sections(config: MediaMTXConfig) -> Iterator[tuple[str, dict[str, _Value]]]:
+    yield (
+        "General",
+        {
+            "logLevel": config.log_level,
+            "logDestinations": ["stdout"],
+            "logStructured": False,
+            "readTimeout": f"{config.read_timeout_s}s",
+            "writeTimeout": "10s",
+        },
+    )
+    yield (
+        "Who may publish and read: we are asked. The excluded actions have listeners that are private or off",
+        {
+            "authMethod": "http",
+            "authHTTPAddress": _with_credentials(f"{config.hooks_url.rstrip('/')}/auth", config.hook_secret),
+            "authHTTPExclude": [{"action": action} for action in ("api", "metrics", "pprof")],
+        },
+    )
+    yield (
+        "Control API",
+        {"api": True, "apiAddress": _address(config.api_bind, config.api_port), "apiAllowOrigins": []},
+    )
+    yield "Servers that we do not use", dict.fromkeys(("rtsp", "moq", "metrics", "playback", "pprof"), False)
+    yield "RTMP", {"rtmp": True, "rtmpAddress": _address(config.bind, config.rtmp_port), "rtmpEncryption": "no"}
+    yield (
+        "HLS",
+        {
+            "hls": True,
+            "hlsAddress": _address(config.bind, config.hls_port),
+            "hlsAllowOrigins": ["*"],
+            "hlsTrustedProxies": list(config.trusted_proxies),
+            "hlsAlwaysRemux": True,
+            "hlsVariant": config.hls_variant,
+        },
+    )
+    yield (
+        "WebRTC",
+        {
+            "webrtc": True,
+            "webrtcAddress": _address(config.bind, config.webrtc_port),
+            "webrtcAllowOrigins": ["*"],
+            "webrtcTrustedProxies": list(config.trusted_proxies),
+            "webrtcLocalUDPAddress": _address(config.bind, config.webrtc_udp_port),
+            "webrtcIPsFromInterfaces": not _is_loopback(config.bind),
+            "webrtcAdditionalHosts": list(config.webrtc_hosts),
+        },
+    )
+    yield "SRT", {"srt": True, "srtAddress": _address(config.bind, config.srt_port)}
+
+
+def _path_settings(config: MediaMTXConfig) -> dict[str, _Value]:
+    return {
+        "source": "publisher",
+        # Who may take over is decided in the callback: a phone that changes networks leaves a half-open connection.
+        "overridePublisher": True,
+        "record": False,
+        "runOnOnline": command_line([*config.hook_command, "online"]),
+        "runOnOffline": command_line([*config.hook_command, "offline"]),
+    }
+
+
+def _with_credentials(url: str, secret: str) -> str:
+    """As user information of the URL: sent as Basic authorization, and printed as *** by MediaMTX."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{HOOK_USER}:{quote(secret, safe='')}@{parts.netloc}"))
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def _json(value: _Value) -> str:
+    return json.dumps(value, ensure_ascii=False)

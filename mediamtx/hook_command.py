@@ -1,0 +1,33 @@
+"""How MediaMTX is told to run our hook script: its command line, and the private file with address and secret."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mediamtx.private_file import write_private
+
+
+def write_hook_file(path: Path, hooks_url: str, secret: str) -> None:
+    """Two lines, address and secret: the hook starts for each event, and reading JSON would take it half its time."""
+    write_private(path, f"{hooks_url.rstrip('/')}/event\n{secret}\n")
+
+
+def hook_command(script: Path, hook_file: Path) -> tuple[str, ...]:
+    """This interpreter, without site packages and user settings: it starts in 10 ms and obeys no environment."""
+    return (sys.executable, "-I", "-S", str(script.resolve()), str(hook_file.resolve()))
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """One `runOn…` value: MediaMTX splits it as a shell would, then expands `$NAME` even inside single quotes.
+
+    v1.20.1 (internal/externalcmd) knows no way to escape a dollar sign: an argument that holds one is a ValueError.
+    """
+    for argument in argv:
+        if "$" in argument:
+            raise ValueError(f"MediaMTX would expand the dollar sign in {argument!r}; move the project or its data")
+        if "\0" in argument or "\n" in argument:
+            raise ValueError(f"no command line can hold {argument!r}")
+    return shlex.join(argv)

@@ -1,0 +1,33 @@
+"""The one version of MediaMTX that this project runs, and what its parts must hash to."""
+
+from __future__ import annotations
+
+import platform
+
+VERSION = "v1.20.1"
+
+RELEASE_URL = "https://github.com/bluenviron/mediamtx/releases/download"
+"""Below it: `<version>/mediamtx_<version>_<os>_<arch>.tar.gz` and `<version>/checksums.sha256`."""
+
+GO_MODULE = "github.com/bluenviron/mediamtx"
+GO_MODULE_SUM = "h1:nY/EAViwn1zN9krUOTCsuU7v+cAdJ62jdrcc8pI9grI="
+GO_VERSION_MIN = (1, 26)
+"""From the `go` line of the module's go.mod."""
+
+HLS_JS_SHA256 = "1f28c6a43deedddbd59aea4c119bd788f5e2347772c19da1f6f92f8d0032d9dc"
+"""dist/hls.min.js of the npm package hls.js, at the version that the module names (v1.7.0)."""
+
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "armv7l": "armv7",
+    "armv6l": "armv6",
+}
+
+
+def release_platform() -> str:
+    """`<os>_<arch>` as release assets and our cache spell it, e.g. linux_amd64."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}_{_ARCHITECTURES.get(machine, machine)}"

@@ -1,0 +1,72 @@
+"""What MediaMTX writes: a file that it appends to, never a pipe, so that it outlives whoever started it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mediamtx.errors import MediaMTXNotStarted, PortTaken
+
+BYTES_MAX = 16 << 20
+_GENERATIONS = 3
+_TAIL_BYTES = 4096
+_LINES = 3
+_IN_USE = re.compile(r"listen (tcp|udp)\d? \S*:(\d+): bind: address already in use")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLog:
+    path: Path
+
+    def open(self) -> BinaryIO:
+        """For appending, by us and by whoever inherits it; readable by its owner only."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(descriptor, "ab", buffering=0)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def rotate(self) -> None:
+        """Before a start: nobody holds the file. The last few are kept."""
+        if self.size_bytes:
+            self._shift()
+            self.path.rename(self._old(1))
+
+    def trim(self) -> None:
+        """While the server writes: what is large is copied and cut. A line written meanwhile may be lost. Blocks."""
+        if self.size_bytes > BYTES_MAX:
+            self._shift()
+            shutil.copy2(self.path, self._old(1))
+            os.truncate(self.path, 0)
+
+    def failure(self, what: str, since_bytes: int, listeners: Mapping[tuple[str, int], str]) -> MediaMTXNotStarted:
+        """`what` happened, and why, as far as the words since then tell; `listeners` as in the configuration."""
+        words = self._tail(since_bytes)
+        if taken := _IN_USE.search(words):
+            port = int(taken[2])
+            if name := listeners.get((taken[1], port)):
+                return PortTaken(name, port)
+        lines = [line for line in words.splitlines() if line.strip()][-_LINES:]
+        said = "; it said: " + " | ".join(lines) if lines else " and said nothing"
+        return MediaMTXNotStarted(f"MediaMTX {what}{said}")
+
+    def _tail(self, since_bytes: int) -> str:
+        if not self.path.exists():
+            return ""
+        with self.path.open("rb") as file:
+            file.seek(max(since_bytes, self.size_bytes - _TAIL_BYTES))
+            return file.read().decode(errors="replace")
+
+    def _old(self, generation: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{generation}")
+
+    def _shift(self) -> None:
+        for generation in range(_GENERATIONS - 1, 0, -1):
+            if self._old(generation).exists():
+                self._old(generation).replace(self._old(generation + 1))

@@ -1,0 +1,68 @@
+"""One step of setting up: an outside program with a deadline, whose last words are kept when it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+Progress = Callable[[str], None]
+"""Takes one line for the person who waits."""
+
+_STILL_AT_IT_S = 15.0
+
+
+class StepFailed(Exception):
+    """Why this source cannot give us the executable, in one line."""
+
+
+def run_step(
+    argv: Sequence[str | Path],
+    *,
+    progress: Progress,
+    what: str,
+    timeout_s: float,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Announce `what`, run the program in a process group of its own, return its standard output. Raises StepFailed."""
+    progress(what)
+    started_at = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, errors="replace", process_group=0,
+        )  # fmt: skip
+    except OSError as error:
+        raise StepFailed(f"{what}: {error.strerror or error}") from error
+    try:
+        while True:
+            elapsed_s = time.monotonic() - started_at
+            try:
+                stdout, stderr = process.communicate(timeout=min(_STILL_AT_IT_S, max(timeout_s - elapsed_s, 0)))
+                break
+            except subprocess.TimeoutExpired:
+                elapsed_s = time.monotonic() - started_at
+                if elapsed_s >= timeout_s:
+                    raise StepFailed(f"{what}: not done after {timeout_s:.0f} s") from None
+                progress(f"{what}: {elapsed_s:.0f} s")
+    finally:
+        _end_group(process)
+    if process.returncode != 0:
+        raise StepFailed(f"{what}: {last_words(stderr) or last_words(stdout) or f'exit status {process.returncode}'}")
+    return stdout
+
+
+def last_words(output: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1][:400] if lines else ""
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

@@ -1,0 +1,86 @@
+"""The control API's JSON, as far as we read it (MediaMTX v1.20.1, internal/defs). Unknown keys are skipped.
+
+`query` is left out everywhere on purpose: it holds stream keys.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from control_plane.streams.media import MediaConnection, MediaPath, MediaServerInfo, MediaSource, PathName, SourceId
+
+
+class Info(msgspec.Struct, frozen=True):
+    version: str
+    started: dt.datetime
+
+    def value(self) -> MediaServerInfo:
+        return MediaServerInfo(self.version, _utc(self.started))
+
+
+class Source(msgspec.Struct, frozen=True):
+    type: str
+    id: str
+
+
+class Track(msgspec.Struct, frozen=True):
+    codec: str
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """The server leaves out its own hidden ones (HLS muxers)."""
+
+    type: str
+
+
+class Path(msgspec.Struct, frozen=True, rename="camel"):
+    name: str
+    online: bool
+    online_time: dt.datetime | None
+    source: Source | None
+    tracks2: list[Track]
+    readers: list[Reader]
+    inbound_bytes: int
+
+    def value(self) -> MediaPath:
+        return MediaPath(
+            name=PathName(self.name),
+            online=self.online,
+            online_at=_utc(self.online_time) if self.online_time else None,
+            source=MediaSource(self.source.type, SourceId(self.source.id)) if self.source else None,
+            tracks=tuple(track.codec for track in self.tracks2),
+            inbound_bytes=self.inbound_bytes,
+            readers=len(self.readers),
+        )
+
+
+class PathList(msgspec.Struct, frozen=True, rename="camel"):
+    item_count: int
+    page_count: int
+    items: list[Path]
+
+
+class Connection(msgspec.Struct, frozen=True, rename="camel"):
+    """Any kind of connection or session; SRT knows no user agent, HLS sessions receive nothing."""
+
+    created: dt.datetime
+    remote_addr: str
+    user_agent: str = ""
+    inbound_bytes: int = 0
+
+    def value(self, source: MediaSource, protocol: str) -> MediaConnection:
+        return MediaConnection(
+            source=source,
+            created_at=_utc(self.created),
+            remote_address=self.remote_addr,
+            protocol=protocol,
+            user_agent=self.user_agent,
+            inbound_bytes=self.inbound_bytes,
+        )
+
+
+def _utc(at: dt.datetime) -> dt.datetime:
+    """It writes its local time with an offset."""
+    return at.astimezone(dt.UTC)
