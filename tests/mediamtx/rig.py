@@ -1,0 +1,144 @@
+"""A real MediaMTX, what it calls, and real publishers, on free ports of the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg  # type: ignore[import-untyped]
+from aiohttp import encode_basic_auth, web
+from aiohttp.web_request import BaseRequest
+
+import hooks.send_event
+from mediamtx.client import MediaMTXClient
+from mediamtx.config import MediaMTXConfig
+from mediamtx.hook_command import hook_command, write_hook_file
+from mediamtx.process import MediaMTXProcess
+
+SECRET = "hook secret: @/?#%"
+STREAM_KEY = "kSTREAMKEYdoesNotLeak"
+SCRIPT = Path(hooks.send_event.__file__)
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None:
+    """Wait for it; AssertionError when it does not come true in time."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {deadline_s} s"
+        await asyncio.sleep(0.02)
+
+
+def free_ports() -> dict[str, Any]:
+    """One for each listener of the server, all different."""
+    with contextlib.ExitStack() as held:
+        ports = {}
+        for (protocol, _), name in MediaMTXConfig(hooks_url="", hook_secret="", hook_command=()).listeners.items():
+            kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+            holder = held.enter_context(socket.socket(socket.AF_INET, kind))
+            holder.bind(("127.0.0.1", 0))
+            ports[name] = holder.getsockname()[1]
+        return ports
+
+
+@dataclass
+class Listener:
+    """What MediaMTX calls. Remembers everything; lets publishers in unless told otherwise."""
+
+    port: int = 0
+    allow: Callable[[dict[str, Any]], bool] = lambda _request: True
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    strangers: int = 0
+    """Calls without the secret."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hooks"
+
+    def heard(self, event: str) -> bool:
+        return any(told["event"] == event for told in self.events)
+
+    async def handle(self, request: BaseRequest) -> web.Response:
+        if request.headers.get("Authorization") != encode_basic_auth("mediamtx", SECRET):
+            self.strangers += 1
+            return web.Response(status=401)
+        told = await request.json()
+        if request.path == "/hooks/auth":
+            self.asked.append(told)
+            return web.Response(status=200 if self.allow(told) else 403)
+        self.events.append(told)
+        return web.Response(status=204)
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[Listener]:
+    listener = Listener()
+    runner = web.ServerRunner(web.Server(listener.handle))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        listener.port = runner.addresses[0][1]
+        yield listener
+    finally:
+        await runner.cleanup()
+
+
+def config_for(directory: Path, hooks_url: str) -> MediaMTXConfig:
+    """With the hook file written; the folder's name needs quoting."""
+    hook_file = directory / 'it\'s a "hook" file'
+    write_hook_file(hook_file, hooks_url, SECRET)
+    config = MediaMTXConfig(hooks_url=hooks_url, hook_secret=SECRET, hook_command=hook_command(SCRIPT, hook_file))
+    return replace(config, **free_ports())
+
+
+@dataclass
+class Rig:
+    process: MediaMTXProcess
+    config: MediaMTXConfig
+    listener: Listener
+    client: MediaMTXClient
+
+    def publish_url(self, path: str) -> str:
+        return f"rtmp://127.0.0.1:{self.config.rtmp_port}/{path}?token={STREAM_KEY}"
+
+    @property
+    def log(self) -> str:
+        return self.process.log_path.read_text(encoding="utf-8")
+
+
+@contextlib.asynccontextmanager
+async def running(binary: Path, directory: Path, **changes: Any) -> AsyncIterator[Rig]:
+    async with listening() as listener:
+        config = replace(config_for(directory, listener.url), **changes)
+        process = MediaMTXProcess(binary, config, directory / "mediamtx")
+        await process.start()
+        try:
+            async with MediaMTXClient(config.api_url) as client:
+                yield Rig(process, config, listener, client)
+        finally:
+            await process.stop()
+
+
+@contextlib.asynccontextmanager
+async def publishing(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """ffmpeg, sending a small picture and a tone."""
+    ffmpeg = await asyncio.create_subprocess_exec(
+        imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-re",
+        "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100",
+        "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10", "-pix_fmt", "yuv420p",
+        "-c:a", "aac", "-f", "flv", url,
+        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield ffmpeg
+    finally:
+        if ffmpeg.returncode is None:
+            ffmpeg.kill()
+        await ffmpeg.wait()

