@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 import uvloop
 from rich.console import Console
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     from control_plane.server import Started
 
 app = typer.Typer(
-    help="Stagedoor, a live-streaming control plane around MediaMTX.", no_args_is_help=True, add_completion=False
+    help="Stagedoor, a live-streaming control plane around MediaMTX.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 secrets_app = typer.Typer(help="The signing secrets.", no_args_is_help=True)
 stream_app = typer.Typer(help="Look at streams and act on them.", no_args_is_help=True)
@@ -177,11 +181,15 @@ async def _user_id(database: Database, user: str) -> UserId:
 @stream_app.command("list")
 def stream_list(
     ended: Annotated[bool, typer.Option("--all", help="The latest hundred, ended ones too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Streams that have not ended."""
 
     async def work(database: Database, settings: Settings) -> None:
         found = await (streams.latest(database, 100) if ended else streams.unfinished(database))
+        if as_json:
+            typer.echo(msgspec.json.encode(found))
+            return
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("id", "user", "status", "since", "coins", "title"):
             table.add_column(column)

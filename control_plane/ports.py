@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -79,7 +78,7 @@ def _bind(settings: Settings, name: str, before: int) -> socket.socket:
         try:
             return _listen(_host(settings, name), port, udp=name in _UDP)
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
+            reason = error.strerror or type(error).__name__
     raise PortInUse(_sentence(settings, name, reason))
 
 

@@ -134,7 +134,10 @@ def _write(path: Path, made: Secrets) -> Secrets:
 
 
 _KNOWN = "select purpose, key_id, fingerprint from secret_fingerprint"
-_REMEMBER = "insert into secret_fingerprint (purpose, key_id, fingerprint) values ($1, $2, $3) on conflict do nothing"
+_REMEMBER = """
+    insert into secret_fingerprint (purpose, key_id, fingerprint) values ($1, $2, $3)
+    on conflict (purpose, key_id) do update set fingerprint = excluded.fingerprint
+"""
 _FORGET = "delete from secret_fingerprint where purpose = $1 and key_id <> all($2::text[])"
 
 

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from api.app import make_app
 from api.health import Check
-from api.live_socket import LiveSockets
+from api.live_socket import LiveSocket
 from api.platform import Platform
 from api.remote import client_address
 from api.urls import Urls
@@ -52,7 +52,7 @@ from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.reconciler import Reconciler
 from control_plane.streams.running import RunningStreams
 from control_plane.workers import Workers
-from ffmpeg_fixtures.clips import Clip, generate
+from ffmpeg_fixtures.clips import HEIGHT, WIDTH, Clip, generate
 from hooks.listener import HooksListener
 from mediamtx.binary import obtain
 from mediamtx.client import MediaMTXClient
@@ -64,6 +64,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 SEND_EVENT = Path(str(files("hooks"))) / "send_event.py"
+SAMPLES = "samples"
 PORT_ATTEMPTS = 3
 HTTP_SHUTDOWN_S = 3.0
 PIDS_S = 0.5
@@ -133,6 +134,7 @@ class _Server:
         self._run_file = RunFile(settings.data_dir)
         self._postgres: EmbeddedPostgres | None = None
         self._mediamtx: MediaMTXProcess | None = None
+        self._media_api_url = settings.mediamtx_api_url
         self._run = Run()
 
     async def serve(self, ready: Callable[[Started], object], stop: asyncio.Event) -> None:
@@ -161,7 +163,7 @@ class _Server:
         running = RunningStreams(database, bus, keys, settings.database_away_s)
         await running.load()
         lifecycle = Lifecycle(database, event_log, running, hub.peak)
-        media = await stack.enter_async_context(MediaMTXClient(self._media_api_url(ports)))
+        media = await stack.enter_async_context(MediaMTXClient(self._media_api_url))
         reconciler = Reconciler(
             media, running, lifecycle, database, never_published_s=settings.never_published_s, viewers=hub.viewers
         )
@@ -199,9 +201,9 @@ class _Server:
             sandbox=sandbox,
         )
         self._watch(platform, hub)
-        sockets = _live_sockets(platform, hub)
-        app = make_app(platform, sockets, _checks(database, bus, reconciler), media_dir)
-        app.on_shutdown.append(lambda _: sockets.close_all())
+        live_socket = _live_socket(platform, hub)
+        app = make_app(platform, live_socket, _checks(database, bus, reconciler), media_dir)
+        app.on_shutdown.append(lambda _: live_socket.close_all())
         await self._listen(web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S), listeners.http)
         self._stack.callback(self._run_file.remove)
         await self._keep("run-file", self._keep_run_file())
@@ -209,43 +211,44 @@ class _Server:
         await self._workers.until(stop)
         self._progress("Stopping")
 
-    async def _media_server(self, hook_keyring: Keyring) -> tuple[Ports, Listeners]:
+    async def _media_server(self, hooks: Keyring) -> tuple[Ports, Listeners]:
         """Ports, and a MediaMTX that runs on them: one that an earlier start left behind, else a new one."""
         settings = self._settings
         if settings.mediamtx_api_url:
             ports, listeners = self._own(reserve(settings, {}, media_server_runs=True))
             self._run = dataclasses.replace(self._run, ports=ports)
             return ports, listeners
-        binary = await asyncio.to_thread(
-            obtain, explicit=Path(settings.mediamtx_bin) if settings.mediamtx_bin else None, progress=self._progress
-        )
+        given = Path(settings.mediamtx_bin) if settings.mediamtx_bin else None
+        binary = await asyncio.to_thread(obtain, explicit=given, progress=self._progress)
         before, leftover_pid = self._run_file.left_behind()
         if leftover_pid is not None:
             with suppress(PortInUse):  # told below, where it is no longer about adopting
                 ports, listeners = reserve(settings, before, media_server_runs=True)
-                config = configuration(settings, ports, hook_keyring, SEND_EVENT)
-                self._mediamtx = supervised(settings, config, binary, self._spawned)
-                if await self._mediamtx.adopt(leftover_pid):
-                    self._run = dataclasses.replace(self._run, ports=ports)
+                if await self._prepare(ports, hooks, binary).adopt(leftover_pid):
                     self._progress("Going on with the MediaMTX that is running")
                     return self._own((ports, listeners))
                 for listener in listeners:
                     listener.close()
         ports, listeners = self._own(reserve(settings, before, media_server_runs=False))
-        for attempt in range(PORT_ATTEMPTS):
-            config = configuration(settings, ports, hook_keyring, SEND_EVENT)
-            self._run = dataclasses.replace(self._run, ports=ports)
-            self._mediamtx = supervised(settings, config, binary, self._spawned)
-            self._stack.push_async_callback(self._mediamtx.stop)
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            process = self._prepare(ports, hooks, binary)
+            self._stack.push_async_callback(process.stop)
             self._progress("Starting MediaMTX")
             try:
-                await self._mediamtx.start()
+                await process.start()
                 break
             except PortTaken as taken:
-                if attempt == PORT_ATTEMPTS - 1:
+                if attempt == PORT_ATTEMPTS:
                     raise
                 ports = choose_again(settings, ports, SETTING_OF.get(taken.port_name, taken.port_name))
         return ports, listeners
+
+    def _prepare(self, ports: Ports, hooks: Keyring, binary: Path) -> MediaMTXProcess:
+        config = configuration(self._settings, ports, hooks, SEND_EVENT)
+        self._run = dataclasses.replace(self._run, ports=ports)
+        self._media_api_url = config.api_url
+        self._mediamtx = supervised(self._settings, config, binary, self._spawned)
+        return self._mediamtx
 
     def _own(self, reserved: tuple[Ports, Listeners]) -> tuple[Ports, Listeners]:
         for listener in reserved[1]:
@@ -263,7 +266,7 @@ class _Server:
         return dsn
 
     async def _seed(self, database: Database, media_dir: Path) -> None:
-        clips = await asyncio.to_thread(generate, media_dir / "samples", self._progress)
+        clips = await generate(media_dir / SAMPLES, self._progress)
         await demo.seed(database, [_sample(clip) for clip in clips])
 
     async def _keep(self, name: str, work: Coroutine[Any, Any, object]) -> None:
@@ -273,10 +276,6 @@ class _Server:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
-
-    def _media_api_url(self, ports: Ports) -> str:
-        host = self._settings.mediamtx_api_bind
-        return self._settings.mediamtx_api_url or f"http://{host}:{ports.mediamtx_api_port}"
 
     def _spawned(self, pid: int) -> None:
         """Noted at once: if we are killed in the next moment, the next start finds MediaMTX by it."""
@@ -292,6 +291,9 @@ class _Server:
                 "postgres": self._postgres.pid if self._postgres else None,
             }
             if pids != self._run.pids:
+                for part, pid in self._run.pids.items():
+                    if pid is not None and pids[part] != pid:
+                        self._metrics.part_restarts.labels(part).inc()
                 self._run = dataclasses.replace(self._run, pids=pids)
                 self._run_file.write(self._run)
             await asyncio.sleep(PIDS_S)
@@ -309,14 +311,14 @@ class _Server:
         metrics.watch("stagedoor_database_connections_in_use", "Connections in use", lambda: database.usage()[1])
 
 
-def _live_sockets(platform: Platform, hub: Hub) -> LiveSockets:
+def _live_socket(platform: Platform, hub: Hub) -> LiveSocket:
     async def send_gift(caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
         outcome = await platform.gifts.send_to_stream(caller.user_id, stream_id, gift_id, count, key)
         assert outcome.sent.seq is not None, "a gift to a stream has an event there"
         platform.metrics.gift_sent(outcome.sent.coins, replayed=outcome.replayed)
         return outcome.sent.seq
 
-    return LiveSockets(
+    return LiveSocket(
         hub,
         platform.database,
         platform.sessions.identify,
@@ -346,3 +348,16 @@ def _checks(database: Database, bus: Bus, reconciler: Reconciler) -> dict[str, C
 
 def _api_keys(settings: Settings, secrets: Secrets) -> dict[str, str]:
     return {client: getattr(settings, f"api_key_{client}") or secrets.api_keys[client] for client in CLIENTS}
+
+
+def _sample(clip: Clip) -> demo.SampleVideo:
+    return demo.SampleVideo(
+        title=clip.title,
+        description=clip.description,
+        media=f"{SAMPLES}/{clip.media}",
+        thumbnail=f"{SAMPLES}/{clip.thumbnail}",
+        preview=f"{SAMPLES}/{clip.preview}",
+        duration_ms=clip.duration_ms,
+        width=WIDTH,
+        height=HEIGHT,
+    )

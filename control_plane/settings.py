@@ -192,6 +192,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _parse(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     variable = PREFIX + field.name.upper()
+    if isinstance(value, dict) or (isinstance(value, list) and kind != tuple[str, ...]):
+        raise InvalidSettings(f"{variable} must be one value.")
     text = str(value).strip()
     if kind == bool | None and text == "":
         return None

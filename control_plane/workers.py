@@ -54,5 +54,6 @@ class Workers:
             log.critical("part_failed", extra={"part": task.get_name(), "why": str(error)})
         else:
             log.critical("part_failed", extra={"part": task.get_name()}, exc_info=error)
-        self._failed.set_exception(PartFailed(f"{task.get_name()} cannot go on: {error or 'it ended'}"))
+        why = "it ended" if error is None else str(error) or type(error).__name__
+        self._failed.set_exception(PartFailed(f"{task.get_name()} cannot go on: {why}"))
         self._failed.exception()  # asked for later, or never

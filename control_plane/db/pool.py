@@ -50,6 +50,12 @@ def unavailable_as_such() -> Iterator[None]:
         raise DatabaseUnavailable from error
 
 
+def _left_in_order(error: BaseException) -> bool:
+    """Cancelled, timed out or broken in the middle of a statement: what the server does with it is unknown, and asking it nicely to stop
+    could hang just as long. A refusal of ours or of SQL leaves the connection in order."""
+    return isinstance(error, asyncpg.PostgresError | ControlPlaneError)
+
+
 class Database:
     """Made by `open_pool`; owns the pool."""
 
@@ -65,19 +71,27 @@ class Database:
                 try:
                     yield connection
                 except BaseException as error:
-                    # Cancelled, timed out or broken in the middle of a statement: what the server does with it is unknown, and
-                    # asking it nicely to stop could hang just as long. A refusal of ours or of SQL leaves it in order.
-                    if not isinstance(error, asyncpg.PostgresError | ControlPlaneError):
+                    if not _left_in_order(error):
                         connection.terminate()
                     raise
                 finally:
-                    # A terminated connection is only dropped by this; a healthy one is reset, within the same deadline.
-                    await self._pool.release(connection)
+                    # A terminated connection is only dropped by this; a healthy one is reset, within the same deadline. The reset has one
+                    # of its own as well: asyncpg goes on with it after we gave up, and would hold the place in the pool.
+                    await self._pool.release(connection, timeout=deadline_s)
 
     @asynccontextmanager
     async def transaction(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[Connection]:
-        async with self.connection(deadline_s) as connection, connection.transaction():
-            yield connection
+        async with self.connection(deadline_s) as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException as error:
+                # Where the connection is given up, that rolls back too; to ask for it could hang, with the deadline already spent.
+                if _left_in_order(error):
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
     async def fetch(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> list[Row]:
         async with self.connection(deadline_s) as connection:

@@ -15,6 +15,8 @@ from control_plane.events.types import EventType, Stats
 from control_plane.ids import Seq, StreamId, UserId
 
 EARLY_LIMIT = 4096
+LETTING_GO = 16
+"""What it weighs, in writes."""
 
 
 @dataclass(slots=True)
@@ -82,22 +84,23 @@ class Channel:
             for subscriber in self.joining:
                 subscriber.held.append(finished)
 
-    def writes(self) -> Iterator[None]:
-        """Write what is pending to every live socket, one socket a step. What comes meanwhile leaves together in the next round."""
+    def writes(self) -> Iterator[int]:
+        """Write what is pending to every live socket, one a step, for `Rounds`. What comes meanwhile leaves together in the next round."""
         while self.has_pending:
             frames, self._pending, self._stats_pending = self._pending, [], False
             last = self.seq or 0
             joined, first, ended = b"".join(frames), last - len(frames) + 1, self.ended
             for subscriber in tuple(self.live):
-                if subscriber in self.live:
-                    if subscriber.is_slow():
-                        self._counts.cut += 1
-                        self._let_go(subscriber, Leave.TOO_SLOW)
-                    else:
-                        self._write(subscriber, frames, joined, first)
-                        if ended:
-                            self._let_go(subscriber, Leave.ENDED)
-                yield
+                if subscriber not in self.live:
+                    continue
+                if subscriber.is_slow():
+                    self._counts.cut += 1
+                    self._let_go(subscriber, Leave.TOO_SLOW)
+                else:
+                    self._write(subscriber, frames, joined, first)
+                    if ended:
+                        self._let_go(subscriber, Leave.ENDED)
+                yield 1 if subscriber in self.live else LETTING_GO
         self.writing = False
 
     def _write(self, subscriber: Subscriber, frames: Sequence[bytes], joined: bytes, first: int) -> None:

@@ -151,7 +151,7 @@ class Hub:
         if channel.has_gap:
             self.check()
 
-    def _writes(self, channel: Channel) -> Iterator[None]:
+    def _writes(self, channel: Channel) -> Iterator[int]:
         yield from channel.writes()
         self._drop_if_empty(channel)
 

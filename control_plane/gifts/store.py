@@ -107,9 +107,7 @@ async def record(
     transfer_id: TransferId,
 ) -> tuple[SentGift, int]:
     """What was sent, and what its sender has given to the stream by now. The caller holds the stream's log and the receiver's account."""
-    row = await connection.fetchrow(
-        _RECORD, stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq
-    )
+    row = await connection.fetchrow(_RECORD, stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq)
     assert row is not None
     values = dict(row)
     sender_total: int = values.pop("sender_total")

@@ -11,18 +11,20 @@ from control_plane.ledger.account import Account, Kind, TransferId
 from control_plane.ledger.packages import COIN_PACKAGES, CURRENCY
 from control_plane.ledger.sale import Package, Purchase
 
+# Each account is looked up for itself: a join, planned while the table is small, would go on reading all of it when it has grown.
 _OPEN = """
     insert into ledger_account (owner_id, kind, balance)
     select owner_id, kind, 0 from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)
-    where not exists (select from ledger_account a where a.owner_id = wanted.owner_id and a.kind = wanted.kind)
+    where (select id from ledger_account a where a.owner_id = wanted.owner_id and a.kind = wanted.kind) is null
     on conflict do nothing
 """
 _LOCK = """
-    select account.id, account.owner_id, account.kind, account.balance
-    from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)
-    join ledger_account account on account.owner_id = wanted.owner_id and account.kind = wanted.kind
-    order by account.id
-    for no key update of account
+    select id, owner_id, kind, balance from ledger_account
+    where id = any (array(
+        select (select id from ledger_account a where a.owner_id = wanted.owner_id and a.kind = wanted.kind)
+        from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)))
+    order by id
+    for no key update
 """
 _FIND_TRANSFER = """
     select id, fingerprint from ledger_transfer where user_id = $1 and operation = $2 and idempotency_key = $3
@@ -33,13 +35,13 @@ _POST = """
         values ($1, $2, $3, $4, $5)
         returning id
     ), leg as (
-        select coalesce(given.account_id, system.id) as account_id, given.amount
+        select amount, coalesce(account_id, (
+            select id from ledger_account system where system.owner_id is null and system.kind = given.kind)) as account_id
         from unnest($6::bigint[], $7::text[], $8::bigint[]) as given (account_id, kind, amount)
-        left join ledger_account system
-            on given.account_id is null and system.owner_id is null and system.kind = given.kind
     ), moved as (
-        update ledger_account account set balance = account.balance + leg.amount from leg
-        where account.id = leg.account_id and account.owner_id is not null
+        update ledger_account account
+        set balance = account.balance + (select leg.amount from leg where leg.account_id = account.id)
+        where account.id = any ($6::bigint[])
         returning account.id, account.balance
     )
     insert into ledger_entry (transfer_id, account_id, amount, balance_after)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from control_plane.clock import Clock, utc_now
@@ -34,8 +36,8 @@ log = logging.getLogger(__name__)
 
 PASS_S = 1.0
 AWAY_S = 3.0
-HINT_RETRIES = 20
-HINT_RETRY_S = 0.05
+HINT_LOOKS = 20
+HINT_LOOK_S = 0.05
 PUT_OUT_S = 3.0
 ABREAST = 16
 
@@ -55,21 +57,32 @@ class _Publisher:
     inbound_bytes: int = 0
 
 
+_Wait = tuple[Status, dt.datetime | None]
+
+
+def _wait_of(stream: Stream) -> _Wait:
+    """What it waits for. Each interruption is a wait of its own, though nobody may have looked while it was live in between."""
+    return stream.status, stream.interrupted_at
+
+
 @dataclass(slots=True)
 class Clocks:
     """How long a stream has been waiting as far as this process has seen; starts anew after a downtime of ours or of the media server."""
 
-    since: dict[StreamId, tuple[Status, float]] = field(default_factory=dict)
+    since: dict[StreamId, tuple[_Wait, float]] = field(default_factory=dict)
 
     def waited_s(self, stream: Stream, now: float) -> float:
-        status, since = self.since.get(stream.id, (None, now))
-        if status is not stream.status:
-            self.since[stream.id] = (stream.status, now)
+        wait, since = self.since.get(stream.id, (None, now))
+        if wait != _wait_of(stream):
+            self.start(stream, now)
             return 0.0
         return now - since
 
+    def start(self, stream: Stream, now: float) -> None:
+        self.since[stream.id] = (_wait_of(stream), now)
+
     def restart(self, now: float) -> None:
-        self.since = {stream_id: (status, now) for stream_id, (status, _) in self.since.items()}
+        self.since = {stream_id: (wait, now) for stream_id, (wait, _) in self.since.items()}
 
     def keep(self, stream_ids: Iterable[StreamId]) -> None:
         kept = set(stream_ids)
@@ -89,6 +102,7 @@ class Reconciler:
         never_published_s: float,
         viewers: Callable[[StreamId], int] = lambda stream_id: 0,
         clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._media = media
         self._running = running
@@ -97,12 +111,14 @@ class Reconciler:
         self._never_published_s = never_published_s
         self._viewers = viewers
         self._clock = clock
+        self._monotonic = monotonic
         self._clocks = Clocks()
-        self._hints: dict[PathName, Hint] = {}
+        self._hints: dict[PathName, tuple[Hint, int]] = {}
+        """And how often to look for what each of them says."""
         self._wake = asyncio.Event()
         self._publishers: dict[SourceId, _Publisher] = {}
         self._abreast = asyncio.Semaphore(ABREAST)
-        self._answered_at = 0.0
+        self._answered_at = monotonic()
         self._away = False
         self._reachable = False
 
@@ -112,28 +128,27 @@ class Reconciler:
 
     def hint(self, hint: Hint) -> None:
         """Never waits. A later hint of the same path replaces the earlier one: both only say where to look."""
-        self._hints[hint.path] = hint
+        self._hints[hint.path] = (hint, HINT_LOOKS)
         self._wake.set()
 
     async def run(self) -> None:
         """Until cancelled. Whatever fails is tried again with the next pass."""
         loop = asyncio.get_running_loop()
-        self._answered_at = loop.time()
         next_pass = loop.time()
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout_at(next_pass):
                     await self._wake.wait()
-                self._wake.clear()
-                hints, self._hints = self._hints, {}
-                await asyncio.gather(*(self._guarded(self._follow(hint)) for hint in hints.values()))
-            except TimeoutError:
+            self._wake.clear()
+            hints, self._hints = self._hints, {}
+            await asyncio.gather(*(self._guarded(self._follow(hint, looks)) for hint, looks in hints.values()))
+            if loop.time() >= next_pass:  # however many hints come
                 await self._guarded(self.reconcile())
                 next_pass = loop.time() + PASS_S
 
     async def reconcile(self) -> None:
         """One pass over everything."""
-        now = asyncio.get_running_loop().time()
+        now = self._monotonic()
         try:
             listed = await self._media.list_paths()
         except MediaServerUnavailable:
@@ -178,19 +193,23 @@ class Reconciler:
             except (MediaServerUnavailable, DatabaseUnavailable) as error:
                 log.warning("reconciler_waits", extra={"for": error.code})
 
-    async def _follow(self, hint: Hint) -> None:
-        """A hook was started before the media server's own books are in order: look until they are, for a second."""
-        for attempt in range(HINT_RETRIES):
-            stream = self._running.by_path(hint.path)
-            if stream is None:
-                return
-            path = await self._media.get_path(hint.path)
-            source = path.source if path is not None and path.online else None
-            not_yet = source is None if hint.online else source is not None and source.id == hint.source_id
-            if not not_yet or attempt == HINT_RETRIES - 1:
-                await self._settle(stream, path if source else None, asyncio.get_running_loop().time())
-                return
-            await asyncio.sleep(HINT_RETRY_S)
+    async def _follow(self, hint: Hint, looks: int) -> None:
+        """A hook was started before the media server's own books are in order: look until they are, for a second, and hold up nobody's else
+        hint meanwhile."""
+        stream = self._running.by_path(hint.path)
+        if stream is None:
+            return
+        path = await self._media.get_path(hint.path)
+        source = path.source if path is not None and path.online else None
+        not_yet = source is None if hint.online else source is not None and source.id == hint.source_id
+        if not_yet and looks > 1:
+            asyncio.get_running_loop().call_later(HINT_LOOK_S, self._look_again, hint, looks - 1)
+        else:
+            await self._settle(stream, path if source else None, self._monotonic())
+
+    def _look_again(self, hint: Hint, looks: int) -> None:
+        self._hints.setdefault(hint.path, (hint, looks))
+        self._wake.set()
 
     async def _settle(self, stream: Stream, path: MediaPath | None, now: float) -> None:
         if path is not None and path.source is not None:
@@ -200,7 +219,9 @@ class Reconciler:
         elif stream.status is Status.INTERRUPTED:
             if self._clocks.waited_s(stream, now) >= stream.grace_s:
                 await self._lifecycle.end(stream.id, EndReason.GRACE_OVER)
-        elif self._clocks.waited_s(stream, now) >= self._never_published_s and not await self._is_wanted(stream):
+        elif self._viewers(stream.id):
+            self._clocks.start(stream, now)  # whoever waits for it keeps it waiting
+        elif self._clocks.waited_s(stream, now) >= self._never_published_s and not await self._was_given_to(stream):
             await self._lifecycle.end(stream.id, EndReason.NEVER_PUBLISHED)
 
     async def _publishing(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
@@ -259,10 +280,8 @@ class Reconciler:
         publisher = self._publishers.get(source_id) if source_id is not None else None
         return 0 if publisher is None else publisher.inbound_bytes
 
-    async def _is_wanted(self, stream: Stream) -> bool:
-        """A watcher or a recent gift keeps an unpublished stream waiting."""
-        if self._viewers(stream.id):
-            return True
+    async def _was_given_to(self, stream: Stream) -> bool:
+        """A recent gift keeps an unpublished stream waiting, too."""
         since = self._clock() - dt.timedelta(seconds=self._never_published_s)
         return await store.gift_since(self._database, stream.id, since)
 

@@ -39,8 +39,8 @@ class RunningStreams:
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
         self._stale: set[StreamId] = set()
-        self._reads = 0
-        self._changed_while_read: set[StreamId] = set()
+        self._reads: list[set[StreamId]] = []
+        """Of each read that is under way: what was put here since it began."""
         self._reload_all = True
         self._wake = asyncio.Event()
         self._missing = asyncio.Lock()
@@ -62,8 +62,8 @@ class RunningStreams:
 
     def put(self, stream: Stream) -> None:
         """Take over a committed change; an ended stream leaves the table."""
-        if self._reads:
-            self._changed_while_read.add(stream.id)
+        for changed in self._reads:
+            changed.add(stream.id)
         old = self._by_id.pop(stream.id, None)
         if old is not None:
             self._by_path.pop(old.path, None)
@@ -86,13 +86,14 @@ class RunningStreams:
 
     async def load(self) -> None:
         """Read the whole table. Raises DatabaseUnavailable, and then leaves it as it was."""
-        with self._reading():
+        with self._reading() as changed:
             streams = await store.unfinished(self._database)
-            newer = [self._by_id[id_] for id_ in self._changed_while_read if id_ in self._by_id]
-            kept = [stream for stream in streams if stream.id not in self._changed_while_read]
+        newer = [self._by_id[id_] for id_ in changed if id_ in self._by_id]
+        kept = [stream for stream in streams if stream.id not in changed]
         self._by_id = {stream.id: stream for stream in kept + newer}
         self._by_path = {stream.path: stream for stream in kept + newer}
-        self._reload_all = False
+        self._look_at(changed)
+        self._current_until = asyncio.get_running_loop().time() + self._away_s
 
     async def run(self) -> None:
         """Follow the notifications, until cancelled."""
@@ -116,7 +117,12 @@ class RunningStreams:
     async def _refresh(self) -> None:
         if self._reload_all:
             self._stale.clear()
-            await self.load()
+            self._reload_all = False  # before the read: the listening connection may be lost again while it is under way
+            try:
+                await self.load()
+            except DatabaseUnavailable:
+                self._reload_all = True
+                raise
         while self._stale:
             stream_id = self._stale.pop()
             try:
@@ -126,22 +132,23 @@ class RunningStreams:
                 raise
 
     async def _read(self, stream_id: StreamId, deadline_s: float = DEADLINE_S) -> None:
-        """Bring one row over. What a transaction of ours put here while we read is newer, and stays."""
-        with self._reading():
+        """Bring one row over. What was put here while we read stays: it is newer than the row in all likelihood, and another look will
+        tell."""
+        with self._reading() as changed:
             stream = await store.get(self._database, stream_id, deadline_s)
-            overtaken = stream_id in self._changed_while_read
-        if stream is not None and not overtaken:
+        if stream_id in changed:
+            self._look_at([stream_id])
+        elif stream is not None:
             self.put(stream)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        self._reads += 1
+    def _reading(self) -> Iterator[set[StreamId]]:
+        changed: set[StreamId] = set()
+        self._reads.append(changed)
         try:
-            yield
+            yield changed
         finally:
-            self._reads -= 1
-            if not self._reads:
-                self._changed_while_read.clear()
+            self._reads = [read for read in self._reads if read is not changed]
 
     async def _missed(self, path: PathName, key: str) -> Stream | None:
         match = _PATH.fullmatch(path)
@@ -158,9 +165,12 @@ class RunningStreams:
             log.warning("unknown_stream_not_looked_up", extra={"stream": stream_id})
         return self._by_path.get(path)
 
-    def _notified(self, message: Message) -> None:
-        self._stale.add(StreamId(message.id))
+    def _look_at(self, stream_ids: Collection[StreamId]) -> None:
+        self._stale.update(stream_ids)
         self._wake.set()
+
+    def _notified(self, message: Message) -> None:
+        self._look_at([StreamId(message.id)])
 
     def _resync(self) -> None:
         self._reload_all = True

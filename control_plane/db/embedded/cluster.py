@@ -48,19 +48,10 @@ async def make_cluster(home: Home, programs: Path, settings: Mapping[str, str]) 
         shutil.rmtree(attempt, ignore_errors=True)
     new = home.path / f"new-{os.getpid()}"
     command = [
-        str(programs / "initdb"),
-        "--pgdata",
-        str(new),
-        "--username",
-        USER,
-        "--auth",
-        "trust",
-        "--encoding",
-        "UTF8",
+        *(str(programs / "initdb"), "--pgdata", str(new), "--username", USER, "--auth", "trust"),
+        *("--encoding", "UTF8", "--locale", "C", "--data-checksums", "--no-instructions"),
+        *(("--no-sync",) if settings.get("fsync") == "off" else ()),
     ]
-    command += ["--locale", "C", "--data-checksums", "--no-instructions"]
-    if settings.get("fsync") == "off":
-        command.append("--no-sync")
     for ctype in _CTYPES:
         since_bytes = log.size_bytes(home.log)
         if await _run(home, [*command, f"--lc-ctype={ctype}"]) == 0:

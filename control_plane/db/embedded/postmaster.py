@@ -18,15 +18,13 @@ Step = tuple[signal.Signals, float]
 
 FAST_S = 5.0
 
+_ORPHANS: Sequence[Step] = ((signal.SIGQUIT, 0.3), (signal.SIGKILL, 2.0))
+_POLL_S = 0.02
+
 
 def shutdown(fast_s: float = FAST_S) -> Sequence[Step]:
     """For a postmaster: fast (sessions are cut, everything is written), immediate (recovery at the next start), by force."""
     return ((signal.SIGINT, fast_s), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0))
-
-
-_ORPHANS: Sequence[Step] = ((signal.SIGQUIT, 0.3), (signal.SIGKILL, 2.0))
-
-_POLL_S = 0.02
 
 
 def name_of(cluster: Path) -> str:
@@ -63,17 +61,14 @@ def postmaster_of(cluster: Path) -> psutil.Process | None:
     return process if process is not None and _belongs(process, cluster) else None
 
 
-async def shut_down(
-    send: Callable[[int], None], gone: Callable[[], bool], steps: Sequence[Step]
-) -> signal.Signals | None:
-    """Take the steps one after the other until it is gone; the one that worked, or None if none did."""
+async def shut_down(send: Callable[[int], None], gone: Callable[[], bool], steps: Sequence[Step]) -> None:
+    """Take the steps one after the other until it is gone."""
     for number, deadline_s in steps:
         with suppress(psutil.NoSuchProcess):
             send(number)
             send(signal.SIGCONT)  # a stopped process obeys only SIGKILL
         if await wait_until(gone, deadline_s):
-            return number
-    return None
+            return
 
 
 async def wait_until(condition: Callable[[], bool], deadline_s: float, poll_s: float = _POLL_S) -> bool:
@@ -128,5 +123,5 @@ def _postgres(pid: int) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         return process if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None

@@ -63,16 +63,37 @@ def unprivileged_account() -> Account | None:
     )
 
 
-def programs(account: Account | None, progress: Progress) -> Path:
-    """The folder with `postgres` and `initdb`, such that `account` can run them. May copy 30 MB: not for the event loop."""
+def programs_for(account: Account | None) -> Path:
+    """The folder with `postgres` and `initdb`. For another account than ours it may have to be made first: `copy_programs`."""
     site = _site_packages()
-    if account is None:
-        return site / _PACKAGE / _INSTALLATION / "bin"
-    shared = ROOTS_STATE / "bin" / version(_DISTRIBUTION)
-    if not shared.exists():
-        progress("Copying the PostgreSQL programs to where an unprivileged user can run them")
-        _copy(site, shared)
-    return shared / _PACKAGE / _INSTALLATION / "bin"
+    return (site if account is None else _shared()) / _PACKAGE / _INSTALLATION / "bin"
+
+
+def copy_programs() -> None:
+    """30 MB to where everybody can run them: not for the event loop. All or nothing: the copy gets its name when it is complete."""
+    site, shared = _site_packages(), _shared()
+    make_public_folder(shared.parent)
+    for abandoned in shared.parent.glob(".copy-*"):
+        if time.time() - abandoned.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(abandoned, ignore_errors=True)
+    copy = Path(tempfile.mkdtemp(prefix=".copy-", dir=shared.parent))
+    try:
+        for part in (f"{_PACKAGE}/{_INSTALLATION}", *_LIBRARIES):
+            if (site / part).exists():
+                shutil.copytree(
+                    site / part, copy / part, ignore=shutil.ignore_patterns("include", "pgxs", "*.a"), symlinks=True
+                )
+        _open_to_readers(copy)
+        try:
+            copy.rename(shared)
+        except OSError:
+            if not shared.exists():  # somebody else was first, and theirs is as good
+                raise
+    except shutil.Error as error:
+        _, _, reason = error.args[0][0]  # of the first of many files
+        raise EmbeddedPostgresFailed(f"The PostgreSQL programs cannot be copied to {shared}: {reason}") from None
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def make_public_folder(path: Path) -> None:
@@ -93,27 +114,8 @@ def _site_packages() -> Path:
     return Path(spec.submodule_search_locations[0]).parent
 
 
-def _copy(site: Path, shared: Path) -> None:
-    """All or nothing: the copy gets its name when it is complete. Whoever comes second keeps the first one's."""
-    make_public_folder(shared.parent)
-    for abandoned in shared.parent.glob(".copy-*"):
-        if time.time() - abandoned.stat().st_mtime > _ABANDONED_S:
-            shutil.rmtree(abandoned, ignore_errors=True)
-    copy = Path(tempfile.mkdtemp(prefix=".copy-", dir=shared.parent))
-    try:
-        for part in (f"{_PACKAGE}/{_INSTALLATION}", *_LIBRARIES):
-            if (site / part).exists():
-                shutil.copytree(
-                    site / part, copy / part, ignore=shutil.ignore_patterns("include", "pgxs", "*.a"), symlinks=True
-                )
-        _open_to_readers(copy)
-        try:
-            copy.rename(shared)
-        except OSError:
-            if not shared.exists():
-                raise
-    finally:
-        shutil.rmtree(copy, ignore_errors=True)
+def _shared() -> Path:
+    return ROOTS_STATE / "bin" / version(_DISTRIBUTION)
 
 
 def _open_to_readers(root: Path) -> None:

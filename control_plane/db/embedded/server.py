@@ -41,7 +41,8 @@ from control_plane.db.embedded.programs import (
     ROOTS_STATE,
     EmbeddedPostgresFailed,
     Progress,
-    programs,
+    copy_programs,
+    programs_for,
     unprivileged_account,
 )
 
@@ -151,7 +152,10 @@ class EmbeddedPostgres:
         if postmaster_of(home.cluster) is not None:
             progress("Stopping the PostgreSQL that an earlier run left behind")
         server_log.roll(home.log)
-        self._programs = await asyncio.to_thread(programs, home.account, progress)
+        self._programs = programs_for(home.account)
+        if not self._programs.exists():
+            progress("Copying the PostgreSQL programs to where an unprivileged user can run them")
+            await asyncio.to_thread(copy_programs)
         await tie_to_data_dir(home)
         make_socket_dir(home.path)
         if not is_made(home):

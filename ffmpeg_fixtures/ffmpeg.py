@@ -1,0 +1,79 @@
+"""The ffmpeg that the pip package `imageio-ffmpeg` carries, run as a child process that is never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+
+import imageio_ffmpeg
+
+from control_plane.errors import ControlPlaneError
+
+_QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
+
+_SECRET = re.compile(r"(token=)[^\s&'\":,]*")
+_TAIL_BYTES = 2_000
+_KILLED_S = 5.0
+
+
+class FfmpegFailed(ControlPlaneError):
+    """ffmpeg is missing, failed, or did not finish in time; the sentence holds the end of what it wrote, without secrets."""
+
+    code = "ffmpeg_failed"
+
+
+def executable() -> str:
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise FfmpegFailed(
+            "No ffmpeg is there for this platform: install one and name it in IMAGEIO_FFMPEG_EXE."
+        ) from error
+
+
+def masked(text: str) -> str:
+    """The same without stream keys: what follows `token=` becomes ***."""
+    return _SECRET.sub(r"\1***", text)
+
+
+async def spawn(arguments: Sequence[str]) -> asyncio.subprocess.Process:
+    """Out of reach of the terminal's Ctrl-C; what it writes is to be read from `stderr`. Raises FfmpegFailed."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            executable(),
+            *_QUIET,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise FfmpegFailed(f"ffmpeg cannot be run: {error.strerror}.") from error
+
+
+async def run(arguments: Sequence[str], what: str, deadline_s: float) -> None:
+    """Run ffmpeg to its end. Raises FfmpegFailed, naming `what` it should have done."""
+    process = await spawn(arguments)
+    try:
+        async with asyncio.timeout(deadline_s):
+            _, written = await process.communicate()
+    except TimeoutError:
+        raise FfmpegFailed(f"{what} took longer than {deadline_s:.0f} seconds.") from None
+    finally:
+        await kill(process)
+    if process.returncode != 0:
+        end = masked(written[-_TAIL_BYTES:].decode(errors="replace").strip())
+        raise FfmpegFailed(f"{what} failed: ffmpeg ended with status {process.returncode}. It wrote:\n{end}")
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """By SIGKILL, if it still runs; returns when it is gone."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        async with asyncio.timeout(_KILLED_S):
+            await process.wait()

@@ -1,0 +1,167 @@
+"""A live socket on a port of its own, and clients for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from api.live_connection import Timing
+from api.live_socket import LiveSocket
+from control_plane.accounts.caller import Caller, Role
+from control_plane.db.pool import Connection, Database, DatabaseUnavailable
+from control_plane.errors import ControlPlaneError
+from control_plane.events.hub import Hub
+from control_plane.events.log import Appending, EventLog
+from control_plane.events.types import Combo, EventType, Gift, Person
+from control_plane.ids import GiftId, Seq, StreamId, UserId
+from tests.control_plane.events.readers import DEADLINE_S, in_background, new_stream
+from tests.control_plane.people import new_user
+
+
+class Banned(ControlPlaneError):
+    code = "banned"
+
+
+class NotEnough(ControlPlaneError):
+    code = "not_enough_coins"
+
+
+@dataclass
+class House:
+    """One stream, its host, and a server for its viewers. Tokens: `host`, `fan`, `operator`; `banned` raises, `away` finds no database."""
+
+    database: Database
+    hub: Hub
+    log: EventLog
+    host: UserId
+    fan: UserId
+    stream_id: StreamId
+    base: str = ""
+    tokens: dict[str, Caller] = field(default_factory=dict)
+    socket: LiveSocket = field(init=False)
+
+    async def identify(self, token: str) -> Caller | None:
+        if token == "banned":
+            raise Banned("You have been blocked.")
+        if token == "away":
+            raise DatabaseUnavailable
+        return self.tokens.get(token)
+
+    async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
+        """Once per key; gift 2 is too dear, gift 3 has a bug."""
+        if gift_id == 2:
+            raise NotEnough("You have not enough coins.")
+        if gift_id == 3:
+            raise TimeoutError("a bug")
+
+        async def work(connection: Connection, appending: Appending) -> Seq:
+            seq = await connection.fetchval(
+                "select seq from stream_event where stream_id = $1 and frame::json #>> '{data,combo,id}' = $2",
+                stream_id,
+                key,
+            )
+            if seq is None:
+                seq = appending.next_seq
+                sender = Person(caller.user_id, "fan", "")
+                appending.add(
+                    EventType.GIFT, Gift(gift_id, "Rose", "", count, count, sender, self.host, count, Combo(key, 1))
+                )
+            return Seq(seq)
+
+        return await self.log.append(stream_id, work)
+
+    def url(self, query: str = "", stream_id: object = None) -> str:
+        return f"{self.base}/ws/live/{self.stream_id if stream_id is None else stream_id}{query}"
+
+    @asynccontextmanager
+    async def visit(
+        self, query: str = "", *, token: str | None = None, stream_id: object = None, **options: Any
+    ) -> AsyncIterator[Client]:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        url = self.url(query, stream_id)
+        options = {"ping_interval": None, "max_queue": None, "proxy": None} | options
+        async with connect(url, additional_headers=headers, **options) as client:
+            yield Client(client)
+
+
+class Client:
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def frame(self) -> dict[str, Any]:
+        """The next, whatever it is."""
+        async with asyncio.timeout(DEADLINE_S):
+            frame: dict[str, Any] = json.loads(await self.connection.recv())
+            return frame
+
+    async def next(self) -> dict[str, Any]:
+        """The next that is not `stats`, which may come at any moment."""
+        while (frame := await self.frame())["type"] == "stats":
+            pass
+        return frame
+
+    async def hello(self) -> dict[str, Any]:
+        frame = await self.next()
+        assert frame["type"] == "hello"
+        return frame
+
+    async def events(self, count: int) -> list[dict[str, Any]]:
+        return [await self.next() for _ in range(count)]
+
+    async def say(self, frame: dict[str, Any] | str | bytes) -> Self:
+        await self.connection.send(json.dumps(frame) if isinstance(frame, dict) else frame)
+        return self
+
+    async def rest(self) -> tuple[list[dict[str, Any]], int]:
+        """What still comes, but for `stats`, and the close code."""
+        frames = []
+        try:
+            while True:
+                frames.append(await self.next())
+        except ConnectionClosed as closed:
+            return frames, closed.rcvd.code if closed.rcvd else 1006
+
+    async def closed(self) -> int:
+        """The close code; whatever comes before it does not matter."""
+        return (await self.rest())[1]
+
+
+@asynccontextmanager
+async def serving(
+    database: Database, timing: Timing | None = None, sockets_per_address: int = 1000, **stream: Any
+) -> AsyncIterator[House]:
+    hub = Hub(database, period_s=0.1)
+    host, fan, operator = [await new_user(database, name) for name in ("host", "fan", "operator")]
+    stream_id = await new_stream(database, host, **stream)
+    house = House(database, hub, EventLog(database, hub), host, fan, stream_id)
+    house.tokens = {"host": Caller(host), "fan": Caller(fan), "operator": Caller(operator, Role.OPERATOR)}
+    house.socket = LiveSocket(
+        hub,
+        database,
+        house.identify,
+        house.send_gift,
+        lambda path: f"http://media/{path}/index.m3u8",
+        sockets_per_address=sockets_per_address,
+        page_token=lambda request: request.cookies.get("session"),
+        timing=timing,
+    )
+    app = web.Application()
+    app.router.add_get("/ws/live/{id}", house.socket.handle)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(in_background(hub.run()))
+        stack.push_async_callback(house.log.close)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=False)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(house.socket.close_all, 1.0)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        house.base = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+        yield house

@@ -1,0 +1,34 @@
+"""What any test may ask for: a PostgreSQL, and a database of its own with this release's schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from control_plane.db.migrate import migrate
+from control_plane.db.pool import Database, open_pool
+from tests.postgres import TestPostgres, running_postgres
+
+
+async def _migrate(dsn: str) -> None:
+    await migrate(dsn)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[TestPostgres]:
+    with running_postgres(_migrate) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+async def dsn(postgres: TestPostgres) -> AsyncIterator[str]:
+    async with postgres.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    database = await open_pool(dsn, size=10)
+    yield database
+    await database.close()

@@ -1,0 +1,89 @@
+"""Connections that die under a gift: it is sent once all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from control_plane.db.pool import open_pool
+from control_plane.ledger.wallets import Wallet, wallet
+from tests.control_plane.backends import waiting_backend
+from tests.control_plane.gifts.severing import SeveringProxy
+from tests.control_plane.gifts.stage import HEART, Stage, order
+
+
+@pytest.fixture
+async def outsider(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection that is not of the pool, to watch and to kill from."""
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("client_ref", [None, "ref"])
+async def test_a_gift_whose_connection_is_killed_half_way_is_sent_once(
+    stage: Stage, outsider: asyncpg.Connection[asyncpg.Record], client_ref: str | None
+) -> None:
+    ann = await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    async with outsider.transaction():
+        await outsider.execute("select from ledger_account where owner_id = $1 for update", ann)
+        sending = asyncio.create_task(stage.gifts.send(order(ann, star, HEART), client_ref))
+        pid = await waiting_backend(stage.database)
+        await outsider.execute("select pg_terminate_backend($1)", pid)
+
+    outcome = await sending
+
+    assert outcome.wallet == Wallet()
+    assert not outcome.replayed
+    assert len(await stage.gift_events(stream_id)) == 1
+    assert await stage.audit() == 5
+
+
+async def test_a_gift_whose_connection_is_killed_after_its_last_statement_is_sent_once(
+    stage: Stage, outsider: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    """A deferred trigger holds the COMMIT back."""
+    ann = await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    await stage.database.execute("""
+        create function wait() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(1); return null; end';
+        create constraint trigger wait after insert on gift_sent deferrable initially deferred
+            for each row execute function wait();
+    """)
+    await outsider.execute("select pg_advisory_lock(1)")
+    sending = asyncio.create_task(stage.gifts.send(order(ann, star, HEART)))
+    await outsider.execute("select pg_terminate_backend($1)", await waiting_backend(outsider))
+    await outsider.execute("select pg_advisory_unlock(1)")
+
+    assert (await sending).wallet == Wallet()
+
+    assert len(await stage.gift_events(stream_id)) == 1
+    assert await stage.audit() == 5
+
+
+@pytest.mark.parametrize("client_ref", [None, "ref"])
+async def test_a_gift_whose_commit_is_not_answered_is_looked_up_and_not_sent_again(
+    stage: Stage, dsn: str, client_ref: str | None
+) -> None:
+    ann = await stage.user(coins=10)
+    star, stream_id = await stage.star()
+    proxy = SeveringProxy(dsn)
+    async with proxy.running():
+        database = await open_pool(proxy.dsn, size=2)
+        cut_off = Stage(database)
+        await wallet(database, ann)
+        proxy.commits_to_cut = 1
+
+        outcome = await cut_off.gifts.send(order(ann, star, HEART), client_ref)
+
+        assert proxy.commits_to_cut == 0
+        await cut_off.close()
+        await database.close()
+    assert outcome.wallet == Wallet(bought=5)
+    assert outcome.sent.seq == 1
+    assert len(await stage.gift_events(stream_id)) == 1
+    assert await stage.audit() == 10

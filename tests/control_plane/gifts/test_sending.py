@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from control_plane.errors import ControlPlaneError
+from control_plane.gifts.sending import (
+    GiftOutcome,
+    GiftToOneself,
+    InvalidGiftCount,
+    ReceiverNotLive,
+    UnknownGift,
+)
+from control_plane.ids import StreamId, UserId
+from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins
+from control_plane.ledger.wallets import Wallet, total_received, wallet
+from control_plane.streams.stream import StreamOver
+from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
+
+
+async def test_a_gift_moves_coins_and_is_told_to_viewers(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+
+    outcome = await stage.gifts.send(order(ann, star, HEART, 2))
+
+    assert outcome.wallet == await wallet(stage.database, ann) == Wallet(bought=10)
+    assert await wallet(stage.database, star) == Wallet(earned=10)
+    assert await total_received(stage.database, [ann, star]) == {ann: 0, star: 10}
+    assert not outcome.replayed
+    assert (outcome.sent.stream_id, outcome.sent.seq, outcome.sent.coins) == (stream_id, 1, 10)
+    [event] = await stage.gift_events(stream_id)
+    assert event == {
+        "type": "gift",
+        "seq": 1,
+        "at": event["at"],
+        "data": {
+            "gift_id": HEART,
+            "title": "Heart",
+            "icon": "/static/gifts/heart.svg",
+            "count": 2,
+            "coins": 10,
+            "sender": {"user_id": ann, "username": event["data"]["sender"]["username"], "profile_pic": ""},
+            "receiver_id": star,
+            "sender_total": 10,
+            "combo": {"id": f"{ann}-{HEART}", "count": 1},
+        },
+    }
+    assert [(stream, seq) for stream, seq, _ in stage.heard.frames] == [(stream_id, 1)]
+    assert await stage.audit() == 20
+
+
+async def test_each_event_says_what_its_sender_has_given_to_the_stream(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=20), await stage.user(coins=20)
+    star, stream_id = await stage.star()
+
+    for sender, gift_id in ((ann, ROSE), (ben, HEART), (ann, HEART)):
+        await stage.gifts.send(order(sender, star, gift_id))
+
+    events = await stage.gift_events(stream_id)
+    assert [(event["seq"], event["data"]["sender_total"]) for event in events] == [(1, 1), (2, 5), (3, 6)]
+    await stage.audit()
+
+
+async def test_bought_coins_go_before_earned_ones(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=10), await stage.user(coins=3)
+    star, _ = await stage.star()
+    await stage.go_live(ben)
+    await stage.gifts.send(order(ann, ben, HEART))
+
+    assert (await stage.gifts.send(order(ben, star, ROSE, 2))).wallet == Wallet(bought=1, earned=5)
+    assert (await stage.gifts.send(order(ben, star, ROSE, 2))).wallet == Wallet(bought=0, earned=4)
+    assert await stage.audit() == 13
+
+
+@pytest.mark.parametrize("status", ["created", "live", "interrupted"])
+async def test_a_running_stream_takes_gifts_in_every_state(stage: Stage, status: str) -> None:
+    ann = await stage.user(coins=1)
+    star, stream_id = await stage.star()
+    await stage.database.execute(
+        "update stream set status = $2, source_id = case $2 when 'live' then 'x' end where id = $1", stream_id, status
+    )
+
+    assert (await stage.gifts.send(order(ann, star))).sent.stream_id == stream_id
+
+
+@pytest.mark.parametrize("count", [0, -1, 10_000, 2**31, 2**40, 2**63, -(2**70), 2**70])
+async def test_a_count_outside_of_the_bounds_is_refused(stage: Stage, count: int) -> None:
+    ann = await stage.user(coins=20)
+    star, _ = await stage.star()
+
+    with pytest.raises(InvalidGiftCount):
+        await stage.gifts.send(order(ann, star, count=count), "ref")
+
+    assert await wallet(stage.database, ann) == Wallet(bought=20)
+    assert await stage.audit() == 20
+
+
+async def test_the_largest_gift_is_paid_like_any_other(stage: Stage) -> None:
+    dear = 2**31 - 1
+    ann = await stage.user()
+    star, _ = await stage.star()
+    await stage.database.execute("update gift set coins = $1 where id = $2", dear, ROSE)
+    for n in range(22):
+        await adjust(stage.database, ann, 10**12, f"{n}")
+
+    with pytest.raises(ControlPlaneError, match="more coins than an account can take"):
+        await stage.gifts.send(order(ann, star, count=9999))
+    await stage.gifts.send(order(ann, star, count=465))
+
+    assert await wallet(stage.database, star) == Wallet(earned=dear * 465)
+    assert await stage.audit() == 22 * 10**12
+
+
+async def test_a_gift_to_oneself_is_refused(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    await stage.go_live(ann)
+
+    with pytest.raises(GiftToOneself):
+        await stage.gifts.send(order(ann, ann))
+
+    assert await wallet(stage.database, ann) == Wallet(bought=20)
+
+
+async def test_too_few_coins_are_refused_with_the_number_that_is_missing(stage: Stage) -> None:
+    ann, poor = await stage.user(coins=9), await stage.user()
+    star, stream_id = await stage.star()
+
+    for sender, missing in ((ann, 1), (poor, 10)):
+        with pytest.raises(NotEnoughCoins) as refused:
+            await stage.gifts.send(order(sender, star, HEART, 2), "ref")
+        assert refused.value.missing == missing
+
+    assert await stage.gift_events(stream_id) == []
+    assert await stage.audit() == 9
+    await adjust(stage.database, ann, 1, "more")
+    assert (await stage.gifts.send(order(ann, star, HEART, 2), "ref")).wallet == Wallet()
+
+
+@pytest.mark.parametrize("gift_id", [0, -1, 999, 2**40, 2**70])
+async def test_a_gift_that_is_not_in_the_catalogue_is_refused(stage: Stage, gift_id: int) -> None:
+    ann = await stage.user(coins=20)
+    star, _ = await stage.star()
+
+    with pytest.raises(UnknownGift):
+        await stage.gifts.send(order(ann, star, gift_id), "ref")
+
+    assert await stage.audit() == 20
+
+
+async def test_a_gift_that_was_withdrawn_is_refused(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, _ = await stage.star()
+    await stage.database.execute("update gift set active = false where id = $1", ROSE)
+
+    with pytest.raises(UnknownGift):
+        await stage.gifts.send(order(ann, star, ROSE))
+
+
+async def test_a_receiver_without_a_running_stream_is_refused(stage: Stage) -> None:
+    ann, offline = await stage.user(coins=20), await stage.user()
+    ended, stream_id = await stage.star()
+    await stage.end(stream_id)
+
+    for receiver_id in (offline, ended, 0, -1, 2**31 - 1, 2**31, 2**70):
+        with pytest.raises(ReceiverNotLive):
+            await stage.gifts.send(order(ann, UserId(receiver_id)), "ref")
+
+    assert await wallet(stage.database, ann) == Wallet(bought=20)
+    assert await stage.audit() == 20
+
+
+async def test_a_stream_that_is_not_the_receivers_running_one_is_refused(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    _, foreign = await stage.star()
+    star, ended = await stage.star()
+    await stage.end(ended)
+    running = await stage.go_live(star)
+
+    for stream_id in (foreign, ended, 0, -1, 2**31, 2**70):
+        with pytest.raises(StreamOver):
+            await stage.gifts.send(order(ann, star, stream_id=StreamId(stream_id)), "ref")
+
+    assert (await stage.gifts.send(order(ann, star, stream_id=running))).sent.stream_id == running
+
+
+async def test_a_stream_that_ends_before_the_gift_gets_there_refuses_it(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+
+    outcomes = await asyncio.gather(
+        stage.gifts.send(order(ann, star)),
+        stage.end(stream_id),
+        *(stage.gifts.send(order(ann, star)) for _ in range(8)),
+        return_exceptions=True,
+    )
+
+    sent = [outcome for outcome in outcomes if isinstance(outcome, GiftOutcome)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, StreamOver | ReceiverNotLive)]
+    assert len(sent) + len(refused) == 9
+    assert len(refused) > 0
+    assert await wallet(stage.database, ann) == Wallet(bought=20 - len(sent))
+    await stage.audit()
+
+
+async def test_a_repeat_answers_the_first_outcome_with_the_current_wallet(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    first = await stage.gifts.send(order(ann, star, HEART), "ref")
+    await stage.gifts.send(order(ann, star, HEART), "other")
+
+    repeat = await stage.gifts.send(order(ann, star, HEART), "ref")
+
+    assert repeat == GiftOutcome(first.sent, Wallet(bought=10), replayed=True)
+    assert len(await stage.gift_events(stream_id)) == 2
+    assert await stage.audit() == 20
+
+
+async def test_a_repeat_is_answered_when_nothing_of_it_could_be_sent_any_more(stage: Stage) -> None:
+    ann = await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    first = await stage.gifts.send(order(ann, star, HEART), "ref")
+    repeat = GiftOutcome(first.sent, Wallet(), replayed=True)
+    assert await stage.gifts.send(order(ann, star, HEART), "ref") == repeat
+
+    await stage.end(stream_id)
+    assert await stage.gifts.send(order(ann, star, HEART), "ref") == repeat
+    again = await stage.go_live(star)
+    assert await stage.gifts.send(order(ann, star, HEART), "ref") == repeat
+    await stage.database.execute("update gift set active = false")
+    assert await stage.gifts.send(order(ann, star, HEART), "ref") == repeat
+
+    assert await stage.gift_events(again) == []
+    assert await stage.audit() == 5
+
+
+async def test_a_repeat_with_another_body_is_refused(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    other, _ = await stage.star()
+    await stage.gifts.send(order(ann, star, HEART), "ref")
+
+    for changed in (
+        order(ann, star, HEART, 2),
+        order(ann, star, ROSE),
+        order(ann, other, HEART),
+        order(ann, star, HEART, stream_id=stream_id),
+        order(ann, UserId(2**31 - 1), HEART),
+    ):
+        with pytest.raises(IdempotencyConflict):
+            await stage.gifts.send(changed, "ref")
+
+    assert await wallet(stage.database, ann) == Wallet(bought=15)
+    await stage.audit()
+
+
+async def test_a_client_ref_belongs_to_its_sender(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=20), await stage.user(coins=20)
+    star, stream_id = await stage.star()
+
+    for sender in (ann, ben):
+        assert not (await stage.gifts.send(order(sender, star), "ref")).replayed
+
+    assert len(await stage.gift_events(stream_id)) == 2
+
+
+@pytest.mark.parametrize("client_ref", ["", "x" * 65, "\0"])
+async def test_a_client_ref_that_is_no_key_is_refused(stage: Stage, client_ref: str) -> None:
+    ann = await stage.user(coins=20)
+    star, _ = await stage.star()
+
+    with pytest.raises(InvalidClientRef):
+        await stage.gifts.send(order(ann, star), client_ref)
+
+
+async def test_a_gift_to_a_stream_goes_to_its_owner(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    await stage.gifts.send(order(ann, star))
+
+    outcome = await stage.gifts.send_to_stream(ann, stream_id, HEART, 2, "ref")
+
+    assert (outcome.sent.receiver_id, outcome.sent.stream_id, outcome.sent.seq) == (star, stream_id, 2)
+    await stage.end(stream_id)
+    repeat = await stage.gifts.send_to_stream(ann, stream_id, HEART, 2, "ref")
+    assert repeat == GiftOutcome(outcome.sent, Wallet(bought=9), replayed=True)
+    assert await stage.gifts.send(order(ann, star, HEART, 2, stream_id), "ref") == repeat
+
+
+async def test_a_gift_to_a_stream_that_does_not_exist_or_is_over_is_refused(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    await stage.end(stream_id)
+    await stage.go_live(star)
+
+    with pytest.raises(ReceiverNotLive):
+        await stage.gifts.send_to_stream(ann, StreamId(2**31 - 1), HEART, 1, "ref")
+    with pytest.raises(StreamOver):
+        await stage.gifts.send_to_stream(ann, stream_id, HEART, 1, "ref")
+
+    assert await stage.audit() == 20

@@ -1,0 +1,212 @@
+"""Starting, refusing to start, and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from ffmpeg_fixtures.publisher import Publisher
+from tests.end_to_end.platform import Stagedoor, hanging, local, until, watching
+from tests.postgres import TestPostgres
+
+pytestmark = pytest.mark.timeout(180)
+
+WARM_START_S = 20.0  # a safety net: it takes one second, but not while other tests have both cores
+
+
+async def refused(platform: Stagedoor) -> str:
+    """The one sentence with which it declines; nothing is left running."""
+    await platform.spawn()
+    assert platform.process is not None
+    async with asyncio.timeout(60):
+        assert await platform.process.wait() == 1
+    assert platform.processes() == []
+    last = re.sub(r"\s+", " ", platform.log).strip()
+    assert "Traceback" not in last
+    return last[last.rindex("stagedoor:") :]
+
+
+async def test_ctrl_c_stops_everything_in_order(stagedoor: Stagedoor) -> None:
+    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    async with watching(stagedoor, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
+        await viewer.sees(lambda seen: seen.statuses() == ["live"])
+        assert await stagedoor.stop(signal.SIGINT) == 0
+        await viewer.sees(lambda seen: seen.close_code == 1001)
+    assert stagedoor.processes() == []
+    assert not (stagedoor.data_dir / "run.json").exists()
+    assert "Traceback" not in stagedoor.log
+
+
+async def test_ctrl_c_before_it_is_ready_stops_everything_too(stopped: Stagedoor) -> None:
+    await stopped.spawn()
+    await until(lambda: "Starting PostgreSQL" in stopped.log, what="half a start")
+    assert await stopped.stop() in (130, 0)
+    assert stopped.processes() == []
+
+
+async def test_a_second_start_is_warm_and_keeps_everything(stagedoor: Stagedoor) -> None:
+    token = await stagedoor.sign_in("newcomer")
+    secrets = (stagedoor.data_dir / "secrets.json").read_bytes()
+    await stagedoor.stop()
+    started = time.monotonic()
+    await stagedoor.start()
+    assert time.monotonic() - started < WARM_START_S
+    assert (stagedoor.data_dir / "secrets.json").read_bytes() == secrets
+    assert (await stagedoor.done("api/showUserDetail", token))["User"]["username"] == "newcomer"
+    assert len(await stagedoor.done("api/showRelatedVideos", starting_point=0)) == 5
+
+
+async def test_the_run_file_tells_scripts_what_runs_where(stagedoor: Stagedoor) -> None:
+    run = stagedoor.run
+    assert set(run["pids"]) == {"control_plane", "mediamtx", "postgres"}
+    assert set(run["api_keys"]) == {"ios", "android", "android_kt", "document"}
+    assert {name for name in run if name.endswith("_port")} == {
+        *("http_port", "rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
+        *("mediamtx_api_port", "hooks_port"),
+    }
+    for private in ("run.json", "secrets.json", "mediamtx/hook", "mediamtx/conf/mediamtx.yml"):
+        assert stat.S_IMODE((stagedoor.data_dir / private).stat().st_mode) == 0o600, private
+
+
+async def test_hooks_are_not_on_the_public_listener(stagedoor: Stagedoor) -> None:
+    for path in ("/hooks/auth", "/hooks/event", "/hooks"):
+        async with stagedoor.session.post(stagedoor.url(path), json={}) as response:
+            assert response.status == 404
+            assert "code" not in await response.text()
+
+
+async def test_a_port_in_use(stopped: Stagedoor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        stopped.set(rtmp_port=str(port))
+        sentence = await refused(stopped)
+    assert str(port) in sentence
+    assert "LIVE_RTMP_PORT" in sentence
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("http_prot", "8080", "Did you mean LIVE_HTTP_PORT?"),
+        ("http_port", "many", "LIVE_HTTP_PORT must be a whole number."),
+        ("grace_s", "3600", "LIVE_GRACE_S must be between 0 and 1800."),
+        ("bind", "0.0.0.0", "refuses to run on a public address"),
+        ("public_host", "live.example.com", "refuses to run on a public address"),
+        ("database_url", "postgresql://nobody@127.0.0.1:9/none", "database cannot be reached"),
+        ("mediamtx_bin", "/bin/true", "LIVE_MEDIAMTX_BIN=/bin/true is not an executable of MediaMTX"),
+        ("data_dir", "/proc/stagedoor", "The data directory /proc/stagedoor cannot be used"),
+    ],
+)
+async def test_a_wrong_setting_is_refused_in_one_sentence(
+    stopped: Stagedoor, setting: str, value: str, says: str
+) -> None:
+    stopped.set(**{setting: value})
+    assert says in await refused(stopped)
+
+
+async def test_another_server_in_the_same_data_directory(stagedoor: Stagedoor) -> None:
+    status, output = await stagedoor.command("run")
+    assert status == 1
+    assert "Another server runs in" in re.sub(r"\s+", " ", output)
+    assert await stagedoor.readiness() == 200
+
+
+async def test_a_database_that_is_newer_than_the_code(stopped: Stagedoor, postgres: TestPostgres) -> None:
+    async with postgres.database() as dsn:
+        await postgres.execute_in(dsn, "insert into schema_migration (version, name) values (9999, 'later')")
+        stopped.set(database_url=dsn)
+        assert "start the newer release" in await refused(stopped)
+
+
+async def test_other_secrets_than_the_database_knows(stopped: Stagedoor, postgres: TestPostgres) -> None:
+    async with postgres.database() as dsn:
+        stopped.set(database_url=dsn)
+        await stopped.start()
+        await stopped.stop()
+        (stopped.data_dir / "secrets.json").unlink()
+        assert "does not belong to this database" in await refused(stopped)
+
+
+async def test_without_dev_nothing_is_free(stopped: Stagedoor) -> None:
+    stopped.set(dev="0")
+    await stopped.start()
+    signed_up = await stopped.call("api/registerUser", username="eve", social="google", social_id="1")
+    assert signed_up["code"] == 201
+    assert (await stopped.call("api/registerUser", auth_token="dev:ada"))["code"] == 201
+    assert (await stopped.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"))["code"] == 401
+    assert (await stopped.call("sandbox/purchases", coin=100))["code"] == 404
+    assert (await stopped.call("api/showRelatedVideos"))["msg"] == []
+
+
+async def test_no_secret_is_in_any_log_or_command_line(stagedoor: Stagedoor) -> None:
+    host = await stagedoor.sign_in("ada")
+    stream = await stagedoor.go_live(host)
+    key = stream["stream_key"].split("=")[1]
+    async with Publisher(local(stream["rtmp_url"]) + "x") as wrong:
+        await wrong.wait(20)
+    async with watching(stagedoor, stream["id"], token=host) as viewer:
+        async with Publisher(local(stream["rtmp_url"])):
+            await viewer.sees(lambda seen: seen.statuses() == ["live"])
+            commands = "\n".join(stagedoor.processes())
+        await viewer.sees(lambda seen: "interrupted" in seen.statuses())
+    stored = json.loads((stagedoor.data_dir / "secrets.json").read_text())
+    secrets = {entry["secret"] for ring in stored.values() if isinstance(ring, list) for entry in ring}
+    written = "\n".join(path.read_text(errors="replace") for path in logs(stagedoor)) + commands
+    assert "access_refused" in written
+    for secret in {key, host, *secrets}:
+        assert secret not in written
+
+
+def logs(stagedoor: Stagedoor) -> list[Path]:
+    found = [stagedoor.log_path, *stagedoor.data_dir.rglob("*.log")]
+    assert len(found) >= 3
+    return found
+
+
+async def test_commands_act_on_the_running_server(stagedoor: Stagedoor) -> None:
+    status, token = await stagedoor.command("token", "carla")
+    assert status == 0
+    stream = await stagedoor.go_live(token.strip().splitlines()[-1])
+    async with watching(stagedoor, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
+        await viewer.sees(lambda seen: seen.statuses() == ["live"])
+        status, output = await stagedoor.command("stream", "rotate", str(stream["id"]))
+        assert status == 0, output
+        assert await publisher.wait(5) != 0
+        key = output.strip().splitlines()[-1]
+        async with Publisher(local(f"{stream['rtmp_server']}/{key}")):
+            await viewer.sees(lambda seen: seen.statuses()[-1:] == ["live"] and len(seen.statuses()) == 3)
+            assert (await stagedoor.command("stream", "end", str(stream["id"])))[0] == 0
+            await viewer.sees(lambda seen: seen.close_code == 4410)
+    assert viewer.events()[-1]["data"]["reason"] == "operator"
+    status, output = await stagedoor.command("stream", "end", str(stream["id"]))
+    assert status == 1
+    assert "has ended before" in output
+    assert (await stagedoor.command("settings"))[0] == 0
+
+
+async def test_strangers_knocking_delay_nobody(stagedoor: Stagedoor) -> None:
+    """A thousand calls for paths that do not exist, as MediaMTX would make them, while PostgreSQL stands still."""
+    url, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
+    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    known = {"action": "publish", "path": f"live/{stream['id']}", "query": stream["stream_key"].split("?")[1]}
+    strange = {"action": "publish", "path": "live/99999", "query": "token=" + "x" * 44}
+    headers = {"Authorization": aiohttp.encode_basic_auth("mediamtx", secret)}
+
+    async def ask(body: dict[str, str]) -> int:
+        async with stagedoor.session.post(url.replace("/event", "/auth"), json=body, headers=headers) as response:
+            return response.status
+
+    with hanging(stagedoor.run["pids"]["postgres"]):
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*(ask(strange) for _ in range(1000)), ask(known))
+    assert set(answers[:1000]) == {401}
+    assert answers[1000] == 204

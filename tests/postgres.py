@@ -1,0 +1,143 @@
+"""One PostgreSQL for a whole test session, and a fresh database for every test that asks for one.
+
+For a conftest:
+
+    @pytest.fixture(scope="session")
+    def postgres() -> Iterator[TestPostgres]:
+        with running_postgres(migrate=...) as postgres:
+            yield postgres
+
+    @pytest.fixture
+    async def dsn(postgres: TestPostgres) -> AsyncIterator[str]:
+        async with postgres.database() as dsn:
+            yield dsn
+
+The session's fixture is an ordinary generator: the server is started and stopped in an event loop of its own, and between the two
+it is a process, not bound to any test's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import psutil
+
+from control_plane.db.embedded import EmbeddedPostgres
+from control_plane.db.embedded.home import home_of
+from control_plane.db.embedded.postmaster import clear_leftovers
+from control_plane.db.embedded.programs import unprivileged_account
+
+T = TypeVar("T")
+
+MIGRATED = "migrated"
+EMPTY = "template1"
+
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "128MB",
+    "dynamic_shared_memory_type": "mmap",  # a killed server leaves nothing outside of its folder
+}
+"""For what is thrown away in any case."""
+
+_PREFIX = "stagedoor-tests-"
+_RAM = Path("/dev/shm")
+_ENOUGH_BYTES = 1_000_000_000
+
+
+def fast_folder() -> Path:
+    """In memory where there is enough of it: a database is 300 files, which disks make and remove slowly."""
+    in_memory = _RAM.is_dir() and os.access(_RAM, os.W_OK) and shutil.disk_usage(_RAM).free > _ENOUGH_BYTES
+    return _RAM if in_memory else Path(tempfile.gettempdir())
+
+
+class TestPostgres:
+    __test__ = False
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    async def create_database(self, template: str = MIGRATED) -> str:
+        """The dsn of a new database, a copy of the template (MIGRATED, EMPTY or another's name) in about 15 ms."""
+        name = f"test_{uuid.uuid4().hex}"
+        await self._execute(f"create database {name} template {template} strategy file_copy")
+        return self._dsn_of(name)
+
+    async def drop_database(self, dsn: str) -> None:
+        """Whoever is still connected to it is cut off."""
+        await self._execute(f"drop database {urlsplit(dsn).path.lstrip('/')} with (force)")
+
+    @asynccontextmanager
+    async def database(self, template: str = MIGRATED) -> AsyncIterator[str]:
+        dsn = await self.create_database(template)
+        try:
+            yield dsn
+        finally:
+            await self.drop_database(dsn)
+
+    async def make_template(self, migrate: Callable[[str], Awaitable[None]] | None) -> None:
+        await self._execute(f"create database {MIGRATED} template {EMPTY}")
+        if migrate is not None:
+            await migrate(self._dsn_of(MIGRATED))
+
+    async def execute_in(self, dsn: str, statement: str) -> None:
+        connection = await asyncpg.connect(dsn, timeout=10)
+        try:
+            await connection.execute(statement, timeout=30)
+        finally:
+            await connection.close(timeout=5)
+
+    def _dsn_of(self, database: str) -> str:
+        return urlsplit(self._dsn)._replace(path=f"/{database}").geturl()
+
+    async def _execute(self, statement: str) -> None:
+        await self.execute_in(self._dsn, statement)
+
+
+@contextmanager
+def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) -> Iterator[TestPostgres]:
+    """`migrate` gets the dsn of the database that MIGRATED copies, and must leave no connection to it open."""
+    folder = fast_folder()
+    _run(_sweep(folder))
+    data_dir = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
+    server = EmbeddedPostgres(data_dir, SETTINGS, roots_state=folder)
+    try:
+        postgres = TestPostgres(_run(server.start(lambda _: None)))
+        _run(postgres.make_template(migrate))
+        yield postgres
+    finally:
+        _run(server.stop())
+        remove(data_dir)
+
+
+def remove(data_dir: Path) -> None:
+    """A data directory, and the home of its PostgreSQL, which is elsewhere when root runs the tests."""
+    shutil.rmtree((data_dir / "postgres").resolve(), ignore_errors=True)
+    shutil.rmtree(data_dir, ignore_errors=True)
+
+
+async def _sweep(folder: Path) -> None:
+    """What killed test sessions left behind."""
+    for data_dir in folder.glob(f"{_PREFIX}*"):
+        owner = int(data_dir.name.removeprefix(_PREFIX).partition("-")[0])
+        if data_dir.stat().st_uid == os.geteuid() and not psutil.pid_exists(owner):
+            await clear_leftovers(home_of(data_dir, unprivileged_account(), folder).cluster)
+            remove(data_dir)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread, so that whatever event loop this thread has or will get is left alone."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
