@@ -29,6 +29,7 @@ _UNAVAILABLE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # what asyncpg says when a killed session's connection is used once more
 )
 
 
@@ -52,8 +53,8 @@ def unavailable_as_such() -> Iterator[None]:
 
 def _left_in_order(error: BaseException) -> bool:
     """Cancelled, timed out or broken in the middle of a statement: what the server does with it is unknown, and asking it nicely to stop
-    could hang just as long. A refusal of ours or of SQL leaves the connection in order."""
-    return isinstance(error, asyncpg.PostgresError | ControlPlaneError)
+    could hang just as long. A refusal of ours or of SQL leaves the connection in order, the last words of a killed session do not."""
+    return isinstance(error, asyncpg.PostgresError | ControlPlaneError) and not isinstance(error, _UNAVAILABLE)
 
 
 class Database:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +21,8 @@ from control_plane.events import store
 from control_plane.events.frames import encode_event
 from control_plane.events.types import EventData, EventType
 from control_plane.ids import Seq, StreamId
+from control_plane.ledger.account import Account
+from control_plane.ledger.store import lock_accounts
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ raising a ControlPlaneError) before it writes anything, since works that wait to
 class _Waiting:
     work: Work[Any]
     until: float
+    accounts: Collection[Account]
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def resolve(self, result: Any) -> None:
@@ -93,11 +96,14 @@ class EventLog:
         self._writers: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    async def append(self, stream_id: StreamId, work: Work[T], deadline_s: float = 15.0) -> T:
-        """Run the work with the stream's log held. Raises what the work raises, StreamUnknown, DatabaseUnavailable."""
+    async def append(
+        self, stream_id: StreamId, work: Work[T], deadline_s: float = 15.0, accounts: Collection[Account] = ()
+    ) -> T:
+        """Run the work with the stream's log held. `accounts`: those that the work will lock, so that works that share a transaction do not
+        lock theirs one after the other. Raises what the work raises, StreamUnknown, DatabaseUnavailable."""
         if self._closing:
             raise DatabaseUnavailable
-        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s)
+        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, accounts)
         queue = self._waiting.get(stream_id)
         if queue is None:
             queue = self._waiting[stream_id] = deque()
@@ -164,6 +170,8 @@ class EventLog:
             if held is None:
                 raise StreamUnknown("There is no such stream.")
             first, closed = Seq(held.last_seq + 1), held.closed
+            if len(batch) > 1 and (accounts := {account for waiting in batch for account in waiting.accounts}):
+                await lock_accounts(connection, list(accounts))
             for waiting in batch:
                 appending = Appending(stream_id, closed, Seq(first + len(events)))
                 try:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 SLICE_S = 0.002
-SLICE_WEIGHT = 128
+SLICE_WEIGHT = 64
 """The loop may be held for 5 ms. What a step costs shows only in part while it runs: uvloop sends when the loop comes round, and a socket
 that was let go has its own task to wake. Hence a limit to both."""
 TURN = 16

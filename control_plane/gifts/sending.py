@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import asyncpg
-
-from control_plane.db.pool import Connection, Database, DatabaseUnavailable
+from control_plane.db.pool import Connection, Database
 from control_plane.errors import ControlPlaneError
 from control_plane.events.log import Appending, EventLog
 from control_plane.events.types import Combo, EventType, Person
@@ -20,6 +17,7 @@ from control_plane.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.ledger.account import bought, earned
 from control_plane.ledger.store import find_transfer, open_accounts
 from control_plane.ledger.transfers import (
+    Held,
     Operation,
     Request,
     fingerprint,
@@ -32,10 +30,7 @@ from control_plane.ledger.transfers import (
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.streams.stream import StreamOver
 
-log = logging.getLogger(__name__)
-
 LARGEST_COUNT = 9999
-ATTEMPTS = 5
 
 
 class GiftToOneself(ControlPlaneError):
@@ -164,22 +159,18 @@ class Gifts:
         return GiftOutcome(sent, await wallet(self._database, request.user_id), replayed=True)
 
     async def _append(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
-        async def work(connection: Connection, appending: Appending) -> GiftOutcome:
-            return await self._transact(connection, appending, order, request, sending)
+        accounts = [bought(order.sender_id), earned(order.sender_id), earned(order.receiver_id)]
 
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._event_log.append(sending.stream_id, work)
-            except asyncpg.DeadlockDetectedError:
-                # Gifts that wait together share a transaction, so that two streams' gifts can meet in the accounts of two senders.
-                log.warning("gift_deadlocked", extra={"stream": sending.stream_id})
-        raise DatabaseUnavailable
+        async def work(connection: Connection, appending: Appending) -> GiftOutcome:
+            held = await hold(connection, request, accounts)
+            return await self._transact(connection, appending, order, held, sending)
+
+        return await self._event_log.append(sending.stream_id, work, accounts=accounts)
 
     async def _transact(
-        self, connection: Connection, appending: Appending, order: GiftOrder, request: Request, sending: _Sending
+        self, connection: Connection, appending: Appending, order: GiftOrder, held: Held, sending: _Sending
     ) -> GiftOutcome:
         sender_id, receiver_id, gift = order.sender_id, order.receiver_id, sending.gift
-        held = await hold(connection, request, [bought(sender_id), earned(sender_id), earned(receiver_id)])
         if held.repeats is not None:
             return GiftOutcome(await store.sent_by(connection, held.repeats), held.wallet(sender_id), replayed=True)
         if appending.closed:

@@ -8,11 +8,17 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from control_plane.db.pool import open_pool
+from control_plane.db.pool import DatabaseUnavailable, open_pool
+from control_plane.gifts.sending import GiftOrder, GiftOutcome
 from control_plane.ledger.wallets import Wallet, wallet
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.gifts.severing import SeveringProxy
 from tests.control_plane.gifts.stage import HEART, Stage, order
+
+KILL_BUSY = """
+    select count(pg_terminate_backend(pid)) from pg_stat_activity
+    where datname = current_database() and application_name = 'stagedoor' and state <> 'idle'
+"""
 
 
 @pytest.fixture
@@ -87,3 +93,35 @@ async def test_a_gift_whose_commit_is_not_answered_is_looked_up_and_not_sent_aga
     assert outcome.sent.seq == 1
     assert len(await stage.gift_events(stream_id)) == 1
     assert await stage.audit() == 10
+
+
+async def test_gifts_that_are_retried_by_their_key_while_connections_keep_dying_are_sent_once(
+    stage: Stage, outsider: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    senders = [await stage.user(coins=3) for _ in range(8)]
+    stars = [await stage.star() for _ in range(2)]
+
+    async def send(gift: GiftOrder, client_ref: str) -> GiftOutcome:
+        while True:
+            try:
+                return await stage.gifts.send(gift, client_ref)
+            except DatabaseUnavailable:
+                continue
+
+    sending = [
+        asyncio.create_task(send(order(sender, star), f"{star}-{n}"))
+        for sender in senders
+        for star, _ in stars
+        for n in range(2)
+        if n or star == stars[0][0]
+    ]
+    killed = 0
+    while killed < 12 and not all(task.done() for task in sending):
+        killed += await outsider.fetchval(KILL_BUSY)
+        await asyncio.wait(sending, timeout=0.01)
+    outcomes = await asyncio.gather(*sending)
+
+    assert killed > 0
+    assert len({outcome.sent for outcome in outcomes}) == 24
+    assert await stage.database.fetchval("select count(*) from gift_sent") == 24
+    assert await stage.audit() == 24
