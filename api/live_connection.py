@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
 from api.live_frames import FAULTS, Auth, CloseCode, Error, Fault, SendGift, finished, parse
@@ -27,12 +27,10 @@ _LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leav
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds."""
-
-    ping_every: float = 25.0
-    pong_within: float = 10.0
-    identity_within: float = 10.0
-    close_within: float = 5.0
+    ping_every_s: float = 25.0
+    pong_within_s: float = 10.0
+    identity_within_s: float = 10.0
+    close_within_s: float = 5.0
     """For the close frame to leave and be answered; then the connection is aborted."""
 
 
@@ -48,7 +46,7 @@ def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
         compress=False,  # an event is framed once for everybody
         autoping=False,  # aiohttp answers pings, but hides the pongs
         max_msg_size=MESSAGE_LIMIT_BYTES + 1,  # its limit is exclusive
-        timeout=timing.close_within,
+        timeout=timing.close_within_s,
         decode_text=False,
     )
 
@@ -57,7 +55,6 @@ class Connection:
     """Fulfils `Sink`: the hub writes to it, past aiohttp's writer, and lets it go."""
 
     __slots__ = (
-        "_conversation",
         "_limit",
         "_loop",
         "_pong_due",
@@ -65,6 +62,7 @@ class Connection:
         "_timer",
         "_timing",
         "_transport",
+        "_until",
         "_ws",
         "code",
     )
@@ -77,7 +75,7 @@ class Connection:
         self._timing = timing
         self._loop = asyncio.get_running_loop()
         self._limit = FrameLimit(self._loop.time)
-        self._conversation: asyncio.Timeout | None = None
+        self._until: asyncio.Timeout | None = None
         self._reading = False
         self._pong_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -98,8 +96,8 @@ class Connection:
         """The close frame follows what was written, and the conversation ends where it waits."""
         if self.code is None:
             self.code = code
-            if self._conversation is not None:
-                self._conversation.reschedule(self._loop.time())
+            if self._until is not None:
+                self._until.reschedule(self._loop.time())
 
     def abort(self) -> None:
         self._transport.abort()
@@ -107,24 +105,24 @@ class Connection:
     async def hold(self, conversation: Coroutine[Any, Any, None]) -> None:
         """Runs the conversation until it is over or `close` was called; then closes."""
         code: CloseCode | None = None
-        self._timer = self._loop.call_later(self._timing.ping_every, self._ping)
+        self._timer = self._loop.call_later(self._timing.ping_every_s, self._ping)
         try:
-            async with asyncio.timeout(None) as self._conversation:  # `close` makes it expire
+            async with asyncio.timeout(None) as self._until:  # `close` makes it expire
                 await conversation
         except Left as left:
             code = left.code
         except DatabaseUnavailable:
             code = CloseCode.GOING_AWAY
-        except Exception:
-            if self.code is None:
+        except Exception as error:
+            if self.code is None or not isinstance(error, TimeoutError):
                 log.exception("live_socket_failed")
                 code = CloseCode.FAILED
         finally:
-            self._conversation = None
+            self._until = None
             self._timer.cancel()
         self.code = self.code or code
         if self.code is not None:
-            # Waits for the client's answer, but not longer than `close_within`.
+            # Waits for the client's answer, but not longer than `close_within_s`.
             await self._ws.close(code=self.code, drain=False)
         if self.buffered_bytes():
             self.abort()
@@ -158,7 +156,8 @@ class Connection:
         elif message.type is WSMsgType.PONG:
             self._answered()
         else:  # closed, closing, broken
-            raise Left(None)
+            too_big = isinstance(message.data, WebSocketError) and message.data.code == CloseCode.TOO_BIG
+            raise Left(CloseCode.TOO_BIG if too_big else None)
         return None
 
     # ── whether anybody is there ──
@@ -166,16 +165,16 @@ class Connection:
     def _ping(self) -> None:
         self.write(_PING)
         self._pong_due = True
-        self._timer = self._loop.call_later(self._timing.pong_within, self._unanswered)
+        self._timer = self._loop.call_later(self._timing.pong_within_s, self._unanswered)
 
     def _answered(self) -> None:
         if self._pong_due and self._timer is not None:
             self._pong_due = False
             self._timer.cancel()
-            self._timer = self._loop.call_later(self._timing.ping_every, self._ping)
+            self._timer = self._loop.call_later(self._timing.ping_every_s, self._ping)
 
     def _unanswered(self) -> None:
         if self._reading:
             self.close(CloseCode.TOO_SLOW)
         else:  # busy with the client's last frame: its pong may be waiting behind it
-            self._timer = self._loop.call_later(self._timing.pong_within, self._unanswered)
+            self._timer = self._loop.call_later(self._timing.pong_within_s, self._unanswered)

@@ -50,7 +50,7 @@ class LiveSocket:
         self.closed: Counter[CloseCode] = Counter()
         """How many we have closed, by code."""
         self._timing = timing or Timing()
-        self._services = Services(hub, database, identify, send_gift, playback_url, self._timing.identity_within)
+        self._services = Services(hub, database, identify, send_gift, playback_url, self._timing.identity_within_s)
         self._addresses = AddressLimit(sockets_per_address)
         self._address_of = address_of
         self._page_token = page_token
@@ -67,7 +67,8 @@ class LiveSocket:
             connection = Connection(ws, request.transport, self._timing)
             self._open.add(connection)
             try:
-                await connection.hold(self._serve(request, connection))
+                with self._addresses.socket(self._address_of(request)) as allowed:
+                    await connection.hold(self._serve(request, connection, allowed))
             finally:
                 self._open.discard(connection)
                 self._one_less.set()
@@ -75,17 +76,16 @@ class LiveSocket:
                     self.closed[connection.code] += 1
         return ws
 
-    async def _serve(self, request: web.Request, connection: Connection) -> None:
+    async def _serve(self, request: web.Request, connection: Connection, allowed: bool) -> None:
         if self._going_away:
             raise Left(CloseCode.GOING_AWAY)
-        with self._addresses.socket(self._address_of(request)) as allowed:
-            if not allowed:
-                raise Left(CloseCode.TOO_MANY)
-            stream_id = _stream_id(request.match_info["id"])
-            if stream_id is None:
-                raise Left(CloseCode.NO_SUCH_STREAM)
-            credentials = Credentials(_bearer(request), self._page_token(request))
-            await converse(self._services, connection, stream_id, credentials, _resume(request.query))
+        if not allowed:
+            raise Left(CloseCode.TOO_MANY)
+        stream_id = _stream_id(request.match_info["id"])
+        if stream_id is None:
+            raise Left(CloseCode.NO_SUCH_STREAM)
+        credentials = Credentials(_bearer(request), self._page_token(request))
+        await converse(self._services, connection, stream_id, credentials, _resume(request.query))
 
     async def close_all(self, deadline_s: float = 5.0) -> None:
         """1001 to everybody, and nobody new. Who has not gone by the deadline is cut off."""

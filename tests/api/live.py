@@ -16,22 +16,15 @@ from websockets.exceptions import ConnectionClosed
 from api.live_connection import Timing
 from api.live_socket import LiveSocket
 from control_plane.accounts.caller import Caller, Role
+from control_plane.accounts.sessions import AccountBlocked
 from control_plane.db.pool import Connection, Database, DatabaseUnavailable
-from control_plane.errors import ControlPlaneError
 from control_plane.events.hub import Hub
 from control_plane.events.log import Appending, EventLog
 from control_plane.events.types import Combo, EventType, Gift, Person
 from control_plane.ids import GiftId, Seq, StreamId, UserId
+from control_plane.streams.stream import StreamOver
 from tests.control_plane.events.readers import DEADLINE_S, in_background, new_stream
 from tests.control_plane.people import new_user
-
-
-class Banned(ControlPlaneError):
-    code = "banned"
-
-
-class NotEnough(ControlPlaneError):
-    code = "not_enough_coins"
 
 
 @dataclass
@@ -46,21 +39,24 @@ class House:
     stream_id: StreamId
     base: str = ""
     tokens: dict[str, Caller] = field(default_factory=dict)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
     socket: LiveSocket = field(init=False)
 
     async def identify(self, token: str) -> Caller | None:
         if token == "banned":
-            raise Banned("You have been blocked.")
+            raise AccountBlocked
         if token == "away":
             raise DatabaseUnavailable
         return self.tokens.get(token)
 
     async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
-        """Once per key; gift 2 is too dear, gift 3 has a bug."""
+        """Once per key; gift 2 comes too late, gift 3 has a bug, gift 4 takes until `go_on`."""
         if gift_id == 2:
-            raise NotEnough("You have not enough coins.")
+            raise StreamOver("This live stream has ended.")
         if gift_id == 3:
             raise TimeoutError("a bug")
+        if gift_id == 4:
+            await self.go_on.wait()
 
         async def work(connection: Connection, appending: Appending) -> Seq:
             seq = await connection.fetchval(

@@ -18,7 +18,8 @@ from control_plane.db.pool import Database
 from tests.api.live import House, serving
 from tests.control_plane.events.readers import end, payloads, say, until
 
-QUICK = Timing(ping_every=0.2, pong_within=0.2, identity_within=0.3, close_within=0.3)
+CLOSE_FRAME = b"\x88\x02"
+QUICK = Timing(ping_every_s=0.2, pong_within_s=0.2, identity_within_s=0.3, close_within_s=0.3)
 
 
 @pytest.fixture
@@ -302,8 +303,8 @@ async def test_a_gift_that_is_refused_says_why(house: House) -> None:
         assert await fan.next() == {
             "type": "error",
             "id": "a1",
-            "code": "not_enough_coins",
-            "message": "You have not enough coins.",
+            "code": "stream_over",
+            "message": "This live stream has ended.",
         }
 
 
@@ -419,6 +420,7 @@ async def test_a_message_over_64_kilobytes_ends_the_socket(house: House, size: i
             assert (await client.next())["code"] == "too_large"
         else:
             assert await client.closed() == code
+            await until(lambda: house.socket.closed == {CloseCode.TOO_BIG: 1})
 
 
 async def test_too_many_sockets_from_one_address_are_refused(database: Database) -> None:
@@ -436,15 +438,13 @@ async def test_too_many_sockets_from_one_address_are_refused(database: Database)
 
 
 async def test_who_answers_pings_stays(database: Database) -> None:
-    async with serving(database, QUICK) as house, aiohttp.ClientSession() as session, asyncio.timeout(10):
-        async with session.ws_connect(house.url(), autoping=False) as ws:
-            pings = 0
-            while pings < 4:
-                message = await ws.receive()
-                if message.type is aiohttp.WSMsgType.PING:
-                    await ws.pong()
-                    pings += 1
-            assert house.hub.sockets() == 1
+    async with serving(database, QUICK) as house, aiohttp.ClientSession() as session:
+        ws = await session.ws_connect(house.url(), autoping=False)
+        for _ in range(4):
+            while (await ws.receive(timeout=10)).type is not aiohttp.WSMsgType.PING:
+                pass
+            await ws.pong()
+        assert house.hub.sockets() == 1
 
 
 async def test_who_does_not_answer_pings_is_let_go(database: Database) -> None:
@@ -457,6 +457,18 @@ async def test_who_does_not_answer_pings_is_let_go(database: Database) -> None:
         await until(lambda: house.hub.sockets() == 0)
 
 
+async def test_a_gift_that_takes_long_is_no_reason_to_let_go(database: Database) -> None:
+    """While it is worked on nothing is read, so the pong waits too."""
+    clock = asyncio.get_running_loop().time
+    async with serving(database, QUICK) as house, house.visit(token="fan") as fan:
+        await fan.hello()
+        await fan.say({"type": "gift", "id": "a1", "gift_id": 4})
+        after_many_pings = clock() + 1.0
+        await until(lambda: clock() > after_many_pings)
+        house.go_on.set()
+        assert {(await fan.next())["type"], (await fan.next())["type"]} == {"ack", "gift"}
+
+
 async def test_pings_of_the_client_are_answered(house: House) -> None:
     async with house.visit() as client:
         await client.hello()
@@ -465,15 +477,19 @@ async def test_pings_of_the_client_are_answered(house: House) -> None:
 
 
 async def test_a_slow_reader_is_cut_off_and_the_others_hear_everything(database: Database) -> None:
-    async with serving(database, Timing(close_within=0.5)) as house, house.visit(max_size=None) as quick:
+    async with serving(database, Timing(close_within_s=0.5)) as house, house.visit(max_size=None) as quick:
         await quick.hello()
-        async with raw_client(house):
+        async with raw_client(house) as client:
             seqs: list[int] = []
             while not house.hub.counts.cut:
                 await asyncio.gather(*(say(house.log, house.stream_id, "x" * 8000) for _ in range(10)))
                 seqs += [event["seq"] for event in await quick.events(10)]
             assert house.hub.sockets() == 1
-            await until(lambda: house.socket.closed[CloseCode.TOO_SLOW] == 1)  # nobody read the close frame: aborted
+            await until(lambda: house.socket.closed[CloseCode.TOO_SLOW] == 1)
+            data = b""
+            while chunk := await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+                data += chunk
+            assert data[-4:-2] != CLOSE_FRAME, "nobody read, so it was aborted"
             await say(house.log, house.stream_id)
             seqs.append((await quick.next())["seq"])
             assert seqs == list(range(1, len(seqs) + 1))
@@ -485,7 +501,7 @@ async def test_a_slow_reader_that_wakes_up_is_told_and_goes_on_where_it_was(hous
             await asyncio.gather(*(say(house.log, house.stream_id, "x" * 8000) for _ in range(10)))
         data = b""
         async with asyncio.timeout(10):
-            while data[-4:-2] != b"\x88\x02":  # a close frame
+            while data[-4:-2] != CLOSE_FRAME:
                 data += await asyncio.get_running_loop().sock_recv(client, 1 << 20)
     assert int.from_bytes(data[-2:]) == 4508
     frames = [json.loads(payload) for payload in payloads(data[:-4])]
@@ -528,7 +544,8 @@ async def test_a_server_that_goes_away_says_so_to_everybody(house: House) -> Non
         for client in clients:
             await client.hello()
         codes = asyncio.gather(*(client.closed() for client in clients))
-        await house.socket.close_all()
+        async with asyncio.timeout(5):
+            await house.socket.close_all(deadline_s=60)
         assert await codes == [1001] * 20
         assert house.socket.closed == {CloseCode.GOING_AWAY: 20}
         async with house.visit() as late:
@@ -536,7 +553,7 @@ async def test_a_server_that_goes_away_says_so_to_everybody(house: House) -> Non
 
 
 async def test_a_client_that_does_not_go_does_not_hold_up_the_server(database: Database) -> None:
-    async with serving(database, Timing(close_within=60)) as house, raw_client(house):
+    async with serving(database, Timing(close_within_s=60)) as house, raw_client(house):
         started = asyncio.get_running_loop().time()
         await house.socket.close_all(deadline_s=0.3)
         assert asyncio.get_running_loop().time() - started < 1
