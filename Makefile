@@ -8,9 +8,9 @@ BIN := .venv/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## set everything up, then run it in development mode (settings: LIVE_… in the environment)
+run: ## set everything up, then run it in development mode (settings: LIVE_… in the environment; for a phone: LAN=1)
 	@$(PYTHON) scripts/setup.py run
-	@LIVE_DEV=$${LIVE_DEV-1} exec $(BIN)/stagedoor run
+	@$(if $(LAN),LIVE_LAN=$(LAN)) LIVE_DEV=$${LIVE_DEV-1} exec $(BIN)/stagedoor run
 
 test: ## set everything up, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test

@@ -9,10 +9,12 @@ from pathlib import Path
 from aiohttp import web
 
 from api.contract.dispatch import Dispatcher
+from api.documentation import ASSETS, Documentation
 from api.endpoints import registry
 from api.health import Check, Health
 from api.live_socket import LiveSocket
-from api.openapi import Documentation
+from api.page_session import PUBLIC_URL
+from api.pages import Pages
 from api.platform import Platform
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,18 +23,24 @@ ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600
 
 
-def make_app(platform: Platform, live_socket: LiveSocket, checks: dict[str, Check], media_dir: Path) -> web.Application:
+def make_app(
+    platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
+) -> web.Application:
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
     app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_safe_headers])
+    app[PUBLIC_URL] = platform.urls.public_url
     health = Health(platform, checks)
     endpoints = registry(dev=platform.settings.dev)
-    documentation = Documentation(endpoints, platform)
+    documentation = Documentation(endpoints, platform.urls, dev=platform.settings.dev)
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", health.metrics)
     app.router.add_get("/ws/live/{id}", live_socket.handle)
     app.router.add_get("/openapi.json", documentation.openapi)
+    app.router.add_get("/asyncapi.json", documentation.asyncapi)
     app.router.add_get("/docs", documentation.page)
+    app.router.add_static("/static/docs", ASSETS)
+    pages.add_to(app.router)
     app.router.add_static("/static/gifts", ARTWORK)
     app.router.add_static("/media", media_dir)
     app.router.add_route("*", "/{path:.*}", _contract(Dispatcher(endpoints, platform)))

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.platform import Platform
 from api.remote import client_address
-from control_plane.settings import is_loopback
+from control_plane.network import is_loopback
 
 PART_DEADLINE_S = 1.0
 
@@ -45,7 +45,7 @@ class Health:
     def _may_know(self, request: web.Request) -> bool:
         token = self._platform.settings.metrics_token
         offered = request.headers.get("Authorization", "")
-        if token and hmac.compare_digest(offered.encode(), f"Bearer {token}".encode()):
+        if token and hmac.compare_digest(offered.encode(errors="surrogateescape"), f"Bearer {token}".encode()):
             return True
         return is_loopback(client_address(request, self._platform.settings.trusted_proxies)) and (
             "X-Forwarded-For" not in request.headers

@@ -43,10 +43,11 @@ class FrameLimit:
 
 
 class AddressLimit:
-    """Sockets from one address."""
+    """Sockets from one address, where it is limited at all."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, is_limited: Callable[[str], bool]) -> None:
         self._most = most
+        self._is_limited = is_limited
         self._sockets: Counter[str] = Counter()
 
     @contextmanager
@@ -54,7 +55,7 @@ class AddressLimit:
         """Counts one while it lasts; says whether it is within the limit."""
         self._sockets[address] += 1
         try:
-            yield self._sockets[address] <= self._most
+            yield self._sockets[address] <= self._most or not self._is_limited(address)
         finally:
             self._sockets[address] -= 1
             if not self._sockets[address]:

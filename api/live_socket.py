@@ -26,6 +26,10 @@ def _nobody(request: web.Request) -> None:
     return None
 
 
+def _everybody(address: str) -> bool:
+    return True
+
+
 def _peer(request: web.Request) -> str:
     return request.remote or ""
 
@@ -43,6 +47,7 @@ class LiveSocket:
         *,
         sockets_per_address: int,
         address_of: Callable[[web.Request], str] = _peer,
+        is_limited: Callable[[str], bool] = _everybody,
         page_token: Callable[[web.Request], str | None] = _nobody,
         timing: Timing | None = None,
     ) -> None:
@@ -51,7 +56,7 @@ class LiveSocket:
         """How many we have closed, by code."""
         self._timing = timing or Timing()
         self._services = Services(hub, database, identify, send_gift, playback_url, self._timing.identity_within_s)
-        self._addresses = AddressLimit(sockets_per_address)
+        self._addresses = AddressLimit(sockets_per_address, is_limited)
         self._address_of = address_of
         self._page_token = page_token
         self._open: set[Connection] = set()

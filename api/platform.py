@@ -17,6 +17,7 @@ from control_plane.metrics import Metrics
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
+from control_plane.streams.probing import Prober
 from control_plane.streams.reconciler import Reconciler
 from control_plane.streams.running import RunningStreams
 
@@ -34,6 +35,7 @@ class Platform:
     running: RunningStreams
     lifecycle: Lifecycle
     reconciler: Reconciler
+    prober: Prober
     assortment: Assortment
     gifts: Gifts
     purchases: Purchases

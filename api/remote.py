@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from control_plane.network import is_loopback
+from control_plane.settings import Settings
+
 
 def client_address(request: web.Request, trusted_proxies: Sequence[str]) -> str:
     """The client's IP address: the peer's, or behind trusted proxies the last hop in X-Forwarded-For that is not one of them."""
@@ -18,6 +21,11 @@ def client_address(request: web.Request, trusted_proxies: Sequence[str]) -> str:
     while hops and _within(address, networks):
         address = hops.pop()
     return address
+
+
+def is_limited(address: str, settings: Settings) -> bool:
+    """Whether rates and numbers are limited for this client. A developer's own machine is not."""
+    return not (settings.dev and is_loopback(address))
 
 
 def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import socket
+from dataclasses import dataclass, replace
 
+from control_plane.network import is_loopback, is_private
+from control_plane.ports import Ports
+from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """`host` is how the client reaches us; the ports are those in use."""
+    """`host` is how the client reaches us (IPv6 in brackets); the ports are those in use. The last three stand above host and port: where a
+    proxy is in front, which TLS needs."""
 
     host: str
     http_port: int
@@ -18,10 +24,13 @@ class Urls:
     hls_port: int
     webrtc_port: int
     srt_port: int
+    public_url: str = ""
+    public_hls_url: str = ""
+    public_webrtc_url: str = ""
 
     @property
     def base(self) -> str:
-        return f"http://{self.host}:{self.http_port}"
+        return self.public_url or f"http://{self.host}:{self.http_port}"
 
     def static(self, path: str) -> str:
         return f"{self.base}/static/{path}"
@@ -36,17 +45,17 @@ class Urls:
         return self.static(f"gifts/{file}")
 
     def websocket(self, stream_id: int | str) -> str:
-        return f"ws://{self.host}:{self.http_port}/ws/live/{stream_id}"
+        return f"ws{self.base.removeprefix('http')}/ws/live/{stream_id}"
 
     def watch(self, stream_id: int) -> str:
         return f"{self.base}/watch/{stream_id}"
 
     def playback(self, path: str) -> str:
-        return f"http://{self.host}:{self.hls_port}/{path}/index.m3u8"
+        return f"{self.public_hls_url or f'http://{self.host}:{self.hls_port}'}/{path}/index.m3u8"
 
     def webrtc(self, path: str) -> str:
         """Below it are `/whip` and `/whep`."""
-        return f"http://{self.host}:{self.webrtc_port}/{path}"
+        return f"{self.public_webrtc_url or f'http://{self.host}:{self.webrtc_port}'}/{path}"
 
     def whep(self, path: str) -> str:
         return f"{self.webrtc(path)}/whep"
@@ -67,3 +76,30 @@ class Urls:
 
     def srt(self, stream: Stream, key: StreamKey) -> str:
         return f"srt://{self.host}:{self.srt_port}?streamid=publish:{stream.path}::{key}&pkt_size=1316"
+
+
+_HOST = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?", re.ASCII)
+
+
+def urls_of(settings: Settings, ports: Ports) -> Urls:
+    return Urls(
+        _bracketed(settings.public_host),
+        *(ports.http_port, ports.rtmp_port, ports.hls_port, ports.webrtc_port, ports.srt_port),
+        *(url.rstrip("/") for url in (settings.public_url, settings.public_hls_url, settings.public_webrtc_url)),
+    )
+
+
+def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
+    """With LIVE_LAN, clients reach us by whatever name they have for us: `requested`, their Host header. It is believed where only a
+    private network can mean it; anything else changes nothing, or whoever writes a Host header would decide where others are sent."""
+    match = _HOST.fullmatch(requested.lower()) if settings.lan else None
+    return replace(urls, host=match["host"]) if match and _is_ours(match["host"], urls) else urls
+
+
+def _is_ours(host: str, urls: Urls) -> bool:
+    bare = host.strip("[]")
+    return host in {urls.host, socket.gethostname().lower()} or is_loopback(bare) or is_private(bare)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

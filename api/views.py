@@ -159,8 +159,8 @@ def feed_item(video: VideoRow, owner: Person, urls: Urls) -> FeedItem:
     return FeedItem(video=view, user=user, sound=sound)
 
 
-def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None) -> LiveStreaming:
-    """With `key`: as its owner sees it, ways in included."""
+def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None, playing: bool | None = None) -> LiveStreaming:
+    """With `key`: as its owner sees it, ways in included, and `playing` if that is known."""
     return LiveStreaming(
         id=stream.id,
         user_id=stream.user_id,
@@ -181,4 +181,5 @@ def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None) -> LiveS
         stream_key=urls.obs_key(stream, key) if key else UNSET,
         whip_url=urls.whip(stream, key) if key else UNSET,
         srt_url=urls.srt(stream, key) if key else UNSET,
+        playing=UNSET if key is None or playing is None else int(playing),
     )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import io
 from typing import TYPE_CHECKING
 
+import segno
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
 
 if TYPE_CHECKING:
+    from api.urls import Urls
     from control_plane.server import Started
 
 
-def warn_of_development(console: Console) -> None:
+def warn_of_development(console: Console, *, lan: bool) -> None:
+    reach = "Everybody in this machine's network can reach it." if lan else "It refuses public addresses."
     console.print(
         Panel(
             "Anybody may sign in as anybody, coins are free, and there is demo data.\n"
-            "It refuses public addresses. `stagedoor run` without LIVE_DEV is production.",
+            f"{reach} `stagedoor run` without LIVE_DEV is production.",
             title="[bold]development mode[/]",
             border_style="yellow",
             expand=False,
@@ -26,32 +29,45 @@ def warn_of_development(console: Console) -> None:
 
 
 def announce(console: Console, started: Started) -> None:
-    """A short table of addresses, and commands that work when they are pasted."""
+    """The addresses, and commands that work when they are pasted."""
     urls = started.urls
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ignore")
-    table.add_row("API", f"{urls.base}/api/<name>")
-    table.add_row("documentation", f"{urls.base}/docs")
-    table.add_row("live socket", urls.websocket("<id>"))
-    table.add_row("RTMP ingest", f"{urls.rtmp_server} (key: <id>?token=…)")
-    table.add_row("HLS playback", urls.playback("live/<id>"))
-    table.add_row("WHIP and WHEP", urls.webrtc("live/<id>"))
-    console.print()
-    console.print("[bold green]Stagedoor is ready.[/]")
-    console.print(table)
+    addresses = {
+        "pages": f"{urls.base}/   {urls.base}/studio",
+        "API": f"{urls.base}/api/<name>   documentation: {urls.base}/docs",
+        "live socket": urls.websocket("<id>"),
+        "RTMP ingest": f"{urls.rtmp_server}   key: <id>?token=…",
+        "HLS playback": urls.playback("live/<id>"),
+        "WHIP, WHEP": urls.webrtc("live/<id>"),
+    }
+    console.print("\n[bold green]Stagedoor is ready.[/]")
+    for name, address in addresses.items():
+        console.print(f"[dim]{name:<14}[/]{escape(address)}", soft_wrap=True, highlight=False)
+    if started.settings.lan:
+        _print(console, "On a phone in the same network:", *_qr(f"{urls.base}/"))
     if started.settings.dev:
-        _print(console, "Go live, as user 1:", _go_live(urls.base))
-        _print(console, "Then publish a test picture to the rtmp_url of the answer:", "make publish URL='<rtmp_url>'")
+        _print(console, "Go live as user 1, publish a test picture, and watch it:", *_first_broadcast(urls))
         _print(console, "The apps' API keys:", " ".join(f"{app}={key}" for app, key in started.api_keys.items()))
-    console.print("[dim]Ctrl-C stops everything.[/]")
+    console.print("\n[dim]Ctrl-C stops everything.[/]")
 
 
-def _go_live(base: str) -> str:
-    body = json.dumps({"user_id": "1", "started_at": "2026-01-01 12:00:00"})
-    return f"curl -s {base}/api/liveStream -d '{body}'"
+def _qr(address: str) -> list[str]:
+    drawn = io.StringIO()
+    segno.make(address, error="l", micro=False).terminal(drawn, compact=True, border=2)
+    return [*drawn.getvalue().splitlines(), address]
 
 
-def _print(console: Console, what: str, text: str) -> None:
+def _first_broadcast(urls: Urls) -> tuple[str, ...]:
+    going_live = f"""curl -s {urls.base}/api/liveStream -d '{{"user_id": "1", "started_at": "2026-01-31 12:00:00"}}'"""
+    rtmp_url = """python3 -c 'import json, sys; print(json.load(sys.stdin)["msg"]["LiveStreaming"]["rtmp_url"])'"""
+    return (
+        f"URL=$({going_live} | {rtmp_url})",
+        "ffmpeg -re -f lavfi -i testsrc2=size=720x1280:rate=30 -f lavfi -i sine -pix_fmt yuv420p -c:v libx264 -preset veryfast"
+        ' -tune zerolatency -g 30 -c:a aac -f flv "$URL"    # without ffmpeg: make publish URL="$URL"',
+        f"open {urls.base}/",
+    )
+
+
+def _print(console: Console, what: str, *lines: str) -> None:
     console.print(f"\n[dim]{what}[/]")
-    console.print(f"  {text}", soft_wrap=True, highlight=False, markup=False)
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)

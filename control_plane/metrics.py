@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
+_PROBES = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0)
 _CALLS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -41,6 +42,15 @@ class Metrics:
         self.purchased_coins = Counter(
             "stagedoor_purchased_coins", "Coins credited for purchases", ("store",), registry=self.registry
         )
+        self.probes = Counter(
+            "stagedoor_probes",
+            "Looks at live streams, by what came of them and by which way",
+            ("outcome", "via"),
+            registry=self.registry,
+        )
+        self.probe_seconds = Histogram(
+            "stagedoor_probe_seconds", "Time of one look, its process included", buckets=_PROBES, registry=self.registry
+        )
         self.loop_lag_seconds = Gauge(
             "stagedoor_loop_lag_seconds",
             "Longest wait of the event loop for its turn, over the last ten seconds",
@@ -56,23 +66,40 @@ class Metrics:
             self.gifts.inc()
             self.gift_coins.inc(coins)
 
+    def probed(self, outcome: str, via: str, seconds: float) -> None:
+        self.probes.labels(outcome, via).inc()
+        self.probe_seconds.observe(seconds)
+
+    def watch_total(
+        self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str = ""
+    ) -> None:
+        """A counter that somebody else keeps."""
+        self.registry.register(_Watched(name, help_, read, label, CounterMetricFamily))
+
     def watch(self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str = "") -> None:
         """A gauge that is read when it is scraped; with `label`, `read` answers a value for each of its values."""
-        self.registry.register(_Watched(name, help_, read, label))
+        self.registry.register(_Watched(name, help_, read, label, GaugeMetricFamily))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
 
 class _Watched:
-    def __init__(self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str) -> None:
-        self._name, self._help, self._read, self._label = name, help_, read, label
+    def __init__(
+        self,
+        name: str,
+        help_: str,
+        read: Callable[[], float | Mapping[str, float]],
+        label: str,
+        family: type[GaugeMetricFamily] | type[CounterMetricFamily],
+    ) -> None:
+        self._name, self._help, self._read, self._label, self._family = name, help_, read, label, family
 
     def describe(self) -> Iterable[Metric]:
         return []
 
     def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self._name, self._help, labels=[self._label] if self._label else None)
+        family = self._family(self._name, self._help, labels=[self._label] if self._label else None)
         value = self._read()
         for label, number in value.items() if isinstance(value, Mapping) else [("", value)]:
             family.add_metric([label] if self._label else [], number)

@@ -32,6 +32,11 @@ class Ports:
     mediamtx_api_port: int
     hooks_port: int
 
+    @classmethod
+    def of(cls, settings: Settings) -> Ports:
+        """As they are set."""
+        return cls(*(getattr(settings, field.name) for field in dataclasses.fields(cls)))
+
 
 OURS = frozenset({"http_port", "hooks_port"})
 """We listen there ourselves; on the others MediaMTX does."""
@@ -61,6 +66,19 @@ def reserve(settings: Settings, before: Mapping[str, int], *, media_server_runs:
             bound[name] = held.enter_context(_bind(settings, name, before.get(name, 0)))
             ports[name] = bound[name].getsockname()[1]
         return Ports(**ports), Listeners(bound["http_port"].dup(), bound["hooks_port"].dup())
+
+
+def taken(settings: Settings, *, media_server_runs: bool) -> list[str]:
+    """A sentence for each port that the settings insist on and that cannot be had now, but for the media server's when that runs."""
+    sentences = []
+    for name in NAMES:
+        if media_server_runs and name not in OURS:
+            continue
+        try:
+            _bind(settings, name, 0).close()
+        except PortInUse as error:
+            sentences.append(str(error))
+    return sentences
 
 
 def choose_again(settings: Settings, ports: Ports, name: str) -> Ports:

@@ -11,15 +11,17 @@ import json
 import os
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from control_plane.db.pool import Database
+from control_plane.db.pool import Connection, Database
 from control_plane.errors import ControlPlaneError
 
+KEPT = 8
+"""Per purpose, the newest included. More than one, or rotations without a start in between would lock everybody out."""
 KEY_IDS = string.ascii_letters + string.digits
 CLIENTS = ("ios", "android", "android_kt", "document")
 
@@ -74,10 +76,15 @@ class Secrets:
 
 def load_or_create(path: Path) -> Secrets:
     """Raises UnusableSecrets with a sentence that names the file and never its content."""
+    return load(path) or _write(path, _generate())
+
+
+def load(path: Path) -> Secrets | None:
+    """None where there is no file. Raises UnusableSecrets."""
     try:
         return _parse(json.loads(path.read_text()))
     except FileNotFoundError:
-        return _write(path, _generate())
+        return None
     except OSError as error:
         raise UnusableSecrets(f"The secrets file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -85,11 +92,11 @@ def load_or_create(path: Path) -> Secrets:
 
 
 def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secrets:
-    """Put a new secret before the old ones, and keep three. Running processes take it up at their next start."""
+    """Put a new secret before the old ones, and keep a few. Running processes take it up at their next start."""
     old = load_or_create(path)
     rings = dict(old.keyrings)
     for purpose in purposes:
-        kept = rings[purpose].secrets[:2]
+        kept = rings[purpose].secrets[: KEPT - 1]
         rings[purpose] = Keyring((_new_secret({secret.key_id for secret in kept}), *kept))
     return _write(path, Secrets(rings, old.api_keys))
 
@@ -141,18 +148,33 @@ _REMEMBER = """
 _FORGET = "delete from secret_fingerprint where purpose = $1 and key_id <> all($2::text[])"
 
 
-async def check_against_database(mine: Secrets, database: Database) -> None:
+Known = Mapping[str, Collection[bytes]]
+"""Fingerprints that a database has seen, by purpose."""
+
+
+async def known_fingerprints(connection: Connection) -> Known:
+    known: dict[str, set[bytes]] = {}
+    for row in await connection.fetch(_KNOWN):
+        known.setdefault(row["purpose"], set()).add(row["fingerprint"])
+    return known
+
+
+def check_known(mine: Secrets, known: Known) -> None:
     """Raises UnusableSecrets when the database has seen other secrets, of which none is ours any more."""
+    for purpose, ring in mine.keyrings.items():
+        seen = known.get(purpose)
+        if seen and not any(secret.fingerprint() in seen for secret in ring.secrets):
+            raise UnusableSecrets(
+                f"The secrets file does not belong to this database: its {purpose} secrets are unknown there. "
+                "Restore the file that was used with it, or point LIVE_SECRETS_FILE to it."
+            )
+
+
+async def check_against_database(mine: Secrets, database: Database) -> None:
+    """And remember them. Raises UnusableSecrets as `check_known` does."""
     async with database.transaction() as connection:
-        known: dict[str, set[bytes]] = {}
-        for row in await connection.fetch(_KNOWN):
-            known.setdefault(row["purpose"], set()).add(row["fingerprint"])
+        check_known(mine, await known_fingerprints(connection))
         for purpose, ring in mine.keyrings.items():
-            if known.get(purpose) and not known[purpose] & {secret.fingerprint() for secret in ring.secrets}:
-                raise UnusableSecrets(
-                    f"The secrets file does not belong to this database: its {purpose} secrets are unknown there. "
-                    "Restore the file that was used with it, or point LIVE_SECRETS_FILE to it."
-                )
             for secret in ring.secrets:
                 await connection.execute(_REMEMBER, purpose.value, secret.key_id, secret.fingerprint())
             await connection.execute(_FORGET, purpose.value, [secret.key_id for secret in ring.secrets])

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ from aiohttp import web
 from api.app import make_app
 from api.health import Check
 from api.live_socket import LiveSocket
+from api.page_session import page_token
+from api.pages import Pages, thumbnails
 from api.platform import Platform
-from api.remote import client_address
-from api.urls import Urls
+from api.remote import client_address, is_limited
+from api.urls import Urls, urls_of
 from control_plane import demo
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import Sessions
@@ -39,7 +41,7 @@ from control_plane.events.offers import Fanout
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.sending import Gifts
 from control_plane.ids import GiftId, Seq, StreamId
-from control_plane.lag import measure_lag
+from control_plane.lag import calm_garbage_collection, measure_lag
 from control_plane.ledger.purchases import Purchases
 from control_plane.ledger.stores import SandboxStore
 from control_plane.metrics import Metrics
@@ -49,21 +51,27 @@ from control_plane.secrets import CLIENTS, Keyring, Purpose, Secrets, check_agai
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
+from control_plane.streams.probe_keys import ProbeKeys
+from control_plane.streams.probing import Prober
 from control_plane.streams.reconciler import Reconciler
 from control_plane.streams.running import RunningStreams
+from control_plane.streams.thumbnails import Thumbnails
 from control_plane.workers import Workers
 from ffmpeg_fixtures.clips import HEIGHT, WIDTH, Clip, generate
+from hooks import SEND_EVENT
 from hooks.listener import HooksListener
 from mediamtx.binary import obtain
 from mediamtx.client import MediaMTXClient
 from mediamtx.errors import PortTaken
-from mediamtx.launch import SETTING_OF, configuration, supervised
+from mediamtx.hook_command import hook_command
+from mediamtx.launch import SETTING_OF, configuration, hook_file, media_host, supervised
+from mediamtx.player_script import fetch_player_script
+from mediamtx.probe.media_probe import MediaMTXProbe
 from mediamtx.process import MediaMTXProcess
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
-SEND_EVENT = Path(str(files("hooks"))) / "send_event.py"
 SAMPLES = "samples"
 PORT_ATTEMPTS = 3
 HTTP_SHUTDOWN_S = 3.0
@@ -153,19 +161,19 @@ class _Server:
         if settings.dev:
             await self._seed(database, media_dir)
 
-        urls = Urls(
-            settings.public_host, ports.http_port, ports.rtmp_port, ports.hls_port, ports.webrtc_port, ports.srt_port
-        )
+        urls = urls_of(settings, ports)
         bus, hub = Bus(dsn), Hub(database)
+        bus.on_resync(hub.check)
         event_log = EventLog(database, Fanout(hub, bus))
         stack.push_async_callback(event_log.close)
         keys = StreamKeys(secrets[Purpose.PUBLISH])
-        running = RunningStreams(database, bus, keys, settings.database_away_s)
+        probe_keys = ProbeKeys(secrets[Purpose.PLAYBACK])
+        running = RunningStreams(database, bus, keys, settings.database_away_s, probe_keys=probe_keys)
         await running.load()
         lifecycle = Lifecycle(database, event_log, running, hub.peak)
         media = await stack.enter_async_context(MediaMTXClient(self._media_api_url))
         reconciler = Reconciler(
-            media, running, lifecycle, database, never_published_s=settings.never_published_s, viewers=hub.viewers
+            media, running, lifecycle, database, never_published_s=settings.never_published_s, sockets=hub.sockets
         )
         hooks = HooksListener(secrets[Purpose.HOOK], running.decide, reconciler.hint, self._metrics)
         await self._listen(web.ServerRunner(web.Server(hooks.handle)), listeners.hooks)
@@ -177,6 +185,20 @@ class _Server:
         await self._keep("hub", hub.run())
         await self._keep("reconciler", reconciler.run())
         await self._keep("lag", measure_lag(self._metrics))
+        probe = _probe(settings, urls)
+        prober = Prober(
+            probe,
+            running,
+            probe_keys,
+            Thumbnails(media_dir),
+            database,
+            self._metrics,
+            limit=settings.probes,
+            interval_s=settings.probe_interval_s,
+        )
+        if settings.probes:
+            await stack.enter_async_context(probe)
+            await self._keep("prober", prober.run())
 
         sessions = Sessions(secrets[Purpose.SESSION], database, bus, settings.session_ttl_s)
         assortment = Assortment(database)
@@ -195,18 +217,22 @@ class _Server:
             running=running,
             lifecycle=lifecycle,
             reconciler=reconciler,
+            prober=prober,
             assortment=assortment,
             gifts=Gifts(database, event_log, assortment, urls.gift_picture),
             purchases=Purchases(database, [sandbox] if sandbox else []),
             sandbox=sandbox,
         )
-        self._watch(platform, hub)
         live_socket = _live_socket(platform, hub)
-        app = make_app(platform, live_socket, _checks(database, bus, reconciler), media_dir)
+        self._watch(platform, hub, live_socket)
+        player_script = partial(fetch_player_script, f"http://{media_host(settings)}:{urls.hls_port}")
+        pages = Pages(platform, hub.viewers, thumbnails(media_dir), player_script)
+        app = make_app(platform, live_socket, pages, _checks(database, bus, reconciler), media_dir)
         app.on_shutdown.append(lambda _: live_socket.close_all())
         await self._listen(web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S), listeners.http)
         self._stack.callback(self._run_file.remove)
         await self._keep("run-file", self._keep_run_file())
+        calm_garbage_collection()
         ready(Started(settings, urls, api_keys))
         await self._workers.until(stop)
         self._progress("Stopping")
@@ -244,7 +270,7 @@ class _Server:
         return ports, listeners
 
     def _prepare(self, ports: Ports, hooks: Keyring, binary: Path) -> MediaMTXProcess:
-        config = configuration(self._settings, ports, hooks, SEND_EVENT)
+        config = configuration(self._settings, ports, hooks, hook_command(SEND_EVENT, hook_file(self._settings)))
         self._run = dataclasses.replace(self._run, ports=ports)
         self._media_api_url = config.api_url
         self._mediamtx = supervised(self._settings, config, binary, self._spawned)
@@ -298,7 +324,7 @@ class _Server:
                 self._run_file.write(self._run)
             await asyncio.sleep(PIDS_S)
 
-    def _watch(self, platform: Platform, hub: Hub) -> None:
+    def _watch(self, platform: Platform, hub: Hub, live_socket: LiveSocket) -> None:
         metrics, database = self._metrics, platform.database
         metrics.watch(
             "stagedoor_streams",
@@ -306,9 +332,26 @@ class _Server:
             lambda: Counter(stream.status.value for stream in platform.running.all()),
             label="status",
         )
+        metrics.watch(
+            "stagedoor_streams_playing", "Streams that a probe has seen playing", platform.prober.streams_playing
+        )
         metrics.watch("stagedoor_sockets", "Live sockets of this process", hub.sockets)
+        metrics.watch_total(
+            "stagedoor_sockets_closed",
+            "Live sockets that we closed, by code",
+            lambda: {str(code.value): number for code, number in live_socket.closed.items()},
+            label="code",
+        )
+        metrics.watch_total("stagedoor_events_delivered", "Events × sockets", lambda: hub.counts.delivered)
+        metrics.watch_total("stagedoor_events_found", "Events that only the log told of", lambda: hub.counts.found)
+        metrics.watch_total("stagedoor_sockets_cut", "Sockets that were too slow", lambda: hub.counts.cut)
         metrics.watch("stagedoor_database_connections", "Connections open", lambda: database.usage()[0])
         metrics.watch("stagedoor_database_connections_in_use", "Connections in use", lambda: database.usage()[1])
+
+
+def _probe(settings: Settings, urls: Urls) -> MediaMTXProbe:
+    host = media_host(settings)
+    return MediaMTXProbe(f"http://{host}:{urls.hls_port}", f"http://{host}:{urls.webrtc_port}")
 
 
 def _live_socket(platform: Platform, hub: Hub) -> LiveSocket:
@@ -326,6 +369,8 @@ def _live_socket(platform: Platform, hub: Hub) -> LiveSocket:
         platform.urls.playback,
         sockets_per_address=platform.settings.sockets_per_address,
         address_of=lambda request: client_address(request, platform.settings.trusted_proxies),
+        is_limited=lambda address: is_limited(address, platform.settings),
+        page_token=page_token,
     )
 
 

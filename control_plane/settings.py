@@ -10,15 +10,27 @@ import dataclasses
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from control_plane.errors import ControlPlaneError
+from control_plane.network import ANY, is_loopback, is_private, lan_address, own_addresses, public_address
 
 PREFIX = "LIVE_"
+MEDIAMTX_PORTS = (
+    *("rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
+    *("mediamtx_api_port", "hooks_port"),
+)
+"""Those that its configuration holds."""
+PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
+
+_HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
+_PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
+_HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -45,7 +57,18 @@ class Settings:
 
     # ── addresses ──
     bind: str = _setting("127.0.0.1", "address that the public listeners bind to")
+    lan: bool = _setting(
+        False,
+        "development mode for a phone on the same network: unless they are set, LIVE_BIND is every address and LIVE_PUBLIC_HOST the one of "
+        "the private network",
+    )
     public_host: str = _setting("localhost", "host that clients reach us at; it stands in the URLs that we answer")
+    public_url: str = _setting(
+        "",
+        "API, socket and pages as clients reach them behind a TLS proxy, such as https://live.example.com; empty: host and port",
+    )
+    public_hls_url: str = _setting("", "likewise for HLS playback")
+    public_webrtc_url: str = _setting("", "likewise for WHIP and WHEP signalling")
     http_port: int = _port(8080, "API, live socket and pages")
     rtmp_port: int = _port(1935, "RTMP ingest")
     hls_port: int = _port(8888, "HLS playback")
@@ -54,6 +77,9 @@ class Settings:
     srt_port: int = _port(8890, "SRT ingest, UDP")
     hooks_port: int = _port(9080, "what MediaMTX calls; private")
     hooks_bind: str = _setting("127.0.0.1", "address of the hooks listener")
+    hooks_url: str = _setting(
+        "", "the hooks listener as MediaMTX reaches it, such as http://10.0.0.5:9080/hooks; empty: its address and port"
+    )
     mediamtx_api_port: int = _port(9997, "MediaMTX's control API; private")
     mediamtx_api_bind: str = _setting("127.0.0.1", "address of MediaMTX's control API when we run it")
     trusted_proxies: tuple[str, ...] = _setting((), "networks whose X-Forwarded-For is believed, separated by commas")
@@ -82,6 +108,10 @@ class Settings:
         600, "after this long without any sign of life an unpublished stream ends", least=10
     )
     database_away_s: int = _setting(900, "how long publishers are let in on the last known state", least=0)
+    probes: int = _setting(
+        2, "looks at live streams at once, each a process of its own that takes a picture; 0: none", least=0, most=64
+    )
+    probe_interval_s: int = _setting(30, "how often a live stream is looked at", least=1)
     access_log: bool = _setting(False, "log every request")
     log_format: str = _setting("text", "text or json")
     log_level: str = _setting("info", "debug, info, warning or error")
@@ -116,13 +146,51 @@ class Settings:
                 ) from None
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported so far.")
+        for name in PUBLIC_URLS:
+            if getattr(self, name) and not _PUBLIC_URL.fullmatch(getattr(self, name)):
+                raise InvalidSettings(
+                    f"{_variable(name)} must be an address such as https://live.example.com, without a path."
+                )
+        if self.hooks_url and not _HOOKS_URL.fullmatch(self.hooks_url):
+            raise InvalidSettings(
+                "LIVE_HOOKS_URL must be an address such as http://10.0.0.5:9080/hooks, with its port."
+            )
+        if self.mediamtx_api_url:
+            self.check_for_mediamtx_elsewhere()
+        if self.lan and not self.dev:
+            raise InvalidSettings(
+                "LIVE_LAN belongs to development mode: set LIVE_DEV=1 too, or unset it for production."
+            )
         if self.dev:
-            for name, host in (("LIVE_BIND", self.bind), ("LIVE_PUBLIC_HOST", self.public_host)):
-                if not is_loopback(host):
-                    raise InvalidSettings(
-                        f"Development mode lets anybody in and refuses to run on a public address: {name} is {host!r}. "
-                        "Unset LIVE_DEV for production, or use a loopback address."
-                    )
+            self._refuse_the_public()
+
+    def check_for_mediamtx_elsewhere(self) -> None:
+        """One that we do not run is configured beforehand: nothing that its configuration holds may be chosen at our start. Raises
+        InvalidSettings."""
+        for name in MEDIAMTX_PORTS:
+            if getattr(self, name) == 0:
+                raise InvalidSettings(
+                    f"{_variable(name)} is 0, a free port: a MediaMTX that we do not run has to be configured with one that stays."
+                )
+        if self.hooks_bind in ANY and not self.hooks_url:
+            raise InvalidSettings(
+                "LIVE_HOOKS_URL must say how a MediaMTX that we do not run reaches us, such as http://10.0.0.5:9080/hooks: "
+                f"LIVE_HOOKS_BIND is {self.hooks_bind!r}."
+            )
+
+    def _refuse_the_public(self) -> None:
+        hosts = {"LIVE_BIND": self.bind, "LIVE_PUBLIC_HOST": self.public_host}
+        hosts |= {"LIVE_HOOKS_BIND": self.hooks_bind, "LIVE_MEDIAMTX_API_BIND": self.mediamtx_api_bind}
+        for name in PUBLIC_URLS:
+            if url := _PUBLIC_URL.fullmatch(getattr(self, name)):
+                hosts[_variable(name)] = url["host"].strip("[]")
+        for variable, host in hosts.items():
+            on_the_lan = self.lan and (is_private(host) or (variable == "LIVE_BIND" and host in ANY))
+            if not is_loopback(host) and not on_the_lan:
+                raise InvalidSettings(
+                    f"Development mode lets anybody in and refuses to run on a public address: {variable} is {host!r}. "
+                    f"Unset LIVE_DEV for production, or use {'an address of a private network' if self.lan else 'a loopback address'}."
+                )
 
     @property
     def identity_from_body(self) -> bool:
@@ -133,14 +201,8 @@ class Settings:
         return Path(self.secrets_file) if self.secrets_file else self.data_dir / "secrets.json"
 
 
-def is_loopback(host: str) -> bool:
-    """True for localhost and loopback addresses; a name is not looked up."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +219,7 @@ class SettingInfo:
 def describe() -> Iterator[SettingInfo]:
     for field in dataclasses.fields(Settings):
         yield SettingInfo(
-            field.name, PREFIX + field.name.upper(), field.metadata["doc"], field.metadata["secret"], field.default
+            field.name, _variable(field.name), field.metadata["doc"], field.metadata["secret"], field.default
         )
 
 
@@ -178,7 +240,26 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else " `stagedoor settings` lists them."
             raise InvalidSettings(f"There is no setting {PREFIX}{name.upper()}.{hint}")
         parsed[name] = _parse(fields[name], hints[name], value)
+    if parsed.get("lan") and parsed.get("dev"):
+        parsed = on_the_lan(parsed, own_addresses())
     return Settings(**parsed)
+
+
+def on_the_lan(parsed: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
+    """LIVE_LAN's defaults, on a machine with these addresses; what was set stands above them."""
+    bind = parsed.get("bind", "0.0.0.0")  # noqa: S104
+    host = parsed.get("public_host") or lan_address(addresses)
+    if host is None:
+        raise InvalidSettings(
+            "LIVE_LAN: this machine has no address of a private network. Set LIVE_PUBLIC_HOST to the one, or to the name (….local), by which "
+            "your phone reaches it."
+        )
+    if bind in ANY and (public := public_address(addresses, bind)):
+        raise InvalidSettings(
+            f"Development mode lets anybody in, and this machine has the public address {public}: set LIVE_BIND to its address on the "
+            "private network."
+        )
+    return {**parsed, "bind": bind, "public_host": host}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -191,7 +272,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _parse(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
-    variable = PREFIX + field.name.upper()
+    variable = _variable(field.name)
     if isinstance(value, dict) or (isinstance(value, list) and kind != tuple[str, ...]):
         raise InvalidSettings(f"{variable} must be one value.")
     text = str(value).strip()

@@ -24,7 +24,8 @@ _Value = str | bool | int | list[str] | list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaMTXConfig:
-    """Ports are real ones, never 0. `hook_command` is an argument vector to which `online` or `offline` is added."""
+    """Ports are real ones, never 0. `hook_command` is an argument vector to which `online` or `offline` is added; empty: no hooks, and what
+    they would tell is seen at the next look at the API."""
 
     hooks_url: str
     """Of the hooks listener, e.g. http://127.0.0.1:9080/hooks; `/auth` is called below it."""
@@ -51,7 +52,7 @@ class MediaMTXConfig:
     @property
     def api_url(self) -> str:
         """As seen from this machine."""
-        return f"http://{_address(_REACHED_AT.get(self.api_bind, self.api_bind), self.api_port)}"
+        return local_url(self.api_bind, self.api_port)
 
     @property
     def listeners(self) -> dict[tuple[str, int], str]:
@@ -64,6 +65,16 @@ class MediaMTXConfig:
             ("udp", self.srt_port): "srt_port",
             ("tcp", self.api_port): "api_port",
         }
+
+
+def local_url(bind: str, port: int) -> str:
+    """How this machine reaches a listener of its own."""
+    return f"http://{_address(reached_at(bind), port)}"
+
+
+def reached_at(bind: str) -> str:
+    """The host under which this machine reaches what is bound to this address."""
+    return _REACHED_AT.get(bind, bind)
 
 
 def render(config: MediaMTXConfig) -> str:
@@ -92,7 +103,7 @@ def _sections(config: MediaMTXConfig) -> Iterator[tuple[str, dict[str, _Value]]]
         "Who may publish and read: we are asked. The excluded actions have listeners that are private or off",
         {
             "authMethod": "http",
-            "authHTTPAddress": _with_credentials(f"{config.hooks_url.rstrip('/')}/auth", config.hook_secret),
+            "authHTTPAddress": callback_address(config),
             "authHTTPExclude": [{"action": action} for action in ("api", "metrics", "pprof")],
         },
     )
@@ -134,15 +145,20 @@ def _path_settings(config: MediaMTXConfig) -> dict[str, _Value]:
         # Who may take over is decided in the callback: a phone that changes networks leaves a half-open connection.
         "overridePublisher": True,
         "record": False,
-        "runOnOnline": command_line([*config.hook_command, "online"]),
-        "runOnOffline": command_line([*config.hook_command, "offline"]),
+        **_hooks(config.hook_command),
     }
 
 
-def _with_credentials(url: str, secret: str) -> str:
-    """As user information of the URL: sent as Basic authorization, and printed as *** by MediaMTX."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{HOOK_USER}:{quote(secret, safe='')}@{parts.netloc}"))
+def _hooks(command: tuple[str, ...]) -> dict[str, _Value]:
+    if not command:
+        return {}
+    return {"runOnOnline": command_line([*command, "online"]), "runOnOffline": command_line([*command, "offline"])}
+
+
+def callback_address(config: MediaMTXConfig) -> str:
+    """With the secret as user information of the URL: sent as Basic authorization, and printed as *** by MediaMTX."""
+    parts = urlsplit(f"{config.hooks_url.rstrip('/')}/auth")
+    return urlunsplit(parts._replace(netloc=f"{HOOK_USER}:{quote(config.hook_secret, safe='')}@{parts.netloc}"))
 
 
 def _address(host: str, port: int) -> str:

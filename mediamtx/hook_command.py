@@ -12,8 +12,12 @@ from mediamtx.private_file import write_private
 
 
 def write_hook_file(path: Path, hooks_url: str, secret: str) -> None:
+    write_private(path, hook_file_text(hooks_url, secret))
+
+
+def hook_file_text(hooks_url: str, secret: str) -> str:
     """Two lines, address and secret: the hook starts for each event, and reading JSON would take it half its time."""
-    write_private(path, f"{hooks_url.rstrip('/')}/event\n{secret}\n")
+    return f"{hooks_url.rstrip('/')}/event\n{secret}\n"
 
 
 def hook_command(script: Path, hook_file: Path) -> tuple[str, ...]:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from control_plane.network import is_loopback
 from control_plane.ports import Ports
 from control_plane.secrets import Keyring
-from control_plane.settings import Settings, is_loopback
-from mediamtx.config import MediaMTXConfig
-from mediamtx.hook_command import hook_command, write_hook_file
+from control_plane.settings import Settings
+from mediamtx.config import MediaMTXConfig, local_url, reached_at
+from mediamtx.hook_command import write_hook_file
 from mediamtx.process import MediaMTXProcess
 
 SETTING_OF = {"api_port": "mediamtx_api_port"}
 """What a port of `MediaMTXConfig` is called in the settings, where the names differ."""
 
 
-def configuration(settings: Settings, ports: Ports, hooks: Keyring, send_event: Path) -> MediaMTXConfig:
-    """`send_event` is the script that its hooks run."""
+def configuration(settings: Settings, ports: Ports, hooks: Keyring, hook_command: tuple[str, ...]) -> MediaMTXConfig:
+    """`hook_command` is how the hook script is run where MediaMTX runs."""
     loopback = is_loopback(settings.bind)
     return MediaMTXConfig(
         hooks_url=hooks_url(settings, ports),
         hook_secret=hooks.signing.value.hex(),
-        hook_command=hook_command(send_event, hook_file(settings)),
+        hook_command=hook_command,
         bind=settings.bind,
         rtmp_port=ports.rtmp_port,
         hls_port=ports.hls_port,
@@ -45,8 +47,14 @@ def supervised(
 
 
 def hooks_url(settings: Settings, ports: Ports) -> str:
-    host = settings.hooks_bind
-    return f"http://{f'[{host}]' if ':' in host else host}:{ports.hooks_port}/hooks"
+    """Of the hooks listener, as MediaMTX reaches it."""
+    return settings.hooks_url.rstrip("/") or f"{local_url(settings.hooks_bind, ports.hooks_port)}/hooks"
+
+
+def media_host(settings: Settings) -> str:
+    """Where we reach the media server's own listeners, those for clients: the machine whose control API we use."""
+    host = urlsplit(settings.mediamtx_api_url).hostname or reached_at(settings.bind)
+    return f"[{host}]" if ":" in host else host
 
 
 def hook_file(settings: Settings) -> Path:

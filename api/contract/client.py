@@ -31,8 +31,9 @@ def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:
     """`headers` are case-insensitive. Raises WrongApiKey."""
     key = headers.get("Api-Key", "").strip()
     if key:
+        offered = key.encode(errors="surrogateescape")  # what is no UTF-8 in a header arrives as surrogates
         for client in Client:
-            if hmac.compare_digest(key.encode(), api_keys[client].encode()):
+            if hmac.compare_digest(offered, api_keys[client].encode()):
                 return client
         raise WrongApiKey("The API key is not one of this server's.")
     if "CFNetwork" in headers.get("User-Agent", ""):

@@ -20,7 +20,7 @@ from api.contract.call import Call
 from api.contract.client import Client, detect
 from api.contract.endpoint import Access, Beside, Endpoint, Registry
 from api.contract.limits import RateLimit
-from api.contract.request import MalformedRequest, decode_object, parse
+from api.contract.request import MalformedRequest, decode_object, named_caller, parse
 from api.errors import (
     DONE,
     FAILED,
@@ -31,14 +31,16 @@ from api.errors import (
     TooManyRequests,
     contract_code,
 )
+from api.page_session import page_token
 from api.platform import Platform
-from api.remote import client_address
+from api.remote import client_address, is_limited
+from api.urls import urls_for
 from control_plane.accounts.caller import Caller
+from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.store import id_by_identity, session_state
 from control_plane.accounts.user import Identity
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import UserId
-from control_plane.settings import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -95,18 +97,18 @@ class Dispatcher:
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
-        counted = not (self._platform.settings.dev and is_loopback(address))
+        counted = is_limited(address, self._platform.settings)
         if counted and (wait_s := self._address_limit.wait_s(address)):
             raise TooManyRequests(wait_s)
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
         fields = decode_object(await self._body(request))
         token = _token(request)
-        caller, proven = await self._caller(endpoint, token, fields)
+        caller, proven = await self._caller(endpoint, token or page_token(request) or "", fields)
         if caller is not None and counted and (wait_s := self._user_limit.wait_s(caller.user_id)):
             raise TooManyRequests(wait_s)
         body = parse(endpoint.request, fields)
-        urls = self._platform.urls
+        urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         call = Call(client, self._platform, urls, address, caller, proven, token if proven or caller is None else "")
         return await endpoint.handler(call, body)
 
@@ -123,7 +125,7 @@ class Dispatcher:
         """Who calls, and whether a session proves it."""
         if endpoint.access is Access.OPEN:
             return None, False
-        named = _named_caller(endpoint, fields)
+        named = named_caller(endpoint.caller_fields, fields)
         if token and (caller := await self._platform.sessions.identify(token)) is not None:
             if named is not None and named != caller.user_id:
                 raise CallerDiffers(f"{endpoint.caller_fields[0]} names another user than the one who is signed in.")
@@ -143,7 +145,9 @@ class Dispatcher:
         if named is None:
             return None
         state = await session_state(self._platform.database, named)
-        return Caller(named) if state is not None and not state.banned else None
+        if state is not None and state.banned:
+            raise AccountBlocked
+        return Caller(named) if state is not None else None
 
     def _count(self, endpoint: Endpoint | None, code: int, started: float) -> None:
         name = endpoint.name if endpoint else "unknown"
@@ -168,15 +172,8 @@ def respond(code: int, msg: Any, top_level: Mapping[str, Any], headers: Mapping[
 def _token(request: web.Request) -> str:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     token = bearer if scheme.lower() == "bearer" else request.headers.get("Auth-Token", "")
-    return "" if token.strip() in NO_TOKEN else token.strip()
-
-
-def _named_caller(endpoint: Endpoint, fields: Mapping[str, Any]) -> UserId | None:
-    for name in endpoint.caller_fields:
-        value = str(fields.get(name) or "").strip()
-        if value.isdecimal() and value.isascii() and len(value) < 11 and int(value):
-            return UserId(int(value))
-    return None
+    token = token.strip()
+    return "" if token in NO_TOKEN or not token.isascii() else token
 
 
 def _request_id(request: web.Request) -> str:

@@ -11,11 +11,12 @@ OpenAPI) is done once, in `dispatch.py`, for every endpoint alike.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, TypeVar, get_type_hints
+from types import MappingProxyType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_type_hints
 
 from api.contract.call import Call
 from api.contract.request import Request, caller_fields
@@ -91,15 +92,21 @@ class Section:
                     access,
                     handler,
                     request,
-                    hints["return"],
+                    _msg_type(hints["return"]),
                     caller_fields(request),
                     top_level,
-                    (handler.__doc__ or "").strip(),
+                    inspect.getdoc(handler) or "",
                 )
             )
             return handler
 
         return register
+
+
+def _msg_type(answer: Any) -> Any:
+    """`Receipt | Beside` answers a Receipt as its `msg`, and keys beside it."""
+    options = tuple(option for option in get_args(answer) if option is not Beside)
+    return Union[options] if isinstance(answer, UnionType) else answer  # noqa: UP007
 
 
 class Registry:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 REMEMBERED = 50_000
+ROUNDING = 1e-6
+"""Who waits as long as we said is let in, whatever floating point makes of it."""
 
 
 class RateLimit:
@@ -23,7 +25,7 @@ class RateLimit:
         now = self._now()
         level, at = self._buckets.pop(who, (self._burst, now))
         level = min(self._burst, level + (now - at) * self._per_s)
-        taken = level >= 1
+        taken = level >= 1 - ROUNDING
         self._buckets[who] = (level - 1 if taken else level, now)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)

@@ -7,13 +7,14 @@ the types below; leniency is theirs, bounds are `msgspec.Meta`'s, and unknown ke
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from control_plane.errors import ControlPlaneError
-from control_plane.ids import LARGEST_ID
+from control_plane.ids import LARGEST_ID, UserId
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]
 """A model that allows none declares `Id | None = None`: "", "0" and 0 mean none."""
@@ -24,8 +25,8 @@ CallerId = Annotated[
 ]
 """Where a client names itself. The session decides; a body that names somebody else is refused."""
 
-Page = NewType("Page", int)
-"""`starting_point`: 0, 1, 2 …; whatever is negative or no number means 0."""
+Page = NewType("Page", Annotated[int, msgspec.Meta(ge=0, description="page number: 0, 1, 2 …; anything else means 0")])
+"""`starting_point`."""
 
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
@@ -43,6 +44,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 Coerce = Callable[[Any], Any]
 _NONE = object()
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_LONGEST_REASON = 200
+"""msgspec repeats a word that is none of those allowed, however long it is."""
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
@@ -81,11 +86,24 @@ def caller_fields(model: type[Any]) -> tuple[str, ...]:
     return tuple(name for name, hint in _hints(model).items() if _is_caller(hint))
 
 
+def named_caller(names: Sequence[str], fields: Mapping[str, Any]) -> UserId | None:
+    """Whom the body names in these fields, read as leniently as `parse` reads them; None when nobody."""
+    for name in names:
+        number = _whole(fields.get(name))
+        if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= LARGEST_ID:
+            return UserId(number)
+    return None
+
+
 def _sentence(error: str) -> str:
     """msgspec says "Expected `int` - at `$.gift_count`"; people read "gift_count: expected `int`."""
-    reason, _, place = error.partition(" - at `$.")
-    if not place:
-        return f"{error.replace('Object missing required field', 'Missing field')}."
+    if missing := _MISSING.fullmatch(error):
+        return f"{missing[1]}: missing."
+    reason, at, place = error.rpartition(" - at `$.")
+    if not at:
+        return f"{error}."
+    reason = reason.replace(" | null", "")
+    reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
     return f"{place.rstrip('`')}: {reason[0].lower()}{reason[1:]}."
 
 
@@ -138,7 +156,7 @@ def _whole(value: Any) -> Any:
         text = value.strip()
         if not text:
             return _NONE
-        if len(text) < 20 and text.lstrip("+-").isdecimal() and text.isascii():
+        if _WHOLE_NUMBER.fullmatch(text):
             return int(text)
     return value
 

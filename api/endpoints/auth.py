@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
+
+import msgspec
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
@@ -12,22 +15,26 @@ from control_plane.accounts.sign_in import Claims
 
 section = Section("auth")
 
+Short = Annotated[str, msgspec.Meta(max_length=320)]
+"""As long as an email address can be."""
+
 
 class RegisterUser(Request, frozen=True, kw_only=True):
     auth_token: Text = ""
-    social_id: Text = ""
-    social: Text = ""
-    username: Text = ""
-    dob: Text = ""
-    first_name: Text = ""
-    last_name: Text = ""
-    email: Text = ""
-    phone: Text = ""
-    password: Text = ""
-    device_token: Text = ""
+    """The sign-in provider's token, or a session token of ours."""
+    social_id: Short = ""
+    social: Short = ""
+    username: Short = ""
+    dob: Short = ""
+    first_name: Short = ""
+    last_name: Short = ""
+    email: Short = ""
+    phone: Short = ""
+    password: Short = ""
+    device_token: Short = ""
     profile_pic: Text = ""
-    referral_code: Text = ""
-    gender: Text = ""
+    referral_code: Short = ""
+    gender: Short = ""
 
 
 @section.endpoint("registerUser", access=Access.OPEN)

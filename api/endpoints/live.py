@@ -67,7 +67,8 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     owner = await person(call, call.user_id)
     # Somebody who only claims to be the owner is given the id, which is all that old builds read, and never a key.
     key = call.platform.keys.issue(stream.id, stream.key_version) if call.trusted and not stream.ended else None
-    return LiveStreamAnswer(live_streaming=live_view(stream, call.urls, key), user=user_view(owner, call.urls))
+    view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
+    return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
 
 
 async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:

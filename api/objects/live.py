@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.objects.values import NO_TIME, Id, Url, WireTime
+from api.objects.values import NO_TIME, Flag, Id, Url, WireTime
 
 
 class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
-    """The last five say how to publish and carry the stream key: for the owner's eyes alone, left out for everybody else."""
+    """The last six are for the owner's eyes alone, left out for everybody else; all but `playing` carry the stream key or belong to it."""
 
     id: Id = 0
     user_id: Id = 0
@@ -40,3 +40,5 @@ class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
     stream_key: str | UnsetType = UNSET
     whip_url: Url | UnsetType = UNSET
     srt_url: Url | UnsetType = UNSET
+    playing: Flag | UnsetType = UNSET
+    """For the owner: whether media truly flows; left out while nobody knows."""

@@ -16,7 +16,7 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.clock import Clock, utc_now
 from control_plane.db.pool import Database
 from control_plane.errors import ControlPlaneError
-from control_plane.events.bus import Bus, Message, Topic
+from control_plane.events.bus import Bus, Topic
 from control_plane.ids import UserId
 from control_plane.secrets import Keyring
 
@@ -47,15 +47,26 @@ class Sessions:
     """Issues and verifies. Signatures are checked once per token and remembered; whether a token was revoked is known within STATE_S, and
     at once where the notification of the revocation arrives."""
 
-    def __init__(self, keyring: Keyring, database: Database, bus: Bus, ttl_s: int, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        database: Database,
+        bus: Bus,
+        ttl_s: int,
+        clock: Clock = utc_now,
+        *,
+        state_s: float = STATE_S,
+    ) -> None:
         self._keyring = keyring
         self._database = database
         self._ttl_s = ttl_s
         self._clock = clock
+        self._state_s = state_s
         self._verified: OrderedDict[str, _Claims] = OrderedDict()
         self._states: OrderedDict[UserId, tuple[SessionState, float]] = OrderedDict()
-        bus.subscribe(Topic.USER, self._changed)
-        bus.on_resync(self._states.clear)
+        self._changes = 0
+        bus.subscribe(Topic.USER, lambda message: self._forget(UserId(message.id)))
+        bus.on_resync(self._forget_all)
 
     async def issue(self, user_id: UserId) -> str:
         """Raises UserNotFound and AccountBlocked."""
@@ -81,16 +92,19 @@ class Sessions:
         if claims is None or claims.expires_at <= self._clock().timestamp():
             return None
         state = await self._state(claims.user_id)
-        if state is None or state.version != claims.version:
+        if state is None:
             return None
-        if state.banned:
+        if state.banned:  # before the version, which a ban raises too: who is blocked is told so
             raise AccountBlocked
+        if state.version != claims.version:
+            return None
         return Caller(claims.user_id, state.role)
 
     async def revoke_all(self, user_id: UserId) -> bool:
         """Every session of this user, on every device. False when there is no such user."""
-        revoked = await store.revoke_sessions(self._database, user_id)
-        self._states.pop(user_id, None)
+        async with self._database.transaction() as connection:
+            revoked = await store.revoke_sessions(connection, user_id)
+        self._forget(user_id)
         return revoked
 
     def _verify(self, token: str) -> _Claims | None:
@@ -121,12 +135,18 @@ class Sessions:
         known = self._states.get(user_id)
         if known is not None and known[1] > now:
             return known[0]
+        changes = self._changes
         state = await store.session_state(self._database, user_id)
-        if state is not None:
-            self._states[user_id] = (state, now + STATE_S)
+        if state is not None and changes == self._changes:  # else it may be of before a revocation
+            self._states[user_id] = (state, now + self._state_s)
             if len(self._states) > REMEMBERED:
                 self._states.popitem(last=False)
         return state
 
-    def _changed(self, message: Message) -> None:
-        self._states.pop(UserId(message.id), None)
+    def _forget(self, user_id: UserId) -> None:
+        self._changes += 1
+        self._states.pop(user_id, None)
+
+    def _forget_all(self) -> None:
+        self._changes += 1
+        self._states.clear()

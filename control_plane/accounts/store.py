@@ -42,6 +42,10 @@ _ADD_IDENTITY = """
 """
 _SESSION = "select session_version, role, banned_at is not null as banned from app_user where id = $1"
 _REVOKE = "update app_user set session_version = session_version + 1 where id = $1 returning id"
+_SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
+_BAN = "update app_user set banned_at = now(), session_version = session_version + 1 where id = $1 and banned_at is null returning id"
+_UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
     insert into profile_visit (user_id, visitor_id) select $1, $2 where exists (select from app_user where id = $1)
     on conflict (user_id, visitor_id) do update set visited_at = now(), seen = false
@@ -145,12 +149,35 @@ async def session_state(database: Database, user_id: UserId) -> SessionState | N
     return None if row is None else SessionState(row["session_version"], Role(row["role"]), row["banned"])
 
 
-async def revoke_sessions(database: Database, user_id: UserId) -> bool:
-    async with database.transaction() as connection:
-        if await connection.fetchval(_REVOKE, user_id) is None:
-            return False
-        await notify_within(connection, Topic.USER, user_id)
-        return True
+async def exists(connection: Connection, user_id: UserId) -> bool:
+    return bool(await connection.fetchval(_EXISTS, user_id))
+
+
+async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
+    """False when there is no such user."""
+    return await _change(connection, user_id, _REVOKE)
+
+
+async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
+    """False when that is the role already, or there is no such user."""
+    return await _change(connection, user_id, _SET_ROLE, role.value)
+
+
+async def ban(connection: Connection, user_id: UserId) -> bool:
+    """And every session is revoked. False when banned already, or there is no such user."""
+    return await _change(connection, user_id, _BAN)
+
+
+async def unban(connection: Connection, user_id: UserId) -> bool:
+    return await _change(connection, user_id, _UNBAN)
+
+
+async def _change(connection: Connection, user_id: UserId, statement: str, *values: str) -> bool:
+    """Something that sessions depend on: every process is told."""
+    if await connection.fetchval(statement, user_id, *values) is None:
+        return False
+    await notify_within(connection, Topic.USER, user_id)
+    return True
 
 
 async def record_visit(database: Database, user_id: UserId, visitor_id: UserId) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from control_plane.db.pool import connect, unavailable_as_such
+from control_plane.db.pool import Connection, connect, unavailable_as_such
 from control_plane.errors import ControlPlaneError
 
 _LOCK = 0x57A6ED00
@@ -18,6 +18,8 @@ _CREATE = """
         version integer primary key, name text not null, applied_at timestamptz not null default now())
 """
 _VERSIONS = "select version from schema_migration"
+_ANY = "select to_regclass('schema_migration') is not null"
+_LATEST = "select coalesce(max(version), 0) from schema_migration"
 _RECORD = "insert into schema_migration (version, name) values ($1, $2)"
 
 
@@ -68,3 +70,9 @@ async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None)
             return len(pending)
     finally:
         await connection.close(timeout=5)
+
+
+async def applied_version(connection: Connection) -> int:
+    """Of the latest migration; 0 for a database that was never migrated. Changes nothing."""
+    with unavailable_as_such():
+        return int(await connection.fetchval(_LATEST)) if await connection.fetchval(_ANY) else 0

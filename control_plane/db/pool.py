@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from control_plane.errors import ControlPlaneError
+from control_plane.settings import InvalidSettings
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -28,13 +29,17 @@ _UNAVAILABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # no disk space, no memory, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a replica, while the primary moves
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
     asyncpg.InternalClientError,  # what asyncpg says when a killed session's connection is used once more
 )
 
 
 class DatabaseUnavailable(ControlPlaneError):
-    """No answer in time. Whether a transaction that was at its COMMIT took effect is unknown."""
+    """No answer in time, or none that is of use. Whether a transaction that was at its COMMIT took effect is unknown."""
 
     code = "database_unavailable"
 
@@ -132,10 +137,13 @@ async def open_pool(dsn: str, size: int, deadline_s: float = DEADLINE_S) -> Data
 
 
 async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> asyncpg.Connection[asyncpg.Record]:
-    """One connection outside of the pool, for listening."""
-    with unavailable_as_such():
-        async with asyncio.timeout(deadline_s):
-            return await asyncpg.connect(dsn, server_settings=_SESSION)
+    """One connection outside of the pool, for listening. Raises DatabaseUnavailable, and InvalidSettings when the server turns us away."""
+    try:
+        with unavailable_as_such():
+            async with asyncio.timeout(deadline_s):
+                return await asyncpg.connect(dsn, server_settings=_SESSION)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise InvalidSettings(f"LIVE_DATABASE_URL: {error}.") from error
 
 
 _SESSION = {"timezone": "UTC", "application_name": "stagedoor", "statement_timeout": "10000", "lock_timeout": "5000"}

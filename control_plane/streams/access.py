@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.media import PathName
+from control_plane.streams.probe_keys import ProbeKeys
 from control_plane.streams.stream import Stream, Visibility
 
 
@@ -37,15 +38,28 @@ class Verdict(StrEnum):
     """Another action than publish and read: nothing of ours is served by it."""
 
 
-def decide(request: AccessRequest, stream: Stream | None, keys: StreamKeys, *, current: bool) -> Verdict:
+def decide(
+    request: AccessRequest,
+    stream: Stream | None,
+    keys: StreamKeys,
+    *,
+    current: bool,
+    probe_keys: ProbeKeys | None = None,
+) -> Verdict:
     """`stream` is the unfinished stream of this path, if there is one; `current` is False when what we know of it is too old to let a
-    publisher in, who may have been banned meanwhile. Reads of public streams go on even then."""
+    publisher in, who may have been banned meanwhile. Reads of public streams go on even then, and those of our own probe."""
     if stream is None or stream.ended:
         return Verdict.UNKNOWN_STREAM
     if request.action is Action.READ:
-        return Verdict.ALLOW if stream.visibility is Visibility.PUBLIC else Verdict.NOT_PUBLIC
+        return Verdict.ALLOW if _may_read(request, stream, probe_keys) else Verdict.NOT_PUBLIC
     if request.key is None:
         return Verdict.KEY_MISSING
     if not keys.verify(request.key, stream.id, stream.key_version):
         return Verdict.KEY_WRONG
     return Verdict.ALLOW if current else Verdict.DATABASE_AWAY
+
+
+def _may_read(request: AccessRequest, stream: Stream, probe_keys: ProbeKeys | None) -> bool:
+    if stream.visibility is Visibility.PUBLIC:
+        return True
+    return probe_keys is not None and request.key is not None and probe_keys.verify(request.key, stream.id)

@@ -7,10 +7,11 @@ answers cannot come apart. A change names the state it leaves, and coming too la
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 
+from control_plane.accounts.sessions import AccountBlocked
 from control_plane.db.pool import Connection, Database
 from control_plane.events.bus import Topic, notify_within
 from control_plane.events.log import Appending, EventLog, Work
@@ -25,6 +26,9 @@ from control_plane.streams.stream import Stream, StreamOptions, StreamOver
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
+
+Also = Callable[[Connection, Stream], Awaitable[None]]
+"""What is stored in the same transaction as a change, such as whose act it was."""
 
 
 class Lifecycle:
@@ -44,7 +48,7 @@ class Lifecycle:
 
     async def go_live(self, user_id: UserId, options: StreamOptions, *, replace: bool = True) -> Stream:
         """The user's stream, ready to be published to. One that was never published is answered again, with the new options; an older one
-        ends as replaced. Raises StreamOver if that may not be (`replace` is False)."""
+        ends as replaced. Raises StreamOver if that may not be (`replace` is False), and AccountBlocked."""
         for _ in range(ATTEMPTS):  # two calls at once: the loser of the race finds the winner's stream
             running = await store.unfinished_of(self._database, user_id)
             if running is None:
@@ -65,6 +69,8 @@ class Lifecycle:
     async def _create(self, user_id: UserId, options: StreamOptions) -> Stream:
         async with self._database.transaction() as connection:
             stream = await store.create(connection, user_id, options)
+            if stream is None:
+                raise AccountBlocked
             await create_log(connection, stream.id)
             await notify_within(connection, Topic.STREAM, stream.id)
         self._running.put(stream)
@@ -106,7 +112,9 @@ class Lifecycle:
 
         return await self._apply(stream_id, work, "publisher_lost", source=source_id, why=why)
 
-    async def end(self, stream_id: StreamId, reason: EndReason, inbound_bytes: int = 0) -> Stream | None:
+    async def end(
+        self, stream_id: StreamId, reason: EndReason, inbound_bytes: int = 0, also: Also | None = None
+    ) -> Stream | None:
         """From now on no key opens it; the reconciler puts out who still publishes."""
         peak_viewers = self._peak_viewers(stream_id)
 
@@ -119,26 +127,29 @@ class Lifecycle:
                 appending.close()
             return stream
 
-        return await self._apply(stream_id, work, "stream_ended", reason=reason.value)
+        return await self._apply(stream_id, work, "stream_ended", also, reason=reason.value)
 
-    async def rotate(self, stream_id: StreamId) -> Stream | None:
+    async def rotate(self, stream_id: StreamId, also: Also | None = None) -> Stream | None:
         """A new key; publishers who came in with an older one are put out."""
 
         async def work(connection: Connection, appending: Appending) -> Stream | None:
             return await store.rotate(connection, stream_id)
 
-        return await self._apply(stream_id, work, "stream_key_rotated")
+        return await self._apply(stream_id, work, "stream_key_rotated", also)
 
     async def _apply(
         self,
         stream_id: StreamId,
         change: Work[Stream | None],
         event: str = "stream_changed",
+        also: Also | None = None,
         **fields: object,
     ) -> Stream | None:
         async def work(connection: Connection, appending: Appending) -> Stream | None:
             stream = await change(connection, appending)
             if stream is not None:
+                if also is not None:
+                    await also(connection, stream)
                 await notify_within(connection, Topic.STREAM, stream_id)
             return stream
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ParamSpec
 
 from control_plane.clock import Clock, utc_now
 from control_plane.db.pool import Database, DatabaseUnavailable
@@ -33,6 +34,8 @@ from control_plane.streams.running import RunningStreams
 from control_plane.streams.stream import Stream
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 PASS_S = 1.0
 AWAY_S = 3.0
@@ -100,18 +103,20 @@ class Reconciler:
         database: Database,
         *,
         never_published_s: float,
-        viewers: Callable[[StreamId], int] = lambda stream_id: 0,
+        sockets: Callable[[StreamId], int] = lambda stream_id: 0,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
+        pass_s: float = PASS_S,
     ) -> None:
         self._media = media
         self._running = running
         self._lifecycle = lifecycle
         self._database = database
         self._never_published_s = never_published_s
-        self._viewers = viewers
+        self._sockets = sockets
         self._clock = clock
         self._monotonic = monotonic
+        self._pass_s = pass_s
         self._clocks = Clocks()
         self._hints: dict[PathName, tuple[Hint, int]] = {}
         """And how often to look for what each of them says."""
@@ -141,10 +146,10 @@ class Reconciler:
                     await self._wake.wait()
             self._wake.clear()
             hints, self._hints = self._hints, {}
-            await asyncio.gather(*(self._guarded(self._follow(hint, looks)) for hint, looks in hints.values()))
+            await asyncio.gather(*(self._guarded(self._follow, hint, looks) for hint, looks in hints.values()))
             if loop.time() >= next_pass:  # however many hints come
-                await self._guarded(self.reconcile())
-                next_pass = loop.time() + PASS_S
+                await self._guarded(self.reconcile)
+                next_pass = loop.time() + self._pass_s
 
     async def reconcile(self) -> None:
         """One pass over everything."""
@@ -163,10 +168,12 @@ class Reconciler:
             self._clocks.restart(now)
         online = {path.name: path for path in listed if path.online and path.source is not None}
         streams = self._running.all()
-        strangers = [path for name, path in online.items() if self._running.by_path(name) is None]
+        # While we are cut off from the other processes, theirs would look like strangers.
+        known = self._running.by_path if self._running.following else None
+        strangers = [path for name, path in online.items() if known is not None and known(name) is None]
         await asyncio.gather(
-            *(self._guarded(self._settle(stream, online.get(stream.path), now)) for stream in streams),
-            *(self._guarded(self._put_out(path)) for path in strangers),
+            *(self._guarded(self._settle, stream, online.get(stream.path), now) for stream in streams),
+            *(self._guarded(self._put_out, path) for path in strangers),
         )
         self._forget(streams, online)
 
@@ -186,10 +193,10 @@ class Reconciler:
             log.warning("publisher_not_put_out_yet", extra={"stream": stream.id})
             return False
 
-    async def _guarded(self, step: Awaitable[None]) -> None:
+    async def _guarded(self, step: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         async with self._abreast:
             try:
-                await step
+                await step(*args, **kwargs)
             except (MediaServerUnavailable, DatabaseUnavailable) as error:
                 log.warning("reconciler_waits", extra={"for": error.code})
 
@@ -219,7 +226,7 @@ class Reconciler:
         elif stream.status is Status.INTERRUPTED:
             if self._clocks.waited_s(stream, now) >= stream.grace_s:
                 await self._lifecycle.end(stream.id, EndReason.GRACE_OVER)
-        elif self._viewers(stream.id):
+        elif self._sockets(stream.id):
             self._clocks.start(stream, now)  # whoever waits for it keeps it waiting
         elif self._clocks.waited_s(stream, now) >= self._never_published_s and not await self._was_given_to(stream):
             await self._lifecycle.end(stream.id, EndReason.NEVER_PUBLISHED)
@@ -245,7 +252,7 @@ class Reconciler:
         live = [stream for stream in self._running.all() if stream.source_id is not None]
         await asyncio.gather(
             *(
-                self._guarded(self._lost(stream, stream.source_id, "media_server_lost"))
+                self._guarded(self._lost, stream, stream.source_id, "media_server_lost")
                 for stream in live
                 if stream.source_id is not None
             )

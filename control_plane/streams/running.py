@@ -19,6 +19,7 @@ from control_plane.streams import store
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.media import PathName
+from control_plane.streams.probe_keys import ProbeKeys
 from control_plane.streams.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,22 @@ _PATH = re.compile(r"live/([1-9]\d{0,9})")
 class RunningStreams:
     """Owns the table of unfinished streams."""
 
-    def __init__(self, database: Database, bus: Bus, keys: StreamKeys, away_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        keys: StreamKeys,
+        away_s: float,
+        *,
+        probe_keys: ProbeKeys | None = None,
+        miss_s: float = MISS_DEADLINE_S,
+    ) -> None:
         self._database = database
         self._bus = bus
         self._keys = keys
         self._away_s = away_s
+        self._probe_keys = probe_keys
+        self._miss_s = miss_s
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
         self._stale: set[StreamId] = set()
@@ -76,13 +88,18 @@ class RunningStreams:
         """Whether what we know is recent enough to let publishers in."""
         return self._bus.connected.is_set() or asyncio.get_running_loop().time() < self._current_until
 
+    @property
+    def following(self) -> bool:
+        """Whether we hear of what other processes change."""
+        return self._bus.connected.is_set()
+
     async def decide(self, request: AccessRequest) -> Verdict:
         """From memory, but for one case: a publisher with a valid first key of a stream that we have not heard of costs one short query,
         one at a time. Nobody without such a key can cause any."""
         stream = self._by_path.get(request.path)
         if stream is None and request.action is Action.PUBLISH and request.key is not None:
             stream = await self._missed(request.path, request.key)
-        return decide(request, stream, self._keys, current=self.current)
+        return decide(request, stream, self._keys, current=self.current, probe_keys=self._probe_keys)
 
     async def load(self) -> None:
         """Read the whole table. Raises DatabaseUnavailable, and then leaves it as it was."""
@@ -117,7 +134,7 @@ class RunningStreams:
     async def _refresh(self) -> None:
         if self._reload_all:
             self._stale.clear()
-            self._reload_all = False  # before the read: the listening connection may be lost again while it is under way
+            self._reload_all = False  # before the read, during which the listening connection may be lost again
             try:
                 await self.load()
             except DatabaseUnavailable:
@@ -158,9 +175,9 @@ class RunningStreams:
         if not self._keys.verify(key, stream_id, FIRST_VERSION):
             return None
         try:
-            async with asyncio.timeout(MISS_DEADLINE_S), self._missing:
+            async with asyncio.timeout(self._miss_s), self._missing:
                 if path not in self._by_path:
-                    await self._read(stream_id, MISS_DEADLINE_S)
+                    await self._read(stream_id, self._miss_s)
         except (TimeoutError, DatabaseUnavailable):
             log.warning("unknown_stream_not_looked_up", extra={"stream": stream_id})
         return self._by_path.get(path)

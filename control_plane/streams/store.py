@@ -13,12 +13,13 @@ from control_plane.streams.stream import Stream, StreamOptions, Visibility
 
 _COLUMNS = """
     id, user_id, path, status, key_version, visibility, price, title, grace_s, source_id, local_start, created_at, live_at,
-    interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers
+    interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers, playing
 """
 _CREATE = f"""
-    with next as (select nextval(pg_get_serial_sequence('stream', 'id')) as id)
+    with owner as (select id from app_user where id = $1 and banned_at is null for share),
+        next as (select owner.id as owner_id, nextval(pg_get_serial_sequence('stream', 'id')) as id from owner)
     insert into stream (id, user_id, path, title, visibility, pin_hash, price, grace_s, local_start)
-    select id, $1, 'live/' || id, $2, $3, $4, $5, $6, $7 from next
+    select id, owner_id, 'live/' || id, $2, $3, $4, $5, $6, $7 from next
     returning {_COLUMNS}
 """
 _CONFIGURE = f"""
@@ -31,18 +32,19 @@ _UNFINISHED = f"select {_COLUMNS} from stream where status <> 'ended'"
 _UNFINISHED_OF = f"select {_COLUMNS} from stream where user_id = $1 and status <> 'ended'"
 _LATEST = f"select {_COLUMNS} from stream order by id desc limit $1"
 _ONLINE = f"""
-    update stream set status = 'live', source_id = $2, live_at = coalesce(live_at, now()), interrupted_at = null
+    update stream set status = 'live', source_id = $2, live_at = coalesce(live_at, now()), interrupted_at = null,
+        playing = null
     where id = $1 and status <> 'ended' and source_id is distinct from $2
     returning {_COLUMNS}
 """
 _LOST = f"""
-    update stream set status = 'interrupted', source_id = null, interrupted_at = now()
+    update stream set status = 'interrupted', source_id = null, interrupted_at = now(), playing = null
     where id = $1 and source_id = $2
     returning {_COLUMNS}
 """
 _END = f"""
     update stream set status = 'ended', ended_at = now(), end_reason = $2, source_id = null, revoked_at = now(),
-        peak_viewers = greatest(peak_viewers, $3)
+        peak_viewers = greatest(peak_viewers, $3), playing = null
     where id = $1 and status <> 'ended'
     returning {_COLUMNS}
 """
@@ -50,6 +52,7 @@ _ROTATE = f"""
     update stream set key_version = key_version + 1, revoked_at = now() where id = $1 and status <> 'ended'
     returning {_COLUMNS}
 """
+_PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
 _OPEN_SESSION = """
     insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at)
     values ($1, $2, $3, $4, $5, $6)
@@ -84,6 +87,7 @@ def _stream(row: Row) -> Stream:
         coins=row["coins"],
         likes=row["likes"],
         peak_viewers=row["peak_viewers"],
+        playing=row["playing"],
     )
 
 
@@ -112,11 +116,10 @@ async def latest(database: Database, limit: int) -> Sequence[Stream]:
     return [_stream(row) for row in await database.fetch(_LATEST, limit)]
 
 
-async def create(connection: Connection, user_id: UserId, options: StreamOptions) -> Stream:
-    """Raises UniqueViolationError (stream_one_unfinished) when the user has an unfinished one."""
-    row = await connection.fetchrow(_CREATE, user_id, *_options(options))
-    assert row is not None
-    return _stream(row)
+async def create(connection: Connection, user_id: UserId, options: StreamOptions) -> Stream | None:
+    """None for a user who is banned, or does not exist; a ban at the same moment comes before this or finds the stream. Raises
+    UniqueViolationError (stream_one_unfinished) when the user has an unfinished one."""
+    return _maybe(await connection.fetchrow(_CREATE, user_id, *_options(options)))
 
 
 async def configure(connection: Connection, stream_id: StreamId, options: StreamOptions) -> Stream | None:
@@ -144,6 +147,13 @@ async def end(connection: Connection, stream_id: StreamId, reason: EndReason, pe
 
 async def rotate(connection: Connection, stream_id: StreamId) -> Stream | None:
     return _maybe(await connection.fetchrow(_ROTATE, stream_id))
+
+
+async def probed(
+    database: Database, stream_id: StreamId, source_id: SourceId, playing: bool | None, found: str
+) -> None:
+    """What a probe saw of this publisher, `found` being JSON. Nothing when another one, or none, publishes by now."""
+    await database.execute(_PROBED, stream_id, source_id, playing, found)
 
 
 async def open_session(connection: Connection, stream_id: StreamId, publisher: MediaConnection) -> None:

@@ -69,6 +69,9 @@ class Stream:
     coins: int
     likes: int
     peak_viewers: int
+    playing: bool | None = None
+    """Whether media truly flowed when a probe last looked at the present publisher; None: not known. What the `Prober` of this process
+    says is newer."""
 
     @property
     def ended(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from control_plane.ports import NAMES, OURS, PortInUse, Ports, choose_again, res
 from control_plane.settings import Settings
 
 UDP = {"webrtc_udp_port", "srt_port"}
-ALL_FREE = Settings(**dict.fromkeys(NAMES, 0))
+NO_PORT: dict[str, Any] = dict.fromkeys(NAMES, 0)
+ALL_FREE = Settings(**NO_PORT)
 
 Reserve = Callable[..., Ports]
 
@@ -28,9 +30,7 @@ def opened() -> Iterator[ExitStack]:
 def reserved(opened: ExitStack) -> Reserve:
     """`reserve`, whose listeners are closed with the test."""
 
-    def call(
-        settings: Settings, before: dict[str, int] | None = None, *, media_server_runs: bool = False
-    ) -> Ports:
+    def call(settings: Settings, before: dict[str, int] | None = None, *, media_server_runs: bool = False) -> Ports:
         ports, listeners = reserve(settings, before or {}, media_server_runs=media_server_runs)
         for listener in listeners:
             opened.callback(listener.close)
@@ -41,7 +41,9 @@ def reserved(opened: ExitStack) -> Reserve:
 
 def occupy(opened: ExitStack, name: str, port: int = 0) -> int:
     """By a program that is not ours, on the transport of this port."""
-    other = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM if name in UDP else socket.SOCK_STREAM))
+    other = opened.enter_context(
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM if name in UDP else socket.SOCK_STREAM)
+    )
     other.bind(("127.0.0.1", port))
     if name not in UDP:
         other.listen()
@@ -58,7 +60,8 @@ def once_free() -> Ports:
 
 
 def with_port(name: str, port: int) -> Settings:
-    return dataclasses.replace(ALL_FREE, **{name: port})
+    changes: dict[str, Any] = {name: port}
+    return dataclasses.replace(ALL_FREE, **changes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,9 +94,15 @@ def test_two_settings_with_the_same_port_are_refused(reserved: Reserve) -> None:
 
 
 def test_tcp_and_udp_may_have_the_same_number(reserved: Reserve) -> None:
-    port = reserved(ALL_FREE).srt_port
+    port = free_for_both()
     ports = reserved(dataclasses.replace(ALL_FREE, rtmp_port=port, srt_port=port))
     assert (ports.rtmp_port, ports.srt_port) == (port, port)
+
+
+def free_for_both() -> int:
+    while True:
+        with ExitStack() as opened, suppress(OSError):
+            return occupy(opened, "rtmp_port", occupy(opened, "srt_port"))
 
 
 def test_zeros_are_free_ports_that_differ(reserved: Reserve) -> None:

@@ -13,6 +13,7 @@ import pytest
 from control_plane.db.pool import Database
 from control_plane.secrets import (
     CLIENTS,
+    KEPT,
     Keyring,
     Purpose,
     Secret,
@@ -37,7 +38,9 @@ def careless_umask() -> Iterator[None]:
 
 
 def content(secrets: Secrets) -> dict[str, Any]:
-    rings = {purpose: [(s.key_id, s.value) for s in ring.secrets] for purpose, ring in secrets.keyrings.items()}
+    rings: dict[str, Any] = {
+        purpose: [(s.key_id, s.value) for s in ring.secrets] for purpose, ring in secrets.keyrings.items()
+    }
     return {**rings, "api_keys": dict(secrets.api_keys)}
 
 
@@ -140,12 +143,12 @@ def test_the_repr_holds_no_secret(path: Path) -> None:
         assert value not in shown
 
 
-def test_rotation_puts_a_new_secret_first_and_keeps_two_that_verify(path: Path) -> None:
-    generations = [load_or_create(path)] + [rotate(path) for _ in range(4)]
+def test_rotation_puts_a_new_secret_first_and_keeps_some_that_verify(path: Path) -> None:
+    generations = [load_or_create(path)] + [rotate(path) for _ in range(KEPT + 1)]
     for purpose in Purpose:
         made = [secrets[purpose].signing.value for secrets in generations]
-        assert len(set(made)) == 5
-        assert [secret.value for secret in generations[-1][purpose].secrets] == [made[4], made[3], made[2]]
+        assert len(set(made)) == KEPT + 2
+        assert [secret.value for secret in generations[-1][purpose].secrets] == made[:1:-1]
     assert content(load_or_create(path)) == content(generations[-1])
     assert generations[-1].api_keys == generations[0].api_keys, "the apps carry these"
 

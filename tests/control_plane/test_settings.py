@@ -166,7 +166,7 @@ def test_a_file_that_is_not_utf8_is_refused(config: Path) -> None:
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    secret = {name: SECRET for name in SECRET_NAMES - {"bus_url"}}
+    secret: dict[str, Any] = dict.fromkeys(SECRET_NAMES - {"bus_url"}, SECRET)
     settings = Settings(**secret)
     assert SECRET not in f"{settings!r} {settings}"
 

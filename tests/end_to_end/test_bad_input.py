@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ BODIES = {
     "a number that no double holds": b'{"user_id": 1e309}',
     "not a number": b'{"user_id": NaN}',
 }
-VALUES = (-1, 0, 2**40, 1.5, True, [], {}, "x" * 5000, "\0", "' or 1=1 --", "１２", "-5", "1e9", "null")
+VALUES: tuple[Any, ...] = (-1, 0, 2**40, 1.5, True, [], {}, "x" * 5000, "\0", "' or 1=1 --", "１２", "-5", "1e9", "null")
 ENDPOINTS = registry(dev=True).endpoints
 
 
@@ -62,17 +61,12 @@ async def test_a_value_that_makes_no_sense_is_refused_with_the_name_of_its_field
                 answer = await post(stagedoor, endpoint.name, json.dumps({name: value}).encode(), token)
                 if answer["code"] not in {200, 201, 400, 404}:
                     broken.append((endpoint.name, name, value, answer))
-                if answer["code"] == 400 and not answer["msg"].startswith(tuple(fields(endpoint.request))):
+                if answer["code"] == 400 and not answer["msg"].startswith(endpoint.request.__struct_fields__):
                     broken.append((endpoint.name, name, value, answer))
     assert broken == []
     after = await stagedoor.done("api/showUserDetail", token)
     assert after == before
     assert "call_broke" not in stagedoor.log
-
-
-def fields(request: type[Any]) -> Iterator[str]:
-    yield from request.__struct_fields__
-    yield "Missing field"
 
 
 async def test_nobody_speaks_for_somebody_else(stagedoor: Stagedoor) -> None:

@@ -40,9 +40,7 @@ def test_migrations_are_numbered_without_a_gap() -> None:
     assert [version for version, _ in ALL] == list(range(1, len(ALL) + 1))
 
 
-async def test_a_new_database_gets_every_migration(
-    dsn: str, connection: asyncpg.Connection[asyncpg.Record]
-) -> None:
+async def test_a_new_database_gets_every_migration(dsn: str, connection: asyncpg.Connection[asyncpg.Record]) -> None:
     told: list[str] = []
     assert await migrate(dsn, told.append) == len(ALL)
     assert await recorded(connection) == ALL

@@ -90,6 +90,7 @@ class Stage:
     async def go_live(self, user_id: UserId) -> StreamId:
         async with self.database.transaction() as connection:
             stream = await store.create(connection, user_id, StreamOptions())
+            assert stream is not None
             await create_log(connection, stream.id)
         return stream.id
 

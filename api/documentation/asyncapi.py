@@ -1,0 +1,164 @@
+"""The AsyncAPI 3.0 document of the live socket, from the models of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from api.documentation.schemas import Schema, example, schemas
+from api.live_frames import Ack, Auth, CloseCode, Error, Hello, SendGift, YouFrame
+from api.urls import Urls
+from control_plane.events.types import Gift, Stats, StatusChange
+
+CHANNEL = "stream"
+
+
+class Frame(NamedTuple):
+    name: str
+    model: type[msgspec.Struct]
+    summary: str
+    answers: Sequence[str] = ()
+    is_event: bool = False
+    """The model is what stands in `data`."""
+
+
+FROM_CLIENTS = (
+    Frame("auth", Auth, "Say who you are: the first frame of a browser, or later of a guest.", ("you",)),
+    Frame("send_gift", SendGift, "A gift for the host. The same `id` again answers as before.", ("ack", "error")),
+)
+TO_CLIENTS = (
+    Frame("hello", Hello, "The first frame: how the stream stands. What was missed follows at once."),
+    Frame("gift", Gift, "An event: somebody has sent a gift.", is_event=True),
+    Frame("status", StatusChange, "An event: the stream is live, interrupted or has ended.", is_event=True),
+    Frame("stats", Stats, "State without a number, at most twice a second: replaces the one before."),
+    Frame("you", YouFrame, "Who you are, after an `auth` that came after `hello`."),
+    Frame("ack", Ack, "Done: `seq` is the number of the event that it made."),
+    Frame("error", Error, "Refused, and nothing has happened; the socket stays open."),
+)
+
+
+class _Close(NamedTuple):
+    meaning: str
+    clients: str
+
+
+CLOSE_CODES: Mapping[CloseCode, _Close] = {
+    CloseCode.GOING_AWAY: _Close(
+        "The server is going away, or cannot serve at this moment.",
+        "come back with `after`, after 0 to 3 s at random",
+    ),
+    CloseCode.TOO_BIG: _Close("A message of over 64 KiB.", "send less"),
+    CloseCode.FAILED: _Close("A fault of the server's.", "come back with `after`, after some seconds"),
+    CloseCode.SIGN_IN: _Close("The session is missing, expired or revoked.", "sign in, then come back"),
+    CloseCode.FORBIDDEN: _Close("Banned, or the stream is not open to you.", "stop"),
+    CloseCode.NO_SUCH_STREAM: _Close("There is no such stream.", "stop"),
+    CloseCode.ENDED: _Close("The stream has ended; its last `status` event came before.", "stop"),
+    CloseCode.TOO_MANY: _Close("Too many sockets from one address, or ten faulty frames within a minute.", "wait"),
+    CloseCode.TOO_SLOW: _Close("You read too slowly, or did not answer a ping.", "come back with `after`"),
+}
+
+DESCRIPTION = """\
+One WebSocket for each stream that somebody watches. Frames are JSON objects in text messages, one object each. Ignore types that you do not \
+know: more will come.
+
+Events carry `seq` (1, 2, 3 … for each stream, without a gap) and are the same for everybody. Remember the last `seq` and the `epoch` of `hello`, \
+and come back with `?after=<seq>&epoch=<epoch>`: what was missed comes first, each event exactly once. When `hello.recovered` is false, forget \
+what you have and start from `hello.stream`.
+
+Apps send `Authorization: Bearer <session token>` with the upgrade, browsers an `auth` frame; without either one is a guest, who reads and \
+does not write. The server pings every 25 s and closes what has not answered within 10 s."""
+
+
+def asyncapi(urls: Urls) -> dict[str, Any]:
+    asked = [frame.model for frame in FROM_CLIENTS]
+    told = [frame.model for frame in TO_CLIENTS]
+    models = schemas(asked, told)
+    payloads = dict(zip(FROM_CLIENTS + TO_CLIENTS, [*models.requests, *models.answers], strict=True))
+    messages = {frame.name: _message(frame, payload, models.components) for frame, payload in payloads.items()}
+    address = urlsplit(urls.websocket("{id}"))
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Stagedoor live socket",
+            "version": version("stagedoor"),
+            "license": {"name": "MIT"},
+            "description": DESCRIPTION,
+        },
+        "defaultContentType": "application/json",
+        "servers": {"this": {"host": address.netloc, "protocol": address.scheme}},
+        "channels": {CHANNEL: _channel(address.path, messages)},
+        "operations": {
+            **{f"receive_{frame.name}": _receive(frame) for frame in FROM_CLIENTS},
+            "send": {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{CHANNEL}"},
+                "summary": "What whoever watches is sent.",
+                "messages": [_of_channel(frame.name) for frame in TO_CLIENTS],
+            },
+        },
+        "components": {"messages": messages, "schemas": models.components},
+    }
+
+
+def _channel(path: str, messages: Mapping[str, Any]) -> dict[str, Any]:
+    after: Schema = {"type": "integer", "minimum": 0, "description": "The last `seq` that you have seen."}
+    epoch: Schema = {"type": "string", "description": "From `hello`: which log `after` belongs to."}
+    token: Schema = {"type": "string", "description": "`Bearer <session token>`; browsers cannot send it."}
+    return {
+        "address": path,
+        "description": "A stream.",
+        "parameters": {"id": {"description": "The stream's id."}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {
+            "ws": {
+                "bindingVersion": "0.1.0",
+                "method": "GET",
+                "query": {"type": "object", "properties": {"after": after, "epoch": epoch}},
+                "headers": {"type": "object", "properties": {"Authorization": token}},
+            }
+        },
+        "x-close-codes": {str(code.value): close._asdict() for code, close in CLOSE_CODES.items()},
+    }
+
+
+def _message(frame: Frame, payload: Schema, components: Mapping[str, Schema]) -> dict[str, Any]:
+    return {
+        "name": frame.name,
+        "summary": frame.summary,
+        "payload": _numbered(frame.name, payload) if frame.is_event else payload,
+        **({"examples": [{"payload": example(components[frame.model.__name__])}]} if frame in FROM_CLIENTS else {}),
+    }
+
+
+def _numbered(type_: str, data: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "type": {"const": type_},
+            "seq": {"type": "integer", "minimum": 1, "description": "Its number in this stream's log."},
+            "at": {"type": "string", "format": "date-time", "description": "UTC, with milliseconds."},
+            "data": data,
+        },
+        "required": ["type", "seq", "at", "data"],
+    }
+
+
+def _receive(frame: Frame) -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{CHANNEL}"},
+        "summary": frame.summary,
+        "messages": [_of_channel(frame.name)],
+        "reply": {
+            "channel": {"$ref": f"#/channels/{CHANNEL}"},
+            "messages": [_of_channel(name) for name in frame.answers],
+        },
+    }
+
+
+def _of_channel(message: str) -> dict[str, str]:
+    return {"$ref": f"#/channels/{CHANNEL}/messages/{message}"}

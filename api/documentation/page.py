@@ -1,0 +1,180 @@
+"""The page for people, drawn from the OpenAPI document. It needs nothing from elsewhere, and JavaScript only for trying calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from api.documentation.notation import Notation, prose
+from api.documentation.schemas import Schema
+from api.documentation.texts import CODES
+
+ASSETS = Path(str(files("api"))) / "pages" / "docs"
+"""Served under `/static/docs/`."""
+PAGE = Template((files(__package__) / "page.html").read_text())
+
+Operation = dict[str, Any]
+
+
+def render(document: dict[str, Any]) -> str:
+    schemas = document["components"]["schemas"]
+    server = document["servers"][0]["url"]
+    notation = Notation(schemas)
+    operations = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    by_tag = {
+        tag["name"]: (tag["description"], [entry for entry in operations if entry[2]["tags"] == [tag["name"]]])
+        for tag in document["tags"]
+    }
+    sections = [
+        f'<section id="section-{tag}"><h2>{tag}</h2><p>{prose(description)}</p>'
+        + "".join(_endpoint(notation, server, *entry) for entry in entries)
+        + "</section>"
+        for tag, (description, entries) in by_tag.items()
+    ]
+    contents = [
+        f'<section><p><a href="#section-{tag}">{tag}</a></p><ul>{"".join(_entry(*entry) for entry in entries)}</ul></section>'
+        for tag, (_, entries) in by_tag.items()
+    ]
+    return PAGE.substitute(
+        title=escape(document["info"]["title"]),
+        version=escape(document["info"]["version"]),
+        server=f"<code>{escape(server)}</code>",
+        assets=_fingerprint(),
+        contents="\n".join(contents),
+        introduction=_paragraphs(document["info"]["description"]),
+        codes="\n".join(f'<tr><th scope="row">{code}</th><td>{prose(text)}</td></tr>' for code, text in CODES.items()),
+        sections="\n".join(sections),
+        objects=_objects(notation, schemas),
+    )
+
+
+def _entry(path: str, method: str, operation: Operation) -> str:
+    return f'<li><a href="#{operation["operationId"]}">{escape(path.removeprefix("/api/"))}</a></li>'
+
+
+def _endpoint(notation: Notation, server: str, path: str, method: str, operation: Operation) -> str:
+    name = operation["operationId"]
+    text, _, access = operation["description"].rpartition("\n\n")
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    aliases = ", ".join(f"<code>{escape(alias)}</code>" for alias in operation.get("x-aliases", ()))
+    asked = ""
+    if body is not None:
+        asked = f"<h4>Request</h4>{_fields(notation, notation.component(body['schema']), 'required')}"
+    return f"""
+<article class="endpoint" id="{name}" aria-labelledby="{name}-title">
+<h3 id="{name}-title"><span class="method">{method.upper()}</span> <code>{_breakable(path)}</code>{_access(operation)}</h3>
+<div class="prose">{_paragraphs(text or access)}{f'<p class="quiet">{prose(access)}</p>' if text else ""}
+{f"<p>Also called as {aliases}.</p>" if aliases else ""}</div>
+<div class="columns">
+<div>{asked}{_try(path, method, name, body)}</div>
+<div><h4>Example</h4>{_code(escape(_curl(server + path, operation, body), quote=False), "curl")}
+<h4>Answer</h4>{_code(_answers(notation, operation), "answer")}</div>
+</div>
+</article>"""
+
+
+def _access(operation: Operation) -> str:
+    access = operation.get("x-access")
+    return f' <span class="tag access-{access}">{access}</span>' if access else ""
+
+
+def _answers(notation: Notation, operation: Operation) -> str:
+    """What is answered when all goes well."""
+    answer: Schema = next(iter(operation["responses"].values()))["content"]["application/json"]["schema"]
+    if "oneOf" not in answer:
+        return notation.shape(answer)
+    done = answer["oneOf"][0]["properties"]
+    beside = "".join(f',\n  <span class="key">"{key}"</span>: {notation.type(done[key])}' for key in list(done)[2:])
+    msg = notation.shape(done["msg"], "  ")
+    return f'{{\n  <span class="key">"code"</span>: 200,\n  <span class="key">"msg"</span>: {msg}{beside}\n}}'
+
+
+def _fields(notation: Notation, schema: Schema, mark: str) -> str:
+    """`mark` says whether what is required is worth a word, or what is not."""
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        required = name in schema.get("required", ())
+        tag = f' <span class="tag">{mark}</span>' if required == (mark == "required") else ""
+        note = f'<dd class="quiet">{prose(field["description"])}</dd>' if "description" in field else ""
+        default = field.get("default", "")
+        stands_in = f", else <code>{escape(json.dumps(default))}</code>" if default not in ("", []) else ""
+        rows.append(
+            f"<div><dt><code>{escape(name)}</code>{tag}</dt><dd>{notation.type(field)}{stands_in}</dd>{note}</div>"
+        )
+    return (
+        f'<dl class="fields">{"".join(rows)}</dl>' if rows else '<p class="quiet">No fields: an empty body will do.</p>'
+    )
+
+
+def _try(path: str, method: str, name: str, body: dict[str, Any] | None) -> str:
+    """Shown by the script, which sends it."""
+    inputs = ""
+    if body is not None:
+        example = escape(json.dumps(body["example"], indent=2, ensure_ascii=False), quote=False)
+        rows = max(4, example.count("\n") + 2)
+        inputs = f"""
+<label>Body <textarea name="body" rows="{rows}" spellcheck="false" autocapitalize="off">{example}</textarea></label>
+<div class="pair">
+<label>Session token <input name="token" autocomplete="off" spellcheck="false" autocapitalize="off"></label>
+<label>API key <input name="key" autocomplete="off" spellcheck="false" autocapitalize="off"></label>
+</div>"""
+    return f"""
+<details class="try" hidden><summary>Try it</summary>
+<form data-path="{escape(path)}" data-method="{method.upper()}" aria-label="Try {name}">{inputs}
+<button>Send</button> <output></output>
+<pre class="received" tabindex="0" hidden></pre>
+</form></details>"""
+
+
+def _curl(url: str, operation: Operation, body: dict[str, Any] | None) -> str:
+    parts = [f"curl {url}"]
+    if operation.get("x-access", "open") in ("user", "proven"):
+        parts.append('-H "Authorization: Bearer $TOKEN"')
+    if body is not None:
+        parts.append(f"-d {shlex.quote(json.dumps(body['example'], ensure_ascii=False))}")
+    return " \\\n  ".join(parts)
+
+
+def _code(marked_up: str, kind: str) -> str:
+    return f'<pre class="{kind}" tabindex="0"><code>{marked_up}</code></pre>'
+
+
+def _objects(notation: Notation, schemas: dict[str, Schema]) -> str:
+    """Those that answers name, and those that they name in turn."""
+    drawn: dict[str, str] = {}
+    while waiting := notation.linked - drawn.keys():
+        for name in waiting:
+            drawn[name] = _object(notation, name, schemas[name])
+    return "\n".join(drawn[name] for name in sorted(drawn))
+
+
+def _object(notation: Notation, name: str, schema: Schema) -> str:
+    text = _paragraphs(schema["description"]) if "description" in schema else ""
+    return (
+        f'<details class="object" id="object-{name}"><summary>{name}</summary>'
+        f"{text}{_fields(notation, schema, 'may be absent')}</details>"
+    )
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{prose(paragraph)}</p>" for paragraph in text.split("\n\n"))
+
+
+def _breakable(path: str) -> str:
+    """A long path may break after its slashes."""
+    return escape(path).replace("/", "/<wbr>")
+
+
+def _fingerprint() -> str:
+    """Of the files that the page loads, so that another release's are loaded anew."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ASSETS.glob("docs.*")))).hexdigest()[:10]

@@ -1,0 +1,48 @@
+"""The pages that people see in a browser, and the calls that only those pages make."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.pages import player_script
+from api.pages.answers import answering
+from api.pages.html import STATIC, Html
+from api.pages.live import LiveNow, ThumbnailOf, Viewers, thumbnails
+from api.pages.player_script import FetchScript, PlayerScript
+from api.pages.sign_in import SignInPages
+from api.pages.studio import StudioPage
+from api.pages.watch import WatchPage
+from api.platform import Platform
+
+__all__ = ["Pages", "thumbnails"]
+
+
+class Pages:
+    def __init__(
+        self, platform: Platform, viewers: Viewers, thumbnail_of: ThumbnailOf, fetch_player: FetchScript
+    ) -> None:
+        self._html = Html(platform)
+        self._sign_in = SignInPages(platform)
+        self._live = LiveNow(platform, viewers, thumbnail_of)
+        self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
+        self._studio = StudioPage(platform, self._html, self._sign_in)
+        self._player = PlayerScript(fetch_player)
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        showing = self._html.showing
+        router.add_get("/", showing(self._home))
+        router.add_get("/watch/{id}", showing(self._watch.show))
+        router.add_get("/studio", showing(self._studio.show))
+        router.add_get("/studio/current", answering(self._studio.current))
+        router.add_get("/studio/phone.svg", answering(self._studio.phone_code))
+        router.add_get("/studio/watch.svg", answering(self._studio.watch_code))
+        router.add_get("/live", answering(self._live.show))
+        router.add_get("/session", answering(self._sign_in.show))
+        router.add_post("/session", answering(self._sign_in.enter))
+        router.add_delete("/session", answering(self._sign_in.leave))
+        router.add_get(player_script.PATH, answering(self._player.show))
+        router.add_static(self._html.static_path, STATIC)
+
+    async def _home(self, request: web.Request) -> web.Response:
+        values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}
+        return self._html.page(request, "home", values)

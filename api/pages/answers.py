@@ -1,0 +1,60 @@
+"""What our own pages are answered when they call: JSON, with HTTP's own status; a refusal is `{"message": …}`."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from api.contract.client import Client
+from api.errors import FAILED, MALFORMED, NO_SESSION, NOT_FOUND, contract_code
+from api.platform import Platform
+from api.urls import Urls, urls_for
+from control_plane.errors import ControlPlaneError
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATUS = {MALFORMED: 400, NO_SESSION: 401, NOT_FOUND: 404, FAILED: 503}
+REFUSED_STATUS = 403
+
+_encoder = msgspec.json.Encoder()
+
+
+def json(body: object, status: int = 200) -> web.Response:
+    return web.Response(
+        body=_encoder.encode(body),
+        status=status,
+        content_type="application/json",
+        charset="utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def request_urls(request: web.Request, platform: Platform) -> Urls:
+    """The addresses as this client can reach them."""
+    return urls_for(request.headers.get("Host", ""), platform.urls, platform.settings)
+
+
+def answering(handler: Handler) -> Handler:
+    """With the errors of the control plane as refusals."""
+
+    @functools.wraps(handler)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ControlPlaneError as refusal:
+            return json({"message": str(refusal)}, status_of(refusal))
+
+    return answer
+
+
+def status_of(refusal: ControlPlaneError) -> int:
+    status = STATUS.get(contract_code(refusal, Client.DOCUMENT), REFUSED_STATUS)
+    if status == STATUS[FAILED]:
+        log.warning("page_failed", extra={"why": refusal.code})
+    return status

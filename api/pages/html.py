@@ -1,0 +1,124 @@
+"""Our pages: templates filled with escaped values, and the headers that keep a page to itself."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from api.pages import player_script
+from api.pages.answers import Handler, request_urls, status_of
+from api.platform import Platform
+from api.urls import Urls
+from control_plane.errors import ControlPlaneError
+
+STATIC = Path(str(files("api.pages"))) / "static"
+TEMPLATES = Path(str(files("api.pages"))) / "templates"
+PRELOAD = {"watch": (f'<link rel="preload" as="script" href="{player_script.PATH}">',)}
+CAMERA = "camera=(self), microphone=(self)"
+NO_CAMERA = "camera=(), microphone=()"
+_IMPORT = re.compile(r'^import .* from "\./(\w+\.js)";$', re.MULTILINE)
+
+
+def release() -> str:
+    """Names this release's static files: it stands in their address, so that no browser mixes two releases."""
+    digest = hashlib.sha256()
+    for file in sorted(STATIC.iterdir()):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class Html:
+    """All templates, read once."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.static_path = f"/static/pages/{release()}"
+        self._templates = {file.stem: Template(file.read_text()) for file in TEMPLATES.glob("*.html")}
+        self._header = self._templates["header"].substitute()
+        self._preloads = {name: self._preload(name) for name in self._templates if (STATIC / f"{name}.js").exists()}
+
+    def page(
+        self,
+        request: web.Request,
+        name: str,
+        values: Mapping[str, str],
+        *,
+        status: int = 200,
+        permissions: str = NO_CAMERA,
+    ) -> web.Response:
+        """The template `name` in its frame, with `title` and `description` among the values."""
+        escaped = {key: escape(value) for key, value in values.items()}
+        body = self._templates[name].substitute(escaped, static=self.static_path, header=self._header)
+        text = self._templates["frame"].substitute(
+            escaped, page=name, static=self.static_path, preload=self._preloads[name], body=body
+        )
+        headers = {
+            "Content-Security-Policy": policy(request_urls(request, self._platform)),
+            "Permissions-Policy": permissions,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cache-Control": "no-cache",
+        }
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+    def _preload(self, name: str) -> str:
+        """Links to all that the page's script will import, so that the browser asks for it at once."""
+        links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
+        return "\n".join([*links, *PRELOAD.get(name, ())])
+
+    def nothing(self, request: web.Request, title: str, text: str, status: int) -> web.Response:
+        """The page that says why there is no other."""
+        values = {"title": title, "description": text, "image": "", "text": text}
+        return self.page(request, "nothing", values, status=status)
+
+    def showing(self, handler: Handler) -> Handler:
+        """With the errors of the control plane as pages."""
+
+        @functools.wraps(handler)
+        async def show(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except ControlPlaneError as refusal:
+                return self.nothing(request, "That did not work", str(refusal), status_of(refusal))
+
+        return show
+
+
+def modules(name: str) -> set[str]:
+    """The files of the page's script and of everything that it imports."""
+    found: set[str] = set()
+    waiting = {f"{name}.js"}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= set(_IMPORT.findall((STATIC / module).read_text())) - found
+    return found
+
+
+def policy(urls: Urls) -> str:
+    """Nothing but our own files, our socket, and the media server's HLS and WebRTC listeners."""
+    hls, webrtc, socket = (
+        f"{parts.scheme}://{parts.netloc}"
+        for parts in map(urlsplit, (urls.playback("live/0"), urls.webrtc("live/0"), urls.websocket(0)))
+    )
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            f"media-src 'self' blob: {hls}",
+            f"connect-src 'self' {socket} {hls} {webrtc}",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )

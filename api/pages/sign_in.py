@@ -1,0 +1,142 @@
+"""`/session`: signing in and out of our pages, and who is signed in.
+
+The sign-in form shows the ways that the server offers. A way is a row of `WAYS`: a sign-in provider joins as another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+
+from api.contract.request import MalformedRequest, decode_object
+from api.errors import SessionMissing
+from api.page_session import forget, keep, own_origin, page_token
+from api.pages.answers import json, request_urls
+from api.platform import Platform
+from control_plane.accounts.caller import Caller
+from control_plane.accounts.sign_in import DEV_PREFIX, Claims
+from control_plane.accounts.store import by_ids
+from control_plane.accounts.user import User
+from control_plane.ledger.wallets import wallet
+
+LONGEST = 2000
+NOT_OURS = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`field` is the key of the request's body that takes it, and the name of the form's input."""
+
+    field: str
+    label: str
+    hint: str
+    secret: bool
+    enter: Callable[[Platform, str], Awaitable[User]]
+    dev_only: bool = False
+
+
+async def _by_name(platform: Platform, name: str) -> User:
+    return await platform.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
+
+
+async def _by_token(platform: Platform, token: str) -> User:
+    if await platform.sessions.identify(token) is None:
+        raise SessionMissing
+    return await platform.sign_in.sign_in(Claims(auth_token=token))
+
+
+WAYS = (
+    Way("name", "Your name", "Development mode: any name signs you in, without a password.", False, _by_name, True),
+    Way(
+        "auth_token", "Session token", "From your app, or from the command: stagedoor token <username>", True, _by_token
+    ),
+)
+
+
+class WayView(msgspec.Struct, frozen=True):
+    field: str
+    label: str
+    hint: str
+    secret: bool
+
+
+class Me(msgspec.Struct, frozen=True):
+    user_id: int
+    username: str
+    name: str
+    profile_pic: str
+    wallet: int
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """`user` is null for guests; `sandbox`: coins are free here."""
+
+    user: Me | None
+    ways: Sequence[WayView]
+    sandbox: bool
+
+
+class SignInPages:
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._ways = {way.field: way for way in WAYS if platform.settings.dev or not way.dev_only}
+        self._views = [WayView(way.field, way.label, way.hint, way.secret) for way in self._ways.values()]
+
+    async def caller(self, request: web.Request) -> Caller | None:
+        """Who is signed in. Raises AccountBlocked."""
+        token = page_token(request)
+        return await self._platform.sessions.identify(token) if token else None
+
+    async def show(self, request: web.Request) -> web.Response:
+        caller = await self.caller(request)
+        user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None
+        return json(await self._view(request, user))
+
+    async def enter(self, request: web.Request) -> web.Response:
+        scheme = own_origin(request)
+        if scheme is None:
+            return _not_ours()
+        fields = decode_object(await request.read())
+        way, value = self._chosen(fields)
+        user = await way.enter(self._platform, value)
+        response = json(await self._view(request, user))
+        keep(response, await self._platform.sessions.issue(user.id), scheme, self._platform.settings.session_ttl_s)
+        return response
+
+    async def leave(self, request: web.Request) -> web.Response:
+        scheme = own_origin(request)
+        if scheme is None:
+            return _not_ours()
+        response = json(await self._view(request, None))
+        forget(response, scheme)
+        return response
+
+    def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:
+        for field, way in self._ways.items():
+            value = fields.get(field)
+            if isinstance(value, str) and value.strip():
+                if len(value) > LONGEST:
+                    raise MalformedRequest(f"{field}: too long.")
+                return way, value.strip()
+        raise MalformedRequest(f"Please fill in: {' or '.join(way.label.lower() for way in self._ways.values())}.")
+
+    async def _view(self, request: web.Request, user: User | None) -> SessionView:
+        return SessionView(
+            user=await self._me(request, user) if user else None,
+            ways=self._views,
+            sandbox=self._platform.sandbox is not None,
+        )
+
+    async def _me(self, request: web.Request, user: User) -> Me:
+        owned = await wallet(self._platform.database, user.id)
+        name = f"{user.first_name} {user.last_name}".strip()
+        return Me(
+            user.id, user.username, name, request_urls(request, self._platform).media(user.profile_pic), owned.total
+        )
+
+
+def _not_ours() -> web.Response:
+    return json({"message": "This request does not come from one of our pages."}, NOT_OURS)

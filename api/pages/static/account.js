@@ -1,0 +1,113 @@
+// @ts-check
+/** Who is signed in on this page, and the form to change that. Its rows are the ways in that the server offers. */
+
+import { Refused, showSession, signIn, signOut } from "./api.js";
+import { avatar, button, find, make } from "./dom.js";
+
+/** @typedef {import("./api.js").Session} Session */
+/** @typedef {import("./api.js").Me} Me */
+
+export class Account {
+  /** @type {Session} */ session = { user: null, ways: [], sandbox: false };
+  /** @type {((user: Me | null) => void)[]} */ #listeners = [];
+  #known = false;
+
+  /** Of the page's own frame: where the signed-in person stands, and the dialog to sign in. */
+  constructor() {
+    this.place = document.querySelector("#account");
+    this.dialog = find("#sign-in", HTMLDialogElement);
+    find(".close", HTMLButtonElement, this.dialog).addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("click", (event) => event.target === this.dialog && this.dialog.close());
+  }
+
+  get user() {
+    return this.session.user;
+  }
+
+  /**
+   * Told at once if it is known, and whenever somebody signs in or out.
+   * @param {(user: Me | null) => void} listener
+   */
+  onChange(listener) {
+    this.#listeners.push(listener);
+    if (this.#known) listener(this.user);
+  }
+
+  async refresh() {
+    try {
+      this.#take(await showSession());
+    } catch (error) {
+      if (error instanceof Refused && error.status) this.#take({ ...this.session, user: null });
+    }
+  }
+
+  /** @param {number} coins */
+  setWallet(coins) {
+    if (this.session.user) this.session.user.wallet = coins;
+  }
+
+  askToSignIn() {
+    find(".ways", HTMLElement, this.dialog).replaceChildren(...this.forms(() => this.dialog.close()));
+    this.dialog.showModal();
+    find("input", HTMLInputElement, this.dialog).focus();
+  }
+
+  /**
+   * A form for each way in; all but the first folded away.
+   * @param {() => void} onDone
+   */
+  forms(onDone) {
+    const [first, ...others] = this.#forms(onDone);
+    return others.length ? [first, make("details", { class: "others" }, make("summary", {}, "Another way"), ...others)] : [first];
+  }
+
+  /** @param {() => void} onDone */
+  #forms(onDone) {
+    return this.session.ways.map((way) => {
+      const name = `way-${way.field}`;
+      const input = make("input", { id: name, name: way.field, type: way.secret ? "password" : "text", required: "", maxlength: "2000",
+        autocomplete: way.secret ? "off" : "username", autocapitalize: "none", spellcheck: "false", "aria-describedby": `${name}-hint` });
+      const error = make("p", { class: "error", role: "alert" });
+      const form = make("form", { class: "way" }, make("label", { for: name }, way.label),
+        make("div", { class: "row" }, input, make("button", { class: "button primary" }, "Sign in")),
+        make("p", { class: "hint", id: `${name}-hint` }, way.hint), error);
+      form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        error.textContent = "";
+        try {
+          this.#take(await signIn(way.field, /** @type {HTMLInputElement} */ (input).value));
+          onDone();
+        } catch (refused) {
+          error.textContent = /** @type {Error} */ (refused).message;
+        }
+      });
+      return form;
+    });
+  }
+
+  async leave() {
+    try {
+      this.#take(await signOut());
+    } catch {
+      await this.refresh();
+    }
+  }
+
+  /** @param {Session} session */
+  #take(session) {
+    const changed = !this.#known || session.user?.user_id !== this.session.user?.user_id;
+    this.#known = true;
+    this.session = session;
+    this.#show();
+    if (changed) for (const listener of this.#listeners) listener(this.user);
+  }
+
+  #show() {
+    const { user } = this;
+    this.place?.replaceChildren(
+      ...(user
+        ? [avatar(user), make("span", { class: "name" }, user.username), button("Sign out", () => this.leave(), "button quiet")]
+        : [button("Sign in", () => this.askToSignIn(), "button quiet")]),
+    );
+  }
+}

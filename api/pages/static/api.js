@@ -1,0 +1,107 @@
+// @ts-check
+/** Calls to our own server. The session is a cookie that this script cannot see. */
+
+/** @typedef {{ user_id: number, username: string, name: string, profile_pic: string, wallet: number }} Me */
+/** @typedef {{ field: string, label: string, hint: string, secret: boolean }} Way */
+/** @typedef {{ user: Me | null, ways: Way[], sandbox: boolean }} Session */
+/** @typedef {{ id: number, title: string, coin: number, image: string, icon: string, type: string, time: number }} Gift */
+/** @typedef {{ coins: number, price: number, title: string, product_id: string }} CoinPackage */
+
+/**
+ * What the owner of a stream is told about it.
+ * @typedef {{ id: number, title: string, playback_url: string, whep_url: string, rtmp_url: string, rtmp_server: string,
+ *   stream_key: string, whip_url: string, srt_url: string, playing?: number }} OwnStream
+ */
+
+/**
+ * @typedef {{ id: number, user_id: number, username: string, title: string, status: string, started_at: string, viewers: number,
+ *   coins: number, thumbnail_url: string }} LiveItem
+ */
+
+const DEADLINE_MS = 15_000;
+
+/** The server said no, in a sentence for the person at the screen. */
+export class Refused extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status
+   */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * Throws Refused; status 0 when there was no answer.
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ */
+export async function ask(method, path, body) {
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
+  let response;
+  let answer;
+  try {
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
+    answer = await response.json();
+  } catch {
+    throw new Refused("The server cannot be reached. Please try again.", 0);
+  }
+  if (!response.ok) throw new Refused(answer.message ?? "That did not work.", response.status);
+  return answer;
+}
+
+/**
+ * A call of the contract; its `msg`. Throws Refused with the contract's code.
+ * @param {string} endpoint
+ * @param {object} [body]
+ */
+export async function call(endpoint, body = {}) {
+  const { code, msg } = await ask("POST", `/api/${endpoint}`, body);
+  if (code !== 200) throw new Refused(String(msg), code);
+  return msg;
+}
+
+/** @returns {Promise<Session>} */
+export const showSession = () => ask("GET", "/session");
+
+/**
+ * @param {string} field
+ * @param {string} value
+ * @returns {Promise<Session>}
+ */
+export const signIn = (field, value) => ask("POST", "/session", { [field]: value });
+
+/** @returns {Promise<Session>} */
+export const signOut = () => ask("DELETE", "/session");
+
+/** @returns {Promise<LiveItem[]>} */
+export const showLive = async () => (await ask("GET", "/live")).streams;
+
+/** @returns {Promise<Gift[]>} */
+export const showGifts = async () => (await call("showGifts")).map((/** @type {{ Gift: Gift }} */ entry) => entry.Gift);
+
+/** @returns {Promise<CoinPackage[]>} */
+export const showPackages = async () => (await call("showCoinWorth")).CoinPackages;
+
+/**
+ * Buys in the sandbox, which exists in development mode; the new wallet.
+ * @param {CoinPackage} pack
+ * @returns {Promise<number>}
+ */
+export async function buyInSandbox(pack) {
+  const receipt = await call("sandbox/purchases", { product_id: pack.product_id });
+  const bought = await call("purchaseCoin", { transaction_id: receipt.transaction_id, coin: pack.coins, device: "web" });
+  return bought.User.wallet;
+}
+
+/** @returns {Promise<OwnStream | null>} */
+export const currentStream = async () => (await ask("GET", "/studio/current")).stream;
+
+/**
+ * @param {object} change
+ * @returns {Promise<OwnStream>}
+ */
+export const liveStream = async (change) => (await call("liveStream", change)).LiveStreaming;

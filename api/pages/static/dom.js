@@ -1,0 +1,97 @@
+// @ts-check
+/** The few things that every page does with its document. */
+
+/**
+ * The element of the page's own markup that the selector names.
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} type
+ * @param {ParentNode} [root]
+ * @returns {T}
+ */
+export function find(selector, type, root = document) {
+  const found = root.querySelector(selector);
+  if (!(found instanceof type)) throw new Error(`the page has no ${selector}`);
+  return found;
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node | string)} children
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} onClick
+ * @param {string} [className]
+ */
+export function button(label, onClick, className = "button") {
+  const element = make("button", { type: "button", class: className }, label);
+  element.addEventListener("click", onClick);
+  return element;
+}
+
+/**
+ * One of the drawings that stand hidden at the top of every page.
+ * @param {string} name
+ */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+export function withIcon(name, text) {
+  const fragment = document.createDocumentFragment();
+  fragment.append(icon(name), make("span", {}, text));
+  return fragment;
+}
+
+/**
+ * A person: their picture if we have it ourselves, else their initial on a colour of their own.
+ * @param {{ user_id: number, username: string, profile_pic?: string }} person
+ */
+export function avatar(person) {
+  const element = make("span", { class: "avatar", "aria-hidden": "true" });
+  element.style.setProperty("--hue", String((person.user_id * 137) % 360));
+  const picture = ours(person.profile_pic ?? "");
+  if (picture.startsWith("/")) element.append(make("img", { src: picture, alt: "" }));
+  else element.textContent = [...person.username][0]?.toUpperCase() ?? "?";
+  return element;
+}
+
+/**
+ * A file of this server by its path, whatever name the server has for itself; other addresses as they are.
+ * @param {string} url
+ */
+export function ours(url) {
+  if (!URL.canParse(url)) return url;
+  const { pathname, search } = new URL(url);
+  return /^\/(static|media)\//.test(pathname) ? pathname + search : url;
+}
+
+/**
+ * Coins with their sign.
+ * @param {number} amount
+ * @param {string} [text]
+ */
+export function coins(amount, text = amount.toLocaleString("en")) {
+  const element = make("span", { class: "coins" });
+  element.append(icon("coin"), make("span", {}, text), make("span", { class: "unseen" }, amount === 1 ? " coin" : " coins"));
+  return element;
+}

@@ -1,0 +1,37 @@
+// @ts-check
+/** Numbers and times as people read them. */
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** @param {number} number */
+export function compact(number) {
+  return COMPACT.format(number);
+}
+
+/**
+ * @param {number} number
+ * @param {string} one
+ * @param {string} many
+ */
+export function counted(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+/**
+ * `4:05`, `1:04:05`
+ * @param {number} seconds
+ */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (parts[0] === 0) parts.shift();
+  return parts.map((part, place) => (place === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+/**
+ * Seconds since a time of the server.
+ * @param {string} at
+ */
+export function since(at) {
+  return (Date.now() - Date.parse(at)) / 1000;
+}

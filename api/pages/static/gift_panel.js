@@ -1,0 +1,176 @@
+// @ts-check
+/** The catalogue of gifts, the purse, and sending: quick taps on one gift go out as one. */
+
+import { buyInSandbox, showGifts, showPackages } from "./api.js";
+import { button, coins, find, make, ours } from "./dom.js";
+
+/** @typedef {import("./api.js").Gift} Gift */
+/** @typedef {import("./account.js").Account} Account */
+/** @typedef {{ gift: Gift, count: number, timer: number }} Taps */
+
+const TAPS_MS = 700;
+const MOST_AT_ONCE = 99;
+const TOLD_MS = 4_000;
+
+export class GiftPanel {
+  /** @type {Gift[]} */ #gifts = [];
+  /** @type {Taps | null} */ #taps = null;
+  #spending = 0;
+  #telling = 0;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Account} account
+   * @param {number} hostId
+   * @param {(frame: { type: string, id: string, gift_id: number, count: number }) => Promise<void>} send
+   */
+  constructor(root, account, hostId, send) {
+    this.account = account;
+    this.hostId = hostId;
+    this.send = send;
+    this.grid = find(".gift-grid", HTMLElement, root);
+    this.purse = find(".purse", HTMLElement, root);
+    this.told = find(".told", HTMLElement, root);
+    this.shop = find(".shop", HTMLElement, root);
+    this.open = true;
+    account.onChange(() => this.show());
+  }
+
+  async load() {
+    try {
+      this.#gifts = await showGifts();
+    } catch (error) {
+      this.#tell(/** @type {Error} */ (error).message);
+    }
+    this.show();
+  }
+
+  /** The stream takes no gifts any more. */
+  end() {
+    this.open = false;
+    this.show();
+  }
+
+  /** Coins that are not yet spent by what is under way. */
+  get #left() {
+    return (this.account.user?.wallet ?? 0) - this.#spending;
+  }
+
+  show() {
+    const { user } = this.account;
+    const own = user?.user_id === this.hostId;
+    this.grid.replaceChildren(...this.#gifts.map((gift) => this.#giftButton(gift, !own)));
+    this.grid.hidden = !this.open;
+    this.#showPurse();
+  }
+
+  #showPurse() {
+    const { user, session } = this.account;
+    if (!this.open) return this.purse.replaceChildren(make("p", { class: "hint" }, "This stream does not take gifts any more."));
+    if (!user) {
+      return this.purse.replaceChildren(make("p", { class: "hint" }, "Guests watch; to send gifts,"),
+        button("Sign in", () => this.account.askToSignIn(), "button primary small"));
+    }
+    if (user.user_id === this.hostId) return this.purse.replaceChildren(make("p", { class: "hint" }, "This is your own stream: others send gifts here."));
+    this.purse.replaceChildren(make("span", { class: "label" }, "You have"), coins(this.#left),
+      ...(session.sandbox ? [button("Get coins", () => this.#openShop(), "button quiet small")] : [make("span", { class: "hint" }, "Coins are sold in the app.")]));
+  }
+
+  /**
+   * @param {Gift} gift
+   * @param {boolean} enabled
+   */
+  #giftButton(gift, enabled) {
+    const element = button("", () => this.#tap(gift, element), "gift");
+    element.append(make("img", { src: ours(gift.image), alt: "", width: "48", height: "48", loading: "lazy" }),
+      make("span", { class: "title" }, gift.title), coins(gift.coin));
+    element.dataset.gift = String(gift.id);
+    if (!enabled) element.setAttribute("disabled", "");
+    return element;
+  }
+
+  /**
+   * @param {Gift} gift
+   * @param {HTMLElement} element
+   */
+  #tap(gift, element) {
+    if (!this.account.user) return this.account.askToSignIn();
+    if (this.#left < gift.coin) return this.#tell("Not enough coins for this one.");
+    if (this.#taps?.gift !== gift || this.#taps.count >= MOST_AT_ONCE) {
+      this.#flush();
+      this.#taps = { gift, count: 0, timer: 0 };
+    }
+    const taps = /** @type {Taps} */ (this.#taps);
+    taps.count += 1;
+    this.#spending += gift.coin;
+    element.dataset.count = `×${taps.count}`;
+    element.classList.add("tapped");
+    clearTimeout(taps.timer);
+    taps.timer = setTimeout(() => this.#flush(), TAPS_MS);
+    this.#showPurse();
+  }
+
+  async #flush() {
+    const taps = this.#taps;
+    this.#taps = null;
+    if (!taps) return;
+    clearTimeout(taps.timer);
+    const { gift, count } = taps;
+    for (const element of this.grid.querySelectorAll(".tapped")) element.classList.remove("tapped");
+    try {
+      await this.send({ type: "gift", id: uniqueId(), gift_id: gift.id, count });
+      this.#tell(`You sent ${count > 1 ? `${count} × ` : ""}${gift.title}.`);
+      this.account.setWallet((this.account.user?.wallet ?? 0) - gift.coin * count);
+    } catch (error) {
+      this.#tell(/** @type {Error} */ (error).message);
+      this.account.refresh().then(() => this.#showPurse());
+    }
+    this.#spending -= gift.coin * count;
+    this.#showPurse();
+  }
+
+  async #openShop() {
+    if (!this.shop.hidden) return this.#closeShop();
+    this.shop.hidden = false;
+    try {
+      const packages = await showPackages();
+      this.shop.replaceChildren(make("p", { class: "hint" }, "Sandbox store of development mode: nothing is charged."),
+        ...packages.map((pack) => {
+          const element = button("", () => this.#buy(pack), "package");
+          element.append(coins(pack.coins), make("span", { class: "hint" }, pack.price.toFixed(2)));
+          return element;
+        }));
+    } catch (error) {
+      this.#tell(/** @type {Error} */ (error).message);
+    }
+  }
+
+  #closeShop() {
+    this.shop.hidden = true;
+    this.shop.replaceChildren();
+  }
+
+  /** @param {import("./api.js").CoinPackage} pack */
+  async #buy(pack) {
+    try {
+      this.account.setWallet(await buyInSandbox(pack));
+      this.#tell(`You have got ${pack.coins.toLocaleString("en")} coins.`);
+      this.#closeShop();
+    } catch (error) {
+      this.#tell(/** @type {Error} */ (error).message);
+    }
+    this.#showPurse();
+  }
+
+  /** @param {string} text */
+  #tell(text) {
+    clearTimeout(this.#telling);
+    this.told.textContent = text;
+    this.#telling = setTimeout(() => (this.told.textContent = ""), TOLD_MS);
+  }
+}
+
+/** Also where the page came over plain http, where `crypto.randomUUID` is missing. */
+function uniqueId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

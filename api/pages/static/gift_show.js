@@ -1,0 +1,143 @@
+// @ts-check
+/** Gifts as they come in: a banner each, great ones on the whole stage, all of them in words for who listens. */
+
+import { avatar, icon, make, ours } from "./dom.js";
+
+/** @typedef {import("./live_socket.js").GiftData} GiftData */
+
+const LANES = 3;
+const LONGEST_QUEUE = 40;
+const GREAT_COINS = 499;
+const GREATEST_QUEUE = 4;
+const SAY_EVERY_MS = 2_500;
+const LEAVE_MS = 350;
+
+/** @param {number} coins */
+const shownMs = (coins) => Math.min(6_000, 2_600 + Math.sqrt(coins) * 60);
+
+/** @typedef {{ gift: GiftData, item: HTMLElement, times: HTMLElement, count: number, timer: number }} Banner */
+
+export class GiftShow {
+  /** @type {Map<string, Banner>} */ #banners = new Map();
+  /** @type {GiftData[]} */ #queue = [];
+  /** @type {GiftData[]} */ #great = [];
+  #greatIsOn = false;
+  /** @type {Map<string, { gift: GiftData, count: number }>} */ #unsaid = new Map();
+  #saying = 0;
+
+  /**
+   * @param {HTMLElement} lanes
+   * @param {HTMLElement} spotlight
+   * @param {HTMLElement} announcer  a live region
+   */
+  constructor(lanes, spotlight, announcer) {
+    this.lanes = lanes;
+    this.spotlight = spotlight;
+    this.announcer = announcer;
+  }
+
+  /** @param {GiftData} gift */
+  add(gift) {
+    this.#say(gift);
+    const shown = this.#banners.get(gift.combo.id);
+    if (shown) this.#more(shown, gift);
+    else this.#enqueue(gift);
+    if (gift.coins >= GREAT_COINS) this.#addGreat(gift);
+  }
+
+  /** @param {GiftData} gift */
+  #enqueue(gift) {
+    const same = this.#queue.find((waiting) => waiting.combo.id === gift.combo.id);
+    if (same) {
+      same.count += gift.count;
+      same.coins += gift.coins;
+    } else {
+      this.#queue.push(structuredClone(gift));
+    }
+    if (this.#queue.length > LONGEST_QUEUE) {
+      const least = this.#queue.reduce((a, b) => (b.coins < a.coins ? b : a));
+      this.#queue.splice(this.#queue.indexOf(least), 1);
+    }
+    this.#fill();
+  }
+
+  #fill() {
+    while (this.#banners.size < LANES && this.#queue.length) {
+      const gift = /** @type {GiftData} */ (this.#queue.shift());
+      const times = make("span", { class: "times" }, `×${gift.count}`);
+      const item = make("li", { class: "banner" }, avatar(gift.sender),
+        make("span", { class: "words" }, make("b", {}, gift.sender.username), make("span", {}, `sent ${gift.title}`)),
+        make("img", { src: ours(gift.icon), alt: "", width: "44", height: "44" }), times);
+      /** @type {Banner} */
+      const banner = { gift, item, times, count: gift.count, timer: 0 };
+      this.#banners.set(gift.combo.id, banner);
+      this.lanes.append(item);
+      this.#time(banner);
+    }
+  }
+
+  /**
+   * @param {Banner} banner
+   * @param {GiftData} gift
+   */
+  #more(banner, gift) {
+    banner.count += gift.count;
+    banner.times.textContent = `×${banner.count}`;
+    banner.times.classList.remove("pulse");
+    void banner.times.offsetWidth; // the animation begins anew
+    banner.times.classList.add("pulse");
+    this.#time(banner);
+  }
+
+  /** @param {Banner} banner */
+  #time(banner) {
+    clearTimeout(banner.timer);
+    banner.timer = setTimeout(() => {
+      banner.item.classList.add("leaving");
+      this.#banners.delete(banner.gift.combo.id);
+      setTimeout(() => banner.item.remove(), LEAVE_MS);
+      this.#fill();
+    }, shownMs(banner.gift.coins));
+  }
+
+  /** @param {GiftData} gift */
+  #addGreat(gift) {
+    this.#great.push(gift);
+    this.#great.sort((a, b) => b.coins - a.coins).splice(GREATEST_QUEUE);
+    if (!this.#greatIsOn) this.#nextGreat();
+  }
+
+  #nextGreat() {
+    const gift = this.#great.shift();
+    this.#greatIsOn = gift !== undefined;
+    if (!gift) return this.spotlight.replaceChildren();
+    const words = make("p", {}, make("b", {}, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`);
+    this.spotlight.replaceChildren(make("div", { class: "great" }, make("span", { class: "rays" }),
+      make("img", { src: ours(gift.icon), alt: "" }), words));
+    setTimeout(() => this.#nextGreat(), 4_200);
+  }
+
+  /** @param {GiftData} gift */
+  #say(gift) {
+    const said = this.#unsaid.get(gift.combo.id);
+    if (said) said.count += gift.count;
+    else this.#unsaid.set(gift.combo.id, { gift, count: gift.count });
+    this.#saying ||= setTimeout(() => {
+      this.#saying = 0;
+      const sentences = [...this.#unsaid.values()].slice(-5).map(({ gift, count }) => `${gift.sender.username} sent ${count} ${gift.title}.`);
+      this.#unsaid.clear();
+      this.announcer.textContent = sentences.join(" ");
+    }, SAY_EVERY_MS);
+  }
+}
+
+/**
+ * A gift as a line of a list.
+ * @param {GiftData} gift
+ */
+export function giftLine(gift) {
+  const coins = make("span", { class: "coins" }, icon("coin"), String(gift.coins.toLocaleString("en")));
+  return make("li", { class: "line" }, avatar(gift.sender),
+    make("span", { class: "words" }, make("b", {}, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`),
+    make("img", { src: ours(gift.icon), alt: "", width: "28", height: "28" }), coins);
+}

@@ -1,0 +1,133 @@
+// @ts-check
+/** HLS through Media Source Extensions, by hls.js; and by the browser itself where there are none. */
+
+import { begin } from "./playback.js";
+
+const SCRIPT = "/static/vendor/hls.min.js";
+const RETRY_MS = [250, 500, 1_000, 2_000];
+
+/**
+ * Where playing begins behind the newest part is the server's word (PART-HOLD-BACK); what is lost to a stall is caught up by playing faster.
+ * MediaMTX sends fragmented MP4, which needs no work that would be worth a worker.
+ */
+const CONFIG = {
+  lowLatencyMode: true,
+  maxLiveSyncPlaybackRate: 1.5,
+  liveDurationInfinity: true,
+  backBufferLength: 8,
+  enableWorker: false,
+};
+const FAR_BEHIND_S = 6;
+
+/** @type {Promise<any> | null} */
+let script = null;
+
+/** The class of hls.js; its script is loaded when it is needed for the first time. */
+function hlsScript() {
+  script ??= new Promise((resolve, reject) => {
+    const element = document.createElement("script");
+    element.src = SCRIPT;
+    element.onload = () => resolve(/** @type {any} */ (window).Hls);
+    element.onerror = () => {
+      script = null;
+      element.remove();
+      reject(new Error("the player's script cannot be loaded"));
+    };
+    document.head.append(element);
+  });
+  return script;
+}
+
+const HAS_MEDIA_SOURCE = "MediaSource" in window || "ManagedMediaSource" in window;
+
+/** @typedef {import("./playback.js").Engine} Engine */
+
+/** @implements {Engine} */
+export class HlsPlayer {
+  /** @type {any} */ #hls = null;
+  #timer = 0;
+  #attempts = 0;
+  #stopped = false;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {string} url
+   * @param {() => void} beforeReload
+   * @param {() => void} onBlocked
+   */
+  constructor(video, url, beforeReload, onBlocked) {
+    this.video = video;
+    this.url = url;
+    this.beforeReload = beforeReload;
+    this.onBlocked = onBlocked;
+  }
+
+  start() {
+    if (HAS_MEDIA_SOURCE) this.#load();
+    else this.#loadNatively();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#release();
+  }
+
+  /** It works: the next failure is the first one again. */
+  proven() {
+    this.#attempts = 0;
+  }
+
+  /** Everything anew: a session of the media server belongs to one network address and one publisher. */
+  reload() {
+    if (this.#stopped) return;
+    this.beforeReload();
+    this.#release();
+    const wait = RETRY_MS[Math.min(this.#attempts++, RETRY_MS.length - 1)];
+    this.#timer = setTimeout(() => this.start(), wait);
+  }
+
+  /** To the newest picture, after a pause. */
+  catchUp() {
+    const newest = this.#hls?.liveSyncPosition;
+    if (newest && newest - this.video.currentTime > FAR_BEHIND_S) this.video.currentTime = newest;
+  }
+
+  /** Seconds behind what is happening, as far as known. */
+  get latency() {
+    return this.#hls?.latency || null;
+  }
+
+  async #load() {
+    let Hls;
+    try {
+      Hls = await hlsScript();
+    } catch {
+      return this.reload();
+    }
+    if (this.#stopped) return;
+    this.#release();
+    const hls = new Hls(CONFIG);
+    this.#hls = hls;
+    hls.on(Hls.Events.ERROR, (/** @type {string} */ _, /** @type {{ fatal: boolean }} */ data) => data.fatal && this.reload());
+    hls.on(Hls.Events.MANIFEST_PARSED, () => begin(this.video, this.onBlocked));
+    hls.loadSource(this.url);
+    hls.attachMedia(this.video);
+  }
+
+  #loadNatively() {
+    this.video.onerror = () => this.reload();
+    this.video.src = this.url;
+    begin(this.video, this.onBlocked);
+  }
+
+  #release() {
+    clearTimeout(this.#timer);
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.video.onerror = null;
+    if (this.video.hasAttribute("src")) {
+      this.video.removeAttribute("src");
+      this.video.load();
+    }
+  }
+}

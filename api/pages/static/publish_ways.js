@@ -1,0 +1,163 @@
+// @ts-check
+/** How to publish: a tab per kind of sender, each with lines to copy. The key is masked until it is revealed. */
+
+import { button, icon, make, withIcon } from "./dom.js";
+
+/** @typedef {import("./api.js").OwnStream} OwnStream */
+/** @typedef {{ label: string, value: string, secret?: boolean }} Line */
+/** @typedef {{ id: string, title: string, steps: string, lines: Line[], code?: boolean }} PublishWay */
+
+const MASK = "•".repeat(12);
+const COPIED_MS = 1_800;
+
+/**
+ * @param {OwnStream} stream
+ * @returns {PublishWay[]}
+ */
+export function publishWays(stream) {
+  return [
+    { id: "phone", title: "Phone", code: true,
+      steps: "Larix Broadcaster (iOS, Android): scan the code, or add a connection with this address.",
+      lines: [{ label: "Address", value: stream.rtmp_url, secret: true }] },
+    { id: "obs", title: "OBS",
+      steps: "Settings → Stream → Service: Custom. Keyframe interval 1 s, x264 tune zerolatency, 0 B-frames.",
+      lines: [{ label: "Server", value: stream.rtmp_server }, { label: "Stream key", value: stream.stream_key, secret: true }] },
+    { id: "ffmpeg", title: "ffmpeg",
+      steps: "A moving test picture with a tone; put your own input in its place.",
+      lines: [{ label: "Command", value: ffmpeg(stream.rtmp_url), secret: true }] },
+    { id: "more", title: "WHIP, SRT",
+      steps: "For browsers, GStreamer and hardware encoders.",
+      lines: [{ label: "WHIP", value: stream.whip_url, secret: true }, { label: "SRT", value: stream.srt_url, secret: true }] },
+  ];
+}
+
+/** @param {string} url */
+function ffmpeg(url) {
+  return "ffmpeg -re -f lavfi -i testsrc2=size=720x1280:rate=30 -f lavfi -i sine=beep_factor=4 -pix_fmt yuv420p"
+    + ` -c:v libx264 -preset veryfast -tune zerolatency -g 30 -c:a aac -f flv '${url}'`;
+}
+
+export class PublishWays {
+  #revealed = false;
+  #chosen = "phone";
+  /** @type {OwnStream | null} */ #stream = null;
+
+  /**
+   * @param {HTMLElement} tabs
+   * @param {HTMLElement} body
+   * @param {HTMLButtonElement} reveal
+   */
+  constructor(tabs, body, reveal) {
+    this.tabs = tabs;
+    this.body = body;
+    this.reveal = reveal;
+    reveal.addEventListener("click", () => this.#turn());
+    tabs.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  /** @param {OwnStream} stream */
+  show(stream) {
+    if (stream.id !== this.#stream?.id) this.#revealed = false;
+    this.#stream = stream;
+    this.#show();
+  }
+
+  /** Nothing of it stays in the page. */
+  clear() {
+    this.#stream = null;
+    this.tabs.replaceChildren();
+    this.body.replaceChildren();
+  }
+
+  #turn() {
+    this.#revealed = !this.#revealed;
+    this.#show();
+  }
+
+  #show() {
+    if (!this.#stream) return;
+    const ways = publishWays(this.#stream);
+    this.tabs.replaceChildren(...ways.map((way) => {
+      const tab = button(way.title, () => this.#choose(way.id), "tab");
+      tab.id = `tab-${way.id}`;
+      const chosen = way.id === this.#chosen;
+      for (const [name, value] of Object.entries({ role: "tab", "aria-selected": String(chosen), "aria-controls": "way", tabindex: chosen ? "0" : "-1" })) {
+        tab.setAttribute(name, value);
+      }
+      return tab;
+    }));
+    const way = ways.find(({ id }) => id === this.#chosen) ?? ways[0];
+    this.body.setAttribute("aria-labelledby", `tab-${way.id}`);
+    this.body.replaceChildren(make("p", { class: "hint" }, way.steps), ...way.lines.map((line) => this.#line(line)), ...(way.code ? this.#codes() : []));
+    this.reveal.setAttribute("aria-pressed", String(this.#revealed));
+    this.reveal.replaceChildren(withIcon(this.#revealed ? "hide" : "eye", this.#revealed ? "Hide key" : "Show key"));
+  }
+
+  /** @param {string} id */
+  #choose(id) {
+    this.#chosen = id;
+    this.#show();
+    document.getElementById(`tab-${id}`)?.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #move(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const ids = [...this.tabs.children].map((tab) => tab.id.replace("tab-", ""));
+    this.#choose(ids[(ids.indexOf(this.#chosen) + step + ids.length) % ids.length]);
+  }
+
+  /** @param {Line} line */
+  #line({ label, value, secret }) {
+    const shown = secret && !this.#revealed ? value.replace(/(token=|::)[\w-]+/, `$1${MASK}`) : value;
+    const copy = button("", () => copied(copy, value), "button quiet copy");
+    copy.setAttribute("aria-label", `Copy ${label.toLowerCase()}`);
+    copy.replaceChildren(withIcon("copy", "Copy"));
+    return make("div", { class: "copyable" }, make("span", { class: "label" }, label), make("code", {}, shown), copy);
+  }
+
+  #codes() {
+    const watch = make("figure", {}, make("img", { src: `/studio/watch.svg?${this.#stream?.id}`, alt: "QR code of the watch page", width: "160", height: "160" }),
+      make("figcaption", {}, "To watch"));
+    const publish = this.#revealed
+      ? make("img", { src: `/studio/phone.svg?${Date.now()}`, alt: "QR code that sets up Larix Broadcaster", width: "160", height: "160" })
+      : this.#veil();
+    return [make("div", { class: "codes" }, make("figure", {}, publish, make("figcaption", {}, "To publish: scan with the phone")), watch)];
+  }
+
+  #veil() {
+    const veil = button("", () => this.#turn(), "veiled");
+    veil.append(icon("hide"), make("span", {}, "Show the code"), make("span", { class: "hint" }, "It holds the key"));
+    return veil;
+  }
+}
+
+/**
+ * @param {HTMLElement} copy
+ * @param {string} value
+ */
+async function copied(copy, value) {
+  let word = "Copied";
+  try {
+    await navigator.clipboard.writeText(value);
+  } catch {
+    word = copyBySelection(value) ? "Copied" : "Not allowed";
+  }
+  copy.replaceChildren(withIcon("check", word));
+  setTimeout(() => copy.replaceChildren(withIcon("copy", "Copy")), COPIED_MS);
+}
+
+/**
+ * Where the page came over plain http there is no clipboard to write to.
+ * @param {string} value
+ */
+function copyBySelection(value) {
+  const area = /** @type {HTMLTextAreaElement} */ (make("textarea", { class: "unseen", readonly: "" }));
+  area.value = value;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}

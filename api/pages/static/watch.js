@@ -1,0 +1,207 @@
+// @ts-check
+/** The watch page: one stream, its picture, its state, its gifts. */
+
+import { Account } from "./account.js";
+import { ambience } from "./ambience.js";
+import { avatar, coins, find, icon, make } from "./dom.js";
+import { clock, compact, since } from "./format.js";
+import { GiftPanel } from "./gift_panel.js";
+import { GiftShow, giftLine } from "./gift_show.js";
+import { LiveSocket, SIGN_IN } from "./live_socket.js";
+import { Player } from "./player.js";
+import { stageState } from "./stage_state.js";
+
+/**
+ * @typedef {{ id: number, title: string, status: string, started_at: string | null, playback_url: string, whep_url: string,
+ *   host: { user_id: number, username: string, name: string, profile_pic: string, verified: boolean },
+ *   summary: import("./live_socket.js").Summary | null }} Watched
+ */
+
+const FEED_LINES = 40;
+
+const root = find("#watch", HTMLElement);
+/** @type {Watched} */
+const watched = JSON.parse(root.dataset.watched ?? "");
+const stage = find(".stage", HTMLElement);
+const video = find("video", HTMLVideoElement);
+const overlay = find(".state", HTMLElement);
+const feed = find(".feed", HTMLElement);
+const panel = find("#panel", HTMLElement);
+const sound = find("#sound", HTMLButtonElement);
+const low = find("#low", HTMLButtonElement);
+const gifts = find("#gifts", HTMLButtonElement);
+const fullscreen = find("#fullscreen", HTMLButtonElement);
+
+/** @type {import("./stage_state.js").Known} */
+const known = {
+  status: watched.status,
+  player: "idle",
+  connection: "connecting",
+  closedFor: 0,
+  offline: !navigator.onLine,
+  host: watched.host.name || watched.host.username,
+  summary: watched.summary,
+};
+let startedAt = watched.started_at;
+
+const player = new Player(video, find(".still", HTMLCanvasElement), watched, (state) => {
+  known.player = state;
+  low.setAttribute("aria-pressed", String(player.lowLatency));
+  show();
+});
+const account = new Account();
+const socket = new LiveSocket(watched.id, {
+  hello({ stream, recovered }) {
+    startedAt = stream.started_at;
+    if (!recovered) feed.replaceChildren();
+    become(stream.status);
+    figures(stream);
+  },
+  gift(gift, _at, missed) {
+    feed.prepend(giftLine(gift));
+    while (feed.childElementCount > FEED_LINES) feed.lastElementChild?.remove();
+    if (!missed) giftShow.add(gift);
+  },
+  status(status, at) {
+    if (status.summary) known.summary = status.summary;
+    if (status.status === "live") startedAt ??= at;
+    become(status.status, true);
+  },
+  stats(stats) {
+    figures(stats);
+  },
+  connection(connection, code) {
+    known.connection = connection;
+    if (connection === "closed") known.closedFor = code;
+    if (connection === "closed" && code === SIGN_IN && account.user) account.leave();
+    show();
+  },
+});
+const giftShow = new GiftShow(find(".banners", HTMLElement), find(".spotlight", HTMLElement), find("#announcer", HTMLElement));
+const giftPanel = new GiftPanel(panel, account, watched.host.user_id, (frame) => socket.send(frame));
+
+/**
+ * @param {string} status
+ * @param {boolean} [anew]  an event of its own, perhaps of another publisher
+ */
+function become(status, anew = false) {
+  const before = known.status;
+  known.status = status;
+  if (status === "live" && (anew || before !== "live" || player.state === "idle")) player.play();
+  if (status === "interrupted" || status === "ended") player.hold();
+  if (status === "ended") giftPanel.end();
+  show();
+}
+
+function show() {
+  const state = stageState(known);
+  root.dataset.state = state?.kind ?? "playing";
+  if (overlay.dataset.kind === (state?.kind ?? "") && overlay.dataset.title === (state?.title ?? "")) return;
+  overlay.dataset.kind = state?.kind ?? "";
+  overlay.dataset.title = state?.title ?? "";
+  overlay.replaceChildren(...(state ? drawn(state) : []));
+}
+
+/** @param {import("./stage_state.js").StageState} state */
+function drawn(state) {
+  const parts = [];
+  if (state.kind === "loading" || state.kind === "reconnecting" || state.kind === "waiting") {
+    parts.push(make("span", { class: "spinner", "aria-hidden": "true" }));
+  }
+  if (state.kind === "blocked") {
+    const start = make("button", { type: "button", class: "play", "aria-label": "Play" }, icon("play"));
+    start.addEventListener("click", () => player.resume());
+    parts.push(start);
+  }
+  if (state.kind === "waiting" || state.kind === "ended") parts.unshift(avatar(watched.host));
+  if (state.title) parts.push(make("h2", {}, state.title));
+  else if (state.kind === "loading") parts.push(make("span", { class: "unseen" }, "Loading"));
+  if (state.text) parts.push(make("p", {}, state.text));
+  if (state.figures?.length) {
+    parts.push(make("dl", { class: "figures" }, ...state.figures.map(([figure, of]) => make("div", {}, make("dt", {}, of), make("dd", {}, figure)))));
+  }
+  if (state.kind === "ended") parts.push(make("a", { class: "button", href: "/" }, "See what is live"));
+  return parts;
+}
+
+/** @param {import("./live_socket.js").Figures} figures */
+function figures({ viewers, coins: earned, top_gifters: gifters }) {
+  for (const element of document.querySelectorAll(".viewer-count")) element.textContent = compact(viewers);
+  for (const element of document.querySelectorAll(".coin-count")) element.textContent = compact(earned);
+  find(".top-gifters", HTMLElement).replaceChildren(...gifters.slice(0, 5).map((gifter) =>
+    make("li", { class: "line" }, avatar(gifter), make("span", { class: "words" }, gifter.username), coins(gifter.coins))));
+  find(".no-gifters", HTMLElement).hidden = gifters.length > 0;
+}
+
+function tick() {
+  const text = known.status === "live" && startedAt ? clock(since(startedAt)) : "";
+  for (const element of document.querySelectorAll(".timer")) element.textContent = text;
+}
+
+/** @param {boolean} muted */
+function mute(muted) {
+  video.muted = muted;
+  sound.replaceChildren(icon(muted ? "muted" : "sound"), make("span", { class: muted ? "" : "unseen" }, muted ? "Tap for sound" : "Mute"));
+}
+
+/** @param {boolean} open */
+function openPanel(open) {
+  root.classList.toggle("panel-open", open);
+  gifts.setAttribute("aria-expanded", String(open));
+  if (open) panel.focus({ preventScroll: true });
+}
+
+function fill() {
+  stage.style.setProperty("--hue", String((watched.host.user_id * 137) % 360));
+  for (const place of document.querySelectorAll(".host-avatar")) place.replaceChildren(avatar(watched.host));
+  if (!document.fullscreenEnabled) fullscreen.hidden = true;
+  if (!("RTCPeerConnection" in window)) low.hidden = true;
+  mute(true);
+}
+
+sound.addEventListener("click", () => {
+  mute(!video.muted);
+  if (known.player === "blocked") player.resume();
+});
+low.addEventListener("click", () => player.setLowLatency(!player.lowLatency));
+fullscreen.addEventListener("click", () => {
+  const done = document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen();
+  done.catch(() => undefined);
+});
+gifts.addEventListener("click", () => openPanel(!root.classList.contains("panel-open")));
+find("#close-panel", HTMLButtonElement).addEventListener("click", () => {
+  openPanel(false);
+  gifts.focus();
+});
+video.addEventListener("click", () => openPanel(false));
+addEventListener("keydown", (event) => {
+  if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") openPanel(false);
+  if (event.key === "m") sound.click();
+  if (event.key === "f") fullscreen.click();
+});
+video.addEventListener("resize", () => {
+  stage.dataset.shape = video.videoWidth > video.videoHeight ? "wide" : "tall";
+});
+for (const name of ["online", "offline"]) {
+  addEventListener(name, () => {
+    known.offline = name === "offline";
+    show();
+  });
+}
+let identity = /** @type {number | null | undefined} */ (undefined);
+account.onChange((user) => {
+  const id = user?.user_id ?? null;
+  if (identity !== undefined && identity !== id && known.status !== "ended") socket.reopen();
+  identity = id;
+});
+
+fill();
+if (new URLSearchParams(location.search).has("low")) player.setLowLatency(true);
+become(watched.status);
+if (watched.status !== "ended") socket.open();
+account.refresh();
+giftPanel.load();
+ambience(video, find(".glow", HTMLCanvasElement));
+setInterval(tick, 1_000);
+tick();

@@ -1,0 +1,82 @@
+// @ts-check
+/** WHEP: half a second behind instead of two, by WebRTC. Cannot carry every stream, so whoever uses it needs something to fall back to. */
+
+import { begin, gathered } from "./playback.js";
+
+const FIRST_PICTURE_MS = 8_000;
+
+/** @typedef {import("./playback.js").Engine} Engine */
+
+/** @implements {Engine} */
+export class WhepPlayer {
+  /** @type {RTCPeerConnection | null} */ #connection = null;
+  #timer = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {string} url
+   * @param {() => void} onFailed
+   * @param {() => void} onBlocked
+   */
+  constructor(video, url, onFailed, onBlocked) {
+    this.video = video;
+    this.url = url;
+    this.onFailed = onFailed;
+    this.onBlocked = onBlocked;
+  }
+
+  start() {
+    this.#timer = setTimeout(() => this.#fail(), FIRST_PICTURE_MS);
+    this.#connect().catch(() => this.#fail());
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#connection?.close(); // the server hears it from the connection itself
+    this.#connection = null;
+    this.video.srcObject = null;
+  }
+
+  proven() {
+    clearTimeout(this.#timer);
+  }
+
+  reload() {
+    this.#fail();
+  }
+
+  catchUp() {}
+
+  get latency() {
+    return null;
+  }
+
+  async #connect() {
+    const connection = new RTCPeerConnection();
+    this.#connection = connection;
+    const media = new MediaStream();
+    connection.addTransceiver("video", { direction: "recvonly" });
+    connection.addTransceiver("audio", { direction: "recvonly" });
+    connection.ontrack = ({ track }) => media.addTrack(track);
+    connection.onconnectionstatechange = () => connection.connectionState === "failed" && this.#fail();
+    await connection.setLocalDescription();
+    await gathered(connection);
+    const response = await fetch(this.url, {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp" },
+      body: connection.localDescription?.sdp,
+    });
+    if (response.status !== 201) throw new Error(`WHEP: ${response.status}`);
+    const sdp = await response.text();
+    if (this.#connection !== connection) return;
+    await connection.setRemoteDescription({ type: "answer", sdp });
+    this.video.srcObject = media;
+    begin(this.video, this.onBlocked);
+  }
+
+  #fail() {
+    if (!this.#connection) return;
+    this.stop();
+    this.onFailed();
+  }
+}

@@ -1,0 +1,108 @@
+"""`/watch/{id}`: the page of one stream. It is told here how the stream stands, so that it plays before its socket is open."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from aiohttp import web
+
+from api.pages.answers import request_urls
+from api.pages.html import Html
+from api.pages.live import ThumbnailOf
+from api.pages.sign_in import SignInPages
+from api.platform import Platform
+from api.urls import Urls
+from control_plane.accounts.store import by_ids
+from control_plane.accounts.user import User
+from control_plane.clock import iso_ms
+from control_plane.events.audience import Audience
+from control_plane.events.types import Status, Summary
+from control_plane.ids import LARGEST_ID, StreamId
+from control_plane.streams import store
+from control_plane.streams.stream import Stream, Visibility
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+
+
+class Host(msgspec.Struct, frozen=True):
+    user_id: int
+    username: str
+    name: str
+    profile_pic: str
+    verified: bool
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page's script begins with."""
+
+    id: int
+    title: str
+    status: Status
+    host: Host
+    started_at: str | None
+    playback_url: str
+    whep_url: str
+    summary: Summary | None
+    """Of a stream that has ended."""
+
+
+class WatchPage:
+    def __init__(self, platform: Platform, html: Html, sign_in: SignInPages, thumbnail_of: ThumbnailOf) -> None:
+        self._platform = platform
+        self._html = html
+        self._sign_in = sign_in
+        self._thumbnail_of = thumbnail_of
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Raises DatabaseUnavailable, AccountBlocked."""
+        stream = await self._stream(request.match_info["id"])
+        if stream is None:
+            return self._html.nothing(
+                request, "There is no such stream", "Perhaps the address was cut off somewhere.", 404
+            )
+        audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
+        if not audience.public and not audience.admits(await self._sign_in.caller(request)):
+            return self._html.nothing(request, "This stream is not open to you", "Its host decides who may watch.", 403)
+        host = (await by_ids(self._platform.database, [stream.user_id]))[stream.user_id]
+        urls = request_urls(request, self._platform)
+        watched = _watched(stream, host, urls)
+        title = stream.title or f"{host.username} live"
+        return self._html.page(
+            request,
+            "watch",
+            {
+                "title": title,
+                "description": f"{host.username} on Stagedoor",
+                "image": urls.media(self._thumbnail_of(stream.id)),
+                "watched": msgspec.json.encode(watched).decode(),
+                "heading": title,
+                "username": host.username,
+            },
+        )
+
+    async def _stream(self, text: str) -> Stream | None:
+        stream_id = StreamId(int(text)) if _NUMBER.fullmatch(text) and int(text) <= LARGEST_ID else None
+        if stream_id is None:
+            return None
+        return self._platform.running.get(stream_id) or await store.get(self._platform.database, stream_id)
+
+
+def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
+    summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
+    return Watched(
+        id=stream.id,
+        title=stream.title,
+        status=stream.status,
+        host=Host(
+            host.id,
+            host.username,
+            f"{host.first_name} {host.last_name}".strip(),
+            urls.media(host.profile_pic),
+            host.verified,
+        ),
+        started_at=iso_ms(stream.live_at) if stream.live_at else None,
+        playback_url=urls.playback(stream.path),
+        whep_url=urls.whep(stream.path),
+        summary=summary if stream.ended else None,
+    )

@@ -1,0 +1,34 @@
+"""`python -m bench <name> [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from importlib import import_module
+
+BENCHES = {
+    "callback": "the auth callback against a bare server: CPU, p50, p99; alone, with 1,000 sockets, with 20 probed streams",
+    "joins": "viewers joining through the real MediaMTX, with our callback, a bare one, and none",
+    "endpoints": "each endpoint of the contract against a plain handler that does the same database work",
+    "live": "from an accepted publish to `live` at a socket",
+    "start": "warm start to /readyz",
+    "memory": "memory at rest and per idle socket",
+    "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measurements; bench/README.md says how to read them.",
+        epilog="\n".join(f"  {name:10} {what}" for name, what in BENCHES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=BENCHES, metavar="NAME", help="which; see below")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: rough figures, soon")
+    arguments = parser.parse_args()
+    asyncio.run(import_module(f"bench.{arguments.name}").run(arguments.quick))
+
+
+if __name__ == "__main__":
+    main()

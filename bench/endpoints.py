@@ -1,0 +1,224 @@
+"""Each endpoint of the contract against a plain aiohttp + asyncpg handler that does the same database work (`plain.py`).
+
+Both servers are pinned to one core and use the same PostgreSQL; callers and PostgreSQL share the other core. Connections are kept open, as the
+apps keep theirs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from bench.load import Callers, Load, Measured, callers, post
+from bench.platform import Platform, platform
+from bench.processes import OTHER_CORES, SERVER_CORES, child, pin
+from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.ids import UserId
+from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.packages import COIN_PACKAGES, CURRENCY
+from control_plane.ledger.sale import Package
+from control_plane.ledger.stores import SandboxStore
+from control_plane.secrets import Purpose
+
+PEOPLE = 64
+CALLERS = (1, 16, 64)
+COINS = 1_000_000
+AGAINST_PLAIN = Target(1.3)
+LARGEST_PER_S = 12_000
+"""More requests than anybody answers in a second: so many are made where each may be sent only once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    token: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    endpoint: str
+    body: Callable[[Person, int], dict[str, Any]]
+    """Of the caller's request, from a number that none had before."""
+    signed_in: bool = True
+    once: bool = False
+
+
+async def run(quick: bool) -> None:
+    heading("endpoints", quick)
+    rounds, seconds = (1, 0.4) if quick else (5, 1.0)
+    async with callers(OTHER_CORES) as calling, platform() as ours:
+        ours.pin()
+        step(f"{PEOPLE} people, each live and with coins")
+        people, stream_of = await populate(ours)
+        cases = list(cases_of(ours, people, stream_of))
+        answers = await samples(ours, people, cases)
+        session = ours.secrets[Purpose.SESSION].signing
+        config = {
+            "dsn": ours.dsn,
+            "answers": answers,
+            "session_secret": session.value.hex(),
+            "session_key_id": session.key_id,
+        }
+        async with child("bench.plain", config) as plain:
+            pin(plain.pid, SERVER_CORES)
+            ours.pin()
+            servers = {"ours": (ours.run["http_port"], ours.pid), "plain": (plain.port, plain.pid)}
+            rows = []
+            for case in cases:
+                step(case.name)
+                rows += rows_of(case, await measure(calling, servers, case, people, rounds, seconds))
+    columns = [
+        "endpoint",
+        "callers",
+        "calls/s ours",
+        "plain",
+        f"plain/ours ({AGAINST_PLAIN})",
+        "CPU ours",
+        "plain",
+        f"ratio ({AGAINST_PLAIN})",
+    ]
+    columns += ["p99 ours", "plain", "bytes ours", "plain"]
+    table("Endpoints against plain handlers", columns, rows)
+
+
+async def measure(
+    calling: Callers,
+    servers: Mapping[str, tuple[int, int]],
+    case: Case,
+    people: list[Person],
+    rounds: int,
+    seconds: float,
+) -> Mapping[tuple[int, str], list[Measured]]:
+    measured: dict[tuple[int, str], list[Measured]] = defaultdict(list)
+    numbers = itertools.count()
+    for number in range(rounds + 1):
+        for count in CALLERS:
+            for server, (port, pid) in servers.items():
+                length = seconds if number else seconds / 2
+                requests = list(
+                    requests_of(case, people, numbers, int(LARGEST_PER_S * length) if case.once else len(people))
+                )
+                load = Load(port, requests, count, length, once=case.once, expect=b'"code":200')
+                figures = await calling.measure(load, pid)
+                if number:  # the first round warms up
+                    measured[count, server].append(figures)
+    return measured
+
+
+def requests_of(case: Case, people: list[Person], numbers: Iterator[int], count: int) -> Iterator[bytes]:
+    for person, number in zip(itertools.cycle(people), itertools.islice(numbers, count), strict=False):
+        headers = {"Authorization": f"Bearer {person.token}"} if case.signed_in else {}
+        body = json.dumps(case.body(person, number), separators=(",", ":")).encode()
+        yield post(f"/api/{case.endpoint}", body, User_Agent="okhttp/4.9.3", **headers)
+
+
+def rows_of(case: Case, measured: Mapping[tuple[int, str], list[Measured]]) -> Iterator[list[str]]:
+    for count in CALLERS:
+        ours, plain = measured[count, "ours"], measured[count, "plain"]
+        pairs = list(zip(ours, plain, strict=True))
+        yield [
+            case.name,
+            str(count),
+            *(figure(median(one.answers.per_s for one in each)) for each in (ours, plain)),
+            ratio([base.answers.per_s / one.answers.per_s for one, base in pairs], AGAINST_PLAIN),
+            *(figure(median(one.cpu_us for one in each), "µs") for each in (ours, plain)),
+            ratio([one.cpu_us / base.cpu_us for one, base in pairs], AGAINST_PLAIN),
+            *(figure(median(one.answers.quantile_ms(0.99) for one in each), "ms") for each in (ours, plain)),
+            *(figure(each[0].answers.answer_bytes) for each in (ours, plain)),
+        ]
+
+
+async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:
+    """People, and the stream of each by their id."""
+    people: list[Person] = []
+    streams: dict[int, int] = {}
+    database = await ours.open_database()
+    try:
+        for number in range(PEOPLE):
+            name = f"person{number}"
+            user_id, token = await ours.sign_in(name)
+            await adjust(database, UserId(user_id), COINS, key="bench")
+            streams[user_id] = (await ours.go_live(token))["id"]
+            people.append(Person(user_id, token, name))
+    finally:
+        await database.close()
+    for person, receiver in zip(people, people[1:] + people[:1], strict=True):  # opens everybody's earnings
+        await ours.call("sendGift", person.token, gift_id=1, gift_count=1, receiver_id=receiver.id)
+    return people, streams
+
+
+def cases_of(ours: Platform, people: list[Person], stream_of: Mapping[int, int]) -> Iterator[Case]:
+    next_of = {person.id: after for person, after in zip(people, people[1:] + people[:1], strict=True)}
+    star = people[0]
+    store = SandboxStore(ours.secrets[Purpose.SANDBOX])
+    cheapest = COIN_PACKAGES[0]
+    package = Package(cheapest.id, cheapest.product_id, cheapest.title, cheapest.coins, cheapest.price_minor, CURRENCY)
+
+    def gift_to(receiver: Person) -> dict[str, Any]:
+        return {
+            "gift_id": 1,
+            "gift_count": 1,
+            "receiver_id": receiver.id,
+            "live_streaming_id": stream_of[receiver.id],
+            "client_ref": uuid.uuid4().hex,
+        }
+
+    def purchase(person: Person) -> dict[str, Any]:
+        receipt = store.issue(UserId(person.id), package)
+        return {"transaction_id": receipt, "title": package.product_id, "device": "android", "coin": package.coins}
+
+    yield Case("showGifts", "showGifts", lambda person, number: {}, signed_in=False)
+    yield Case("showCoinWorth", "showCoinWorth", lambda person, number: {}, signed_in=False)
+    yield Case(
+        "showRelatedVideos", "showRelatedVideos", lambda person, number: {"starting_point": "0", "device_id": "x"}
+    )
+    yield Case("showUserDetail", "showUserDetail", lambda person, number: {"user_id": str(person.id)})
+    yield Case(
+        "showUserDetail/other",
+        "showUserDetail",
+        lambda person, number: {"user_id": str(person.id), "other_user_id": next_of[person.id].id},
+    )
+    yield Case(
+        "registerUser, known", "registerUser", lambda person, number: {"auth_token": f"dev:{person.name}"}, False
+    )
+    new = uuid.uuid4().hex[:8]
+    yield Case(
+        "registerUser, new",
+        "registerUser",
+        lambda person, number: {"auth_token": f"dev:{new}-{number}"},
+        False,
+        once=True,
+    )
+    yield Case("watchLiveStream", "watchLiveStream", lambda person, number: {"live_streaming_id": stream_of[star.id]})
+    yield Case(
+        "liveStream, again",
+        "liveStream",
+        lambda person, number: {"title": f"Show {number}", "started_at": "2026-01-31 12:00:00"},
+    )
+    yield Case("sendGift, to 64 stars", "sendGift", lambda person, number: gift_to(next_of[person.id]), once=True)
+    yield Case(
+        "sendGift, to one star",
+        "sendGift",
+        lambda person, number: gift_to(star if person is not star else people[1]),
+        once=True,
+    )
+    yield Case("purchaseCoin", "purchaseCoin", lambda person, number: purchase(person), once=True)
+
+
+async def samples(ours: Platform, people: list[Person], cases: list[Case]) -> dict[str, Any]:
+    """An answer of ours for each, whose shape the plain handlers take."""
+    answers: dict[str, Any] = {}
+    person = people[-1]
+    for case in cases:
+        name = case.name if case.name == "showUserDetail/other" else case.endpoint
+        token = person.token if case.signed_in else ""
+        answers[name] = await ours.call(case.endpoint, token, **case.body(person, -1))
+    return answers

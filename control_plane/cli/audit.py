@@ -1,0 +1,35 @@
+"""`stagedoor audit`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from control_plane.audit import Subject, latest
+from control_plane.cli.database import with_database
+from control_plane.cli.terminal import columns, out
+from control_plane.db.pool import Database
+from control_plane.settings import Settings
+
+
+def audit(
+    subject: Annotated[str, typer.Argument(help="Of whom or what, such as user:7 or stream:12; without: all.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the latest ones.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """What operators did, newest first."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        entries = await latest(database, limit, Subject(subject) if subject else None)
+        if as_json:
+            typer.echo(msgspec.json.encode(entries))
+            return
+        table = columns("at", "who", "act", "subject", "detail")
+        for entry in entries:
+            detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
+            table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC", entry.actor, entry.act, entry.subject, detail)
+        out.print(table if entries else "No operator has done anything yet.", highlight=False, markup=False)
+
+    with_database(work)

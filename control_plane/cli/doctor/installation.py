@@ -1,0 +1,71 @@
+"""The installation that the doctor looks at: its settings, whether a server runs, and how its database is reached."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from control_plane.cli.database import reachable
+from control_plane.db.pool import connect
+from control_plane.errors import ControlPlaneError
+from control_plane.ports import Ports
+from control_plane.run_file import RunFile
+from control_plane.settings import Settings
+
+CONNECT_S = 3.0
+NO_DATABASE_YET = "none yet: an embedded one is made at the first start"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    settings: Settings
+    running: bool
+    """A server works in the data directory at this moment."""
+    media_server_left: bool
+    """A MediaMTX runs that a killed server has left; the next start goes on with it."""
+    ports: Ports
+    """In use, or of the settings while no server runs."""
+    dsn: str | None
+    """None where no connection can be made."""
+    why_no_dsn: str
+
+
+@asynccontextmanager
+async def looked_at(settings: Settings) -> AsyncIterator[Installation]:
+    """An embedded database that does not run is started for as long as this takes; one that does not exist is not made."""
+    running = is_in_use(settings.data_dir)
+    in_use, media_server_pid = RunFile(settings.data_dir).left_behind()
+    left = not running and media_server_pid is not None and psutil.pid_exists(media_server_pid)
+    ports = Ports(**in_use) if in_use and (running or left) else Ports.of(settings)
+    async with AsyncExitStack() as stack:
+        dsn, why = await _database(settings, stack)
+        yield Installation(settings, running, left, ports, dsn, why)
+
+
+async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[str | None, str]:
+    if not settings.database_url and not (settings.data_dir / "postgres" / "cluster").exists():
+        return None, NO_DATABASE_YET
+    try:
+        dsn = await stack.enter_async_context(reachable(settings))
+        connection = await connect(dsn, CONNECT_S)
+    except ControlPlaneError as error:
+        return None, str(error)
+    connection.terminate()
+    return dsn, ""
+
+
+def is_in_use(data_dir: Path) -> bool:
+    """Whether somebody holds the lock of the data directory."""
+    try:
+        with (data_dir / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,82 @@
+"""MediaMTX: had, running, and configured to ask us."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from control_plane import secrets
+from control_plane.cli.doctor.database import skew
+from control_plane.cli.doctor.finding import Finding, broken, ok, warning
+from control_plane.cli.doctor.installation import Installation
+from control_plane.clock import utc_now
+from control_plane.secrets import Keyring, Purpose
+from mediamtx.binary import check_version
+from mediamtx.cache import CachedBinary, default_directory
+from mediamtx.config import local_url
+from mediamtx.inspection import Inspection, inspect
+from mediamtx.launch import configuration
+from mediamtx.pinned import VERSION
+from mediamtx.step import StepFailed
+
+RUN_CONFIG = "`stagedoor mediamtx-config` prints what it has to be started with."
+
+
+async def binary(at: Installation) -> Finding | None:
+    if at.settings.mediamtx_api_url:
+        return None
+    if at.settings.mediamtx_bin:
+        path = Path(at.settings.mediamtx_bin).expanduser().absolute()
+        try:
+            await asyncio.to_thread(check_version, path)
+        except StepFailed as error:
+            return broken(f"{path} is not MediaMTX {VERSION}: {error}", "Correct LIVE_MEDIAMTX_BIN, or leave it unset.")
+        return ok(f"{VERSION}, {path}")
+    cached = await asyncio.to_thread(CachedBinary(default_directory()).verified)
+    if cached is None:
+        return warning(
+            f"{VERSION} is not there yet",
+            "The first start obtains it, and needs a network: `python -m mediamtx obtain`.",
+        )
+    return ok(f"{VERSION}, {cached}")
+
+
+async def configured(at: Installation) -> Finding | None:
+    running = await _inspection(at)
+    mine = secrets.load(at.settings.secrets_path) if running else None
+    if running is None or mine is None:
+        return None
+    hooks = mine[Purpose.HOOK]
+    differs = running.differs(configuration(at.settings, at.ports, hooks, ()))
+    if differs == ("authHTTPAddress",) and _calls_with_an_older_secret(at, running, hooks):
+        return warning("it calls us with an older hook secret, which will be forgotten", f"Start it anew: {RUN_CONFIG}")
+    if differs:
+        return broken(
+            f"it runs, but not as we need it: {', '.join(differs)}", f"Start it with our configuration: {RUN_CONFIG}"
+        )
+    if running.version != VERSION:
+        return warning(f"it is {running.version}, and we know {VERSION}", f"Run {VERSION} there.")
+    return ok(f"{running.version} runs, and asks us who may publish and watch")
+
+
+def _calls_with_an_older_secret(at: Installation, running: Inspection, hooks: Keyring) -> bool:
+    older = (Keyring((secret,)) for secret in hooks.secrets[1:])
+    return any(not running.differs(configuration(at.settings, at.ports, ring, ())) for ring in older)
+
+
+async def clock(at: Installation) -> Finding | None:
+    if not at.settings.mediamtx_api_url:
+        return None  # on this machine
+    running = await _inspection(at)
+    if running is None:
+        return None
+    return skew("MediaMTX", (running.at - utc_now().replace(microsecond=0)).total_seconds())
+
+
+async def _inspection(at: Installation) -> Inspection | None:
+    """None while nothing is to be expected there. Raises MediaServerUnavailable."""
+    if at.settings.mediamtx_api_url:
+        return await inspect(at.settings.mediamtx_api_url)
+    if not at.running:
+        return None
+    return await inspect(local_url(at.settings.mediamtx_api_bind, at.ports.mediamtx_api_port))

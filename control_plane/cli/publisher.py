@@ -1,0 +1,54 @@
+"""Whether the publisher of a stream is gone after it was ended or its key changed.
+
+The running control plane puts publishers out, not we: it alone knows when its table refuses the old key, and a publisher that is cut off before
+that would be back at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from control_plane.cli.terminal import out, say
+from control_plane.run_file import RunFile
+from control_plane.settings import Settings
+from control_plane.streams.media import MediaServer, MediaServerUnavailable
+from control_plane.streams.stream import Stream
+
+PUT_OUT_S = 5.0
+LOOK_S = 0.1
+
+
+async def tell_when_gone(settings: Settings, stream: Stream) -> None:
+    from mediamtx.client import MediaMTXClient  # aiohttp: the other commands start faster without it
+
+    url = _api_url(settings)
+    if url is None:
+        return  # nothing runs here, so nobody publishes
+    try:
+        async with asyncio.timeout(PUT_OUT_S), MediaMTXClient(url) as media:
+            await _gone(media, stream)
+    except (TimeoutError, MediaServerUnavailable):
+        say(
+            "Its publisher may still be there: the server that puts it out did not do so in time. `stagedoor doctor` says why."
+        )
+    else:
+        out.print("Nobody publishes to it any more.")
+
+
+async def _gone(media: MediaServer, stream: Stream) -> None:
+    """Returns when nobody publishes, or somebody who came in after the change and so has the new key."""
+    while True:
+        path = await media.get_path(stream.path)
+        connection = await media.get_connection(path.source) if path is not None and path.source is not None else None
+        if connection is None or (stream.revoked_at is not None and connection.created_at > stream.revoked_at):
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+def _api_url(settings: Settings) -> str | None:
+    from mediamtx.config import local_url
+
+    if settings.mediamtx_api_url:
+        return settings.mediamtx_api_url
+    ports, _ = RunFile(settings.data_dir).left_behind()
+    return local_url(settings.mediamtx_api_bind, ports["mediamtx_api_port"]) if ports else None

@@ -1,0 +1,27 @@
+"""`stagedoor settings`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control_plane.cli.terminal import columns, out
+from control_plane.settings import describe, load
+
+
+def settings() -> None:
+    """List every setting with its value here and what it means."""
+    values = load()
+    table = columns("setting", "value", "meaning")
+    for info in describe():
+        value = getattr(values, info.name)
+        shown = ("set" if value else "") if info.secret else _shown(value)
+        table.add_row(info.variable, shown if value == info.default else f"[bold]{shown}[/]", info.doc)
+    out.print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return ",".join(value) if isinstance(value, tuple) else str(value)

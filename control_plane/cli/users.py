@@ -1,0 +1,112 @@
+"""`stagedoor users` and `stagedoor token`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from control_plane import audit, secrets
+from control_plane.accounts.caller import Role
+from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.user import NewUser
+from control_plane.audit import Act
+from control_plane.cli.at_work import actor, user_id_of, with_operator
+from control_plane.cli.database import with_database
+from control_plane.cli.publisher import tell_when_gone
+from control_plane.cli.terminal import Commands, out
+from control_plane.db.pool import Database
+from control_plane.events.bus import Bus
+from control_plane.operators import Operator
+from control_plane.secrets import Purpose
+from control_plane.settings import Settings
+
+SHORTEST_PASSWORD = 8
+Somebody = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
+
+
+def add(
+    username: Annotated[str, typer.Argument(help="Up to 40 letters, digits, dots, dashes and underscores.")],
+    email: Annotated[str, typer.Option(help="Address.")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from a line of input.")
+    ] = False,
+) -> None:
+    """Add a user, and print the id. `stagedoor token` then gives a session."""
+    if email and "@" not in email:
+        raise typer.BadParameter("that is not an email address.", param_hint="--email")
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
+    if password_stdin and len(password) < SHORTEST_PASSWORD:
+        raise typer.BadParameter(f"at least {SHORTEST_PASSWORD} characters are needed.", param_hint="--password-stdin")
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        password_hash = await hash_password(password) if password else None
+        typer.echo(await operator.add_user(NewUser(username=username, email=email, password_hash=password_hash)))
+
+    with_operator(work)
+
+
+def token(user: Somebody) -> None:
+    """Print a session token for this user."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        keyring = secrets.load_or_create(settings.secrets_path)[Purpose.SESSION]
+        user_id = await user_id_of(database, user)
+        issued = await Sessions(keyring, database, Bus(""), settings.session_ttl_s).issue(user_id)
+        async with database.transaction() as connection:
+            await audit.record(connection, actor(), Act.SESSION_ISSUED, audit.user(user_id))
+        typer.echo(issued)
+
+    with_database(work)
+
+
+def make_operator(
+    user: Somebody,
+    remove: Annotated[bool, typer.Option("--remove", help="An ordinary user from now on.")] = False,
+) -> None:
+    """Make a user an operator of this server."""
+    role, noun = (Role.USER, "an ordinary user") if remove else (Role.OPERATOR, "an operator")
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        changed = await operator.set_role(await user_id_of(database, user), role)
+        out.print(f"{user} is {noun} {'now' if changed else 'already'}.", highlight=False)
+
+    with_operator(work)
+
+
+def revoke(user: Somebody) -> None:
+    """End every session of a user: all devices have to sign in anew."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        await operator.revoke_sessions(await user_id_of(database, user))
+        out.print(f"Every session of {user} has ended.", highlight=False)
+
+    with_operator(work)
+
+
+def ban(user: Somebody) -> None:
+    """Block a user: sessions end, nobody signs in as this user, and the user's stream ends with its publisher put out."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        changed, stream = await operator.ban(await user_id_of(database, user))
+        out.print(f"{user} is banned{'' if changed else ' already'}.", highlight=False)
+        if stream is not None:
+            out.print(f"Stream {stream.id} has ended.")
+            await tell_when_gone(settings, stream)
+
+    with_operator(work)
+
+
+def unban(user: Somebody) -> None:
+    """Let a banned user in again, who has to sign in anew."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        changed = await operator.unban(await user_id_of(database, user))
+        out.print(f"{user} is {'no longer' if changed else 'not'} banned.", highlight=False)
+
+    with_operator(work)
+
+
+COMMANDS: Commands = {"add": add, "operator": make_operator, "revoke": revoke, "ban": ban, "unban": unban}

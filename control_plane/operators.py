@@ -1,0 +1,89 @@
+"""What operators do to people and streams. Each act and its entry in the audit log are one transaction."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from control_plane import audit
+from control_plane.accounts import store as accounts
+from control_plane.accounts.caller import Role
+from control_plane.accounts.sign_in import AlreadyTaken, check_username
+from control_plane.accounts.user import NewUser, UserNotFound
+from control_plane.audit import Act, Actor
+from control_plane.db.pool import Connection, Database
+from control_plane.events.types import EndReason
+from control_plane.ids import StreamId, UserId
+from control_plane.streams import store as streams
+from control_plane.streams.lifecycle import Also, Lifecycle
+from control_plane.streams.stream import Stream
+
+
+class Operator:
+    """One of them at work."""
+
+    def __init__(self, database: Database, lifecycle: Lifecycle, actor: Actor) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._actor = actor
+
+    async def add_user(self, new: NewUser) -> UserId:
+        """Raises InvalidUsername and AlreadyTaken."""
+        check_username(new.username)
+        try:
+            async with self._database.transaction() as connection:
+                user_id = await accounts.create(connection, new, [])
+                await self._record(connection, Act.USER_ADDED, user_id, username=new.username)
+                return user_id
+        except asyncpg.UniqueViolationError as error:
+            raise AlreadyTaken.of(error) from None
+
+    async def set_role(self, user_id: UserId, role: Role) -> bool:
+        """False when it was so before. Raises UserNotFound, as all of these do."""
+        act = Act.USER_MADE_OPERATOR if role is Role.OPERATOR else Act.USER_MADE_ORDINARY
+        async with self._database.transaction() as connection:
+            return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
+
+    async def revoke_sessions(self, user_id: UserId) -> None:
+        async with self._database.transaction() as connection:
+            revoked = await accounts.revoke_sessions(connection, user_id)
+            await self._done(connection, user_id, Act.SESSIONS_REVOKED, revoked)
+
+    async def ban(self, user_id: UserId) -> tuple[bool, Stream | None]:
+        """Nobody signs in as this user any more, and the user's stream ends: whether that was so before, and the stream.
+
+        Denied first: a stream that is made at the same moment is either refused or found here."""
+        async with self._database.transaction() as connection:
+            banned = await accounts.ban(connection, user_id)
+            await self._done(connection, user_id, Act.USER_BANNED, banned)
+        running = await streams.unfinished_of(self._database, user_id)
+        if running is None:
+            return banned, None
+        return banned, await self.end_stream(running.id)
+
+    async def unban(self, user_id: UserId) -> bool:
+        async with self._database.transaction() as connection:
+            return await self._done(connection, user_id, Act.USER_UNBANNED, await accounts.unban(connection, user_id))
+
+    async def end_stream(self, stream_id: StreamId) -> Stream | None:
+        """None when it has ended before."""
+        return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
+
+    async def rotate_key(self, stream_id: StreamId, act: Act = Act.KEY_ROTATED) -> Stream | None:
+        """Who publishes with the old key is put out. KEY_REVOKED where the new one is given to nobody."""
+        return await self._lifecycle.rotate(stream_id, also=self._also(act))
+
+    def _also(self, act: Act) -> Also:
+        async def record(connection: Connection, stream: Stream) -> None:
+            await audit.record(connection, self._actor, act, audit.stream(stream.id), user=stream.user_id)
+
+        return record
+
+    async def _done(self, connection: Connection, user_id: UserId, act: Act, changed: bool) -> bool:
+        if changed:
+            await self._record(connection, act, user_id)
+        elif not await accounts.exists(connection, user_id):
+            raise UserNotFound
+        return changed
+
+    async def _record(self, connection: Connection, act: Act, user_id: UserId, **detail: str) -> None:
+        await audit.record(connection, self._actor, act, audit.user(user_id), **detail)

@@ -1,0 +1,92 @@
+"""Looking by HLS: what WHEP cannot carry, and pictures that come seldom.
+
+A playlist goes on showing the last segments of a stream that stands still. So a picture is not enough: the playlist has to grow as well.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urljoin
+
+import av
+
+from mediamtx.probe.asking import Answer, ask, headers
+from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight
+
+_AGAIN_S = 0.2
+_PACKETS_LIMIT = 2000
+
+
+def look(url: str, key: str, until_s: float) -> Sight:
+    """`until_s` on `time.monotonic`'s clock. Blocks. Raises NoSight."""
+    media_url = _media_playlist(_index(url, key, until_s))
+    before = _playlist(media_url, key, until_s)
+    sight = _decode(url, key, until_s)
+    # Parts come several times a second, segments only with key frames.
+    patient_until_s = min(until_s, time.monotonic() + SILENCE_S) if "#EXT-X-PART:" in before else until_s
+    asked_at = time.monotonic()
+    while _playlist(media_url, key, until_s) == before:
+        if asked_at > patient_until_s:
+            raise NothingFlows("the HLS playlist does not grow")
+        time.sleep(_AGAIN_S)
+        asked_at = time.monotonic()
+    return sight
+
+
+def _index(url: str, key: str, until_s: float) -> Answer:
+    """Until MediaMTX has it: its muxer is made a moment after the stream is online, and the answer is 500 so long."""
+    while True:
+        answer = ask(url, key, until_s - time.monotonic())
+        if answer.status == 200:
+            return answer
+        if time.monotonic() > until_s:
+            raise NotThisWay(f"HLS answered {answer.status}")
+        time.sleep(_AGAIN_S)
+
+
+def _media_playlist(index: Answer) -> str:
+    for line in index.text.splitlines():
+        if line and not line.startswith("#"):
+            return urljoin(index.url, line)
+    raise NotThisWay("an HLS index without a playlist")
+
+
+def _playlist(url: str, key: str, until_s: float) -> str:
+    answer = ask(url, key, until_s - time.monotonic())
+    if answer.status != 200:
+        raise Broken(f"HLS answered {answer.status}")
+    return answer.text
+
+
+def _decode(url: str, key: str, until_s: float) -> Sight:
+    """The first picture of the newest segment; of a stream that is sound alone, the first sound."""
+    options = {
+        "headers": "".join(f"{name}: {value}\r\n" for name, value in headers(key).items()),
+        "live_start_index": "-1",
+    }
+    left_s = max(until_s - time.monotonic(), 0.1)
+    try:
+        with av.open(url, options=options, timeout=left_s) as container:
+            return _first(container, until_s)
+    except (av.FFmpegError, OSError) as error:
+        raise NotThisWay(f"HLS cannot be decoded: {type(error).__name__}") from None
+
+
+def _first(container: av.container.InputContainer, until_s: float) -> Sight:
+    video = next(iter(container.streams.video), None)
+    audio = next(iter(container.streams.audio), None)
+    if video is not None:
+        video.codec_context.thread_count = 1
+    frame, sounds = None, None if audio is None else False
+    for packet, _ in zip(container.demux(), range(_PACKETS_LIMIT), strict=False):
+        if packet.stream is audio:
+            sounds = True
+        elif packet.stream is video and frame is None:
+            frame = next((decoded for decoded in packet.decode() if isinstance(decoded, av.VideoFrame)), None)
+        if (frame is not None or video is None) and sounds is not False:
+            break
+        if time.monotonic() > until_s:
+            break
+    if frame is None and (video is not None or not sounds):
+        raise NotThisWay("no picture in the HLS segment")
+    return Sight(frame, video.codec_context.name if video is not None else "", sounds)

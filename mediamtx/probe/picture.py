@@ -1,0 +1,42 @@
+"""A frame as a small JPEG."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+WIDTH = 360
+_LARGEST_SIDE = 8192
+_QUALITY = 5
+"""ffmpeg's scale: 2 is best, 31 worst."""
+
+
+def write_picture(frame: av.VideoFrame, file: Path) -> None:
+    """At most `WIDTH` wide, never enlarged; takes the place of an earlier one in one step."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(jpeg(frame))
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def jpeg(frame: av.VideoFrame) -> bytes:
+    width = _even(min(WIDTH, frame.width))
+    height = _even(min(round(frame.height * width / frame.width), _LARGEST_SIDE))
+    scaled = frame.reformat(width=width, height=height, format="yuvj420p")
+    scaled.pts = 0
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.qmin = encoder.qmax = _QUALITY
+    return b"".join(bytes(packet) for packet in [*encoder.encode(scaled), *encoder.encode(None)])
+
+
+def _even(length: int) -> int:
+    """As halved chroma wants it."""
+    return max(length // 2 * 2, 2)

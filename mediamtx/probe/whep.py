@@ -1,0 +1,116 @@
+"""Looking by WHEP: what comes out now, without any buffer in between.
+
+MediaMTX v1.20.1 answers 400 where the client has none of the stream's codecs (aiortc: HEVC, AV1, VP9), and closes the connection at the
+first B-frame of an H264 stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import av
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidStateError
+from aiortc.mediastreams import MediaStreamError
+
+from mediamtx.probe.asking import ask
+from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight
+
+CONNECT_S = 3.0
+AUDIO_S = 0.5
+_LISTEN_S = 0.1
+_CREATED = 201
+_FRAMES = 2
+"""One could be the last before a standstill, or before the B-frame that ends the connection."""
+
+
+async def look(url: str, key: str, until_s: float) -> Sight:
+    """`until_s` on the monotonic clock, which is the loop's. Raises NoSight."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # the default would ask a public STUN server
+    try:
+        async with asyncio.timeout_at(until_s):
+            video, audio = await _connect(connection, url, key, until_s)
+            frame = await _frame(connection, video.receiver)
+            return Sight(frame, _codec(video), await _hears(audio))
+    except TimeoutError:
+        raise NotThisWay("no picture in time") from None
+    finally:
+        await connection.close()
+
+
+async def _connect(
+    connection: RTCPeerConnection, url: str, key: str, until_s: float
+) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver]:
+    video = connection.addTransceiver("video", direction="recvonly")
+    audio = connection.addTransceiver("audio", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    left_s = until_s - asyncio.get_running_loop().time()
+    answer = await asyncio.to_thread(ask, url, key, left_s, connection.localDescription.sdp)
+    if answer.status >= 500:
+        raise Broken(f"WHEP answered {answer.status}")
+    if answer.status != _CREATED:
+        raise NotThisWay(f"WHEP answered {answer.status}")
+    try:
+        await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    except (ValueError, InvalidStateError):
+        raise NotThisWay("an answer that aiortc does not take") from None
+    if video.currentDirection != "recvonly":
+        raise NotThisWay("no video by WHEP")
+    return video, audio
+
+
+async def _frame(connection: RTCPeerConnection, receiver: RTCRtpReceiver) -> av.VideoFrame:
+    """The second picture; listening meanwhile whether anything comes at all."""
+    receiving = asyncio.create_task(_receive(receiver.track))
+    try:
+        heard, quiet_s = 0, 0.0
+        while not receiving.done():
+            await asyncio.wait({receiving}, timeout=_LISTEN_S)
+            packets = await _packets(receiver)
+            # By turns, not by the clock: while we ourselves are kept waiting for the processor, we are deaf.
+            heard, quiet_s = packets, 0.0 if packets != heard else quiet_s + _LISTEN_S
+            if quiet_s > CONNECT_S and connection.connectionState != "connected":
+                raise NotThisWay("no WebRTC connection")
+            if quiet_s > SILENCE_S:
+                raise NothingFlows("WHEP is open and silent")
+        return await receiving
+    except MediaStreamError:
+        raise NotThisWay("WHEP was closed") from None
+    finally:
+        receiving.cancel()
+
+
+async def _receive(track: MediaStreamTrack) -> av.VideoFrame:
+    for _ in range(_FRAMES):
+        frame = await track.recv()
+    assert isinstance(frame, av.VideoFrame)
+    return frame
+
+
+async def _hears(audio: RTCRtpTransceiver) -> bool | None:
+    """For AAC the server has an audio section too, in which nothing ever comes."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + (AUDIO_S if _codec(audio) == "opus" else 0)
+    while not await _packets(audio.receiver):
+        if loop.time() >= until_s:
+            return False if _codec(audio) == "opus" else None
+        await asyncio.sleep(_LISTEN_S)
+    return True
+
+
+async def _packets(receiver: RTCRtpReceiver) -> int:
+    report = await receiver.getStats()
+    return sum(entry.packetsReceived for entry in report.values() if entry.type == "inbound-rtp")
+
+
+def _codec(transceiver: RTCRtpTransceiver) -> str:
+    """h264, vp8, opus, ... of what was agreed on first."""
+    codecs = [codec.name.lower() for codec in transceiver._codecs if codec.name.lower() != "rtx"]
+    return codecs[0] if codecs else ""

@@ -1,0 +1,353 @@
+"""Session tokens: ours, in time, not revoked, and nobody's else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime as dt
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import pytest
+
+from control_plane.accounts import store
+from control_plane.accounts.caller import Caller, Role
+from control_plane.accounts.sessions import LONGEST_TOKEN, AccountBlocked, Sessions
+from control_plane.accounts.user import UserNotFound
+from control_plane.db.pool import DatabaseUnavailable
+from control_plane.events.bus import Bus
+from control_plane.ids import UserId
+from control_plane.secrets import Keyring, Secret
+from tests.control_plane.events.readers import cut_everybody_off, in_background, until
+from tests.control_plane.people import new_user
+from tests.control_plane.watched_database import WatchedDatabase
+
+SECRET, OTHER = Secret("s", b"the secret of this server, 32 b."), Secret("s", b"another secret of another server")
+NEWER = Secret("n", b"the secret after the rotation...")
+TTL_S = 3600
+START = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
+NOBODY = UserId(999_999)
+
+
+@dataclass
+class Clock:
+    now: dt.datetime = field(default=START)
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def set(self, seconds: float) -> None:
+        """After the start."""
+        self.now = START + dt.timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def process(database: WatchedDatabase, dsn: str, clock: Clock) -> Callable[[], Sessions]:
+    """The sessions of one more process, which does not hear from the others and remembers for the whole test."""
+    return lambda: Sessions(Keyring((SECRET,)), database, Bus(dsn), TTL_S, clock, state_s=3600)
+
+
+@pytest.fixture
+def sessions(process: Callable[[], Sessions]) -> Sessions:
+    return process()
+
+
+@pytest.fixture
+async def user_id(database: WatchedDatabase) -> UserId:
+    return await new_user(database)
+
+
+async def refused(sessions: Sessions, token: str) -> None:
+    """As soon as it is."""
+    async with asyncio.timeout(5):
+        while await sessions.identify(token) is not None:  # noqa: ASYNC110  it is about what a caller sees
+            await asyncio.sleep(0)
+
+
+# ── issued and recognised ──
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_token_names_its_user_and_their_role(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, role: Role
+) -> None:
+    await database.execute("update app_user set role = $2 where id = $1", user_id, role.value)
+    assert await sessions.identify(await sessions.issue(user_id)) == Caller(user_id, role)
+
+
+async def test_a_token_holds_what_other_releases_expect(sessions: Sessions, user_id: UserId) -> None:
+    token = await sessions.issue(user_id)
+    assert jwt.get_unverified_header(token) == {"alg": "HS256", "kid": "s", "typ": "JWT"}
+    claims = jwt.decode(token, SECRET.value, ["HS256"], audience="session", options={"verify_exp": False})
+    issued_at = int(START.timestamp())
+    assert claims == {"sub": str(user_id), "ver": 1, "aud": "session", "iat": issued_at, "exp": issued_at + TTL_S}
+
+
+async def test_nobody_gets_a_token_for_nobody(sessions: Sessions) -> None:
+    with pytest.raises(UserNotFound):
+        await sessions.issue(NOBODY)
+
+
+async def test_a_token_costs_one_question_and_then_none(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    token = await process().issue(user_id)
+    sessions = process()
+    before = database.uses
+    for _ in range(10):
+        assert await sessions.identify(token) == Caller(user_id)
+    assert database.uses == before + 1
+
+
+# ── time ──
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+@pytest.mark.parametrize(
+    ("seconds", "valid"), [(0, True), (TTL_S - 1, True), (TTL_S - 0.001, True), (TTL_S, False), (TTL_S * 100, False)]
+)
+async def test_a_token_is_valid_until_it_expires(
+    sessions: Sessions, clock: Clock, user_id: UserId, seconds: float, *, valid: bool, used_before: bool
+) -> None:
+    token = await sessions.issue(user_id)
+    if used_before:
+        await sessions.identify(token)
+    clock.set(seconds)
+    assert (await sessions.identify(token) is not None) is valid
+
+
+async def test_clocks_of_two_servers_may_differ_a_little(sessions: Sessions, clock: Clock, user_id: UserId) -> None:
+    token = await sessions.issue(user_id)
+    clock.set(-5)
+    assert await sessions.identify(token) == Caller(user_id)
+
+
+# ── forged ──
+
+GOOD = {"sub": "1", "ver": 1, "aud": "session", "iat": START, "exp": START + dt.timedelta(seconds=TTL_S)}
+
+
+def made(claims: dict[str, Any], secret: Secret = SECRET, **header: Any) -> str:
+    """As whoever has the secret could make it."""
+    return jwt.encode(claims, secret.value, algorithm="HS256", headers={"kid": secret.key_id, **header})
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+def part(content: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+
+def raw(header: Any, digest: str = "sha256") -> str:
+    """Signed by hand: what pyjwt would refuse to make."""
+    claims = {"sub": "1", "ver": 1, "aud": "session", "exp": int(START.timestamp()) + TTL_S}
+    content = f"{part(header)}.{part(claims)}"
+    signature = hmac.new(SECRET.value, content.encode(), digest).digest()
+    return f"{content}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def unsigned(algorithm: str) -> str:
+    return raw({"alg": algorithm, "typ": "JWT", "kid": "s"}).rpartition(".")[0] + "."
+
+
+def tampered(at: int) -> str:
+    parts = made(GOOD).split(".")
+    changed = "A" if parts[at][10] != "A" else "B"
+    parts[at] = parts[at][:10] + changed + parts[at][11:]
+    return ".".join(parts)
+
+
+@pytest.mark.parametrize("token", [made(GOOD), raw({"alg": "HS256", "kid": "s"})])
+async def test_what_the_forgeries_are_made_from_is_good(sessions: Sessions, user_id: UserId, token: str) -> None:
+    assert await sessions.identify(token) == Caller(user_id)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "0",
+        "dev:ann",
+        "not.a.token",
+        "....",
+        "é" * 20,
+        "\udcff.\udcff.\udcff",
+        "a" * 100_000,
+        tampered(0),
+        tampered(1),
+        tampered(2),
+        made(GOOD)[:-1],
+        made(GOOD).rpartition(".")[0] + ".",
+        unsigned("none"),
+        unsigned("None"),
+        unsigned("HS256"),
+        made(GOOD, OTHER),
+        raw({"alg": "HS512", "kid": "s"}, "sha512"),
+        raw({"alg": "HS512", "kid": "s"}),
+        raw({"alg": "none", "kid": "s"}),
+        made(GOOD, kid="x"),
+        made(GOOD, kid=""),
+        made(GOOD, kid="s "),
+        raw({"alg": "HS256"}),
+        raw({"alg": "HS256", "kid": 7}),
+        raw({"kid": "s"}),
+        raw(["HS256"]),
+        made({**GOOD, "aud": "playback"}),
+        made({**GOOD, "aud": ["playback", "else"]}),
+        made(without("aud")),
+        made(without("exp")),
+        made(without("sub")),
+        made(without("ver")),
+        made({**GOOD, "sub": "ann"}),
+        made({**GOOD, "sub": ""}),
+        made({**GOOD, "ver": "one"}),
+        made({**GOOD, "ver": None}),
+        made({**GOOD, "exp": "late"}),
+        made({**GOOD, "nbf": START + dt.timedelta(days=365 * 200)}),
+        made({**GOOD, "padding": "x" * LONGEST_TOKEN}),
+    ],
+)
+async def test_a_token_that_is_not_ours_is_nobodys_and_costs_no_question(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, token: str
+) -> None:
+    assert user_id == 1, "whom the forgeries name"
+    before = database.uses
+    assert await sessions.identify(token) is None
+    assert database.uses == before
+
+
+async def test_the_token_of_a_user_who_is_gone_is_nobodys(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    assert await process().identify(made({**GOOD, "sub": str(NOBODY)})) is None
+    token = await process().issue(user_id)
+    await database.execute("delete from app_user where id = $1", user_id)
+    assert await process().identify(token) is None
+
+
+async def test_after_a_rotation_old_tokens_go_on_until_their_secret_is_dropped(
+    database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
+) -> None:
+    before, after, dropped = (
+        Sessions(Keyring(ring), database, Bus(dsn), TTL_S, clock) for ring in ((SECRET,), (NEWER, SECRET), (NEWER,))
+    )
+    old, new = await before.issue(user_id), await after.issue(user_id)
+    assert jwt.get_unverified_header(new)["kid"] == "n"
+    for sessions, recognised in ((before, (True, False)), (after, (True, True)), (dropped, (False, True))):
+        assert (await sessions.identify(old) is not None, await sessions.identify(new) is not None) == recognised
+
+
+# ── revoked ──
+
+
+async def test_revoking_ends_every_session_of_a_user_at_once(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
+    other_id = await new_user(database)
+    others = await sessions.issue(other_id)
+    tokens = [await sessions.issue(user_id) for _ in range(2)]
+    assert [await sessions.identify(token) for token in tokens] == [Caller(user_id)] * 2
+    assert await sessions.revoke_all(user_id)
+    assert [await sessions.identify(token) for token in tokens] == [None, None]
+    assert await sessions.identify(others) == Caller(other_id)
+    assert await sessions.identify(await sessions.issue(user_id)) == Caller(user_id)
+
+
+async def test_nobodys_sessions_cannot_be_revoked(sessions: Sessions) -> None:
+    assert not await sessions.revoke_all(NOBODY)
+
+
+async def test_a_revocation_is_not_undone_by_a_question_that_was_asked_before_it(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    token = await process().issue(user_id)
+    sessions = process()
+    database.passing.clear()
+    identifying = asyncio.create_task(sessions.identify(token))
+    await until(lambda: database.kept_back)
+    await sessions.revoke_all(user_id)
+    database.passing.set()
+    await identifying
+    assert await sessions.identify(token) is None
+
+
+@pytest.fixture
+async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, Bus]]:
+    """Sessions of another process, which listens."""
+    bus = Bus(dsn)
+    sessions = Sessions(Keyring((SECRET,)), database, bus, TTL_S, clock, state_s=3600)
+    async with in_background(bus.run()):
+        await bus.connected.wait()
+        yield sessions, bus
+
+
+async def test_another_process_hears_of_a_revocation_at_once(
+    sessions: Sessions, elsewhere: tuple[Sessions, Bus], user_id: UserId
+) -> None:
+    there, _ = elsewhere
+    token = await sessions.issue(user_id)
+    assert await there.identify(token) == Caller(user_id)
+    await sessions.revoke_all(user_id)
+    await refused(there, token)
+
+
+async def test_another_process_that_could_not_hear_of_it_asks_again(
+    sessions: Sessions, elsewhere: tuple[Sessions, Bus], user_id: UserId, dsn: str
+) -> None:
+    there, bus = elsewhere
+    token = await sessions.issue(user_id)
+    assert await there.identify(token) == Caller(user_id)
+    await cut_everybody_off(dsn)
+    await until(lambda: not bus.connected.is_set())
+    with suppress(DatabaseUnavailable):  # the pool's connection was cut off too, and may find out only now
+        await sessions.revoke_all(user_id)
+    await sessions.revoke_all(user_id)
+    await until(bus.connected.is_set)
+    assert await there.identify(token) is None
+
+
+async def test_without_any_notification_a_revocation_is_known_after_a_while(
+    sessions: Sessions, database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
+) -> None:
+    deaf = Sessions(Keyring((SECRET,)), database, Bus(dsn), TTL_S, clock, state_s=0.05)
+    token = await sessions.issue(user_id)
+    assert await deaf.identify(token) == Caller(user_id)
+    await sessions.revoke_all(user_id)
+    await refused(deaf, token)
+
+
+# ── banned ──
+
+
+async def test_who_is_banned_is_told_so(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    token = await process().issue(user_id)
+    await database.execute("update app_user set banned_at = now() where id = $1", user_id)
+    for attempt in (process().identify(token), process().issue(user_id)):
+        with pytest.raises(AccountBlocked, match="have been blocked"):
+            await attempt
+
+
+async def test_who_is_banned_in_another_process_is_out_at_once(
+    sessions: Sessions, database: WatchedDatabase, elsewhere: tuple[Sessions, Bus], user_id: UserId
+) -> None:
+    there, _ = elsewhere
+    token = await sessions.issue(user_id)
+    assert await there.identify(token) == Caller(user_id)
+    async with database.transaction() as connection:
+        assert await store.ban(connection, user_id)
+    with pytest.raises(AccountBlocked):
+        await refused(there, token)

@@ -1,0 +1,351 @@
+"""Login and sign-up in one: which account a set of claims leads to."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from control_plane.accounts import store
+from control_plane.accounts.sessions import AccountBlocked, Sessions
+from control_plane.accounts.sign_in import (
+    AlreadyTaken,
+    Claims,
+    InvalidUsername,
+    NotRegistered,
+    Prover,
+    SignIn,
+    SignInNotProven,
+    UnprovenClaims,
+)
+from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.events.bus import Bus
+from control_plane.ids import UserId
+from control_plane.secrets import Keyring, Secret
+from tests.control_plane.watched_database import WatchedDatabase
+
+ANN = NewUser(username="Ann", email="ann@example.com", phone="+4912345", first_name="Ann")
+ANNS_WAYS = [Identity("uid", "uid-of-ann"), Identity("google", "g-ann")]
+GENERATED = re.compile(r"user\d{9}")
+DOB = dt.date(1999, 12, 31)
+
+
+@dataclass
+class Door:
+    """Development mode, and what stands in its place elsewhere, before one database in which Ann has an account."""
+
+    database: WatchedDatabase
+    sessions: Sessions
+    ann: UserId
+
+    def sign_in(self, *provers: Prover, believes_claims: bool = False) -> SignIn:
+        return SignIn(self.database, self.sessions, provers, believes_claims=believes_claims)
+
+    async def enter(self, claims: Claims) -> User:
+        """In development mode."""
+        return await self.sign_in(UnprovenClaims(), believes_claims=True).sign_in(claims)
+
+    async def people(self) -> int:
+        number: int = await self.database.fetchval("select count(*) from app_user")
+        return number
+
+    async def ways_of(self, user: User) -> set[tuple[str, str]]:
+        rows = await self.database.fetch("select provider, subject from user_identity where user_id = $1", user.id)
+        return {(row["provider"], row["subject"]) for row in rows}
+
+
+@pytest.fixture
+async def door(database: WatchedDatabase, dsn: str) -> Door:
+    async with database.transaction() as connection:
+        ann = await store.create(connection, ANN, ANNS_WAYS)
+    sessions = Sessions(Keyring((Secret("s", b"s" * 32),)), database, Bus(dsn), 3600, state_s=0)
+    return Door(database, sessions, ann)
+
+
+# ── somebody who is known ──
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        Claims(auth_token="dev:ann"),
+        Claims(auth_token="dev: ANN "),
+        Claims(auth_token="uid-of-ann"),
+        Claims(social="google", social_id="g-ann"),
+        Claims(social="Google", social_id="g-ann"),
+        Claims(auth_token="unknown uid", social="google", social_id="g-ann"),
+        Claims(auth_token="uid-of-ann", social="google", social_id="unknown"),
+        Claims(auth_token="uid-of-ann", username="other", email="other@example.com", dob=DOB),
+        Claims(social="google", social_id="g-ann", username="ann", email="ann@example.com", phone="+4912345"),
+    ],
+)
+async def test_who_is_known_is_answered_and_left_as_they_are(door: Door, claims: Claims) -> None:
+    before = (await store.by_ids(door.database, [door.ann]))[door.ann]
+    assert await door.enter(claims) == before
+    assert await door.people() == 1
+
+
+async def test_a_session_of_ours_is_a_way_in_everywhere(door: Door) -> None:
+    token = await door.sessions.issue(door.ann)
+    assert (await door.enter(Claims(auth_token=token, username="other"))).id == door.ann
+    assert (await door.sign_in().sign_in(Claims(auth_token=token))).id == door.ann
+    assert await door.people() == 1
+
+
+# ── somebody new ──
+
+
+@pytest.mark.parametrize(
+    ("claims", "username"),
+    [
+        (Claims(auth_token="dev:bob"), "bob"),
+        (Claims(auth_token="dev: Bob "), "bob"),
+        (Claims(username="bob"), "bob"),
+        (Claims(username="@Bob"), "Bob"),
+        (Claims(username="боб_1.2-3"), "боб_1.2-3"),
+        (Claims(username="b" * 40), "b" * 40),
+        (Claims(dob=DOB), None),
+        (Claims(auth_token="new uid"), None),
+        (Claims(auth_token="new uid", social="email", email="bob@example.com"), None),
+        (Claims(auth_token="new uid", username="bob"), "bob"),
+        (Claims(social="google", social_id="g-bob", username="bob"), "bob"),
+        (Claims(social="google", social_id="g-bob", dob=DOB), None),
+        (Claims(auth_token="new uid", social="google", social_id="g-bob", username="bob"), "bob"),
+    ],
+)
+async def test_who_brings_enough_is_registered(door: Door, claims: Claims, username: str | None) -> None:
+    user = await door.enter(claims)
+    assert user.id != door.ann
+    assert user.username == username or (username is None and GENERATED.fullmatch(user.username))
+    assert await door.people() == 2
+
+
+SIGN_UPS = [
+    Claims(auth_token="dev:bob"),
+    Claims(auth_token="new uid"),
+    Claims(auth_token="new uid", username="bob", email="bob@example.com", phone="+49777"),
+    Claims(social="google", social_id="g-bob", username="bob", email="bob@example.com"),
+    Claims(auth_token="new uid", social="google", social_id="g-bob", dob=DOB),
+]
+
+
+@pytest.mark.parametrize("claims", SIGN_UPS)
+async def test_the_same_sign_up_again_answers_the_same_account(door: Door, claims: Claims) -> None:
+    first = await door.enter(claims)
+    assert await door.enter(claims) == first
+    assert await door.people() == 2
+
+
+@pytest.mark.parametrize("claims", SIGN_UPS)
+async def test_the_same_sign_up_several_times_at_once_is_one_account(door: Door, claims: Claims) -> None:
+    users = await asyncio.gather(*(door.enter(claims) for _ in range(8)))
+    assert {user.id for user in users} == {users[0].id}
+    assert await door.people() == 2
+
+
+async def test_all_that_a_new_account_brings_is_kept(door: Door) -> None:
+    claims = Claims(
+        auth_token="new uid",
+        social="Google",
+        social_id="g-bob",
+        username="bob",
+        first_name="Bob",
+        last_name="Smith",
+        gender="male",
+        dob=DOB,
+        email="bob@example.com",
+        phone="+49777",
+        password="open sesame",
+        profile_pic="https://example.com/bob.png",
+        referral_code="ann",
+        device_token="device",
+    )
+    user = await door.enter(claims)
+    kept = set(Claims.__dataclass_fields__) - {"auth_token", "password"}
+    assert {name: getattr(user, name) for name in kept} == {name: getattr(claims, name) for name in kept}
+    assert (user.push, user.privacy) == (PushSettings(), PrivacySettings())
+    assert (user.banned_at, user.role, user.verified, user.video_count) == (None, "user", False, 0)
+    assert await door.ways_of(user) == {("uid", "new uid"), ("google", "g-bob")}
+    stored = await door.database.fetchval("select password_hash from app_user where id = $1", user.id)
+    assert stored.startswith("$argon2id$")
+    assert "open sesame" not in stored
+
+
+async def test_people_without_address_and_number_do_not_collide(door: Door) -> None:
+    await door.enter(Claims(username="bob"))
+    await door.enter(Claims(username="cid"))
+    assert await door.people() == 3
+
+
+# ── nobody ──
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        Claims(),
+        Claims(social="google"),
+        Claims(social_id="g-ann"),
+        Claims(social="google", social_id="g-bob"),
+        Claims(social="facebook", social_id="g-ann"),
+        Claims(social="google", social_id="G-ANN"),
+        Claims(auth_token="new uid", social="google", social_id="g-bob"),
+        Claims(social="phone", phone="+4912345"),
+        Claims(phone="+4912345"),
+        Claims(email="ann@example.com"),
+        Claims(email="ann@example.com", password="guess"),
+        Claims(first_name="Ann", last_name="Other", gender="f", profile_pic="p", referral_code="r", device_token="d"),
+    ],
+)
+async def test_who_is_unknown_and_brings_too_little_is_sent_to_the_registration(door: Door, claims: Claims) -> None:
+    with pytest.raises(NotRegistered, match="Open registration screen"):
+        await door.enter(claims)
+    assert await door.people() == 1
+
+
+@pytest.mark.parametrize(
+    ("claims", "sentence"),
+    [
+        (Claims(username="Ann"), "This username is already taken."),
+        (Claims(username="@aNN"), "This username is already taken."),
+        (Claims(auth_token="new uid", username="ann"), "This username is already taken."),
+        (Claims(username="bob", email="ann@example.com"), "This email address is already registered."),
+        (Claims(username="bob", email="ANN@Example.com"), "This email address is already registered."),
+        (Claims(auth_token="new uid", email="ann@example.com"), "This email address is already registered."),
+        (Claims(username="bob", phone="+4912345"), "This phone number is already registered."),
+    ],
+)
+async def test_what_somebody_else_has_cannot_be_registered(door: Door, claims: Claims, sentence: str) -> None:
+    with pytest.raises(AlreadyTaken) as taken:
+        await door.enter(claims)
+    assert str(taken.value) == sentence
+    assert await door.people() == 1
+    assert await door.database.fetchval("select count(*) from user_identity") == len(ANNS_WAYS)
+
+
+async def test_of_two_who_want_one_name_at_once_one_gets_it(door: Door) -> None:
+    outcomes = await asyncio.gather(
+        *(door.enter(Claims(auth_token=f"uid {number}", username="bob")) for number in range(6)), return_exceptions=True
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyTaken"] * 5 + ["User"]
+
+
+BAD_NAMES = ["b" * 41, "b b", "b/b", "<b>", "b@b", "b'b", "b\nb", "b\tb", "b\u200bb", "🎤"]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        *(Claims(username=name) for name in (*BAD_NAMES, "b\n", " b", " ", "b\0")),
+        *(Claims(auth_token=f"dev:{name}") for name in BAD_NAMES),
+        Claims(auth_token="new uid", username="b b", email="bob@example.com"),
+    ],
+)
+async def test_a_name_that_cannot_be_one_is_refused(door: Door, claims: Claims) -> None:
+    with pytest.raises(InvalidUsername, match="username may hold up to 40 letters"):
+        await door.enter(claims)
+    assert await door.people() == 1
+
+
+# ── banned ──
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        Claims(auth_token="dev:ann"),
+        Claims(auth_token="uid-of-ann"),
+        Claims(social="google", social_id="g-ann", username="ann2"),
+    ],
+)
+async def test_who_is_banned_does_not_come_in_by_any_way(door: Door, claims: Claims) -> None:
+    token = await door.sessions.issue(door.ann)
+    await door.database.execute("update app_user set banned_at = now() where id = $1", door.ann)
+    for offered in (claims, dataclasses.replace(claims, auth_token=token)):
+        with pytest.raises(AccountBlocked, match="have been blocked"):
+            await door.enter(offered)
+    assert await door.people() == 1
+
+
+# ── outside of development mode ──
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        Claims(),
+        Claims(auth_token="dev:ann"),
+        Claims(auth_token="dev:bob"),
+        Claims(auth_token="uid-of-ann"),
+        Claims(auth_token="new uid"),
+        Claims(social="google", social_id="g-ann"),
+        Claims(auth_token="uid-of-ann", social="google", social_id="g-ann", username="ann", email="ann@example.com"),
+        Claims(username="bob"),
+        Claims(dob=DOB),
+        Claims(username="bob", email="bob@example.com", password="open sesame", dob=DOB),
+        Claims(phone="+4912345"),
+        Claims(email="ann@example.com", password="guess"),
+    ],
+)
+async def test_elsewhere_a_claim_alone_proves_nothing(door: Door, claims: Claims) -> None:
+    with pytest.raises(SignInNotProven):
+        await door.sign_in().sign_in(claims)
+    assert await door.people() == 1
+
+
+@dataclass
+class Provider:
+    """A sign-in provider that vouches for the tokens it has given out."""
+
+    tokens: dict[str, Identity] = field(default_factory=dict)
+
+    async def prove(self, claims: Claims) -> Sequence[Identity]:
+        identity = self.tokens.get(claims.auth_token)
+        return [identity] if identity else []
+
+
+GOOGLE = Provider({"token of ann": Identity("google", "g-ann"), "token of bob": Identity("google", "g-bob")})
+APPLE = Provider({"apple token": Identity("apple", "a-cid")})
+
+
+@pytest.mark.parametrize(
+    ("claims", "username"),
+    [
+        (Claims(auth_token="token of ann"), "Ann"),
+        (Claims(auth_token="token of ann", username="other", social="google", social_id="g-bob"), "Ann"),
+        (Claims(auth_token="token of bob", username="bob"), "bob"),
+        (Claims(auth_token="token of bob", username="bob", social="google", social_id="g-ann"), "bob"),
+        (Claims(auth_token="token of bob"), None),
+        (Claims(auth_token="apple token", dob=DOB), None),
+    ],
+)
+async def test_elsewhere_a_provider_has_to_prove_it(door: Door, claims: Claims, username: str | None) -> None:
+    sign_in = door.sign_in(GOOGLE, APPLE)
+    user = await sign_in.sign_in(claims)
+    assert user.username == username or (username is None and GENERATED.fullmatch(user.username))
+    assert (await sign_in.sign_in(dataclasses.replace(claims, username="", dob=None))).id == user.id
+
+
+async def test_elsewhere_only_what_was_proven_becomes_a_way_in(door: Door) -> None:
+    claims = Claims(auth_token="token of bob", social="facebook", social_id="somebody else", username="bob")
+    user = await door.sign_in(GOOGLE, APPLE).sign_in(claims)
+    assert await door.ways_of(user) == {("google", "g-bob")}
+
+
+async def test_elsewhere_a_proven_stranger_who_brings_too_little_is_sent_to_the_registration(door: Door) -> None:
+    """The app's sign-in button, before its registration screen."""
+    with pytest.raises(NotRegistered):
+        await door.sign_in(GOOGLE).sign_in(Claims(auth_token="token of bob", social="google", social_id="g-bob"))
+    assert await door.people() == 1
+
+
+@pytest.mark.parametrize("token", ["token of cid", "", "dev:ann", "uid-of-ann"])
+async def test_elsewhere_a_token_that_no_provider_gave_out_proves_nothing(door: Door, token: str) -> None:
+    with pytest.raises(SignInNotProven):
+        await door.sign_in(GOOGLE, APPLE).sign_in(Claims(auth_token=token, social="google", social_id="g-ann"))
+    assert await door.people() == 1

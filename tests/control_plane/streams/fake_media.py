@@ -1,0 +1,86 @@
+"""A media server of which every fault can be timed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Awaitable, Callable, Sequence
+
+from control_plane.clock import utc_now
+from control_plane.streams.media import (
+    MediaConnection,
+    MediaPath,
+    MediaServerInfo,
+    MediaServerUnavailable,
+    MediaSource,
+    PathName,
+    SourceId,
+)
+
+
+async def _nothing() -> None:
+    pass
+
+
+class FakeMedia:
+    """Fulfils `MediaServer`."""
+
+    def __init__(self) -> None:
+        self.paths: dict[PathName, MediaPath] = {}
+        self.connections: dict[SourceId, MediaConnection] = {}
+        self.kicked: list[SourceId] = []
+        self.away = False
+        self.hidden: set[PathName] = set()
+        """Left out of the listing, and found when asked for."""
+        self.closes_at_once = True
+        """A kicked connection is gone with the answer."""
+        self.asked_for: list[PathName] = []
+        self.before_the_listing: Callable[[], Awaitable[None]] = _nothing
+
+    def publish(self, path: PathName, source_id: str, *, created_at: dt.datetime | None = None, sent: int = 0) -> None:
+        """A publisher came in; whoever was there is gone, as MediaMTX does it."""
+        self.leave(path)
+        source = MediaSource("rtmpConn", SourceId(source_id))
+        created_at = created_at or utc_now()
+        self.paths[path] = MediaPath(path, True, created_at, source, ("H264",), sent, 0)
+        self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", "rtmp", "FMLE/3.0", sent)
+
+    def send(self, path: PathName, sent: int) -> None:
+        self.paths[path] = dataclasses.replace(self.paths[path], inbound_bytes=sent)
+
+    def leave(self, path: PathName) -> None:
+        left = self.paths.pop(path, None)
+        if left is not None and left.source is not None:
+            self.connections.pop(left.source.id, None)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise MediaServerUnavailable("No answer.")
+
+    async def info(self) -> MediaServerInfo:
+        self._answer()
+        return MediaServerInfo("v1.20.1", utc_now())
+
+    async def list_paths(self) -> Sequence[MediaPath]:
+        await self.before_the_listing()
+        self._answer()
+        return [path for path in self.paths.values() if path.name not in self.hidden]
+
+    async def get_path(self, name: PathName) -> MediaPath | None:
+        self.asked_for.append(name)
+        self._answer()
+        return self.paths.get(name)
+
+    async def get_connection(self, source: MediaSource) -> MediaConnection | None:
+        self._answer()
+        return self.connections.get(source.id)
+
+    async def kick(self, source: MediaSource) -> bool:
+        self._answer()
+        self.kicked.append(source.id)
+        if source.id not in self.connections:
+            return False
+        if self.closes_at_once:
+            for path in [path for path in self.paths.values() if path.source == source]:
+                self.leave(path.name)
+        return True

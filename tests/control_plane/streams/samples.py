@@ -1,0 +1,44 @@
+"""Keys and streams as the tests of this folder need them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from control_plane.events.types import Status
+from control_plane.ids import StreamId, UserId
+from control_plane.secrets import Keyring, Secret
+from control_plane.streams.keys import StreamKeys
+from control_plane.streams.media import PathName
+from control_plane.streams.stream import Stream, Visibility
+
+SECRET = Secret("a", b"the first secret of this server!")
+KEYS = StreamKeys(Keyring((SECRET,)))
+
+_BASE = Stream(
+    id=StreamId(7),
+    user_id=UserId(1),
+    path=PathName("live/7"),
+    status=Status.CREATED,
+    key_version=1,
+    visibility=Visibility.PUBLIC,
+    price=0,
+    title="",
+    grace_s=60,
+    source_id=None,
+    local_start="",
+    created_at=dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC),
+    live_at=None,
+    interrupted_at=None,
+    ended_at=None,
+    end_reason=None,
+    revoked_at=None,
+    coins=0,
+    likes=0,
+    peak_viewers=0,
+)
+
+
+def stream(**changes: Any) -> Stream:
+    values = {name: getattr(_BASE, name) for name in Stream.__dataclass_fields__}
+    return Stream(**{**values, **changes})

@@ -1,0 +1,340 @@
+"""What a process knows of the running streams, whoever changes them, and what the auth callback answers from it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from time import monotonic
+
+import asyncpg
+import pytest
+
+from control_plane.db.pool import DatabaseUnavailable
+from control_plane.events.types import EndReason, Status
+from control_plane.ids import LARGEST_ID, StreamId, UserId
+from control_plane.streams.access import AccessRequest, Action, Verdict
+from control_plane.streams.media import PathName
+from control_plane.streams.running import MISS_DEADLINE_S
+from control_plane.streams.stream import Stream, StreamOptions, Visibility
+from tests.control_plane.events.proxy import wire
+from tests.control_plane.events.readers import cut_everybody_off, until
+from tests.control_plane.people import new_user
+from tests.control_plane.streams.process import Process, process
+from tests.control_plane.streams.samples import KEYS, stream
+
+OPTIONS = StreamOptions()
+UNANNOUNCED_ROTATION = "update stream set key_version = key_version + 1 where id = $1"
+
+
+@pytest.fixture
+async def there(dsn: str) -> AsyncIterator[Process]:
+    """Another process, which listens."""
+    async with process(dsn, follows=True) as made:
+        yield made
+
+
+@pytest.fixture
+async def outsider(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close()
+
+
+def known(process: Process) -> dict[StreamId, Stream]:
+    return {stream.id: stream for stream in process.running.all()}
+
+
+# ── the table ──
+
+
+async def test_the_start_knows_the_streams_that_have_not_ended(here: Process, user_id: UserId, dsn: str) -> None:
+    over = await here.lifecycle.go_live(user_id, OPTIONS)
+    await here.lifecycle.end(over.id, EndReason.OWNER)
+    running = await here.lifecycle.go_live(user_id, StreamOptions(title="Song", visibility=Visibility.PAID, price=5))
+    async with process(dsn) as started_later:
+        assert known(started_later) == {running.id: running}
+        assert len(started_later.running) == 1
+        assert started_later.running.get(over.id) is None
+
+
+async def test_a_stream_is_found_by_id_and_path_until_it_ends(here: Process) -> None:
+    seven = stream()
+    here.running.put(seven)
+    assert here.running.get(seven.id) is here.running.by_path(seven.path) is seven
+    live = stream(status=Status.LIVE)
+    here.running.put(live)
+    assert list(here.running.all()) == [live]
+    moved = stream(path=PathName("live/elsewhere"))
+    here.running.put(moved)
+    assert here.running.by_path(PathName("live/elsewhere")) is moved
+    assert here.running.by_path(seven.path) is None
+    here.running.put(stream(status=Status.ENDED, path=moved.path))
+    assert list(here.running.all()) == []
+    assert here.running.by_path(moved.path) is None
+
+
+# ── other processes ──
+
+
+async def test_another_processs_changes_come_over(here: Process, there: Process, user_id: UserId) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    await until(lambda: known(there) == {made.id: made})
+    rotated = await here.lifecycle.rotate(made.id)
+    assert rotated is not None
+    await until(lambda: known(there) == {made.id: rotated})
+    assert await there.publish(made, version=1) is Verdict.KEY_WRONG
+    assert await there.publish(made, version=2) is Verdict.ALLOW
+    await here.lifecycle.end(made.id, EndReason.OWNER)
+    await until(lambda: known(there) == {})
+    assert await there.publish(made, version=2) is Verdict.UNKNOWN_STREAM
+
+
+async def test_changes_that_were_missed_while_nobody_listened_are_read_again(
+    here: Process, there: Process, user_id: UserId, dsn: str
+) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    over = await here.lifecycle.go_live(await new_user(here.database), OPTIONS)
+    await until(lambda: set(known(there)) == {made.id, over.id})
+    await cut_everybody_off(dsn)
+    await until(lambda: not there.bus.connected.is_set())
+    async with process(dsn) as third:
+        await third.database.execute(UNANNOUNCED_ROTATION, made.id)
+        await third.lifecycle.end(over.id, EndReason.OWNER)
+    await until(lambda: {id_: stream.key_version for id_, stream in known(there).items()} == {made.id: 2})
+    assert there.bus.connected.is_set()
+
+
+async def test_a_listening_connection_that_is_lost_during_a_reload_causes_another(
+    here: Process, there: Process, user_id: UserId, dsn: str
+) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    await until(lambda: made.id in known(there))
+    there.database.passing.clear()
+    await lose_the_listening_connection(there, dsn)
+    await until(lambda: there.database.kept_back)
+    async with process(dsn) as third:
+        await third.database.execute(UNANNOUNCED_ROTATION, made.id)
+    await lose_the_listening_connection(there, dsn)
+    there.database.passing.set()
+    await until(lambda: known(there)[made.id].key_version == 2)
+
+
+async def lose_the_listening_connection(process: Process, dsn: str) -> None:
+    """And make it again."""
+    await cut_everybody_off(dsn)
+    await until(lambda: not process.bus.connected.is_set())
+    await until(process.bus.connected.is_set)
+
+
+# ── a publisher whom this process has not heard of ──
+
+
+async def test_a_stream_that_another_process_just_made_is_looked_up_once(
+    here: Process, user_id: UserId, dsn: str
+) -> None:
+    async with process(dsn) as deaf:
+        made = await here.lifecycle.go_live(user_id, OPTIONS)
+        before = deaf.database.uses
+        assert await deaf.publish(made) is Verdict.ALLOW
+        assert deaf.database.uses == before + 1
+        assert known(deaf) == {made.id: made}
+        for _ in range(3):
+            assert await deaf.publish(made) is Verdict.ALLOW
+            assert await deaf.read(made.path) is Verdict.ALLOW
+        assert deaf.database.uses == before + 1
+
+
+async def test_several_publishers_of_one_unknown_stream_are_one_question(
+    here: Process, user_id: UserId, dsn: str
+) -> None:
+    async with process(dsn) as deaf:
+        made = await here.lifecycle.go_live(user_id, OPTIONS)
+        before = deaf.database.uses
+        assert await asyncio.gather(*(deaf.publish(made) for _ in range(20))) == [Verdict.ALLOW] * 20
+        assert deaf.database.uses == before + 1
+
+
+async def test_the_valid_key_of_a_stream_that_is_over_or_never_was_costs_one_question(
+    here: Process, user_id: UserId, dsn: str
+) -> None:
+    over = await here.lifecycle.go_live(user_id, OPTIONS)
+    await here.lifecycle.end(over.id, EndReason.OWNER)
+    for unknown in (over, stream(id=StreamId(LARGEST_ID), path=PathName(f"live/{LARGEST_ID}"))):
+        before = here.database.uses
+        assert await here.publish(unknown) is Verdict.UNKNOWN_STREAM
+        assert here.database.uses == before + 1
+
+
+def strange(path: str, key: str | None, action: Action = Action.PUBLISH) -> AccessRequest:
+    return AccessRequest(action, PathName(path), key)
+
+
+FIRST_KEY = KEYS.issue(StreamId(7), 1)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        strange("live/7", FIRST_KEY, Action.READ),
+        strange("live/7", None),
+        strange("live/7", ""),
+        strange("live/7", "a" * 44),
+        strange("live/7", KEYS.issue(StreamId(8), 1)),
+        strange("live/7", KEYS.issue(StreamId(7), 2)),  # rotated streams are let in when they are loaded
+        strange("live/8", FIRST_KEY),
+        strange("live/07", FIRST_KEY),
+        strange("live/7/", FIRST_KEY),
+        strange("live/7\n", FIRST_KEY),
+        strange("live/٧", FIRST_KEY),
+        strange("xlive/7", FIRST_KEY),
+        strange("", FIRST_KEY),
+        strange("live/0", KEYS.issue(StreamId(0), 1)),
+        strange(f"live/{LARGEST_ID + 1}", KEYS.issue(StreamId(LARGEST_ID + 1), 1)),
+        strange("live/" + "9" * 5000, FIRST_KEY),
+    ],
+)
+async def test_strangers_cause_no_question(here: Process, request_: AccessRequest) -> None:
+    before = here.database.uses
+    assert await here.running.decide(request_) is Verdict.UNKNOWN_STREAM
+    assert here.database.uses == before
+
+
+async def test_a_thousand_strangers_at_once_cause_no_question_and_delay_nobody(here: Process, user_id: UserId) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    before = here.database.uses
+    requests = [strange(f"live/{made.id + number}", f"a{number:043}") for number in range(1, 1001)]
+    started = monotonic()
+    verdicts = await asyncio.gather(*(here.running.decide(request) for request in requests), here.publish(made))
+    assert monotonic() - started < 3
+    assert verdicts == [Verdict.UNKNOWN_STREAM] * 1000 + [Verdict.ALLOW]
+    assert here.database.uses == before
+
+
+async def test_a_database_that_hangs_holds_an_unknown_publisher_up_for_a_moment_only(
+    here: Process, user_id: UserId, dsn: str, outsider: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    async with process(dsn, miss_s=MISS_DEADLINE_S) as deaf:
+        made = await here.lifecycle.go_live(user_id, OPTIONS)
+        async with outsider.transaction():
+            await outsider.execute("lock table stream in access exclusive mode")
+            started = monotonic()
+            assert await asyncio.gather(*(deaf.publish(made) for _ in range(10))) == [Verdict.UNKNOWN_STREAM] * 10
+            assert monotonic() - started < MISS_DEADLINE_S + 2
+        await until_allowed(deaf, made)
+
+
+async def until_allowed(process: Process, made: Stream) -> None:
+    async with asyncio.timeout(5):
+        while await process.publish(made) is not Verdict.ALLOW:
+            pass
+
+
+# ── the database is away ──
+
+
+async def test_a_process_that_has_just_loaded_lets_publishers_in_before_it_listens(
+    here: Process, user_id: UserId
+) -> None:
+    assert not here.bus.connected.is_set()
+    assert await here.publish(await here.lifecycle.go_live(user_id, OPTIONS)) is Verdict.ALLOW
+
+
+async def test_without_a_database_publishers_are_let_in_for_a_while_and_readers_for_ever(dsn: str) -> None:
+    async with wire(dsn) as line, process(line.dsn, follows=True, away_s=1) as cut_off:
+        made = await cut_off.lifecycle.go_live(await new_user(cut_off.database), OPTIONS)
+        await until(lambda: cut_off.running.current)
+        await line.pull_out()
+        await until(lambda: not cut_off.bus.connected.is_set())
+        assert await cut_off.publish(made) is Verdict.ALLOW
+        assert await cut_off.publish(made, version=2) is Verdict.KEY_WRONG
+        assert await cut_off.read(made.path) is Verdict.ALLOW
+        await until(lambda: not cut_off.running.current)
+        assert await cut_off.publish(made) is Verdict.DATABASE_AWAY
+        assert await cut_off.publish(made, version=2) is Verdict.KEY_WRONG
+        assert await cut_off.read(made.path) is Verdict.ALLOW
+        await line.plug_in()
+        await until(lambda: cut_off.running.current)
+        assert await cut_off.publish(made) is Verdict.ALLOW
+
+
+async def test_what_changed_while_the_database_was_away_is_known_afterwards(
+    here: Process, user_id: UserId, dsn: str
+) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    async with wire(dsn) as line, process(line.dsn, follows=True) as cut_off:
+        await line.pull_out()
+        await until(lambda: not cut_off.bus.connected.is_set())
+        await here.lifecycle.end(made.id, EndReason.OPERATOR)
+        assert await cut_off.publish(made) is Verdict.ALLOW, "it cannot know"
+        await line.plug_in()
+        await until(lambda: not known(cut_off))
+        assert await cut_off.publish(made) is Verdict.UNKNOWN_STREAM
+
+
+async def test_a_reload_that_fails_leaves_the_table_as_it_was(user_id: UserId, dsn: str) -> None:
+    async with wire(dsn) as line, process(line.dsn) as cut_off:
+        made = await cut_off.lifecycle.go_live(user_id, OPTIONS)
+        await line.pull_out()
+        with pytest.raises(DatabaseUnavailable):
+            await cut_off.running.load()
+        assert known(cut_off) == {made.id: made}
+
+
+# ── reads that are overtaken ──
+
+
+async def test_a_change_of_ours_is_not_undone_by_a_reload_that_began_before_it(here: Process, user_id: UserId) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    over = await here.lifecycle.go_live(await new_user(here.database), OPTIONS)
+    here.database.passing.clear()
+    loading = asyncio.create_task(here.running.load())
+    await until(lambda: here.database.kept_back)
+    rotated = await here.lifecycle.rotate(made.id)
+    await here.lifecycle.end(over.id, EndReason.OWNER)
+    here.database.passing.set()
+    await loading
+    assert known(here) == {made.id: rotated}
+
+
+async def test_a_stream_that_was_made_during_a_reload_is_not_forgotten(
+    here: Process, user_id: UserId, dsn: str
+) -> None:
+    here.database.passing.clear()
+    loading = asyncio.create_task(here.running.load())
+    await until(lambda: here.database.kept_back)
+    async with process(dsn) as third:
+        made = await third.lifecycle.go_live(user_id, OPTIONS)
+    here.running.put(made)
+    here.database.passing.set()
+    await loading
+    assert known(here) == {made.id: made}
+
+
+async def test_a_change_is_not_undone_by_a_look_up_that_began_before_it(
+    here: Process, user_id: UserId, dsn: str
+) -> None:
+    async with process(dsn) as deaf:
+        made = await here.lifecycle.go_live(user_id, OPTIONS)
+        deaf.database.passing.clear()
+        publishing = asyncio.create_task(deaf.publish(made))
+        await until(lambda: deaf.database.kept_back)
+        rotated = dataclasses.replace(made, key_version=2)
+        deaf.running.put(rotated)
+        deaf.database.passing.set()
+        assert await publishing is Verdict.KEY_WRONG
+        assert known(deaf) == {made.id: rotated}
+
+
+async def test_of_two_changes_at_once_the_later_one_stays(here: Process, there: Process, user_id: UserId) -> None:
+    """Another process's change is read already when our own, committed before it, is put into the table."""
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    ours = await here.lifecycle.rotate(made.id)
+    assert ours is not None
+    await until(lambda: known(there) == {made.id: ours})
+    there.database.passing.clear()
+    theirs = await here.lifecycle.rotate(made.id)
+    await until(lambda: there.database.kept_back)
+    there.running.put(ours)
+    there.database.passing.set()
+    await until(lambda: known(there) == {made.id: theirs})

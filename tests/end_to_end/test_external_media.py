@@ -1,0 +1,118 @@
+"""A MediaMTX that somebody else runs, started by hand with the configuration that we print."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from control_plane.settings import MEDIAMTX_PORTS
+from control_plane.streams.media import MediaServerUnavailable
+from ffmpeg_fixtures.publisher import Publisher
+from mediamtx.binary import obtain
+from mediamtx.client import MediaMTXClient
+from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, until, watching
+
+pytestmark = pytest.mark.timeout(180)
+
+UDP = {"webrtc_udp_port", "srt_port"}
+
+
+def free_ports() -> dict[str, str]:
+    with ExitStack() as held:
+        ports = {}
+        for name in MEDIAMTX_PORTS:
+            kind = socket.SOCK_DGRAM if name in UDP else socket.SOCK_STREAM
+            holder = held.enter_context(socket.socket(socket.AF_INET, kind))
+            holder.bind(("127.0.0.1", 0))
+            ports[name] = str(holder.getsockname()[1])
+        return ports
+
+
+async def printed(platform: Stagedoor, *options: str) -> tuple[str, str]:
+    """What `stagedoor mediamtx-config` writes to standard output, and to standard error."""
+    process = await asyncio.create_subprocess_exec(
+        STAGEDOOR, "mediamtx-config", *options,
+        env=platform.environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, notes = await process.communicate()
+    assert process.returncode == 0, notes.decode()
+    return output.decode(), notes.decode()
+
+
+@asynccontextmanager
+async def started_by_hand(config: Path, api_url: str) -> AsyncIterator[None]:
+    """The real server, in a folder of its own."""
+    with config.with_suffix(".log").open("wb") as log:
+        server = await asyncio.create_subprocess_exec(
+            obtain(), config, cwd=config.parent, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        async with MediaMTXClient(api_url) as client:
+            await until(lambda: answers(client), what=f"MediaMTX by hand: {config.with_suffix('.log').read_text()}")
+        yield
+    finally:
+        if server.returncode is None:
+            server.terminate()
+        await server.wait()
+
+
+async def answers(client: MediaMTXClient) -> bool:
+    try:
+        return bool((await client.info()).version)
+    except MediaServerUnavailable:
+        return False
+
+
+async def test_publishing_and_watching_through_a_mediamtx_elsewhere(stopped: Stagedoor, tmp_path: Path) -> None:
+    ports = free_ports()
+    api_url = f"http://127.0.0.1:{ports['mediamtx_api_port']}"
+    stopped.set(**ports, mediamtx_api_url=api_url)
+
+    hook_file = tmp_path / "its own folder" / "hook"
+    hook_file.parent.mkdir()
+    script = Path(__file__).parents[2] / "hooks" / "send_event.py"
+    config, notes = await printed(stopped, "--hook-command", f"python3 -I -S {script} '{hook_file}'")
+    hook, _ = await printed(stopped, "--hook-file")
+    secret = hook.split()[1]
+    assert "secret" in notes
+    assert secret in config
+    assert secret not in notes
+    config_file = tmp_path / "mediamtx.yml"
+    config_file.write_text(config)
+    hook_file.write_text(hook)
+
+    async with started_by_hand(config_file, api_url):
+        await stopped.start()
+        assert stopped.run["pids"]["mediamtx"] is None
+        stream = await stopped.go_live(await stopped.sign_in("ada"))
+        async with watching(stopped, stream["id"]) as viewer:
+            async with Publisher(local(stream["rtmp_url"])[:-1]) as wrong:
+                assert await wrong.wait(20) != 0
+            async with Publisher(local(stream["rtmp_url"])) as publisher:
+                await viewer.sees(lambda seen: seen.statuses() == ["live"])
+                await until(lambda: stopped.plays(stream), what="HLS")
+                assert 'stagedoor_hook_events_total{event="online"} 1.0' in await stopped.metrics()
+
+                status, report = await stopped.command("doctor")
+                assert status == 0, report
+                assert "asks us who may publish and watch" in report
+
+                assert (await stopped.command("stream", "end", str(stream["id"])))[0] == 0
+                assert await publisher.wait(10) != 0
+        await stopped.stop()
+        async with MediaMTXClient(api_url) as client:
+            assert await answers(client), "it is not ours to stop"
+
+        await stopped.command("secrets", "rotate", "hook")
+        status, report = await stopped.command("doctor")
+        assert status == 0
+        assert "it calls us with an older hook secret" in report
+        stopped.set(hooks_url="http://127.0.0.1:9/hooks")
+        status, report = await stopped.command("doctor")
+        assert status == 1
+        assert "authHTTPAddress" in report

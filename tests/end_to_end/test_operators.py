@@ -1,0 +1,70 @@
+"""From an empty production server to the first broadcast, and what an operator does when it must end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ffmpeg_fixtures.publisher import Publisher
+from tests.end_to_end.platform import Stagedoor, local, watching
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def done(platform: Stagedoor, *arguments: str) -> str:
+    """The last line that a command prints."""
+    status, output = await platform.command(*arguments)
+    assert status == 0, output
+    return output.strip().splitlines()[-1]
+
+
+async def acts(platform: Stagedoor) -> list[tuple[str, str]]:
+    entries: list[dict[str, Any]] = json.loads(await done(platform, "audit", "--json"))
+    return [(entry["act"], entry["subject"]) for entry in reversed(entries)]
+
+
+async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_ends(stopped: Stagedoor) -> None:
+    stopped.set(dev="0")
+    await stopped.start()
+    user_id = await done(stopped, "users", "add", "anna", "--email", "anna@example.com")
+    assert "is an operator now" in await done(stopped, "users", "operator", "anna")
+    token = await done(stopped, "token", user_id)
+    stream = await stopped.go_live(token, title="First night")
+
+    async with watching(stopped, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
+        await viewer.sees(lambda seen: seen.statuses() == ["live"])
+        assert await done(stopped, "stream", "ban", "anna") == "Nobody publishes to it any more."
+        assert await publisher.wait(10) != 0
+        await viewer.sees(lambda seen: seen.close_code == 4410, what="the end")
+    assert viewer.events()[-1]["data"]["reason"] == "operator"
+
+    for endpoint in ("api/liveStream", "api/showUserDetail"):
+        refused = await stopped.call(endpoint, token)
+        assert refused["code"] != 200
+        assert "have been blocked" in refused["msg"]
+    status, output = await stopped.command("token", "anna")
+    assert status == 1
+    assert "have been blocked" in output
+
+    await done(stopped, "users", "unban", "anna")
+    assert (await stopped.call("api/liveStream", token))["code"] == 401, "the old session stays ended"
+    user, first = f"user:{user_id}", f"stream:{stream['id']}"
+    assert await acts(stopped) == [
+        ("user.added", user),
+        ("user.made_operator", user),
+        ("user.session_issued", user),
+        ("user.banned", user),
+        ("stream.ended", first),
+        ("user.unbanned", user),
+    ]
+
+
+async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoor: Stagedoor) -> None:
+    await done(stagedoor, "users", "ban", "ada")
+    for refused in (
+        await stagedoor.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"),
+        await stagedoor.call("api/registerUser", auth_token="dev:ada"),
+    ):
+        assert "have been blocked" in refused["msg"]

@@ -1,0 +1,523 @@
+"""The pages, as people use them: in a real browser, against a stream that is really being pushed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+
+from ffmpeg_fixtures import ffmpeg
+from ffmpeg_fixtures.publisher import Publisher
+from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
+from tests.end_to_end.platform import Stagedoor, local, until
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+SCREENSHOT = Path(__file__).parents[2] / "docs" / "images" / "watch.png"
+SCREENSHOT_BYTES_MAX = 300_000
+FEWER_COLOURS = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=3"
+COMES_MS = 20_000
+"""The time in which a picture must be there, on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One platform and one browser for all tests here; each test brings its own people."""
+
+    platform: Stagedoor
+    browser: Browser
+
+    @property
+    def base(self) -> str:
+        return f"http://localhost:{self.platform.run['http_port']}"
+
+    def visitor(
+        self, size: ViewportSize = DESKTOP, *, reduced_motion: bool = False
+    ) -> AbstractAsyncContextManager[Visitor]:
+        run = self.platform.run
+        media = [f"localhost:{run[port]}" for port in ("hls_port", "webrtc_port")]
+        hosts = [f"localhost:{run['http_port']}", *media]
+        return visiting(self.browser, hosts, media, size, reduced_motion=reduced_motion)
+
+    async def go_live(self, name: str, **options: Any) -> tuple[str, dict[str, Any]]:
+        """As an app does it: the session token, and the stream with its ways in."""
+        token = await self.platform.sign_in(name)
+        return token, await self.platform.go_live(token, **options)
+
+    async def end(self, token: str, stream: dict[str, Any]) -> None:
+        await self.platform.done("api/liveStream", token, id=stream["id"], ended_at="2026-01-31 13:00:00")
+
+    async def signed_in(self, name: str) -> str:
+        """The page's cookie, as a Cookie header."""
+        async with self.platform.session.post(
+            f"{self.base}/session", json={"name": name}, headers={"Origin": self.base}
+        ) as response:
+            assert response.status == 200
+            return response.headers["Set-Cookie"].split(";")[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(samples: Path) -> AsyncIterator[House]:
+    with tempfile.TemporaryDirectory(prefix="stagedoor-pages-") as folder:
+        shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
+        async with Stagedoor(Path(folder) / "data") as platform, chromium() as browser:
+            await platform.start()
+            yield House(platform, browser)
+
+
+async def sign_in(page: Page, form: Locator, name: str) -> None:
+    await form.get_by_label("Your name").fill(name)
+    await form.get_by_role("button", name="Sign in").first.click()
+    await expect(page.locator("#account")).to_contain_text(name)
+
+
+def publisher(address: str) -> Publisher:
+    return Publisher(local(address))
+
+
+async def becomes(page: Page, state: str) -> None:
+    await expect(page.locator("#watch")).to_have_attribute("data-state", state, timeout=COMES_MS)
+
+
+async def time_of(page: Page, selector: str = "video") -> float:
+    seconds: float = await page.locator(selector).evaluate("video => video.currentTime")
+    return seconds
+
+
+async def plays(page: Page) -> None:
+    """The video's time moves, and pictures are decoded."""
+    await becomes(page, "playing")
+    before = await time_of(page)
+
+    async def moved() -> bool:
+        return await time_of(page) > before + 0.5
+
+    await until(moved, what="the video's time")
+    assert await page.locator("video").evaluate("video => video.videoWidth > 0 && !video.paused")
+
+
+async def test_home_says_how_to_go_live_while_nothing_is(house: House) -> None:
+    async with house.visitor(PHONE) as visitor:
+        await visitor.page.goto(house.base)
+        await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Nothing is live at the moment")
+        await visitor.page.locator("#nothing").get_by_role("link", name="studio").click()
+        await expect(visitor.page.get_by_role("heading", name="Sign in to go live")).to_be_visible()
+
+
+async def test_a_show_from_the_studio_to_its_end(house: House) -> None:
+    async with house.visitor() as host, house.visitor(PHONE) as viewer, house.visitor() as passer_by:
+        studio, watch = host.page, viewer.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), "hanna")
+        await studio.get_by_label("Title").fill("First night")
+        await studio.get_by_role("button", name="Go live").click()
+        await expect(studio.locator("#state")).to_contain_text("Waiting for your picture")
+
+        own = await current_stream(studio)
+        await watch.goto(f"{house.base}/watch/{own['id']}")
+        await expect(watch.locator(".state")).to_contain_text("Waiting for hanna")
+
+        async with publisher(own["rtmp_url"]):
+            await plays(watch)
+            await expect(studio.locator("#state")).to_contain_text("You are live")
+            await expect(studio.locator("#viewers")).to_have_text("1")
+            preview = studio.locator("#preview video")
+            await until(lambda: time_is_positive(preview), what="the preview")
+
+            await passer_by.page.goto(house.base)
+            card = passer_by.page.get_by_role("link", name=re.compile("First night"))
+            await expect(card).to_contain_text("hanna")
+            await expect(card).to_have_attribute("href", f"/watch/{own['id']}")
+            await card.click()
+            await plays(passer_by.page)
+
+            await watch.get_by_role("button", name="Gifts").click()
+            await watch.locator('[data-gift="1"]').click()
+            await sign_in(watch, watch.get_by_role("dialog"), "gustav")
+            for _ in range(3):
+                await watch.locator('[data-gift="1"]').click()
+            await expect(watch.locator(".told")).to_have_text("Not enough coins for this one.")
+            await watch.get_by_role("button", name="Get coins").click()
+            await watch.locator(".package").first.click()
+            await expect(watch.locator(".told")).to_contain_text("You have got")
+            for _ in range(3):
+                await watch.locator('[data-gift="1"]').click()
+            await expect(watch.locator(".told")).to_have_text("You sent 3 × Rose.")
+
+            banner = passer_by.page.locator(".banner")
+            await expect(banner).to_contain_text("gustav")
+            await expect(banner).to_contain_text("×3")
+            await expect(passer_by.page.locator("#announcer")).to_have_text("gustav sent 3 Rose.")
+            await expect(passer_by.page.locator(".top-gifters")).to_contain_text("gustav")
+            await expect(studio.locator("#feed")).to_contain_text("gustav sent 3 × Rose")
+            await expect(studio.locator("#earned")).to_have_text("3")
+
+            await studio.get_by_role("button", name="End stream").click()
+            await studio.get_by_role("dialog").get_by_role("button", name="Go back").click()
+            await expect(studio.locator("#state")).to_contain_text("You are live")
+            await studio.get_by_role("button", name="End stream").click()
+            await studio.get_by_role("dialog").get_by_role("button", name="End stream").click()
+
+            for page in (watch, passer_by.page):
+                await becomes(page, "ended")
+                await expect(page.locator(".state")).to_contain_text("3 coins")
+            await expect(studio.locator("#over")).to_contain_text("3 coins")
+
+        await watch.reload()
+        await becomes(watch, "ended")
+        await expect(watch.locator(".state")).to_contain_text("3 coins")
+        assert await current_stream(studio) is None
+
+
+async def test_a_killed_publisher_shows_reconnecting_and_its_return_goes_on_playing(house: House) -> None:
+    token, stream = await house.go_live("rosa", title="Through the tunnel")
+    async with house.visitor(PHONE, reduced_motion=True) as viewer:
+        await viewer.page.goto(f"{house.base}/watch/{stream['id']}")
+        async with publisher(stream["rtmp_url"]) as first:
+            await plays(viewer.page)
+            await first.kill()
+            await becomes(viewer.page, "reconnecting")
+            await expect(viewer.page.locator(".still")).to_be_visible()
+        async with publisher(stream["rtmp_url"]):
+            await plays(viewer.page)
+            async with publisher(stream["rtmp_url"]):  # another one takes over, as a phone does that changes networks
+                await until(lambda: reloaded(viewer.page), what="the second publisher's picture")
+                await plays(viewer.page)
+                await house.end(token, stream)
+
+
+async def test_a_viewer_may_choose_low_latency_and_leave_it_again(house: House) -> None:
+    token, stream = await house.go_live("lars")
+    async with house.visitor(PHONE) as viewer, publisher(stream["rtmp_url"]):
+        await viewer.page.goto(f"{house.base}/watch/{stream['id']}")
+        await plays(viewer.page)
+        low = viewer.page.get_by_role("button", name="Low latency")
+        await low.click()
+        await expect(low).to_have_attribute("aria-pressed", "true")
+        await plays(viewer.page)
+        assert await viewer.page.locator("video").evaluate("video => video.srcObject !== null")
+        await low.click()
+        await plays(viewer.page)
+        assert await viewer.page.locator("video").evaluate("video => video.srcObject === null")
+        await house.end(token, stream)
+
+
+async def test_the_browsers_own_camera_goes_live(house: House) -> None:
+    async with house.visitor() as host, house.visitor(PHONE) as viewer:
+        studio = host.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), "clara")
+        await studio.get_by_role("button", name="Go live").click()
+        await studio.get_by_role("button", name="Use this camera").click()
+        own = await current_stream(studio)
+        await viewer.page.goto(f"{house.base}/watch/{own['id']}")
+        await plays(viewer.page)
+        await studio.get_by_role("button", name="Stop this camera").click()
+        await becomes(viewer.page, "reconnecting")
+        await studio.get_by_role("button", name="End stream").click()
+        await studio.get_by_role("dialog").get_by_role("button", name="End stream").click()
+        await becomes(viewer.page, "ended")
+
+
+async def test_the_studio_shows_the_key_only_when_asked_and_finds_its_stream_again(house: House) -> None:
+    async with house.visitor() as host:
+        studio = host.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), "kim")
+        await studio.get_by_role("button", name="Go live").click()
+        await expect(studio.locator("#way")).to_contain_text("rtmp://")
+        own = await current_stream(studio)
+        key = own["stream_key"].partition("token=")[2]
+
+        for tab in ("Phone", "OBS", "ffmpeg", "WHIP, SRT"):
+            await studio.get_by_role("tab", name=tab).click()
+            assert key not in await studio.content()
+        await studio.get_by_role("button", name="Show key").click()
+        await expect(studio.locator("#way")).to_contain_text(key)
+        await studio.get_by_role("tab", name="Phone").click()
+        code = studio.get_by_alt_text("QR code that sets up Larix Broadcaster")
+        await until(lambda: drawn(code), what="the QR code")
+
+        await studio.reload()
+        await expect(studio.locator("#way")).to_contain_text(f"live/{own['id']}")
+        assert key not in await studio.content()
+        assert (await current_stream(studio))["id"] == own["id"]
+
+        await studio.get_by_role("button", name="New key").click()
+        await studio.get_by_role("dialog").get_by_role("button", name="New key").click()
+        await until(lambda: key_differs(studio, own), what="another key")
+        await studio.get_by_role("button", name="Sign out").click()
+        await expect(studio.get_by_role("heading", name="Sign in to go live")).to_be_visible()
+        assert own["rtmp_server"] not in await studio.content()
+
+
+async def test_a_gift_is_sent_by_keyboard_alone(house: House) -> None:
+    token, stream = await house.go_live("nils")
+    async with house.visitor(PHONE) as viewer:
+        page = viewer.page
+        await page.goto(f"{house.base}/watch/{stream['id']}")
+        await page.get_by_role("button", name="Gifts").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#panel")).to_be_focused()
+        await page.locator('[data-gift="1"]').focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_label("Your name")).to_be_focused()
+        await page.keyboard.type("ben")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#account")).to_contain_text("ben")
+        await page.locator('[data-gift="1"]').focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".told")).to_have_text("You sent Rose.")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#panel")).not_to_be_visible()
+    await house.end(token, stream)
+
+
+async def test_scripts_cannot_read_the_session(house: House) -> None:
+    async with house.visitor() as visitor:
+        await visitor.page.goto(f"{house.base}/studio")
+        await sign_in(visitor.page, visitor.page.locator("#guest"), "iris")
+        assert await visitor.page.evaluate("document.cookie") == ""
+        profile = await visitor.page.evaluate(
+            "fetch('/api/showUserDetail', {method: 'POST', body: '{}'}).then(answer => answer.json())"
+        )
+        assert profile["msg"]["User"]["username"] == "iris"
+        assert profile["msg"]["User"]["auth_token"] == ""
+        [cookie] = await visitor.page.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/")
+
+
+async def test_a_session_token_signs_in_too_and_a_wrong_one_does_not(house: House) -> None:
+    token = await house.platform.sign_in("olga")
+    async with house.visitor() as visitor:
+        page = visitor.page
+        await page.goto(f"{house.base}/studio")
+        await page.get_by_text("Another way").click()
+        await page.get_by_label("Session token").fill(token)
+        await page.get_by_role("button", name="Sign in").last.click()
+        await expect(page.locator("#account")).to_contain_text("olga")
+    async with house.platform.session.post(
+        f"{house.base}/session", json={"auth_token": f"{token}x"}, headers={"Origin": house.base}
+    ) as response:
+        assert response.status == 401
+        assert "Set-Cookie" not in response.headers
+
+
+async def test_the_cookie_is_secure_where_the_page_came_over_https(house: House) -> None:
+    port = house.platform.run["http_port"]
+    async with house.platform.session.post(
+        f"{house.base}/session", json={"name": "sol"}, headers={"Origin": f"https://localhost:{port}"}
+    ) as response:
+        cookie = response.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-")
+    assert "; Secure" in cookie
+
+
+OWN = "own"
+ELSEWHERE = ("https://elsewhere.example", "http://localhost:1", "null", "")
+
+
+@pytest.mark.parametrize("origin", [OWN, None, *ELSEWHERE])
+async def test_the_cookie_counts_only_for_our_own_origin(house: House, origin: str | None) -> None:
+    cookie = await house.signed_in("paul")
+    headers = {"Cookie": cookie} | ({} if origin is None else {"Origin": house.base if origin == OWN else origin})
+    session = house.platform.session
+    ours = origin == OWN
+    async with session.post(f"{house.base}/api/liveStream", json={"title": "x"}, headers=headers) as response:
+        assert json.loads(await response.read())["code"] == (200 if ours else 401)
+    for method in ("POST", "DELETE"):
+        async with session.request(method, f"{house.base}/session", json={"name": "eve"}, headers=headers) as response:
+            assert response.status == (200 if ours else 403)
+            assert ("Set-Cookie" in response.headers) is ours
+    if not ours:
+        return
+    async with session.get(f"{house.base}/studio/current", headers=headers) as response:
+        stream = (await response.json())["stream"]
+    await house.end(await house.platform.sign_in("paul"), stream)
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 200), (None, 200), ("same-site", 401), ("cross-site", 401)]
+)
+async def test_the_stream_key_is_told_to_our_own_pages_only(house: House, site: str | None, status: int) -> None:
+    headers = {"Cookie": await house.signed_in("quinn")} | ({"Sec-Fetch-Site": site} if site else {})
+    for path in ("/studio/current", "/studio/phone.svg"):
+        async with house.platform.session.get(f"{house.base}{path}", headers=headers) as response:
+            assert response.status == (404 if status == 200 and path.endswith("svg") else status)
+            assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize(("origin", "role"), [(OWN, "viewer"), *((other, "guest") for other in (None, *ELSEWHERE))])
+async def test_the_live_socket_knows_who_comes_from_our_pages(house: House, origin: str | None, role: str) -> None:
+    token, stream = await house.go_live("ruth")
+    headers = {"Cookie": await house.signed_in("sam")}
+    if origin is not None:
+        headers["Origin"] = house.base if origin == OWN else origin
+    async with house.platform.session.ws_connect(f"{house.base}/ws/live/{stream['id']}", headers=headers) as socket:
+        assert (await socket.receive_json())["you"]["role"] == role
+    await house.end(token, stream)
+
+
+async def test_live_tells_of_public_streams_on_air(house: House) -> None:
+    token, stream = await house.go_live("tess", title="On air")
+    await house.go_live("uma", title="Not yet")
+    secret_token, secret = await house.go_live("vera", title="Secret", visibility="private")
+    async with publisher(stream["rtmp_url"]), publisher(secret["rtmp_url"]):
+        await asyncio.gather(
+            house.platform.becomes(stream["id"], "live"),
+            until(lambda: is_live(house, secret["id"]), what="the private stream"),
+        )
+        await until(lambda: on_air(house), what="a stream in /live")
+        [item] = await live(house)
+        assert item["id"] == stream["id"]
+        assert (item["username"], item["title"], item["status"]) == ("tess", "On air", "live")
+        assert item["watch_url"] == f"{house.base}/watch/{stream['id']}"
+        assert item["playback_url"] == stream["playback_url"]
+        assert item["websocket_url"] == stream["websocket_url"]
+        for who, status in ((None, 403), ("vera", 200)):
+            headers = {"Cookie": await house.signed_in(who)} if who else {}
+            async with house.platform.session.get(f"{house.base}/watch/{secret['id']}", headers=headers) as response:
+                assert response.status == status
+                assert ("Secret" in await response.text()) is (status == 200)
+        await asyncio.gather(house.end(token, stream), house.end(secret_token, secret))
+
+
+@pytest.mark.parametrize("path", ["/watch/999999", "/watch/0", "/watch/x", "/watch/99999999999999999999"])
+async def test_a_stream_that_does_not_exist_is_a_page_that_says_so(house: House, path: str) -> None:
+    async with house.platform.session.get(f"{house.base}{path}") as response:
+        assert response.status == 404
+        assert "There is no such stream" in await response.text()
+
+
+async def test_what_people_write_stays_text(house: House) -> None:
+    title = """</title><script>alert(1)</script>"'><img src=x onerror=alert(2)>"""
+    token, stream = await house.go_live("wanda", title=title)
+    async with house.visitor() as visitor:
+        await visitor.page.goto(f"{house.base}/watch/{stream['id']}")
+        await expect(visitor.page.locator(".about")).to_contain_text(title)
+        assert await visitor.page.locator("script:not([src])").count() == 0
+    await house.end(token, stream)
+
+
+@pytest.mark.parametrize("path", ["/", "/studio", "/watch/1", "/watch/999999"])
+async def test_pages_keep_to_themselves(house: House, path: str) -> None:
+    async with house.platform.session.get(f"{house.base}{path}") as response:
+        html = await response.text()
+        policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
+    assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
+    assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'", "'none'", "'self'")
+    assert "unsafe" not in str(policy)
+    assert not re.search(r"<style|\sstyle=|<script(?![^>]*\bsrc=)|\son\w+=", html)
+    run = house.platform.run
+    allowed = {f"localhost:{run[port]}" for port in ("http_port", "hls_port", "webrtc_port")}
+    assert set(re.findall(r"://([^\s/]+)", str(policy["connect-src"]))) == allowed
+
+
+async def test_the_player_is_the_pinned_one_from_our_own_address(house: House) -> None:
+    for encoding in ("gzip", "identity"):
+        async with house.platform.session.get(
+            f"{house.base}/static/vendor/hls.min.js", headers={"Accept-Encoding": encoding}
+        ) as response:
+            assert response.status == 200
+            assert response.headers.get("Content-Encoding", "identity") == encoding
+            assert "Hls" in await response.text()
+
+
+@pytest.mark.skipif("STAGEDOOR_SCREENSHOTS" not in os.environ, reason="makes the picture of the README when asked to")
+async def test_the_picture_of_the_readme(house: House, tmp_path: Path) -> None:
+    whole = tmp_path / "watch.png"
+    token, stream = await house.go_live("ada", title="Ember, live from the studio")
+    senders = await asyncio.gather(*(house.platform.sign_in(name) for name in ("ben", "carla", "emil")))
+    async with house.visitor() as viewer, clip(house.platform.data_dir / "media/samples/ember.mp4", stream["rtmp_url"]):
+        await viewer.page.goto(f"{house.base}/watch/{stream['id']}")
+        await sign_in_from_the_panel(viewer.page, "dev")
+        await plays(viewer.page)
+        for sender, (gift_id, count) in zip(senders, ((2, 5), (7, 1), (11, 1)), strict=True):
+            await house.platform.done(
+                "api/sendGift",
+                sender,
+                receiver_id=str(stream["user_id"]),
+                gift_id=str(gift_id),
+                gift_count=count,
+                live_streaming_id=stream["id"],
+            )
+        await expect(viewer.page.locator(".banner")).to_have_count(3)
+        great = viewer.page.locator(".great img")
+        await great.evaluate(
+            "image => Promise.all(image.getAnimations().map(run => { run.currentTime = 2000; run.pause(); }))"
+        )
+        await expect(viewer.page.locator(".top-gifters li")).to_have_count(3)
+        await viewer.page.screenshot(path=whole)
+        await house.end(token, stream)
+    SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
+    await ffmpeg.run(["-y", "-i", str(whole), "-vf", FEWER_COLOURS, str(SCREENSHOT)], "fewer colours", 30)
+    assert SCREENSHOT.stat().st_size < SCREENSHOT_BYTES_MAX
+
+
+@asynccontextmanager
+async def clip(file: Path, address: str) -> AsyncIterator[None]:
+    """A sample video, over and over."""
+    process = await ffmpeg.spawn(
+        [
+            *("-re", "-stream_loop", "-1", "-i", str(file)),
+            *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-g", "25", "-pix_fmt", "yuv420p"),
+            *("-c:a", "aac", "-f", "flv", local(address)),
+        ]
+    )
+    try:
+        yield
+    finally:
+        await ffmpeg.kill(process)
+
+
+async def sign_in_from_the_panel(page: Page, name: str) -> None:
+    await page.locator("#account").get_by_role("button", name="Sign in").click()
+    await sign_in(page, page.get_by_role("dialog"), name)
+
+
+async def current_stream(studio: Page) -> Any:
+    return (await studio.evaluate("fetch('/studio/current').then(answer => answer.json())"))["stream"]
+
+
+async def key_differs(studio: Page, before: dict[str, Any]) -> bool:
+    return bool((await current_stream(studio))["stream_key"] != before["stream_key"])
+
+
+async def time_is_positive(video: Locator) -> bool:
+    return bool(await video.evaluate("video => video.currentTime > 0"))
+
+
+async def drawn(image: Locator) -> bool:
+    return bool(await image.evaluate("image => image.complete && image.naturalWidth > 0"))
+
+
+async def reloaded(page: Page) -> bool:
+    """A new source begins at its own beginning, or is being waited for."""
+    return await page.locator("#watch").get_attribute("data-state") == "loading"
+
+
+async def live(house: House) -> list[dict[str, Any]]:
+    async with house.platform.session.get(f"{house.base}/live") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        streams: list[dict[str, Any]] = (await response.json())["streams"]
+        return streams
+
+
+async def on_air(house: House) -> bool:
+    return bool(await live(house))
+
+
+async def is_live(house: House, stream_id: int) -> bool:
+    return (await house.platform.streams()).get(stream_id) == "live"

@@ -1,0 +1,93 @@
+"""`scripts/smoke`, run as people run it: against a server that is well, one that is not, and none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.platform import Stagedoor, hanging
+
+pytestmark = pytest.mark.timeout(180)
+
+SMOKE = Path(__file__).parents[2] / "scripts" / "smoke"
+STEPS = 13
+
+
+async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
+    """Its status, and what it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        SMOKE,
+        *arguments,
+        env=os.environ | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(90):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return process.returncode or 0, output.decode()
+
+
+def outcomes(output: str) -> list[str]:
+    """Of each step: ok, skip or FAIL."""
+    first = [line.split(maxsplit=1)[0] for line in output.splitlines() if line.strip()]
+    return [word for word in first if word in {"ok", "skip", "FAIL"}]
+
+
+async def test_a_server_that_is_well_passes_every_step_as_often_as_one_likes(stagedoor: Stagedoor) -> None:
+    for _ in range(2):
+        status, output = await smoke(stagedoor.url("/"))
+        assert (status, outcomes(output)) == (0, ["ok"] * STEPS), output
+        assert "token=" not in output
+        assert "\x1b" not in output, "no colours where nobody sees them"
+    assert await stagedoor.streams() == {}
+    status, output = await smoke(stagedoor.url(""), FORCE_COLOR="1", TERM="xterm")
+    assert (status, "\x1b[32m" in output) == (0, True)
+    status, output = await smoke(stagedoor.url(""), FORCE_COLOR="1", TERM="xterm", NO_COLOR="1")
+    assert (status, "\x1b[3" in output) == (0, False)
+
+
+async def test_a_media_server_that_hangs_is_noticed(stagedoor: Stagedoor) -> None:
+    with hanging(stagedoor.run["pids"]["mediamtx"]):
+        status, output = await smoke(stagedoor.url(""))
+    assert (status, outcomes(output)) == (1, ["ok"] * 7 + ["FAIL"]), output
+    assert "it was not refused" in output
+
+
+async def test_where_no_server_is_the_first_step_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    status, output = await smoke(f"http://127.0.0.1:{port}")
+    assert (status, outcomes(output)) == (1, ["FAIL"]), output
+
+
+async def test_production_needs_two_tokens_and_skips_what_it_does_not_have(stopped: Stagedoor) -> None:
+    stopped.set(dev="0")
+    await stopped.start()
+    status, output = await smoke(stopped.url(""))
+    assert (status, outcomes(output)) == (1, ["FAIL"]), "nobody comes in without a proof"
+    tokens = {}
+    for name in ("host", "fan"):
+        await stopped.command("users", "add", name)
+        status, output = await stopped.command("token", name)
+        assert status == 0, output
+        tokens[f"SMOKE_{name.upper()}_TOKEN"] = output.split()[-1]
+    status, output = await smoke(stopped.url(""), **tokens)
+    assert status == 0, output
+    skipped = [line.split(maxsplit=1)[1] for line in output.splitlines() if line.split()[0] == "skip"]
+    assert len(skipped) == 3, output
+
+
+@pytest.mark.parametrize("arguments", [("localhost:8080",), ("http://localhost", "more")])
+async def test_a_wrong_call_is_told(arguments: tuple[str, ...]) -> None:
+    status, output = await smoke(*arguments)
+    assert status == 2
+    assert "usage" in output
