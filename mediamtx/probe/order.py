@@ -32,5 +32,5 @@ answer_decoder = msgspec.json.Decoder(Answer)
 
 
 def line(message: Order | Answer) -> bytes:
-    """An answer's is far shorter than what a pipe takes in one piece (4 KiB): several processes may write them to the same one."""
+    """An answer's is far shorter than what a pipe takes in one piece (4 KiB; a socket more): several processes may write to the same one."""
     return msgspec.json.encode(message) + b"\n"
