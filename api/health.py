@@ -10,7 +10,10 @@ from aiohttp import web
 
 from api.platform import Platform
 from api.remote import client_address
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.events.bus import Bus
 from control_plane.network import is_loopback
+from control_plane.streams.reconciler import Reconciler
 
 PART_DEADLINE_S = 1.0
 
@@ -50,6 +53,25 @@ class Health:
         return is_loopback(client_address(request, self._platform.settings.trusted_proxies)) and (
             "X-Forwarded-For" not in request.headers
         )
+
+
+def checks(database: Database, bus: Bus, reconciler: Reconciler) -> dict[str, Check]:
+    """What `/readyz` asks of each part."""
+
+    async def database_answers() -> str:
+        try:
+            await database.fetchval("select 1")
+        except DatabaseUnavailable:
+            return "no answer"
+        return "ok"
+
+    async def media_server_answers() -> str:
+        return "ok" if reconciler.media_reachable else "no answer"
+
+    async def bus_is_connected() -> str:
+        return "ok" if bus.connected.is_set() else "not connected"
+
+    return {"database": database_answers, "media_server": media_server_answers, "bus": bus_is_connected}
 
 
 async def _within_deadline(check: Check) -> str:

@@ -1,4 +1,4 @@
-"""The parts of the control plane that calls may use. Put together in `control_plane/server.py`."""
+"""The parts of the control plane that calls may use. Put together in `control_plane/server/`."""
 
 from __future__ import annotations
 

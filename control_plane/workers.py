@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from control_plane.errors import ControlPlaneError
@@ -35,6 +35,10 @@ class Workers:
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):  # an error of its own was told by `_ended`
                 await task
+
+    async def keep(self, stack: AsyncExitStack, name: str, work: Coroutine[Any, Any, object]) -> None:
+        """Running until the stack gets to it."""
+        await stack.enter_async_context(self.running(name, work))
 
     async def until(self, stop: asyncio.Event) -> None:
         """Wait for the stop; raises PartFailed when a worker ended before it."""

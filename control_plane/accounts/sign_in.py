@@ -99,7 +99,9 @@ class UnprovenClaims:
         if claims.auth_token.startswith(DEV_PREFIX):
             if name := claims.auth_token.removeprefix(DEV_PREFIX).strip().lower():
                 ways.append(Identity("dev", name))
-        elif claims.auth_token and claims.auth_token.count(".") != 2:  # a session token of ours that has expired names nobody
+        elif (
+            claims.auth_token and claims.auth_token.count(".") != 2
+        ):  # a session token of ours that has expired names nobody
             ways.append(Identity("uid", claims.auth_token))
         if claims.social and claims.social_id:
             ways.append(Identity(claims.social.lower(), claims.social_id))

@@ -1,0 +1,44 @@
+"""The data directory: made on the first start, and one server's alone while that works in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from control_plane.errors import ControlPlaneError
+
+
+class DataDirectoryInUse(ControlPlaneError):
+    """Another control plane works in it."""
+
+    code = "data_directory_in_use"
+
+
+class NoDataDirectory(ControlPlaneError):
+    """It cannot be made or written to."""
+
+    code = "no_data_directory"
+
+
+@contextmanager
+def data_directory(path: Path) -> Iterator[None]:
+    """Ours alone, and nobody else's while we work in it."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise NoDataDirectory(f"The data directory {path} cannot be used: {error.strerror}.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise DataDirectoryInUse(
+            f"Another server runs in {path}: stop it, or set LIVE_DATA_DIR to another directory."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
