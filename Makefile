@@ -15,7 +15,7 @@ run: ## set everything up, then run it in development mode (settings: LIVE_… i
 test: ## set everything up, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint types ## style and types
 

@@ -27,7 +27,7 @@ pytestmark = [
 def blocks(text: str) -> list[tuple[str, Any]]:
     """Each command, and the answer below it; None where it prints nothing."""
     found: list[tuple[str, Any]] = []
-    for language, content in re.findall(r"```(sh|json)\n(.*?)```", text, re.S):
+    for language, content in re.findall(r"```(sh|json)\n(.*?)```", text, re.DOTALL):
         if language == "sh":
             found.append((content, None))
         else:

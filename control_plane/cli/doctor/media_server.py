@@ -11,6 +11,7 @@ from control_plane.cli.doctor.finding import Finding, broken, ok, warning
 from control_plane.cli.doctor.installation import Installation
 from control_plane.clock import utc_now
 from control_plane.secrets import Keyring, Purpose
+from control_plane.streams.media import MediaServerUnavailable
 from mediamtx.binary import check_version
 from mediamtx.cache import CachedBinary, default_directory
 from mediamtx.config import local_url
@@ -42,7 +43,10 @@ async def binary(at: Installation) -> Finding | None:
 
 
 async def configured(at: Installation) -> Finding | None:
-    running = await _inspection(at)
+    try:
+        running = await _inspection(at)
+    except MediaServerUnavailable as error:
+        return broken(str(error), _what_to_do(at))
     mine = secrets.load(at.settings.secrets_path) if running else None
     if running is None or mine is None:
         return None
@@ -67,10 +71,19 @@ def _calls_with_an_older_secret(at: Installation, running: Inspection, hooks: Ke
 async def clock(at: Installation) -> Finding | None:
     if not at.settings.mediamtx_api_url:
         return None  # on this machine
-    running = await _inspection(at)
+    try:
+        running = await _inspection(at)
+    except MediaServerUnavailable:
+        return None  # told above
     if running is None:
         return None
     return skew("MediaMTX", (running.at - utc_now().replace(microsecond=0)).total_seconds())
+
+
+def _what_to_do(at: Installation) -> str:
+    if at.settings.mediamtx_api_url:
+        return f"Does LIVE_MEDIAMTX_API_URL lead to it, and does it run? {RUN_CONFIG}"
+    return f"It is started again when it dies; {at.settings.data_dir.absolute() / 'mediamtx' / 'mediamtx.log'} has its last words."
 
 
 async def _inspection(at: Installation) -> Inspection | None:
