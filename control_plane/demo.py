@@ -1,4 +1,4 @@
-"""Demo data of development mode: five people with coins, the gift catalogue, coin packages and five videos."""
+"""What a new database begins with: gifts and coin packages; in development mode also five people with coins and five videos."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class SampleVideo:
     height: int
 
 
+_ANY_GIFT = "select exists (select from gift)"
+_ANY_PACKAGE = "select exists (select from coin_package)"
 _ANYBODY = "select exists (select from app_user)"
+_DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' and subject = any($1::text[])"
 _SOUND = """
     insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
     values ($1, $2, $3, $4, $5, $6) returning id
@@ -50,22 +53,27 @@ _VIDEO = """
 """
 
 
-async def seed(database: Database, samples: Sequence[SampleVideo]) -> bool:
-    """The catalogue always; people and videos only into an empty database. True when those were added."""
+async def stock(database: Database) -> None:
+    """Gifts and coin packages to begin with, also in production. What is there already is the operator's, and stays as it is."""
+    async with database.transaction() as connection:
+        if not await connection.fetchval(_ANY_GIFT):
+            await seed_catalogue(connection)
+        if not await connection.fetchval(_ANY_PACKAGE):
+            await seed_packages(connection)
+
+
+async def seed(database: Database, samples: Sequence[SampleVideo]) -> None:
+    """People and videos, into an empty database; and the people's coins, once each."""
     async with database.transaction(deadline_s=30) as connection:
-        await seed_catalogue(connection)
-        await seed_packages(connection)
-        if await connection.fetchval(_ANYBODY):
-            return False
-        people = [await _person(connection, person) for person in PEOPLE]
-        for person, user_id, sample in zip(PEOPLE, people, samples, strict=True):
-            await _video(connection, user_id, person.username, sample)
+        if not await connection.fetchval(_ANYBODY):
+            for person, sample in zip(PEOPLE, samples, strict=True):
+                await _video(connection, await _person(connection, person), person.username, sample)
+        people = [row["user_id"] for row in await connection.fetch(_DEMO_PEOPLE, [p.username for p in PEOPLE])]
     await asyncio.gather(*(adjust(database, user_id, COINS, key="demo") for user_id in people))
-    return True
 
 
 async def _person(connection: Connection, person: NewUser) -> UserId:
-    return await accounts.create(connection, person, [Identity("dev", person.username)])
+    return await accounts.create(connection, person, [Identity("dev", person.username), Identity("demo", person.username)])
 
 
 async def _video(connection: Connection, user_id: UserId, username: str, sample: SampleVideo) -> None:

@@ -108,6 +108,7 @@ class _Server:
         await check_against_database(secrets, database)
         media_dir = settings.data_dir / "media"
         media_dir.mkdir(exist_ok=True)
+        await demo.stock(database)
         if settings.dev:
             await self._seed(database, media_dir)
 

@@ -145,6 +145,8 @@ async def test_without_dev_nothing_is_free(stopped: Stagedoor) -> None:
     assert (await stopped.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"))["code"] == 401
     assert (await stopped.call("sandbox/purchases", coin=100))["code"] == 404
     assert (await stopped.call("api/showRelatedVideos"))["msg"] == []
+    assert len(await stopped.done("api/showGifts")) >= 12
+    assert len((await stopped.done("api/showCoinWorth"))["CoinPackages"]) >= 3
 
 
 async def test_no_secret_is_in_any_log_or_command_line(stagedoor: Stagedoor) -> None:
