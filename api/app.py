@@ -16,8 +16,10 @@ from api.live_socket import LiveSocket
 from api.page_session import PUBLIC_URL
 from api.pages import Pages
 from api.platform import Platform
+from api.urls import Urls, is_addressed_to_us
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600
@@ -28,6 +30,8 @@ def make_app(
 ) -> web.Application:
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
     app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_safe_headers])
+    if platform.settings.dev:
+        app.middlewares.append(_only_by_our_names(platform.urls))
     app[PUBLIC_URL] = platform.urls.public_url
     health = Health(platform, checks)
     endpoints = registry(dev=platform.settings.dev)
@@ -57,6 +61,19 @@ def _contract(dispatcher: Dispatcher) -> Handler:
         return await dispatcher.handle(request)
 
     return handle
+
+
+def _only_by_our_names(urls: Urls) -> Middleware:
+    """Development mode lets anybody in who reaches it. A page in the developer's browser, whose name was made to lead to this machine, must
+    not: its requests carry that name as their host."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not is_addressed_to_us(request.headers.get("Host", ""), urls):
+            raise web.HTTPMisdirectedRequest(text="In development mode this server answers to local names only.\n")
+        return await handler(request)
+
+    return check
 
 
 @web.middleware

@@ -92,8 +92,19 @@ def urls_of(settings: Settings, ports: Ports) -> Urls:
 def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
     """With LIVE_LAN, clients reach us by whatever name they have for us: `requested`, their Host header. It is believed where only a
     private network can mean it; anything else changes nothing, or whoever writes a Host header would decide where others are sent."""
-    match = _HOST.fullmatch(requested.lower()) if settings.lan else None
-    return replace(urls, host=match["host"]) if match and _is_ours(match["host"], urls) else urls
+    host = _host_of(requested) if settings.lan else None
+    return replace(urls, host=host) if host and _is_ours(host, urls) else urls
+
+
+def is_addressed_to_us(requested: str, urls: Urls) -> bool:
+    """Whether this Host header names us, or none came. A name of somebody else's that leads to this machine (DNS rebinding) does not."""
+    host = _host_of(requested)
+    return not requested or (host is not None and _is_ours(host, urls))
+
+
+def _host_of(requested: str) -> str | None:
+    match = _HOST.fullmatch(requested.lower())
+    return match["host"] if match else None
 
 
 def _is_ours(host: str, urls: Urls) -> bool:

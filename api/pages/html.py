@@ -64,7 +64,6 @@ class Html:
         headers = {
             "Content-Security-Policy": policy(request_urls(request, self._platform)),
             "Permissions-Policy": permissions,
-            "Cross-Origin-Opener-Policy": "same-origin",
             "Cache-Control": "no-cache",
         }
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)

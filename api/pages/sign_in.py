@@ -17,6 +17,7 @@ from api.page_session import forget, keep, own_origin, page_token
 from api.pages.answers import json, request_urls
 from api.platform import Platform
 from control_plane.accounts.caller import Caller
+from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import DEV_PREFIX, Claims
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User
@@ -91,7 +92,10 @@ class SignInPages:
         return await self._platform.sessions.identify(token) if token else None
 
     async def show(self, request: web.Request) -> web.Response:
-        caller = await self.caller(request)
+        try:
+            caller = await self.caller(request)
+        except AccountBlocked:  # signed in no more; the form is there for others
+            caller = None
         user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None
         return json(await self._view(request, user))
 

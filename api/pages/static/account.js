@@ -1,11 +1,13 @@
 // @ts-check
 /** Who is signed in on this page, and the form to change that. Its rows are the ways in that the server offers. */
 
-import { Refused, showSession, signIn, signOut } from "./api.js";
+import { showSession, signIn, signOut } from "./api.js";
 import { avatar, button, find, make } from "./dom.js";
 
 /** @typedef {import("./api.js").Session} Session */
 /** @typedef {import("./api.js").Me} Me */
+
+const RETRY_MS = 4_000;
 
 export class Account {
   /** @type {Session} */ session = { user: null, ways: [], sandbox: false };
@@ -33,11 +35,13 @@ export class Account {
     if (this.#known) listener(this.user);
   }
 
+  /** Asks until there is an answer. */
   async refresh() {
     try {
       this.#take(await showSession());
-    } catch (error) {
-      if (error instanceof Refused && error.status) this.#take({ ...this.session, user: null });
+    } catch {
+      if (!this.#known) this.place?.replaceChildren(make("span", { class: "hint" }, "No connection"));
+      setTimeout(() => this.refresh(), RETRY_MS);
     }
   }
 

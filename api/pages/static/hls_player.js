@@ -18,6 +18,7 @@ const CONFIG = {
   enableWorker: false,
 };
 const FAR_BEHIND_S = 6;
+const UNSUPPORTED = new Set(["manifestIncompatibleCodecsError", "bufferIncompatibleCodecsError", "bufferAddCodecError"]);
 
 /** @type {Promise<any> | null} */
 let script = null;
@@ -54,12 +55,14 @@ export class HlsPlayer {
    * @param {string} url
    * @param {() => void} beforeReload
    * @param {() => void} onBlocked
+   * @param {() => void} onUnsupported
    */
-  constructor(video, url, beforeReload, onBlocked) {
+  constructor(video, url, beforeReload, onBlocked, onUnsupported) {
     this.video = video;
     this.url = url;
     this.beforeReload = beforeReload;
     this.onBlocked = onBlocked;
+    this.onUnsupported = onUnsupported;
   }
 
   start() {
@@ -108,7 +111,11 @@ export class HlsPlayer {
     this.#release();
     const hls = new Hls(CONFIG);
     this.#hls = hls;
-    hls.on(Hls.Events.ERROR, (/** @type {string} */ _, /** @type {{ fatal: boolean }} */ data) => data.fatal && this.reload());
+    hls.on(Hls.Events.ERROR, (/** @type {string} */ _, /** @type {{ fatal: boolean, details: string }} */ { fatal, details }) => {
+      if (!fatal) return;
+      if (UNSUPPORTED.has(details)) this.onUnsupported();
+      else this.reload();
+    });
     hls.on(Hls.Events.MANIFEST_PARSED, () => begin(this.video, this.onBlocked));
     hls.loadSource(this.url);
     hls.attachMedia(this.video);

@@ -45,6 +45,7 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const TOO_MANY_WAIT_MS = 30_000;
 const ANSWER_MS = 30_000;
+const OVER = "This stream takes nothing any more.";
 
 /** A frame was not accepted. */
 export class NotSent extends Error {
@@ -107,6 +108,7 @@ export class LiveSocket {
    */
   send(frame) {
     return new Promise((resolve, reject) => {
+      if (!this.#wanted) return reject(new NotSent(OVER, "closed"));
       const timer = setTimeout(() => this.#settle(frame.id, new NotSent("No answer. Please check your connection.", "no_answer")), ANSWER_MS);
       this.#pending.set(frame.id, { frame, resolve, reject, timer });
       if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
@@ -142,12 +144,12 @@ export class LiveSocket {
     this.#socket = null;
     if (FINAL.has(code)) {
       this.#wanted = false;
-      for (const id of [...this.#pending.keys()]) this.#settle(id, new NotSent("This stream does not take gifts any more.", "closed"));
+      for (const id of [...this.#pending.keys()]) this.#settle(id, new NotSent(OVER, "closed"));
       this.listener.connection?.("closed", code);
       return;
     }
     this.listener.connection?.("waiting", code);
-    this.#timer = setTimeout(() => this.#connect(), this.#wait(code));
+    if (navigator.onLine) this.#timer = setTimeout(() => this.#connect(), this.#wait(code)); // else when it is again
   }
 
   /** @param {number} code */

@@ -4,7 +4,7 @@
 import { HlsPlayer } from "./hls_player.js";
 import { WhepPlayer } from "./whep_player.js";
 
-/** @typedef {"idle" | "loading" | "playing" | "blocked"} PlayerState */
+/** @typedef {"idle" | "loading" | "playing" | "blocked" | "unsupported"} PlayerState */
 
 const LOOK_MS = 1_000;
 const STALLED_S = 6;
@@ -52,7 +52,7 @@ export class Player {
     const blocked = () => this.#become("blocked");
     this.#engine = this.lowLatency
       ? new WhepPlayer(video, this.stream.whep_url, () => this.setLowLatency(false), blocked)
-      : new HlsPlayer(video, this.stream.playback_url, () => this.#freeze(), blocked);
+      : new HlsPlayer(video, this.stream.playback_url, () => this.#freeze(), blocked, () => this.#become("unsupported"));
     this.#engine.start();
   }
 
@@ -107,7 +107,7 @@ export class Player {
 
   /** Each second: has the picture moved? */
   #look() {
-    if (!this.#engine || document.visibilityState === "hidden" || this.#state === "blocked") return;
+    if (!this.#engine || document.visibilityState === "hidden" || this.#state === "blocked" || this.#state === "unsupported") return;
     if (this.video.currentTime !== this.#lastTime) return;
     this.#stillFor += LOOK_MS / 1000;
     if (this.#stillFor >= 2) this.#become("loading");

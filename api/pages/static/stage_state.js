@@ -16,8 +16,6 @@ import { clock, counted } from "./format.js";
 
 /** @typedef {{ kind: string, title: string, text: string, figures?: [string, string][] }} StageState */
 
-const NOT_PLAYING = "";
-
 /**
  * @param {Known} known
  * @returns {StageState | null}  null: nothing, the picture speaks
@@ -26,13 +24,16 @@ export function stageState({ status, player, connection, closedFor, offline, hos
   if (status === "ended") {
     return { kind: "ended", title: "The stream has ended", text: `Thank you for watching ${host}.`, figures: summary ? figures(summary) : [] };
   }
-  if (closedFor === 4403) return { kind: "closed", title: "You cannot watch this stream", text: NOT_PLAYING };
+  if (closedFor === 4403) return { kind: "closed", title: "You cannot watch this stream", text: "" };
   if (offline) return { kind: "offline", title: "You are offline", text: "This goes on as soon as your network is back." };
   if (status === "created") return { kind: "waiting", title: `Waiting for ${host}`, text: "The stream begins in a moment. Stay here." };
   if (status === "interrupted") {
     return { kind: "reconnecting", title: "Reconnecting…", text: `${host} has lost the connection. This goes on as soon as it is back.` };
   }
   if (player === "blocked") return { kind: "blocked", title: "", text: "" };
+  if (player === "unsupported") {
+    return { kind: "unsupported", title: "Your browser cannot play this", text: "The host sends in a format that it does not know. Another browser may." };
+  }
   if (player !== "playing") return { kind: "loading", title: connection === "waiting" ? "Connecting…" : "", text: "" };
   return null;
 }

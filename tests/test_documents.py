@@ -1,0 +1,227 @@
+"""The documents are held against the code: links, names of settings and files, frames, codes, log events."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.documentation.asyncapi import asyncapi
+from api.errors import CODES, DONE, LOG_OUT
+from api.live_frames import NOT_YET, CloseCode
+from api.urls import Urls
+from control_plane.events.types import EndReason
+from control_plane.settings import describe, load
+from control_plane.settings_document import markdown
+from control_plane.streams.access import Verdict
+from tests.api.asyncapi_rules import misfits
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("bench/*.md")])
+PACKAGES = ("api", "control_plane", "hooks", "mediamtx")
+LEADS_TO_FILES = re.compile(
+    rf"(?:{'|'.join(PACKAGES)}|bench|docs|examples|ffmpeg_fixtures|requirements|scripts|tests)/[\w./-]*"
+)
+DESCRIBED = asyncapi(Urls("live.example.com", 8080, 1935, 8888, 8889, 8890))
+
+ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+each = pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+@functools.cache
+def sources() -> str:
+    return "".join(path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def quoted(text: str) -> list[str]:
+    """What stands in `backticks`."""
+    return re.findall(r"`([^`\n]+)`", without_code(text))
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_links(document: Path) -> Iterator[str]:
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(document.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = document.parent / file if file else document
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            yield link
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """Rows of the first table below a heading, without its head."""
+    below = text.partition(f"# {heading}\n")[2]
+    assert below, f"there is no heading {heading}"
+    found = re.search(r"\|[-|]+\|\n((?:\|.*\|\n)+)", below)
+    assert found, f"there is no table below {heading}"
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in found[1].splitlines()]
+
+
+@each
+def test_links_lead_somewhere(document: Path) -> None:
+    assert list(dead_links(document)) == []
+
+
+@each
+def test_settings_that_are_named_exist(document: Path) -> None:
+    known = {setting.variable for setting in describe()} | {"LIVE_CONFIG"}
+    named = set(re.findall(r"\bLIVE_[A-Z0-9_]+\b(?!_?…)", document.read_text()))
+    assert named - known == set()
+
+
+@each
+def test_files_that_are_named_exist(document: Path) -> None:
+    named = {word for word in quoted(document.read_text()) if LEADS_TO_FILES.fullmatch(word)}
+    assert {word for word in named if not (ROOT / word).exists()} == set()
+
+
+@each
+def test_documents_stand_alone(document: Path) -> None:
+    assert not re.search(r"/work/|\.\./shared|/tmp/|\bTODO\b", document.read_text())
+
+
+@each
+def test_json_and_toml_can_be_read(document: Path) -> None:
+    text = document.read_text()
+    for block in code_blocks(text, "json"):
+        json.loads(block)
+    for block in code_blocks(text, "toml"):
+        names = tomllib.loads(block)
+        assert names.keys() <= {setting.name for setting in describe()}
+
+
+def test_the_list_of_settings_is_not_stale(tmp_path: Path) -> None:
+    assert text_of("settings.md") == markdown(), (
+        "run: .venv/bin/python -m control_plane.settings_document > docs/settings.md"
+    )
+    (example,) = code_blocks(text_of("settings.md"), "toml")
+    config = tmp_path / "stagedoor.toml"
+    config.write_text(example)
+    assert load({"LIVE_CONFIG": str(config)}).grace_s == 120
+
+
+# ── architecture ──
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Packages that a module needs when it runs."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def test_imports_point_inwards_as_the_table_says() -> None:
+    knows = {
+        row[0].strip("`/"): set(re.findall(r"`(\w+)`", row[2]))
+        for row in table(text_of("architecture.md"), "Four packages")
+    }
+    assert knows.keys() == set(PACKAGES)
+    outward = {
+        str(path.relative_to(ROOT)): strangers
+        for package, known in knows.items()
+        for path in (ROOT / package).rglob("*.py")
+        if (strangers := set(imported(path)) & (knows.keys() - known - {package}))
+    }
+    assert {path for path in outward if not path.startswith(("control_plane/server/", "control_plane/cli/"))} == set()
+    assert outward, "they put the parts together"
+
+
+# ── the live socket ──
+
+
+@pytest.mark.parametrize("example", code_blocks(text_of("live-socket.md"), "json"))
+def test_frames_that_are_shown_are_as_the_schema_says(example: str) -> None:
+    assert misfits(DESCRIBED, "send", json.loads(example)) == []
+
+
+def test_frames_in_tables_are_as_the_schema_says() -> None:
+    frames: list[tuple[str, dict[str, Any]]] = []
+    for sent, answered, *_ in table(text_of("live-socket.md"), "What you send"):
+        frames.append(("receive", json.loads(sent.strip("`"))))
+        frames.append(("send", json.loads(re.findall(r"`([^`]+)`", answered)[0])))
+    assert len(frames) == 4
+    for action, frame in frames:
+        assert misfits(DESCRIBED, action, frame) == []
+
+
+def test_every_close_code_is_documented() -> None:
+    documented = {int(row[0]) for row in table(text_of("live-socket.md"), "Closing")}
+    assert documented == {code.value for code in CloseCode} | {1006}
+
+
+def test_every_reason_for_the_end_and_every_frame_to_come_is_documented() -> None:
+    words = set(quoted(text_of("live-socket.md")))
+    assert {reason.value for reason in EndReason} | NOT_YET <= words
+
+
+def test_every_error_that_a_socket_may_answer_is_one_of_the_platform() -> None:
+    rows = table(text_of("live-socket.md"), "Refusals")
+    codes = {code for row in rows for code in re.findall(r"`([a-z_]+)`", row[0])}
+    assert len(codes) > 10
+    assert {code for code in codes if f'"{code}"' not in sources()} == set()
+
+
+# ── the contract ──
+
+
+def test_every_code_of_the_contract_is_documented() -> None:
+    documented = {int(row[0]) for row in table(text_of("integration.md"), "Codes")}
+    assert documented == {*CODES.values(), DONE, LOG_OUT}
+
+
+# ── operating it ──
+
+
+def test_log_events_that_are_documented_are_written() -> None:
+    events = {event for row in table(text_of("operations.md"), "Logs") for event in re.findall(r"`(\w+)`", row[0])}
+    assert len(events) > 20
+    assert {event for event in events if f'"{event}"' not in sources()} == set()
+
+
+def test_every_reason_of_a_refusal_is_documented() -> None:
+    words = set(quoted(text_of("operations.md")))
+    assert {verdict.value for verdict in Verdict if verdict is not Verdict.ALLOW} <= words
+
+
+# ── and these tests can fail ──
+
+
+def test_a_dead_link_would_be_noticed(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    document.write_text(
+        "# One heading, `two`\n[a](#one-heading-two) [b](#three) [c](nowhere.md) [d](document.md#four) [e](https://example.com)"
+    )
+    assert list(dead_links(document)) == ["#three", "nowhere.md", "document.md#four"]
