@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from api.contract.dispatch import Dispatcher
 from api.documentation import ASSETS, Documentation
@@ -19,7 +20,6 @@ from api.platform import Platform
 from api.urls import Urls, is_addressed_to_us
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600

@@ -27,6 +27,7 @@ from ffmpeg_fixtures.ffmpeg import FfmpegFailed
 from ffmpeg_fixtures.publisher import Publisher
 
 STARTED_AT = "2026-01-31 12:00:00"
+GIFT_COUNT = 2
 DEADLINE_S = 20.0
 REFUSED_WITHIN_S = 15.0
 """MediaMTX lets a refused client wait for up to four seconds."""
@@ -206,17 +207,19 @@ class Smoke:
         assert watching is not None, "a step before"
         if not self.fan_token or not self.gift:
             raise Skipped("no SMOKE_FAN_TOKEN" if self.gift else "the catalogue is empty")
+        coins = GIFT_COUNT * int(self.gift["coin"])
+        if self.proven and (await self.call("showUserDetail", {}, self.fan_token))["User"]["wallet"] < coins:
+            raise Skipped(f"whose SMOKE_FAN_TOKEN it is has fewer than {coins} coins")
         body = {
             "receiver_id": self.host_id,
             "gift_id": self.gift["id"],
-            "gift_count": 2,
+            "gift_count": GIFT_COUNT,
             "client_ref": f"smoke-{uuid.uuid4()}",
         }
         first, again = [(await self.call("sendGift", body, self.fan_token))["User"]["wallet"] for _ in range(2)]
         expect(first == again, "a repeat was paid twice")
         await until(lambda: watching.events("gift"), "the gift")
         given = watching.events("gift")
-        coins = 2 * int(self.gift["coin"])
         expect(len(given) == 1 and given[0]["coins"] == coins, f"the socket shows {len(given)} gifts")
 
     async def end(self) -> None:
