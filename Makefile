@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test check lint types format publish lock clean
+.PHONY: help run test check lint types format publish documents smoke lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ format: ## bring the code into its form
 
 publish: ## publish a moving test picture: make publish URL='rtmp://…'
 	@$(BIN)/python -m ffmpeg_fixtures publish '$(URL)'
+
+documents: ## write docs/settings.md anew from the code
+	@$(BIN)/python -m control_plane.settings_document > docs/settings.md
+
+smoke: ## try the whole live path against a running server: make smoke URL=http://localhost:8080
+	@scripts/smoke $(URL)
 
 lock: ## resolve the dependencies of setup.cfg anew (needs uv)
 	@scripts/lock

@@ -92,7 +92,7 @@ class Auth(msgspec.Struct, frozen=True, tag_field="type", tag="auth"):
 
 
 class SendGift(msgspec.Struct, frozen=True, tag_field="type", tag="gift"):
-    id: Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}\Z")]
+    id: Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
     """Idempotency key, of the same space as that of the contract's `sendGift`."""
     gift_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
     count: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] = 1

@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.load import Callers, Load, Measured, callers, post
 from bench.looped import looped_publishers
-from bench.platform import Platform, platform
+from bench.platform import Platform, platform, until
 from bench.processes import OTHER_CORES, SERVER_CORES, Child, child, cpu_s, pin
 from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.ids import UserId
@@ -28,6 +28,7 @@ SOCKETS = 1000
 EVENTS_PER_S = 50
 PROBED = 20
 COINS = 1_000_000
+LIVE_S = 60.0
 
 CPU = Target(1.1)
 P99 = Target(5.0)
@@ -153,9 +154,11 @@ async def while_probing(plan: Plan, calling: Callers, ours: Platform, bare: Chil
         urls.append((await ours.go_live(token))["rtmp_url"])
     probed = Rounds()
     async with looped_publishers(urls):
-        while await ours.metric("stagedoor_streams") < streams:  # all of them exist; wait until they are live
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(3)  # MediaMTX takes up to 2 s to say that a publisher is online
+
+        async def all_live() -> bool:
+            return await ours.metric('stagedoor_streams{status="live"}') >= streams
+
+        await until(all_live, LIVE_S, "the streams are live")
         ours.pin()
         before = await ours.auth_buckets()
         probes = await probes_made(ours)
@@ -189,20 +192,19 @@ async def processors(pid: int, seconds: float) -> float:
 
 
 def show_alone(rounds: Rounds) -> None:
-    rows = []
-    for case in sorted({case for case, _ in rounds.of}):
-        rows.append(
-            [
-                case,
-                figure(rounds.cpu(case, "ours"), "µs"),
-                figure(rounds.cpu(case, "bare"), "µs"),
-                ratio(rounds.cpu_ratios(case, "ours", "bare"), CPU),
-                *(figure(rounds.quantile(case, "ours", share), "ms") for share in (0.5, 0.99)),
-                *(figure(rounds.quantile(case, "bare", share), "ms") for share in (0.5, 0.99)),
-                figure(rounds.worst(case, "ours"), "ms"),
-                f"{rounds.per_s(case, 'ours'):,.0f} / {rounds.per_s(case, 'bare'):,.0f}",
-            ]
-        )
+    rows = [
+        [
+            case,
+            figure(rounds.cpu(case, "ours"), "µs"),
+            figure(rounds.cpu(case, "bare"), "µs"),
+            ratio(rounds.cpu_ratios(case, "ours", "bare"), CPU),
+            *(figure(rounds.quantile(case, "ours", share), "ms") for share in (0.5, 0.99)),
+            *(figure(rounds.quantile(case, "bare", share), "ms") for share in (0.5, 0.99)),
+            figure(rounds.worst(case, "ours"), "ms"),
+            f"{rounds.per_s(case, 'ours'):,.0f} / {rounds.per_s(case, 'bare'):,.0f}",
+        ]
+        for case in sorted({case for case, _ in rounds.of})
+    ]
     columns = [
         "alone",
         "CPU ours",

@@ -71,7 +71,7 @@ async def run(quick: bool) -> None:
             pin(plain.pid, SERVER_CORES)
             ours.pin()
             servers = {"ours": (ours.run["http_port"], ours.pid), "plain": (plain.port, plain.pid)}
-            rows = []
+            rows: list[list[str]] = []
             for case in cases:
                 step(case.name)
                 rows += rows_of(case, await measure(calling, servers, case, people, rounds, seconds))

@@ -19,11 +19,11 @@ import aiohttp
 
 from bench.load import Callers, Load, Measured, callers
 from bench.looped import looped_publishers
-from bench.platform import Platform, platform, until
+from bench.platform import PORTS, Platform, platform, until
 from bench.processes import child
 from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.ports import reserve
-from control_plane.settings import Settings
+from control_plane.settings import load
 from mediamtx.binary import obtain
 from mediamtx.config import MediaMTXConfig, render
 
@@ -135,12 +135,7 @@ async def plays(session: aiohttp.ClientSession, port: int, path: str) -> bool:
 @asynccontextmanager
 async def media_server(callback_port: int, auth: str) -> AsyncIterator[MediaMTXConfig]:
     """MediaMTX as the platform runs it, but for whom it asks (`http`: the callback at this port, `internal`: nobody) and its hooks."""
-    settings = Settings(
-        **{
-            f"{name}_port": 0
-            for name in ("http", "rtmp", "hls", "webrtc", "webrtc_udp", "srt", "mediamtx_api", "hooks")
-        }
-    )
+    settings = load({f"LIVE_{name.upper()}_PORT": "0" for name in PORTS})
     ports, listeners = reserve(settings, {}, media_server_runs=False)
     for listener in listeners:
         listener.close()

@@ -154,7 +154,7 @@ class Plain:
                 await connection.fetchrow(events._LOCK, running["id"])
                 options = (body["title"], "public", None, 0, 60, body["started_at"])
                 row = await connection.fetchrow(streams._CONFIGURE, running["id"], *options)
-                await connection.execute(bus._NOTIFY, ['[["","stream",%d,0,[]]]' % running["id"]])
+                await connection.execute(bus._NOTIFY, [_encode([["", "stream", running["id"], 0, []]]).decode()])
             owner = await connection.fetchrow(accounts._BY_IDS, [caller_id])
         return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": person(shape["User"], owner)})
 

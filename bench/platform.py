@@ -139,18 +139,18 @@ class Platform:
         return stream
 
     async def metric(self, name: str) -> float:
-        """0 while there is none."""
-        async with self.session.get(self.url("/metrics")) as response:
-            lines = (await response.text()).splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+        """The sum over all samples that begin so; 0 while there is none."""
+        return sum(float(line.split()[-1]) for line in await self._samples() if line.startswith(name))
 
     async def auth_buckets(self) -> dict[str, float]:
         """The histogram of the decision: calls by upper bound in seconds."""
-        async with self.session.get(self.url("/metrics")) as response:
-            lines = (await response.text()).splitlines()
         prefix = 'stagedoor_auth_seconds_bucket{le="'
-        found = [line.removeprefix(prefix).split('"} ') for line in lines if line.startswith(prefix)]
+        found = [line.removeprefix(prefix).split('"} ') for line in await self._samples() if line.startswith(prefix)]
         return {bound: float(count) for bound, count in found}
+
+    async def _samples(self) -> list[str]:
+        async with self.session.get(self.url("/metrics")) as response:
+            return (await response.text()).splitlines()
 
     async def open_database(self) -> Database:
         return await open_pool(self.dsn, 4)

@@ -44,7 +44,10 @@ def newer_python():
         path = shutil.which(name)
         if path and subprocess.call([path, "-c", check], stderr=subprocess.DEVNULL) == 0:
             return path
-    fail("Python %d.%d or newer is needed, and this is %d.%d. Install it, then try again." % (OLDEST + sys.version_info[:2]))
+    fail(
+        "Python %d.%d or newer is needed, and this is %d.%d. Install it, then try again."
+        % (OLDEST + sys.version_info[:2])
+    )
 
 
 def environment():
@@ -64,7 +67,17 @@ def packages(python, which):
 
 def project(python):
     """Editable, so that the command `stagedoor` runs this checkout."""
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "-e", HERE]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "-e",
+        HERE,
+    ]
     once("project", digest(os.path.join(HERE, "setup.cfg")), "Installing stagedoor", command, 120, "")
 
 
@@ -85,7 +98,13 @@ def browser(python):
     if shutil.which("apt-get") and os.geteuid() == 0:
         environ = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         step("Asking for package lists", ["apt-get", "update", "-qq"], 300, "", environ)
-        step("Installing Chromium", ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"], 900, "", environ)
+        step(
+            "Installing Chromium",
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
+            900,
+            "",
+            environ,
+        )
         return
     step(
         "Fetching a browser for the tests",

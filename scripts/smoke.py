@@ -288,12 +288,14 @@ async def running(base: str) -> AsyncIterator[Smoke]:
 async def smoke(base: str, console: Console) -> bool:
     """Whether all went well."""
     console.print(f"Stagedoor at {base}", highlight=False, markup=False)
+    skipped = 0
     async with running(base) as run:
         for name, step in run.steps.items():
             began = time.monotonic()
             try:
                 await step()
             except Skipped as why:
+                skipped += 1
                 line(console, "yellow", "skip", name, str(why))
             except (Failed, FfmpegFailed) as why:
                 line(console, "bold red", "FAIL", name, str(why))
@@ -303,7 +305,7 @@ async def smoke(base: str, console: Console) -> bool:
                 return False
             else:
                 line(console, "green", "ok", name, f"{(time.monotonic() - began) * 1000:.0f} ms")
-    console.print("[bold green]All is well.[/]")
+    console.print(f"[bold green]All is well[/]{f', and {skipped} steps were skipped' if skipped else ''}.")
     return True
 
 

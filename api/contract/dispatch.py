@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import logging
 import math
 import re
@@ -47,7 +49,11 @@ log = logging.getLogger(__name__)
 DEADLINE_S = 30.0
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+PATHS = 1024
+"""Remembered with what they lead to; apps use a few, strangers may try any."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_PROCESS = secrets.token_hex(4)
+_numbers = itertools.count(1)
 _encoder = msgspec.json.Encoder()
 
 
@@ -55,8 +61,11 @@ class Dispatcher:
     """Serves all endpoints of the registry."""
 
     def __init__(self, registry: Registry, platform: Platform) -> None:
-        self._registry = registry
+        self._find = functools.lru_cache(maxsize=PATHS)(registry.find)
         self._platform = platform
+        self._calls = functools.cache(platform.metrics.requests.labels)
+        self._seconds = functools.cache(platform.metrics.request_seconds.labels)
+        """Of an endpoint, and for the calls of a code; finding the labels takes longer than counting."""
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._user_limit = RateLimit(platform.settings.user_rate)
 
@@ -65,7 +74,7 @@ class Dispatcher:
         started = time.perf_counter()
         request_id = _request_id(request)
         structlog.contextvars.bind_contextvars(request=request_id)
-        endpoint = self._registry.find(request.path)
+        endpoint = self._find(request.path)
         client = Client.DOCUMENT
         top_level = endpoint.top_level if endpoint else {}
         extra: dict[str, str] = {}
@@ -152,8 +161,8 @@ class Dispatcher:
     def _count(self, endpoint: Endpoint | None, code: int, started: float) -> None:
         name = endpoint.name if endpoint else "unknown"
         seconds = time.perf_counter() - started
-        self._platform.metrics.requests.labels(name, code).inc()
-        self._platform.metrics.request_seconds.labels(name).observe(seconds)
+        self._calls(name, code).inc()
+        self._seconds(name).observe(seconds)
         if self._platform.settings.access_log:
             log.info("call", extra={"endpoint": name, "code": code, "ms": round(seconds * 1000, 1)})
 
@@ -178,4 +187,4 @@ def _token(request: web.Request) -> str:
 
 def _request_id(request: web.Request) -> str:
     offered = request.headers.get("X-Request-Id", "")
-    return offered if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
+    return offered if _REQUEST_ID.fullmatch(offered) else f"{_PROCESS}{next(_numbers):08x}"

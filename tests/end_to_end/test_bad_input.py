@@ -25,7 +25,22 @@ BODIES = {
     "a number that no double holds": b'{"user_id": 1e309}',
     "not a number": b'{"user_id": NaN}',
 }
-VALUES: tuple[Any, ...] = (-1, 0, 2**40, 1.5, True, [], {}, "x" * 5000, "\0", "' or 1=1 --", "１２", "-5", "1e9", "null")
+VALUES: tuple[Any, ...] = (
+    -1,
+    0,
+    2**40,
+    1.5,
+    True,
+    [],
+    {},
+    "x" * 5000,
+    "\0",
+    "' or 1=1 --",
+    "１２",
+    "-5",
+    "1e9",
+    "null",
+)
 ENDPOINTS = registry(dev=True).endpoints
 
 
