@@ -71,22 +71,16 @@ async def run(quick: bool) -> None:
             pin(plain.pid, SERVER_CORES)
             ours.pin()
             servers = {"ours": (ours.run["http_port"], ours.pid), "plain": (plain.port, plain.pid)}
-            rows: list[list[str]] = []
+            rows: dict[int, list[list[str]]] = defaultdict(list)
             for case in cases:
                 step(case.name)
-                rows += rows_of(case, await measure(calling, servers, case, people, rounds, seconds))
-    columns = [
-        "endpoint",
-        "callers",
-        "calls/s ours",
-        "plain",
-        f"plain/ours ({AGAINST_PLAIN})",
-        "CPU ours",
-        "plain",
-        f"ratio ({AGAINST_PLAIN})",
-    ]
-    columns += ["p99 ours", "plain", "bytes ours", "plain"]
-    table("Endpoints against plain handlers", columns, rows)
+                measured = await measure(calling, servers, case, people, rounds, seconds)
+                for count in CALLERS:
+                    rows[count].append(row(case, measured[count, "ours"], measured[count, "plain"]))
+    columns = ["endpoint", "calls/s ours", "plain", f"plain/ours ({AGAINST_PLAIN})"]
+    columns += ["CPU ours", "plain", f"ours/plain ({AGAINST_PLAIN})", "p99 ours", "plain", "bytes"]
+    for count in CALLERS:
+        table(f"Endpoints against plain handlers, {count} caller{'s' if count > 1 else ''}", columns, rows[count])
 
 
 async def measure(
@@ -120,20 +114,17 @@ def requests_of(case: Case, people: list[Person], numbers: Iterator[int], count:
         yield post(f"/api/{case.endpoint}", body, User_Agent="okhttp/4.9.3", **headers)
 
 
-def rows_of(case: Case, measured: Mapping[tuple[int, str], list[Measured]]) -> Iterator[list[str]]:
-    for count in CALLERS:
-        ours, plain = measured[count, "ours"], measured[count, "plain"]
-        pairs = list(zip(ours, plain, strict=True))
-        yield [
-            case.name,
-            str(count),
-            *(figure(median(one.answers.per_s for one in each)) for each in (ours, plain)),
-            ratio([base.answers.per_s / one.answers.per_s for one, base in pairs], AGAINST_PLAIN),
-            *(figure(median(one.cpu_us for one in each), "µs") for each in (ours, plain)),
-            ratio([one.cpu_us / base.cpu_us for one, base in pairs], AGAINST_PLAIN),
-            *(figure(median(one.answers.quantile_ms(0.99) for one in each), "ms") for each in (ours, plain)),
-            *(figure(each[0].answers.answer_bytes) for each in (ours, plain)),
-        ]
+def row(case: Case, ours: list[Measured], plain: list[Measured]) -> list[str]:
+    pairs = list(zip(ours, plain, strict=True))
+    return [
+        case.name,
+        *(figure(median(one.answers.per_s for one in each)) for each in (ours, plain)),
+        ratio([base.answers.per_s / one.answers.per_s for one, base in pairs], AGAINST_PLAIN),
+        *(figure(median(one.cpu_us for one in each), "µs") for each in (ours, plain)),
+        ratio([one.cpu_us / base.cpu_us for one, base in pairs], AGAINST_PLAIN),
+        *(figure(median(one.answers.quantile_ms(0.99) for one in each), "ms") for each in (ours, plain)),
+        " / ".join(f"{each[0].answers.answer_bytes:,}" for each in (ours, plain)),
+    ]
 
 
 async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:

@@ -46,7 +46,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], not
     """The first column is text, the others figures."""
     drawn = Table(title=title, title_justify="left", caption=note or None, caption_justify="left")
     for number, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        drawn.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*row)
     out.print(drawn)

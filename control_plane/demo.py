@@ -73,7 +73,9 @@ async def seed(database: Database, samples: Sequence[SampleVideo]) -> None:
 
 
 async def _person(connection: Connection, person: NewUser) -> UserId:
-    return await accounts.create(connection, person, [Identity("dev", person.username), Identity("demo", person.username)])
+    return await accounts.create(
+        connection, person, [Identity("dev", person.username), Identity("demo", person.username)]
+    )
 
 
 async def _video(connection: Connection, user_id: UserId, username: str, sample: SampleVideo) -> None:
