@@ -1,7 +1,7 @@
 """The auth callback: a new TCP connection for each call, our hooks listener against a bare `web.Server` that always answers 200.
 
-The listener is measured where it lives, in the process of the whole platform, which is pinned to one core; callers and all else share the other.
-While streams are probed, nothing is pinned.
+The listener is measured where it lives, in the process of the whole platform. Alone, that is pinned to one core, and callers and all else share
+the other; in the loaded cases nothing is pinned, as in production.
 """
 
 from __future__ import annotations
@@ -91,23 +91,25 @@ def auth_call(platform: Platform, path: str, key: str | None) -> bytes:
 
 async def run(quick: bool) -> None:
     heading("callback", quick)
-    plan = Plan(2, 0.5) if quick else Plan(9, 2.0)
+    plan = Plan(2, 0.5) if quick else Plan(5, 1.5)
     probed = 5 if quick else PROBED
     async with callers(OTHER_CORES) as calling, child("bench.bare", {}) as bare, platform() as ours:
         pin(bare.pid, SERVER_CORES)
         ours.pin()
-        await alone_and_crowded(plan, calling, ours, bare)
+        await alone(plan, calling, ours, bare)
     async with callers() as calling, child("bench.bare", {}) as bare, platform() as ours:
-        await while_probing(plan, calling, ours, bare, probed)
+        stage = await Stage.set(ours)
+        await crowded(plan, calling, ours, bare, stage)
+        await while_probing(plan, calling, ours, bare, stage, probed)
 
 
-async def alone_and_crowded(plan: Plan, calling: Callers, ours: Platform, bare: Child) -> None:
+async def alone(plan: Plan, calling: Callers, ours: Platform, bare: Child) -> None:
     stage = await Stage.set(ours)
     publish, read = auth_call(ours, stage.path, stage.key), auth_call(ours, stage.path, None)
     ports = {"ours": (ours.run["hooks_port"], ours.pid), "bare": (bare.port, bare.pid)}
     before = await ours.auth_buckets()
     step("Alone")
-    alone = Rounds()
+    rounds = Rounds()
     for number in range(plan.rounds + 1):
         for case, request, count in (
             ("publish, 1 caller", publish, 1),
@@ -119,34 +121,36 @@ async def alone_and_crowded(plan: Plan, calling: Callers, ours: Platform, bare: 
                 load = Load(port, [request], count, plan.seconds, keep_alive=False)
                 measured = await calling.measure(load, pid)
                 if number:  # the first round warms up
-                    alone.of[case, server].append(measured)
-    show_alone(alone)
+                    rounds.of[case, server].append(measured)
+    show_alone(rounds)
     decided(await ours.auth_buckets(), before, "alone")
 
+
+async def crowded(plan: Plan, calling: Callers, ours: Platform, bare: Child, stage: Stage) -> None:
     step(f"{SOCKETS} open sockets receive {EVENTS_PER_S} gifts a second")
-    crowded = Rounds()
+    read = auth_call(ours, stage.path, None)
+    ports = {"ours": (ours.run["hooks_port"], ours.pid), "bare": (bare.port, bare.pid)}
+    rounds = Rounds()
     before = await ours.auth_buckets()
     async with child("bench.bare", {"per_s": EVENTS_PER_S}) as plain:
-        pin(plain.pid, SERVER_CORES)
         for _ in range(plan.rounds):
             async with crowd(ours.run["http_port"], f"/ws/live/{stage.stream_id}") as viewers, gifts(ours, stage):
-                await loaded_round(plan, calling, crowded, read, ports)
+                await loaded_round(plan, calling, rounds, read, ports)
                 await leave(viewers)
             async with crowd(plain.ready["sockets_port"], "/") as viewers:
-                await loaded_round(plan, calling, crowded, read, {"bare, fanning out": (plain.port, plain.pid)})
+                await loaded_round(plan, calling, rounds, read, {"bare, fanning out": (plain.port, plain.pid)})
                 await leave(viewers)
     show_loaded(
         f"{SOCKETS} open sockets of the platform receive {EVENTS_PER_S} gifts a second",
-        crowded,
-        "bare: in an idle process of its own on the same core, which shows what the machine adds. bare, fanning out: its own loop writes as many "
+        rounds,
+        "bare: in an idle process of its own, which shows what the machine adds. bare, fanning out: its own loop writes as many "
         "frames to as many sockets, in one go for each event, as simple live sockets do.",
     )
     decided(await ours.auth_buckets(), before, "with the sockets")
 
 
-async def while_probing(plan: Plan, calling: Callers, ours: Platform, bare: Child, streams: int) -> None:
+async def while_probing(plan: Plan, calling: Callers, ours: Platform, bare: Child, stage: Stage, streams: int) -> None:
     step(f"{streams} live streams are being probed")
-    stage = await Stage.set(ours)
     read = auth_call(ours, stage.path, None)
     urls = []
     for number in range(streams):
@@ -165,11 +169,7 @@ async def while_probing(plan: Plan, calling: Callers, ours: Platform, bare: Chil
         for _ in range(plan.rounds):
             await loaded_round(plan, calling, probed, read, ports)
         made = await probes_made(ours) - probes
-        show_loaded(
-            f"{streams} live streams, {made:.0f} probes made meanwhile",
-            probed,
-            "Nothing is pinned: a probe is a child of the control plane and would share its core.",
-        )
+        show_loaded(f"{streams} live streams, {made:.0f} probes made meanwhile", probed, "")
         decided(await ours.auth_buckets(), before, "while probing")
 
 

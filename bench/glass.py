@@ -43,7 +43,7 @@ class Visit:
 
 async def run(quick: bool) -> None:
     heading("glass", quick)
-    rounds, seconds = (1, 10.0) if quick else (7, 20.0)
+    rounds, seconds = (1, 10.0) if quick else (5, 12.0)
     async with platform() as ours, async_playwright() as driver:
         _, token = await ours.sign_in("host")
         stream = await ours.go_live(token)

@@ -35,7 +35,7 @@ STOP_S = 10.0
 
 async def run(quick: bool) -> None:
     heading("joins", quick)
-    rounds, seconds = (2, 1.0) if quick else (9, 3.0)
+    rounds, seconds = (2, 1.0) if quick else (7, 2.0)
     async with contextlib.AsyncExitStack() as stack:
         calling = await stack.enter_async_context(callers())
         bare = await stack.enter_async_context(child("bench.bare", {}))

@@ -43,7 +43,7 @@ class GoneLive:
 
 async def run(quick: bool) -> None:
     heading("live", quick)
-    repetitions = 3 if quick else 20
+    repetitions = 3 if quick else 12
     with tempfile.TemporaryDirectory(prefix="stagedoor-bench-") as folder:
         clip = Path(folder) / "clip.mp4"
         await encode(clip)

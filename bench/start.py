@@ -17,7 +17,7 @@ WARM = Target(3.0)
 
 async def run(quick: bool) -> None:
     heading("start", quick)
-    starts = 2 if quick else 7
+    starts = 2 if quick else 5
     warm, imports, bare = [], [], []
     async with platform() as ours:
         for number in range(starts):

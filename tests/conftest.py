@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from tests.postgres import TestPostgres, running_postgres
+
+# Two cores are shared by several tests at once: how long an example takes says nothing.
+hypothesis.settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("shared")
 
 
 async def _migrate(dsn: str) -> None:

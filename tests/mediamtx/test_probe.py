@@ -185,14 +185,14 @@ async def probe(hanging: Hanging) -> AsyncIterator[MediaMTXProbe]:
 async def test_one_that_hangs_is_killed_at_its_deadline_and_no_other_notices(
     probe: MediaMTXProbe, hanging: Hanging
 ) -> None:
-    hung = asyncio.create_task(probe.probe(PATH, KEY, None, 1.5))
+    hung = asyncio.create_task(probe.probe(PATH, KEY, None, 4.0))
     [process] = await probes()
     await until(lambda: hanging.guests > 0)
     process.suspend()
-    others = [asyncio.create_task(probe.probe(PATH, KEY, None, 2.5)) for _ in range(2)]
+    others = [asyncio.create_task(probe.probe(PATH, KEY, None, 6.0)) for _ in range(2)]
     result = await hung
     assert (result.outcome, result.why) == (Outcome.FAILED, "killed at its deadline")
-    assert 1.5 < result.seconds < 4
+    assert 4.0 < result.seconds < 8.0
     assert not process.is_running()
     assert {(await other).why for other in others} == {"no answer: TimeoutError"}
 
@@ -214,8 +214,8 @@ async def test_one_that_crashes_has_failed_and_no_other_notices(probe: MediaMTXP
 async def test_without_its_launcher_a_probe_fails_and_the_next_one_has_another(
     hanging: Hanging, blow: signal.Signals, why: str
 ) -> None:
-    async with MediaMTXProbe(hanging.url, hanging.url, start_s=0.5) as probe:
-        struck = asyncio.create_task(probe.probe(PATH, KEY, None, 1.5))
+    async with MediaMTXProbe(hanging.url, hanging.url, start_s=3.0) as probe:
+        struck = asyncio.create_task(probe.probe(PATH, KEY, None, 4.0))
         [process] = await probes()
         launcher = relatives()[0]
         process.suspend()
