@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import msgspec
 from msgspec import UNSET
 
 from api.objects import (
@@ -80,38 +81,20 @@ def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
 
 def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token: str = "") -> User:
     """As they see themselves. `auth_token` only where a session or a proven sign-in came with the call."""
-    picture = urls.media(person.profile_pic)
-    return User(
-        id=person.id,
-        first_name=person.first_name,
-        last_name=person.last_name,
-        username=person.username,
-        gender=person.gender,
-        bio=person.bio,
-        website=person.website,
+    return msgspec.structs.replace(
+        user_view(person, urls, button=""),
         dob=person.dob.isoformat() if person.dob else "",
         social_id=person.social_id,
         email=person.email,
         phone=person.phone,
-        profile_pic=picture,
-        profile_pic_small=picture,
-        role=person.role.value,
         social=person.social,
         device_token=person.device_token,
-        verified=int(person.verified),
         auth_token=auth_token,
-        city=person.city,
-        country=person.country,
         wallet=wallet,
         total_all_time_coins=received,
         paypal=person.paypal,
-        private=int(person.private),
         referral_code=person.referral_code,
-        created=wire_time(person.created_at),
-        video_count=person.video_count,
         profile_visit_count=person.unseen_visits,
-        push_notification=push_view(person),
-        privacy_setting=privacy_view(person),
     )
 
 

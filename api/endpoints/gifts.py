@@ -6,14 +6,14 @@ from typing import Literal, cast
 
 import msgspec
 from msgspec import field
+from msgspec.structs import asdict
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
-from api.endpoints.profile import own_user, person
-from api.objects import Gift, GiftSend, PrivacySetting, PushNotification, User, wire_time
+from api.endpoints.profile import Profile, own_profile, person
+from api.objects import Gift, GiftSend, wire_time
 from api.urls import Urls
-from api.views import privacy_view, push_view
 from control_plane.gifts.gift import Gift as CatalogueGift
 from control_plane.gifts.gift import SentGift
 from control_plane.gifts.sending import GiftOrder
@@ -52,10 +52,7 @@ class SendGift(Request, frozen=True, kw_only=True):
     client_ref: Text = ""
 
 
-class SendGiftAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    user: User = field(name="User")
-    push_notification: PushNotification = field(name="PushNotification")
-    privacy_setting: PrivacySetting = field(name="PrivacySetting")
+class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     gift_send: GiftSend = field(name="GiftSend")
     sent_gift: GiftSend = field(name="SentGift")
 
@@ -72,15 +69,9 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
     )
     outcome = await call.platform.gifts.send(order, body.client_ref or None)
     call.platform.metrics.gift_sent(outcome.sent.coins, replayed=outcome.replayed)
-    sender = await person(call, call.user_id)
     sent = _sent_view(outcome.sent, call.urls)
-    return SendGiftAnswer(
-        user=await own_user(call, sender),
-        push_notification=push_view(sender),
-        privacy_setting=privacy_view(sender),
-        gift_send=sent,
-        sent_gift=sent,
-    )
+    sender = await own_profile(call, await person(call, call.user_id))
+    return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)
 
 
 def _gift_view(gift: CatalogueGift, urls: Urls) -> Gift:

@@ -16,6 +16,8 @@ from control_plane.ledger.wallets import total_received, wallet
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that have more are subclasses: `SendGiftAnswer(**asdict(profile), gift_send=…)`."""
+
     user: User = field(name="User")
     push_notification: PushNotification = field(name="PushNotification")
     privacy_setting: PrivacySetting = field(name="PrivacySetting")

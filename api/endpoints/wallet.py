@@ -6,22 +6,19 @@ from decimal import Decimal
 
 import msgspec
 from msgspec import field
+from msgspec.structs import asdict
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Nothing, Section
 from api.contract.request import CallerId, Request, Text
-from api.endpoints.profile import own_user, person
+from api.endpoints.profile import Profile, own_profile, person
 from api.objects import (
     CoinPackage,
     CoinWorth,
-    PrivacySetting,
     PurchaseCoin,
-    PushNotification,
     Transaction,
-    User,
     wire_time,
 )
-from api.views import privacy_view, push_view
 from control_plane.ledger.store import packages
 from control_plane.ledger.stores import Claim
 
@@ -62,12 +59,9 @@ class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
     client_ref: Text = ""
 
 
-class PurchaseCoinAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
     purchase_coin: PurchaseCoin = field(name="PurchaseCoin")
     transaction: Transaction = field(name="Transaction")
-    user: User = field(name="User")
-    push_notification: PushNotification = field(name="PushNotification")
-    privacy_setting: PrivacySetting = field(name="PrivacySetting")
 
 
 @section.endpoint("purchaseCoin", access=Access.PROVEN)
@@ -80,8 +74,9 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
         call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)
     price = Decimal(purchase.price_minor).scaleb(-2)
     created = wire_time(purchase.created_at)
-    buyer = await person(call, call.user_id)
+    buyer = await own_profile(call, await person(call, call.user_id))
     return PurchaseCoinAnswer(
+        **asdict(buyer),
         purchase_coin=PurchaseCoin(
             id=purchase.id,
             user_id=purchase.user_id,
@@ -94,7 +89,4 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
             created=created,
         ),
         transaction=Transaction(id=purchase.id, coin=purchase.coins, price=float(price), created=created),
-        user=await own_user(call, buyer),
-        push_notification=push_view(buyer),
-        privacy_setting=privacy_view(buyer),
     )
