@@ -21,6 +21,9 @@ class Client(StrEnum):
         return self in {Client.ANDROID, Client.ANDROID_KT}
 
 
+_CLIENTS = tuple(Client)
+
+
 class WrongApiKey(ControlPlaneError):
     """An API key came that belongs to none of the apps."""
 
@@ -32,7 +35,7 @@ def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:
     key = headers.get("Api-Key", "").strip()
     if key:
         offered = key.encode(errors="surrogateescape")  # what is no UTF-8 in a header arrives as surrogates
-        for client in Client:
+        for client in _CLIENTS:
             if hmac.compare_digest(offered, api_keys[client].encode()):
                 return client
         raise WrongApiKey("The API key is not one of this server's.")

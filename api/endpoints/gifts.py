@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Mapping
+from typing import Any, Literal, cast
 
 import msgspec
 from msgspec import field
@@ -21,6 +22,8 @@ from control_plane.ids import GiftId, StreamId, UserId
 
 section = Section("gifts")
 
+HOSTS_REMEMBERED = 16
+
 GiftType = Literal["normal", "premium", "luxury"]
 
 
@@ -36,11 +39,29 @@ class ShowGifts(Request, frozen=True, kw_only=True):
 @section.endpoint("showGifts", access=Access.OPEN)
 async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
     """The catalogue; with `id` or `type` only what matches."""
+    gifts = await call.platform.assortment.gifts()
+    if body.id is None and not body.type:
+        encoded: list[GiftEntry] = _whole_catalogue(gifts, call.urls)
+        return encoded
     return [
         GiftEntry(_gift_view(gift, call.urls))
-        for gift in (await call.platform.assortment.gifts()).values()
+        for gift in gifts.values()
         if body.id in (None, gift.id) and body.type in ("", gift.category)
     ]
+
+
+_encoded: dict[Urls, tuple[Mapping[GiftId, CatalogueGift], Any]] = {}
+
+
+def _whole_catalogue(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> Any:
+    """Every app asks for it at every start: it is encoded once for all, until the catalogue is read anew."""
+    known = _encoded.get(urls)
+    if known is None or known[0] is not gifts:
+        if len(_encoded) >= HOSTS_REMEMBERED:
+            _encoded.clear()
+        view = [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
+        known = _encoded[urls] = (gifts, msgspec.Raw(msgspec.json.encode(view)))
+    return known[1]
 
 
 class SendGift(Request, frozen=True, kw_only=True):

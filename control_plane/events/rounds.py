@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Iterator
 
 SLICE_S = 0.002
-SLICE_WEIGHT = 64
+SLICE_WEIGHT = 16
 """The loop may be held for 5 ms. What a step costs shows only in part while it runs: uvloop sends when the loop comes round, and a socket
 that was let go has its own task to wake. Hence a limit to both."""
+TURNS_OF_OTHERS = 4
+"""Of the loop, between two slices: as many as an auth callback takes, from its connection to its answer."""
 TURN = 16
 """Steps of one round before it is the next one's turn, so that a small stream does not wait for a big one."""
 
@@ -40,7 +42,8 @@ class Rounds:
                         break
                     weight += step
                     if weight >= SLICE_WEIGHT or clock() >= until:
-                        await asyncio.sleep(0)
+                        for _ in range(TURNS_OF_OTHERS):
+                            await asyncio.sleep(0)
                         until, weight = clock() + SLICE_S, 0
                 else:
                     self._waiting.append(steps)

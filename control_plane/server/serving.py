@@ -127,7 +127,9 @@ class _Server:
             media, running, lifecycle, database, never_published_s=settings.never_published_s, sockets=hub.sockets
         )
         hooks = HooksListener(secrets[Purpose.HOOK], running.decide, reconciler.hint, self._metrics)
-        await self._listen(web.ServerRunner(web.Server(hooks.handle)), listeners.hooks)
+        await self._listen(
+            web.ServerRunner(web.Server(hooks.handle, access_log=None, tcp_keepalive=False)), listeners.hooks
+        )
         await processes.keep_media_server()
         await self._keep("bus", bus.run())
         await self._keep("running-streams", running.run())

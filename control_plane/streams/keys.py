@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import struct
@@ -34,6 +35,7 @@ class StreamKeys:
         return secret is not None and hmac.compare_digest(key, _compute(secret, stream_id, version))
 
 
+@functools.lru_cache(maxsize=20_000)  # asked for at every attempt to publish, inside the media server's one loop
 def _compute(secret: Secret, stream_id: StreamId, version: int) -> StreamKey:
     message = b"publish/v1\0" + struct.pack(">QI", stream_id, version)
     digest = hmac.new(secret.value, message, hashlib.sha256).digest()

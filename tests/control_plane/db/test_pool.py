@@ -254,12 +254,7 @@ async def commit(database: Database, stop: Callable[[int], None]) -> None:
         stop(await connection.fetchval(PID))
 
 
-async def give_back(database: Database, stop: Callable[[int], None]) -> None:
-    async with database.connection(DEADLINE_S) as connection:
-        stop(await connection.fetchval(PID))
-
-
-@pytest.mark.parametrize("use", [ask, begin, ask_within, refuse_within, commit, give_back])
+@pytest.mark.parametrize("use", [ask, begin, ask_within, refuse_within, commit])
 async def test_a_server_that_hangs_is_given_up_and_the_pool_works_on(
     database: Database, use: Callable[[Database, Callable[[int], None]], Awaitable[None]]
 ) -> None:
