@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help run test check lint types format publish documents smoke lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## set everything up, then run it in development mode (settings: LIVE_… in the environment; for a phone: LAN=1)
 	@$(PYTHON) scripts/setup.py run
@@ -36,6 +36,9 @@ documents: ## write docs/settings.md anew from the code
 
 smoke: ## try the whole live path against a running server: make smoke URL=http://localhost:8080
 	@scripts/smoke $(URL)
+
+bench-%: ## measure: bench-callback, bench-joins, bench-endpoints, … (bench/README.md)
+	@$(BIN)/python -m bench $*
 
 lock: ## resolve the dependencies of setup.cfg anew (needs uv)
 	@scripts/lock

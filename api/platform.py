@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.urls import Urls
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.db.pool import Database
+from control_plane.db.remembered import Remembered
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.sending import Gifts
 from control_plane.ledger.purchases import Purchases
+from control_plane.ledger.sale import Package
 from control_plane.ledger.stores import SandboxStore
 from control_plane.metrics import Metrics
 from control_plane.settings import Settings
@@ -38,6 +40,8 @@ class Platform:
     prober: Prober
     assortment: Assortment
     gifts: Gifts
+    packages: Remembered[Sequence[Package]]
+    """What coins are sold in."""
     purchases: Purchases
     sandbox: SandboxStore | None
     """The store of development mode; None elsewhere."""

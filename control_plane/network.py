@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ _PRIVATE = tuple(
 _FAMILIES = {socket.AF_INET, socket.AF_INET6}
 
 
+@functools.lru_cache(maxsize=1024)  # asked for at every call
 def is_loopback(host: str) -> bool:
     """True for localhost and loopback addresses; a name is not looked up."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import msgspec
 from msgspec import field
 from msgspec.structs import asdict
 
 from api.contract.call import Call
+from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
 from api.endpoints.profile import Profile, own_profile, person
@@ -21,8 +22,6 @@ from control_plane.gifts.sending import GiftOrder
 from control_plane.ids import GiftId, StreamId, UserId
 
 section = Section("gifts")
-
-HOSTS_REMEMBERED = 16
 
 GiftType = Literal["normal", "premium", "luxury"]
 
@@ -41,27 +40,16 @@ async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
     """The catalogue; with `id` or `type` only what matches."""
     gifts = await call.platform.assortment.gifts()
     if body.id is None and not body.type:
-        encoded: list[GiftEntry] = _whole_catalogue(gifts, call.urls)
-        return encoded
-    return [
-        GiftEntry(_gift_view(gift, call.urls))
-        for gift in gifts.values()
-        if body.id in (None, gift.id) and body.type in ("", gift.category)
-    ]
+        return _whole_catalogue(gifts, call.urls)
+    wanted = {id_: gift for id_, gift in gifts.items() if body.id in (None, id_) and body.type in ("", gift.category)}
+    return _views(wanted, call.urls)
 
 
-_encoded: dict[Urls, tuple[Mapping[GiftId, CatalogueGift], Any]] = {}
+def _views(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> list[GiftEntry]:
+    return [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
 
 
-def _whole_catalogue(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> Any:
-    """Every app asks for it at every start: it is encoded once for all, until the catalogue is read anew."""
-    known = _encoded.get(urls)
-    if known is None or known[0] is not gifts:
-        if len(_encoded) >= HOSTS_REMEMBERED:
-            _encoded.clear()
-        view = [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
-        known = _encoded[urls] = (gifts, msgspec.Raw(msgspec.json.encode(view)))
-    return known[1]
+_whole_catalogue = EncodedOnce(_views)  # every app asks for it at every start
 
 
 class SendGift(Request, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User as Person
 from control_plane.accounts.user import UserNotFound
 from control_plane.ids import UserId
-from control_plane.ledger.wallets import total_received, wallet
+from control_plane.ledger.wallets import wallet_and_received
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +33,8 @@ async def person(call: Call, user_id: UserId) -> Person:
 
 async def own_user(call: Call, user: Person, auth_token: str = "") -> User:
     """The own record: with the wallet, which overwrites the balance that the phone shows."""
-    owned = await wallet(call.platform.database, user.id)
-    received = await total_received(call.platform.database, [user.id])
-    return own_view(user, call.urls, owned.total, received[user.id], auth_token)
+    wallet, received = await wallet_and_received(call.platform.database, user.id)
+    return own_view(user, call.urls, wallet.total, received, auth_token)
 
 
 async def own_profile(call: Call, user: Person, auth_token: str = "") -> Profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import field
 from msgspec.structs import asdict
 
 from api.contract.call import Call
+from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Nothing, Section
 from api.contract.request import CallerId, Request, Text
 from api.endpoints.profile import Profile, own_profile, person
@@ -19,7 +21,8 @@ from api.objects import (
     Transaction,
     wire_time,
 )
-from control_plane.ledger.store import packages
+from api.urls import Urls
+from control_plane.ledger.sale import Package
 from control_plane.ledger.stores import Claim
 
 section = Section("wallet")
@@ -35,17 +38,24 @@ async def show_coin_worth(call: Call, body: Nothing) -> ShowCoinWorthAnswer:
     """The cash worth of one coin, and the packages that coins are sold in."""
     return ShowCoinWorthAnswer(
         coin_worth=CoinWorth(id=1, price=float(call.platform.settings.cash_per_coin)),
-        coin_packages=[
-            CoinPackage(
-                id=package.id,
-                coins=package.coins,
-                price=package.price_minor / 100,
-                title=package.title,
-                product_id=package.product_id,
-            )
-            for package in await packages(call.platform.database)
-        ],
+        coin_packages=_price_list(await call.platform.packages.get(), call.urls),
     )
+
+
+def _views(packages: Sequence[Package], urls: Urls) -> list[CoinPackage]:
+    return [
+        CoinPackage(
+            id=package.id,
+            coins=package.coins,
+            price=package.price_minor / 100,
+            title=package.title,
+            product_id=package.product_id,
+        )
+        for package in packages
+    ]
+
+
+_price_list = EncodedOnce(_views)
 
 
 class PurchaseCoinRequest(Request, frozen=True, kw_only=True):

@@ -52,6 +52,10 @@ _POST = """
 """
 _BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
 _RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
+_PURSE = """
+    select kind, balance from ledger_account where owner_id = $1
+    union all select 'received', coins from coins_received where user_id = $1
+"""
 _PACKAGE_COLUMNS = "id, product_id, title, coins, price_minor, currency"
 _PACKAGES = f"select {_PACKAGE_COLUMNS} from coin_package where active order by coins, id"
 _PACKAGE = f"select {_PACKAGE_COLUMNS} from coin_package where product_id = $1"
@@ -142,6 +146,11 @@ async def balances(source: Connection | Database, user_ids: Sequence[UserId]) ->
 async def coins_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
     """Of those who ever received any."""
     return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
+
+
+async def purse(source: Connection | Database, user_id: UserId) -> dict[str, int]:
+    """Balances by kind of account, and under `received` the coins that others ever gave."""
+    return {row["kind"]: row["balance"] for row in await source.fetch(_PURSE, user_id)}
 
 
 async def packages(source: Connection | Database) -> Sequence[Package]:

@@ -9,7 +9,7 @@ from typing import Self
 from control_plane.db.pool import Connection, Database
 from control_plane.ids import UserId
 from control_plane.ledger import store
-from control_plane.ledger.account import Account, bought, earned
+from control_plane.ledger.account import Account, Kind, bought, earned
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,9 @@ async def total_received(source: Connection | Database, user_ids: Sequence[UserI
     """All coins that others ever gave to each of these users, spent and withdrawn ones included."""
     received = await store.coins_received(source, user_ids)
     return {user_id: received.get(user_id, 0) for user_id in user_ids}
+
+
+async def wallet_and_received(source: Connection | Database, user_id: UserId) -> tuple[Wallet, int]:
+    """Both at once, for what a user is shown of themselves."""
+    purse = await store.purse(source, user_id)
+    return Wallet(purse.get(Kind.BOUGHT, 0), purse.get(Kind.EARNED, 0)), purse.get("received", 0)

@@ -30,6 +30,7 @@ from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.data_directory import data_directory
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
+from control_plane.db.remembered import Remembered
 from control_plane.events.bus import Bus
 from control_plane.events.hub import Hub
 from control_plane.events.log import EventLog
@@ -39,6 +40,7 @@ from control_plane.gifts.sending import Gifts
 from control_plane.ids import GiftId, Seq, StreamId
 from control_plane.lag import calm_garbage_collection, measure_lag
 from control_plane.ledger.purchases import Purchases
+from control_plane.ledger.store import packages
 from control_plane.ledger.stores import SandboxStore
 from control_plane.metrics import Metrics
 from control_plane.ports import BACKLOG
@@ -171,6 +173,7 @@ class _Server:
             prober=prober,
             assortment=assortment,
             gifts=Gifts(database, event_log, assortment, urls.gift_picture),
+            packages=Remembered(partial(packages, database)),
             purchases=Purchases(database, [sandbox] if sandbox else []),
             sandbox=sandbox,
         )
