@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
 from dataclasses import dataclass, replace
@@ -96,6 +97,7 @@ def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
     return replace(urls, host=host) if host and _is_ours(host, urls) else urls
 
 
+@functools.lru_cache(maxsize=4096)  # asked for at every request
 def is_addressed_to_us(requested: str, urls: Urls) -> bool:
     """Whether this Host header names us, or none came. A name of somebody else's that leads to this machine (DNS rebinding) does not."""
     host = _host_of(requested)

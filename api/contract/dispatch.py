@@ -48,7 +48,11 @@ log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 PATHS = 1024
 """Remembered with what they lead to; apps use a few, strangers may try any."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
@@ -172,8 +176,6 @@ def respond(code: int, msg: Any, top_level: Mapping[str, Any], headers: Mapping[
     return web.Response(
         body=body,
         status=HTTPStatus.OK,
-        content_type="application/json",
-        charset="utf-8",
         headers={**HEADERS, **headers},
     )
 
