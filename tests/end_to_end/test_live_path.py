@@ -114,3 +114,31 @@ async def buy(stagedoor: Stagedoor, token: str, coin: int) -> Any:
         transaction_id=receipt["transaction_id"],
         device="ios",
     )
+
+
+async def test_every_answer_is_read_by_every_app_that_may_get_it(stagedoor: Stagedoor) -> None:
+    """Beside the six: what needs a session, and refusals."""
+    host, fan = await stagedoor.sign_in("ada"), await stagedoor.sign_in("ben")
+    stream = await stagedoor.go_live(host)
+    for number, client in enumerate(Client):
+        receipt = (await stagedoor.call("sandbox/purchases", fan, coin=100))["transaction_id"]
+        calls: list[tuple[str, str, dict[str, Any], int]] = [
+            ("showUserDetail", fan, {}, 200),
+            ("showUserDetail", fan, {"other_user_id": "1"}, 200),
+            ("showUserDetail", "", {"username": "nobody-of-that-name"}, 201),
+            ("liveStream", host, {"id": stream["id"]}, 200),
+            ("watchLiveStream", fan, {"live_streaming_id": str(stream["id"]), "coin": "0"}, 200),
+            ("watchLiveStream", fan, {"live_streaming_id": "4711", "coin": "0"}, 404),
+            ("purchaseCoin", fan, {"transaction_id": receipt, "coin": "100", "price": "$0.99", "device": "ios"}, 200),
+            ("purchaseCoin", fan, {"transaction_id": "sandbox.forged.x"}, 201),
+            ("sendGift", fan, {"receiver_id": "1", "gift_id": 1, "gift_count": 1, "client_ref": str(number)}, 200),
+            ("sendGift", fan, {"receiver_id": "1", "gift_id": 16, "gift_count": 9999}, 201),
+        ]
+        for endpoint, token, body, code in calls:
+            headers = {"Api-Key": stagedoor.run["api_keys"][client], "Auth-Token": token}
+            async with stagedoor.session.post(
+                stagedoor.url(f"/api/{endpoint}"), json=body, headers=headers
+            ) as response:
+                answer = await response.read()
+            assert json.loads(answer)["code"] == code, (client, endpoint, answer)
+            assert problems(client, endpoint, answer) == [], (client, endpoint)
