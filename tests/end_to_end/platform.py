@@ -186,10 +186,11 @@ class Stagedoor:
 
     async def _sweep(self) -> None:
         """Whatever a killed platform left running belongs to this test, and goes with it."""
+        marks = self._marks
         mine = [
             process
             for process in psutil.process_iter(["cmdline"])
-            if any(str(self.data_dir) in word for word in process.info["cmdline"] or [])
+            if any(mark in word for mark in marks for word in process.info["cmdline"] or [])
         ]
         for process in mine:
             process.kill()
@@ -197,9 +198,14 @@ class Stagedoor:
         remove(self.data_dir)
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
+    @property
+    def _marks(self) -> tuple[str, ...]:
+        """What stands in the command line of whoever works in the data directory; root's PostgreSQL is elsewhere."""
+        return str(self.data_dir), str((self.data_dir / "postgres").resolve())
+
     def processes(self) -> list[str]:
         """Command lines of every process that works in the data directory."""
-        marks = {str(self.data_dir), str((self.data_dir / "postgres").resolve())}
+        marks = self._marks
         return [
             " ".join(process.info["cmdline"])
             for process in psutil.process_iter(["cmdline"])
