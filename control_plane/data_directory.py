@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from control_plane.errors import ControlPlaneError
+
+NEEDED_BYTES = 64 << 20
+"""For logs, pictures and a new database's first files; better said before the start than in the middle of it."""
 
 
 class DataDirectoryInUse(ControlPlaneError):
@@ -24,13 +28,19 @@ class NoDataDirectory(ControlPlaneError):
 
 
 @contextmanager
-def data_directory(path: Path) -> Iterator[None]:
-    """Ours alone, and nobody else's while we work in it."""
+def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[None]:
+    """Ours alone, and nobody else's while we work in it. Raises NoDataDirectory, DataDirectoryInUse."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(path).free
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise NoDataDirectory(f"The data directory {path} cannot be used: {error.strerror}.") from None
+    if free_bytes < needed_bytes:
+        os.close(lock)
+        raise NoDataDirectory(
+            f"No disk space: {free_bytes >> 20} MB are free at {path}, and {needed_bytes >> 20} MB are needed to start."
+        )
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
