@@ -10,7 +10,8 @@ from typing import Any, NewType
 
 import msgspec
 
-from control_plane.db.pool import Connection, Database, Row
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, Row
 from control_plane.ids import StreamId, UserId
 
 Actor = NewType("Actor", str)

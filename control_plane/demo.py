@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from control_plane.accounts import store as accounts
 from control_plane.accounts.user import Identity, NewUser
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ids import UserId
 from control_plane.ledger.adjustments import adjust

@@ -10,7 +10,8 @@ from control_plane.accounts.caller import Role
 from control_plane.accounts.sign_in import AlreadyTaken, check_username
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.audit import Act, Actor
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.events.types import EndReason
 from control_plane.ids import StreamId, UserId
 from control_plane.streams import store as streams

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
-from control_plane.db.pool import Connection, Database, Row
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, Row
 from control_plane.events.bus import Topic, notify_within
 from control_plane.ids import UserId
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
 
 import asyncpg
 
+from control_plane.db.connections import Connection, Connections, new_connection
 from control_plane.errors import ControlPlaneError
 from control_plane.settings import InvalidSettings
 
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-# Quoted: asyncpg's classes take their parameters in the type stubs only.
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Row = asyncpg.Record
 
 DEADLINE_S = 5.0
@@ -63,41 +60,17 @@ def _left_in_order(error: BaseException) -> bool:
 
 
 class Database:
-    """Made by `open_pool`; owns the pool."""
+    """Made by `open_pool`; owns the connections."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
-    @asynccontextmanager
-    async def connection(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[Connection]:
+    def connection(self, deadline_s: float = DEADLINE_S) -> Use:
         """A connection for at most `deadline_s`, waiting for a free one included. Raises DatabaseUnavailable."""
-        with unavailable_as_such():
-            async with asyncio.timeout(deadline_s):
-                connection = await self._pool.acquire()
-                try:
-                    yield connection
-                except BaseException as error:
-                    if not _left_in_order(error):
-                        connection.terminate()
-                    raise
-                finally:
-                    # A terminated connection is only dropped by this; a healthy one is reset, within the same deadline. The reset has one
-                    # of its own as well: asyncpg goes on with it after we gave up, and would hold the place in the pool.
-                    await self._pool.release(connection, timeout=deadline_s)
+        return Use(self._connections, deadline_s)
 
-    @asynccontextmanager
-    async def transaction(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[Connection]:
-        async with self.connection(deadline_s) as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                yield connection
-            except BaseException as error:
-                # Where the connection is given up, that rolls back too; to ask for it could hang, with the deadline already spent.
-                if _left_in_order(error):
-                    await transaction.rollback()
-                raise
-            await transaction.commit()
+    def transaction(self, deadline_s: float = DEADLINE_S) -> Transaction:
+        return Transaction(self._connections, deadline_s)
 
     async def fetch(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> list[Row]:
         async with self.connection(deadline_s) as connection:
@@ -117,43 +90,85 @@ class Database:
 
     def usage(self) -> tuple[int, int]:
         """Connections open, and of these in use."""
-        size = self._pool.get_size()
-        return size, size - self._pool.get_idle_size()
+        return self._connections.usage()
 
     async def close(self, deadline_s: float = 3.0) -> None:
+        await self._connections.close(deadline_s)
+
+
+class Use:
+    """One use of a connection. At the deadline the connection is cut off, and with it whatever waits for it."""
+
+    __slots__ = ("_connection", "_connections", "_deadline_s", "_end")
+
+    def __init__(self, connections: Connections, deadline_s: float) -> None:
+        self._connections = connections
+        self._deadline_s = deadline_s
+
+    async def __aenter__(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._deadline_s
+        connection = self._connections.take()
+        if connection is None:
+            with unavailable_as_such():
+                async with asyncio.timeout_at(end):
+                    connection = await self._connections.wait()
+        self._connection = connection
+        self._end = loop.call_at(end, connection.terminate)
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end.cancel()
+        if error is not None and not _left_in_order(error):
+            self._connection.terminate()
+        self._connections.give_back(self._connection)
+        if isinstance(error, _UNAVAILABLE):
+            raise DatabaseUnavailable from error
+
+
+class Transaction(Use):
+    """One use of a connection, within a transaction: done when it is left, or by an error undone."""
+
+    __slots__ = ("_transaction",)
+
+    async def __aenter__(self) -> Connection:
+        connection = await super().__aenter__()
+        self._transaction = connection.transaction()
         try:
-            async with asyncio.timeout(deadline_s):
-                await self._pool.close()
-        except TimeoutError:
-            self._pool.terminate()
+            await self._transaction.start()
+        except BaseException as error:
+            await super().__aexit__(type(error), error, None)
+            raise
+        return connection
 
-
-class _Pooled(asyncpg.Connection):
-    """A transaction left open is rolled back when it goes back to the pool; but the server is not asked to reset a session that nobody
-    changes, which costs as much as most queries."""
-
-    def get_reset_query(self) -> str:
-        return ""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                await self._transaction.commit()
+            elif _left_in_order(error):  # else giving the connection up rolls back too; to ask for it could hang
+                await self._transaction.rollback()
+        except BaseException as late:
+            await super().__aexit__(type(late), late, late.__traceback__)
+            raise
+        await super().__aexit__(kind, error, traceback)
 
 
 async def open_pool(dsn: str, size: int, deadline_s: float = DEADLINE_S) -> Database:
     """Raises DatabaseUnavailable when not one connection can be made."""
-    with unavailable_as_such():
-        async with asyncio.timeout(deadline_s):
-            pool = await asyncpg.create_pool(
-                dsn, min_size=1, max_size=size, server_settings=_SESSION, connection_class=_Pooled
-            )
-    return Database(pool)
+    database = Database(Connections(dsn, size))
+    async with database.connection(deadline_s):
+        return database
 
 
-async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> Connection:
     """One connection outside of the pool, for listening. Raises DatabaseUnavailable, and InvalidSettings when the server turns us away."""
     try:
         with unavailable_as_such():
             async with asyncio.timeout(deadline_s):
-                return await asyncpg.connect(dsn, server_settings=_SESSION)
+                return await new_connection(dsn)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise InvalidSettings(f"LIVE_DATABASE_URL: {error}.") from error
-
-
-_SESSION = {"timezone": "UTC", "application_name": "stagedoor", "statement_timeout": "10000", "lock_timeout": "5000"}

@@ -16,7 +16,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from control_plane.db.pool import Connection, DatabaseUnavailable, connect, unavailable_as_such
+from control_plane.db.connections import Connection
+from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_such
 
 log = logging.getLogger(__name__)
 

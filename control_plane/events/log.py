@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from control_plane.clock import Clock, utc_now
-from control_plane.db.pool import Connection, Database, DatabaseUnavailable
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.errors import ControlPlaneError
 from control_plane.events import store
 from control_plane.events.frames import encode_event

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from control_plane.db.pool import Connection
+from control_plane.db.connections import Connection
 from control_plane.events.audience import Audience
 from control_plane.events.snapshot import REPLAY_LIMIT, Resume, Snapshot, recovers
 from control_plane.events.types import EventType, Gifter, Status

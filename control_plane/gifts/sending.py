@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.errors import ControlPlaneError
 from control_plane.events.log import Appending, EventLog
 from control_plane.events.types import Combo, EventType, Person

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.events.types import Person
 from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
 from control_plane.gifts.gift import Gift, SentGift

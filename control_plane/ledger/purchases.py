@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import UserId
 from control_plane.ledger import store

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.ids import UserId
 from control_plane.ledger.account import Account, Kind, TransferId
 from control_plane.ledger.packages import COIN_PACKAGES, CURRENCY

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from control_plane.db.pool import Connection
+from control_plane.db.connections import Connection
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import UserId
 from control_plane.ledger import store

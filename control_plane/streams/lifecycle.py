@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.events.bus import Topic, notify_within
 from control_plane.events.log import Appending, EventLog, Work
 from control_plane.events.store import create_log

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from control_plane.db.pool import DEADLINE_S, Connection, Database, Row
+from control_plane.db.connections import Connection
+from control_plane.db.pool import DEADLINE_S, Database, Row
 from control_plane.events.types import EndReason, Status
 from control_plane.ids import StreamId, UserId
 from control_plane.streams.media import MediaConnection, SourceId

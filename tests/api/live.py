@@ -17,7 +17,8 @@ from api.live_connection import Timing
 from api.live_socket import LiveSocket
 from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.db.pool import Connection, Database, DatabaseUnavailable
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.events.hub import Hub
 from control_plane.events.log import Appending, EventLog
 from control_plane.events.types import Combo, EventType, Gift, Person

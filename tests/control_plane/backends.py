@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 
 _WAITING_FOR_LOCK = """
     select pid from pg_stat_activity

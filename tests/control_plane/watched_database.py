@@ -7,29 +7,37 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import asyncpg
-
-from control_plane.db.pool import DEADLINE_S, Connection, Database, Row
+from control_plane.db.connections import Connections
+from control_plane.db.pool import DEADLINE_S, Database, Row, Transaction, Use
 
 Answer = TypeVar("Answer")
+
+
+@asynccontextmanager
+async def watched_database(dsn: str) -> AsyncIterator[WatchedDatabase]:
+    database = WatchedDatabase(Connections(dsn, 10))
+    yield database
+    await database.close()
 
 
 class WatchedDatabase(Database):
     """Counts its uses, and can keep an answer back."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        super().__init__(pool)
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections)
         self.uses = 0
         self.passing = asyncio.Event()
         """Cleared: the next answers to a question wait for it."""
         self.passing.set()
         self.kept_back = 0
 
-    @asynccontextmanager
-    async def connection(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[Connection]:
+    def connection(self, deadline_s: float = DEADLINE_S) -> Use:
         self.uses += 1
-        async with super().connection(deadline_s) as connection:
-            yield connection
+        return super().connection(deadline_s)
+
+    def transaction(self, deadline_s: float = DEADLINE_S) -> Transaction:
+        self.uses += 1
+        return super().transaction(deadline_s)
 
     async def fetch(self, query: str, *args: Any, deadline_s: float = DEADLINE_S) -> list[Row]:
         return await self._passed_on(await super().fetch(query, *args, deadline_s=deadline_s))

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
-from tests.control_plane.watched_database import WatchedDatabase
+from tests.control_plane.watched_database import WatchedDatabase, watched_database
 
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[WatchedDatabase]:
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=10) as pool:
-        yield WatchedDatabase(pool)
+    async with watched_database(dsn) as database:
+        yield database

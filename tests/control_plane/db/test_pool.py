@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from control_plane.db.connections import Connection
 from control_plane.db.migrate import migrate
-from control_plane.db.pool import Connection, Database, DatabaseUnavailable, connect, open_pool
+from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool
 from control_plane.errors import ControlPlaneError
 from control_plane.settings import InvalidSettings
 from tests.control_plane.events.readers import until

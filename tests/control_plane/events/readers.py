@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from control_plane.db.pool import Connection, Database, connect
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, connect
 from control_plane.events.hub import Hub
 from control_plane.events.log import Appending, EventLog
 from control_plane.events.snapshot import Resume, Snapshot

@@ -9,7 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from control_plane.db.pool import Connection, Database, DatabaseUnavailable, open_pool
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, DatabaseUnavailable, open_pool
 from control_plane.events.log import Appending, EventLog, StreamUnknown
 from control_plane.events.types import EventType, Status, StatusChange
 from control_plane.ids import Seq, StreamId, UserId

@@ -5,7 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from control_plane.db.pool import Connection, Database
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.ids import UserId
 from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, LARGEST_BALANCE, bought, earned
 from control_plane.ledger.adjustments import InvalidAdjustment, adjust

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import asyncpg
-
 from control_plane.events.bus import Bus
 from control_plane.events.log import EventLog
 from control_plane.ids import StreamId
@@ -19,7 +17,7 @@ from control_plane.streams.running import RunningStreams
 from control_plane.streams.stream import Stream
 from tests.control_plane.events.readers import Unheard, in_background
 from tests.control_plane.streams.samples import KEYS
-from tests.control_plane.watched_database import WatchedDatabase
+from tests.control_plane.watched_database import WatchedDatabase, watched_database
 
 _EVENTS = "select seq, frame from stream_event where stream_id = $1 order by seq"
 _SESSIONS = """
@@ -66,8 +64,7 @@ class Process:
 async def process(dsn: str, *, follows: bool = False, away_s: float = 900, miss_s: float = 5) -> AsyncIterator[Process]:
     """`follows`: listens to the others, too. `miss_s` is long: a busy machine must not look like a database that hangs."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(asyncpg.create_pool(dsn, min_size=1, max_size=10))
-        made = Process(dsn, WatchedDatabase(pool), away_s, miss_s)
+        made = Process(dsn, await stack.enter_async_context(watched_database(dsn)), away_s, miss_s)
         stack.push_async_callback(made.event_log.close)
         await made.running.load()
         if follows:

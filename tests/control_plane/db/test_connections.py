@@ -1,0 +1,138 @@
+"""Who gets which connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from control_plane.db import connections as module
+from control_plane.db.connections import Connections
+from tests.control_plane.events.readers import until
+
+
+@pytest.fixture
+async def two(dsn: str) -> AsyncIterator[Connections]:
+    connections = Connections(dsn, 2)
+    yield connections
+    await connections.close(deadline_s=1)
+
+
+async def test_none_is_there_before_one_is_needed(two: Connections) -> None:
+    assert two.take() is None
+    assert two.usage() == (0, 0)
+
+
+async def test_the_one_used_last_is_used_next(two: Connections) -> None:
+    first, second = await two.wait(), await two.wait()
+    two.give_back(second)
+    two.give_back(first)
+    assert (two.take(), two.take(), two.take()) == (first, second, None)
+
+
+async def test_who_waits_longest_comes_first(two: Connections) -> None:
+    first, second = await two.wait(), await two.wait()
+    waiting = [asyncio.create_task(two.wait()) for _ in range(2)]
+    await asyncio.sleep(0)
+    two.give_back(second)
+    assert await waiting[0] is second
+    two.give_back(first)
+    assert await waiting[1] is first
+    assert two.usage() == (2, 2)
+
+
+async def test_a_connection_that_ends_leaves_its_place_to_who_waits(two: Connections) -> None:
+    first, _second = await two.wait(), await two.wait()
+    waiting = asyncio.create_task(two.wait())
+    await asyncio.sleep(0)
+    first.terminate()
+    two.give_back(first)
+    assert await (await waiting).fetchval("select 1") == 1
+    assert two.usage() == (2, 2)
+
+
+async def test_one_left_within_a_transaction_is_not_used_again(two: Connections) -> None:
+    connection = await two.wait()
+    await connection.execute("begin")
+    two.give_back(connection)
+    assert two.usage() == (0, 0)
+    assert two.take() is None
+
+
+@pytest.mark.parametrize("given", ["a connection", "a place"])
+async def test_what_comes_to_who_stopped_waiting_goes_on_to_the_next(two: Connections, given: str) -> None:
+    first, _second = await two.wait(), await two.wait()
+    gone, next_ = (asyncio.create_task(two.wait()) for _ in range(2))
+    await asyncio.sleep(0)
+    if given == "a place":
+        first.terminate()
+    two.give_back(first)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    async with asyncio.timeout(5):
+        assert (await next_ is first) is (given == "a connection")
+
+
+async def test_who_stopped_waiting_is_passed_over(two: Connections) -> None:
+    first, _second = await two.wait(), await two.wait()
+    gone = asyncio.create_task(two.wait())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+    two.give_back(first)
+    assert two.take() is first
+
+
+async def test_a_connection_that_cannot_be_made_leaves_its_place(tmp_path: object) -> None:
+    connections = Connections(f"postgresql://stagedoor@/stagedoor?host={tmp_path}", 1)
+    for _ in range(2):  # with the place lost, the second would wait for ever
+        async with asyncio.timeout(5):
+            with pytest.raises(OSError, match="No such file"):
+                await connections.wait()
+
+
+async def test_one_that_was_idle_for_long_is_made_anew(two: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = await two.wait()
+    two.give_back(old)
+    monkeypatch.setattr(module, "IDLE_S", 0.0)
+    assert two.take() is None
+    assert old.is_closed()
+    assert await (await two.wait()).fetchval("select 1") == 1
+
+
+async def test_a_dead_one_is_never_given_out(two: Connections, dsn: str) -> None:
+    connection = await two.wait()
+    two.give_back(connection)
+    outsider = await asyncpg.connect(dsn)
+    await outsider.execute("select pg_terminate_backend($1, 1000)", connection.get_server_pid())
+    await outsider.close()
+    await until(connection.is_closed)
+    assert two.usage() == (0, 0)
+    assert two.take() is None
+
+
+# ── closing ──
+
+
+async def test_closing_waits_for_those_in_use(two: Connections) -> None:
+    connection = await two.wait()
+    closing = asyncio.create_task(two.close(deadline_s=30))
+    assert await connection.fetchval("select 1") == 1
+    two.give_back(connection)
+    async with asyncio.timeout(5):
+        await closing
+    assert connection.is_closed()
+
+
+async def test_once_closed_nobody_gets_one(two: Connections) -> None:
+    await two.wait()
+    await two.wait()
+    waiting = asyncio.create_task(two.wait())
+    await asyncio.sleep(0)
+    await two.close(deadline_s=0.01)
+    for asking in (waiting, two.wait()):
+        with pytest.raises(asyncpg.InterfaceError, match="being closed"):
+            await asking
