@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
+from api.contract.answer import SERVER
 from api.contract.dispatch import Dispatcher
 from api.documentation import ASSETS, Documentation
 from api.endpoints import registry
@@ -29,25 +29,29 @@ def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
-    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_safe_headers])
-    if platform.settings.dev:
-        app.middlewares.append(_only_by_our_names(platform.urls))
+    app = web.Application(client_max_size=platform.settings.body_limit)
+    app.on_response_prepare.append(_safe_headers)
     app[PUBLIC_URL] = platform.urls.public_url
-    health = Health(platform, checks)
     endpoints = registry(dev=platform.settings.dev)
+    dispatcher = Dispatcher(endpoints, platform)
+    health = Health(platform, checks)
     documentation = Documentation(endpoints, platform.urls, dev=platform.settings.dev)
-    app.router.add_get("/healthz", health.alive)
-    app.router.add_get("/readyz", health.ready)
-    app.router.add_get("/metrics", health.metrics)
-    app.router.add_get("/ws/live/{id}", live_socket.handle)
-    app.router.add_get("/openapi.json", documentation.openapi)
-    app.router.add_get("/asyncapi.json", documentation.asyncapi)
-    app.router.add_get("/docs", documentation.page)
-    app.router.add_static("/static/docs", ASSETS)
-    pages.add_to(app.router)
-    app.router.add_static("/static/gifts", ARTWORK)
-    app.router.add_static("/media", media_dir)
-    app.router.add_route("*", "/{path:.*}", _contract(Dispatcher(endpoints, platform)))
+    routes = [
+        *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
+        web.get("/healthz", health.alive),
+        web.get("/readyz", health.ready),
+        web.get("/metrics", health.metrics),
+        web.get("/ws/live/{id}", live_socket.handle),
+        web.get("/openapi.json", documentation.openapi),
+        web.get("/asyncapi.json", documentation.asyncapi),
+        web.get("/docs", documentation.page),
+        web.static("/static/docs", ASSETS),
+        *pages.routes(),
+        web.static("/static/gifts", ARTWORK),
+        web.static("/media", media_dir),
+        web.route("*", "/{path:.*}", _contract(dispatcher)),
+    ]
+    app.add_routes([_by_our_names_only(route, platform.urls) for route in routes] if platform.settings.dev else routes)
     return app
 
 
@@ -63,25 +67,24 @@ def _contract(dispatcher: Dispatcher) -> Handler:
     return handle
 
 
-def _only_by_our_names(urls: Urls) -> Middleware:
+def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractRouteDef:
     """Development mode lets anybody in who reaches it. A page in the developer's browser, whose name was made to lead to this machine, must
-    not: its requests carry that name as their host."""
+    not: its requests carry that name as their host. Files are open to everybody anyway."""
+    if not isinstance(route, web.RouteDef):
+        return route
+    handler: Handler = route.handler
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check(request: web.Request) -> web.StreamResponse:
         if not is_addressed_to_us(request.headers.get("Host", ""), urls):
             raise web.HTTPMisdirectedRequest(text="In development mode this server answers to local names only.\n")
         return await handler(request)
 
-    return check
+    return web.RouteDef(route.method, route.path, check, route.kwargs)
 
 
-@web.middleware
-async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        if request.path.startswith(("/static/", "/media/")):
-            response.headers.setdefault("Cache-Control", f"public, max-age={CACHE_S}")
-    return response
+async def _safe_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    if request.path.startswith(("/static/", "/media/")):
+        response.headers.setdefault("Cache-Control", f"public, max-age={CACHE_S}")

@@ -14,7 +14,7 @@ from control_plane.streams.keys import StreamKey
 from control_plane.streams.stream import Stream
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # told apart as objects, for much is remembered by them
 class Urls:
     """`host` is how the client reaches us (IPv6 in brackets); the ports are those in use. The last three stand above host and port: where a
     proxy is in front, which TLS needs."""
@@ -94,7 +94,12 @@ def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
     """With LIVE_LAN, clients reach us by whatever name they have for us: `requested`, their Host header. It is believed where only a
     private network can mean it; anything else changes nothing, or whoever writes a Host header would decide where others are sent."""
     host = _host_of(requested) if settings.lan else None
-    return replace(urls, host=host) if host and _is_ours(host, urls) else urls
+    return _called(host, urls) if host and _is_ours(host, urls) else urls
+
+
+@functools.lru_cache(maxsize=64)
+def _called(host: str, urls: Urls) -> Urls:
+    return replace(urls, host=host)
 
 
 @functools.lru_cache(maxsize=4096)  # asked for at every request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from api.contract.client import Client
 from api.platform import Platform
@@ -11,8 +11,7 @@ from control_plane.accounts.caller import Caller
 from control_plane.ids import UserId
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     client: Client
     platform: Platform
     urls: Urls

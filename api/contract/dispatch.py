@@ -10,14 +10,13 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Mapping
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import msgspec
 import structlog
 from aiohttp import web
 
+from api.contract.answer import answer, envelope
 from api.contract.call import Call
 from api.contract.client import Client, detect
 from api.contract.endpoint import Access, Beside, Endpoint, Registry
@@ -41,24 +40,21 @@ from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.store import id_by_identity, session_state
 from control_plane.accounts.user import Identity
+from control_plane.deadlines import Deadlines
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import UserId
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
-HEADERS = {
-    "Content-Type": "application/json; charset=utf-8",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
 PATHS = 1024
 """Remembered with what they lead to; apps use a few, strangers may try any."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _PROCESS = secrets.token_hex(4)
 _numbers = itertools.count(1)
-_encoder = msgspec.json.Encoder()
 
 
 class Dispatcher:
@@ -67,18 +63,22 @@ class Dispatcher:
     def __init__(self, registry: Registry, platform: Platform) -> None:
         self._find = functools.lru_cache(maxsize=PATHS)(registry.find)
         self._platform = platform
-        self._calls = functools.cache(platform.metrics.requests.labels)
-        self._seconds = functools.cache(platform.metrics.request_seconds.labels)
-        """Of an endpoint, and for the calls of a code; finding the labels takes longer than counting."""
+        self._deadlines = Deadlines()
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._user_limit = RateLimit(platform.settings.user_rate)
 
-    async def handle(self, request: web.Request) -> web.Response:
-        """Always an envelope, always HTTP status 200: the apps read `code`."""
+    def handler(self, endpoint: Endpoint) -> Handler:
+        """For the path by which an endpoint is asked for nearly always."""
+        return functools.partial(self._handle, endpoint)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """For all other ways in which apps write an endpoint's path, and for those that are none."""
+        return await self._handle(self._find(request.path), request)
+
+    async def _handle(self, endpoint: Endpoint | None, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
         request_id = _request_id(request)
         structlog.contextvars.bind_contextvars(request=request_id)
-        endpoint = self._find(request.path)
         client = Client.DOCUMENT
         top_level = endpoint.top_level if endpoint else {}
         extra: dict[str, str] = {}
@@ -86,7 +86,7 @@ class Dispatcher:
             client = detect(request.headers, self._platform.api_keys)
             if endpoint is None:
                 raise EndpointUnknown("There is no such endpoint.")
-            async with asyncio.timeout(DEADLINE_S):
+            with self._deadlines.within(DEADLINE_S):
                 msg = await self._answer(request, endpoint, client)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -106,7 +106,7 @@ class Dispatcher:
             code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
             log.exception("call_broke", extra={"endpoint": endpoint.name if endpoint else ""})
         self._count(endpoint, code, started)
-        return respond(code, msg, top_level, {"X-Request-Id": request_id, **extra})
+        return answer(request, envelope(code, msg, top_level), request_id, extra)
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
@@ -116,8 +116,10 @@ class Dispatcher:
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
         fields = decode_object(await self._body(request))
-        token = _token(request)
-        caller, proven = await self._caller(endpoint, token or page_token(request) or "", fields)
+        caller, proven, token = None, False, ""
+        if endpoint.access is not Access.OPEN:
+            token = _token(request)
+            caller, proven = await self._caller(endpoint, token or page_token(request) or "", fields)
         if caller is not None and counted and (wait_s := self._user_limit.wait_s(caller.user_id)):
             raise TooManyRequests(wait_s)
         body = parse(endpoint.request, fields)
@@ -126,18 +128,13 @@ class Dispatcher:
         return await endpoint.handler(call, body)
 
     async def _body(self, request: web.Request) -> bytes:
-        limit = self._platform.settings.body_limit
-        if (request.content_length or 0) > limit:
-            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
         try:
             return await request.read()
         except web.HTTPRequestEntityTooLarge:
-            raise BodyTooLarge(f"The body is larger than {limit} bytes.") from None
+            raise BodyTooLarge(f"The body is larger than {self._platform.settings.body_limit} bytes.") from None
 
     async def _caller(self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]) -> tuple[Caller | None, bool]:
         """Who calls, and whether a session proves it."""
-        if endpoint.access is Access.OPEN:
-            return None, False
         named = named_caller(endpoint.caller_fields, fields)
         if token and (caller := await self._platform.sessions.identify(token)) is not None:
             if named is not None and named != caller.user_id:
@@ -165,19 +162,9 @@ class Dispatcher:
     def _count(self, endpoint: Endpoint | None, code: int, started: float) -> None:
         name = endpoint.name if endpoint else "unknown"
         seconds = time.perf_counter() - started
-        self._calls(name, code).inc()
-        self._seconds(name).observe(seconds)
+        self._platform.metrics.calls.count(name, code, seconds)
         if self._platform.settings.access_log:
             log.info("call", extra={"endpoint": name, "code": code, "ms": round(seconds * 1000, 1)})
-
-
-def respond(code: int, msg: Any, top_level: Mapping[str, Any], headers: Mapping[str, str]) -> web.Response:
-    body = _encoder.encode({"code": code, "msg": msg, **top_level})
-    return web.Response(
-        body=body,
-        status=HTTPStatus.OK,
-        headers={**HEADERS, **headers},
-    )
 
 
 def _token(request: web.Request) -> str:

@@ -28,20 +28,22 @@ class Pages:
         self._studio = StudioPage(platform, self._html, self._sign_in)
         self._player = PlayerScript(fetch_player)
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
+    def routes(self) -> list[web.AbstractRouteDef]:
         showing = self._html.showing
-        router.add_get("/", showing(self._home))
-        router.add_get("/watch/{id}", showing(self._watch.show))
-        router.add_get("/studio", showing(self._studio.show))
-        router.add_get("/studio/current", answering(self._studio.current))
-        router.add_get("/studio/phone.svg", answering(self._studio.phone_code))
-        router.add_get("/studio/watch.svg", answering(self._studio.watch_code))
-        router.add_get("/live", answering(self._live.show))
-        router.add_get("/session", answering(self._sign_in.show))
-        router.add_post("/session", answering(self._sign_in.enter))
-        router.add_delete("/session", answering(self._sign_in.leave))
-        router.add_get(player_script.PATH, answering(self._player.show))
-        router.add_static(self._html.static_path, STATIC)
+        return [
+            web.get("/", showing(self._home)),
+            web.get("/watch/{id}", showing(self._watch.show)),
+            web.get("/studio", showing(self._studio.show)),
+            web.get("/studio/current", answering(self._studio.current)),
+            web.get("/studio/phone.svg", answering(self._studio.phone_code)),
+            web.get("/studio/watch.svg", answering(self._studio.watch_code)),
+            web.get("/live", answering(self._live.show)),
+            web.get("/session", answering(self._sign_in.show)),
+            web.post("/session", answering(self._sign_in.enter)),
+            web.delete("/session", answering(self._sign_in.leave)),
+            web.get(player_script.PATH, answering(self._player.show)),
+            web.static(self._html.static_path, STATIC),
+        ]
 
     async def _home(self, request: web.Request) -> web.Response:
         values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}

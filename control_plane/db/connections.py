@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import asyncpg
 
+from control_plane.deadlines import Deadlines
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: it takes a parameter in the type stubs only
 
 IDLE_S = 300.0
@@ -38,6 +40,7 @@ class Connections:
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         """None: a place, to make a connection in."""
         self._loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines()
         self._closing = False
         self._unused = asyncio.Event()
 

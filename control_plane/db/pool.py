@@ -99,28 +99,29 @@ class Database:
 class Use:
     """One use of a connection. At the deadline the connection is cut off, and with it whatever waits for it."""
 
-    __slots__ = ("_connection", "_connections", "_deadline_s", "_end")
+    __slots__ = ("_connection", "_connections", "_deadline_s")
 
     def __init__(self, connections: Connections, deadline_s: float) -> None:
         self._connections = connections
         self._deadline_s = deadline_s
 
     async def __aenter__(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._deadline_s
-        connection = self._connections.take()
+        connection, left_s = self._connections.take(), self._deadline_s
         if connection is None:
+            loop = asyncio.get_running_loop()
+            end = loop.time() + left_s
             with unavailable_as_such():
                 async with asyncio.timeout_at(end):
                     connection = await self._connections.wait()
+            left_s = end - loop.time()
         self._connection = connection
-        self._end = loop.call_at(end, connection.terminate)
+        self._connections.deadlines.set(connection, left_s, connection.terminate)
         return connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end.cancel()
+        self._connections.deadlines.clear(self._connection)
         if error is not None and not _left_in_order(error):
             self._connection.terminate()
         self._connections.give_back(self._connection)

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "stagedoor"
 LIMIT_BYTES = 7900  # PostgreSQL takes 8000
 PING_S = 5.0
+GATHER_S = 0.005
+"""What comes within it leaves together: a NOTIFY takes a lock of the whole server."""
 
 
 class Topic(StrEnum):
@@ -49,9 +51,10 @@ _NOTIFY = "select pg_notify('stagedoor', payload) from unnest($1::text[]) as pay
 Receive = Callable[[Message], None]
 
 
-async def notify_within(connection: Connection, topic: Topic, id_: int) -> None:
-    """Send with a transaction, for the few that change access. NOTIFY serialises commits, so never on a busy path."""
-    await connection.execute(_NOTIFY, [msgspec.json.encode([Message("", topic, id_)]).decode()])
+async def notify_within(connection: Connection, topic: Topic, id_: int, sender: str = "") -> None:
+    """Send with a transaction, for the few that change access. NOTIFY serialises commits, so never on a busy path. `sender`: the bus that does
+    not listen to this."""
+    await connection.execute(_NOTIFY, [msgspec.json.encode([Message(sender, topic, id_)]).decode()])
 
 
 class Bus:
@@ -59,7 +62,7 @@ class Bus:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._name = uuid.uuid4().hex[:12]
+        self.name = uuid.uuid4().hex[:12]
         self._outbox: list[Message] = []
         self._wake = asyncio.Event()
         self._subscribers: dict[Topic, list[Receive]] = {topic: [] for topic in Topic}
@@ -76,7 +79,7 @@ class Bus:
     def publish(self, topic: Topic, id_: int, first_seq: int = 0, frames: list[str] | None = None) -> None:
         """Tell the other processes. Not connected: dropped, for they find it in the tables."""
         if self.connected.is_set():
-            self._outbox.append(Message(self._name, topic, id_, first_seq, frames or []))
+            self._outbox.append(Message(self.name, topic, id_, first_seq, frames or []))
             self._wake.set()
 
     async def run(self) -> None:
@@ -111,15 +114,17 @@ class Bus:
         except TimeoutError:
             await connection.execute("select 1", timeout=PING_S)  # a hung server must not look like a quiet one
             return
+        await asyncio.sleep(GATHER_S)
         self._wake.clear()
         waiting, self._outbox = self._outbox, []
         await connection.execute(_NOTIFY, _payloads(waiting), timeout=PING_S)
 
     def _received(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if str(payload).startswith(f'[["{self.name}"'):  # all messages of a payload have one sender
+            return
         for message in _decoder.decode(str(payload)):
-            if message.sender != self._name:
-                for receive in self._subscribers[message.topic]:
-                    receive(message)
+            for receive in self._subscribers[message.topic]:
+                receive(message)
 
 
 def _payloads(messages: list[Message]) -> list[str]:

@@ -75,9 +75,12 @@ class _Waiting:
     work: Work[Any]
     until: float
     accounts: Collection[Account]
+    settled: Callable[[Any], object] | None = None
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def resolve(self, result: Any) -> None:
+        if self.settled is not None:
+            self.settled(result)
         if self.answer.done():  # its caller was cancelled; the work is done all the same
             return
         if isinstance(result, BaseException):
@@ -98,13 +101,19 @@ class EventLog:
         self._closing = False
 
     async def append(
-        self, stream_id: StreamId, work: Work[T], deadline_s: float = 15.0, accounts: Collection[Account] = ()
+        self,
+        stream_id: StreamId,
+        work: Work[T],
+        deadline_s: float = 15.0,
+        accounts: Collection[Account] = (),
+        settled: Callable[[T | BaseException], object] | None = None,
     ) -> T:
         """Run the work with the stream's log held. `accounts`: those that the work will lock, so that works that share a transaction do not
-        lock theirs one after the other. Raises what the work raises, StreamUnknown, DatabaseUnavailable."""
+        lock theirs one after the other. `settled` is told what came of it even if the caller is gone by then, in the order of the commits.
+        Raises what the work raises, StreamUnknown, DatabaseUnavailable."""
         if self._closing:
             raise DatabaseUnavailable
-        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, accounts)
+        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, accounts, settled)
         queue = self._waiting.get(stream_id)
         if queue is None:
             queue = self._waiting[stream_id] = deque()

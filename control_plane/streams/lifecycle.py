@@ -142,7 +142,7 @@ class Lifecycle:
         self,
         stream_id: StreamId,
         change: Work[Stream | None],
-        event: str = "stream_changed",
+        event: str = "",
         also: Also | None = None,
         **fields: object,
     ) -> Stream | None:
@@ -151,11 +151,16 @@ class Lifecycle:
             if stream is not None:
                 if also is not None:
                     await also(connection, stream)
-                await notify_within(connection, Topic.STREAM, stream_id)
+                await self._running.tell_others(connection, stream_id)
             return stream
 
-        stream = await self._event_log.append(stream_id, work)
-        if stream is not None:
-            self._running.put(stream)
+        def settled(outcome: Stream | BaseException | None) -> None:
+            if isinstance(outcome, Stream):
+                self._running.put(outcome)
+            else:  # too late, or unknown: whether a COMMIT whose answer is lost took effect
+                self._running.look_at(stream_id)
+
+        stream = await self._event_log.append(stream_id, work, settled=settled)
+        if stream is not None and event:
             log.info(event, extra={"stream": stream_id, **fields})
         return stream

@@ -12,8 +12,9 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
-from control_plane.events.bus import Bus, Message, Topic
+from control_plane.events.bus import Bus, Message, Topic, notify_within
 from control_plane.ids import LARGEST_ID, StreamId
 from control_plane.streams import store
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
@@ -83,6 +84,15 @@ class RunningStreams:
             self._by_id[stream.id] = stream
             self._by_path[stream.path] = stream
 
+    def look_at(self, stream_id: StreamId) -> None:
+        """Read this one anew: something may have become of it."""
+        self._stale.add(stream_id)
+        self._wake.set()
+
+    async def tell_others(self, connection: Connection, stream_id: StreamId) -> None:
+        """With the transaction that changes it. We are told by `put`."""
+        await notify_within(connection, Topic.STREAM, stream_id, self._bus.name)
+
     @property
     def current(self) -> bool:
         """Whether what we know is recent enough to let publishers in."""
@@ -109,7 +119,8 @@ class RunningStreams:
         kept = [stream for stream in streams if stream.id not in changed]
         self._by_id = {stream.id: stream for stream in kept + newer}
         self._by_path = {stream.path: stream for stream in kept + newer}
-        self._look_at(changed)
+        for stream_id in changed:
+            self.look_at(stream_id)
         self._current_until = asyncio.get_running_loop().time() + self._away_s
 
     async def run(self) -> None:
@@ -154,7 +165,7 @@ class RunningStreams:
         with self._reading() as changed:
             stream = await store.get(self._database, stream_id, deadline_s)
         if stream_id in changed:
-            self._look_at([stream_id])
+            self.look_at(stream_id)
         elif stream is not None:
             self.put(stream)
 
@@ -182,12 +193,8 @@ class RunningStreams:
             log.warning("unknown_stream_not_looked_up", extra={"stream": stream_id})
         return self._by_path.get(path)
 
-    def _look_at(self, stream_ids: Collection[StreamId]) -> None:
-        self._stale.update(stream_ids)
-        self._wake.set()
-
     def _notified(self, message: Message) -> None:
-        self._look_at([StreamId(message.id)])
+        self.look_at(StreamId(message.id))
 
     def _resync(self) -> None:
         self._reload_all = True

@@ -150,6 +150,31 @@ async def test_a_cancelled_caller_does_not_cut_the_append(
     assert await stored(database, stream_id) == [(1, "said")]
 
 
+async def test_what_came_of_it_is_told_even_if_the_caller_is_gone(
+    database: Database, log: EventLog, stream_id: StreamId
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    told: list[Any] = []
+
+    async def work(connection: Connection, appending: Appending) -> str:
+        begun.set()
+        await go_on.wait()
+        return "done"
+
+    async def fail(connection: Connection, appending: Appending) -> str:
+        raise ValueError("a bug")
+
+    gone = asyncio.create_task(log.append(stream_id, work, settled=told.append))
+    await begun.wait()
+    gone.cancel()
+    failing = asyncio.create_task(log.append(stream_id, fail, settled=told.append))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([gone, failing])
+    assert told[0] == "done"
+    assert [type(outcome) for outcome in told] == [str, ValueError]
+
+
 async def test_a_closed_log_says_so_to_the_work(log: EventLog, stream_id: StreamId) -> None:
     async def is_closed(connection: Connection, appending: Appending) -> bool:
         return appending.closed
@@ -246,9 +271,12 @@ async def test_nobody_waits_for_ever(line: Wire, far_log: EventLog, stream_id: S
         raise AssertionError("there is no database")
 
     started = asyncio.get_running_loop().time()
+    told: list[object] = []
     outcomes = await asyncio.gather(
-        *(far_log.append(stream_id, work, deadline_s=0.5) for _ in range(200)), return_exceptions=True
+        *(far_log.append(stream_id, work, deadline_s=0.5, settled=told.append) for _ in range(200)),
+        return_exceptions=True,
     )
+    assert set(told) == set(outcomes)
     assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
     assert asyncio.get_running_loop().time() - started < 3
 

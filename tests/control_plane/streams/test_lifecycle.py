@@ -395,3 +395,25 @@ async def test_a_change_whose_commit_is_not_answered_has_happened_once_and_is_kn
         assert (await stored(here, made.id)).source_id == A.source.id
         assert await here.events(made.id) == [{"status": "live"}]
         assert await here.sessions(made.id) == [session(A)]
+
+
+async def test_an_end_whose_commit_is_not_answered_is_known_as_one(dsn: str) -> None:
+    """The writer tries again, and hears that it is over already: by whom, only the row knows."""
+    async with wire(dsn) as line, process(line.dsn, follows=True) as here:
+        made = await here.lifecycle.go_live(await new_user(here.database), OPTIONS)
+        line.cut_at_commit = True
+        assert await here.lifecycle.end(made.id, EndReason.OWNER) is None
+        await until(lambda: not here.running.all())
+        assert await here.publish(made) is Verdict.UNKNOWN_STREAM
+
+
+async def test_an_end_is_known_even_if_its_caller_is_gone(here: Process, user_id: UserId) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    async with here.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", made.id)
+        ending = asyncio.create_task(here.lifecycle.end(made.id, EndReason.OWNER))
+        await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait([ending])
+        assert here.running.all()
+    await until(lambda: not here.running.all())

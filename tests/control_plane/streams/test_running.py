@@ -90,6 +90,19 @@ async def test_another_processs_changes_come_over(here: Process, there: Process,
     assert await there.publish(made, version=2) is Verdict.UNKNOWN_STREAM
 
 
+async def test_a_change_of_ours_is_not_read_again(there: Process, user_id: UserId, dsn: str) -> None:
+    async with process(dsn, follows=True) as here:
+        made = await here.lifecycle.go_live(user_id, OPTIONS)
+        await until(lambda: there.running.get(made.id) == made)
+        rotated = await here.lifecycle.rotate(made.id)
+        uses = here.database.uses
+        for _ in range(2):  # by the time that another change is back from there, our own has come to us as well
+            again = await there.lifecycle.rotate(made.id)
+            await until(lambda: here.running.get(made.id) == again)  # noqa: B023
+        assert rotated != again
+        assert here.database.uses == uses + 2
+
+
 async def test_changes_that_were_missed_while_nobody_listened_are_read_again(
     here: Process, there: Process, user_id: UserId, dsn: str
 ) -> None:

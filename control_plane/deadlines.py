@@ -1,0 +1,77 @@
+"""Ends for what is short and frequent.
+
+`asyncio.timeout` sets a timer of the event loop for each use and takes it away again, which costs as much as a quarter of a short call
+(`bench/README.md`). Here one timer looks at all that is under way, so an end comes up to STEP_S late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+STEP_S = 0.1
+
+CutOff = Callable[[], object]
+
+
+class Deadlines:
+    """Of one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._under_way: dict[object, tuple[float, CutOff]] = {}
+        self._looking = False
+
+    def set(self, what: object, seconds: float, cut_off: CutOff) -> None:
+        """`cut_off` is called when `what` is still there in so many seconds."""
+        self._under_way[what] = (self._loop.time() + seconds, cut_off)
+        if not self._looking:
+            self._looking = True
+            self._loop.call_later(STEP_S, self._look)
+
+    def clear(self, what: object) -> None:
+        """In time; or else it was cut off."""
+        self._under_way.pop(what, None)
+
+    def within(self, seconds: float) -> Within:
+        """`with deadlines.within(5): …` raises TimeoutError when what is awaited inside takes longer."""
+        return Within(self, self._loop, seconds)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for what, (end, cut_off) in list(self._under_way.items()):
+            if end <= now:
+                del self._under_way[what]
+                cut_off()
+        self._looking = bool(self._under_way)
+        if self._looking:
+            self._loop.call_later(STEP_S, self._look)
+
+
+class Within:
+    """What `asyncio.timeout` does, by its means: the task is cancelled, and the cancellation told from anybody else's."""
+
+    __slots__ = ("_cancelling", "_deadlines", "_expired", "_seconds", "_task")
+
+    def __init__(self, deadlines: Deadlines, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        task: asyncio.Task[Any] | None = asyncio.current_task(loop)
+        assert task is not None, "used in a task"
+        self._deadlines, self._task, self._seconds = deadlines, task, seconds
+        self._expired = False
+
+    def __enter__(self) -> None:
+        self._cancelling = self._task.cancelling()
+        self._deadlines.set(self, self._seconds, self._expire)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._deadlines.clear(self)
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()

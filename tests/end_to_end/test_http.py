@@ -1,0 +1,146 @@
+"""What is true of every answer on the public listener, whoever gives it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+from tests.end_to_end.platform import Stagedoor
+
+pytestmark = pytest.mark.timeout(120)
+
+SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Server": "stagedoor"}
+EVERYWHERE = [
+    *(
+        ("GET", "/"),
+        ("GET", "/watch/1"),
+        ("GET", "/studio"),
+        ("GET", "/live"),
+        ("GET", "/session"),
+        ("POST", "/session"),
+    ),
+    *(("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json")),
+    *(("POST", "/api/showGifts"), ("POST", "/showgifts"), ("POST", "/api/nothing"), ("GET", "/nothing"), ("PUT", "/x")),
+]
+REQUEST = b"POST /api/showGifts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n%b\r\n{}"
+
+
+async def exchange(
+    platform: Stagedoor, request: bytes, *, until_closed: bool = False
+) -> tuple[str, dict[str, str], bytes]:
+    """Status line, headers and body of the answer to raw bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", platform.run["http_port"])
+    try:
+        writer.write(request)
+        async with asyncio.timeout(10):
+            answer = await read_answer(reader)
+            if until_closed:
+                assert await reader.read() == b"", "nothing after the answer"
+    finally:
+        writer.close()
+    return answer
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
+    status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    headers: dict[str, str] = dict(line.split(": ", 1) for line in lines)
+    return status, headers, await reader.readexactly(int(headers["Content-Length"]))
+
+
+async def test_a_foreign_name_for_this_machine_is_answered_nowhere_in_development_mode(stagedoor: Stagedoor) -> None:
+    for method, path in EVERYWHERE:
+        for host, refused in {"evil.example": True, "localhost": False, "127.0.0.1:1": False}.items():
+            async with stagedoor.session.request(method, stagedoor.url(path), headers={"Host": host}) as response:
+                assert (response.status == 421) is refused, (path, host)
+
+
+async def test_every_answer_has_the_safe_headers_and_names_no_versions(stagedoor: Stagedoor) -> None:
+    for method, path in [*EVERYWHERE, ("GET", "/static/gifts/rose.svg"), ("GET", "/media/nothing.mp4")]:
+        async with stagedoor.session.request(method, stagedoor.url(path)) as response:
+            assert response.headers.items() >= SAFE.items(), path
+
+
+async def test_an_answer_to_an_app_in_all_its_bytes(stagedoor: Stagedoor) -> None:
+    status, headers, body = await exchange(stagedoor, REQUEST % b"X-Request-Id: mine-1\r\n")
+    assert abs(parsedate_to_datetime(headers.pop("Date")).timestamp() - time.time()) < 60
+    assert status == "HTTP/1.1 200 OK"
+    assert headers == {
+        "Content-Type": "application/json; charset=utf-8",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "X-Request-Id": "mine-1",
+        **SAFE,
+    }
+    assert body.startswith(b'{"code":200,"msg":[{"Gift":')
+
+
+async def test_a_request_id_that_could_do_harm_is_not_repeated(stagedoor: Stagedoor) -> None:
+    for offered in (b"", b"a b", b"x" * 65, b"<script>"):
+        _, headers, _ = await exchange(stagedoor, REQUEST % (b"X-Request-Id: %b\r\n" % offered))
+        assert headers["X-Request-Id"].isalnum()
+        assert headers["X-Request-Id"].encode() != offered
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "connection"),
+    [
+        (REQUEST % b"Connection: close\r\n", "HTTP/1.1 200 OK", "close"),
+        (REQUEST.replace(b"HTTP/1.1", b"HTTP/1.0") % b"", "HTTP/1.0 200 OK", None),
+    ],
+)
+async def test_who_does_not_want_to_go_on_is_let_go(
+    stagedoor: Stagedoor, request_: bytes, status: str, connection: str | None
+) -> None:
+    first, headers, body = await exchange(stagedoor, request_, until_closed=True)
+    assert (first, headers.get("Connection")) == (status, connection)
+    assert headers.items() >= SAFE.items()
+    assert body.startswith(b'{"code":200')
+
+
+async def test_a_question_for_the_head_alone_gets_no_body(stagedoor: Stagedoor) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stagedoor.run["http_port"])
+    writer.write(b"HEAD /api/showGifts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(10):
+        head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert rest == b""
+
+
+async def test_who_asks_and_does_not_read_is_not_answered_without_end(stagedoor: Stagedoor) -> None:
+    """Answers wait for their reader; and what was asked is answered in the end, in order."""
+    asked = 4000
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", stagedoor.run["http_port"]))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
+    for number in range(asked):
+        writer.write(REQUEST % (b"X-Request-Id: %d\r\n" % number))
+    answered = await settled(stagedoor)
+    assert answered < asked
+    async with asyncio.timeout(60):
+        for number in range(asked):
+            _, headers, _ = await read_answer(reader)
+            assert headers["X-Request-Id"] == str(number)
+    writer.close()
+
+
+async def settled(platform: Stagedoor) -> float:
+    """Calls of showGifts that were answered, once there come no more."""
+    before = -1.0
+    async with asyncio.timeout(30):
+        while (now := await gifts_shown(platform)) != before or not now:
+            before = now
+            await asyncio.sleep(0.5)
+    return now
+
+
+async def gifts_shown(platform: Stagedoor) -> float:
+    lines = (await platform.metrics()).splitlines()
+    found = [line for line in lines if line.startswith('stagedoor_requests_total{code="200",endpoint="showGifts"}')]
+    return float(found[0].split()[-1]) if found else 0.0
