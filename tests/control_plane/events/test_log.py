@@ -154,7 +154,7 @@ async def test_what_came_of_it_is_told_even_if_the_caller_is_gone(
     database: Database, log: EventLog, stream_id: StreamId
 ) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
-    told: list[Any] = []
+    told: list[object] = []
 
     async def work(connection: Connection, appending: Appending) -> str:
         begun.set()
