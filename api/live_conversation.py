@@ -18,7 +18,7 @@ from control_plane.events.hub import Hub
 from control_plane.events.log import StreamUnknown
 from control_plane.events.snapshot import PlaybackUrl, Resume, Snapshot
 from control_plane.events.subscriber import Subscriber
-from control_plane.ids import GiftId, Seq, StreamId
+from control_plane.ids import GiftId, Seq, StreamId, UserId
 
 Identify = Callable[[str], Awaitable[Caller | None]]
 """Whose token this is; None: nobody's. Raises DatabaseUnavailable, and another ControlPlaneError when that person may not come in."""
@@ -54,23 +54,26 @@ async def converse(
     stream_id: StreamId,
     credentials: Credentials,
     resume: Resume | None,
+    present: set[Conversation],
 ) -> None:
-    """Until somebody leaves. Raises Left, DatabaseUnavailable."""
+    """Until somebody leaves; `present` has it as long. Raises Left, DatabaseUnavailable."""
     async with services.database.connection() as database:
         audience = await store.audience(database, stream_id)
     if audience is None:
         raise Left(CloseCode.NO_SUCH_STREAM)
-    conversation = _Conversation(services, connection, stream_id, audience)
+    conversation = Conversation(services, connection, stream_id, audience)
+    present.add(conversation)
     try:
         await conversation.identify(credentials)
         await conversation.join(resume)
         while True:
             await conversation.answer(await connection.next_frame())
     finally:
+        present.discard(conversation)
         conversation.leave()
 
 
-class _Conversation:
+class Conversation:
     __slots__ = ("_audience", "_caller", "_connection", "_services", "_stream_id", "_subscriber", "_token")
 
     def __init__(self, services: Services, connection: Connection, stream_id: StreamId, audience: Audience) -> None:
@@ -81,6 +84,20 @@ class _Conversation:
         self._caller: Caller | None = None
         self._token = ""
         self._subscriber: Subscriber | None = None
+
+    @property
+    def user_id(self) -> UserId | None:
+        """None: a guest."""
+        return None if self._caller is None else self._caller.user_id
+
+    async def look_again(self) -> None:
+        """Whether who is signed in here may still be: else it is closed. Raises DatabaseUnavailable."""
+        if self._caller is None:
+            return
+        try:
+            self._caller = await self._known(self._token)
+        except Left as left:
+            self._connection.close(left.code or CloseCode.SIGN_IN)
 
     async def identify(self, credentials: Credentials) -> None:
         if credentials.bearer is not None:
@@ -125,12 +142,16 @@ class _Conversation:
             self._connection.write(finished(YouFrame(you.user_id, you.role, you.muted_until)))
 
     async def _sign_in(self, token: str) -> None:
-        caller = await self._whose(token)
-        if caller is None:
-            raise Left(CloseCode.SIGN_IN)
+        caller = await self._known(token)
         if not self._audience.admits(caller):
             raise Left(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
+
+    async def _known(self, token: str) -> Caller:
+        caller = await self._whose(token)
+        if caller is None:
+            raise Left(CloseCode.SIGN_IN)
+        return caller
 
     async def _whose(self, token: str) -> Caller | None:
         try:
@@ -144,9 +165,7 @@ class _Conversation:
         try:
             if self._caller is None:
                 raise SessionMissing
-            caller = await self._whose(self._token)  # again: a session may be revoked while the socket is open
-            if caller is None:
-                raise Left(CloseCode.SIGN_IN)
+            caller = await self._known(self._token)  # again: word of a revocation may not have reached us
             seq = await self._services.send_gift(caller, self._stream_id, gift.id, GiftId(gift.gift_id), gift.count)
         except ControlPlaneError as refusal:
             return Error(gift.id, refusal.code, str(refusal))

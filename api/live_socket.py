@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from api.live_connection import Connection, Left, Timing, websocket
-from api.live_conversation import Credentials, Gifting, Identify, Services, converse
+from api.live_conversation import Conversation, Credentials, Gifting, Identify, Services, converse
 from api.live_frames import CloseCode
 from api.live_limits import AddressLimit
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.events.hub import Hub
 from control_plane.events.snapshot import PlaybackUrl, Resume
-from control_plane.ids import LARGEST_ID, StreamId
+from control_plane.ids import LARGEST_ID, StreamId, UserId
+
+RETRY_S = 0.5
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
@@ -60,6 +62,10 @@ class LiveSocket:
         self._address_of = address_of
         self._page_token = page_token
         self._open: set[Connection] = set()
+        self._present: set[Conversation] = set()
+        self._changed: set[UserId] = set()
+        """Whose sessions may not be what they were."""
+        self._wake = asyncio.Event()
         self._one_less = asyncio.Event()
         self._going_away = False
 
@@ -90,7 +96,32 @@ class LiveSocket:
         if stream_id is None:
             raise Left(CloseCode.NO_SUCH_STREAM)
         credentials = Credentials(_bearer(request), self._page_token(request))
-        await converse(self._services, connection, stream_id, credentials, _resume(request.query))
+        await converse(self._services, connection, stream_id, credentials, _resume(request.query), self._present)
+
+    def session_changed(self, user_id: UserId) -> None:
+        """Sessions of this user may have been revoked: `run` looks again at those who are here with one."""
+        self._changed.add(user_id)
+        self._wake.set()
+
+    def any_session_changed(self) -> None:
+        """Word of revocations may have been missed."""
+        for conversation in self._present:
+            if conversation.user_id is not None:
+                self.session_changed(conversation.user_id)
+
+    async def run(self) -> None:
+        """Put out who is banned or signed out while their socket is open. Until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._changed:
+                changed, self._changed = self._changed, set()
+                try:
+                    for conversation in [one for one in self._present if one.user_id in changed]:
+                        await conversation.look_again()
+                except DatabaseUnavailable:
+                    self._changed |= changed
+                    await asyncio.sleep(RETRY_S)
 
     async def close_all(self, deadline_s: float = 5.0) -> None:
         """1001 to everybody, and nobody new. Who has not gone by the deadline is cut off."""

@@ -135,9 +135,11 @@ class Sessions:
         known = self._states.get(user_id)
         if known is not None and known[1] > now:
             return known[0]
-        changes = self._changes
-        state = await store.session_state(self._database, user_id)
-        if state is not None and changes == self._changes:  # else it may be of before a revocation
+        changes = -1
+        while changes != self._changes:  # what was read may be of before a revocation that we have heard of meanwhile
+            changes = self._changes
+            state = await store.session_state(self._database, user_id)
+        if state is not None:
             self._states[user_id] = (state, now + self._state_s)
             if len(self._states) > REMEMBERED:
                 self._states.popitem(last=False)

@@ -31,13 +31,13 @@ from control_plane.data_directory import data_directory
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.db.remembered import Remembered
-from control_plane.events.bus import Bus
+from control_plane.events.bus import Bus, Topic
 from control_plane.events.hub import Hub
 from control_plane.events.log import EventLog
 from control_plane.events.offers import Fanout
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.sending import Gifts
-from control_plane.ids import GiftId, Seq, StreamId
+from control_plane.ids import GiftId, Seq, StreamId, UserId
 from control_plane.lag import calm_garbage_collection, measure_lag
 from control_plane.ledger.purchases import Purchases
 from control_plane.ledger.store import packages
@@ -178,6 +178,9 @@ class _Server:
             sandbox=sandbox,
         )
         live_socket = _live_socket(platform, hub)
+        bus.subscribe(Topic.USER, lambda message: live_socket.session_changed(UserId(message.id)))
+        bus.on_resync(live_socket.any_session_changed)
+        await self._keep("live-socket", live_socket.run())
         watch(platform, hub, live_socket)
         player_script = partial(fetch_player_script, f"http://{media_host(settings)}:{urls.hls_port}")
         pages = Pages(platform, hub.viewers, thumbnails(media_dir), player_script)

@@ -30,7 +30,8 @@ from tests.control_plane.people import new_user
 
 @dataclass
 class House:
-    """One stream, its host, and a server for its viewers. Tokens: `host`, `fan`, `operator`; `banned` raises, `away` finds no database."""
+    """One stream, its host, and a server for its viewers. Tokens: `host`, `fan`, `operator`; those in `banned` raise, those in `away` find no
+    database."""
 
     database: Database
     hub: Hub
@@ -40,13 +41,17 @@ class House:
     stream_id: StreamId
     base: str = ""
     tokens: dict[str, Caller] = field(default_factory=dict)
+    banned: set[str] = field(default_factory=lambda: {"banned"})
+    away: set[str] = field(default_factory=lambda: {"away"})
+    asked_in_vain: int = 0
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     socket: LiveSocket = field(init=False)
 
     async def identify(self, token: str) -> Caller | None:
-        if token == "banned":
+        if token in self.banned:
             raise AccountBlocked
-        if token == "away":
+        if token in self.away:
+            self.asked_in_vain += 1
             raise DatabaseUnavailable
         return self.tokens.get(token)
 
@@ -154,6 +159,7 @@ async def serving(
     app.router.add_get("/ws/live/{id}", house.socket.handle)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(in_background(hub.run()))
+        await stack.enter_async_context(in_background(house.socket.run()))
         stack.push_async_callback(house.log.close)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=False)
         await runner.setup()

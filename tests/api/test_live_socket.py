@@ -325,6 +325,37 @@ async def test_a_session_that_was_revoked_meanwhile_cannot_give(house: House) ->
     assert await house.database.fetchval("select last_seq from stream_log") == 0
 
 
+@pytest.mark.parametrize(("how", "code"), [("revoked", 4401), ("banned", 4403)])
+async def test_who_is_put_out_while_the_socket_is_open_has_to_leave_at_once(house: House, how: str, code: int) -> None:
+    async with house.visit(token="fan") as fan, house.visit(token="host") as host, house.visit() as guest:
+        for each in (fan, host, guest):
+            await each.hello()
+        if how == "banned":
+            house.banned.add("fan")
+        else:
+            del house.tokens["fan"]
+        for user_id in (house.host, house.fan):
+            house.socket.session_changed(user_id)
+        assert await fan.closed() == code
+        for each in (host, guest):
+            await each.say({"type": "like", "id": "a1", "count": 1})
+            assert (await each.next())["code"] == "not_supported", "still here"
+
+
+async def test_who_was_put_out_while_we_could_not_know_leaves_when_we_can(house: House) -> None:
+    async with house.visit() as fan, house.visit(token="host") as host:
+        await fan.hello()
+        await (await fan.say({"type": "auth", "token": "fan"})).next()
+        await host.hello()
+        house.away.add("fan")
+        del house.tokens["fan"]
+        house.socket.any_session_changed()
+        await until(lambda: house.asked_in_vain)
+        house.away.discard("fan")
+        assert await fan.closed() == 4401
+        assert house.hub.sockets() == 1
+
+
 async def test_a_bug_of_ours_closes_the_socket_and_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
     async with house.visit(token="fan") as fan:
         await fan.hello()

@@ -68,3 +68,18 @@ async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoo
         await stagedoor.call("api/registerUser", auth_token="dev:ada"),
     ):
         assert "have been blocked" in refused["msg"]
+
+
+async def test_an_open_socket_ends_with_the_session(stagedoor: Stagedoor) -> None:
+    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    ben, cyd = await stagedoor.sign_in("ben"), await stagedoor.sign_in("cyd")
+    async with (
+        watching(stagedoor, stream["id"], token=ben) as banned,
+        watching(stagedoor, stream["id"], token=cyd) as revoked,
+        watching(stagedoor, stream["id"]) as guest,
+    ):
+        await done(stagedoor, "users", "ban", "ben")
+        await done(stagedoor, "users", "revoke", "cyd")
+        for put_out in (banned, revoked):
+            await put_out.sees(lambda viewer: viewer.close_code, what="the end")
+        assert (banned.close_code, revoked.close_code, guest.close_code) == (4403, 4401, None)
