@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mediamtx.cache import sha256_of
 from mediamtx.pinned import GO_MODULE, GO_MODULE_SUM, HLS_JS_SHA256, VERSION
-from mediamtx.step import Progress, StepFailed, run_step
+from mediamtx.step import Progress, StepFailed, last_words, run_step
 from mediamtx.toolchain import Toolchain
 
 _FETCH_S = 300.0
@@ -37,8 +38,10 @@ class _Build:
     env: dict[str, str]
     progress: Progress
 
-    def _run(self, argv: list[str | Path], what: str, timeout_s: float, cwd: Path) -> str:
-        return run_step(argv, progress=self.progress, what=what, timeout_s=timeout_s, cwd=cwd, env=self.env)
+    def _run(
+        self, argv: list[str | Path], what: str, timeout_s: float, cwd: Path, why: Callable[[str], str] = last_words
+    ) -> str:
+        return run_step(argv, progress=self.progress, what=what, timeout_s=timeout_s, cwd=cwd, env=self.env, why=why)
 
     def copied_module(self) -> Path:
         """A writable copy: Go keeps its module cache read-only, and refuses overlays inside it."""
@@ -55,14 +58,15 @@ class _Build:
     def hls_js(self, npm: list[str | Path], source: Path) -> Path:
         version = (source / "internal/servers/hls/hlsjsdownloader/VERSION").read_text(encoding="ascii").strip()
         package = f"hls.js@{version.removeprefix('v')}"
-        argv = [*npm, "pack", package, "--silent", "--ignore-scripts", "--pack-destination", "."]
-        name = self._run(argv, f"fetching {package}", _FETCH_S, self.scratch).split()[-1]
+        argv = [*npm, "pack", package, "--json", "--silent", "--ignore-scripts", "--pack-destination", "."]
+        packed = self._run(argv, f"fetching {package}", _FETCH_S, self.scratch, npm_reason)
         target = self.scratch / "hls.min.js"
         try:
+            name = json.loads(packed)[0]["filename"]
             with tarfile.open(self.scratch / name, "r:gz") as tar:
                 member = tar.extractfile("package/dist/hls.min.js")
                 target.write_bytes(member.read() if member else b"")
-        except (tarfile.TarError, KeyError, OSError) as error:
+        except (tarfile.TarError, LookupError, TypeError, ValueError, OSError) as error:
             raise StepFailed(f"{package} cannot be unpacked ({error})") from error
         if sha256_of(target) != HLS_JS_SHA256:
             raise StepFailed(f"{package} is not the one that we pin")
@@ -74,6 +78,14 @@ class _Build:
         argv: list[str | Path] = [self.go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", target, "."]
         self._run(argv, "building MediaMTX (a minute or two)", _COMPILE_S, source)
         return target
+
+
+def npm_reason(output: str) -> str:
+    """Of `npm --json`, which answers errors as an object too."""
+    try:
+        return str(json.loads(output)["error"]["summary"])[:400]
+    except (ValueError, LookupError, TypeError):
+        return last_words(output)
 
 
 def _environment() -> dict[str, str]:

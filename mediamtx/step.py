@@ -19,6 +19,12 @@ class StepFailed(Exception):
     """Why this source cannot give us the executable, in one line."""
 
 
+def last_words(output: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1][:400] if lines else ""
+
+
 def run_step(
     argv: Sequence[str | Path],
     *,
@@ -27,8 +33,10 @@ def run_step(
     timeout_s: float,
     cwd: Path,
     env: Mapping[str, str] | None = None,
+    why: Callable[[str], str] = last_words,
 ) -> str:
-    """Announce `what`, run the program in a process group of its own, return its standard output. Raises StepFailed."""
+    """Announce `what`, run the program in a process group of its own, return its standard output. Raises StepFailed with what `why` makes of
+    the program's errors, or else of its output."""
     progress(what)
     started_at = time.monotonic()
     try:
@@ -52,14 +60,8 @@ def run_step(
     finally:
         _end_group(process)
     if process.returncode != 0:
-        raise StepFailed(f"{what}: {last_words(stderr) or last_words(stdout) or f'exit status {process.returncode}'}")
+        raise StepFailed(f"{what}: {why(stderr) or why(stdout) or f'exit status {process.returncode}'}")
     return stdout
-
-
-def last_words(output: str) -> str:
-    """The last line that says something."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:400] if lines else ""
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from mediamtx.binary import silent
-from mediamtx.build import without_rpi_camera
+from mediamtx.build import npm_reason, without_rpi_camera
 from mediamtx.pinned import GO_VERSION_MIN
 from mediamtx.step import StepFailed, last_words, run_step
 from mediamtx.toolchain import DEFAULT_LOCK, go_version, locked_requirement
@@ -76,6 +76,13 @@ def test_a_step_announces_itself_once(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="working: No such file"):
         run_step(["/nowhere/program"], progress=silent, what="working", timeout_s=5, cwd=tmp_path)
+
+
+def test_npm_says_why() -> None:
+    assert npm_reason('{"error": {"code": "E", "summary": "no network", "detail": ""}}') == "no network"
+    assert npm_reason("npm: not found\n") == "npm: not found"
+    assert npm_reason('["unexpected"]') == '["unexpected"]'
+    assert npm_reason("") == ""
 
 
 def test_last_words_are_the_last_line_that_says_something() -> None:
