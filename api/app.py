@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import web, web_response
 
 from api.contract.answer import SERVER
 from api.contract.dispatch import Dispatcher
+from api.contract.limits import RateLimit
 from api.documentation import ASSETS, Documentation
 from api.endpoints import registry
+from api.errors import TooManyRequests
 from api.health import Check, Health
 from api.live_socket import LiveSocket
 from api.page_session import PUBLIC_URL
 from api.pages import Pages
 from api.platform import Platform
+from api.remote import client_address, is_limited
 from api.urls import Urls, is_addressed_to_us
+from control_plane.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,14 +36,14 @@ def make_app(
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
     app = web.Application(client_max_size=platform.settings.body_limit)
     app.on_response_prepare.append(_safe_headers)
+    # aiohttp names its version and Python's, also where it answers by itself.
+    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]
     app[PUBLIC_URL] = platform.urls.public_url
     endpoints = registry(dev=platform.settings.dev)
     dispatcher = Dispatcher(endpoints, platform)
     health = Health(platform, checks)
     documentation = Documentation(endpoints, platform.urls, dev=platform.settings.dev)
-    routes = [
-        *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
-        web.get("/healthz", health.alive),
+    routes: list[web.AbstractRouteDef] = [
         web.get("/readyz", health.ready),
         web.get("/metrics", health.metrics),
         web.get("/ws/live/{id}", live_socket.handle),
@@ -49,6 +54,12 @@ def make_app(
         *pages.routes(),
         web.static("/static/gifts", ARTWORK),
         web.static("/media", media_dir),
+    ]
+    often = RateLimit(platform.settings.address_rate)
+    routes = [_not_too_often(route, often, platform.settings) for route in routes]
+    routes += [
+        web.get("/healthz", health.alive),
+        *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
         web.route("*", "/{path:.*}", _contract(dispatcher)),
     ]
     app.add_routes([_by_our_names_only(route, platform.urls) for route in routes] if platform.settings.dev else routes)
@@ -67,6 +78,23 @@ def _contract(dispatcher: Dispatcher) -> Handler:
     return handle
 
 
+def _not_too_often(route: web.AbstractRouteDef, often: RateLimit, settings: Settings) -> web.AbstractRouteDef:
+    """Most pages ask the database. The contract counts for itself, and files are cheap."""
+    if not isinstance(route, web.RouteDef):
+        return route
+    handler: Handler = route.handler
+
+    async def count(request: web.Request) -> web.StreamResponse:
+        address = client_address(request, settings.trusted_proxies)
+        if is_limited(address, settings) and (wait_s := often.wait_s(address)):
+            raise web.HTTPTooManyRequests(
+                text=f"{TooManyRequests(wait_s)}\n", headers={"Retry-After": f"{math.ceil(wait_s)}"}
+            )
+        return await handler(request)
+
+    return web.RouteDef(route.method, route.path, count, route.kwargs)
+
+
 def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractRouteDef:
     """Development mode lets anybody in who reaches it. A page in the developer's browser, whose name was made to lead to this machine, must
     not: its requests carry that name as their host. Files are open to everybody anyway."""
@@ -83,7 +111,6 @@ def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractR
 
 
 async def _safe_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = SERVER
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     if request.path.startswith(("/static/", "/media/")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.contract.client import Client, WrongApiKey
-from api.contract.request import MalformedRequest
+from api.contract.request import BodyTooLarge, MalformedRequest
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername, NotRegistered, SignInNotProven
 from control_plane.accounts.user import UserNotFound
@@ -37,10 +37,6 @@ class CallerDiffers(ControlPlaneError):
 
 class EndpointUnknown(ControlPlaneError):
     code = "endpoint_unknown"
-
-
-class BodyTooLarge(ControlPlaneError):
-    code = "body_too_large"
 
 
 class TooManyRequests(ControlPlaneError):

@@ -17,7 +17,7 @@ def client_address(request: web.Request, trusted_proxies: Sequence[str]) -> str:
     if not trusted_proxies:
         return address
     networks = [ipaddress.ip_network(network) for network in trusted_proxies]
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", ())).split(",") if hop.strip()]
     while hops and _within(address, networks):
         address = hops.pop()
     return address

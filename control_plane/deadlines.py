@@ -41,13 +41,14 @@ class Deadlines:
 
     def _look(self) -> None:
         now = self._loop.time()
-        for what, (end, cut_off) in list(self._under_way.items()):
-            if end <= now:
-                del self._under_way[what]
-                cut_off()
-        self._looking = bool(self._under_way)
-        if self._looking:
-            self._loop.call_later(STEP_S, self._look)
+        try:
+            for what in [what for what, (end, _) in self._under_way.items() if end <= now]:
+                if entry := self._under_way.pop(what, None):  # else the one before has cleared it
+                    entry[1]()
+        finally:
+            self._looking = bool(self._under_way)
+            if self._looking:
+                self._loop.call_later(STEP_S, self._look)
 
 
 class Within:

@@ -16,12 +16,26 @@ _SHARED: list[Any] = [
 ]
 
 
+_OF_WHAT_WAS_SENT = {"aiohttp.http_exceptions", "aiohttp.web_protocol"}
+"""Named, for to import them takes longer than most commands."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Not that somebody sends what is no HTTP, or goes away: they are answered, and anybody may do it any number of times."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, ConnectionError) and type(error).__module__ not in _OF_WHAT_WAS_SENT
+
+
 def set_up(format_: str, level: str) -> None:
     """All loggers of the process, to standard error."""
     if format_ == "json":
         rendering: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)]
+        # The default prints the values of all variables, secrets among them, and takes half a second of everybody's time to do it.
+        plain = structlog.dev.plain_traceback
+        rendering = [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28, exception_formatter=plain)
+        ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
@@ -33,4 +47,5 @@ def set_up(format_: str, level: str) -> None:
     root.setLevel(level.upper())
     # A request line may hold a key in its query; ours are logged by endpoint (LIVE_ACCESS_LOG).
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -122,7 +122,7 @@ class Settings:
 
     # ── limits ──
     body_limit: int = _setting(1 << 20, "largest JSON body, bytes", least=1024)
-    address_rate: int = _setting(600, "calls per minute from one address", least=1)
+    address_rate: int = _setting(600, "calls and pages per minute for one address", least=1)
     user_rate: int = _setting(300, "calls per minute by one user", least=1)
     sockets_per_address: int = _setting(200, "live sockets from one address", least=1)
 

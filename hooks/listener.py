@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from control_plane.metrics import Metrics
 from control_plane.secrets import Keyring
@@ -83,7 +84,7 @@ class HooksListener:
                 return await self._auth(_auth_decoder.decode(await request.read()))
             if request.path == "/hooks/event":
                 return self._event(_event_decoder.decode(await request.read()))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, HttpProcessingError, web.RequestPayloadError):
             return _answer(400, "malformed")
         return _answer(404, "unknown_hook")
 

@@ -11,6 +11,8 @@ import msgspec
 
 from control_plane.streams.media import MediaConnection, MediaPath, MediaServerInfo, MediaSource, PathName, SourceId
 
+LONGEST_TOLD = 500
+
 
 class Info(msgspec.Struct, frozen=True):
     version: str
@@ -74,11 +76,16 @@ class Connection(msgspec.Struct, frozen=True, rename="camel"):
         return MediaConnection(
             source=source,
             created_at=_utc(self.created),
-            remote_address=self.remote_addr,
+            remote_address=_told(self.remote_addr),
             protocol=protocol,
-            user_agent=self.user_agent,
+            user_agent=_told(self.user_agent),
             inbound_bytes=self.inbound_bytes,
         )
+
+
+def _told(by_a_stranger: str) -> str:
+    """What an encoder says of itself comes through as it is: a NUL byte, which no database takes, or a megabyte."""
+    return by_a_stranger.replace("\0", "")[:LONGEST_TOLD]
 
 
 def _utc(at: dt.datetime) -> dt.datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 import logging
@@ -21,11 +20,10 @@ from api.contract.call import Call
 from api.contract.client import Client, detect
 from api.contract.endpoint import Access, Beside, Endpoint, Registry
 from api.contract.limits import RateLimit
-from api.contract.request import MalformedRequest, decode_object, named_caller, parse
+from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.errors import (
     DONE,
     FAILED,
-    BodyTooLarge,
     CallerDiffers,
     EndpointUnknown,
     SessionMissing,
@@ -100,8 +98,6 @@ class Dispatcher:
         except TimeoutError:
             code, msg = FAILED, "That took too long. Please try again."
             log.error("call_timed_out", extra={"endpoint": endpoint.name if endpoint else ""})
-        except (ConnectionError, asyncio.CancelledError):
-            raise
         except Exception:
             code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
             log.exception("call_broke", extra={"endpoint": endpoint.name if endpoint else ""})
@@ -115,7 +111,7 @@ class Dispatcher:
             raise TooManyRequests(wait_s)
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
-        fields = decode_object(await self._body(request))
+        fields = decode_object(await read_body(request))
         caller, proven, token = None, False, ""
         if endpoint.access is not Access.OPEN:
             token = _token(request)
@@ -126,12 +122,6 @@ class Dispatcher:
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         call = Call(client, self._platform, urls, address, caller, proven, token if proven or caller is None else "")
         return await endpoint.handler(call, body)
-
-    async def _body(self, request: web.Request) -> bytes:
-        try:
-            return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise BodyTooLarge(f"The body is larger than {self._platform.settings.body_limit} bytes.") from None
 
     async def _caller(self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]) -> tuple[Caller | None, bool]:
         """Who calls, and whether a session proves it."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 
 import msgspec
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import LARGEST_ID, UserId
@@ -38,6 +40,10 @@ class MalformedRequest(ControlPlaneError):
     code = "malformed_request"
 
 
+class BodyTooLarge(ControlPlaneError):
+    code = "body_too_large"
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all request models."""
 
@@ -48,6 +54,16 @@ _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _LONGEST_REASON = 200
 """msgspec repeats a word that is none of those allowed, however long it is."""
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Raises BodyTooLarge, and MalformedRequest when it does not come whole or its Content-Encoding is a lie."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyTooLarge(f"The body is larger than {request.client_max_size} bytes.") from None
+    except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
+        raise MalformedRequest("The body cannot be read.") from None
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
@@ -131,7 +147,7 @@ def _coercion(hint: Any) -> Coerce:
         return _page
     kinds = {_bare(part) for part in (get_args(hint) if get_origin(hint) is not Annotated else (hint,)) or (hint,)}
     if str in kinds:
-        return _text
+        return as_text
     if int in kinds:
         return _whole_or_none if type(None) in kinds else _whole
     if float in kinds:
@@ -143,7 +159,8 @@ def _bare(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
-def _text(value: Any) -> Any:
+def as_text(value: Any) -> Any:
+    """Without blanks around it, and without what the database cannot hold; what is no text and no number stays as it is."""
     if isinstance(value, str):
         return value.strip().replace("\0", "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from api.contract.request import MalformedRequest, decode_object
+from api.contract.request import MalformedRequest, as_text, decode_object, read_body
 from api.errors import SessionMissing
 from api.page_session import forget, keep, own_origin, page_token
 from api.pages.answers import json, request_urls
@@ -103,7 +103,7 @@ class SignInPages:
         scheme = own_origin(request)
         if scheme is None:
             return _not_ours()
-        fields = decode_object(await request.read())
+        fields = decode_object(await read_body(request))
         way, value = self._chosen(fields)
         user = await way.enter(self._platform, value)
         response = json(await self._view(request, user))
@@ -120,11 +120,11 @@ class SignInPages:
 
     def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:
         for field, way in self._ways.items():
-            value = fields.get(field)
-            if isinstance(value, str) and value.strip():
+            value = as_text(fields.get(field))
+            if isinstance(value, str) and value:
                 if len(value) > LONGEST:
                     raise MalformedRequest(f"{field}: too long.")
-                return way, value.strip()
+                return way, value
         raise MalformedRequest(f"Please fill in: {' or '.join(way.label.lower() for way in self._ways.values())}.")
 
     async def _view(self, request: web.Request, user: User | None) -> SessionView:

@@ -61,7 +61,9 @@ class Connections:
         if self._places:
             self._places -= 1
         elif (connection := await self._turn()) is not None:
-            return connection
+            if not connection.is_closed():
+                return connection
+            self._used.discard(connection)  # by the server, on its way to us; its place is ours
         try:
             connection = await new_connection(self._dsn)
         except BaseException:
@@ -110,7 +112,11 @@ class Connections:
             self._places += 1
         else:
             self._used.discard(connection)
-            self._idle.append((connection, self._loop.time()))
+            now = self._loop.time()
+            self._idle.append((connection, now))
+            if self._idle[0][1] + IDLE_S < now:  # after a burst, those at the bottom
+                self._idle.pop(0)[0].terminate()
+                self._places += 1
         if self._closing and not self._used:
             self._unused.set()
 

@@ -35,6 +35,9 @@ _UNAVAILABLE = (
 )
 
 
+_TURNED_AWAY = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+
+
 class DatabaseUnavailable(ControlPlaneError):
     """No answer in time, or none that is of use. Whether a transaction that was at its COMMIT took effect is unknown."""
 
@@ -99,23 +102,26 @@ class Database:
 class Use:
     """One use of a connection. At the deadline the connection is cut off, and with it whatever waits for it."""
 
-    __slots__ = ("_connection", "_connections", "_deadline_s")
+    __slots__ = ("_connection", "_connections", "_deadline_s", "_is_late")
 
     def __init__(self, connections: Connections, deadline_s: float) -> None:
         self._connections = connections
         self._deadline_s = deadline_s
+        self._is_late = False
 
     async def __aenter__(self) -> Connection:
         connection, left_s = self._connections.take(), self._deadline_s
         if connection is None:
             loop = asyncio.get_running_loop()
             end = loop.time() + left_s
-            with unavailable_as_such():
+            try:
                 async with asyncio.timeout_at(end):
                     connection = await self._connections.wait()
+            except (*_UNAVAILABLE, *_TURNED_AWAY) as error:
+                raise DatabaseUnavailable from error
             left_s = end - loop.time()
         self._connection = connection
-        self._connections.deadlines.set(connection, left_s, connection.terminate)
+        self._connections.deadlines.set(connection, left_s, self._cut_off)
         return connection
 
     async def __aexit__(
@@ -125,8 +131,15 @@ class Use:
         if error is not None and not _left_in_order(error):
             self._connection.terminate()
         self._connections.give_back(self._connection)
-        if isinstance(error, _UNAVAILABLE):
+        # Cut off between two steps of asyncpg, it may fail in whatever way.
+        if isinstance(error, _UNAVAILABLE) or (
+            self._is_late and isinstance(error, Exception) and not isinstance(error, ControlPlaneError)
+        ):
             raise DatabaseUnavailable from error
+
+    def _cut_off(self) -> None:
+        self._is_late = True
+        self._connection.terminate()
 
 
 class Transaction(Use):
@@ -171,5 +184,5 @@ async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> Connection:
         with unavailable_as_such():
             async with asyncio.timeout(deadline_s):
                 return await new_connection(dsn)
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+    except _TURNED_AWAY as error:
         raise InvalidSettings(f"LIVE_DATABASE_URL: {error}.") from error

@@ -18,6 +18,7 @@ import msgspec
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_such
+from control_plane.ids import Seq, StreamId
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ Receive = Callable[[Message], None]
 
 
 async def notify_within(connection: Connection, topic: Topic, id_: int, sender: str = "") -> None:
-    """Send with a transaction, for the few that change access. NOTIFY serialises commits, so never on a busy path. `sender`: the bus that does
-    not listen to this."""
+    """Send with a transaction, for the few that change access. NOTIFY serialises commits, so never on a busy path. `sender`: the name of our
+    bus, for those to whom it makes a difference."""
     await connection.execute(_NOTIFY, [msgspec.json.encode([Message(sender, topic, id_)]).decode()])
 
 
@@ -76,10 +77,10 @@ class Bus:
         """Called each time the connection is made: whatever came before may have been missed."""
         self._resyncs.append(resync)
 
-    def publish(self, topic: Topic, id_: int, first_seq: int = 0, frames: list[str] | None = None) -> None:
-        """Tell the other processes. Not connected: dropped, for they find it in the tables."""
+    def publish(self, stream_id: StreamId, first_seq: Seq, frames: list[str]) -> None:
+        """Tell the other processes of events. Not connected: dropped, for they find them in the tables."""
         if self.connected.is_set():
-            self._outbox.append(Message(self.name, topic, id_, first_seq, frames or []))
+            self._outbox.append(Message(self.name, Topic.EVENTS, stream_id, first_seq, frames))
             self._wake.set()
 
     async def run(self) -> None:
@@ -120,7 +121,9 @@ class Bus:
         await connection.execute(_NOTIFY, _payloads(waiting), timeout=PING_S)
 
     def _received(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        if str(payload).startswith(f'[["{self.name}"'):  # all messages of a payload have one sender
+        if str(payload).startswith(
+            f'[["{self.name}","{Topic.EVENTS}"'
+        ):  # our own; all of a payload have one sender and topic
             return
         for message in _decoder.decode(str(payload)):
             for receive in self._subscribers[message.topic]:

@@ -19,7 +19,7 @@ class Fanout:
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
         self._hub.offer(stream_id, first_seq, frames)
-        self._bus.publish(Topic.EVENTS, stream_id, first_seq, list(frames))
+        self._bus.publish(stream_id, first_seq, list(frames))
 
     def _received(self, message: Message) -> None:
         self._hub.offer(StreamId(message.id), Seq(message.first_seq), message.frames)

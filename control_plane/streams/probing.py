@@ -121,7 +121,7 @@ class Prober:
                 for stream, watch in self._due():
                     watch.looking = True
                     self._looking += 1
-                    probes.create_task(self._look(stream, watch), name="probe")
+                    probes.create_task(self._guarded(stream, watch), name="probe")
                 await asyncio.sleep(TICK_S)
 
     def _follow(self) -> None:
@@ -147,6 +147,13 @@ class Prober:
             stream = self._running.get(stream_id)
             if stream is not None:
                 yield stream, self._watches[stream_id]
+
+    async def _guarded(self, stream: Stream, watch: _Watch) -> None:
+        try:
+            await self._look(stream, watch)
+        except Exception:
+            log.exception("probe_broke", extra={"stream": stream.id})  # one's; the others' go on
+            watch.due_at = self._monotonic() + self._interval_s
 
     async def _look(self, stream: Stream, watch: _Watch) -> None:
         picture = self._thumbnails.file(stream.id) if stream.visibility is Visibility.PUBLIC else None

@@ -199,6 +199,12 @@ class Reconciler:
                 await step(*args, **kwargs)
             except (MediaServerUnavailable, DatabaseUnavailable) as error:
                 log.warning("reconciler_waits", extra={"for": error.code})
+            except Exception:
+                if not args:
+                    raise
+                log.exception(
+                    "reconciler_failed", extra={"of": str(args[0])[:200]}
+                )  # of one: the others' streams go on
 
     async def _follow(self, hint: Hint, looks: int) -> None:
         """A hook was started before the media server's own books are in order: look until they are, for a second, and hold up nobody's else

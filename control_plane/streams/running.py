@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 FIRST_VERSION = 1
 MISS_DEADLINE_S = 0.05
+AGAIN_S = 1.0
 _PATH = re.compile(r"live/([1-9]\d{0,9})")
 
 
@@ -52,9 +53,12 @@ class RunningStreams:
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
         self._stale: set[StreamId] = set()
+        self._later: set[StreamId] = set()
+        """Ours, to be looked at once more in AGAIN_S: the answer to a COMMIT may come late, or never."""
         self._reads: list[set[StreamId]] = []
         """Of each read that is under way: what was put here since it began."""
         self._reload_all = True
+        self._follows = False
         self._wake = asyncio.Event()
         self._missing = asyncio.Lock()
         self._current_until = 0.0
@@ -74,7 +78,12 @@ class RunningStreams:
         return list(self._by_id.values())
 
     def put(self, stream: Stream) -> None:
-        """Take over a committed change; an ended stream leaves the table."""
+        """Take over a change of ours that is committed."""
+        self._set(stream)
+        self._later.add(stream.id)
+
+    def _set(self, stream: Stream) -> None:
+        """An ended stream leaves the table."""
         for changed in self._reads:
             changed.add(stream.id)
         old = self._by_id.pop(stream.id, None)
@@ -90,18 +99,18 @@ class RunningStreams:
         self._wake.set()
 
     async def tell_others(self, connection: Connection, stream_id: StreamId) -> None:
-        """With the transaction that changes it. We are told by `put`."""
+        """With the transaction that changes it. We know by `put`."""
         await notify_within(connection, Topic.STREAM, stream_id, self._bus.name)
 
     @property
     def current(self) -> bool:
         """Whether what we know is recent enough to let publishers in."""
-        return self._bus.connected.is_set() or asyncio.get_running_loop().time() < self._current_until
+        return self.following or asyncio.get_running_loop().time() < self._current_until
 
     @property
     def following(self) -> bool:
-        """Whether we hear of what other processes change."""
-        return self._bus.connected.is_set()
+        """Whether we hear of what other processes change, and have read what they changed before."""
+        return self._follows and self._bus.connected.is_set()
 
     async def decide(self, request: AccessRequest) -> Verdict:
         """From memory, but for one case: a publisher with a valid first key of a stream that we have not heard of costs one short query,
@@ -126,15 +135,18 @@ class RunningStreams:
     async def run(self) -> None:
         """Follow the notifications, until cancelled."""
         loop = asyncio.get_running_loop()
+        look_again_at = loop.time() + AGAIN_S
         while True:
-            if self._bus.connected.is_set():
+            if self.following:
                 self._current_until = loop.time() + self._away_s
-            try:
-                async with asyncio.timeout(1.0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(look_again_at):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
             self._wake.clear()
+            if loop.time() >= look_again_at:
+                self._stale |= self._later
+                self._later.clear()
+                look_again_at = loop.time() + AGAIN_S
             try:
                 await self._refresh()
             except DatabaseUnavailable:
@@ -151,23 +163,25 @@ class RunningStreams:
             except DatabaseUnavailable:
                 self._reload_all = True
                 raise
+            self._follows = not self._reload_all
         while self._stale:
-            stream_id = self._stale.pop()
+            stale, self._stale = self._stale, set()
             try:
-                await self._read(stream_id)
+                await self._read(stale)
             except DatabaseUnavailable:
-                self._stale.add(stream_id)
+                self._stale |= stale
                 raise
 
-    async def _read(self, stream_id: StreamId, deadline_s: float = DEADLINE_S) -> None:
-        """Bring one row over. What was put here while we read stays: it is newer than the row in all likelihood, and another look will
+    async def _read(self, stream_ids: Collection[StreamId], deadline_s: float = DEADLINE_S) -> None:
+        """Bring these rows over. What was put here while we read stays: it is newer than the row in all likelihood, and another look will
         tell."""
         with self._reading() as changed:
-            stream = await store.get(self._database, stream_id, deadline_s)
-        if stream_id in changed:
-            self.look_at(stream_id)
-        elif stream is not None:
-            self.put(stream)
+            streams = await store.by_ids(self._database, stream_ids, deadline_s)
+        for stream in streams:
+            if stream.id in changed:
+                self.look_at(stream.id)
+            else:
+                self._set(stream)
 
     @contextmanager
     def _reading(self) -> Iterator[set[StreamId]]:
@@ -188,14 +202,17 @@ class RunningStreams:
         try:
             async with asyncio.timeout(self._miss_s), self._missing:
                 if path not in self._by_path:
-                    await self._read(stream_id, self._miss_s)
+                    await self._read([stream_id], self._miss_s)
         except (TimeoutError, DatabaseUnavailable):
             log.warning("unknown_stream_not_looked_up", extra={"stream": stream_id})
         return self._by_path.get(path)
 
     def _notified(self, message: Message) -> None:
-        self.look_at(StreamId(message.id))
+        if message.sender == self._bus.name:
+            self._later.add(StreamId(message.id))
+        else:
+            self.look_at(StreamId(message.id))
 
     def _resync(self) -> None:
-        self._reload_all = True
+        self._reload_all, self._follows = True, False
         self._wake.set()

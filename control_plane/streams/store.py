@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
@@ -29,6 +29,7 @@ _CONFIGURE = f"""
     returning {_COLUMNS}
 """
 _GET = f"select {_COLUMNS} from stream where id = $1"
+_BY_IDS = f"select {_COLUMNS} from stream where id = any($1)"
 _UNFINISHED = f"select {_COLUMNS} from stream where status <> 'ended'"
 _UNFINISHED_OF = f"select {_COLUMNS} from stream where user_id = $1 and status <> 'ended'"
 _LATEST = f"select {_COLUMNS} from stream order by id desc limit $1"
@@ -103,6 +104,12 @@ def _options(options: StreamOptions) -> tuple[object, ...]:
 
 async def get(database: Database, stream_id: StreamId, deadline_s: float = DEADLINE_S) -> Stream | None:
     return _maybe(await database.fetchrow(_GET, stream_id, deadline_s=deadline_s))
+
+
+async def by_ids(
+    database: Database, stream_ids: Collection[StreamId], deadline_s: float = DEADLINE_S
+) -> Sequence[Stream]:
+    return [_stream(row) for row in await database.fetch(_BY_IDS, list(stream_ids), deadline_s=deadline_s)]
 
 
 async def unfinished(database: Database) -> Sequence[Stream]:

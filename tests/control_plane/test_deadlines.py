@@ -36,6 +36,21 @@ async def test_what_was_done_in_time_is_left_alone() -> None:
     assert not cut.is_set()
 
 
+async def test_what_cannot_be_cut_off_stops_no_other_end() -> None:
+    deadlines, cut = Deadlines(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    failures: list[object] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def fail() -> None:
+        raise ValueError("a bug")
+
+    deadlines.set("one", 0, fail)
+    deadlines.set("other", 0, cut.set)
+    await asyncio.wait_for(cut.wait(), 5)
+    assert [type(failure) for failure in failures] == [ValueError]
+
+
 async def test_awaiting_within_a_time_ends_with_it() -> None:
     deadlines = Deadlines()
     task = asyncio.current_task()

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.end_to_end.platform import Stagedoor
+from tests.end_to_end.platform import Stagedoor, until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -111,6 +111,69 @@ async def test_a_question_for_the_head_alone_gets_no_body(stagedoor: Stagedoor) 
     assert rest == b""
 
 
+HEAD = b"POST /api/showGifts HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", b"HTTP/1.1 200 OK"),
+        (b"no HTTP at all\r\n\r\n", b"HTTP/1.0 400 Bad Request"),
+        (HEAD + b"Bad Header\r\n\r\n", b"HTTP/1.0 400 Bad Request"),
+    ],
+    ids=["no gzip", "no HTTP", "no header"],
+)
+async def test_what_cannot_be_read_is_told_so_and_is_no_fault_of_ours(
+    stagedoor: Stagedoor, sent: bytes, status: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stagedoor.run["http_port"])
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(status)
+    assert b"Server: stagedoor" in answer
+    if status.endswith(b"OK"):
+        assert answer.endswith(b'{"code":400,"msg":"The body cannot be read."}')
+    assert "Traceback" not in stagedoor.log
+
+
+async def test_who_goes_away_in_the_middle_of_a_body_is_no_fault_of_ours(stagedoor: Stagedoor) -> None:
+    for _ in range(3):
+        _, writer = await asyncio.open_connection("127.0.0.1", stagedoor.run["http_port"])
+        writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
+        await writer.drain()
+        writer.transport.abort()
+
+    async def told() -> bool:
+        return await calls(stagedoor, 400) == 3
+
+    await until(told, what="three calls are counted")
+    assert "Traceback" not in stagedoor.log
+
+
+async def test_pages_are_not_asked_too_often_from_one_address(stopped: Stagedoor) -> None:
+    stopped.set(dev="0", address_rate="30")
+    await stopped.start()
+    statuses = []
+    for _ in range(8):
+        async with stopped.session.get(stopped.url("/live")) as response:
+            statuses.append(response.status)
+            last = response.headers
+    assert (statuses[0], statuses[-1], sorted(statuses)) == (200, 429, statuses)
+    assert 0 < int(last["Retry-After"]) < 3
+    assert last.items() >= SAFE.items()
+    for path in ("/healthz", "/static/gifts/rose.svg"):
+        async with stopped.session.get(stopped.url(path)) as response:
+            assert response.status == 200, path
+
+
+async def test_a_name_that_no_database_takes_signs_in_without_it(stagedoor: Stagedoor) -> None:
+    origin = {"Origin": stagedoor.url("")}
+    async with stagedoor.session.post(stagedoor.url("/session"), json={"name": "a\0da"}, headers=origin) as response:
+        assert (await response.json())["user"]["username"] == "ada"
+
+
 async def test_who_asks_and_does_not_read_is_not_answered_without_end(stagedoor: Stagedoor) -> None:
     """Answers wait for their reader; and what was asked is answered in the end, in order."""
     asked = 4000
@@ -134,13 +197,14 @@ async def settled(platform: Stagedoor) -> float:
     """Calls of showGifts that were answered, once there come no more."""
     before = -1.0
     async with asyncio.timeout(30):
-        while (now := await gifts_shown(platform)) != before or not now:
+        while (now := await calls(platform, 200)) != before or not now:
             before = now
             await asyncio.sleep(0.5)
     return now
 
 
-async def gifts_shown(platform: Stagedoor) -> float:
-    lines = (await platform.metrics()).splitlines()
-    found = [line for line in lines if line.startswith('stagedoor_requests_total{code="200",endpoint="showGifts"}')]
+async def calls(platform: Stagedoor, code: int) -> float:
+    """Of showGifts, that were answered with this code."""
+    sample = f'stagedoor_requests_total{{code="{code}",endpoint="showGifts"}}'
+    found = [line for line in (await platform.metrics()).splitlines() if line.startswith(sample)]
     return float(found[0].split()[-1]) if found else 0.0

@@ -135,6 +135,18 @@ def path_item(name: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+async def test_what_an_encoder_says_of_itself_comes_as_a_database_can_hold_it(serve: Serve) -> None:
+    async def answer(request: BaseRequest) -> web.StreamResponse:
+        said = {"created": "2026-01-31T12:00:00Z", "remoteAddr": "10.0.0.1:5000", "userAgent": "La\0f" + "x" * 9999}
+        return web.json_response(said)
+
+    client = await serve(answer)
+    connection = await client.get_connection(MediaSource("rtmpConn", NOBODY))
+    assert connection is not None
+    assert connection.user_agent == "Laf" + "x" * 497
+    assert connection.remote_address == "10.0.0.1:5000"
+
+
 def paged(request: BaseRequest, names: list[str]) -> web.Response:
     """As the real server pages: sorted, cut from the list of this moment (internal/api/paginate.go)."""
     per_page, page = int(request.query.get("itemsPerPage", "100")), int(request.query.get("page", "0"))

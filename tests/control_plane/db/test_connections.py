@@ -103,6 +103,27 @@ async def test_one_that_was_idle_for_long_is_made_anew(two: Connections, monkeyp
     assert await (await two.wait()).fetchval("select 1") == 1
 
 
+async def test_after_a_burst_those_that_nobody_needs_are_closed(
+    two: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await two.wait(), await two.wait()
+    two.give_back(first)
+    monkeypatch.setattr(module, "IDLE_S", 0.0)
+    two.give_back(second)
+    assert first.is_closed()
+    assert two.usage() == (1, 0)
+
+
+async def test_one_that_dies_on_its_way_to_who_waits_is_made_anew(two: Connections) -> None:
+    first, _second = await two.wait(), await two.wait()
+    waiting = asyncio.create_task(two.wait())
+    await asyncio.sleep(0)
+    two.give_back(first)
+    first.terminate()
+    assert await (await waiting).fetchval("select 1") == 1
+    assert two.usage() == (2, 2)
+
+
 async def test_a_dead_one_is_never_given_out(two: Connections, dsn: str) -> None:
     connection = await two.wait()
     two.give_back(connection)

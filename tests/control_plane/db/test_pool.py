@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from control_plane.db.connections import Connection
+from control_plane.db.connections import Connection, Connections
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool
 from control_plane.errors import ControlPlaneError
@@ -209,6 +209,23 @@ async def test_a_statement_that_takes_too_long_is_given_up(database: Database) -
     assert await database.fetchval(PID) != before
 
 
+async def fail_late(database: Database, error: Exception) -> None:
+    async with database.connection(DEADLINE_S) as connection:
+        await until(connection.is_closed)
+        raise error
+
+
+async def test_whatever_fails_on_a_connection_that_was_cut_off_is_its_end(database: Database) -> None:
+    """Between two steps of asyncpg it is an AttributeError."""
+    with given_up_in_time():
+        await fail_late(database, AttributeError("of asyncpg's"))
+
+
+async def test_a_refusal_that_comes_after_the_deadline_stays_one(database: Database) -> None:
+    with pytest.raises(Refused):
+        await fail_late(database, Refused("No."))
+
+
 async def test_waiting_for_a_free_connection_counts(database: Database) -> None:
     async with database.connection():
         with given_up_in_time():
@@ -308,6 +325,13 @@ async def test_a_connection_that_the_server_closed_is_replaced(
     with suppress(DatabaseUnavailable):  # it may be noticed only when it is used
         await database.fetchval("select 1")
     assert await database.fetchval("select 1") == 1
+
+
+async def test_a_server_that_turns_us_away_later_is_one_that_is_away(dsn: str) -> None:
+    """Its database was renamed, or its password changed, since we started."""
+    database = Database(Connections(urlsplit(dsn)._replace(path="/no_such_database").geturl(), 1))
+    with pytest.raises(DatabaseUnavailable):
+        await database.fetchval("select 1")
 
 
 async def test_a_server_that_dies_under_a_use_is_told_as_such(

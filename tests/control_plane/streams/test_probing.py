@@ -46,6 +46,7 @@ class Looks:
         self.result = PLAYS
         self.let_go = asyncio.Event()
         self.let_go.set()
+        self.breaks = False
         self.begun: list[StreamId] = []
         self.pictures: list[Path | None] = []
         self.under_way = self.most_at_once = self.cancelled = 0
@@ -58,6 +59,8 @@ class Looks:
         self.under_way += 1
         self.most_at_once = max(self.most_at_once, self.under_way)
         try:
+            if self.breaks:
+                raise ValueError("a bug of the probe's")
             await self.let_go.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
@@ -278,6 +281,21 @@ async def test_one_that_hangs_keeps_its_place_only_and_costs_its_stream_nothing(
         await until(lambda: other.id in studio.looks.begun)
         stored = await store.get(here.database, hanging.id)
         assert stored == here.running.get(hanging.id) == hanging
+
+
+async def test_one_that_breaks_ends_nothing_and_has_its_next_turn(
+    here: Process, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with probing(here, tmp_path, limit=1) as studio:
+        studio.looks.breaks = True
+        broken = await studio.live()
+        await until(lambda: "probe_broke" in caplog.messages)
+        studio.looks.breaks = False
+        other = await studio.live()
+        assert (await studio.recorded(other))["playing"]
+        studio.now += INTERVAL_S
+        assert (await studio.recorded(broken))["playing"]
+        assert caplog.messages.count("probe_broke") == 1
 
 
 async def test_whoever_has_waited_longest_is_next(here: Process, tmp_path: Path) -> None:

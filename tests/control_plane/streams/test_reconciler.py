@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -214,6 +215,23 @@ async def test_a_question_that_fails_changes_nothing_and_holds_up_nobody_else(th
     theatre.media.get_path = get_path  # type: ignore[method-assign]
     await theatre.passes()
     assert theatre.state(made) == (Status.INTERRUPTED, None)
+
+
+async def test_what_breaks_at_one_stream_holds_up_nobody_else(
+    theatre: Theatre, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here a text that no database takes, which the media server's client would have mended."""
+    broken, whole = await theatre.stream(), await theatre.stream()
+    theatre.media.publish(broken.path, "a")
+    theatre.media.publish(whole.path, "b")
+    said = theatre.media.connections[SourceId("a")]
+    theatre.media.connections[SourceId("a")] = dataclasses.replace(said, user_agent="La\0f")
+    await theatre.passes()
+    assert (theatre.state(broken), theatre.state(whole)) == ((Status.CREATED, None), (Status.LIVE, "b"))
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["reconciler_failed"]
+    theatre.media.publish(broken.path, "c")
+    await theatre.passes()
+    assert theatre.state(broken) == (Status.LIVE, "c")
 
 
 # ── the media server is away ──
@@ -648,8 +666,8 @@ async def test_a_hook_of_long_ago_changes_nothing(theatre: Theatre, *, online: b
 
 async def test_a_hook_of_a_path_that_is_not_ours_is_not_followed(theatre: Theatre) -> None:
     made = await theatre.stream()
-    theatre.media.publish(made.path, "a")
     async with at_work(theatre):
+        theatre.media.publish(made.path, "a")
         theatre.hint(PathName("live/999"), True, "x")
         theatre.hint(made.path, True, "a")
         await until(lambda: theatre.state(made) == (Status.LIVE, "a"))

@@ -103,6 +103,37 @@ async def test_a_change_of_ours_is_not_read_again(there: Process, user_id: UserI
         assert here.database.uses == uses + 2
 
 
+END = "update stream set status = 'ended', end_reason = 'owner', ended_at = now() where id = $1"
+
+
+async def test_a_change_of_ours_that_took_effect_after_we_gave_up_is_known(there: Process, user_id: UserId) -> None:
+    """Its word comes in our own name, and nothing else tells of it."""
+    made = await there.lifecycle.go_live(user_id, OPTIONS)
+    async with there.database.transaction() as connection:
+        await connection.execute(END, made.id)
+        await there.running.tell_others(connection, made.id)
+    await until(lambda: known(there) == {})
+
+
+async def test_an_answer_that_comes_late_does_not_bring_an_older_state_back(there: Process, user_id: UserId) -> None:
+    made = await there.lifecycle.go_live(user_id, OPTIONS)
+    await there.lifecycle.end(made.id, EndReason.OWNER)
+    there.running.put(made)
+    assert known(there)
+    await until(lambda: known(there) == {})
+
+
+async def test_until_what_was_missed_is_read_we_do_not_follow(there: Process, dsn: str) -> None:
+    await until(lambda: there.running.following)
+    there.database.passing.clear()
+    await lose_the_listening_connection(there, dsn)
+    await until(lambda: there.database.kept_back)
+    assert there.bus.connected.is_set()
+    assert not there.running.following
+    there.database.passing.set()
+    await until(lambda: there.running.following)
+
+
 async def test_changes_that_were_missed_while_nobody_listened_are_read_again(
     here: Process, there: Process, user_id: UserId, dsn: str
 ) -> None:
