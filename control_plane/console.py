@@ -36,6 +36,7 @@ def announce(console: Console, started: Started) -> None:
         "API": f"{urls.base}/api/<name>   documentation: {urls.base}/docs",
         "live socket": urls.websocket("<id>"),
         "RTMP ingest": f"{urls.rtmp_server}   key: <id>?token=…",
+        "SRT ingest": f"srt://{urls.host}:{urls.srt_port}   streamid: publish:live/<id>::…",
         "HLS playback": urls.playback("live/<id>"),
         "WHIP, WHEP": urls.webrtc("live/<id>"),
     }

@@ -52,3 +52,15 @@ def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[Non
         yield
     finally:
         os.close(lock)
+
+
+def is_in_use(data_dir: Path) -> bool:
+    """Whether somebody holds the lock of the data directory."""
+    try:
+        with (data_dir / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -58,13 +58,20 @@ def reserve(settings: Settings, before: Mapping[str, int], *, media_server_runs:
     `before`: the ports of an earlier start, taken again where the settings say 0 and they are still free."""
     ports: dict[str, int] = {}
     bound: dict[str, socket.socket] = {}
+    refused: list[PortInUse] = []
     with ExitStack() as held:  # hold each until all are chosen, or two settings of 0 could get the same one
         for name in NAMES:
             if media_server_runs and name not in OURS:
                 ports[name] = getattr(settings, name) or before[name]
                 continue
-            bound[name] = held.enter_context(_bind(settings, name, before.get(name, 0)))
+            try:
+                bound[name] = held.enter_context(_bind(settings, name, before.get(name, 0)))
+            except PortInUse as error:
+                refused.append(error)
+                continue
             ports[name] = bound[name].getsockname()[1]
+        if refused:  # all at once: whoever starts a second server would otherwise hear of them one by one
+            raise PortInUse("\n".join(str(error) for error in refused))
         return Ports(**ports), Listeners(bound["http_port"].dup(), bound["hooks_port"].dup())
 
 

@@ -19,6 +19,9 @@ class Run:
     pids: Mapping[str, int | None] = field(default_factory=dict)
     """control_plane, mediamtx, postgres; None for a part that somebody else runs."""
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    dev: bool = False
+    signing: Mapping[str, str] = field(default_factory=dict)
+    """By purpose, the key id of the secret that signs. A rotation takes effect at the next start."""
 
 
 class RunFile:
@@ -31,6 +34,8 @@ class RunFile:
             **(dataclasses.asdict(run.ports) if run.ports else {}),
             "pids": dict(run.pids),
             "api_keys": dict(run.api_keys),
+            "dev": run.dev,
+            "signing": dict(run.signing),
         }
         temporary = self.path.with_suffix(".tmp")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -39,6 +44,14 @@ class RunFile:
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+
+    def mode(self) -> tuple[bool, dict[str, str]]:
+        """`dev` and `signing` of the run; (False, {}) if there is none."""
+        try:
+            content: Any = json.loads(self.path.read_text())
+            return bool(content["dev"]), {str(purpose): str(key_id) for purpose, key_id in content["signing"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False, {}
 
     def left_behind(self) -> tuple[dict[str, int], int | None]:
         """Ports and MediaMTX's pid of a start that had no time to clean up; ({}, None) if there is no such."""

@@ -61,6 +61,10 @@ class Keyring:
     def signing(self) -> Secret:
         return self.secrets[0]
 
+    def signed_by(self, key_id: str) -> Keyring:
+        """With this one first, if it is among them."""
+        return Keyring(tuple(sorted(self.secrets, key=lambda secret: secret.key_id != key_id)))
+
     def get(self, key_id: str) -> Secret | None:
         return next((secret for secret in self.secrets if secret.key_id == key_id), None)
 

@@ -50,8 +50,12 @@ async def _publish(publisher: Publisher) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, publisher.interrupt)
         status = await publisher.wait(deadline_s=None)
-    if status not in (0, INTERRUPTED):
-        raise FfmpegFailed(f"Publishing ended with status {status}. ffmpeg wrote:\n{publisher.stderr_tail}")
+    if status == 0 or (status == INTERRUPTED and publisher.interrupted):
+        return
+    raise FfmpegFailed(
+        "Publishing is over. A server that is there closes the connection when the key is wrong or old, or when the stream has ended.\n"
+        f"ffmpeg wrote (status {status}):\n{publisher.stderr_tail}"
+    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from control_plane.errors import ControlPlaneError
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 
-_SECRET = re.compile(r"(token=)[^\s&'\":,]*")
+_SECRET = re.compile(r"(token=|publish:live/\d+::)[^\s&'\":,]*")
 _TAIL_BYTES = 2_000
 _KILLED_S = 5.0
 
@@ -35,7 +35,7 @@ def executable() -> str:
 
 
 def masked(text: str) -> str:
-    """The same without stream keys: what follows `token=` becomes ***."""
+    """The same without stream keys, in the query or in an SRT stream id: they become ***."""
     return _SECRET.sub(r"\1***", text)
 
 

@@ -101,6 +101,8 @@ class Publisher:
         self._process: asyncio.subprocess.Process | None = None
         self._written: deque[str] = deque(maxlen=_TAIL_LINES)
         self._reader: asyncio.Task[None] | None = None
+        self.interrupted = False
+        """By us; else a return code of 255 is ffmpeg's for a server that does not permit it."""
 
     def __repr__(self) -> str:
         return f"Publisher({ffmpeg.masked(self._url)!r}, returncode={self.returncode})"
@@ -144,6 +146,7 @@ class Publisher:
     def interrupt(self) -> None:
         """As a broadcaster who presses the button: ffmpeg tells the server and ends. Does not wait for it."""
         if self.returncode is None:
+            self.interrupted = True
             self._child.send_signal(signal.SIGINT)
 
     async def stop(self) -> None:

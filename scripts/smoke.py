@@ -315,7 +315,11 @@ def line(console: Console, style: str, outcome: str, name: str, note: str) -> No
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/smoke", description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        prog="scripts/smoke",
+        description="Replays the six published calls and the whole live path against a running server.",
+        epilog="In production, set SMOKE_HOST_TOKEN and SMOKE_FAN_TOKEN to sessions (stagedoor token <user>).",
+    )
     parser.add_argument("base", nargs="?", default="http://localhost:8080", help="default: %(default)s")
     base = parser.parse_args().base
     if not base.startswith(("http://", "https://")):

@@ -12,12 +12,14 @@ from control_plane.accounts import store as accounts
 from control_plane.accounts.user import UserNotFound
 from control_plane.audit import Actor
 from control_plane.cli.database import with_database
+from control_plane.data_directory import is_in_use
 from control_plane.db.pool import Database
 from control_plane.events.bus import Bus
 from control_plane.events.log import EventLog
 from control_plane.ids import LARGEST_ID, Seq, StreamId, UserId
 from control_plane.operators import Operator
-from control_plane.secrets import Purpose
+from control_plane.run_file import RunFile
+from control_plane.secrets import Keyring, Purpose
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
@@ -45,7 +47,14 @@ async def _operator(database: Database, settings: Settings) -> AsyncIterator[Ope
 
 
 def stream_keys(settings: Settings) -> StreamKeys:
-    return StreamKeys(secrets.load_or_create(settings.secrets_path)[Purpose.PUBLISH])
+    return StreamKeys(keyring(settings, Purpose.PUBLISH))
+
+
+def keyring(settings: Settings, purpose: Purpose) -> Keyring:
+    """What it signs is valid now: the server that runs hears of a rotation at its next start."""
+    ring = secrets.load_or_create(settings.secrets_path)[purpose]
+    _, signing = RunFile(settings.data_dir).mode() if is_in_use(settings.data_dir) else (False, {})
+    return ring.signed_by(signing.get(purpose, ""))
 
 
 def actor() -> Actor:

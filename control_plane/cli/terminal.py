@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -12,7 +13,10 @@ from rich.table import Table
 Commands = Mapping[str, Callable[..., None]]
 """What is to be typed, and what it does."""
 
-out = Console()
+FOLDS_AT = None if sys.stdout.isatty() else 1000
+"""What reads our output looks for whole words on one line."""
+
+out = Console(width=FOLDS_AT)
 err = Console(stderr=True)
 
 

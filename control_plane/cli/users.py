@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from control_plane import audit, secrets
+from control_plane import audit
 from control_plane.accounts.caller import Role
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser
 from control_plane.audit import Act
-from control_plane.cli.at_work import actor, user_id_of, with_operator
+from control_plane.cli.at_work import actor, keyring, user_id_of, with_operator
 from control_plane.cli.database import with_database
 from control_plane.cli.publisher import tell_when_gone
 from control_plane.cli.terminal import Commands, out
@@ -52,9 +52,10 @@ def token(user: Somebody) -> None:
     """Print a session token for this user."""
 
     async def work(database: Database, settings: Settings) -> None:
-        keyring = secrets.load_or_create(settings.secrets_path)[Purpose.SESSION]
         user_id = await user_id_of(database, user)
-        issued = await Sessions(keyring, database, Bus(""), settings.session_ttl_s).issue(user_id)
+        issued = await Sessions(keyring(settings, Purpose.SESSION), database, Bus(""), settings.session_ttl_s).issue(
+            user_id
+        )
         async with database.transaction() as connection:
             await audit.record(connection, actor(), Act.SESSION_ISSUED, audit.user(user_id))
         typer.echo(issued)

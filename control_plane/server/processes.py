@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -30,12 +30,12 @@ PIDS_S = 0.5
 
 
 class Processes:
-    """`stack` owns each of them, from the moment in which it is started."""
+    """`stack` owns each of them, from the moment in which it is started. `run` is what the run file tells besides."""
 
     def __init__(
         self,
         settings: Settings,
-        api_keys: Mapping[str, str],
+        run: Run,
         stack: AsyncExitStack,
         workers: Workers,
         progress: Progress,
@@ -45,7 +45,7 @@ class Processes:
         self._workers = workers
         self._progress = progress
         self._run_file = RunFile(settings.data_dir)
-        self._run = Run(api_keys=api_keys)
+        self._run = run
         self._postgres: EmbeddedPostgres | None = None
         self._mediamtx: MediaMTXProcess | None = None
         self.media_api_url = settings.mediamtx_api_url

@@ -44,6 +44,7 @@ from control_plane.ledger.store import packages
 from control_plane.ledger.stores import SandboxStore
 from control_plane.metrics import Metrics
 from control_plane.ports import BACKLOG
+from control_plane.run_file import Run
 from control_plane.secrets import CLIENTS, Purpose, Secrets, check_against_database, load_or_create
 from control_plane.server.processes import Processes, Progress
 from control_plane.settings import Settings
@@ -101,7 +102,9 @@ class _Server:
         settings, stack = self._settings, self._stack
         secrets = load_or_create(settings.secrets_path)
         api_keys = _api_keys(settings, secrets)
-        processes = Processes(settings, api_keys, stack, self._workers, self._progress)
+        signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
+        run = Run(api_keys=api_keys, dev=settings.dev, signing=signing)
+        processes = Processes(settings, run, stack, self._workers, self._progress)
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK])
         dsn = await processes.postgresql()
         await migrate(dsn, self._progress)

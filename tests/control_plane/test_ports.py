@@ -75,6 +75,14 @@ def test_a_taken_port_is_refused_by_the_name_of_its_setting(opened: ExitStack, r
     )
 
 
+def test_all_that_are_taken_are_told_at_once(opened: ExitStack, reserved: Reserve) -> None:
+    http, srt = occupy(opened, "http_port"), occupy(opened, "srt_port")
+    with pytest.raises(PortInUse) as refused:
+        reserved(dataclasses.replace(ALL_FREE, http_port=http, srt_port=srt))
+    first, second = str(refused.value).splitlines()
+    assert (f"Port {http} " in first, f"Port {srt} " in second) == (True, True)
+
+
 def test_an_address_that_is_not_ours_is_told_as_such(reserved: Reserve) -> None:
     with pytest.raises(PortInUse, match=r"on 203\.0\.113\.7 cannot be had \(Cannot assign requested address\)"):
         reserved(dataclasses.replace(ALL_FREE, bind="203.0.113.7"))

@@ -14,7 +14,13 @@ from control_plane.ports import NAMES, Ports
 from control_plane.run_file import Run, RunFile
 
 PORTS = Ports(*range(9001, 9001 + len(NAMES)))
-RUN = Run(PORTS, {"control_plane": 11, "mediamtx": 12, "postgres": None}, {"ios": "key-of-ios"})
+RUN = Run(
+    PORTS,
+    {"control_plane": 11, "mediamtx": 12, "postgres": None},
+    {"ios": "key-of-ios"},
+    dev=True,
+    signing={"session": "k"},
+)
 WRITTEN = {
     "http_port": 9001,
     "rtmp_port": 9002,
@@ -26,6 +32,8 @@ WRITTEN = {
     "hooks_port": 9008,
     "pids": {"control_plane": 11, "mediamtx": 12, "postgres": None},
     "api_keys": {"ios": "key-of-ios"},
+    "dev": True,
+    "signing": {"session": "k"},
 }
 
 
@@ -90,6 +98,14 @@ def test_a_clean_stop_leaves_nothing_behind(run_file: RunFile) -> None:
 def test_a_damaged_file_counts_as_none(run_file: RunFile, content: Any) -> None:
     run_file.path.write_text(content)
     assert run_file.left_behind() == ({}, None)
+
+
+def test_it_tells_how_the_server_was_started(run_file: RunFile) -> None:
+    assert run_file.mode() == (False, {})
+    run_file.write(RUN)
+    assert run_file.mode() == (True, {"session": "k"})
+    run_file.path.write_text(json.dumps({**WRITTEN, "signing": None}))
+    assert run_file.mode() == (False, {})
 
 
 def test_a_run_without_a_media_server_of_ours_leaves_only_ports(run_file: RunFile) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -68,6 +70,42 @@ async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoo
         await stagedoor.call("api/registerUser", auth_token="dev:ada"),
     ):
         assert "have been blocked" in refused["msg"]
+
+
+async def test_between_a_rotation_and_the_restart_commands_give_what_the_server_takes(stopped: Stagedoor) -> None:
+    stopped.set(dev="0")
+    await stopped.start()
+    await done(stopped, "users", "add", "ada")
+    first = await done(stopped, "token", "ada")
+    stream = await stopped.go_live(first)
+    await done(stopped, "secrets", "rotate")
+    found = json.loads((await stopped.command("doctor", "--json"))[1])
+    assert [finding["part"] for finding in found if "rotated since" in finding["text"]] == ["secrets"]
+    token = await done(stopped, "token", "ada")
+    assert (await stopped.done("api/showUserDetail", token))["User"]["username"] == "ada"
+    key = await done(stopped, "stream", "rotate", str(stream["id"]))
+    async with watching(stopped, stream["id"]) as viewer, Publisher(local(f"{stream['rtmp_server']}/{key}")):
+        await viewer.sees(lambda seen: seen.statuses() == ["live"], what="the new key is let in")
+    await stopped.stop()
+    await stopped.start()
+    after = await done(stopped, "token", "ada")
+    assert after.split(".")[0] != token.split(".")[0], "its header names the secret that signed it"
+    for each in (first, token, after):
+        assert (await stopped.done("api/showUserDetail", each))["User"]["username"] == "ada"
+
+
+async def test_a_publisher_that_is_refused_is_told_so(stagedoor: Stagedoor) -> None:
+    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    url = local(stream["rtmp_url"])
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ffmpeg_fixtures", "publish", url[:-1] + ("A" if url[-1] != "A" else "B")),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(30):
+        written, _ = await command.communicate()
+    assert command.returncode == 1
+    assert b"when the key is wrong or old" in written
 
 
 async def test_an_open_socket_ends_with_the_session(stagedoor: Stagedoor) -> None:

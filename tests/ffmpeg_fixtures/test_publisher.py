@@ -15,6 +15,7 @@ import psutil
 import pytest
 from av.container import InputContainer
 
+from ffmpeg_fixtures.ffmpeg import masked
 from ffmpeg_fixtures.publisher import INTERRUPTED, Picture, Publisher, VideoCodec, arguments
 
 DEADLINE_S = 20.0
@@ -111,6 +112,11 @@ async def test_a_refused_publisher_ends_and_its_words_hold_no_key() -> None:
         assert "/live/7?token=***" in publisher.stderr_tail
         for shown in (publisher.stderr_tail, repr(publisher)):
             assert "Very-Secret_key" not in shown
+
+
+def test_keys_are_masked_wherever_an_address_holds_them() -> None:
+    for address in ("rtmp://h/live/7?token={}", "srt://h:8890?streamid=publish:live/7::{}&pkt_size=1316"):
+        assert masked(address.format("Very-Secret_key")) == address.format("***")
 
 
 @asynccontextmanager

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from control_plane.cli.database import reachable
+from control_plane.data_directory import is_in_use
 from control_plane.db.pool import connect
 from control_plane.errors import ControlPlaneError
 from control_plane.ports import Ports
@@ -26,6 +25,10 @@ class Installation:
     settings: Settings
     running: bool
     """A server works in the data directory at this moment."""
+    dev: bool
+    """Development mode: of the server that runs, or of the settings while none does."""
+    signing: Mapping[str, str]
+    """By which secrets the running server signs: key ids by purpose."""
     media_server_left: bool
     """A MediaMTX runs that a killed server has left; the next start goes on with it."""
     ports: Ports
@@ -41,10 +44,11 @@ async def looked_at(settings: Settings) -> AsyncIterator[Installation]:
     running = is_in_use(settings.data_dir)
     in_use, media_server_pid = RunFile(settings.data_dir).left_behind()
     left = not running and media_server_pid is not None and psutil.pid_exists(media_server_pid)
+    dev, signing = RunFile(settings.data_dir).mode() if running else (settings.dev, {})
     ports = Ports(**in_use) if in_use and (running or left) else Ports.of(settings)
     async with AsyncExitStack() as stack:
         dsn, why = await _database(settings, stack)
-        yield Installation(settings, running, left, ports, dsn, why)
+        yield Installation(settings, running, dev, signing, left, ports, dsn, why)
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[str | None, str]:
@@ -57,15 +61,3 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[str | No
         return None, str(error)
     connection.terminate()
     return dsn, ""
-
-
-def is_in_use(data_dir: Path) -> bool:
-    """Whether somebody holds the lock of the data directory."""
-    try:
-        with (data_dir / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

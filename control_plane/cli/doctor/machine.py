@@ -25,8 +25,8 @@ async def python(at: Installation) -> Finding:
 
 
 async def settings(at: Installation) -> Finding:
-    mode = "development" if at.settings.dev else "production"
-    if not at.settings.dev and is_loopback(at.settings.public_host):
+    mode = "development" if at.dev else "production"
+    if not at.dev and is_loopback(at.settings.public_host):
         return warning(
             f"{mode} mode, but clients are told to come to {at.settings.public_host}",
             "Set LIVE_PUBLIC_HOST to the name by which they reach this server, and LIVE_BIND to 0.0.0.0 or an address of it.",
@@ -61,10 +61,20 @@ async def data_directory(at: Installation) -> Finding:
 
 async def secrets_file(at: Installation) -> Finding:
     path = at.settings.secrets_path.absolute()
-    if secrets.load(path) is None:
+    mine = secrets.load(path)
+    if mine is None:
         return ok(f"{path}, made at the first start")
     if _open_to_others(path):
         return broken(f"others may read {path}", f"chmod 600 {path}, then `stagedoor secrets rotate`.")
+    rotated = [
+        purpose.value
+        for purpose, ring in mine.keyrings.items()
+        if at.signing.get(purpose) not in (None, ring.signing.key_id)
+    ]
+    if rotated:
+        return warning(
+            f"rotated since the server started: {', '.join(rotated)}", "Restart the server to sign with the new ones."
+        )
     return ok(f"{path}, readable by its owner only")
 
 

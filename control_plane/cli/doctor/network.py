@@ -49,7 +49,8 @@ async def hooks_listener(at: Installation) -> Finding | None:
     if mine is None:
         return None
     url = f"{local_url(at.settings.hooks_bind, at.ports.hooks_port)}/hooks/event"
-    auth = aiohttp.BasicAuth(USER, mine[Purpose.HOOK].signing.value.hex())
+    secret = mine[Purpose.HOOK].signed_by(at.signing.get(Purpose.HOOK, "")).signing
+    auth = aiohttp.BasicAuth(USER, secret.value.hex())
     try:
         async with (
             aiohttp.ClientSession(timeout=ANSWER_S, auth=auth) as session,
