@@ -94,7 +94,9 @@ class Dispatcher:
             if isinstance(refusal, TooManyRequests):
                 extra["Retry-After"] = str(math.ceil(refusal.retry_after_s))
             if code == FAILED:
-                log.warning("call_failed", extra={"endpoint": endpoint.name if endpoint else "", "why": refusal.code})
+                cause = type(refusal.__cause__).__name__ if refusal.__cause__ else ""  # such as DiskFullError
+                name = endpoint.name if endpoint else ""
+                log.warning("call_failed", extra={"endpoint": name, "why": refusal.code, "cause": cause})
         except TimeoutError:
             code, msg = FAILED, "That took too long. Please try again."
             log.error("call_timed_out", extra={"endpoint": endpoint.name if endpoint else ""})
