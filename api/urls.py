@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from control_plane.network import is_loopback, is_private
 from control_plane.ports import Ports
@@ -28,10 +28,11 @@ class Urls:
     public_url: str = ""
     public_hls_url: str = ""
     public_webrtc_url: str = ""
+    base: str = field(init=False)
+    """How clients reach the public listener."""
 
-    @property
-    def base(self) -> str:
-        return self.public_url or f"http://{self.host}:{self.http_port}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", self.public_url or f"http://{self.host}:{self.http_port}")
 
     def static(self, path: str) -> str:
         return f"{self.base}/static/{path}"

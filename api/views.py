@@ -114,9 +114,8 @@ def sound_view(sound: SoundRow, urls: Urls) -> Sound:
     )
 
 
-def feed_item(video: VideoRow, owner: Person, urls: Urls) -> FeedItem:
+def feed_item(video: VideoRow, user: User, urls: Urls) -> FeedItem:
     """Owner and sound stand beside the video and inside it: some lists of the apps read them here, others there."""
-    user = user_view(owner, urls)
     sound = sound_view(video.sound, urls) if video.sound else UNSET
     thumbnail = urls.media(video.thumbnail)
     view = Video(

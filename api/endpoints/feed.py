@@ -6,7 +6,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Page, Request, Text
 from api.objects import FeedItem
-from api.views import feed_item
+from api.views import feed_item, user_view
 from control_plane.accounts.store import by_ids
 from control_plane.videos.store import feed
 
@@ -26,4 +26,5 @@ async def show_related_videos(call: Call, body: ShowRelatedVideos) -> list[FeedI
     """A page of the home feed; past the end an empty one."""
     videos = await feed(call.platform.database, PAGE_SIZE, body.starting_point * PAGE_SIZE)
     owners = await by_ids(call.platform.database, list({video.user_id for video in videos}))
-    return [feed_item(video, owners[video.user_id], call.urls) for video in videos]
+    shown = {user_id: user_view(owner, call.urls) for user_id, owner in owners.items()}
+    return [feed_item(video, shown[video.user_id], call.urls) for video in videos]

@@ -33,4 +33,6 @@ def wire_time(at: dt.datetime | None) -> str:
         return NO_TIME
     if at.tzinfo is None:
         raise ValueError(f"a time without zone: {at}")
-    return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+    if at.tzinfo is not dt.UTC:  # the database's are
+        at = at.astimezone(dt.UTC)
+    return at.isoformat(sep=" ", timespec="seconds")[: len(NO_TIME)]
