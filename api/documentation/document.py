@@ -12,7 +12,7 @@ from typing import Any
 from api.contract.endpoint import Access, Endpoint, Registry
 from api.documentation.notes import field_notes
 from api.documentation.schemas import REF, Schema, example, name_of, schemas
-from api.documentation.texts import CODES, DEVELOPMENT, INTRODUCTION
+from api.documentation.texts import CODES, DEVELOPMENT, EXAMPLES, EXAMPLES_IN_DEVELOPMENT, INTRODUCTION
 from api.errors import DONE
 from api.urls import Urls
 
@@ -36,8 +36,9 @@ def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
     endpoints = registry.endpoints
     models = schemas([endpoint.request for endpoint in endpoints], [endpoint.answer for endpoint in endpoints])
     assert REFUSAL not in models.components
+    examples = EXAMPLES | (EXAMPLES_IN_DEVELOPMENT if dev else {})
     paths = {
-        _path(endpoint): {"post": _operation(endpoint, models.components, request, answer)}
+        _path(endpoint): {"post": _operation(endpoint, models.components, request, answer, examples)}
         for endpoint, request, answer in zip(endpoints, models.requests, models.answers, strict=True)
     }
     return {
@@ -99,7 +100,13 @@ def _tags(endpoints: Sequence[Endpoint]) -> list[dict[str, str]]:
     ]
 
 
-def _operation(endpoint: Endpoint, components: Mapping[str, Schema], request: Schema, answer: Schema) -> dict[str, Any]:
+def _operation(
+    endpoint: Endpoint,
+    components: Mapping[str, Schema],
+    request: Schema,
+    answer: Schema,
+    examples: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
     text = inspect.cleandoc(endpoint.summary)
     model = components[name_of(request) or ""]
     return {
@@ -112,7 +119,9 @@ def _operation(endpoint: Endpoint, components: Mapping[str, Schema], request: Sc
         "security": [{**session, **key} for session in MAY_COME[endpoint.access] for key in API_KEY],
         "requestBody": {
             "required": bool(model["required"]),
-            "content": {"application/json": {"schema": request, "example": example(model)}},
+            "content": {
+                "application/json": {"schema": request, "example": examples.get(endpoint.name) or example(model)}
+            },
         },
         "responses": {
             "200": {

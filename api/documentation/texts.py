@@ -19,6 +19,11 @@ DEVELOPMENT = """\
 This server runs in development mode: `registerUser` with `{"auth_token": "dev:alice"}` signs anybody in, a call without a session may name \
 its caller in the body where no coins move, and the sandbox store sells coins for nothing."""
 
+EXAMPLES = {"registerUser": {"auth_token": "…"}}
+"""Requests of which no single field is required, yet nothing at all leads nowhere."""
+
+EXAMPLES_IN_DEVELOPMENT = {"registerUser": {"auth_token": "dev:alice"}}
+
 CODES = {
     DONE: "Done. `msg` is as the endpoint describes it.",
     REFUSED: "Refused, for a reason to show: not enough coins, nobody by that name, called too often …",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from api.pages import player_script
 from api.pages.answers import Handler, request_urls, status_of
 from api.platform import Platform
 from api.urls import Urls
@@ -22,7 +21,6 @@ from control_plane.errors import ControlPlaneError
 
 STATIC = Path(str(files("api.pages"))) / "static"
 TEMPLATES = Path(str(files("api.pages"))) / "templates"
-PRELOAD = {"watch": (f'<link rel="preload" as="script" href="{player_script.PATH}">',)}
 CAMERA = "camera=(self), microphone=(self)"
 NO_CAMERA = "camera=(), microphone=()"
 _IMPORT = re.compile(r'^import .* from "\./(\w+\.js)";$', re.MULTILINE)
@@ -54,12 +52,15 @@ class Html:
         *,
         status: int = 200,
         permissions: str = NO_CAMERA,
+        scripts: Iterable[str] = (),
     ) -> web.Response:
-        """The template `name` in its frame, with `title` and `description` among the values."""
+        """The template `name` in its frame, with `title` and `description` among the values. `scripts` the page will load soon."""
         escaped = {key: escape(value) for key, value in values.items()}
+        soon = (f'<link rel="preload" as="script" href="{script}">' for script in scripts)
+        preload = "\n".join([self._preloads[name], *soon])
         body = self._templates[name].substitute(escaped, static=self.static_path, header=self._header)
         text = self._templates["frame"].substitute(
-            escaped, page=name, static=self.static_path, preload=self._preloads[name], body=body
+            escaped, page=name, static=self.static_path, preload=preload, body=body
         )
         headers = {
             "Content-Security-Policy": policy(request_urls(request, self._platform)),
@@ -71,7 +72,7 @@ class Html:
     def _preload(self, name: str) -> str:
         """Links to all that the page's script will import, so that the browser asks for it at once."""
         links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
-        return "\n".join([*links, *PRELOAD.get(name, ())])
+        return "\n".join(links)
 
     def nothing(self, request: web.Request, title: str, text: str, status: int) -> web.Response:
         """The page that says why there is no other."""

@@ -12,7 +12,6 @@ import msgspec
 from aiohttp import web
 
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
-from api.errors import SessionMissing
 from api.page_session import forget, keep, own_origin, page_token
 from api.pages.answers import json, request_urls
 from api.platform import Platform
@@ -25,17 +24,18 @@ from control_plane.ledger.wallets import wallet
 
 LONGEST = 2000
 NOT_OURS = 403
+NOT_VALID = 401
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`field` is the key of the request's body that takes it, and the name of the form's input."""
+    """`field` is the key of the request's body that takes it, and the name of the form's input. `enter` finds nobody where it is not valid."""
 
     field: str
     label: str
     hint: str
     secret: bool
-    enter: Callable[[Platform, str], Awaitable[User]]
+    enter: Callable[[Platform, str], Awaitable[User | None]]
     dev_only: bool = False
 
 
@@ -43,9 +43,9 @@ async def _by_name(platform: Platform, name: str) -> User:
     return await platform.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
 
 
-async def _by_token(platform: Platform, token: str) -> User:
+async def _by_token(platform: Platform, token: str) -> User | None:
     if await platform.sessions.identify(token) is None:
-        raise SessionMissing
+        return None
     return await platform.sign_in.sign_in(Claims(auth_token=token))
 
 
@@ -106,6 +106,8 @@ class SignInPages:
         fields = decode_object(await read_body(request))
         way, value = self._chosen(fields)
         user = await way.enter(self._platform, value)
+        if user is None:
+            return json({"message": f"This {way.label.lower()} is not valid here."}, NOT_VALID)
         response = json(await self._view(request, user))
         keep(response, await self._platform.sessions.issue(user.id), scheme, self._platform.settings.session_ttl_s)
         return response

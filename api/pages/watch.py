@@ -7,6 +7,7 @@ import re
 import msgspec
 from aiohttp import web
 
+from api.pages import player_script
 from api.pages.answers import request_urls
 from api.pages.html import Html
 from api.pages.live import ThumbnailOf
@@ -67,6 +68,7 @@ class WatchPage:
         host = (await by_ids(self._platform.database, [stream.user_id]))[stream.user_id]
         urls = request_urls(request, self._platform)
         watched = _watched(stream, host, urls)
+        plays_hls = stream.status is Status.LIVE and "low" not in request.query
         title = stream.title or f"{host.username} live"
         return self._html.page(
             request,
@@ -79,6 +81,7 @@ class WatchPage:
                 "heading": title,
                 "username": host.username,
             },
+            scripts=[player_script.PATH] if plays_hls else [],
         )
 
     async def _stream(self, text: str) -> Stream | None:

@@ -28,6 +28,12 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "images" / "watch.png"
 SCREENSHOT_BYTES_MAX = 300_000
 FEWER_COLOURS = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=3"
+TELL_ALL = """told => {
+  window.everTold = [];
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) window.everTold.push(...[...addedNodes].map((node) => node.data));
+  }).observe(told, { childList: true });
+}"""
 STAND_STILL = """great => {
   for (const animation of great.getAnimations({ subtree: true })) {
     animation.currentTime = 2000;
@@ -180,9 +186,19 @@ async def test_a_show_from_the_studio_to_its_end(house: House) -> None:
                 await expect(page.locator(".state")).to_contain_text("3 coins")
             await expect(studio.locator("#over")).to_contain_text("3 coins")
 
-        await watch.reload()
-        await becomes(watch, "ended")
-        await expect(watch.locator(".state")).to_contain_text("3 coins")
+        for page in (watch, passer_by.page):
+            await page.reload()
+            await becomes(page, "ended")
+            await expect(page.locator(".state")).to_contain_text("3 coins")
+        panel = passer_by.page.locator("#panel")
+        await expect(panel.locator(".coin-count")).to_have_text("3")
+        for contradiction in (
+            panel.get_by_text("watching"),
+            panel.locator("h2"),
+            panel.get_by_text("Nobody has given"),
+        ):
+            await expect(contradiction.filter(visible=True)).to_have_count(0)
+        await expect(passer_by.page.locator(".badge.viewers")).not_to_be_visible()
         assert await current_stream(studio) is None
 
 
@@ -257,11 +273,168 @@ async def test_the_browsers_own_camera_goes_live(house: House) -> None:
         own = await current_stream(studio)
         await viewer.page.goto(f"{house.base}/watch/{own['id']}")
         await plays(viewer.page)
+        await studio.get_by_role("button", name="Sign out").click()
+        await expect(studio.get_by_role("dialog")).to_contain_text("This camera stops sending")
+        await studio.get_by_role("dialog").get_by_role("button", name="Go back").click()
+        await expect(studio.get_by_role("button", name="Stop this camera")).to_be_visible()
         await studio.get_by_role("button", name="Stop this camera").click()
         await becomes(viewer.page, "reconnecting")
         await studio.get_by_role("button", name="End stream").click()
         await studio.get_by_role("dialog").get_by_role("button", name="End stream").click()
         await becomes(viewer.page, "ended")
+
+
+async def test_a_second_tab_opens_the_stream_that_runs_and_does_not_replace_it(house: House) -> None:
+    async with house.visitor() as host:
+        first = host.page
+        await first.goto(f"{house.base}/studio")
+        await sign_in(first, first.locator("#guest"), "tilda")
+        second, third = [await first.context.new_page() for _ in range(2)]
+        for tab in (second, third):
+            await tab.goto(f"{house.base}/studio")
+            await expect(tab.locator("#start")).to_be_visible()
+        await first.get_by_role("button", name="Go live").click()
+        await expect(first.locator("#way")).to_contain_text("rtmp://")
+        own = await current_stream(first)
+
+        await second.get_by_role("button", name="Go live").click()
+        await expect(second.get_by_text("You have this stream already.")).to_be_visible()
+        await third.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        for tab in (first, second, third):
+            await expect(tab.locator("#way")).to_contain_text(f"live/{own['id']}")
+        assert (await current_stream(first))["id"] == own["id"]
+
+        await second.get_by_role("button", name="End stream").click()
+        await expect(second.get_by_role("dialog")).to_be_visible()
+        await first.get_by_role("button", name="End stream").click()
+        await first.get_by_role("dialog").get_by_role("button", name="End stream").click()
+        await expect(second.locator("#over-title")).to_be_focused()
+        await expect(second.get_by_role("dialog")).not_to_be_visible()
+
+
+async def test_the_studio_tells_an_error_once_and_recovers(house: House) -> None:
+    async with house.visitor() as host:
+        studio = host.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), "erika")
+        await expect(studio.locator("#start")).to_be_visible()
+        unreached = studio.get_by_text("The server cannot be reached")
+        await studio.context.set_offline(True)
+        await studio.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await expect(unreached).to_be_visible()
+        await studio.context.set_offline(False)
+        await expect(unreached).not_to_be_visible(timeout=COMES_MS)
+        assert all("ERR_INTERNET_DISCONNECTED" in problem for problem in host.problems)
+        host.problems.clear()
+
+        await studio.get_by_role("button", name="Go live").click()
+        await expect(studio.locator("#way")).to_contain_text("rtmp://")
+        own = await current_stream(studio)
+        await studio.route("**/api/liveStream", lambda route: route.fulfill(json={"code": 500, "msg": "Too busy."}))
+        for _ in range(2):
+            async with studio.expect_response("**/api/liveStream"):
+                await studio.get_by_role("button", name="End stream").click()
+                await studio.get_by_role("dialog").get_by_role("button", name="End stream").click()
+            await expect(studio.get_by_text("Too busy.")).to_have_count(1)
+        async with publisher(own["rtmp_url"]):
+            await expect(studio.locator("#state")).to_contain_text("You are live")
+            await expect(studio.get_by_text("Too busy.")).to_have_count(0)
+
+            # the browser would write down a look that falls into the time without a network
+            await studio.route("**/studio/current", lambda route: route.fulfill(json={"stream": own}))
+            await studio.context.set_offline(True)
+            await expect(unreached).to_be_visible()
+            await studio.context.set_offline(False)
+            await expect(unreached).not_to_be_visible(timeout=COMES_MS)
+        await studio.unroute("**/api/liveStream")
+        await studio.get_by_role("button", name="End stream").click()
+        await studio.get_by_role("dialog").get_by_role("button", name="End stream").click()
+        await expect(studio.locator("#over")).to_be_visible()
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_revoked_session_leads_to_the_sign_in_form(house: House, live: bool) -> None:
+    name = f"rene{live}".lower()
+    async with house.visitor() as host:
+        studio = host.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), name)
+        go_live = studio.get_by_role("button", name="Go live")
+        if live:
+            await go_live.click()
+            await expect(studio.locator("#state")).to_contain_text("Waiting for your picture")
+        status, output = await house.platform.command("users", "revoke", name)
+        assert status == 0, output
+        if not live:
+            await go_live.click()
+        await expect(studio.locator("#guest-title")).to_be_focused()
+        await expect(studio.locator("#account")).not_to_contain_text(name)
+        assert all(" 401 " in problem for problem in host.problems)
+        host.problems.clear()
+
+
+async def test_a_viewer_whose_session_is_revoked_goes_on_as_a_guest(house: House) -> None:
+    token, stream = await house.go_live("renate")
+    async with house.visitor() as viewer:
+        page = viewer.page
+        await page.goto(f"{house.base}/watch/{stream['id']}")
+        await sign_in_from_the_panel(page, "rolf")
+        await expect(page.locator("#panel .viewer-count")).to_have_text("1")
+        async with page.expect_websocket():
+            status, output = await house.platform.command("users", "revoke", "rolf")
+            assert status == 0, output
+        await expect(page.locator("#account")).not_to_contain_text("rolf")
+    await house.end(token, stream)
+
+
+async def test_the_focus_goes_on_where_the_studio_goes_on(house: House) -> None:
+    async with house.visitor() as host:
+        studio = host.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), "fiona")
+        await expect(studio.locator("#start-title")).to_be_focused()
+        await studio.get_by_role("button", name="Go live").click()
+        await expect(studio.locator("#title")).to_be_focused()
+        await studio.get_by_role("button", name="Show the code").click()
+        await expect(studio.get_by_role("button", name="Hide key")).to_be_focused()
+        copy = studio.get_by_role("button", name="Copy address")
+        await copy.click()
+        await expect(studio.locator("#announcer")).to_have_text(re.compile("^Address: cop"))
+        await expect(copy).to_be_focused()  # it is called so again
+        await studio.get_by_role("button", name="Sign out").click()
+        await expect(studio.locator("#guest-title")).to_be_focused()
+
+
+async def test_the_last_word_on_too_few_coins_stays(house: House) -> None:
+    token, stream = await house.go_live("petra")
+    async with house.visitor(PHONE) as viewer:
+        page = viewer.page
+        await page.goto(f"{house.base}/watch/{stream['id']}")
+        await page.get_by_role("button", name="Gifts").click()
+        await sign_in_from_the_panel(page, "paula")
+        await page.get_by_role("button", name="Get coins").click()
+        await page.locator(".package").first.click()
+        await expect(page.locator(".told")).to_contain_text("You have got")
+        await page.locator(".told").evaluate(TELL_ALL)
+        for gift_id in (1, 11):
+            await page.locator(f'[data-gift="{gift_id}"]').click()
+        await until(lambda: ever_told(page, "You sent Rose.", "Not enough coins for this one."), what="both words")
+    await house.end(token, stream)
+
+
+async def test_the_documentation_says_when_nothing_is_found_and_its_first_example_works(house: House) -> None:
+    async with house.visitor() as visitor:
+        page = visitor.page
+        await page.goto(f"{house.base}/docs")
+        await page.get_by_label("Find an endpoint").fill("no such thing")
+        await expect(page.get_by_text("There is no endpoint by that name.")).to_be_visible()
+        await page.get_by_label("Find an endpoint").fill("registerUser")
+        await expect(page.get_by_text("There is no endpoint by that name.")).not_to_be_visible()
+        await page.get_by_text("Try it").filter(visible=True).click()
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.locator("output").filter(visible=True)).to_contain_text("code 200")
+        await page.get_by_role("link", name="What is live").click()
+        await expect(page.get_by_role("link", name="Go live")).to_be_visible()
 
 
 async def test_the_studio_shows_the_key_only_when_asked_and_finds_its_stream_again(house: House) -> None:
@@ -310,11 +483,21 @@ async def test_a_gift_is_sent_by_keyboard_alone(house: House) -> None:
         await page.keyboard.type("ben")
         await page.keyboard.press("Enter")
         await expect(page.locator("#account")).to_contain_text("ben")
-        await page.locator('[data-gift="1"]').focus()
+        await expect(page.locator('[data-gift="1"]')).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator(".told")).to_have_text("You sent Rose.")
+        await page.get_by_role("button", name="Get coins").focus()
+        await page.keyboard.press("Enter")
+        await page.locator(".package").first.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".told")).to_contain_text("You have got")
+        await expect(page.get_by_role("button", name="Get coins")).to_be_focused()
         await page.keyboard.press("Escape")
         await expect(page.locator("#panel")).not_to_be_visible()
+        await expect(page.get_by_role("button", name="Gifts")).to_be_focused()
+        await page.get_by_role("button", name="Gifts").press("Enter")
+        await page.get_by_role("button", name="Sign out").press("Enter")
+        await expect(page.locator("#account").get_by_role("button", name="Sign in")).to_be_focused()
     await house.end(token, stream)
 
 
@@ -345,6 +528,7 @@ async def test_a_session_token_signs_in_too_and_a_wrong_one_does_not(house: Hous
         f"{house.base}/session", json={"auth_token": f"{token}x"}, headers={"Origin": house.base}
     ) as response:
         assert response.status == 401
+        assert (await response.json())["message"] == "This session token is not valid here."
         assert "Set-Cookie" not in response.headers
 
 
@@ -425,6 +609,17 @@ async def test_live_tells_of_public_streams_on_air(house: House) -> None:
                 assert response.status == status
                 assert ("Secret" in await response.text()) is (status == 200)
         await asyncio.gather(house.end(token, stream), house.end(secret_token, secret))
+
+
+async def test_the_player_is_loaded_ahead_where_it_is_used_at_once(house: House) -> None:
+    token, stream = await house.go_live("xenia")
+    page = f"{house.base}/watch/{stream['id']}"
+    assert not await loads_ahead(house, page)
+    async with publisher(stream["rtmp_url"]):
+        await house.platform.becomes(stream["id"], "live")
+        assert await loads_ahead(house, page)
+        assert not await loads_ahead(house, f"{page}?low")
+        await house.end(token, stream)
 
 
 @pytest.mark.parametrize("path", ["/watch/999999", "/watch/0", "/watch/x", "/watch/99999999999999999999"])
@@ -522,6 +717,10 @@ async def current_stream(studio: Page) -> Any:
     return (await studio.evaluate("fetch('/studio/current').then(answer => answer.json())"))["stream"]
 
 
+async def ever_told(page: Page, *words: str) -> bool:
+    return bool(await page.evaluate("everTold") == list(words))
+
+
 async def key_differs(studio: Page, before: dict[str, Any]) -> bool:
     return bool((await current_stream(studio))["stream_key"] != before["stream_key"])
 
@@ -541,6 +740,11 @@ async def reloaded(page: Page) -> bool:
 
 async def glows(page: Page) -> bool:
     return await time_of(page) % 8 > 3.5
+
+
+async def loads_ahead(house: House, page: str) -> bool:
+    async with house.platform.session.get(page) as response:
+        return "hls.min.js" in await response.text()
 
 
 async def live(house: House) -> list[dict[str, Any]]:

@@ -26,6 +26,8 @@ filter.addEventListener("input", (event) => {
   for (const section of all("main section[id^=section-]")) {
     section.hidden = all(".endpoint", section).every((article) => article.hidden);
   }
+  const found = all(".contents li, .endpoint").some((part) => !part.hidden);
+  document.getElementById("no-match").textContent = found ? "" : "There is no endpoint by that name.";
 });
 
 // An object is folded away until a link leads to it.

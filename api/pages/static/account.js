@@ -2,7 +2,7 @@
 /** Who is signed in on this page, and the form to change that. Its rows are the ways in that the server offers. */
 
 import { showSession, signIn, signOut } from "./api.js";
-import { avatar, button, find, make } from "./dom.js";
+import { avatar, button, find, make, renew } from "./dom.js";
 
 /** @typedef {import("./api.js").Session} Session */
 /** @typedef {import("./api.js").Me} Me */
@@ -12,7 +12,11 @@ const RETRY_MS = 4_000;
 export class Account {
   /** @type {Session} */ session = { user: null, ways: [], sandbox: false };
   /** @type {((user: Me | null) => void)[]} */ #listeners = [];
+  /** @type {((reached: boolean) => void)[]} */ #reachListeners = [];
   #known = false;
+  #timer = 0;
+  /** Asked before signing out. */
+  mayLeave = async () => true;
 
   /** Of the page's own frame: where the signed-in person stands, and the dialog to sign in. */
   constructor() {
@@ -35,13 +39,25 @@ export class Account {
     if (this.#known) listener(this.user);
   }
 
+  /**
+   * Told with every answer, and when there is none.
+   * @param {(reached: boolean) => void} listener
+   */
+  onReach(listener) {
+    this.#reachListeners.push(listener);
+  }
+
   /** Asks until there is an answer. */
   async refresh() {
+    clearTimeout(this.#timer);
     try {
-      this.#take(await showSession());
+      const session = await showSession();
+      for (const listener of this.#reachListeners) listener(true);
+      this.#take(session);
     } catch {
       if (!this.#known) this.place?.replaceChildren(make("span", { class: "hint" }, "No connection"));
-      setTimeout(() => this.refresh(), RETRY_MS);
+      for (const listener of this.#reachListeners) listener(false);
+      this.#timer = setTimeout(() => this.refresh(), RETRY_MS);
     }
   }
 
@@ -50,8 +66,15 @@ export class Account {
     if (this.session.user) this.session.user.wallet = coins;
   }
 
-  askToSignIn() {
-    find(".ways", HTMLElement, this.dialog).replaceChildren(...this.forms(() => this.dialog.close()));
+  /**
+   * What had the focus before may be gone afterwards.
+   * @param {() => HTMLElement | null | undefined} [next]  has the focus then
+   */
+  askToSignIn(next = () => this.place?.querySelector("button")) {
+    find(".ways", HTMLElement, this.dialog).replaceChildren(...this.forms(() => {
+      this.dialog.close();
+      next()?.focus();
+    }));
     this.dialog.showModal();
     find("input", HTMLInputElement, this.dialog).focus();
   }
@@ -90,6 +113,7 @@ export class Account {
   }
 
   async leave() {
+    if (!(await this.mayLeave())) return;
     try {
       this.#take(await signOut());
     } catch {
@@ -108,10 +132,9 @@ export class Account {
 
   #show() {
     const { user } = this;
-    this.place?.replaceChildren(
-      ...(user
-        ? [avatar(user), make("span", { class: "name" }, user.username), button("Sign out", () => this.leave(), "button quiet")]
-        : [button("Sign in", () => this.askToSignIn(), "button quiet")]),
-    );
+    if (!this.place) return;
+    renew(this.place, ...(user
+      ? [avatar(user), make("span", { class: "name" }, user.username), button("Sign out", () => this.leave(), "button quiet")]
+      : [button("Sign in", () => this.askToSignIn(), "button quiet")]));
   }
 }

@@ -28,6 +28,32 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Other content for the element; who had the focus in it has it on its first button.
+ * @param {Element} element
+ * @param {...(Node | string)} children
+ */
+export function renew(element, ...children) {
+  const focused = element.contains(document.activeElement);
+  element.replaceChildren(...children);
+  if (focused) element.querySelector("button")?.focus();
+}
+
+/**
+ * The button waits for its work. A disabled one loses the focus: it gets it back, unless the work has given it away.
+ * @param {HTMLButtonElement} element
+ * @param {() => Promise<void>} work
+ */
+export async function holding(element, work) {
+  element.disabled = true;
+  try {
+    await work();
+  } finally {
+    element.disabled = false;
+  }
+  if (document.activeElement === document.body) element.focus();
+}
+
+/**
  * @param {string} label
  * @param {() => void} onClick
  * @param {string} [className]

@@ -2,7 +2,7 @@
 /** The catalogue of gifts, the purse, and sending: quick taps on one gift go out as one. */
 
 import { buyInSandbox, showGifts, showPackages } from "./api.js";
-import { button, coins, find, make, ours } from "./dom.js";
+import { button, coins, find, make, ours, renew } from "./dom.js";
 
 /** @typedef {import("./api.js").Gift} Gift */
 /** @typedef {import("./account.js").Account} Account */
@@ -15,6 +15,7 @@ const TOLD_MS = 4_000;
 export class GiftPanel {
   /** @type {Gift[]} */ #gifts = [];
   /** @type {Taps | null} */ #taps = null;
+  /** @type {Promise<void>} */ #sent = Promise.resolve();
   #spending = 0;
   #telling = 0;
 
@@ -25,6 +26,7 @@ export class GiftPanel {
    * @param {(frame: { type: string, id: string, gift_id: number, count: number }) => Promise<void>} send
    */
   constructor(root, account, hostId, send) {
+    this.root = root;
     this.account = account;
     this.hostId = hostId;
     this.send = send;
@@ -66,13 +68,13 @@ export class GiftPanel {
 
   #showPurse() {
     const { user, session } = this.account;
-    if (!this.open) return this.purse.replaceChildren(make("p", { class: "hint" }, "This stream does not take gifts any more."));
+    if (!this.open) return renew(this.purse, make("p", { class: "hint" }, "This stream does not take gifts any more."));
     if (!user) {
-      return this.purse.replaceChildren(make("p", { class: "hint" }, "Guests watch; to send gifts,"),
-        button("Sign in", () => this.account.askToSignIn(), "button primary small"));
+      return renew(this.purse, make("p", { class: "hint" }, "Sign in to send gifts."),
+        button("Sign in", () => this.account.askToSignIn(() => this.purse.querySelector("button") ?? this.root), "button primary small"));
     }
-    if (user.user_id === this.hostId) return this.purse.replaceChildren(make("p", { class: "hint" }, "This is your own stream: others send gifts here."));
-    this.purse.replaceChildren(make("span", { class: "label" }, "You have"), coins(this.#left),
+    if (user.user_id === this.hostId) return renew(this.purse, make("p", { class: "hint" }, "This is your own stream: others send gifts here."));
+    renew(this.purse, make("span", { class: "label" }, "You have"), coins(this.#left),
       ...(session.sandbox ? [button("Get coins", () => this.#openShop(), "button quiet small")] : [make("span", { class: "hint" }, "Coins are sold in the app.")]));
   }
 
@@ -94,8 +96,11 @@ export class GiftPanel {
    * @param {HTMLElement} element
    */
   #tap(gift, element) {
-    if (!this.account.user) return this.account.askToSignIn();
-    if (this.#left < gift.coin) return this.#tell("Not enough coins for this one.");
+    if (!this.account.user) {
+      return this.account.askToSignIn(() =>
+        /** @type {HTMLElement | null} */ (this.grid.querySelector(`[data-gift="${gift.id}"]:enabled`)) ?? this.root);
+    }
+    if (this.#left < gift.coin) return this.#refuse();
     if (this.#taps?.gift !== gift || this.#taps.count >= MOST_AT_ONCE) {
       this.#flush();
       this.#taps = { gift, count: 0, timer: 0 };
@@ -110,12 +115,23 @@ export class GiftPanel {
     this.#showPurse();
   }
 
-  async #flush() {
+  /** Told after what is still on its way: the last word stays. */
+  async #refuse() {
+    this.#flush();
+    await this.#sent;
+    this.#tell("Not enough coins for this one.");
+  }
+
+  #flush() {
     const taps = this.#taps;
     this.#taps = null;
     if (!taps) return;
     clearTimeout(taps.timer);
-    const { gift, count } = taps;
+    this.#sent = this.#send(taps);
+  }
+
+  /** @param {Taps} taps */
+  async #send({ gift, count }) {
     for (const element of this.grid.querySelectorAll(".tapped")) element.classList.remove("tapped");
     try {
       await this.send({ type: "gift", id: uniqueId(), gift_id: gift.id, count });
@@ -148,6 +164,7 @@ export class GiftPanel {
   #closeShop() {
     this.shop.hidden = true;
     this.shop.replaceChildren();
+    this.purse.querySelector("button")?.focus();
   }
 
   /** @param {import("./api.js").CoinPackage} pack */

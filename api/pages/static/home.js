@@ -62,10 +62,9 @@ function parts(item) {
   if (item.thumbnail_url) picture.append(make("img", { src: ours(item.thumbnail_url), alt: "", loading: "lazy" }));
   else picture.append(make("span", { class: "drawn", "aria-hidden": "true" }, [...item.username][0]?.toUpperCase() ?? ""));
   const interrupted = item.status === "interrupted";
-  picture.append(
-    make("span", { class: interrupted ? "badge" : "badge live" }, interrupted ? "Reconnecting" : "Live"),
-    make("span", { class: "badge viewers" }, icon("eye"), compact(item.viewers), make("span", { class: "unseen" }, " watching")),
-  );
+  picture.append(make("span", { class: "badges" },
+    make("span", { class: interrupted ? "badge" : "badge live" }, interrupted ? "Paused" : "Live"),
+    make("span", { class: "badge viewers" }, icon("eye"), compact(item.viewers), make("span", { class: "unseen" }, " watching"))));
   return [picture, make("span", { class: "who" }, avatar({ user_id: item.user_id, username: item.username }),
     make("span", { class: "words" }, make("b", {}, item.title || `${item.username} live`), make("span", {}, item.username)))];
 }

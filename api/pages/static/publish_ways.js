@@ -46,11 +46,13 @@ export class PublishWays {
    * @param {HTMLElement} tabs
    * @param {HTMLElement} body
    * @param {HTMLButtonElement} reveal
+   * @param {HTMLElement} announcer  a live region
    */
-  constructor(tabs, body, reveal) {
+  constructor(tabs, body, reveal, announcer) {
     this.tabs = tabs;
     this.body = body;
     this.reveal = reveal;
+    this.announcer = announcer;
     reveal.addEventListener("click", () => this.#turn());
     tabs.addEventListener("keydown", (event) => this.#move(event));
   }
@@ -89,7 +91,6 @@ export class PublishWays {
     const way = ways.find(({ id }) => id === this.#chosen) ?? ways[0];
     this.body.setAttribute("aria-labelledby", `tab-${way.id}`);
     this.body.replaceChildren(make("p", { class: "hint" }, way.steps), ...way.lines.map((line) => this.#line(line)), ...(way.code ? this.#codes() : []));
-    this.reveal.setAttribute("aria-pressed", String(this.#revealed));
     this.reveal.replaceChildren(withIcon(this.#revealed ? "hide" : "eye", this.#revealed ? "Hide key" : "Show key"));
   }
 
@@ -111,9 +112,18 @@ export class PublishWays {
   /** @param {Line} line */
   #line({ label, value, secret }) {
     const shown = secret && !this.#revealed ? value.replace(/(token=|::)[\w-]+/, `$1${MASK}`) : value;
-    const copy = button("", () => copied(copy, value), "button quiet copy");
-    copy.setAttribute("aria-label", `Copy ${label.toLowerCase()}`);
-    copy.replaceChildren(withIcon("copy", "Copy"));
+    const copy = button("", async () => {
+      const done = await copied(value);
+      copy.replaceChildren(withIcon("check", done ? "Copied" : "Not allowed"));
+      copy.focus();
+      this.announcer.textContent = `${label}: ${done ? "copied" : "copying is not allowed"}.`;
+      setTimeout(ready, COPIED_MS);
+    }, "button quiet copy");
+    const ready = () => {
+      copy.replaceChildren(withIcon("copy", "Copy"), make("span", { class: "unseen" }, label.toLowerCase()));
+      this.announcer.textContent = "";
+    };
+    ready();
     return make("div", { class: "copyable" }, make("span", { class: "label" }, label), make("code", {}, shown), copy);
   }
 
@@ -127,25 +137,26 @@ export class PublishWays {
   }
 
   #veil() {
-    const veil = button("", () => this.#turn(), "veiled");
+    const veil = button("", () => {
+      this.#turn();
+      this.reveal.focus();
+    }, "veiled");
     veil.append(icon("hide"), make("span", {}, "Show the code"), make("span", { class: "hint" }, "It holds the key"));
     return veil;
   }
 }
 
 /**
- * @param {HTMLElement} copy
+ * Whether it is in the clipboard now.
  * @param {string} value
  */
-async function copied(copy, value) {
-  let word = "Copied";
+async function copied(value) {
   try {
     await navigator.clipboard.writeText(value);
+    return true;
   } catch {
-    word = copyBySelection(value) ? "Copied" : "Not allowed";
+    return copyBySelection(value);
   }
-  copy.replaceChildren(withIcon("check", word));
-  setTimeout(() => copy.replaceChildren(withIcon("copy", "Copy")), COPIED_MS);
 }
 
 /**

@@ -44,7 +44,7 @@ export function stageState({ status, player, connection, closedFor, offline, hos
  */
 export function figures(summary) {
   return [
-    [clock(summary.duration_s), "long"],
+    [clock(summary.duration_s), "on air"],
     [summary.peak_viewers.toLocaleString("en"), "most viewers"],
     [counted(summary.coins, "coin"), "in gifts"],
   ];

@@ -2,12 +2,12 @@
 /** The studio: going live, how it goes, and the end. */
 
 import { Account } from "./account.js";
-import { currentStream, liveStream } from "./api.js";
+import { Refused, currentStream, liveStream } from "./api.js";
 import { Camera } from "./camera.js";
-import { find, make } from "./dom.js";
+import { find, holding, make } from "./dom.js";
 import { clock, since } from "./format.js";
 import { giftLine } from "./gift_show.js";
-import { LiveSocket } from "./live_socket.js";
+import { ENDED, FORBIDDEN, LiveSocket, SIGN_IN } from "./live_socket.js";
 import { Player } from "./player.js";
 import { PublishWays } from "./publish_ways.js";
 import { figures as summaryFigures } from "./stage_state.js";
@@ -17,8 +17,9 @@ import { figures as summaryFigures } from "./stage_state.js";
 
 const FEED_LINES = 50;
 const PLAYING_EVERY_MS = 5_000;
+const RETRY_MS = 4_000;
 const STATES = {
-  created: ["Waiting for your picture", "Start sending with one of the ways beside; you go live with the first picture."],
+  created: ["Waiting for your picture", "Start sending in one of the ways on this page; you go live with the first picture."],
   live: ["You are live", ""],
   interrupted: ["Reconnecting…", "Your picture has stopped coming. Send again with the same key and the stream goes on."],
 };
@@ -29,7 +30,10 @@ const desk = find("#desk", HTMLElement);
 const over = find("#over", HTMLElement);
 const form = find("#go-live", HTMLFormElement);
 const formError = find("#go-live .error", HTMLElement);
+const unreached = find("#unreached", HTMLElement);
+const already = find("#already", HTMLElement);
 const state = find("#state", HTMLElement);
+const deskError = find("#desk-error", HTMLElement);
 const cameraButton = find("#camera", HTMLButtonElement);
 const cameraTold = find("#camera-told", HTMLElement);
 const media = find("#media", HTMLElement);
@@ -43,23 +47,51 @@ const LOOPBACK = /^(localhost$|127\.|\[::1\]$)/;
 /** @type {Player | null} */ let player = null;
 /** @type {string | null} */ let startedAt = null;
 let status = "created";
+let looking = 0;
 
 const account = new Account();
-const ways = new PublishWays(find("#tabs", HTMLElement), find("#way", HTMLElement), find("#reveal", HTMLButtonElement));
+const ways = new PublishWays(find("#tabs", HTMLElement), find("#way", HTMLElement), find("#reveal", HTMLButtonElement),
+  find("#announcer", HTMLElement));
 const camera = new Camera(() => showCamera("The camera was disconnected."));
 
-/** @param {HTMLElement} shown */
+/**
+ * What had the focus goes with its section; nothing had it when the page has just come.
+ * @param {HTMLElement} shown
+ */
 function only(shown) {
-  for (const part of [guest, start, desk, over]) part.hidden = part !== shown;
+  const parts = [guest, start, desk, over];
+  const first = parts.every((part) => part.hidden);
+  for (const part of parts) part.hidden = part !== shown;
+  if (!first) find("h2", HTMLElement, shown).focus();
 }
 
-/** @param {OwnStream} own */
-function open(own) {
+/** @param {boolean} reached */
+function reach(reached) {
+  unreached.hidden = reached;
+}
+
+/**
+ * Who is signed in no more gets the form.
+ * @param {unknown} error
+ * @param {HTMLElement} place
+ */
+function tell(error, place) {
+  place.textContent = /** @type {Error} */ (error).message;
+  if (error instanceof Refused && error.status === 401) account.refresh();
+}
+
+/**
+ * @param {OwnStream} own
+ * @param {boolean} [found]  it ran when another one was wanted
+ */
+function open(own, found = false) {
   leave();
+  already.hidden = !found;
   stream = own;
   status = "created";
   startedAt = null;
-  find("#title", HTMLElement).textContent = own.title || "Untitled stream";
+  const title = find("#title", HTMLElement);
+  title.textContent = title.title = own.title || "Untitled stream";
   for (const link of document.querySelectorAll("a.watch-link")) link.setAttribute("href", `/watch/${own.id}`);
   ways.show(own);
   player = new Player(find("#preview video", HTMLVideoElement), find("#preview .still", HTMLCanvasElement), own, () => undefined);
@@ -81,6 +113,11 @@ function open(own) {
       become(told.status, true);
     },
     stats: figures,
+    connection(connection, code) {
+      if (connection === "open" || connection === "waiting") reach(connection === "open");
+      if (code === SIGN_IN || code === FORBIDDEN) account.refresh();
+      if (code === ENDED) end(null, "");
+    },
   }, 0);
   socket.open();
   showCamera();
@@ -94,6 +131,9 @@ function leave() {
   camera.stop();
   ways.clear();
   feed.replaceChildren();
+  confirmation.close("no");
+  already.hidden = true;
+  deskError.textContent = formError.textContent = "";
   socket = player = stream = null;
 }
 
@@ -106,6 +146,7 @@ function become(now, anew = false) {
   status = now;
   const [title, text] = STATES[/** @type {keyof typeof STATES} */ (now)] ?? ["", ""];
   desk.dataset.status = now;
+  if (now !== before) deskError.textContent = "";
   if (state.dataset.status !== now) {
     state.dataset.status = now;
     state.replaceChildren(make("b", {}, title), ...(text ? [make("span", {}, text)] : []));
@@ -147,7 +188,6 @@ function end(summary, reason) {
   find("#over .figures", HTMLElement).replaceChildren(...(summary ? summaryFigures(summary) : []).map(([figure, of]) =>
     make("div", {}, make("dt", {}, of), make("dd", {}, figure))));
   only(over);
-  find("#over h2", HTMLElement).focus();
 }
 
 /**
@@ -169,77 +209,95 @@ function confirmed(title, text, yes) {
 /** @param {string} [told] */
 function showCamera(told = "") {
   cameraButton.hidden = !Camera.possible;
-  cameraButton.setAttribute("aria-pressed", String(camera.on));
   find("span", HTMLElement, cameraButton).textContent = camera.on ? "Stop this camera" : "Use this camera";
   cameraTold.textContent = told;
 }
 
+/** Whether a stream of ours runs, perhaps begun elsewhere; asks until there is an answer. */
 async function look() {
+  clearTimeout(looking);
+  if (!account.user || stream) return;
   try {
     const own = await currentStream();
+    reach(true);
+    if (!account.user || stream) return;
     if (own) open(own);
-    else only(start);
+    else if (start.hidden && over.hidden) only(start);
   } catch (error) {
-    find("#start .error", HTMLElement).textContent = /** @type {Error} */ (error).message;
-    only(start);
+    if (error instanceof Refused && error.status === 401) return account.refresh();
+    reach(false);
+    looking = setTimeout(look, RETRY_MS);
   }
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  formError.textContent = "";
+/** Going live would replace a stream that runs, in this tab or elsewhere. */
+async function goLive() {
   const fields = new FormData(form);
-  const submit = find("button", HTMLButtonElement, form);
-  submit.disabled = true;
   try {
+    const running = await currentStream();
+    if (running) return open(running, true);
     open(await liveStream({ title: fields.get("title"), grace_s: fields.get("grace_s"), started_at: new Date().toISOString().slice(0, 19).replace("T", " ") }));
   } catch (error) {
-    formError.textContent = /** @type {Error} */ (error).message;
+    tell(error, formError);
   }
-  submit.disabled = false;
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  formError.textContent = "";
+  holding(find("button", HTMLButtonElement, form), goLive);
 });
 
 find("#end", HTMLButtonElement).addEventListener("click", async () => {
-  if (!stream || !(await confirmed("End the stream?", "It ends for everybody at once, and its key opens nothing any more.", "End stream"))) return;
+  const asked = stream;
+  if (!asked || !(await confirmed("End the stream?", "It ends for everybody at once, and its key opens nothing any more.", "End stream"))) return;
+  if (stream !== asked) return;
+  deskError.textContent = "";
   try {
-    await liveStream({ id: stream?.id, ended_at: new Date().toISOString() });
+    await liveStream({ id: asked.id, ended_at: new Date().toISOString() });
   } catch (error) {
-    state.append(make("span", { class: "error" }, /** @type {Error} */ (error).message));
+    tell(error, deskError);
   }
 });
 
 find("#rotate", HTMLButtonElement).addEventListener("click", async () => {
-  if (!stream || !(await confirmed("Make a new key?", "Whoever sends with the old key is put out. Viewers see “reconnecting” until you send with the new one.", "New key"))) return;
+  const asked = stream;
+  if (!asked || !(await confirmed("Make a new key?", "Whoever sends with the old key is put out. Viewers see “reconnecting” until you send with the new one.", "New key"))) return;
+  if (stream !== asked) return;
+  deskError.textContent = "";
   try {
-    const own = await liveStream({ id: stream.id, rotate_key: 1 });
+    const own = await liveStream({ id: asked.id, rotate_key: 1 });
+    if (stream !== asked) return;
     stream = own;
     camera.stop();
     showCamera();
     ways.show(own);
   } catch (error) {
-    cameraTold.textContent = /** @type {Error} */ (error).message;
+    tell(error, deskError);
   }
 });
 
-cameraButton.addEventListener("click", async () => {
+cameraButton.addEventListener("click", () => {
   if (camera.on) {
     camera.stop();
     return showCamera();
   }
-  cameraButton.disabled = true;
-  try {
-    if (stream) await camera.start(stream.whip_url);
-    showCamera();
-  } catch (error) {
-    showCamera(/** @type {Error} */ (error).message);
-  }
-  cameraButton.disabled = false;
+  holding(cameraButton, async () => {
+    try {
+      if (stream) await camera.start(stream.whip_url);
+      showCamera();
+    } catch (error) {
+      showCamera(/** @type {Error} */ (error).message);
+    }
+  });
 });
 
 find("#again", HTMLButtonElement).addEventListener("click", () => only(start));
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
 
 account.onChange((user) => {
   leave();
+  reach(true);
   if (user) {
     look();
   } else {
@@ -247,6 +305,9 @@ account.onChange((user) => {
     only(guest);
   }
 });
+account.onReach(reach);
+account.mayLeave = async () =>
+  !camera.on || confirmed("Sign out?", "This camera stops sending: viewers see “reconnecting”.", "Sign out");
 account.refresh();
 find("#unreachable", HTMLElement).hidden = !LOOPBACK.test(location.hostname);
 setInterval(tick, 1_000);

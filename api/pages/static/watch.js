@@ -7,7 +7,7 @@ import { avatar, coins, find, icon, make } from "./dom.js";
 import { clock, compact, since } from "./format.js";
 import { GiftPanel } from "./gift_panel.js";
 import { GiftShow, giftLine } from "./gift_show.js";
-import { LiveSocket, SIGN_IN } from "./live_socket.js";
+import { FORBIDDEN, LiveSocket, SIGN_IN } from "./live_socket.js";
 import { Player } from "./player.js";
 import { stageState } from "./stage_state.js";
 
@@ -72,8 +72,8 @@ const socket = new LiveSocket(watched.id, {
   },
   connection(connection, code) {
     known.connection = connection;
-    if (connection === "closed") known.closedFor = code;
-    if (connection === "closed" && code === SIGN_IN && account.user) account.leave();
+    if (connection === "open" || connection === "closed") known.closedFor = code;
+    if ((code === SIGN_IN || code === FORBIDDEN) && account.user) account.refresh();
     show();
   },
 });
@@ -89,7 +89,10 @@ function become(status, anew = false) {
   known.status = status;
   if (status === "live" && (anew || before !== "live" || player.state === "idle")) player.play();
   if (status === "interrupted" || status === "ended") player.hold();
-  if (status === "ended") giftPanel.end();
+  if (status === "ended") {
+    giftPanel.end();
+    if (known.summary) earned(known.summary.coins);
+  }
   show();
 }
 
@@ -125,12 +128,17 @@ function drawn(state) {
 }
 
 /** @param {import("./live_socket.js").Figures} figures */
-function figures({ viewers, coins: earned, top_gifters: gifters }) {
+function figures({ viewers, coins: sum, top_gifters: gifters }) {
   for (const element of document.querySelectorAll(".viewer-count")) element.textContent = compact(viewers);
-  for (const element of document.querySelectorAll(".coin-count")) element.textContent = compact(earned);
+  earned(sum);
   find(".top-gifters", HTMLElement).replaceChildren(...gifters.slice(0, 5).map((gifter) =>
     make("li", { class: "line" }, avatar(gifter), make("span", { class: "words" }, gifter.username), coins(gifter.coins))));
   find(".no-gifters", HTMLElement).hidden = gifters.length > 0;
+}
+
+/** @param {number} sum */
+function earned(sum) {
+  find(".coin-count", HTMLElement).textContent = compact(sum);
 }
 
 function tick() {
@@ -146,9 +154,10 @@ function mute(muted) {
 
 /** @param {boolean} open */
 function openPanel(open) {
+  if (open === root.classList.contains("panel-open")) return;
   root.classList.toggle("panel-open", open);
   gifts.setAttribute("aria-expanded", String(open));
-  if (open) panel.focus({ preventScroll: true });
+  (open ? panel : gifts).focus({ preventScroll: true });
 }
 
 function fill() {
@@ -169,13 +178,10 @@ fullscreen.addEventListener("click", () => {
   done.catch(() => undefined);
 });
 gifts.addEventListener("click", () => openPanel(!root.classList.contains("panel-open")));
-find("#close-panel", HTMLButtonElement).addEventListener("click", () => {
-  openPanel(false);
-  gifts.focus();
-});
+find("#close-panel", HTMLButtonElement).addEventListener("click", () => openPanel(false));
 video.addEventListener("click", () => openPanel(false));
 addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target instanceof HTMLInputElement || account.dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") openPanel(false);
   if (event.key === "m") sound.click();
   if (event.key === "f") fullscreen.click();
