@@ -13,6 +13,7 @@ import pytest
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.events.types import EndReason, Status
 from control_plane.ids import LARGEST_ID, StreamId, UserId
+from control_plane.streams import running as module
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media import PathName
 from control_plane.streams.running import MISS_DEADLINE_S
@@ -90,7 +91,10 @@ async def test_another_processs_changes_come_over(here: Process, there: Process,
     assert await there.publish(made, version=2) is Verdict.UNKNOWN_STREAM
 
 
-async def test_a_change_of_ours_is_not_read_again(there: Process, user_id: UserId, dsn: str) -> None:
+async def test_a_change_of_ours_is_not_read_again_at_once(
+    there: Process, user_id: UserId, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 3600)
     async with process(dsn, follows=True) as here:
         made = await here.lifecycle.go_live(user_id, OPTIONS)
         await until(lambda: there.running.get(made.id) == made)
