@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,15 +164,31 @@ async def hanging() -> AsyncIterator[Hanging]:
 
 
 def relatives() -> list[psutil.Process]:
-    """The launchers of this test, and their probes."""
-    launchers = [child for child in psutil.Process().children() if "mediamtx.probe" in child.cmdline()]
-    return launchers + [probe for launcher in launchers for probe in launcher.children()]
+    """The launchers of this test, and their probes; not the programs that libraries run while a launcher loads them."""
+    launchers = _ours(psutil.Process())
+    return launchers + [probe for launcher in launchers for probe in _ours(launcher)]
+
+
+def _ours(parent: psutil.Process) -> list[psutil.Process]:
+    found = []
+    for child in parent.children():
+        with suppress(psutil.NoSuchProcess):
+            if "mediamtx.probe" in child.cmdline():
+                found.append(child)
+    return found
 
 
 async def probes(count: int = 1) -> list[psutil.Process]:
     """Once so many are under way, of one launcher."""
-    await until(lambda: len(relatives()) == 1 + count)
-    return relatives()[1:]
+    seen: list[psutil.Process] = []
+
+    def same_as_before() -> bool:
+        nonlocal seen
+        before, seen = seen, relatives()
+        return len(seen) == 1 + count and seen == before  # else one of them may be about to become another program
+
+    await until(same_as_before)
+    return seen[1:]
 
 
 @pytest.fixture
