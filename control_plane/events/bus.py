@@ -121,9 +121,8 @@ class Bus:
         await connection.execute(_NOTIFY, _payloads(waiting), timeout=PING_S)
 
     def _received(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        if str(payload).startswith(
-            f'[["{self.name}","{Topic.EVENTS}"'
-        ):  # our own; all of a payload have one sender and topic
+        # Our own events, which we know; all messages of a payload have one sender and one topic.
+        if str(payload).startswith(f'[["{self.name}","{Topic.EVENTS}"'):
             return
         for message in _decoder.decode(str(payload)):
             for receive in self._subscribers[message.topic]:

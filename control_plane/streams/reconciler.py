@@ -202,9 +202,8 @@ class Reconciler:
             except Exception:
                 if not args:
                     raise
-                log.exception(
-                    "reconciler_failed", extra={"of": str(args[0])[:200]}
-                )  # of one: the others' streams go on
+                # It concerns one stream: the others' go on.
+                log.exception("reconciler_failed", extra={"of": str(args[0])[:200]})
 
     async def _follow(self, hint: Hint, looks: int) -> None:
         """A hook was started before the media server's own books are in order: look until they are, for a second, and hold up nobody's else
