@@ -14,7 +14,6 @@ import asyncpg
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.events.bus import Topic, notify_within
 from control_plane.events.log import Appending, EventLog, Work
 from control_plane.events.store import create_log
 from control_plane.events.types import EndReason, EventType, Status, StatusChange, Summary
@@ -73,7 +72,7 @@ class Lifecycle:
             if stream is None:
                 raise AccountBlocked
             await create_log(connection, stream.id)
-            await notify_within(connection, Topic.STREAM, stream.id)
+            await self._running.tell_others(connection, stream.id)
         self._running.put(stream)
         log.info("stream_created", extra={"stream": stream.id, "user": user_id})
         return stream

@@ -15,7 +15,7 @@ from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media import PathName
 from control_plane.streams.running import RunningStreams
 from control_plane.streams.stream import Stream
-from tests.control_plane.events.readers import Unheard, in_background
+from tests.control_plane.events.readers import Unheard, in_background, until
 from tests.control_plane.streams.samples import KEYS
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
 
@@ -62,7 +62,7 @@ class Process:
 
 @asynccontextmanager
 async def process(dsn: str, *, follows: bool = False, away_s: float = 900, miss_s: float = 5) -> AsyncIterator[Process]:
-    """`follows`: listens to the others, too. `miss_s` is long: a busy machine must not look like a database that hangs."""
+    """`follows`: hears of what the others change, from the start on. `miss_s` is long: a busy machine must not look like a database that hangs."""
     async with AsyncExitStack() as stack:
         made = Process(dsn, await stack.enter_async_context(watched_database(dsn)), away_s, miss_s)
         stack.push_async_callback(made.event_log.close)
@@ -70,5 +70,5 @@ async def process(dsn: str, *, follows: bool = False, away_s: float = 900, miss_
         if follows:
             await stack.enter_async_context(in_background(made.bus.run()))
             await stack.enter_async_context(in_background(made.running.run()))
-            await made.bus.connected.wait()
+            await until(lambda: made.running.following)
         yield made
