@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
@@ -16,6 +17,10 @@ hypothesis.settings.register_profile(
     "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("shared")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in a script's background: what we start would inherit a deaf ear for Ctrl-C, as MediaMTX's commands never do.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 async def _migrate(dsn: str) -> None:
