@@ -33,6 +33,7 @@ def serve(orders: int, answers: int) -> None:
     try:
         while not reader.over:
             for order in reader.read(_WATCH_S if children else None):
+                _load()
                 started = time.monotonic()
                 pid = _launch(order, orders, answers, started)
                 children[pid] = _Child(order.number, started + order.deadline_s + OVERTIME_S)
@@ -58,9 +59,13 @@ class _Reader:
         yield from map(order_decoder.decode, whole)
 
 
-def _launch(order: Order, orders: int, answers: int, started: float) -> int:
+def _load() -> None:
+    """The first time it may take seconds, which are not the probe's; from then on each finds it loaded."""
     with suppress(ImportError):  # the probe will tell
-        importlib.import_module("mediamtx.probe.look")  # the first time; from then on each finds it loaded
+        importlib.import_module("mediamtx.probe.look")
+
+
+def _launch(order: Order, orders: int, answers: int, started: float) -> int:
     pid = os.fork()
     if pid:
         return pid

@@ -8,7 +8,7 @@ from control_plane.streams.probe import ProbeResult
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`deadline_s` counts from its reading. `picture`: the file to write, "" for none."""
+    """`deadline_s` counts from when it is begun. `picture`: the file to write, "" for none."""
 
     number: int
     whep_url: str

@@ -193,7 +193,7 @@ async def probes(count: int = 1) -> list[psutil.Process]:
 
 @pytest.fixture
 async def probe(hanging: Hanging) -> AsyncIterator[MediaMTXProbe]:
-    async with MediaMTXProbe(hanging.url, hanging.url, start_s=3.0) as probe:
+    async with MediaMTXProbe(hanging.url, hanging.url, start_s=10.0) as probe:
         yield probe
     assert relatives() == []
 
@@ -208,7 +208,7 @@ async def test_one_that_hangs_is_killed_at_its_deadline_and_no_other_notices(
     others = [asyncio.create_task(probe.probe(PATH, KEY, None, 6.0)) for _ in range(2)]
     result = await hung
     assert (result.outcome, result.why) == (Outcome.FAILED, "killed at its deadline")
-    assert 4.0 < result.seconds < 8.0
+    assert 4.0 < result.seconds < 14.0
     assert not process.is_running()
     assert {(await other).why for other in others} == {"no answer: TimeoutError"}
 
@@ -216,7 +216,7 @@ async def test_one_that_hangs_is_killed_at_its_deadline_and_no_other_notices(
 async def test_one_that_crashes_has_failed_and_no_other_notices(probe: MediaMTXProbe) -> None:
     crashing = asyncio.create_task(probe.probe(PATH, KEY, None, 10.0))
     [process] = await probes()
-    other = asyncio.create_task(probe.probe(PATH, KEY, None, 2.0))
+    other = asyncio.create_task(probe.probe(PATH, KEY, None, 4.0))
     await probes(2)
     process.send_signal(signal.SIGSEGV)
     result = await crashing
@@ -287,7 +287,7 @@ async def test_a_probe_does_not_outlive_who_is_there_to_kill_it(hanging: Hanging
         sys.executable, "-P", "-m", "mediamtx.probe", stdin=pipe, stdout=pipe
     )
     assert launcher.stdin is not None
-    deadline_s = 60.0 if who == "its starter" else 0.5
+    deadline_s = 60.0 if who == "its starter" else 3.0
     launcher.stdin.write(line(Order(1, f"{hanging.url}/whep", f"{hanging.url}/index.m3u8", KEY, deadline_s)))
     [process] = await probes()
     if who == "its starter":
@@ -298,4 +298,4 @@ async def test_a_probe_does_not_outlive_who_is_there_to_kill_it(hanging: Hanging
         launcher.kill()
         await launcher.wait()
         launcher.stdin.close()
-    await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 5)
+    await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
