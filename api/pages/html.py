@@ -54,10 +54,11 @@ class Html:
         permissions: str = NO_CAMERA,
         scripts: Iterable[str] = (),
     ) -> web.Response:
-        """The template `name` in its frame, with `title` and `description` among the values. `scripts` the page will load soon."""
+        """The template `name` in its frame, with `title` and `description` among the values. `scripts` the page will load soon: asked for
+        first, since they are large and a browser asks for six things at a time."""
         escaped = {key: escape(value) for key, value in values.items()}
         soon = (f'<link rel="preload" as="script" href="{script}">' for script in scripts)
-        preload = "\n".join([self._preloads[name], *soon])
+        preload = "\n".join([*soon, self._preloads[name]])
         body = self._templates[name].substitute(escaped, static=self.static_path, header=self._header)
         text = self._templates["frame"].substitute(
             escaped, page=name, static=self.static_path, preload=preload, body=body

@@ -1,7 +1,7 @@
 // @ts-check
 /** Going live from this very browser: its camera and microphone, sent by WHIP. */
 
-import { gathered } from "./playback.js";
+import { hasAddress } from "./playback.js";
 
 const PICTURE = { width: { ideal: 720 }, height: { ideal: 1280 }, frameRate: { ideal: 30 }, facingMode: "user" };
 const BITRATE_BPS = 2_500_000;
@@ -45,7 +45,7 @@ export class Camera {
       }
       connection.onconnectionstatechange = () => connection.connectionState === "failed" && this.#lost(connection);
       await connection.setLocalDescription();
-      await gathered(connection);
+      await hasAddress(connection);
       const response = await fetch(address, {
         method: "POST",
         headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${key}` },

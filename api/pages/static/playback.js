@@ -24,19 +24,18 @@ export function begin(video, onBlocked) {
 }
 
 /**
- * Until the connection knows its own addresses: the offer goes out once, whole.
+ * Until the connection knows an address of its own, for an offer that goes out once. It need not know all: the media server learns the
+ * others from where we speak to it.
  * @param {RTCPeerConnection} connection
  * @returns {Promise<void>}
  */
-export function gathered(connection) {
+export function hasAddress(connection) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, GATHERING_MS);
-    const look = () => {
-      if (connection.iceGatheringState !== "complete") return;
+    const found = () => {
       clearTimeout(timer);
       resolve();
     };
-    connection.addEventListener("icegatheringstatechange", look);
-    look();
+    connection.addEventListener("icecandidate", found, { once: true });
   });
 }

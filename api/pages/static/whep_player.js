@@ -1,7 +1,7 @@
 // @ts-check
 /** WHEP: half a second behind instead of two, by WebRTC. Cannot carry every stream, so whoever uses it needs something to fall back to. */
 
-import { begin, gathered } from "./playback.js";
+import { begin, hasAddress } from "./playback.js";
 
 const FIRST_PICTURE_MS = 8_000;
 
@@ -60,7 +60,7 @@ export class WhepPlayer {
     connection.ontrack = ({ track }) => media.addTrack(track);
     connection.onconnectionstatechange = () => connection.connectionState === "failed" && this.#fail();
     await connection.setLocalDescription();
-    await gathered(connection);
+    await hasAddress(connection);
     const response = await fetch(this.url, {
       method: "POST",
       headers: { "Content-Type": "application/sdp" },
