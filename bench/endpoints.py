@@ -53,7 +53,7 @@ class Case:
 
 async def run(quick: bool) -> None:
     heading("endpoints", quick)
-    rounds, seconds = (1, 0.4) if quick else (3, 0.6)
+    rounds, seconds = (1, 0.4) if quick else (5, 0.6)
     async with callers(OTHER_CORES) as calling, platform() as ours:
         ours.pin()
         step(f"{PEOPLE} people, each live and with coins")
