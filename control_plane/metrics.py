@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,17 +22,22 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.calls = Calls()
-        self.registry.register(self.calls)
-        self.auth_decisions = Counter(
-            "stagedoor_auth_decisions",
-            "Answers to the media server's auth callback",
+        self.calls = Tally(
+            ("stagedoor_requests", "Contract calls by endpoint and code"),
+            ("endpoint", "code"),
+            ("stagedoor_request_seconds", "Time to answer"),
+            timed_by=1,
+            bounds=_CALLS,
+        )
+        self.auth = Tally(
+            ("stagedoor_auth_decisions", "Answers to the media server's auth callback"),
             ("action", "verdict"),
-            registry=self.registry,
+            ("stagedoor_auth_seconds", "Time to decide in the process"),
+            timed_by=0,
+            bounds=_FAST,
         )
-        self.auth_seconds = Histogram(
-            "stagedoor_auth_seconds", "Time to decide in the process", buckets=_FAST, registry=self.registry
-        )
+        for tally in (self.calls, self.auth):
+            self.registry.register(tally)
         self.hook_events = Counter(
             "stagedoor_hook_events", "Hooks received from the media server", ("event",), registry=self.registry
         )
@@ -83,36 +88,51 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Calls:
-    """Contract calls, counted in plain numbers by the one thread that answers them. `Counter` and `Histogram` lock, and look for the bucket one
-    by one, which is a tenth of a short call."""
+class Tally:
+    """What happens often, counted and timed in plain numbers by the one thread that does it. `Counter` and `Histogram` lock, and look for the
+    bucket one by one, which is a tenth of a short call."""
 
-    def __init__(self) -> None:
-        self._calls: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(_CALLS) + 1))
+    def __init__(
+        self,
+        counted: tuple[str, str],
+        labels: tuple[str, ...],
+        timed: tuple[str, str],
+        timed_by: int,
+        bounds: Sequence[float],
+    ) -> None:
+        """`counted`, `timed`: name and meaning of the counter and of the histogram, which has only the first `timed_by` of the labels."""
+        self._counted, self._labels = counted, labels
+        self._timed, self._timed_by = timed, timed_by
+        self._bounds = bounds
+        self._counts: defaultdict[tuple[str | int, ...], int] = defaultdict(int)
+        self._seconds: defaultdict[tuple[str | int, ...], float] = defaultdict(float)
+        self._buckets: defaultdict[tuple[str | int, ...], list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
 
-    def count(self, endpoint: str, code: int, seconds: float) -> None:
-        self._calls[endpoint, code] += 1
-        self._seconds[endpoint] += seconds
-        self._buckets[endpoint][bisect_left(_CALLS, seconds)] += 1
+    def count(self, values: tuple[str | int, ...], seconds: float) -> None:
+        """Once, of the labels' values."""
+        self._counts[values] += 1
+        timed = values[: self._timed_by]
+        self._seconds[timed] += seconds
+        self._buckets[timed][bisect_left(self._bounds, seconds)] += 1
 
     def describe(self) -> Iterable[Metric]:
         return []
 
     def collect(self) -> Iterable[Metric]:
-        calls = CounterMetricFamily(
-            "stagedoor_requests", "Contract calls by endpoint and code", labels=["endpoint", "code"]
-        )
-        for (endpoint, code), number in self._calls.items():
-            calls.add_metric([endpoint, str(code)], number)
-        yield calls
-        seconds = HistogramMetricFamily("stagedoor_request_seconds", "Time to answer", labels=["endpoint"])
-        bounds = [*(str(bound) for bound in _CALLS), "+Inf"]
-        for endpoint, counts in self._buckets.items():
+        counter = CounterMetricFamily(*self._counted, labels=self._labels)
+        for values, number in self._counts.items():
+            counter.add_metric(_texts(values), number)
+        yield counter
+        histogram = HistogramMetricFamily(*self._timed, labels=self._labels[: self._timed_by])
+        bounds = [*(str(bound) for bound in self._bounds), "+Inf"]
+        for values, counts in self._buckets.items():
             buckets = list(zip(bounds, map(float, accumulate(counts)), strict=True))
-            seconds.add_metric([endpoint], buckets, self._seconds[endpoint])
-        yield seconds
+            histogram.add_metric(_texts(values), buckets, self._seconds[values])
+        yield histogram
+
+
+def _texts(values: tuple[str | int, ...]) -> list[str]:
+    return [str(value) for value in values]
 
 
 class _Watched:

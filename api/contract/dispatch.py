@@ -154,7 +154,7 @@ class Dispatcher:
     def _count(self, endpoint: Endpoint | None, code: int, started: float) -> None:
         name = endpoint.name if endpoint else "unknown"
         seconds = time.perf_counter() - started
-        self._platform.metrics.calls.count(name, code, seconds)
+        self._platform.metrics.calls.count((name, code), seconds)
         if self._platform.settings.access_log:
             log.info("call", extra={"endpoint": name, "code": code, "ms": round(seconds * 1000, 1)})
 
