@@ -10,6 +10,7 @@ from typing import Any, cast
 import uvloop
 
 from bench.processes import configuration, say, stdin
+from control_plane.niceness import give_way
 
 ABREAST = 50
 PING, PONG = b"\x89\x00", b"\x8a\x80\x00\x00\x00\x00"
@@ -82,7 +83,7 @@ async def sit(config: dict[str, Any], leaving: asyncio.StreamReader) -> None:
 
 async def main() -> None:
     leaving = await stdin()
-    os.nice(NICE)
+    give_way(NICE)
     await sit(await configuration(leaving), leaving)
 
 

@@ -6,12 +6,11 @@ probe need not. It ends, with all probes, when its standard input does: whoever 
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from contextlib import suppress
-from pathlib import Path
 
+from control_plane.niceness import give_way
 from mediamtx.probe.launcher import serve
 
 NICE = 10
@@ -21,17 +20,10 @@ LARGEST_BYTES = 2 << 30
 
 
 def main() -> None:
-    _give_way()
-    serve(sys.stdin.fileno(), sys.stdout.fileno())
-
-
-def _give_way() -> None:
-    """To everything else here. Where Linux groups processes by session, the niceness that counts is the session's."""
-    os.nice(NICE)
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICE))
+    give_way(NICE)
     with suppress(OSError, ValueError):  # not every system has this limit
         resource.setrlimit(resource.RLIMIT_AS, (LARGEST_BYTES, LARGEST_BYTES))
+    serve(sys.stdin.fileno(), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

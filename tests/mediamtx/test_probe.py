@@ -15,6 +15,7 @@ import av
 import psutil
 import pytest
 
+from control_plane.niceness import AUTOGROUP
 from control_plane.streams.media import PathName
 from control_plane.streams.probe import Outcome, ProbeKey, ProbeResult, Via
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
@@ -258,6 +259,9 @@ async def test_it_gives_way_is_no_part_of_our_process_group_and_shows_no_secret(
         await until(lambda: hanging.guests > 0)
         for process in relatives():
             assert process.nice() == NICE
+            assert not AUTOGROUP.exists() or Path(f"/proc/{process.pid}/autogroup").read_text().endswith(
+                f"nice {NICE}\n"
+            )
             assert os.getpgid(process.pid) == relatives()[0].pid != os.getpgid(0)
             shown = " ".join([*process.cmdline(), *process.environ().values()])
             assert KEY not in shown
@@ -282,7 +286,9 @@ async def test_whenever_its_start_is_cancelled_nothing_is_left_running(hanging: 
 
 @pytest.mark.parametrize("who", ["its starter", "its launcher"])
 async def test_a_probe_does_not_outlive_who_is_there_to_kill_it(hanging: Hanging, who: str) -> None:
+    """It is in our session here, which must not give way with it."""
     pipe = asyncio.subprocess.PIPE
+    our_session = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""
     launcher = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "mediamtx.probe", stdin=pipe, stdout=pipe
     )
@@ -299,3 +305,4 @@ async def test_a_probe_does_not_outlive_who_is_there_to_kill_it(hanging: Hanging
         await launcher.wait()
         launcher.stdin.close()
     await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert not AUTOGROUP.exists() or AUTOGROUP.read_text() == our_session
