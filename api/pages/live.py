@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,64 +46,65 @@ class LiveList(msgspec.Struct, frozen=True):
     streams: Sequence[LiveItem]
 
 
-class _OnAir(NamedTuple):
-    stream: Stream
+class _Beside(NamedTuple):
     username: str
     coins: int
 
 
 class LiveNow:
-    """Who is on air is looked up once a second at most, however many ask."""
+    """How streams stand is told as it is; what the database knows beside it is looked up once a second at most, however many ask. So an ended
+    stream is gone at once, and a new one appears within a second."""
 
     def __init__(self, platform: Platform, viewers: Viewers, thumbnail_of: ThumbnailOf) -> None:
         self._platform = platform
         self._viewers = viewers
         self._thumbnail_of = thumbnail_of
-        self._known: Sequence[_OnAir] = ()
+        self._beside: Mapping[StreamId, _Beside] = {}
         self._good_until = float("-inf")
         self._reading = asyncio.Lock()
 
     async def show(self, request: web.Request) -> web.Response:
         """Raises DatabaseUnavailable."""
         urls = request_urls(request, self._platform)
-        items = [self._item(on_air, urls) for on_air in await self._on_air()]
+        beside = await self._known()
+        items = [self._item(stream, beside[stream.id], urls) for stream in self._on_air() if stream.id in beside]
         return json(LiveList(sorted(items, key=lambda item: (-item.viewers, -item.id))))
 
-    async def _on_air(self) -> Sequence[_OnAir]:
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._good_until:
-            async with self._reading:  # one reads for all that wait
-                if clock() >= self._good_until:
-                    self._known = await self._read()
-                    self._good_until = clock() + REMEMBERED_S
-        return self._known
-
-    async def _read(self) -> Sequence[_OnAir]:
-        streams = [
+    def _on_air(self) -> Sequence[Stream]:
+        return [
             stream
             for stream in self._platform.running.all()
             if stream.status in _ON_AIR and stream.visibility is Visibility.PUBLIC
         ]
-        if not streams:
-            return ()
-        async with self._platform.database.connection() as connection:
-            totals = await store.totals(connection, [stream.id for stream in streams])
-            names = await store.usernames(connection, [stream.user_id for stream in streams])
-        return [
-            _OnAir(stream, names[stream.user_id], totals[stream.id].coins) for stream in streams if stream.id in totals
-        ]
 
-    def _item(self, on_air: _OnAir, urls: Urls) -> LiveItem:
-        stream = on_air.stream
+    async def _known(self) -> Mapping[StreamId, _Beside]:
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._good_until:
+            async with self._reading:  # one reads for all that wait
+                if clock() >= self._good_until:
+                    self._beside = await self._read()
+                    self._good_until = clock() + REMEMBERED_S
+        return self._beside
+
+    async def _read(self) -> Mapping[StreamId, _Beside]:
+        owners = {stream.id: stream.user_id for stream in self._on_air()}
+        if not owners:
+            return {}
+        async with self._platform.database.connection() as connection:
+            totals = await store.totals(connection, list(owners))
+            names = await store.usernames(connection, list(owners.values()))
+        return {id_: _Beside(names[owner], totals[id_].coins) for id_, owner in owners.items() if id_ in totals}
+
+    def _item(self, stream: Stream, beside: _Beside, urls: Urls) -> LiveItem:
         return LiveItem(
             id=stream.id,
             user_id=stream.user_id,
-            username=on_air.username,
+            username=beside.username,
             title=stream.title,
             status=stream.status,
             started_at=iso_ms(stream.live_at) if stream.live_at else "",
             viewers=self._viewers(stream.id),
-            coins=on_air.coins,
+            coins=beside.coins,
             playback_url=urls.playback(stream.path),
             websocket_url=urls.websocket(stream.id),
             watch_url=urls.watch(stream.id),

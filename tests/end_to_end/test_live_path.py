@@ -61,7 +61,9 @@ async def test_from_going_live_to_a_gift_on_every_socket(stagedoor: Stagedoor) -
             await guest.sees(lambda seen: len(seen.gifts()) == 2, what="the socket's gift")
             await friend.sees(lambda seen: any(f["type"] == "ack" and f["id"] == "g-2" for f in seen.frames))
 
+            await until(lambda: is_listed(stagedoor, stream["id"]), what="/live")
             ended = await stagedoor.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
+            assert not await is_listed(stagedoor, stream["id"]), "not even for a moment"
             assert ended["LiveStreaming"]["status"] == "ended"
             assert "rtmp_url" not in ended["LiveStreaming"]
             await guest.sees(lambda seen: seen.close_code == 4410, what="the end")
@@ -77,6 +79,11 @@ async def test_from_going_live_to_a_gift_on_every_socket(stagedoor: Stagedoor) -
     receiver = await stagedoor.done("api/showUserDetail", host)
     assert receiver["User"]["wallet"] == 10_000 + coins + 1
     assert receiver["User"]["total_all_time_coins"] == coins + 1
+
+
+async def is_listed(stagedoor: Stagedoor, stream_id: int) -> bool:
+    async with stagedoor.session.get(stagedoor.url("/live")) as response:
+        return stream_id in {stream["id"] for stream in (await response.json())["streams"]}
 
 
 async def test_the_six_published_calls_answer_without_a_session_as_every_app_reads_them(stagedoor: Stagedoor) -> None:
