@@ -4,16 +4,17 @@
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim-bookworm AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    XDG_CACHE_HOME=/var/cache
 WORKDIR /src
 RUN python -m venv /opt/stagedoor
 ENV PATH=/opt/stagedoor/bin:$PATH
 COPY requirements/run.lock requirements/
-RUN --mount=type=cache,target=/root/.cache/pip pip install --require-hashes --requirement requirements/run.lock
+RUN --mount=type=cache,target=/var/cache/pip pip install --require-hashes --requirement requirements/run.lock
 COPY . .
 RUN pip install --no-deps --no-build-isolation .
 # From the release archive, its checksum verified; where that is out of reach, built from the Go module with the pinned sum.
-RUN --mount=type=cache,target=/root/.cache/stagedoor install -m 755 "$(python -m mediamtx obtain)" /opt/mediamtx
+RUN --mount=type=cache,target=/var/cache/stagedoor install -m 755 "$(python -m mediamtx obtain)" /opt/mediamtx
 
 FROM python:${PYTHON}-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /data --no-create-home stagedoor \

@@ -26,14 +26,14 @@ class Metrics:
             ("stagedoor_requests", "Contract calls by endpoint and code"),
             ("endpoint", "code"),
             ("stagedoor_request_seconds", "Time to answer"),
-            timed_by=1,
+            timed_by=("endpoint",),
             bounds=_CALLS,
         )
         self.auth = Tally(
             ("stagedoor_auth_decisions", "Answers to the media server's auth callback"),
             ("action", "verdict"),
             ("stagedoor_auth_seconds", "Time to decide in the process"),
-            timed_by=0,
+            timed_by=(),
             bounds=_FAST,
         )
         for tally in (self.calls, self.auth):
@@ -97,10 +97,11 @@ class Tally:
         counted: tuple[str, str],
         labels: tuple[str, ...],
         timed: tuple[str, str],
-        timed_by: int,
+        timed_by: tuple[str, ...],
         bounds: Sequence[float],
     ) -> None:
-        """`counted`, `timed`: name and meaning of the counter and of the histogram, which has only the first `timed_by` of the labels."""
+        """`counted`, `timed`: name and meaning of the counter and of the histogram, whose labels are the first of the counter's."""
+        assert labels[: len(timed_by)] == timed_by
         self._counted, self._labels = counted, labels
         self._timed, self._timed_by = timed, timed_by
         self._bounds = bounds
@@ -111,7 +112,7 @@ class Tally:
     def count(self, values: tuple[str | int, ...], seconds: float) -> None:
         """Once, of the labels' values."""
         self._counts[values] += 1
-        timed = values[: self._timed_by]
+        timed = values[: len(self._timed_by)]
         self._seconds[timed] += seconds
         self._buckets[timed][bisect_left(self._bounds, seconds)] += 1
 
@@ -123,7 +124,7 @@ class Tally:
         for values, number in self._counts.items():
             counter.add_metric(_texts(values), number)
         yield counter
-        histogram = HistogramMetricFamily(*self._timed, labels=self._labels[: self._timed_by])
+        histogram = HistogramMetricFamily(*self._timed, labels=self._timed_by)
         bounds = [*(str(bound) for bound in self._bounds), "+Inf"]
         for values, counts in self._buckets.items():
             buckets = list(zip(bounds, map(float, accumulate(counts)), strict=True))

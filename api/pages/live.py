@@ -46,7 +46,7 @@ class LiveList(msgspec.Struct, frozen=True):
     streams: Sequence[LiveItem]
 
 
-class _Beside(NamedTuple):
+class _FromDatabase(NamedTuple):
     username: str
     coins: int
 
@@ -59,15 +59,15 @@ class LiveNow:
         self._platform = platform
         self._viewers = viewers
         self._thumbnail_of = thumbnail_of
-        self._beside: Mapping[StreamId, _Beside] = {}
+        self._remembered: Mapping[StreamId, _FromDatabase] = {}
         self._good_until = float("-inf")
         self._reading = asyncio.Lock()
 
     async def show(self, request: web.Request) -> web.Response:
         """Raises DatabaseUnavailable."""
         urls = request_urls(request, self._platform)
-        beside = await self._known()
-        items = [self._item(stream, beside[stream.id], urls) for stream in self._on_air() if stream.id in beside]
+        found = await self._from_database()
+        items = [self._item(stream, found[stream.id], urls) for stream in self._on_air() if stream.id in found]
         return json(LiveList(sorted(items, key=lambda item: (-item.viewers, -item.id))))
 
     def _on_air(self) -> Sequence[Stream]:
@@ -77,34 +77,34 @@ class LiveNow:
             if stream.status in _ON_AIR and stream.visibility is Visibility.PUBLIC
         ]
 
-    async def _known(self) -> Mapping[StreamId, _Beside]:
+    async def _from_database(self) -> Mapping[StreamId, _FromDatabase]:
         clock = asyncio.get_running_loop().time
         if clock() >= self._good_until:
             async with self._reading:  # one reads for all that wait
                 if clock() >= self._good_until:
-                    self._beside = await self._read()
+                    self._remembered = await self._read()
                     self._good_until = clock() + REMEMBERED_S
-        return self._beside
+        return self._remembered
 
-    async def _read(self) -> Mapping[StreamId, _Beside]:
+    async def _read(self) -> Mapping[StreamId, _FromDatabase]:
         owners = {stream.id: stream.user_id for stream in self._on_air()}
         if not owners:
             return {}
         async with self._platform.database.connection() as connection:
             totals = await store.totals(connection, list(owners))
             names = await store.usernames(connection, list(owners.values()))
-        return {id_: _Beside(names[owner], totals[id_].coins) for id_, owner in owners.items() if id_ in totals}
+        return {id_: _FromDatabase(names[owner], totals[id_].coins) for id_, owner in owners.items() if id_ in totals}
 
-    def _item(self, stream: Stream, beside: _Beside, urls: Urls) -> LiveItem:
+    def _item(self, stream: Stream, found: _FromDatabase, urls: Urls) -> LiveItem:
         return LiveItem(
             id=stream.id,
             user_id=stream.user_id,
-            username=beside.username,
+            username=found.username,
             title=stream.title,
             status=stream.status,
             started_at=iso_ms(stream.live_at) if stream.live_at else "",
             viewers=self._viewers(stream.id),
-            coins=beside.coins,
+            coins=found.coins,
             playback_url=urls.playback(stream.path),
             websocket_url=urls.websocket(stream.id),
             watch_url=urls.watch(stream.id),
