@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test check lint types format publish documents smoke lock clean
+.PHONY: help run test rehearse check lint types format publish documents smoke lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: ## set everything up, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n auto --dist loadfile
+
+rehearse: ## what takes too long for every change: 10,000 mutated inputs at every door (after make test)
+	@FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/end_to_end/test_fuzzing.py
 
 check: lint types ## style and types
 
