@@ -32,7 +32,7 @@ from api.errors import (
 )
 from api.page_session import page_token
 from api.platform import Platform
-from api.remote import client_address, is_limited
+from api.remote import client_address, is_limited, limit_key
 from api.urls import urls_for
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
@@ -109,7 +109,7 @@ class Dispatcher:
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
         counted = is_limited(address, self._platform.settings)
-        if counted and (wait_s := self._address_limit.wait_s(address)):
+        if counted and (wait_s := self._address_limit.wait_s(limit_key(address))):
             raise TooManyRequests(wait_s)
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
