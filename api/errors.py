@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.client import Client, WrongApiKey
 from api.contract.request import BodyTooLarge, MalformedRequest
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername, NotRegistered, SignInNotProven
+from control_plane.accounts.sign_in import AlreadyTaken, ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
 from control_plane.accounts.user import UserNotFound
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.errors import ControlPlaneError
@@ -52,6 +52,7 @@ CODES: dict[type[ControlPlaneError], int] = {
     AlreadyTaken: REFUSED,
     BodyTooLarge: MALFORMED,
     CallerDiffers: REFUSED,
+    ClaimTooLong: REFUSED,
     DatabaseUnavailable: FAILED,
     EndpointUnknown: NOT_FOUND,
     GiftToOneself: REFUSED,

@@ -9,7 +9,7 @@ import hmac
 import struct
 from typing import NewType
 
-from control_plane.ids import StreamId
+from control_plane.ids import StreamId, UserId
 from control_plane.secrets import Keyring, Secret
 
 StreamKey = NewType("StreamKey", str)
@@ -34,9 +34,20 @@ class StreamKeys:
         secret = self._keyring.get(key[0])
         return secret is not None and hmac.compare_digest(key, _compute(secret, stream_id, version))
 
+    def pin_hash(self, user_id: UserId, pin: str) -> str:
+        """How the PIN of a user's stream is kept. Ten thousand guesses break any hash of four digits, a slow one too: here they need the
+        server's secret as well."""
+        secret = self._keyring.signing
+        message = b"pin/v1\0" + struct.pack(">Q", user_id) + pin.encode()
+        return secret.key_id + _encoded(hmac.new(secret.value, message, hashlib.sha256).digest())
+
 
 @functools.lru_cache(maxsize=20_000)  # asked for at every attempt to publish, inside the media server's one loop
 def _compute(secret: Secret, stream_id: StreamId, version: int) -> StreamKey:
     message = b"publish/v1\0" + struct.pack(">QI", stream_id, version)
     digest = hmac.new(secret.value, message, hashlib.sha256).digest()
-    return StreamKey(secret.key_id + base64.urlsafe_b64encode(digest).decode().rstrip("="))
+    return StreamKey(secret.key_id + _encoded(digest))
+
+
+def _encoded(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

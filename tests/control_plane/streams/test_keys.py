@@ -6,10 +6,11 @@ import base64
 import hashlib
 import hmac
 import string
+import time
 
 import pytest
 
-from control_plane.ids import LARGEST_ID, StreamId
+from control_plane.ids import LARGEST_ID, StreamId, UserId
 from control_plane.secrets import Keyring, Secret
 from control_plane.streams.keys import LENGTH, StreamKeys
 from tests.control_plane.streams.samples import KEYS, SECRET
@@ -82,3 +83,19 @@ def test_after_a_rotation_the_new_secret_signs_and_the_old_ones_still_verify() -
     assert not before.verify(after.issue(SEVEN, 1), SEVEN, 1)
     dropped = StreamKeys(Keyring((new,)))
     assert not dropped.verify(before.issue(SEVEN, 1), SEVEN, 1)
+
+
+def test_the_kept_form_of_a_pin_depends_on_the_secret_and_the_user() -> None:
+    other = StreamKeys(Keyring((Secret("b", b"b" * 32),)))
+    kept = {KEYS.pin_hash(UserId(7), "1234"), KEYS.pin_hash(UserId(8), "1234"), KEYS.pin_hash(UserId(7), "1235")}
+    assert len({*kept, other.pin_hash(UserId(7), "1234")}) == 4
+    assert KEYS.pin_hash(UserId(7), "1234") in kept
+    assert not any("1234" in one for one in kept)
+
+
+def test_a_pin_costs_no_more_than_a_key() -> None:
+    """A slow hash is a way to hold all of the server's processors: this many took minutes."""
+    started = time.process_time()
+    for number in range(1000):
+        KEYS.pin_hash(UserId(7), f"{number:04}")
+    assert time.process_time() - started < 5
