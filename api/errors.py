@@ -15,7 +15,13 @@ from control_plane.ledger.purchases import PurchaseOfAnother, StoreNotConnected,
 from control_plane.ledger.stores import PurchasePending, PurchaseRefunded, ReceiptRefused
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins
 from control_plane.streams.media import MediaServerUnavailable
-from control_plane.streams.stream import NotYourStream, StreamNotFound, StreamNotOpen, StreamOver
+from control_plane.streams.stream import (
+    NotYourStream,
+    StreamNotFound,
+    StreamNotOpen,
+    StreamOver,
+    VisibilityNotAvailable,
+)
 
 DONE, REFUSED, WRONG_KEY, MALFORMED, NO_SESSION, NOT_FOUND, FAILED, LOG_OUT = 200, 201, 202, 400, 401, 404, 500, 501
 
@@ -81,6 +87,7 @@ CODES: dict[type[ControlPlaneError], int] = {
     UnknownGift: REFUSED,
     UnknownProduct: REFUSED,
     UserNotFound: REFUSED,
+    VisibilityNotAvailable: REFUSED,
     WrongApiKey: WRONG_KEY,
 }
 
