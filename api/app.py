@@ -20,7 +20,7 @@ from api.live_socket import LiveSocket
 from api.page_session import PUBLIC_URL
 from api.pages import Pages
 from api.platform import Platform
-from api.remote import client_address, is_limited
+from api.remote import client_address, is_limited, limit_key
 from api.urls import Urls, is_addressed_to_us
 from control_plane.settings import Settings
 
@@ -86,7 +86,7 @@ def _not_too_often(route: web.AbstractRouteDef, often: RateLimit, settings: Sett
 
     async def count(request: web.Request) -> web.StreamResponse:
         address = client_address(request, settings.trusted_proxies)
-        if is_limited(address, settings) and (wait_s := often.wait_s(address)):
+        if is_limited(address, settings) and (wait_s := often.wait_s(limit_key(address))):
             raise web.HTTPTooManyRequests(
                 text=f"{TooManyRequests(wait_s)}\n", headers={"Retry-After": f"{math.ceil(wait_s)}"}
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.client import Client, WrongApiKey
 from api.contract.request import BodyTooLarge, MalformedRequest
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername, NotRegistered, SignInNotProven
+from control_plane.accounts.sign_in import AlreadyTaken, ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
 from control_plane.accounts.user import UserNotFound
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.errors import ControlPlaneError
@@ -15,7 +15,13 @@ from control_plane.ledger.purchases import PurchaseOfAnother, StoreNotConnected,
 from control_plane.ledger.stores import PurchasePending, PurchaseRefunded, ReceiptRefused
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins
 from control_plane.streams.media import MediaServerUnavailable
-from control_plane.streams.stream import NotYourStream, StreamNotFound, StreamNotOpen, StreamOver
+from control_plane.streams.stream import (
+    NotYourStream,
+    StreamNotFound,
+    StreamNotOpen,
+    StreamOver,
+    VisibilityNotAvailable,
+)
 
 DONE, REFUSED, WRONG_KEY, MALFORMED, NO_SESSION, NOT_FOUND, FAILED, LOG_OUT = 200, 201, 202, 400, 401, 404, 500, 501
 
@@ -52,6 +58,7 @@ CODES: dict[type[ControlPlaneError], int] = {
     AlreadyTaken: REFUSED,
     BodyTooLarge: MALFORMED,
     CallerDiffers: REFUSED,
+    ClaimTooLong: REFUSED,
     DatabaseUnavailable: FAILED,
     EndpointUnknown: NOT_FOUND,
     GiftToOneself: REFUSED,
@@ -81,6 +88,7 @@ CODES: dict[type[ControlPlaneError], int] = {
     UnknownGift: REFUSED,
     UnknownProduct: REFUSED,
     UserNotFound: REFUSED,
+    VisibilityNotAvailable: REFUSED,
     WrongApiKey: WRONG_KEY,
 }
 

@@ -16,6 +16,9 @@ _PRIVATE = tuple(
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fe80::/10")
 )
 """RFC 1918 and link-local. Python's own `is_private` holds more, such as networks that are set aside for documentation."""
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _FAMILIES = {socket.AF_INET, socket.AF_INET6}
 
 
@@ -24,7 +27,7 @@ def is_loopback(host: str) -> bool:
     """True for localhost and loopback addresses; a name is not looked up."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    address = _address(host)
+    address = parse_address(host)
     return address is not None and address.is_loopback
 
 
@@ -32,7 +35,7 @@ def is_private(host: str) -> bool:
     """True for addresses that only a private network reaches, and for names that only such a network knows (`.local`)."""
     if host.lower().endswith(".local"):
         return True
-    address = _address(host)
+    address = parse_address(host)
     return address is not None and any(address in network for network in _PRIVATE)
 
 
@@ -60,11 +63,24 @@ def public_address(addresses: Iterable[str], bind: str) -> str | None:
     return next((address for address in reached if ipaddress.ip_address(address).is_global), None)
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_address(text: str) -> Address | None:
+    """The address in a text, in the one form in which addresses are compared: an IPv4 address mapped into IPv6 is the IPv4 one (a listener
+    on `::` sees those), and a zone says nothing about who it is. None for what is no address."""
     try:
-        return ipaddress.ip_address(host)
+        address = ipaddress.ip_address(text.partition("%")[0] if ":" in text else text)
     except ValueError:
         return None
+    return address if address.version == 4 else address.ipv4_mapped or address
+
+
+def parse_network(text: str) -> Network:
+    """Raises ValueError. A network of mapped addresses is the IPv4 network, as in `parse_address`."""
+    network = ipaddress.ip_network(text)
+    if network.version == 6 and network.subnet_of(_MAPPED):
+        mapped = network.network_address.ipv4_mapped
+        assert mapped is not None, "it lies in ::ffff:0:0/96"
+        return ipaddress.ip_network((mapped, network.prefixlen - _MAPPED.prefixlen))
+    return network
 
 
 def _way_out() -> str:

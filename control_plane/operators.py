@@ -7,7 +7,7 @@ import asyncpg
 from control_plane import audit
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
-from control_plane.accounts.sign_in import AlreadyTaken, check_username
+from control_plane.accounts.sign_in import AlreadyTaken, check_indexed, check_username
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.audit import Act, Actor
 from control_plane.db.connections import Connection
@@ -28,8 +28,10 @@ class Operator:
         self._actor = actor
 
     async def add_user(self, new: NewUser) -> UserId:
-        """Raises InvalidUsername and AlreadyTaken."""
+        """Raises InvalidUsername, ClaimTooLong and AlreadyTaken."""
         check_username(new.username)
+        check_indexed("email", new.email)
+        check_indexed("phone", new.phone)
         try:
             async with self._database.transaction() as connection:
                 user_id = await accounts.create(connection, new, [])

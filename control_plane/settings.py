@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 import os
 import re
 import tomllib
@@ -18,7 +17,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from control_plane.errors import ControlPlaneError
-from control_plane.network import ANY, is_loopback, is_private, lan_address, own_addresses, public_address
+from control_plane.network import (
+    ANY,
+    is_loopback,
+    is_private,
+    lan_address,
+    own_addresses,
+    parse_network,
+    public_address,
+)
 
 PREFIX = "LIVE_"
 MEDIAMTX_PORTS = (
@@ -139,7 +146,7 @@ class Settings:
             raise InvalidSettings("LIVE_LOG_LEVEL must be debug, info, warning or error.")
         for network in self.trusted_proxies:
             try:
-                ipaddress.ip_network(network)
+                parse_network(network)
             except ValueError:
                 raise InvalidSettings(
                     f"LIVE_TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8."
@@ -294,7 +301,7 @@ def _parse(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
 
 def _whole_number(variable: str, text: str, least: int | None, most: int | None) -> int:
     try:
-        number = int(text)
+        number = int(text if text.isascii() else "")
     except ValueError:
         raise InvalidSettings(f"{variable} must be a whole number.") from None
     if (least is not None and number < least) or (most is not None and number > most):

@@ -53,7 +53,7 @@ def parse_address(address: str) -> tuple[str, int, str]:
     scheme, _, rest = address.partition("://")
     authority, _, path = rest.partition("/")
     host, _, port = authority.rpartition(":")
-    if scheme != "http" or not host or not port.isdigit():
+    if scheme != "http" or not host or not (port.isascii() and port.isdigit()):
         raise Failed("the hook file does not begin with an address such as http://127.0.0.1:9080/hooks/event")
     return host.strip("[]"), int(port), f"/{path}"
 

@@ -79,4 +79,4 @@ async def inspect(api_url: str, deadline_s: float = 3.0) -> Inspection:
 
 def _port(address: str) -> int:
     port = address.rpartition(":")[2]
-    return int(port) if port.isdigit() else 0
+    return int(port) if port.isascii() and port.isdigit() else 0

@@ -16,7 +16,7 @@ BYTES_MAX = 16 << 20
 _GENERATIONS = 3
 _TAIL_BYTES = 4096
 _LINES = 3
-_IN_USE = re.compile(r"listen (tcp|udp)\d? \S*:(\d+): bind: address already in use")
+_IN_USE = re.compile(r"listen (tcp|udp)[0-9]? \S*:([0-9]+): bind: address already in use")
 
 
 @dataclass(frozen=True, slots=True)

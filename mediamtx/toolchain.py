@@ -14,7 +14,7 @@ from mediamtx.step import Progress, StepFailed, run_step
 
 _INSTALL_S = 300.0
 _PROBE_S = 20.0
-_GO_VERSION = re.compile(r"\bgo(\d+)\.(\d+)")
+_GO_VERSION = re.compile(r"\bgo([0-9]+)\.([0-9]+)")
 DEFAULT_LOCK = Path(__file__).resolve().parent.parent / "requirements" / "toolchain.lock"
 
 

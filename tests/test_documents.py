@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from api.contract import facts
 from api.documentation.asyncapi import asyncapi
+from api.endpoints import registry
 from api.errors import CODES, DONE, LOG_OUT
 from api.live_frames import NOT_YET, CloseCode
 from api.urls import Urls
@@ -225,3 +227,22 @@ def test_a_dead_link_would_be_noticed(tmp_path: Path) -> None:
         "# One heading, `two`\n[a](#one-heading-two) [b](#three) [c](nowhere.md) [d](document.md#four) [e](https://example.com)"
     )
     assert list(dead_links(document)) == ["#three", "nowhere.md", "document.md#four"]
+
+
+def test_the_table_of_calls_is_that_of_the_contract_and_of_the_code() -> None:
+    served = {endpoint.name for endpoint in registry(dev=False).endpoints}
+    contract = facts.load().endpoints
+    text = (ROOT / "docs" / "integration.md").read_text()
+    rows = re.findall(
+        r"^\| (\w+) \| (.+) \| (.+) \|$", text.partition("### Served, and not yet")[2].partition("###")[0], re.MULTILINE
+    )
+    told = {
+        name: (section, column)
+        for section, *cells in rows
+        for column, cell in enumerate(cells)
+        for name in re.findall(r"`(\w+)`", cell)
+    }
+    assert told == {name: (endpoint.section, 0 if name in served else 1) for name, endpoint in contract.items()}
+    counts = re.compile(rf"\b{len(served)} of (the )?{len(contract)} calls\b")
+    for document in ("README.md", "docs/integration.md", "docs/architecture.md"):
+        assert counts.search((ROOT / document).read_text()), document

@@ -18,7 +18,7 @@ from aiohttp import web
 from api.contract.answer import answer, envelope
 from api.contract.call import Call
 from api.contract.client import Client, detect
-from api.contract.endpoint import Access, Beside, Endpoint, Registry
+from api.contract.endpoint import Access, Beside, Endpoint, Registry, unserved
 from api.contract.limits import RateLimit
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.errors import (
@@ -32,7 +32,7 @@ from api.errors import (
 )
 from api.page_session import page_token
 from api.platform import Platform
-from api.remote import client_address, is_limited
+from api.remote import client_address, is_limited, limit_key
 from api.urls import urls_for
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
@@ -74,6 +74,8 @@ class Dispatcher:
         return await self._handle(self._find(request.path), request)
 
     async def _handle(self, endpoint: Endpoint | None, request: web.Request) -> web.StreamResponse:
+        unserved_name = unserved(request.path) if endpoint is None else ""
+        name = endpoint.name if endpoint else unserved_name or "unknown"
         started = time.perf_counter()
         request_id = _request_id(request)
         structlog.contextvars.bind_contextvars(request=request_id)
@@ -83,7 +85,9 @@ class Dispatcher:
         try:
             client = detect(request.headers, self._platform.api_keys)
             if endpoint is None:
-                raise EndpointUnknown("There is no such endpoint.")
+                raise EndpointUnknown(
+                    f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
+                )
             with self._deadlines.within(DEADLINE_S):
                 msg = await self._answer(request, endpoint, client)
             if isinstance(msg, Beside):
@@ -95,21 +99,20 @@ class Dispatcher:
                 extra["Retry-After"] = str(math.ceil(refusal.retry_after_s))
             if code == FAILED:
                 cause = type(refusal.__cause__).__name__ if refusal.__cause__ else ""  # such as DiskFullError
-                name = endpoint.name if endpoint else ""
                 log.warning("call_failed", extra={"endpoint": name, "why": refusal.code, "cause": cause})
         except TimeoutError:
             code, msg = FAILED, "That took too long. Please try again."
-            log.error("call_timed_out", extra={"endpoint": endpoint.name if endpoint else ""})
+            log.error("call_timed_out", extra={"endpoint": name})
         except Exception:
             code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
-            log.exception("call_broke", extra={"endpoint": endpoint.name if endpoint else ""})
-        self._count(endpoint, code, started)
+            log.exception("call_broke", extra={"endpoint": name})
+        self._count(name, code, started)
         return answer(request, envelope(code, msg, top_level), request_id, extra)
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
         counted = is_limited(address, self._platform.settings)
-        if counted and (wait_s := self._address_limit.wait_s(address)):
+        if counted and (wait_s := self._address_limit.wait_s(limit_key(address))):
             raise TooManyRequests(wait_s)
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
@@ -151,8 +154,8 @@ class Dispatcher:
             raise AccountBlocked
         return Caller(named) if state is not None else None
 
-    def _count(self, endpoint: Endpoint | None, code: int, started: float) -> None:
-        name = endpoint.name if endpoint else "unknown"
+    def _count(self, name: str, code: int, started: float) -> None:
+        """`name` is one of the contract's or "unknown": strangers cannot make new labels."""
         seconds = time.perf_counter() - started
         self._platform.metrics.calls.count((name, code), seconds)
         if self._platform.settings.access_log:

@@ -11,6 +11,7 @@ OpenAPI) is done once, in `dispatch.py`, for every endpoint alike.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from enum import StrEnum
 from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_type_hints
 
+from api.contract import facts
 from api.contract.call import Call
 from api.contract.request import Request, caller_fields
 
@@ -130,3 +132,18 @@ def endpoint_name(path: str) -> str:
     if parts and parts[0] == "api":
         parts = parts[1:]
     return "/".join(parts).strip()
+
+
+@functools.cache
+def _contract_names() -> Mapping[str, str]:
+    """Every name and path of the contract, as `endpoint_name` writes it, with the endpoint's name."""
+    return {
+        endpoint_name(path): endpoint.name
+        for endpoint in facts.load().endpoints.values()
+        for path in (*endpoint.aliases, endpoint.name)
+    }
+
+
+def unserved(path: str) -> str:
+    """For a path that leads to no endpoint of ours: the contract's name for it, or "" when the contract has none either."""
+    return _contract_names().get(endpoint_name(path), "")

@@ -15,7 +15,6 @@ from api.endpoints.profile import own_user, person
 from api.errors import SessionMissing
 from api.objects import LiveStreaming, User
 from api.views import live_view, user_view
-from control_plane.accounts.passwords import hash_password
 from control_plane.events.types import EndReason
 from control_plane.ids import StreamId
 from control_plane.streams import store
@@ -27,6 +26,7 @@ from control_plane.streams.stream import (
     StreamOptions,
     StreamOver,
     Visibility,
+    VisibilityNotAvailable,
 )
 
 section = Section("live")
@@ -34,7 +34,7 @@ section = Section("live")
 Grace = Annotated[int, msgspec.Meta(ge=0, le=1800)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Title = Annotated[str, msgspec.Meta(max_length=140)]
-Pin = Annotated[str, msgspec.Meta(pattern=r"^(\d{4,8})?$")]
+Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?$")]
 
 
 class LiveStream(Request, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     if body.id is None:
         if body.ended_at or body.rotate_key:
             raise MalformedRequest("id: which stream is meant?")
-        stream = await call.platform.lifecycle.go_live(call.user_id, await _options(call, body), replace=call.trusted)
+        stream = await call.platform.lifecycle.go_live(call.user_id, _options(call, body), replace=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
     owner = await person(call, call.user_id)
@@ -89,6 +89,8 @@ async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
             raise StreamOver("This stream has ended.")
         await reconciler.put_out(rotated)
         return rotated
+    if body.visibility not in (Visibility.PUBLIC, stream.visibility):
+        raise VisibilityNotAvailable
     return stream
 
 
@@ -98,16 +100,11 @@ async def _again(call: Call, stream_id: StreamId) -> Stream:
     return stream
 
 
-async def _options(call: Call, body: LiveStream) -> StreamOptions:
-    if body.visibility is Visibility.PIN and not body.pin:
-        raise MalformedRequest("pin: a stream behind a PIN needs one of 4 to 8 digits.")
-    if body.visibility is Visibility.PAID and not body.price:
-        raise MalformedRequest("price: a paid stream needs a price of 1 to 1000 coins.")
+def _options(call: Call, body: LiveStream) -> StreamOptions:
+    if body.visibility is not Visibility.PUBLIC:
+        raise VisibilityNotAvailable
     return StreamOptions(
         title=body.title,
-        visibility=body.visibility,
-        pin_hash=await hash_password(body.pin) if body.visibility is Visibility.PIN else None,
-        price=body.price if body.visibility is Visibility.PAID else 0,
         grace_s=call.platform.settings.grace_s if body.grace_s is None else body.grace_s,
         local_start=_local_time(body.started_at),
     )

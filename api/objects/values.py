@@ -13,12 +13,15 @@ Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 Money = float
 """A JSON number, for reading only; what is counted with stays a `Decimal` or whole minor units."""
 Url = Annotated[str, msgspec.Meta(description="absolute; empty: none")]
-DecimalText = Annotated[str, msgspec.Meta(pattern=r"^-?\d+(\.\d+)?$")]
-WireDate = Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$", description="YYYY-MM-DD; empty: none")]
+DecimalText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+WireDate = Annotated[
+    str, msgspec.Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$", description="YYYY-MM-DD; empty: none")
+]
 WireTime = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", description="YYYY-MM-DD HH:MM:SS in UTC; all zeros: none"
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$",
+        description="YYYY-MM-DD HH:MM:SS in UTC; all zeros: none",
     ),
 ]
 

@@ -24,6 +24,8 @@ from control_plane.errors import ControlPlaneError
 from control_plane.ids import UserId
 
 DEV_PREFIX = "dev:"
+LARGEST_INDEXED = 1280
+"""Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and one row has two such texts at most."""
 _USERNAME = re.compile(r"[\w.\-]{1,40}")
 _TAKEN = {
     "app_user_username": "This username is already taken.",
@@ -51,10 +53,24 @@ class InvalidUsername(ControlPlaneError):
     code = "invalid_username"
 
 
+def check_indexed(field: str, text: str) -> None:
+    """Raises ClaimTooLong."""
+    if len(text.encode()) > LARGEST_INDEXED:
+        raise ClaimTooLong(f"{field} is too long.")
+
+
 def check_username(username: str) -> None:
     """Raises InvalidUsername."""
     if not _USERNAME.fullmatch(username):
         raise InvalidUsername("username may hold up to 40 letters, digits, dots, dashes and underscores.")
+    if username.isdigit():  # of any script
+        raise InvalidUsername("username must not be a number: numbers are the ids of users.")
+
+
+class ClaimTooLong(ControlPlaneError):
+    """The database has an index over this text, which takes no more."""
+
+    code = "claim_too_long"
 
 
 class SignInNotProven(ControlPlaneError):
@@ -120,7 +136,7 @@ class SignIn:
         self._believes_claims = believes_claims
 
     async def sign_in(self, claims: Claims) -> User:
-        """The account, found or made. Raises NotRegistered, AlreadyTaken, InvalidUsername, SignInNotProven, AccountBlocked."""
+        """The account, found or made. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong, SignInNotProven, AccountBlocked."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proven = [identity for prover in self._provers for identity in await prover.prove(claims)]
@@ -148,6 +164,11 @@ class SignIn:
     async def _create(self, claims: Claims, identities: Sequence[Identity]) -> User:
         username = claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}"
         check_username(username)
+        check_indexed("email", claims.email)
+        check_indexed("phone", claims.phone)
+        for identity in identities:
+            check_indexed("auth_token" if identity.provider == "uid" else "social_id", identity.subject)
+            check_indexed("social", identity.provider)
         new = NewUser(
             username=username,
             first_name=claims.first_name,

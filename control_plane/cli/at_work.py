@@ -68,7 +68,7 @@ def actor() -> Actor:
 
 async def user_id_of(database: Database, user: str) -> UserId:
     """Of an id or a username. Raises UserNotFound."""
-    if user.isdecimal():
+    if user.isascii() and user.isdecimal():
         if int(user) > LARGEST_ID:
             raise UserNotFound
         return UserId(int(user))

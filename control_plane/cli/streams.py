@@ -13,14 +13,14 @@ from control_plane.cli.at_work import stream_keys, with_operator
 from control_plane.cli.database import with_database
 from control_plane.cli.publisher import tell_when_gone
 from control_plane.cli.terminal import Commands, columns, out
-from control_plane.cli.users import ban
+from control_plane.cli.users import carry_out_ban, name_of
 from control_plane.clock import utc_now
 from control_plane.db.pool import Database
-from control_plane.ids import StreamId
+from control_plane.ids import LARGEST_ID, StreamId
 from control_plane.operators import Operator
 from control_plane.settings import Settings
 from control_plane.streams import store
-from control_plane.streams.stream import Stream, StreamOver
+from control_plane.streams.stream import Stream, StreamNotFound, StreamOver
 
 Change = Callable[[Operator, StreamId], Awaitable[Stream | None]]
 
@@ -71,6 +71,24 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
         await tell_when_gone(settings, stream)
         if show_key:
             typer.echo(f"{stream_id}?token={stream_keys(settings).issue(stream.id, stream.key_version)}")
+
+    with_operator(work)
+
+
+def ban(
+    stream_id: int,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Ban the host of a stream: the account is blocked, its sessions end, and so does the stream it has now."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        stream = await store.get(database, StreamId(stream_id)) if 1 <= stream_id <= LARGEST_ID else None
+        if stream is None:
+            raise StreamNotFound(f"There is no stream {stream_id}.")
+        host = await name_of(database, stream.user_id)
+        if not yes:
+            typer.confirm(f"Ban {host} (user {stream.user_id}), the host of stream {stream_id}?", abort=True, err=True)
+        await carry_out_ban(operator, settings, stream.user_id, f"{host} (user {stream.user_id})")
 
     with_operator(work)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from control_plane import audit
+from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import Sessions
@@ -19,6 +20,7 @@ from control_plane.cli.publisher import tell_when_gone
 from control_plane.cli.terminal import Commands, out
 from control_plane.db.pool import Database
 from control_plane.events.bus import Bus
+from control_plane.ids import UserId
 from control_plane.operators import Operator
 from control_plane.secrets import Purpose
 from control_plane.settings import Settings
@@ -88,16 +90,25 @@ def revoke(user: Somebody) -> None:
 
 
 def ban(user: Somebody) -> None:
-    """Block a user: sessions end, nobody signs in as this user, and the user's stream ends with its publisher put out."""
+    """Block a user: sessions end, nobody signs in as this user, and the user's stream ends, which disconnects its encoder."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
-        changed, stream = await operator.ban(await user_id_of(database, user))
-        out.print(f"{user} is banned{'' if changed else ' already'}.", highlight=False)
-        if stream is not None:
-            out.print(f"Stream {stream.id} has ended.")
-            await tell_when_gone(settings, stream)
+        await carry_out_ban(operator, settings, await user_id_of(database, user), user)
 
     with_operator(work)
+
+
+async def carry_out_ban(operator: Operator, settings: Settings, user_id: UserId, name: str) -> None:
+    changed, stream = await operator.ban(user_id)
+    out.print(f"{name} is banned{'' if changed else ' already'}.", highlight=False, markup=False)
+    if stream is not None:
+        out.print(f"Stream {stream.id} has ended.")
+        await tell_when_gone(settings, stream)
+
+
+async def name_of(database: Database, user_id: UserId) -> str:
+    found = await accounts.by_ids(database, [user_id])
+    return found[user_id].username
 
 
 def unban(user: Somebody) -> None:

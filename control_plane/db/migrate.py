@@ -12,7 +12,7 @@ from control_plane.db.pool import connect, unavailable_as_such
 from control_plane.errors import ControlPlaneError
 
 _LOCK = 0x57A6ED00
-_FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+_FILE = re.compile(r"([0-9]{4})_(\w+)\.sql")
 
 _CREATE = """
     create table if not exists schema_migration (

@@ -21,7 +21,7 @@ from api.live_socket import LiveSocket
 from api.page_session import page_token
 from api.pages import Pages, thumbnails
 from api.platform import Platform
-from api.remote import client_address, is_limited
+from api.remote import client_address, is_limited, limit_key
 from api.urls import Urls, urls_of
 from control_plane import demo
 from control_plane.accounts.caller import Caller
@@ -228,7 +228,7 @@ def _live_socket(platform: Platform, hub: Hub) -> LiveSocket:
         send_gift,
         platform.urls.playback,
         sockets_per_address=platform.settings.sockets_per_address,
-        address_of=lambda request: client_address(request, platform.settings.trusted_proxies),
+        address_of=lambda request: limit_key(client_address(request, platform.settings.trusted_proxies)),
         is_limited=lambda address: is_limited(address, platform.settings),
         page_token=page_token,
     )

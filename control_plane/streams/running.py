@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 FIRST_VERSION = 1
 MISS_DEADLINE_S = 0.05
 AGAIN_S = 1.0
-_PATH = re.compile(r"live/([1-9]\d{0,9})")
+_PATH = re.compile(r"live/([1-9][0-9]{0,9})")
 
 
 class RunningStreams:

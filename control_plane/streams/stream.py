@@ -44,6 +44,15 @@ class StreamNotOpen(ControlPlaneError):
     code = "stream_not_open"
 
 
+class VisibilityNotAvailable(ControlPlaneError):
+    """The media server admits viewers of public streams only, so nobody could watch such a stream, not even its host."""
+
+    code = "visibility_not_available"
+
+    def __init__(self) -> None:
+        super().__init__("Private streams are not available yet. Please go live with a public one.")
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     id: StreamId

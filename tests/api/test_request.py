@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -25,8 +26,11 @@ from api.contract.request import (
     parse,
 )
 from api.documentation.schemas import Schema, schemas
+from api.endpoints.live import LiveStream
 from control_plane.ids import LARGEST_ID
 from control_plane.streams.stream import Visibility
+
+ROOT = Path(__file__).parents[2]
 
 
 class Everything(Request, frozen=True, kw_only=True):
@@ -318,3 +322,17 @@ def test_the_documentation_knows_what_the_types_of_requests_mean() -> None:
         "maximum": LARGEST_ID,
         "description": "",
     }
+
+
+@pytest.mark.parametrize("pin", ["١٢٣٤", "１２３４", "१२३४", "123٤"])
+def test_a_pin_has_digits_that_every_keyboard_has(pin: str) -> None:
+    with pytest.raises(MalformedRequest, match="pin"):
+        parse(LiveStream, {"visibility": "pin", "pin": pin})
+    assert parse(LiveStream, {"visibility": "pin", "pin": "1234"}).pin == "1234"
+
+
+def test_no_pattern_of_ours_takes_digits_of_other_scripts() -> None:
+    """In Python's expressions the class of digits holds those of every script, unless they say ASCII."""
+    folders = (ROOT / name for name in ("api", "control_plane", "hooks", "mediamtx"))
+    found = [path for folder in folders for path in folder.rglob("*.py") if r"\d" in path.read_text()]
+    assert found == []

@@ -8,13 +8,15 @@ from control_plane.network import is_loopback, is_private, lan_address, own_addr
 
 PUBLIC = [
     *("203.0.113.7", "8.8.8.8", "172.32.0.1", "172.15.255.255", "192.169.0.1", "11.0.0.1", "100.64.0.1", "0.0.0.0"),
-    *("2001:db8::1", "::", "::ffff:10.0.0.1", "fd00::2", "fec0::1"),
+    *("2001:db8::1", "::", "::ffff:203.0.113.7", "fd00::2", "fec0::1"),
     *("live.example.com", "local", "10.0.0.1.example.com", "192.168.1.5.", "x.local.example.com", "notlocal", ""),
     *("0x0a000001", "167772161", "010.0.0.1", "10.1", "10.0.0.1:80", "[fe80::1]", "10.0.0.1/8"),
 ]
 
 
-@pytest.mark.parametrize("host", ["localhost", "app.localhost", "127.0.0.1", "127.255.255.254", "::1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "app.localhost", "127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1"]
+)
 def test_this_machine(host: str) -> None:
     assert is_loopback(host)
     assert not is_private(host)
@@ -24,7 +26,7 @@ def test_this_machine(host: str) -> None:
     "host",
     [
         *("10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.0.1", "192.168.255.255"),
-        *("169.254.1.1", "fe80::1", "febf::1", "laptop.local", "Laptop.LOCAL", "a.b.local"),
+        *("169.254.1.1", "fe80::1", "febf::1", "::ffff:10.0.0.1", "laptop.local", "Laptop.LOCAL", "a.b.local"),
     ],
 )
 def test_neighbours(host: str) -> None:

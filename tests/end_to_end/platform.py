@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import asyncpg
 import av
 import psutil
 
+from control_plane.db.embedded import running_dsn
+from control_plane.events.bus import Topic, notify_within
 from tests.postgres import remove
 
 STAGEDOOR = Path(sys.executable).with_name("stagedoor")
@@ -120,6 +123,7 @@ class Stagedoor:
             STAGEDOOR,
             *arguments,
             env=self.environ,
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -151,10 +155,24 @@ class Stagedoor:
         token: str = profile["User"]["auth_token"]
         return token
 
-    async def go_live(self, token: str, **options: Any) -> dict[str, Any]:
+    async def go_live(self, token: str, visibility: str = "public", **options: Any) -> dict[str, Any]:
+        """`visibility`: calls make public streams only; any other is written into the row."""
         answer = await self.done("api/liveStream", token, started_at="2026-01-31 12:00:00", **options)
         stream: dict[str, Any] = answer["LiveStreaming"]
+        if visibility != "public":
+            await self.make_visible_to(stream["id"], visibility)
         return stream
+
+    async def make_visible_to(self, stream_id: int, visibility: str) -> None:
+        dsn = running_dsn(self.data_dir)
+        assert dsn is not None
+        connection = await asyncpg.connect(dsn)
+        try:
+            async with connection.transaction():
+                await connection.execute("update stream set visibility = $2 where id = $1", stream_id, visibility)
+                await notify_within(connection, Topic.STREAM, stream_id)
+        finally:
+            await connection.close()
 
     async def streams(self) -> dict[int, str]:
         """The state of each stream that has not ended, as the operator's command tells it."""

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from api.contract import facts
+from api.endpoints import registry
 from tests.end_to_end.platform import Stagedoor, until
 
 pytestmark = pytest.mark.timeout(120)
@@ -49,6 +51,21 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]
     status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
     headers: dict[str, str] = dict(line.split(": ", 1) for line in lines)
     return status, headers, await reader.readexactly(int(headers["Content-Length"]))
+
+
+async def test_what_the_contract_has_and_we_do_not_is_refused_and_counted_by_its_name(stagedoor: Stagedoor) -> None:
+    served = {endpoint.name for endpoint in registry(dev=True).endpoints}
+    missing = {name: endpoint for name, endpoint in facts.load().endpoints.items() if name not in served}
+    assert missing
+    for name, endpoint in missing.items():
+        for path in (f"api/{name}", name.upper(), f"/api//{name}/", *endpoint.aliases):
+            refused = await stagedoor.call(path, some="body")
+            assert (refused["code"], refused["msg"]) == (404, f"{name} is not served by this release."), path
+    for stranger in ("api/nobodysCall", "api/followUser/1", "api/" + "x" * 500):
+        assert (await stagedoor.call(stranger))["msg"] == "There is no such endpoint."
+    metrics = await stagedoor.metrics()
+    assert 'stagedoor_requests_total{code="404",endpoint="followUser"}' in metrics
+    assert 'stagedoor_requests_total{code="404",endpoint="unknown"} 3.0' in metrics
 
 
 async def test_a_foreign_name_for_this_machine_is_answered_nowhere_in_development_mode(stagedoor: Stagedoor) -> None:

@@ -37,7 +37,7 @@ async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_e
 
     async with watching(stopped, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
         await viewer.sees(lambda seen: seen.statuses() == ["live"])
-        assert await done(stopped, "stream", "ban", "anna") == "Nobody publishes to it any more."
+        assert await done(stopped, "users", "ban", "anna") == "Nobody publishes to it any more."
         assert await publisher.wait(10) != 0
         await viewer.sees(lambda seen: seen.close_code == 4410, what="the end")
     assert viewer.events()[-1]["data"]["reason"] == "operator"
@@ -61,6 +61,26 @@ async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_e
         ("stream.ended", first),
         ("user.unbanned", user),
     ]
+
+
+async def test_stream_ban_bans_the_host_of_that_stream_and_names_them_first(stagedoor: Stagedoor) -> None:
+    dora, eve = await stagedoor.sign_in("dora"), await stagedoor.sign_in("eve")
+    first, second = await stagedoor.go_live(eve), await stagedoor.go_live(dora)
+    assert first["id"] != first["user_id"]
+    status, output = await stagedoor.command("stream", "ban", str(first["id"]))
+    assert status != 0, "nobody said yes"
+    assert "Ban eve" in output
+    assert (await stagedoor.streams()).keys() == {first["id"], second["id"]}
+
+    status, output = await stagedoor.command("stream", "ban", str(first["id"]), "--yes")
+    assert status == 0
+    assert f"eve (user {first['user_id']}) is banned." in output
+    assert (await stagedoor.streams()).keys() == {second["id"]}
+    assert "have been blocked" in (await stagedoor.call("api/liveStream", eve))["msg"]
+    assert (await stagedoor.call("api/liveStream", dora))["code"] == 200
+    for unknown in ("999", str(2**31), str(10**30)):
+        status, output = await stagedoor.command("stream", "ban", unknown, "--yes")
+        assert (status, f"There is no stream {unknown}." in output) == (1, True), output
 
 
 async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoor: Stagedoor) -> None:

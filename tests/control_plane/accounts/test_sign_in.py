@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ import pytest
 from control_plane.accounts import store
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import (
+    LARGEST_INDEXED,
     AlreadyTaken,
     Claims,
+    ClaimTooLong,
     InvalidUsername,
     NotRegistered,
     Prover,
@@ -250,6 +253,50 @@ async def test_a_name_that_cannot_be_one_is_refused(door: Door, claims: Claims) 
     with pytest.raises(InvalidUsername, match="username may hold up to 40 letters"):
         await door.enter(claims)
     assert await door.people() == 1
+
+
+@pytest.mark.parametrize("number", ["7", "007", "٧", "７", "²"])
+async def test_a_name_that_reads_as_an_id_is_refused_to_new_people(door: Door, number: str) -> None:
+    for claims in (Claims(auth_token=f"dev:{number}"), Claims(username=number, dob=DOB)):
+        with pytest.raises(InvalidUsername, match="must not be a number"):
+            await door.enter(claims)
+    assert await door.people() == 1
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        Claims(auth_token="漢" * 2000),
+        Claims(auth_token="🌹" * 2000),
+        Claims(social="google", social_id="漢" * 500, username="bob"),
+        Claims(social="漢" * 500, social_id="g-bob", username="bob"),
+        Claims(username="bob", email="漢" * 1000),
+        Claims(username="bob", phone="漢" * 1000),
+    ],
+)
+async def test_a_text_that_no_index_takes_is_refused(door: Door, claims: Claims) -> None:
+    with pytest.raises(ClaimTooLong, match="is too long"):
+        await door.enter(claims)
+    assert await door.people() == 1
+
+
+async def test_the_longest_texts_that_are_let_through_fit_into_the_index(door: Door) -> None:
+    def incompressible(seed: int) -> str:
+        draw = random.Random(seed)
+        return "".join(chr(draw.randrange(0x1F300, 0x1F5FF)) for _ in range(LARGEST_INDEXED // 4))
+
+    claims = Claims(
+        auth_token=incompressible(1),
+        social=incompressible(2),
+        social_id=incompressible(3),
+        username="bob",
+        email=incompressible(4),
+        phone=incompressible(5),
+    )
+    assert await door.ways_of(await door.enter(claims)) == {
+        ("uid", claims.auth_token),
+        (claims.social, claims.social_id),
+    }
 
 
 # ── banned ──
