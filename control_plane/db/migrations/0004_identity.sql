@@ -19,6 +19,7 @@ create table ended_session (
 create table installation (
     only_row          boolean primary key default true check (only_row),
     incarnation       text not null default encode(uuid_send(gen_random_uuid()), 'hex'),
+    seen              text,                               -- cluster, timeline and table that this row was last seen in
     development_since timestamptz                         -- anybody signed in as anybody, and coins were free
 );
 insert into installation (development_since)
