@@ -17,7 +17,7 @@ from api.endpoints import registry
 from api.errors import TooManyRequests
 from api.health import Check, Health
 from api.live_socket import LiveSocket
-from api.page_session import PUBLIC_URL
+from api.page_session import PUBLIC_URL, own_origin
 from api.pages import Pages
 from api.platform import Platform
 from api.remote import client_address, is_limited, limit_key
@@ -97,7 +97,8 @@ def _not_too_often(route: web.AbstractRouteDef, often: RateLimit, settings: Sett
 
 def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractRouteDef:
     """Development mode lets anybody in who reaches it. A page in the developer's browser, whose name was made to lead to this machine, must
-    not: its requests carry that name as their host. Files are open to everybody anyway."""
+    not: its requests carry that name as their host. Nor may a page of another site: a plain form or `no-cors` request needs no token here and no
+    preflight, but browsers name its origin. Files are open to everybody anyway."""
     if not isinstance(route, web.RouteDef):
         return route
     handler: Handler = route.handler
@@ -105,9 +106,22 @@ def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractR
     async def check(request: web.Request) -> web.StreamResponse:
         if not is_addressed_to_us(request.headers.get("Host", ""), urls):
             raise web.HTTPMisdirectedRequest(text="In development mode this server answers to local names only.\n")
+        if _is_cross_site(request):
+            raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
         return await handler(request)
 
     return web.RouteDef(route.method, route.path, check, route.kwargs)
+
+
+def _is_cross_site(request: web.Request) -> bool:
+    """Whether a page of somebody else's caused this request. Apps and commands send neither header; following a link to a page is fine."""
+    headers = request.headers
+    if "Origin" in headers and own_origin(request) is None:
+        return True
+    if headers.get("Sec-Fetch-Site", "").lower() not in ("cross-site", "same-site"):
+        return False
+    is_link = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+    return not (is_link and request.method in ("GET", "HEAD"))
 
 
 async def _safe_headers(request: web.Request, response: web.StreamResponse) -> None:

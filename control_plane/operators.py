@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import asyncpg
 
 from control_plane import audit
@@ -46,22 +48,58 @@ class Operator:
         async with self._database.transaction() as connection:
             return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
 
-    async def revoke_sessions(self, user_id: UserId) -> None:
-        async with self._database.transaction() as connection:
+    async def revoke_sessions(self, user_id: UserId) -> Stream | None:
+        """And the key of the user's unfinished stream, which the sessions could read: that stream, if there is one."""
+
+        async def revoke(connection: Connection) -> bool:
             revoked = await accounts.revoke_sessions(connection, user_id)
-            await self._done(connection, user_id, Act.SESSIONS_REVOKED, revoked)
+            return await self._done(connection, user_id, Act.SESSIONS_REVOKED, revoked)
+
+        async def rotate(stream_id: StreamId, also: Also) -> Stream | None:
+            return await self._lifecycle.rotate(stream_id, also)
+
+        _, stream = await self._with_stream(user_id, revoke, Act.KEY_REVOKED, rotate)
+        return stream
 
     async def ban(self, user_id: UserId) -> tuple[bool, Stream | None]:
-        """Nobody signs in as this user any more, and the user's stream ends: whether that was so before, and the stream.
+        """Nobody signs in as this user any more, and the user's stream ends, in one transaction: whether this changed anything, and the
+        stream."""
 
-        Denied first: a stream that is made at the same moment is either refused or found here."""
-        async with self._database.transaction() as connection:
-            banned = await accounts.ban(connection, user_id)
-            await self._done(connection, user_id, Act.USER_BANNED, banned)
-        running = await streams.unfinished_of(self._database, user_id)
-        if running is None:
-            return banned, None
-        return banned, await self.end_stream(running.id)
+        async def ban(connection: Connection) -> bool:
+            return await self._done(connection, user_id, Act.USER_BANNED, await accounts.ban(connection, user_id))
+
+        async def end(stream_id: StreamId, also: Also) -> Stream | None:
+            return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=also)
+
+        return await self._with_stream(user_id, ban, Act.STREAM_ENDED, end)
+
+    async def _with_stream(
+        self,
+        user_id: UserId,
+        deny: Callable[[Connection], Awaitable[bool]],
+        act: Act,
+        change: Callable[[StreamId, Also], Awaitable[Stream | None]],
+    ) -> tuple[bool, Stream | None]:
+        """Change the user's unfinished stream, if there is one, in the transaction that denies the user. A stream that is made while we look
+        is found by looking once more after the denial: a banned user makes none later."""
+        denied = False
+        changed: Stream | None = None
+        seen: set[StreamId] = set()
+        while (running := await streams.unfinished_of(self._database, user_id)) and running.id not in seen:
+            seen.add(running.id)
+
+            async def also(connection: Connection, stream: Stream) -> None:
+                nonlocal denied
+                denied = await deny(connection) or denied
+                await self._also(act)(connection, stream)
+
+            changed = await change(running.id, also) or changed
+        if changed is None:
+            async with self._database.transaction() as connection:
+                denied = await deny(connection)
+            if running := await streams.unfinished_of(self._database, user_id):
+                changed = await change(running.id, self._also(act))
+        return denied, changed
 
     async def unban(self, user_id: UserId) -> bool:
         async with self._database.transaction() as connection:

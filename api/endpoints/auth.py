@@ -58,7 +58,7 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             device_token=body.device_token,
         )
     )
-    return await own_profile(call, user, await call.platform.sessions.issue(user.id))
+    return await own_profile(call, user, await call.platform.sessions.issue(user.id, body.auth_token))
 
 
 def _date(text: str) -> dt.date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Annotated
 
@@ -61,12 +62,20 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     if body.id is None:
         if body.ended_at or body.rotate_key:
             raise MalformedRequest("id: which stream is meant?")
-        stream = await call.platform.lifecycle.go_live(call.user_id, _options(call, body), replace=call.trusted)
+        # An unproven caller changes nothing of the owner's stream.
+        options = _options(call, body) if call.trusted else StreamOptions(grace_s=call.platform.settings.grace_s)
+        stream = await call.platform.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
     owner = await person(call, call.user_id)
-    # Somebody who only claims to be the owner is given the id, which is all that old builds read, and never a key.
-    key = call.platform.keys.issue(stream.id, stream.key_version) if call.trusted and not stream.ended else None
+    # Such a caller is given the id, which is all that old builds read, and never a key, nor what only the owner and the audience may know.
+    if not call.trusted and stream.visibility is not Visibility.PUBLIC:
+        stream = dataclasses.replace(stream, title="", price=0, local_start="")
+    key = (
+        call.platform.keys.issue(stream.id, stream.key_version, stream.key_salt)
+        if call.trusted and not stream.ended
+        else None
+    )
     view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
     return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
 

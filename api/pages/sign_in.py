@@ -6,6 +6,7 @@ The sign-in form shows the ways that the server offers. A way is a row of `WAYS`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -109,7 +110,8 @@ class SignInPages:
         if user is None:
             return json({"message": f"This {way.label.lower()} is not valid here."}, NOT_VALID)
         response = json(await self._view(request, user))
-        keep(response, await self._platform.sessions.issue(user.id), scheme, self._platform.settings.session_ttl_s)
+        token = await self._platform.sessions.issue(user.id, value)
+        keep(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 
     async def leave(self, request: web.Request) -> web.Response:
@@ -118,6 +120,9 @@ class SignInPages:
             return _not_ours()
         response = json(await self._view(request, None))
         forget(response, scheme)
+        if token := page_token(request):
+            with suppress(AccountBlocked):  # whose sessions have ended before
+                await self._platform.sessions.end(token)
         return response
 
     def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:

@@ -76,7 +76,7 @@ class StudioPage:
         return live_view(stream, urls, self._key(stream), playing)
 
     def _key(self, stream: Stream) -> StreamKey:
-        return self._platform.keys.issue(stream.id, stream.key_version)
+        return self._platform.keys.issue(stream.id, stream.key_version, stream.key_salt)
 
 
 async def _code(text: str) -> web.Response:

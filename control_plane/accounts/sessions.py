@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hmac
+import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -40,6 +42,8 @@ class AccountBlocked(ControlPlaneError):
 class _Claims:
     user_id: UserId
     version: int
+    salt: str
+    session_id: str
     expires_at: float
 
 
@@ -68,8 +72,11 @@ class Sessions:
         bus.subscribe(Topic.USER, lambda message: self._forget(UserId(message.id)))
         bus.on_resync(self._forget_all)
 
-    async def issue(self, user_id: UserId) -> str:
-        """Raises UserNotFound and AccountBlocked."""
+    async def issue(self, user_id: UserId, renews: str = "") -> str:
+        """A token of a new session, or of the same session as `renews` if that is a token of this user's: signing out ends a session with all
+        that it was renewed by. Raises UserNotFound and AccountBlocked."""
+        renewed = self._verify(renews) if renews and await self.identify(renews) is not None else None
+        session_id = renewed.session_id if renewed and renewed.user_id == user_id else secrets.token_hex(12)
         state = await self._state(user_id)
         if state is None:
             raise UserNotFound
@@ -79,6 +86,8 @@ class Sessions:
         claims = {
             "sub": str(user_id),
             "ver": state.version,
+            "salt": state.salt.hex(),
+            "sid": session_id,
             "aud": AUDIENCE,
             "iat": now,
             "exp": now + dt.timedelta(seconds=self._ttl_s),
@@ -96,7 +105,8 @@ class Sessions:
             return None
         if state.banned:  # before the version, which a ban raises too: who is blocked is told so
             raise AccountBlocked
-        if state.version != claims.version:
+        same_row = hmac.compare_digest(claims.salt.encode(), state.salt.hex().encode())
+        if not same_row or state.version != claims.version or claims.session_id in state.ended:
             return None
         return Caller(claims.user_id, state.role)
 
@@ -106,6 +116,16 @@ class Sessions:
             revoked = await store.revoke_sessions(connection, user_id)
         self._forget(user_id)
         return revoked
+
+    async def end(self, token: str) -> None:
+        """Sign out: no token of this one's session is valid any more. Whoever brings no valid token has nothing to end."""
+        claims = self._verify(token)
+        if claims is None or await self.identify(token) is None:
+            return
+        until = self._clock() + dt.timedelta(seconds=self._ttl_s)  # a token that renews this one lives no longer
+        async with self._database.transaction() as connection:
+            await store.end_session(connection, claims.user_id, claims.session_id, until)
+        self._forget(claims.user_id)
 
     def _verify(self, token: str) -> _Claims | None:
         if len(token) > LONGEST_TOKEN:
@@ -122,7 +142,13 @@ class Sessions:
                 audience=AUDIENCE,
                 options={"require": ["sub", "exp", "aud"], "verify_exp": False, "verify_iat": False},
             )
-            claims = _Claims(UserId(int(payload["sub"])), int(payload["ver"]), float(payload["exp"]))
+            claims = _Claims(
+                user_id=UserId(int(payload["sub"])),
+                version=int(payload["ver"]),
+                salt=str(payload["salt"]),
+                session_id=str(payload["sid"]),
+                expires_at=float(payload["exp"]),
+            )
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
             return None
         self._verified[token] = claims

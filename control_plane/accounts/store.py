@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,10 +42,23 @@ _CREATE = """
 _ADD_IDENTITY = """
     insert into user_identity (provider, subject, user_id) values ($1, $2, $3) on conflict do nothing
 """
-_SESSION = "select session_version, role, banned_at is not null as banned from app_user where id = $1"
-_REVOKE = "update app_user set session_version = session_version + 1 where id = $1 returning id"
+_NEW_SESSIONS = "session_version = session_version + 1, session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
+"""No token that was given out before is valid; the salt, so that none is after a backup was restored either."""
+_SESSION = """
+    select session_version, session_salt, role, banned_at is not null as banned,
+        array(select session_id from ended_session where user_id = $1) as ended
+    from app_user where id = $1
+"""
+_REVOKE = f"update app_user set {_NEW_SESSIONS} where id = $1 returning id"
+_FORGET_ENDED = "delete from ended_session where user_id = $1 and ($2 or expires_at < now())"
+_END_SESSION = """
+    insert into ended_session (user_id, session_id, expires_at) values ($1, $2, $3) on conflict do nothing
+"""
+_ENDED_SESSIONS = "select count(*) from ended_session where user_id = $1"
+MOST_ENDED = 100
+"""Sessions of one user that are remembered as ended, since they are read with each look at the user. With more, all are revoked."""
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
-_BAN = "update app_user set banned_at = now(), session_version = session_version + 1 where id = $1 and banned_at is null returning id"
+_BAN = f"update app_user set banned_at = now(), {_NEW_SESSIONS} where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
@@ -55,8 +69,10 @@ _VISIT = """
 
 class SessionState(NamedTuple):
     version: int
+    salt: bytes
     role: Role
     banned: bool
+    ended: frozenset[str]
 
 
 def _user(row: Row) -> User:
@@ -145,9 +161,19 @@ async def add_identity(database: Database, identity: Identity, user_id: UserId) 
     await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
 
 
+def _session_state(row: Row) -> SessionState:
+    return SessionState(
+        version=row["session_version"],
+        salt=row["session_salt"],
+        role=Role(row["role"]),
+        banned=row["banned"],
+        ended=frozenset(row["ended"]),
+    )
+
+
 async def session_state(database: Database, user_id: UserId) -> SessionState | None:
     row = await database.fetchrow(_SESSION, user_id)
-    return None if row is None else SessionState(row["session_version"], Role(row["role"]), row["banned"])
+    return None if row is None else _session_state(row)
 
 
 async def exists(connection: Connection, user_id: UserId) -> bool:
@@ -157,6 +183,17 @@ async def exists(connection: Connection, user_id: UserId) -> bool:
 async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
     """False when there is no such user."""
     return await _change(connection, user_id, _REVOKE)
+
+
+async def end_session(connection: Connection, user_id: UserId, session_id: str, expires_at: dt.datetime) -> None:
+    """`expires_at`: when the last token of this session does."""
+    await connection.execute(_FORGET_ENDED, user_id, False)
+    await connection.execute(_END_SESSION, user_id, session_id, expires_at)
+    if await connection.fetchval(_ENDED_SESSIONS, user_id) > MOST_ENDED:
+        await connection.execute(_FORGET_ENDED, user_id, True)
+        await revoke_sessions(connection, user_id)
+    else:
+        await notify_within(connection, Topic.USER, user_id)
 
 
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:

@@ -70,7 +70,8 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
         out.print(f"Stream {stream_id} {what}.")
         await tell_when_gone(settings, stream)
         if show_key:
-            typer.echo(f"{stream_id}?token={stream_keys(settings).issue(stream.id, stream.key_version)}")
+            key = stream_keys(settings).issue(stream.id, stream.key_version, stream.key_salt)
+            typer.echo(f"{stream_id}?token={key}")
 
     with_operator(work)
 

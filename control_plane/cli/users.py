@@ -80,11 +80,14 @@ def make_operator(
 
 
 def revoke(user: Somebody) -> None:
-    """End every session of a user: all devices have to sign in anew."""
+    """End every session of a user, and revoke the key of the user's stream: all devices have to sign in again."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
-        await operator.revoke_sessions(await user_id_of(database, user))
+        stream = await operator.revoke_sessions(await user_id_of(database, user))
         out.print(f"Every session of {user} has ended.", highlight=False)
+        if stream is not None:
+            out.print(f"The key of stream {stream.id} has been revoked.")
+            await tell_when_gone(settings, stream)
 
     with_operator(work)
 

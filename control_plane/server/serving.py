@@ -23,7 +23,7 @@ from api.pages import Pages, thumbnails
 from api.platform import Platform
 from api.remote import client_address, is_limited, limit_key
 from api.urls import Urls, urls_of
-from control_plane import demo
+from control_plane import demo, installation
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
@@ -111,6 +111,8 @@ class _Server:
         database = await open_pool(dsn, settings.database_pool)
         stack.push_async_callback(database.close)
         await check_against_database(secrets, database)
+        await installation.check_mode(database, dev=settings.dev)
+        await installation.recognise(database, installation.file_beside(settings.secrets_path))
         media_dir = settings.data_dir / "media"
         media_dir.mkdir(exist_ok=True)
         await demo.stock(database)

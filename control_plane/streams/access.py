@@ -54,7 +54,7 @@ def decide(
         return Verdict.ALLOW if _may_read(request, stream, probe_keys) else Verdict.NOT_PUBLIC
     if request.key is None:
         return Verdict.KEY_MISSING
-    if not keys.verify(request.key, stream.id, stream.key_version):
+    if not keys.verify(request.key, stream.id, stream.key_version, stream.key_salt):
         return Verdict.KEY_WRONG
     return Verdict.ALLOW if current else Verdict.DATABASE_AWAY
 
@@ -62,4 +62,6 @@ def decide(
 def _may_read(request: AccessRequest, stream: Stream, probe_keys: ProbeKeys | None) -> bool:
     if stream.visibility is Visibility.PUBLIC:
         return True
-    return probe_keys is not None and request.key is not None and probe_keys.verify(request.key, stream.id)
+    if probe_keys is None or request.key is None:
+        return False
+    return probe_keys.verify(request.key, stream.id, stream.key_salt)

@@ -1,4 +1,9 @@
-"""Stream keys: computed, not stored. Whoever has the secret can check one without asking anybody."""
+"""Stream keys: computed, not stored.
+
+A key is signed over the id and version of its stream and over a random salt of the stream's row. A restored backup gives ids out again: the
+salt of the new row differs, so keys of the old one open nothing. The salt travels in the key: whoever has the secret can check who made a
+key without asking the database, and compares the salt once the row is known.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,10 @@ from control_plane.secrets import Keyring, Secret
 
 StreamKey = NewType("StreamKey", str)
 
-LENGTH = 44
-"""One character that names the secret, and 43 of base64url(HMAC-SHA256)."""
+SALT_BYTES = 6
+_SALT_END = 1 + 8
+LENGTH = _SALT_END + 43
+"""One character that names the secret, 8 of base64url(salt), and 43 of base64url(HMAC-SHA256)."""
 
 
 class StreamKeys:
@@ -24,19 +31,39 @@ class StreamKeys:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    def issue(self, stream_id: StreamId, version: int) -> StreamKey:
-        return _compute(self._keyring.signing, stream_id, version)
+    def issue(self, stream_id: StreamId, version: int, salt: bytes) -> StreamKey:
+        return _remembered(self._keyring.signing, stream_id, version, salt)
 
-    def verify(self, key: str, stream_id: StreamId, version: int) -> bool:
+    def verify(self, key: str, stream_id: StreamId, version: int, salt: bytes) -> bool:
         """In constant time as to the key. Any text is taken, only the very key passes."""
-        if len(key) != LENGTH or not key.isascii():
+        secret = self._secret_of(key)
+        return secret is not None and hmac.compare_digest(key, _remembered(secret, stream_id, version, salt))
+
+    def made_by_us(self, key: str, stream_id: StreamId, version: int) -> bool:
+        """Whether it is a key of some stream that has or had this id. It opens nothing before `verify` has seen the row's salt."""
+        secret = self._secret_of(key)
+        if secret is None:
             return False
-        secret = self._keyring.get(key[0])
-        return secret is not None and hmac.compare_digest(key, _compute(secret, stream_id, version))
+        try:
+            salt = base64.b64decode(key[1:_SALT_END], altchars=b"-_", validate=True)
+        except ValueError:
+            return False
+        # Strangers choose this salt: remembering it would let them push out what is asked for often.
+        return hmac.compare_digest(key, _compute(secret, stream_id, version, salt))
+
+    def _secret_of(self, key: str) -> Secret | None:
+        return self._keyring.get(key[0]) if len(key) == LENGTH and key.isascii() else None
 
 
-@functools.lru_cache(maxsize=20_000)  # asked for at every attempt to publish, inside the media server's one loop
-def _compute(secret: Secret, stream_id: StreamId, version: int) -> StreamKey:
-    message = b"publish/v1\0" + struct.pack(">QI", stream_id, version)
+def _compute(secret: Secret, stream_id: StreamId, version: int, salt: bytes) -> StreamKey:
+    message = b"publish/v2\0" + struct.pack(">QI", stream_id, version) + salt
     digest = hmac.new(secret.value, message, hashlib.sha256).digest()
-    return StreamKey(secret.key_id + base64.urlsafe_b64encode(digest).decode().rstrip("="))
+    return StreamKey(secret.key_id + _text(salt) + _text(digest))
+
+
+_remembered = functools.lru_cache(maxsize=20_000)(_compute)
+"""Asked for at every attempt to publish, inside the media server's one loop."""
+
+
+def _text(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")

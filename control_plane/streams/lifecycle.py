@@ -46,9 +46,10 @@ class Lifecycle:
         self._running = running
         self._peak_viewers = peak_viewers
 
-    async def go_live(self, user_id: UserId, options: StreamOptions, *, replace: bool = True) -> Stream:
+    async def go_live(self, user_id: UserId, options: StreamOptions, *, proven: bool = True) -> Stream:
         """The user's stream, ready to be published to. One that was never published is answered again, with the new options; an older one
-        ends as replaced. Raises StreamOver if that may not be (`replace` is False), and AccountBlocked."""
+        ends as replaced. A caller who is not proven to be this user (`proven` is False) changes nothing about a stream that exists: it is
+        answered as it is. Raises StreamOver and AccountBlocked."""
         for _ in range(ATTEMPTS):  # two calls at once: the loser of the race finds the winner's stream
             running = await store.unfinished_of(self._database, user_id)
             if running is None:
@@ -56,13 +57,13 @@ class Lifecycle:
                     return await self._create(user_id, options)
                 except asyncpg.UniqueViolationError:
                     continue
+            if not proven:
+                return running
             if running.status is Status.CREATED:
                 again = await self._configure(running.id, options)
                 if again is not None:
                     return again
                 continue
-            if not replace:
-                raise StreamOver("You are live already.")
             await self.end(running.id, EndReason.REPLACED)
         raise StreamOver("Your other device went live at the same moment. Please try again.")
 

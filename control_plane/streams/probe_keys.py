@@ -26,10 +26,11 @@ class ProbeKeys:
         self._keyring = keyring
         self._clock = clock
 
-    def issue(self, stream_id: StreamId) -> ProbeKey:
-        return _compute(self._keyring.signing, stream_id, self._minute())
+    def issue(self, stream_id: StreamId, salt: bytes) -> ProbeKey:
+        """`salt`: of the stream's row, as in its stream key."""
+        return _compute(self._keyring.signing, stream_id, salt, self._minute())
 
-    def verify(self, key: str, stream_id: StreamId) -> bool:
+    def verify(self, key: str, stream_id: StreamId, salt: bytes) -> bool:
         """In constant time as to the key. Any text is taken, only a key of this stream and of now passes."""
         if len(key) != _LENGTH or not key.isascii():
             return False
@@ -37,14 +38,14 @@ class ProbeKeys:
         if secret is None:
             return False
         minute = self._minute()
-        passing = [hmac.compare_digest(key, _compute(secret, stream_id, made)) for made in (minute, minute - 1)]
+        passing = [hmac.compare_digest(key, _compute(secret, stream_id, salt, made)) for made in (minute, minute - 1)]
         return any(passing)
 
     def _minute(self) -> int:
         return int(self._clock()) // LIFE_S
 
 
-def _compute(secret: Secret, stream_id: StreamId, minute: int) -> ProbeKey:
-    message = b"probe/v1\0" + struct.pack(">Qq", stream_id, minute)
+def _compute(secret: Secret, stream_id: StreamId, salt: bytes, minute: int) -> ProbeKey:
+    message = b"probe/v2\0" + struct.pack(">Qq", stream_id, minute) + salt
     digest = hmac.new(secret.value, message, hashlib.sha256).digest()
     return ProbeKey(secret.key_id + base64.urlsafe_b64encode(digest).decode().rstrip("="))

@@ -159,7 +159,9 @@ class Prober:
         picture = self._thumbnails.file(stream.id) if stream.visibility is Visibility.PUBLIC else None
         began = self._monotonic()
         try:
-            result = await self._probe.probe(stream.path, self._keys.issue(stream.id), picture, self._deadline_s)
+            result = await self._probe.probe(
+                stream.path, self._keys.issue(stream.id, stream.key_salt), picture, self._deadline_s
+            )
         finally:
             watch.looking = False
             self._looking -= 1

@@ -197,7 +197,7 @@ class RunningStreams:
         if match is None or int(match[1]) > LARGEST_ID:
             return None
         stream_id = StreamId(int(match[1]))
-        if not self._keys.verify(key, stream_id, FIRST_VERSION):
+        if not self._keys.made_by_us(key, stream_id, FIRST_VERSION):
             return None
         try:
             async with asyncio.timeout(self._miss_s), self._missing:

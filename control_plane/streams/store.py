@@ -13,8 +13,8 @@ from control_plane.streams.media import MediaConnection, SourceId
 from control_plane.streams.stream import Stream, StreamOptions, Visibility
 
 _COLUMNS = """
-    id, user_id, path, status, key_version, visibility, price, title, grace_s, source_id, local_start, created_at, live_at,
-    interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers, playing
+    id, user_id, path, status, key_version, key_salt, visibility, price, title, grace_s, source_id, local_start,
+    created_at, live_at, interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers, playing
 """
 _CREATE = f"""
     with owner as (select id from app_user where id = $1 and banned_at is null for share),
@@ -51,7 +51,9 @@ _END = f"""
     returning {_COLUMNS}
 """
 _ROTATE = f"""
-    update stream set key_version = key_version + 1, revoked_at = now() where id = $1 and status <> 'ended'
+    update stream set key_version = key_version + 1, key_salt = substring(uuid_send(gen_random_uuid()) for 6),
+        revoked_at = now()
+    where id = $1 and status <> 'ended'
     returning {_COLUMNS}
 """
 _PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
@@ -74,6 +76,7 @@ def _stream(row: Row) -> Stream:
         path=row["path"],
         status=Status(row["status"]),
         key_version=row["key_version"],
+        key_salt=row["key_salt"],
         visibility=Visibility(row["visibility"]),
         price=row["price"],
         title=row["title"],

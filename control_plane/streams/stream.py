@@ -60,6 +60,8 @@ class Stream:
     path: PathName
     status: Status
     key_version: int
+    key_salt: bytes
+    """Random, of this row alone, and new with each version: what is signed for this stream is signed over it too."""
     visibility: Visibility
     price: int
     title: str

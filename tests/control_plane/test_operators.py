@@ -113,6 +113,30 @@ async def test_revoked_sessions_are_nobodys(database: Database, operator: Operat
     assert await sessions_of(database).identify(await sessions_of(database).issue(user_id)) is not None
 
 
+async def test_revoking_sessions_revokes_the_stream_key_that_they_could_read(
+    database: Database, operator: Operator, lifecycle: Lifecycle, user_id: UserId
+) -> None:
+    made = await lifecycle.go_live(user_id, StreamOptions())
+    stream = await operator.revoke_sessions(user_id)
+    assert stream is not None
+    assert (stream.id, stream.key_version, stream.ended) == (made.id, 2, False)
+    assert stream.revoked_at is not None, "publishers with the old key are put out"
+    assert await acts(database) == [
+        ("user.sessions_revoked", f"user:{user_id}"),
+        ("stream.key_revoked", f"stream:{made.id}"),
+    ]
+
+
+async def test_a_ban_and_the_end_of_the_stream_are_one_transaction(
+    database: Database, operator: Operator, lifecycle: Lifecycle, user_id: UserId
+) -> None:
+    """Who is cut off between the two leaves nobody banned whose stream runs on."""
+    made = await lifecycle.go_live(user_id, StreamOptions())
+    await operator.ban(user_id)
+    same = "select stream.xmin = app_user.xmin from stream, app_user where stream.id = $1 and app_user.id = $2"
+    assert await database.fetchval(same, made.id, user_id)
+
+
 async def test_a_banned_user_is_told_so_and_the_stream_ends(
     database: Database, operator: Operator, lifecycle: Lifecycle, user_id: UserId
 ) -> None:

@@ -75,6 +75,38 @@ async def test_a_foreign_name_for_this_machine_is_answered_nowhere_in_developmen
                 assert (response.status == 421) is refused, (path, host)
 
 
+async def test_a_page_of_another_site_calls_nothing_in_development_mode(stagedoor: Stagedoor) -> None:
+    own = stagedoor.url("")
+    port = own.rpartition(":")[2]
+    foreign: list[dict[str, str]] = [
+        {"Origin": origin}
+        for origin in (
+            "https://evil.example",
+            "null",
+            "",
+            f"http://localhost:{port}",
+            "http://127.0.0.1:1",
+            f"file://127.0.0.1:{port}",
+        )
+    ]
+    foreign += [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "Cross-Site"}, {"Sec-Fetch-Site": "same-site"}]
+    ours: list[dict[str, str]] = [{}, {"Origin": own}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]
+    for method, path in EVERYWHERE:
+        for headers in foreign + ours:
+            async with stagedoor.session.request(method, stagedoor.url(path), headers=headers) as response:
+                text = await response.text()
+            assert ("pages of other sites may not call" in text) is (headers in foreign), (method, path, headers)
+
+
+async def test_a_link_from_another_site_may_be_followed(stagedoor: Stagedoor) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for method, status in {"GET": 200, "POST": 403}.items():
+        async with stagedoor.session.request(
+            method, stagedoor.url("/" if method == "GET" else "/api/showGifts"), headers=link
+        ) as response:
+            assert response.status == status
+
+
 async def test_every_answer_has_the_safe_headers_and_names_no_versions(stagedoor: Stagedoor) -> None:
     for method, path in [*EVERYWHERE, ("GET", "/static/gifts/rose.svg"), ("GET", "/media/nothing.mp4")]:
         async with stagedoor.session.request(method, stagedoor.url(path)) as response:

@@ -553,7 +553,10 @@ async def test_the_cookie_counts_only_for_our_own_origin(house: House, origin: s
     session = house.platform.session
     ours = origin == OWN
     async with session.post(f"{house.base}/api/liveStream", json={"title": "x"}, headers=headers) as response:
-        assert json.loads(await response.read())["code"] == (200 if ours else 401)
+        if origin in ELSEWHERE:
+            assert response.status == 403
+        else:
+            assert json.loads(await response.read())["code"] == (200 if ours else 401)
     for method in ("POST", "DELETE"):
         async with session.request(method, f"{house.base}/session", json={"name": "eve"}, headers=headers) as response:
             assert response.status == (200 if ours else 403)
@@ -566,7 +569,7 @@ async def test_the_cookie_counts_only_for_our_own_origin(house: House, origin: s
 
 
 @pytest.mark.parametrize(
-    ("site", "status"), [("same-origin", 200), (None, 200), ("same-site", 401), ("cross-site", 401)]
+    ("site", "status"), [("same-origin", 200), (None, 200), ("same-site", 403), ("cross-site", 403)]
 )
 async def test_the_stream_key_is_told_to_our_own_pages_only(house: House, site: str | None, status: int) -> None:
     headers = {"Cookie": await house.signed_in("quinn")} | ({"Sec-Fetch-Site": site} if site else {})
@@ -576,7 +579,7 @@ async def test_the_stream_key_is_told_to_our_own_pages_only(house: House, site: 
             assert "Access-Control-Allow-Origin" not in response.headers
 
 
-@pytest.mark.parametrize(("origin", "role"), [(OWN, "viewer"), *((other, "guest") for other in (None, *ELSEWHERE))])
+@pytest.mark.parametrize(("origin", "role"), [(OWN, "viewer"), (None, "guest")])
 async def test_the_live_socket_knows_who_comes_from_our_pages(house: House, origin: str | None, role: str) -> None:
     token, stream = await house.go_live("ruth")
     headers = {"Cookie": await house.signed_in("sam")}

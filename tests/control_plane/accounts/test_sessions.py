@@ -85,10 +85,14 @@ async def test_a_token_names_its_user_and_their_role(
     assert await sessions.identify(await sessions.issue(user_id)) == Caller(user_id, role)
 
 
-async def test_a_token_holds_what_other_releases_expect(sessions: Sessions, user_id: UserId) -> None:
+async def test_a_token_holds_what_other_releases_expect(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
     token = await sessions.issue(user_id)
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "kid": "s", "typ": "JWT"}
     claims = jwt.decode(token, SECRET.value, ["HS256"], audience="session", options={"verify_exp": False})
+    salt = await database.fetchval("select session_salt from app_user where id = $1", user_id)
+    assert (claims.pop("salt"), len(claims.pop("sid"))) == (salt.hex(), 24)
     issued_at = int(START.timestamp())
     assert claims == {"sub": str(user_id), "ver": 1, "aud": "session", "iat": issued_at, "exp": issued_at + TTL_S}
 
@@ -134,7 +138,15 @@ async def test_clocks_of_two_servers_may_differ_a_little(sessions: Sessions, clo
 
 # ── forged ──
 
-GOOD = {"sub": "1", "ver": 1, "aud": "session", "iat": START, "exp": START + dt.timedelta(seconds=TTL_S)}
+GOOD = {
+    "sub": "1",
+    "ver": 1,
+    "salt": "00" * 6,
+    "sid": "1",
+    "aud": "session",
+    "iat": START,
+    "exp": START + dt.timedelta(seconds=TTL_S),
+}
 
 
 def made(claims: dict[str, Any], secret: Secret = SECRET, **header: Any) -> str:
@@ -152,7 +164,14 @@ def part(content: Any) -> str:
 
 def raw(header: Any, digest: str = "sha256") -> str:
     """Signed by hand: what pyjwt would refuse to make."""
-    claims = {"sub": "1", "ver": 1, "aud": "session", "exp": int(START.timestamp()) + TTL_S}
+    claims = {
+        "sub": "1",
+        "ver": 1,
+        "salt": "00" * 6,
+        "sid": "1",
+        "aud": "session",
+        "exp": int(START.timestamp()) + TTL_S,
+    }
     content = f"{part(header)}.{part(claims)}"
     signature = hmac.new(SECRET.value, content.encode(), digest).digest()
     return f"{content}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
@@ -170,7 +189,10 @@ def tampered(at: int) -> str:
 
 
 @pytest.mark.parametrize("token", [made(GOOD), raw({"alg": "HS256", "kid": "s"})])
-async def test_what_the_forgeries_are_made_from_is_good(sessions: Sessions, user_id: UserId, token: str) -> None:
+async def test_what_the_forgeries_are_made_from_is_good(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, token: str
+) -> None:
+    await database.execute("update app_user set session_salt = $2 where id = $1", user_id, bytes(6))
     assert await sessions.identify(token) == Caller(user_id)
 
 
@@ -210,6 +232,8 @@ async def test_what_the_forgeries_are_made_from_is_good(sessions: Sessions, user
         made(without("exp")),
         made(without("sub")),
         made(without("ver")),
+        made(without("salt")),
+        made(without("sid")),
         made({**GOOD, "sub": "ann"}),
         made({**GOOD, "sub": ""}),
         made({**GOOD, "ver": "one"}),
@@ -247,6 +271,80 @@ async def test_after_a_rotation_old_tokens_go_on_until_their_secret_is_dropped(
     assert jwt.get_unverified_header(new)["kid"] == "n"
     for sessions, recognised in ((before, (True, False)), (after, (True, True)), (dropped, (False, True))):
         assert (await sessions.identify(old) is not None, await sessions.identify(new) is not None) == recognised
+
+
+async def test_a_token_of_an_earlier_row_with_the_same_id_is_nobodys(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    """A restored backup gives ids out again, under the same secrets."""
+    token = await process().issue(user_id)
+    await database.execute("delete from app_user where id = $1", user_id)
+    await database.execute("select setval(pg_get_serial_sequence('app_user', 'id'), $1, false)", user_id)
+    assert await new_user(database) == user_id
+    assert await process().identify(token) is None
+    assert await process().identify(await process().issue(user_id)) == Caller(user_id)
+
+
+# ── signed out ──
+
+
+async def test_signing_out_ends_a_session_with_all_tokens_that_renewed_it(
+    process: Callable[[], Sessions], user_id: UserId
+) -> None:
+    sessions = process()
+    token, of_another_device = await sessions.issue(user_id), await sessions.issue(user_id)
+    renewed = await sessions.issue(user_id, token)
+    again = await sessions.issue(user_id, renewed)
+    await sessions.end(renewed)
+    for here in (sessions, process()):
+        for ended in (token, renewed, again):
+            assert await here.identify(ended) is None
+        assert await here.identify(of_another_device) == Caller(user_id)
+    fresh = await sessions.issue(user_id, token)
+    assert await sessions.identify(fresh) == Caller(user_id), "a token that has ended is not what a new one renews"
+
+
+async def test_nobody_signs_others_out(sessions: Sessions, database: WatchedDatabase, user_id: UserId) -> None:
+    token, others = await sessions.issue(user_id), await sessions.issue(await new_user(database))
+    assert await sessions.identify(await sessions.issue(user_id, others)) == Caller(user_id)
+    await sessions.end(others)
+    for no_token in ("", "a.b.c", token[:-2]):
+        await sessions.end(no_token)
+    assert await sessions.identify(token) == Caller(user_id)
+    assert await sessions.identify(others) is None
+
+
+async def test_signing_out_is_remembered_until_the_last_token_would_have_expired(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, clock: Clock
+) -> None:
+    await sessions.end(await sessions.issue(user_id))
+    assert await database.fetchval("select expires_at from ended_session") == START + dt.timedelta(seconds=TTL_S)
+
+
+async def test_who_signs_out_without_end_signs_out_everywhere(
+    database: WatchedDatabase, dsn: str, user_id: UserId
+) -> None:
+    sessions = Sessions(Keyring((SECRET,)), database, Bus(dsn), TTL_S)
+    token = await sessions.issue(user_id)
+    for _ in range(store.MOST_ENDED):
+        await sessions.end(await sessions.issue(user_id))
+    assert await sessions.identify(token) == Caller(user_id)
+    await sessions.end(await sessions.issue(user_id))
+    assert await sessions.identify(token) is None
+    assert await database.fetchval("select count(*) from ended_session") == 0
+
+
+async def test_other_processes_hear_of_a_sign_out(
+    process: Callable[[], Sessions], database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
+) -> None:
+    bus = Bus(dsn)
+    there = Sessions(Keyring((SECRET,)), database, bus, TTL_S, clock, state_s=3600)
+    token = await there.issue(user_id)
+    async with in_background(bus.run()):
+        await until(bus.connected.is_set)
+        assert await there.identify(token) == Caller(user_id)
+        await process().end(token)
+        await refused(there, token)
 
 
 # ── revoked ──

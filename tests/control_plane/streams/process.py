@@ -39,7 +39,7 @@ class Process:
 
     async def publish(self, stream: Stream, version: int = 1) -> Verdict:
         """What a publisher is answered who has the stream's key of this version."""
-        request = AccessRequest(Action.PUBLISH, stream.path, KEYS.issue(stream.id, version))
+        request = AccessRequest(Action.PUBLISH, stream.path, KEYS.issue(stream.id, version, stream.key_salt))
         return await self.running.decide(request)
 
     async def read(self, path: PathName) -> Verdict:

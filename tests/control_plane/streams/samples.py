@@ -13,6 +13,7 @@ from control_plane.streams.media import PathName
 from control_plane.streams.stream import Stream, Visibility
 
 SECRET = Secret("a", b"the first secret of this server!")
+SALT = b"salt 7"
 KEYS = StreamKeys(Keyring((SECRET,)))
 
 _BASE = Stream(
@@ -21,6 +22,7 @@ _BASE = Stream(
     path=PathName("live/7"),
     status=Status.CREATED,
     key_version=1,
+    key_salt=SALT,
     visibility=Visibility.PUBLIC,
     price=0,
     title="",

@@ -11,20 +11,20 @@ from control_plane.events.types import EndReason, Status
 from control_plane.ids import StreamId
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.stream import Stream, Visibility
-from tests.control_plane.streams.samples import KEYS, stream
+from tests.control_plane.streams.samples import KEYS, SALT, stream
 
 UNFINISHED = [Status.CREATED, Status.LIVE, Status.INTERRUPTED]
 NOT_PUBLIC = [visibility for visibility in Visibility if visibility is not Visibility.PUBLIC]
 ENDED = stream(status=Status.ENDED, ended_at=dt.datetime.now(dt.UTC), end_reason=EndReason.OWNER)
 
 NONE = None
-RIGHT = KEYS.issue(StreamId(7), 3)
+RIGHT = KEYS.issue(StreamId(7), 3, SALT)
 WRONG = {
     "empty": "",
     "text": "let me in",
-    "of another stream": KEYS.issue(StreamId(8), 3),
-    "before the rotation": KEYS.issue(StreamId(7), 2),
-    "not yet issued": KEYS.issue(StreamId(7), 4),
+    "of another stream": KEYS.issue(StreamId(8), 3, SALT),
+    "before the rotation": KEYS.issue(StreamId(7), 2, SALT),
+    "not yet issued": KEYS.issue(StreamId(7), 4, SALT),
 }
 ANY_KEY = [NONE, RIGHT, *WRONG.values()]
 KNOWN_OR_AGED = [True, False]

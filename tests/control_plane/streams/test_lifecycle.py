@@ -16,7 +16,7 @@ from control_plane.ids import StreamId, UserId
 from control_plane.streams import store
 from control_plane.streams.access import Verdict
 from control_plane.streams.media import MediaConnection, MediaSource, SourceId
-from control_plane.streams.stream import Stream, StreamOptions, StreamOver, Visibility
+from control_plane.streams.stream import Stream, StreamOptions, Visibility
 from tests.control_plane.events.proxy import wire
 from tests.control_plane.events.readers import until
 from tests.control_plane.people import new_user
@@ -83,6 +83,7 @@ async def test_a_stream_begins_with_the_wishes_of_its_owner(here: Process, user_
         path=made.path,
         status=Status.CREATED,
         key_version=1,
+        key_salt=made.key_salt,
         visibility=Visibility.PAID,
         price=5,
         title="Song",
@@ -135,17 +136,6 @@ async def test_one_that_was_published_to_is_replaced(here: Process, user_id: Use
     assert (await here.statuses(old.id))[-1] == ("ended", "replaced")
     assert await here.publish(old) is Verdict.UNKNOWN_STREAM
     assert await here.publish(new) is Verdict.ALLOW
-
-
-@pytest.mark.parametrize("interrupted", [False, True])
-async def test_one_that_was_published_to_may_be_kept(here: Process, user_id: UserId, *, interrupted: bool) -> None:
-    old = await live(here, user_id)
-    if interrupted:
-        await here.lifecycle.publisher_lost(old.id, A.source.id, "publisher_lost", 0)
-    before = await stored(here, old.id)
-    with pytest.raises(StreamOver, match="You are live already"):
-        await here.lifecycle.go_live(user_id, StreamOptions("New"), replace=False)
-    assert await stored(here, old.id) == before
 
 
 async def test_after_the_end_a_new_one_begins(here: Process, user_id: UserId) -> None:
@@ -364,6 +354,18 @@ async def test_an_arrival_and_the_end_at_once_leave_it_ended(here: Process, user
 
 
 @pytest.mark.parametrize("prepare", [prepare_created, live, prepare_interrupted])
+async def test_who_is_not_proven_gets_the_stream_as_it_is(
+    here: Process, user_id: UserId, prepare: Callable[[Process, UserId], Awaitable[Stream]]
+) -> None:
+    await prepare(here, user_id)
+    before = await store.unfinished_of(here.database, user_id)
+    options = StreamOptions("New", Visibility.PRIVATE, grace_s=0)
+    assert before is not None
+    assert await here.lifecycle.go_live(user_id, options, proven=False) == before
+    assert await stored(here, before.id) == before
+
+
+@pytest.mark.parametrize("prepare", [prepare_created, live, prepare_interrupted])
 async def test_a_new_key_replaces_the_old_at_once(
     here: Process, user_id: UserId, prepare: Callable[[Process, UserId], Awaitable[Stream]]
 ) -> None:
@@ -371,15 +373,19 @@ async def test_a_new_key_replaces_the_old_at_once(
     events = await here.events(before.id)
     rotated = await here.lifecycle.rotate(before.id)
     assert rotated is not None
-    assert rotated == dataclasses.replace(before, key_version=2, revoked_at=rotated.revoked_at)
+    assert rotated == dataclasses.replace(
+        before, key_version=2, key_salt=rotated.key_salt, revoked_at=rotated.revoked_at
+    )
+    assert rotated.key_salt != before.key_salt, "a version that is counted twice, after a restore, has another key"
     assert rotated.revoked_at is not None
     assert await stored(here, before.id) == rotated
     assert await here.publish(before, version=1) is Verdict.KEY_WRONG
-    assert await here.publish(before, version=2) is Verdict.ALLOW
+    assert await here.publish(rotated, version=2) is Verdict.ALLOW
+    assert await here.publish(before, version=2) is Verdict.KEY_WRONG
     assert await here.events(before.id) == events, "viewers are not told"
-    assert await here.lifecycle.rotate(before.id) == dataclasses.replace(
-        rotated, key_version=3, revoked_at=(await stored(here, before.id)).revoked_at
-    )
+    again = await here.lifecycle.rotate(before.id)
+    assert again == await stored(here, before.id)
+    assert again.key_version == 3
 
 
 # ── a connection that dies at the commit ──

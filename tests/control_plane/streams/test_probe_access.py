@@ -12,7 +12,7 @@ from control_plane.secrets import Keyring, Secret
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.probe_keys import LIFE_S, ProbeKeys
 from control_plane.streams.stream import Visibility
-from tests.control_plane.streams.samples import KEYS, SECRET, stream
+from tests.control_plane.streams.samples import KEYS, SALT, SECRET, stream
 
 NOW = 1_769_860_830.0
 SEVEN = StreamId(7)
@@ -22,17 +22,18 @@ def keys_at(now: float, *secrets: Secret) -> ProbeKeys:
     return ProbeKeys(Keyring(secrets or (SECRET,)), lambda: now)
 
 
-KEY = keys_at(NOW).issue(SEVEN)
+KEY = keys_at(NOW).issue(SEVEN, SALT)
 NOT_PUBLIC = [visibility for visibility in Visibility if visibility is not Visibility.PUBLIC]
 WRONG = {
     "none": None,
     "empty": "",
     "text": "let me in",
-    "of another stream": keys_at(NOW).issue(StreamId(8)),
-    "too old": keys_at(NOW - 2 * LIFE_S).issue(SEVEN),
-    "not yet valid": keys_at(NOW + LIFE_S).issue(SEVEN),
-    "of another server": keys_at(NOW, Secret("a", b"the secret of some other server!")).issue(SEVEN),
-    "the publisher's": KEYS.issue(SEVEN, 1),
+    "of another stream": keys_at(NOW).issue(StreamId(8), SALT),
+    "too old": keys_at(NOW - 2 * LIFE_S).issue(SEVEN, SALT),
+    "not yet valid": keys_at(NOW + LIFE_S).issue(SEVEN, SALT),
+    "of another server": keys_at(NOW, Secret("a", b"the secret of some other server!")).issue(SEVEN, SALT),
+    "of another row with the same id": keys_at(NOW).issue(SEVEN, b"salt 8"),
+    "the publisher's": KEYS.issue(SEVEN, 1, SALT),
 }
 
 
@@ -58,24 +59,24 @@ def test_without_probes_nothing_is_let_in_by_such_a_key() -> None:
 
 
 def test_a_key_lives_for_one_to_two_minutes() -> None:
-    made = [keys_at(NOW + at).issue(SEVEN) for at in range(LIFE_S)]
+    made = [keys_at(NOW + at).issue(SEVEN, SALT) for at in range(LIFE_S)]
     for at, key in enumerate(made):
-        passes = [keys_at(NOW + at + later).verify(key, SEVEN) for later in range(3 * LIFE_S)]
+        passes = [keys_at(NOW + at + later).verify(key, SEVEN, SALT) for later in range(3 * LIFE_S)]
         assert all(passes[: LIFE_S + 1])
         assert not any(passes[2 * LIFE_S :])
 
 
 @pytest.mark.parametrize("key", [KEY[:-1], KEY[1:], KEY + "=", "b" + KEY[1:], "é" + KEY[1:], KEY.swapcase(), "a" * 44])
 def test_nothing_but_the_very_key_passes(key: str) -> None:
-    assert not keys_at(NOW).verify(key, SEVEN)
+    assert not keys_at(NOW).verify(key, SEVEN, SALT)
 
 
 def test_after_a_rotation_the_old_secret_still_verifies() -> None:
     new = Secret("n", b"new" * 11)
-    assert keys_at(NOW, new, SECRET).verify(KEY, SEVEN)
-    assert keys_at(NOW, new, SECRET).issue(SEVEN)[0] == "n"
-    assert not keys_at(NOW, new).verify(KEY, SEVEN)
+    assert keys_at(NOW, new, SECRET).verify(KEY, SEVEN, SALT)
+    assert keys_at(NOW, new, SECRET).issue(SEVEN, SALT)[0] == "n"
+    assert not keys_at(NOW, new).verify(KEY, SEVEN, SALT)
 
 
 def test_the_largest_id_has_a_key() -> None:
-    assert keys_at(NOW).verify(keys_at(NOW).issue(StreamId(LARGEST_ID)), StreamId(LARGEST_ID))
+    assert keys_at(NOW).verify(keys_at(NOW).issue(StreamId(LARGEST_ID), SALT), StreamId(LARGEST_ID), SALT)

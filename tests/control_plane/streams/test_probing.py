@@ -48,12 +48,13 @@ class Looks:
         self.let_go.set()
         self.breaks = False
         self.begun: list[StreamId] = []
+        self.keys: dict[StreamId, ProbeKey] = {}
         self.pictures: list[Path | None] = []
         self.under_way = self.most_at_once = self.cancelled = 0
 
     async def probe(self, path: PathName, key: ProbeKey, picture: Path | None, deadline_s: float) -> ProbeResult:
         stream_id = StreamId(int(path.removeprefix("live/")))
-        assert PROBE_KEYS.verify(key, stream_id)
+        self.keys[stream_id] = key
         self.begun.append(stream_id)
         self.pictures.append(picture)
         self.under_way += 1
@@ -146,6 +147,7 @@ async def probing(here: Process, folder: Path, limit: int) -> AsyncIterator[Stud
 async def test_a_stream_that_plays_says_so_everywhere(studio: Studio) -> None:
     made = await studio.live()
     await until(lambda: studio.prober.playing(made.id))
+    assert PROBE_KEYS.verify(studio.looks.keys[made.id], made.id, made.key_salt)
     assert studio.prober.thumbnail(made.id) == f"thumbnails/{made.id}.jpg"
     assert studio.looks.pictures == [studio.folder / studio.prober.thumbnail(made.id)]
     assert studio.prober.streams_playing() == 1
