@@ -68,7 +68,7 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
         if stream is None:
             raise StreamOver(f"Stream {stream_id} has ended before.")
         out.print(f"Stream {stream_id} {what}.")
-        await tell_when_gone(settings, stream)
+        await tell_when_gone(settings, database, stream)
         if show_key:
             typer.echo(f"{stream_id}?token={stream_keys(settings).issue(stream.id, stream.key_version)}")
 

@@ -95,7 +95,7 @@ def ban(user: Somebody) -> None:
         out.print(f"{user} is banned{'' if changed else ' already'}.", highlight=False)
         if stream is not None:
             out.print(f"Stream {stream.id} has ended.")
-            await tell_when_gone(settings, stream)
+            await tell_when_gone(settings, database, stream)
 
     with_operator(work)
 
