@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 USER = "mediamtx"
 """The name in the basic authentication of both calls; the hook secret is its password."""
 LARGEST_BODY = 16 * 1024
+LONGEST_ID = 64
+"""Of a connection: MediaMTX's are UUIDs of 36 characters. They are kept, so they must not be of any length."""
 LOGGED_PER_S = 20
 
 ACTIONS = {action.value: action for action in Action}
@@ -47,6 +49,7 @@ class AuthCall(msgspec.Struct, frozen=True):
     token: str = ""
     password: str = ""
     protocol: str = ""
+    id: str | None = None
 
 
 class EventCall(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ class HooksListener:
         if action is None:
             verdict = Verdict.NOT_OURS
         else:
-            verdict = await self._decide(AccessRequest(action, PathName(call.path), _offered_key(call)))
+            verdict = await self._decide(_request(action, call))
         self._metrics.auth.count((action or "other", verdict), time.perf_counter() - started)
         if verdict is Verdict.ALLOW:
             return _answer(204)
@@ -150,19 +153,26 @@ def _whole(status: int, text: str) -> bytes:
     return "\r\n".join([*lines, "", text]).encode()
 
 
-def _offered_key(call: AuthCall) -> str | None:
-    """RTMP and RTSP give the query's token in `token`, SRT the password there; of HLS and WebRTC only the raw query has it."""
-    if call.token:
-        return call.token
-    if call.password:
-        return call.password
-    if "token=" not in call.query:
-        return None
+def _request(action: Action, call: AuthCall) -> AccessRequest:
+    source_id = SourceId(call.id) if call.id and len(call.id) <= LONGEST_ID else None
+    return AccessRequest(action, PathName(call.path), _offered_keys(call), source_id)
+
+
+def _offered_keys(call: AuthCall) -> tuple[str, ...]:
+    """At most three. RTMP and RTSP give the query's token in `token`, SRT the password there; of HLS and WebRTC only the raw query has it,
+    next to an Authorization header that an HTTP client may have added for a reason of its own."""
+    keys = dict.fromkeys(key for key in (call.token, call.password, _query_token(call.query)) if key)
+    return tuple(keys)
+
+
+def _query_token(query: str) -> str:
+    if "token=" not in query:
+        return ""
     try:
-        values = parse_qs(call.query, max_num_fields=20).get("token", [])
+        values = parse_qs(query, max_num_fields=20).get("token", [])
     except ValueError:
-        return None
-    return values[0] if len(values) == 1 else None
+        return ""
+    return values[0] if len(values) == 1 else ""
 
 
 def _basic(user: str, password: str) -> bytes:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 
 from control_plane.cli.terminal import out, say
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.run_file import RunFile
 from control_plane.settings import Settings
+from control_plane.streams import store
 from control_plane.streams.media import MediaServer, MediaServerUnavailable
 from control_plane.streams.stream import Stream
 
@@ -18,7 +20,7 @@ PUT_OUT_S = 5.0
 LOOK_S = 0.1
 
 
-async def tell_when_gone(settings: Settings, stream: Stream) -> None:
+async def tell_when_gone(settings: Settings, database: Database, stream: Stream) -> None:
     from mediamtx.client import MediaMTXClient  # aiohttp: the other commands start faster without it
 
     url = _api_url(settings)
@@ -26,8 +28,8 @@ async def tell_when_gone(settings: Settings, stream: Stream) -> None:
         return  # nothing runs here, so nobody publishes
     try:
         async with asyncio.timeout(PUT_OUT_S), MediaMTXClient(url) as media:
-            await _gone(media, stream)
-    except (TimeoutError, MediaServerUnavailable):
+            await _gone(media, database, stream)
+    except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
         say(
             "Its publisher may still be there: the server that puts it out did not do so in time. `stagedoor doctor` says why."
         )
@@ -35,12 +37,15 @@ async def tell_when_gone(settings: Settings, stream: Stream) -> None:
         out.print("Nobody publishes to it any more.")
 
 
-async def _gone(media: MediaServer, stream: Stream) -> None:
-    """Returns when nobody publishes, or somebody who came in after the change and so has the new key."""
+async def _gone(media: MediaServer, database: Database, stream: Stream) -> None:
+    """Returns when nobody publishes, or somebody who came in with the new key."""
     while True:
         path = await media.get_path(stream.path)
-        connection = await media.get_connection(path.source) if path is not None and path.source is not None else None
-        if connection is None or (stream.revoked_at is not None and connection.created_at > stream.revoked_at):
+        source = path.source if path is not None else None
+        if source is None or await media.get_connection(source) is None:
+            return
+        version = None if stream.ended else await store.admitted_version(database, stream.id, source.id)
+        if version is not None and version >= stream.key_version:
             return
         await asyncio.sleep(LOOK_S)
 

@@ -68,7 +68,7 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
         if stream is None:
             raise StreamOver(f"Stream {stream_id} has ended before.")
         out.print(f"Stream {stream_id} {what}.")
-        await tell_when_gone(settings, stream)
+        await tell_when_gone(settings, database, stream)
         if show_key:
             key = stream_keys(settings).issue(stream.id, stream.key_version, stream.key_salt)
             typer.echo(f"{stream_id}?token={key}")
@@ -89,7 +89,7 @@ def ban(
         host = await name_of(database, stream.user_id)
         if not yes:
             typer.confirm(f"Ban {host} (user {stream.user_id}), the host of stream {stream_id}?", abort=True, err=True)
-        await carry_out_ban(operator, settings, stream.user_id, f"{host} (user {stream.user_id})")
+        await carry_out_ban(operator, database, settings, stream.user_id, f"{host} (user {stream.user_id})")
 
     with_operator(work)
 

@@ -87,7 +87,7 @@ def revoke(user: Somebody) -> None:
         out.print(f"Every session of {user} has ended.", highlight=False)
         if stream is not None:
             out.print(f"The key of stream {stream.id} has been revoked.")
-            await tell_when_gone(settings, stream)
+            await tell_when_gone(settings, database, stream)
 
     with_operator(work)
 
@@ -96,17 +96,19 @@ def ban(user: Somebody) -> None:
     """Block a user: sessions end, nobody signs in as this user, and the user's stream ends, which disconnects its encoder."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
-        await carry_out_ban(operator, settings, await user_id_of(database, user), user)
+        await carry_out_ban(operator, database, settings, await user_id_of(database, user), user)
 
     with_operator(work)
 
 
-async def carry_out_ban(operator: Operator, settings: Settings, user_id: UserId, name: str) -> None:
+async def carry_out_ban(
+    operator: Operator, database: Database, settings: Settings, user_id: UserId, name: str
+) -> None:
     changed, stream = await operator.ban(user_id)
     out.print(f"{name} is banned{'' if changed else ' already'}.", highlight=False, markup=False)
     if stream is not None:
         out.print(f"Stream {stream.id} has ended.")
-        await tell_when_gone(settings, stream)
+        await tell_when_gone(settings, database, stream)
 
 
 async def name_of(database: Database, user_id: UserId) -> str:

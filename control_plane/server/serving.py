@@ -46,6 +46,7 @@ from control_plane.metrics import Metrics
 from control_plane.ports import BACKLOG
 from control_plane.run_file import Run
 from control_plane.secrets import CLIENTS, Purpose, Secrets, check_against_database, load_or_create
+from control_plane.server.alone import OnlyServer
 from control_plane.server.processes import Processes, Progress
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
@@ -107,6 +108,10 @@ class _Server:
         processes = Processes(settings, run, stack, self._workers, self._progress)
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK])
         dsn = await processes.postgresql()
+        only = OnlyServer(dsn)
+        stack.callback(only.close)
+        await only.take()
+        await self._keep("only-server", only.keep())
         await migrate(dsn, self._progress)
         database = await open_pool(dsn, settings.database_pool)
         stack.push_async_callback(database.close)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from control_plane.streams.keys import StreamKeys
-from control_plane.streams.media import PathName
+from control_plane.streams.media import PathName, SourceId
 from control_plane.streams.probe_keys import ProbeKeys
 from control_plane.streams.stream import Stream, Visibility
 
@@ -18,11 +18,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a client asks of a path. `key` is whatever it offered as a stream key, None when nothing."""
+    """What a client asks of a path. `keys` is everything it offered that may be a stream key; one right key is enough."""
 
     action: Action
     path: PathName
-    key: str | None
+    keys: tuple[str, ...]
+    source_id: SourceId | None = None
+    """The connection that asks. Its publisher will have this id; None where the media server gives none."""
 
 
 class Verdict(StrEnum):
@@ -52,9 +54,9 @@ def decide(
         return Verdict.UNKNOWN_STREAM
     if request.action is Action.READ:
         return Verdict.ALLOW if _may_read(request, stream, probe_keys) else Verdict.NOT_PUBLIC
-    if request.key is None:
+    if not request.keys:
         return Verdict.KEY_MISSING
-    if not keys.verify(request.key, stream.id, stream.key_version, stream.key_salt):
+    if not any(keys.verify(key, stream.id, stream.key_version, stream.key_salt) for key in request.keys):
         return Verdict.KEY_WRONG
     return Verdict.ALLOW if current else Verdict.DATABASE_AWAY
 
@@ -62,6 +64,6 @@ def decide(
 def _may_read(request: AccessRequest, stream: Stream, probe_keys: ProbeKeys | None) -> bool:
     if stream.visibility is Visibility.PUBLIC:
         return True
-    if probe_keys is None or request.key is None:
+    if probe_keys is None:
         return False
-    return probe_keys.verify(request.key, stream.id, stream.key_salt)
+    return any(probe_keys.verify(key, stream.id, stream.key_salt) for key in request.keys)

@@ -85,16 +85,17 @@ class Lifecycle:
         return await self._apply(stream_id, work)
 
     async def publisher_online(
-        self, stream_id: StreamId, publisher: MediaConnection, replaced_bytes: int
+        self, stream_id: StreamId, publisher: MediaConnection, replaced_bytes: int, key_version: int | None = None
     ) -> Stream | None:
-        """A publisher's media has arrived; it may be a second one that takes over. `replaced_bytes`: what the one before it had sent."""
+        """A publisher's media has arrived; it may be a second one that takes over. `replaced_bytes`: what the one before it had sent.
+        `key_version`: of the key that let it in; nothing changes when the stream has another one by now."""
         source_id = publisher.source.id
 
         async def work(connection: Connection, appending: Appending) -> Stream | None:
-            stream = await store.online(connection, stream_id, source_id)
+            stream = await store.online(connection, stream_id, source_id, key_version)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, "taken_over", replaced_bytes, besides=source_id)
-                await store.open_session(connection, stream_id, publisher)
+                await store.open_session(connection, stream_id, publisher, key_version)
                 # Said on a take-over too: the media server has dropped every viewer of the old connection.
                 appending.add(EventType.STATUS, StatusChange(Status.LIVE))
             return stream

@@ -30,7 +30,7 @@ from control_plane.streams.media import (
     PathName,
     SourceId,
 )
-from control_plane.streams.running import RunningStreams
+from control_plane.streams.running import FIRST_VERSION, RunningStreams
 from control_plane.streams.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class Hint:
 @dataclass(slots=True)
 class _Publisher:
     connection: MediaConnection
+    key_version: int | None
+    """Of the key that let it in; None: not known, though the stream has had more than one."""
     inbound_bytes: int = 0
 
 
@@ -189,7 +191,7 @@ class Reconciler:
                         return True
                     await self._media.kick(path.source)
                     await asyncio.sleep(0.02)
-        except (TimeoutError, MediaServerUnavailable):
+        except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
             log.warning("publisher_not_put_out_yet", extra={"stream": stream.id})
             return False
 
@@ -237,14 +239,17 @@ class Reconciler:
             await self._lifecycle.end(stream.id, EndReason.NEVER_PUBLISHED)
 
     async def _publishing(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
-        if await self._is_revoked(stream, source):
-            await self._media.kick(source)
-            return
-        publisher = await self._publisher(source)
+        publisher = await self._publisher(stream, source)
         if publisher is None:
             return  # gone again; the next pass tells
+        if self._is_outdated(stream, publisher):
+            await self._media.kick(source)
+            return
         if stream.source_id != source.id:
-            await self._lifecycle.publisher_online(stream.id, publisher.connection, self._bytes_of(stream.source_id))
+            replaced_bytes = self._bytes_of(stream.source_id)
+            await self._lifecycle.publisher_online(
+                stream.id, publisher.connection, replaced_bytes, publisher.key_version
+            )
         publisher.inbound_bytes = path.inbound_bytes
 
     async def _absent(self, stream: Stream, source_id: SourceId) -> None:
@@ -272,21 +277,35 @@ class Reconciler:
             log.info("publisher_put_out", extra={"path": path.name, "source": path.source.id})
 
     async def _is_revoked(self, stream: Stream, source: MediaSource) -> bool:
-        """Whether this connection was made before the stream's last rotation or its end. The media server's clock is compared with the
-        database's: on different machines they must be kept in step."""
-        if stream.revoked_at is None:
-            return False
-        publisher = await self._publisher(source)
-        return publisher is not None and publisher.connection.created_at <= stream.revoked_at
+        if stream.ended:
+            return True
+        publisher = await self._publisher(stream, source)
+        return publisher is not None and self._is_outdated(stream, publisher)
 
-    async def _publisher(self, source: MediaSource) -> _Publisher | None:
+    def _is_outdated(self, stream: Stream, publisher: _Publisher) -> bool:
+        """Whether it came in with a key that was taken away since. Clocks do not matter, nor how long the change took to be committed.
+        A publisher of whom nothing is known is one of those: its encoder returns with a connection of which we know."""
+        known = self._running.get(stream.id) or stream  # `stream` may be from the beginning of a long pass
+        newest = max(stream.key_version, known.key_version)
+        return publisher.key_version is None or publisher.key_version < newest
+
+    async def _publisher(self, stream: Stream, source: MediaSource) -> _Publisher | None:
         known = self._publishers.get(source.id)
         if known is None:
             connection = await self._media.get_connection(source)
             if connection is None:
                 return None
-            known = self._publishers[source.id] = _Publisher(connection, connection.inbound_bytes)
+            version = await self._admitted_version(stream, source.id)
+            known = self._publishers[source.id] = _Publisher(connection, version, connection.inbound_bytes)
         return known
+
+    async def _admitted_version(self, stream: Stream, source_id: SourceId) -> int | None:
+        version = self._running.admitted_version(stream.id, source_id)
+        if version is not None:
+            return version
+        if stream.key_version == FIRST_VERSION:
+            return FIRST_VERSION  # there was no other
+        return await store.admitted_version(self._database, stream.id, source_id)
 
     def _bytes_of(self, source_id: SourceId | None) -> int:
         publisher = self._publishers.get(source_id) if source_id is not None else None

@@ -19,7 +19,7 @@ from control_plane.ids import LARGEST_ID, StreamId
 from control_plane.streams import store
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.keys import StreamKeys
-from control_plane.streams.media import PathName
+from control_plane.streams.media import PathName, SourceId
 from control_plane.streams.probe_keys import ProbeKeys
 from control_plane.streams.stream import Stream
 
@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 FIRST_VERSION = 1
 MISS_DEADLINE_S = 0.05
 AGAIN_S = 1.0
+ADMITTED_MAX = 32
+"""Connections remembered per stream: the one that publishes, and attempts that are not online yet. Only who has the key adds to them."""
+OVER_MAX = 10_000
+"""Ended streams whose ids are remembered, each about 100 bytes."""
 _PATH = re.compile(r"live/([1-9][0-9]{0,9})")
 
 
@@ -52,6 +56,11 @@ class RunningStreams:
         self._miss_s = miss_s
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
+        self._admitted: dict[StreamId, dict[SourceId, int]] = {}
+        """Of each stream here: with which key version a connection was let in; the oldest first."""
+        self._over: dict[StreamId, None] = {}
+        """Streams that have ended, the oldest first: an encoder that goes on knocking with such a key costs no query each time."""
+        self._no_lookup_until = 0.0
         self._stale: set[StreamId] = set()
         self._later: set[StreamId] = set()
         """Ours, to be looked at once more in AGAIN_S: the answer to a COMMIT may come late, or never."""
@@ -77,6 +86,17 @@ class RunningStreams:
     def all(self) -> Collection[Stream]:
         return list(self._by_id.values())
 
+    def admitted_version(self, stream_id: StreamId, source_id: SourceId) -> int | None:
+        """The version of the key that let this connection in; None where this process did not, or has forgotten."""
+        return self._admitted.get(stream_id, {}).get(source_id)
+
+    def _admit(self, stream: Stream, source_id: SourceId) -> None:
+        admitted = self._admitted.setdefault(stream.id, {})
+        admitted.pop(source_id, None)
+        admitted[source_id] = stream.key_version
+        if len(admitted) > ADMITTED_MAX:
+            del admitted[next(iter(admitted))]
+
     def put(self, stream: Stream) -> None:
         """Take over a change of ours that is committed."""
         self._set(stream)
@@ -89,7 +109,12 @@ class RunningStreams:
         old = self._by_id.pop(stream.id, None)
         if old is not None:
             self._by_path.pop(old.path, None)
-        if not stream.ended:
+        if stream.ended:
+            self._admitted.pop(stream.id, None)
+            self._over[stream.id] = None
+            if len(self._over) > OVER_MAX:
+                del self._over[next(iter(self._over))]
+        else:
             self._by_id[stream.id] = stream
             self._by_path[stream.path] = stream
 
@@ -114,11 +139,15 @@ class RunningStreams:
 
     async def decide(self, request: AccessRequest) -> Verdict:
         """From memory, but for one case: a publisher with a valid first key of a stream that we have not heard of costs one short query,
-        one at a time. Nobody without such a key can cause any."""
+        one at a time, and none within AGAIN_S after one that was not answered. Nobody without such a key can cause any."""
         stream = self._by_path.get(request.path)
-        if stream is None and request.action is Action.PUBLISH and request.key is not None:
-            stream = await self._missed(request.path, request.key)
-        return decide(request, stream, self._keys, current=self.current, probe_keys=self._probe_keys)
+        publishes = request.action is Action.PUBLISH
+        if stream is None and publishes and request.keys:
+            stream = await self._missed(request.path, request.keys)
+        verdict = decide(request, stream, self._keys, current=self.current, probe_keys=self._probe_keys)
+        if verdict is Verdict.ALLOW and publishes and stream is not None and request.source_id is not None:
+            self._admit(stream, request.source_id)
+        return verdict
 
     async def load(self) -> None:
         """Read the whole table. Raises DatabaseUnavailable, and then leaves it as it was."""
@@ -128,6 +157,7 @@ class RunningStreams:
         kept = [stream for stream in streams if stream.id not in changed]
         self._by_id = {stream.id: stream for stream in kept + newer}
         self._by_path = {stream.path: stream for stream in kept + newer}
+        self._admitted = {id_: admitted for id_, admitted in self._admitted.items() if id_ in self._by_id}
         for stream_id in changed:
             self.look_at(stream_id)
         self._current_until = asyncio.get_running_loop().time() + self._away_s
@@ -192,12 +222,15 @@ class RunningStreams:
         finally:
             self._reads = [read for read in self._reads if read is not changed]
 
-    async def _missed(self, path: PathName, key: str) -> Stream | None:
+    async def _missed(self, path: PathName, keys: Collection[str]) -> Stream | None:
         match = _PATH.fullmatch(path)
         if match is None or int(match[1]) > LARGEST_ID:
             return None
         stream_id = StreamId(int(match[1]))
-        if not self._keys.made_by_us(key, stream_id, FIRST_VERSION):
+        if stream_id in self._over or not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
+            return None
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._no_lookup_until:
             return None
         try:
             async with asyncio.timeout(self._miss_s), self._missing:
@@ -205,6 +238,7 @@ class RunningStreams:
                     await self._read([stream_id], self._miss_s)
         except (TimeoutError, DatabaseUnavailable):
             log.warning("unknown_stream_not_looked_up", extra={"stream": stream_id})
+            self._no_lookup_until = loop.time() + AGAIN_S
         return self._by_path.get(path)
 
     def _notified(self, message: Message) -> None:

@@ -36,7 +36,7 @@ _LATEST = f"select {_COLUMNS} from stream order by id desc limit $1"
 _ONLINE = f"""
     update stream set status = 'live', source_id = $2, live_at = coalesce(live_at, now()), interrupted_at = null,
         playing = null
-    where id = $1 and status <> 'ended' and source_id is distinct from $2
+    where id = $1 and status <> 'ended' and source_id is distinct from $2 and key_version = coalesce($3, key_version)
     returning {_COLUMNS}
 """
 _LOST = f"""
@@ -58,14 +58,15 @@ _ROTATE = f"""
 """
 _PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
 _OPEN_SESSION = """
-    insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at)
-    values ($1, $2, $3, $4, $5, $6)
+    insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at, key_version)
+    values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (stream_id, source_id) do update set ended_at = null, end_reason = null
 """
 _CLOSE_SESSIONS = """
     update publish_session set ended_at = now(), end_reason = $3, inbound_bytes = greatest(inbound_bytes, $4)
     where stream_id = $1 and ended_at is null and source_id is distinct from $2
 """
+_ADMITTED_VERSION = "select key_version from publish_session where stream_id = $1 and source_id = $2"
 _GIFT_SINCE = "select exists (select from gift_sent where stream_id = $1 and created_at > $2)"
 
 
@@ -142,9 +143,11 @@ async def read(connection: Connection, stream_id: StreamId) -> Stream | None:
     return _maybe(await connection.fetchrow(_GET, stream_id))
 
 
-async def online(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:
-    """None when that source publishes already, or the stream is over."""
-    return _maybe(await connection.fetchrow(_ONLINE, stream_id, source_id))
+async def online(
+    connection: Connection, stream_id: StreamId, source_id: SourceId, key_version: int | None = None
+) -> Stream | None:
+    """None when that source publishes already, the stream is over, or its key is no longer of this version."""
+    return _maybe(await connection.fetchrow(_ONLINE, stream_id, source_id, key_version))
 
 
 async def lost(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:
@@ -167,7 +170,9 @@ async def probed(
     await database.execute(_PROBED, stream_id, source_id, playing, found)
 
 
-async def open_session(connection: Connection, stream_id: StreamId, publisher: MediaConnection) -> None:
+async def open_session(
+    connection: Connection, stream_id: StreamId, publisher: MediaConnection, key_version: int | None = None
+) -> None:
     await connection.execute(
         _OPEN_SESSION,
         stream_id,
@@ -176,6 +181,7 @@ async def open_session(connection: Connection, stream_id: StreamId, publisher: M
         publisher.remote_address,
         publisher.user_agent,
         publisher.created_at,
+        key_version,
     )
 
 
@@ -184,6 +190,12 @@ async def close_sessions(
 ) -> None:
     """Close the stream's open publisher sessions, but for that of `besides`."""
     await connection.execute(_CLOSE_SESSIONS, stream_id, besides, why, inbound_bytes)
+
+
+async def admitted_version(database: Database, stream_id: StreamId, source_id: SourceId) -> int | None:
+    """The version of the key with which this publisher came in, as far as it was noted."""
+    version: int | None = await database.fetchval(_ADMITTED_VERSION, stream_id, source_id)
+    return version
 
 
 async def gift_since(database: Database, stream_id: StreamId, since: dt.datetime) -> bool:

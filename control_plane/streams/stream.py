@@ -76,7 +76,7 @@ class Stream:
     ended_at: dt.datetime | None
     end_reason: EndReason | None
     revoked_at: dt.datetime | None
-    """Publishers whose connection is older than this are put out."""
+    """Of the last rotation, or of the end. For people: who is put out is decided by the key's version."""
     coins: int
     likes: int
     peak_viewers: int

@@ -116,12 +116,12 @@ async def listener() -> AsyncIterator[Listener]:
 
 async def test_a_publisher_is_let_in(listener: Listener) -> None:
     assert await listener.auth(RTMP_PUBLISH) == (204, "")
-    assert listener.asked == [AccessRequest(Action.PUBLISH, "live/7", KEY)]  # type: ignore[arg-type]
+    assert listener.asked == [AccessRequest(Action.PUBLISH, "live/7", (KEY,), RTMP_PUBLISH["id"])]  # type: ignore[arg-type]
 
 
 async def test_a_reader_is_let_in(listener: Listener) -> None:
     assert await listener.auth(HLS_PAGE) == (204, "")
-    assert listener.asked == [AccessRequest(Action.READ, "live/7", None)]  # type: ignore[arg-type]
+    assert listener.asked == [AccessRequest(Action.READ, "live/7", ())]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict is not Verdict.ALLOW])
@@ -138,36 +138,44 @@ async def test_every_other_action_is_refused_without_asking(listener: Listener, 
 
 
 @pytest.mark.parametrize(
-    ("changes", "key"),
+    ("changes", "keys"),
     [
-        ({"token": KEY, "query": f"token={KEY}"}, KEY),  # RTMP, RTSP: MediaMTX takes it out of the query
-        ({"token": KEY, "password": "other", "query": "token=third"}, KEY),
-        ({"token": KEY, "password": KEY, "user": "u", "query": ""}, KEY),  # SRT: its streamid's password
-        ({"token": "", "password": KEY, "query": ""}, KEY),
-        ({"token": "", "query": f"token={KEY}"}, KEY),  # HLS, WebRTC: only the raw query has it
-        ({"token": "", "query": f"a=1&token={KEY}&b=2"}, KEY),
-        ({"token": "", "query": "token=a%2Fb"}, "a/b"),
-        ({"token": "", "query": f"token={KEY}&token={KEY}"}, None),
-        ({"token": "", "query": f"token={KEY}&token=other"}, None),
-        ({"token": "", "query": "token="}, None),
-        ({"token": "", "query": "xtoken=a"}, None),
-        ({"token": "", "query": "jwt=a"}, None),
-        ({"token": "", "query": ""}, None),
-        ({"token": "", "query": "&".join(f"a{n}=1" for n in range(30)) + f"&token={KEY}"}, None),
-        ({"token": "", "query": "%zz&token=%ff"}, "\ufffd"),
+        ({"token": KEY, "query": f"token={KEY}"}, (KEY,)),  # RTMP, RTSP: MediaMTX takes it out of the query
+        ({"token": KEY, "password": "other", "query": "token=third"}, (KEY, "other", "third")),
+        ({"token": KEY, "password": KEY, "user": "u", "query": ""}, (KEY,)),  # SRT: its streamid's password
+        ({"token": "", "password": KEY, "query": ""}, (KEY,)),
+        ({"token": "", "query": f"token={KEY}"}, (KEY,)),  # HLS, WebRTC: only the raw query has it
+        ({"token": "a session's", "query": f"token={KEY}"}, ("a session's", KEY)),  # WHIP: a client's own Authorization
+        ({"token": "", "user": "x", "password": "y", "query": f"token={KEY}"}, ("y", KEY)),
+        ({"token": "", "query": f"a=1&token={KEY}&b=2"}, (KEY,)),
+        ({"token": "", "query": "token=a%2Fb"}, ("a/b",)),
+        ({"token": "", "query": f"token={KEY}&token={KEY}"}, ()),
+        ({"token": "", "query": f"token={KEY}&token=other"}, ()),
+        ({"token": "", "query": "token="}, ()),
+        ({"token": "", "query": "xtoken=a"}, ()),
+        ({"token": "", "query": "jwt=a"}, ()),
+        ({"token": "", "query": ""}, ()),
+        ({"token": "", "query": "&".join(f"a{n}=1" for n in range(30)) + f"&token={KEY}"}, ()),
+        ({"token": "", "query": "%zz&token=%ff"}, ("\ufffd",)),
     ],
 )
 async def test_the_key_is_taken_from_where_the_protocol_puts_it(
-    listener: Listener, changes: dict[str, str], key: str | None
+    listener: Listener, changes: dict[str, str], keys: tuple[str, ...]
 ) -> None:
     await listener.auth({**RTMP_PUBLISH, "password": "", **changes})
-    assert [request.key for request in listener.asked] == [key]
+    assert [request.keys for request in listener.asked] == [keys]
 
 
 async def test_fields_of_later_releases_are_ignored_and_missing_ones_empty(listener: Listener) -> None:
     assert await listener.auth({**RTMP_PUBLISH, "new": {"a": [1]}}) == (204, "")
     assert await listener.auth({"action": "read", "path": "live/7"}) == (204, "")
-    assert [request.key for request in listener.asked] == [KEY, None]
+    assert [request.keys for request in listener.asked] == [(KEY,), ()]
+
+
+@pytest.mark.parametrize("id_", [None, "", "x" * 65])
+async def test_an_id_that_names_no_connection_is_none(listener: Listener, id_: str | None) -> None:
+    assert await listener.auth({**RTMP_PUBLISH, "id": id_}) == (204, "")
+    assert [request.source_id for request in listener.asked] == [None]
 
 
 # ── events ──

@@ -35,6 +35,7 @@ class FakeMedia:
         self.closes_at_once = True
         """A kicked connection is gone with the answer."""
         self.asked_for: list[PathName] = []
+        self.asked_for_connections: list[SourceId] = []
         self.before_the_listing: Callable[[], Awaitable[None]] = _nothing
 
     def publish(self, path: PathName, source_id: str, *, created_at: dt.datetime | None = None, sent: int = 0) -> None:
@@ -72,6 +73,7 @@ class FakeMedia:
         return self.paths.get(name)
 
     async def get_connection(self, source: MediaSource) -> MediaConnection | None:
+        self.asked_for_connections.append(source.id)
         self._answer()
         return self.connections.get(source.id)
 

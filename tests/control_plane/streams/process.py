@@ -12,7 +12,7 @@ from control_plane.events.log import EventLog
 from control_plane.ids import StreamId
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.media import PathName
+from control_plane.streams.media import PathName, SourceId
 from control_plane.streams.running import RunningStreams
 from control_plane.streams.stream import Stream
 from tests.control_plane.events.readers import Unheard, in_background, until
@@ -37,13 +37,14 @@ class Process:
             database, self.event_log, self.running, lambda stream_id: self.peak_viewers.get(stream_id, 0)
         )
 
-    async def publish(self, stream: Stream, version: int = 1) -> Verdict:
+    async def publish(self, stream: Stream, version: int = 1, source_id: str | None = None) -> Verdict:
         """What a publisher is answered who has the stream's key of this version."""
-        request = AccessRequest(Action.PUBLISH, stream.path, KEYS.issue(stream.id, version, stream.key_salt))
+        source = SourceId(source_id) if source_id else None
+        request = AccessRequest(Action.PUBLISH, stream.path, (KEYS.issue(stream.id, version, stream.key_salt),), source)
         return await self.running.decide(request)
 
     async def read(self, path: PathName) -> Verdict:
-        return await self.running.decide(AccessRequest(Action.READ, path, None))
+        return await self.running.decide(AccessRequest(Action.READ, path, ()))
 
     async def events(self, stream_id: StreamId) -> list[dict[str, Any]]:
         """The data of each, in order; their numbers have no gap."""

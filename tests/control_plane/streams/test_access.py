@@ -64,10 +64,19 @@ CASES: dict[Verdict, list[Case]] = {
 def test_the_decision(verdict: Verdict) -> None:
     cases = CASES[verdict]
     decided = [
-        decide(AccessRequest(action, stream().path, key), known, KEYS, current=current)
+        decide(AccessRequest(action, stream().path, () if key is None else (key,)), known, KEYS, current=current)
         for action, known, key, current in cases
     ]
     assert decided == [verdict] * len(cases)
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_one_right_key_among_those_offered_is_enough(wrong: str) -> None:
+    known = stream(key_version=3)
+    for keys in ((wrong, RIGHT), (RIGHT, wrong), (wrong, wrong, RIGHT)):
+        assert decide(AccessRequest(Action.PUBLISH, known.path, keys), known, KEYS, current=True) is Verdict.ALLOW
+    request = AccessRequest(Action.PUBLISH, known.path, (wrong, wrong))
+    assert decide(request, known, KEYS, current=True) is Verdict.KEY_WRONG
 
 
 def test_the_table_is_whole() -> None:

@@ -39,7 +39,13 @@ WRONG = {
 
 def verdict(action: Action, visibility: Visibility, key: str | None, now: float = NOW) -> Verdict:
     known = stream(visibility=visibility, status=Status.LIVE, source_id="a")
-    return decide(AccessRequest(action, known.path, key), known, KEYS, current=True, probe_keys=keys_at(now))
+    return decide(
+        AccessRequest(action, known.path, () if key is None else (key,)),
+        known,
+        KEYS,
+        current=True,
+        probe_keys=keys_at(now),
+    )
 
 
 @pytest.mark.parametrize("visibility", Visibility)
@@ -55,7 +61,7 @@ def test_nothing_else_reads_what_is_not_public(visibility: Visibility, what: str
 
 def test_without_probes_nothing_is_let_in_by_such_a_key() -> None:
     known = stream(visibility=Visibility.PRIVATE)
-    assert decide(AccessRequest(Action.READ, known.path, KEY), known, KEYS, current=True) is Verdict.NOT_PUBLIC
+    assert decide(AccessRequest(Action.READ, known.path, (KEY,)), known, KEYS, current=True) is Verdict.NOT_PUBLIC
 
 
 def test_a_key_lives_for_one_to_two_minutes() -> None:

@@ -58,6 +58,13 @@ class Theatre:
         assert self.state(made) == (Status.LIVE, source_id)
         return made
 
+    async def comes_in(
+        self, stream: Stream, source_id: str, version: int = 1, created_at: dt.datetime | None = None
+    ) -> None:
+        """A publisher is let in, and is online."""
+        assert await self.process.publish(stream, version, source_id) is Verdict.ALLOW
+        self.media.publish(stream.path, source_id, created_at=created_at)
+
     async def passes(self, after_s: float = 0) -> None:
         self.now += after_s
         await self.reconciler.reconcile()
@@ -446,7 +453,7 @@ async def test_a_publisher_who_came_before_the_new_key_is_put_out_and_may_return
     assert theatre.media.kicked == ["a"]
     await theatre.passes()
     assert theatre.state(made) == (Status.INTERRUPTED, None)
-    theatre.media.publish(made.path, "b", created_at=utc_now() + LATER)
+    await theatre.comes_in(made, "b", version=2)
     for _ in range(2):
         await theatre.passes()
     assert theatre.state(made) == (Status.LIVE, "b")
@@ -504,9 +511,123 @@ async def test_who_came_with_the_new_key_is_not_put_out(theatre: Theatre) -> Non
     made = await theatre.live_stream("a")
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
-    theatre.media.publish(made.path, "b", created_at=utc_now() + LATER)
+    await theatre.comes_in(made, "b", version=2, created_at=utc_now() - LATER)
     assert await theatre.reconciler.put_out(rotated) is True
     assert theatre.media.kicked == []
+    await theatre.passes()
+    assert theatre.state(made) == (Status.LIVE, "b")
+
+
+@pytest.mark.parametrize("seen_before", [False, True])
+async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_put_out(
+    theatre: Theatre, *, seen_before: bool
+) -> None:
+    """The old key is good until the commit, however long that takes and whatever the clocks say of it."""
+    made = await theatre.stream()
+    async with theatre.process.database.transaction() as connection:
+        await connection.execute("select from stream where id = $1 for update", made.id)
+        rotating = asyncio.create_task(theatre.process.lifecycle.rotate(made.id))
+        await until_waiting_for_a_lock(theatre.process)
+        await theatre.comes_in(made, "old key", created_at=utc_now() + LATER)
+        if seen_before:
+            looking = asyncio.create_task(theatre.passes())
+            await until(lambda: theatre.media.asked_for_connections)
+    rotated = await rotating
+    if seen_before:
+        await looking
+    assert rotated is not None
+    assert await theatre.reconciler.put_out(rotated) is True
+    await theatre.passes()
+    assert theatre.media.kicked == ["old key"]
+    assert theatre.state(made) in {(Status.CREATED, None), (Status.INTERRUPTED, None)}
+
+
+async def until_waiting_for_a_lock(process: Process) -> None:
+    waiting = """select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock')"""
+    async with asyncio.timeout(10):
+        while not await process.database.fetchval(waiting):  # noqa: ASYNC110 the database calls nobody back
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("deny", ["rotate", "end"])
+async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_old_one(
+    following: Theatre, deny: str
+) -> None:
+    """Let in by the old key, and online now or only after the change."""
+    theatre = following
+    for _ in range(5):
+        made = await theatre.stream()
+        let_in: list[str] = []
+
+        async def knock(made: Stream = made, let_in: list[str] = let_in) -> None:
+            while True:
+                source_id = f"{made.id}:{len(let_in)}"
+                if await theatre.process.publish(made, 1, source_id) is not Verdict.ALLOW:
+                    return
+                let_in.append(source_id)
+                if len(let_in) % 2:
+                    theatre.media.publish(made.path, source_id, created_at=utc_now() + LATER)
+                await asyncio.sleep(0)
+
+        knocking = asyncio.create_task(knock())
+        await until(lambda let_in=let_in: len(let_in) > 10)  # type: ignore[misc]
+        denied = await (
+            theatre.process.lifecycle.rotate(made.id)
+            if deny == "rotate"
+            else theatre.process.lifecycle.end(made.id, EndReason.OWNER)
+        )
+        await knocking
+        assert denied is not None
+        assert await theatre.reconciler.put_out(denied) is True
+        theatre.media.publish(made.path, let_in[-1], created_at=utc_now() + LATER)
+        await theatre.passes()
+        assert made.path not in theatre.media.paths
+        assert theatre.media.kicked[-1] == let_in[-1]
+        assert theatre.state(made) in {None, (Status.CREATED, None)}
+        if deny == "rotate":
+            await theatre.comes_in(made, f"{made.id}:new", version=2, created_at=utc_now() - LATER)
+            await theatre.passes()
+            assert theatre.state(made) == (Status.LIVE, f"{made.id}:new")
+
+
+async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre: Theatre, dsn: str) -> None:
+    """And who came in with an older one is put out, though the new process let in neither of them."""
+    made, denied = await theatre.stream(), await theatre.stream()
+    await theatre.process.lifecycle.rotate(made.id)
+    await theatre.comes_in(made, "a", version=2)
+    await theatre.comes_in(denied, "b")
+    await theatre.passes()
+    await theatre.process.lifecycle.rotate(denied.id)
+    async with process(dsn) as second:
+        restarted = Theatre(second, theatre.media)
+        for _ in range(2):
+            await restarted.passes()
+        assert theatre.media.kicked == ["b"]
+        assert [restarted.state(stream) for stream in (made, denied)] == [
+            (Status.LIVE, "a"),
+            (Status.INTERRUPTED, None),
+        ]
+
+
+async def test_a_publisher_of_whom_nothing_is_known_is_put_out_where_the_key_was_ever_changed(
+    theatre: Theatre,
+) -> None:
+    """We were restarted between its auth and its first frame. Its encoder comes back by itself."""
+    made, first = await theatre.stream(), await theatre.stream()
+    await theatre.process.lifecycle.rotate(made.id)
+    theatre.media.publish(made.path, "a")
+    theatre.media.publish(first.path, "b")
+    await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+    assert theatre.state(first) == (Status.LIVE, "b")
+    await theatre.comes_in(made, "c", version=2)
+    await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+    assert theatre.state(made) == (Status.LIVE, "c")
+    await theatre.process.lifecycle.rotate(first.id)
+    await theatre.passes()
+    assert theatre.media.kicked == ["a", "b"]
 
 
 async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from functools import partial
 from time import monotonic
 
 import asyncpg
@@ -15,8 +16,8 @@ from control_plane.events.types import EndReason, Status
 from control_plane.ids import LARGEST_ID, StreamId, UserId
 from control_plane.streams import running as module
 from control_plane.streams.access import AccessRequest, Action, Verdict
-from control_plane.streams.media import PathName
-from control_plane.streams.running import MISS_DEADLINE_S
+from control_plane.streams.media import PathName, SourceId
+from control_plane.streams.running import ADMITTED_MAX, MISS_DEADLINE_S
 from control_plane.streams.stream import Stream, StreamOptions, Visibility
 from tests.control_plane.events.proxy import wire
 from tests.control_plane.events.readers import cut_everybody_off, until
@@ -203,19 +204,60 @@ async def test_several_publishers_of_one_unknown_stream_are_one_question(
         assert deaf.database.uses == before + 1
 
 
-async def test_the_valid_key_of_a_stream_that_is_over_or_never_was_costs_one_question(
-    here: Process, user_id: UserId, dsn: str
-) -> None:
+async def test_the_valid_key_of_a_stream_that_never_was_costs_one_question(here: Process) -> None:
+    unknown = stream(id=StreamId(LARGEST_ID), path=PathName(f"live/{LARGEST_ID}"))
+    before = here.database.uses
+    assert await here.publish(unknown) is Verdict.UNKNOWN_STREAM
+    assert here.database.uses == before + 1
+
+
+async def test_the_key_of_an_ended_stream_costs_one_question_at_most(here: Process, user_id: UserId, dsn: str) -> None:
     over = await here.lifecycle.go_live(user_id, OPTIONS)
     await here.lifecycle.end(over.id, EndReason.OWNER)
-    for unknown in (over, stream(id=StreamId(LARGEST_ID), path=PathName(f"live/{LARGEST_ID}"))):
-        before = here.database.uses
-        assert await here.publish(unknown) is Verdict.UNKNOWN_STREAM
-        assert here.database.uses == before + 1
+    async with process(dsn) as started_later:
+        for knows, questions in ((here, 0), (started_later, 1)):
+            before = knows.database.uses
+            assert [await knows.publish(over) for _ in range(5)] == [Verdict.UNKNOWN_STREAM] * 5
+            assert knows.database.uses == before + questions
+
+
+async def test_of_many_ended_streams_the_latest_are_remembered(
+    here: Process, user_id: UserId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.streams.running.OVER_MAX", 2)
+    over = [await here.lifecycle.go_live(user_id, OPTIONS) for _ in range(1)]
+    for _ in range(3):
+        await here.lifecycle.end(over[-1].id, EndReason.OWNER)
+        over.append(await here.lifecycle.go_live(user_id, OPTIONS))
+    before = here.database.uses
+    assert {await here.publish(ended) for ended in over[1:3]} == {Verdict.UNKNOWN_STREAM}
+    assert here.database.uses == before
+    assert await here.publish(over[0]) is Verdict.UNKNOWN_STREAM
+    assert here.database.uses == before + 1
+
+
+async def test_it_remembers_with_which_key_a_connection_was_let_in(here: Process, user_id: UserId) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    other = stream(id=StreamId(LARGEST_ID), path=PathName(f"live/{LARGEST_ID}"))
+    admitted = partial(here.running.admitted_version, made.id)
+    assert await here.publish(made, 2, "refused") is Verdict.KEY_WRONG
+    assert await here.publish(other, 1, "stranger") is Verdict.UNKNOWN_STREAM
+    assert await here.publish(made, 1, "first") is Verdict.ALLOW
+    await here.lifecycle.rotate(made.id)
+    assert await here.publish(made, 1, "late") is Verdict.KEY_WRONG
+    assert await here.publish(made, 2, "second") is Verdict.ALLOW
+    ids = [SourceId(id_) for id_ in ("first", "second", "refused", "late", "stranger")]
+    assert [admitted(id_) for id_ in ids] == [1, 2, None, None, None]
+    for number in range(ADMITTED_MAX):
+        await here.publish(made, 2, f"again {number}")
+    assert [admitted(id_) for id_ in ids[:2]] == [None, None], "a bounded number is remembered"
+    assert admitted(SourceId(f"again {ADMITTED_MAX - 1}")) == 2
+    await here.lifecycle.end(made.id, EndReason.OWNER)
+    assert admitted(SourceId(f"again {ADMITTED_MAX - 1}")) is None
 
 
 def strange(path: str, key: str | None, action: Action = Action.PUBLISH) -> AccessRequest:
-    return AccessRequest(action, PathName(path), key)
+    return AccessRequest(action, PathName(path), () if key is None else (key,))
 
 
 FIRST_KEY = KEYS.issue(StreamId(7), 1, SALT)
