@@ -54,7 +54,7 @@ class InvalidUsername(ControlPlaneError):
 def check_username(username: str) -> None:
     """Raises InvalidUsername."""
     if not _USERNAME.fullmatch(username):
-        raise InvalidUsername("username may hold up to 40 letters, digits, dots, dashes and underscores.")
+        raise InvalidUsername("A username has 1 to 40 letters, digits, dots, dashes and underscores, and no spaces.")
 
 
 class SignInNotProven(ControlPlaneError):
