@@ -60,18 +60,20 @@ def make_app(
     routes += [
         web.get("/healthz", health.alive),
         *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
-        web.route("*", "/{path:.*}", _contract(dispatcher)),
+        web.route("*", "/{path:.*}", _contract(dispatcher, pages)),
     ]
     app.add_routes([_by_our_names_only(route, platform.urls) for route in routes] if platform.settings.dev else routes)
     return app
 
 
-def _contract(dispatcher: Dispatcher) -> Handler:
-    """Everything else is the contract's, which apps call with and without `/api`; but a page that does not exist is a plain 404."""
+def _contract(dispatcher: Dispatcher, pages: Pages) -> Handler:
+    """Everything else is the contract's, which apps call with and without `/api`; but a page that does not exist is a 404 for people."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         first = request.path.lstrip("/").split("/", 1)[0].lower()
         if first == "hooks" or (request.method != "POST" and first != "api"):
+            if first != "hooks" and "text/html" in request.headers.get("Accept", ""):
+                return pages.missing(request)
             raise web.HTTPNotFound(text="There is nothing here.\n")
         return await dispatcher.handle(request)
 

@@ -123,7 +123,7 @@ class Connection:
         self.code = self.code or code
         if self.code is not None:
             # Waits for the client's answer, but not longer than `close_within_s`.
-            await self._ws.close(code=self.code, drain=False)
+            await self._ws.close(code=self.code, message=self.code.reason.encode(), drain=False)
         if self.buffered_bytes():
             self.abort()
 

@@ -31,6 +31,11 @@ class CloseCode(IntEnum):
     """Sockets from one address, or faulty frames."""
     TOO_SLOW = 4508
 
+    @property
+    def reason(self) -> str:
+        """Goes with the code, for whoever looks at the connection: `no such stream`."""
+        return self.name.lower().replace("_", " ")
+
 
 # ── to the client ──
 

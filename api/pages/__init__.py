@@ -45,6 +45,10 @@ class Pages:
             web.static(self._html.static_path, STATIC),
         ]
 
+    def missing(self, request: web.Request) -> web.Response:
+        """For an address without a page."""
+        return self._html.nothing(request, "There is nothing here", "Check the link: part of it may be missing.", 404)
+
     async def _home(self, request: web.Request) -> web.Response:
         values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}
         return self._html.page(request, "home", values)

@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -60,11 +61,16 @@ class Html:
         soon = (f'<link rel="preload" as="script" href="{script}">' for script in scripts)
         preload = "\n".join([*soon, self._preloads[name]])
         body = self._templates[name].substitute(escaped, static=self.static_path, header=self._header)
+        urls = request_urls(request, self._platform)
+        shared = {
+            "url": escape(urls.base + request.rel_url.raw_path),
+            "kind": "video.other" if name == "watch" else "website",
+        }
         text = self._templates["frame"].substitute(
-            escaped, page=name, static=self.static_path, preload=preload, body=body
+            escaped, **shared, page=name, static=self.static_path, preload=preload, body=body
         )
         headers = {
-            "Content-Security-Policy": policy(request_urls(request, self._platform)),
+            "Content-Security-Policy": policy(urls),
             "Permissions-Policy": permissions,
             "Cache-Control": "no-cache",
         }
@@ -75,9 +81,11 @@ class Html:
         links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
         return "\n".join(links)
 
-    def nothing(self, request: web.Request, title: str, text: str, status: int) -> web.Response:
-        """The page that says why there is no other."""
-        values = {"title": title, "description": text, "image": "", "text": text}
+    def nothing(
+        self, request: web.Request, title: str, text: str, status: int, *, opens_to: Literal["", "signed-in"] = ""
+    ) -> web.Response:
+        """The page that says why there is no other. `opens_to`: who may find another page at this address after signing in."""
+        values = {"title": title, "description": text, "image": "", "text": text, "opens_to": opens_to}
         return self.page(request, "nothing", values, status=status)
 
     def showing(self, handler: Handler) -> Handler:

@@ -51,7 +51,14 @@ async def _by_token(platform: Platform, token: str) -> User | None:
 
 
 WAYS = (
-    Way("name", "Your name", "Development mode: any name signs you in, without a password.", False, _by_name, True),
+    Way(
+        "name",
+        "Username",
+        "Letters, digits, dots, dashes and underscores. Development mode: any name signs you in, without a password.",
+        False,
+        _by_name,
+        True,
+    ),
     Way(
         "auth_token", "Session token", "From your app, or from the command: stagedoor token <username>", True, _by_token
     ),

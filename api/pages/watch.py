@@ -40,6 +40,8 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     title: str
     status: Status
+    public: bool
+    """MediaMTX plays public streams only."""
     host: Host
     started_at: str | None
     playback_url: str
@@ -60,15 +62,17 @@ class WatchPage:
         stream = await self._stream(request.match_info["id"])
         if stream is None:
             return self._html.nothing(
-                request, "There is no such stream", "Perhaps the address was cut off somewhere.", 404
+                request, "There is no such stream", "Check the link: part of it may be missing.", 404
             )
         audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
         if not audience.public and not audience.admits(await self._sign_in.caller(request)):
-            return self._html.nothing(request, "This stream is not open to you", "Its host decides who may watch.", 403)
+            return self._html.nothing(
+                request, "This stream is private", "Its host can sign in to see this page.", 403, opens_to="signed-in"
+            )
         host = (await by_ids(self._platform.database, [stream.user_id]))[stream.user_id]
         urls = request_urls(request, self._platform)
         watched = _watched(stream, host, urls)
-        plays_hls = stream.status is Status.LIVE and "low" not in request.query
+        plays_hls = stream.status is Status.LIVE and audience.public and "low" not in request.query
         title = stream.title or f"{host.username} live"
         return self._html.page(
             request,
@@ -97,6 +101,7 @@ def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
         id=stream.id,
         title=stream.title,
         status=stream.status,
+        public=stream.visibility is Visibility.PUBLIC,
         host=Host(
             host.id,
             host.username,

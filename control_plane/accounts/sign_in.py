@@ -62,7 +62,7 @@ def check_indexed(field: str, text: str) -> None:
 def check_username(username: str) -> None:
     """Raises InvalidUsername."""
     if not _USERNAME.fullmatch(username):
-        raise InvalidUsername("username may hold up to 40 letters, digits, dots, dashes and underscores.")
+        raise InvalidUsername("A username has 1 to 40 letters, digits, dots, dashes and underscores, and no spaces.")
     if username.isdigit():  # of any script
         raise InvalidUsername("username must not be a number: numbers are the ids of users.")
 

@@ -102,6 +102,12 @@ async def test_a_stream_that_does_not_exist(house: House, stream_id: object) -> 
         assert await client.closed() == 4404
 
 
+async def test_a_close_frame_says_why(house: House) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(house.url(stream_id=404)) as socket:
+        message = await socket.receive(timeout=10)
+        assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 4404, "no such stream")
+
+
 async def test_an_ordinary_request_is_told_what_this_is(house: House) -> None:
     async with aiohttp.ClientSession() as session, session.get(house.url().replace("ws:", "http:")) as response:
         assert (response.status, response.headers["Upgrade"]) == (426, "websocket")

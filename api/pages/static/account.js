@@ -134,7 +134,7 @@ export class Account {
     const { user } = this;
     if (!this.place) return;
     renew(this.place, ...(user
-      ? [avatar(user), make("span", { class: "name" }, user.username), button("Sign out", () => this.leave(), "button quiet")]
+      ? [avatar(user), make("span", { class: "name", dir: "auto" }, user.username), button("Sign out", () => this.leave(), "button quiet")]
       : [button("Sign in", () => this.askToSignIn(), "button quiet")]));
   }
 }

@@ -11,6 +11,7 @@ import { button, coins, find, make, ours, renew } from "./dom.js";
 const TAPS_MS = 700;
 const MOST_AT_ONCE = 99;
 const TOLD_MS = 4_000;
+const DOLLARS = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 
 export class GiftPanel {
   /** @type {Gift[]} */ #gifts = [];
@@ -68,10 +69,9 @@ export class GiftPanel {
 
   #showPurse() {
     const { user, session } = this.account;
-    if (!this.open) return renew(this.purse, make("p", { class: "hint" }, "This stream does not take gifts any more."));
+    if (!this.open) return renew(this.purse, make("p", { class: "hint" }, "The stream has ended: no more gifts."));
     if (!user) {
-      return renew(this.purse, make("p", { class: "hint" }, "Sign in to send gifts."),
-        button("Sign in", () => this.account.askToSignIn(() => this.purse.querySelector("button") ?? this.root), "button primary small"));
+      return renew(this.purse, make("p", { class: "hint" }, "Sign in to send gifts."));
     }
     if (user.user_id === this.hostId) return renew(this.purse, make("p", { class: "hint" }, "This is your own stream: others send gifts here."));
     renew(this.purse, make("span", { class: "label" }, "You have"), coins(this.#left),
@@ -120,6 +120,7 @@ export class GiftPanel {
     this.#flush();
     await this.#sent;
     this.#tell("Not enough coins for this one.");
+    if (this.account.session.sandbox && this.shop.hidden) await this.#openShop();
   }
 
   #flush() {
@@ -153,7 +154,7 @@ export class GiftPanel {
       this.shop.replaceChildren(make("p", { class: "hint" }, "Sandbox store of development mode: nothing is charged."),
         ...packages.map((pack) => {
           const element = button("", () => this.#buy(pack), "package");
-          element.append(coins(pack.coins), make("span", { class: "hint" }, pack.price.toFixed(2)));
+          element.append(coins(pack.coins), make("span", { class: "hint" }, DOLLARS.format(pack.price)));
           return element;
         }));
     } catch (error) {
@@ -171,7 +172,7 @@ export class GiftPanel {
   async #buy(pack) {
     try {
       this.account.setWallet(await buyInSandbox(pack));
-      this.#tell(`You have got ${pack.coins.toLocaleString("en")} coins.`);
+      this.#tell(`${pack.coins.toLocaleString("en")} coins added.`);
       this.#closeShop();
     } catch (error) {
       this.#tell(/** @type {Error} */ (error).message);

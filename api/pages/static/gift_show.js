@@ -66,7 +66,7 @@ export class GiftShow {
       const gift = /** @type {GiftData} */ (this.#queue.shift());
       const times = make("span", { class: "times" }, `×${gift.count}`);
       const item = make("li", { class: "banner" }, avatar(gift.sender),
-        make("span", { class: "words" }, make("b", {}, gift.sender.username), make("span", {}, `sent ${gift.title}`)),
+        make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), make("span", {}, `sent ${gift.title}`)),
         make("img", { src: ours(gift.icon), alt: "", width: "44", height: "44" }), times);
       /** @type {Banner} */
       const banner = { gift, item, times, count: gift.count, timer: 0 };
@@ -111,7 +111,7 @@ export class GiftShow {
     const gift = this.#great.shift();
     this.#greatIsOn = gift !== undefined;
     if (!gift) return this.spotlight.replaceChildren();
-    const words = make("p", {}, make("b", {}, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`);
+    const words = make("p", {}, make("b", { dir: "auto" }, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`);
     this.spotlight.replaceChildren(make("div", { class: "great" }, make("span", { class: "rays" }),
       make("img", { src: ours(gift.icon), alt: "" }), words));
     setTimeout(() => this.#nextGreat(), 4_200);
@@ -138,6 +138,6 @@ export class GiftShow {
 export function giftLine(gift) {
   const coins = make("span", { class: "coins" }, icon("coin"), String(gift.coins.toLocaleString("en")));
   return make("li", { class: "line" }, avatar(gift.sender),
-    make("span", { class: "words" }, make("b", {}, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`),
+    make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`),
     make("img", { src: ours(gift.icon), alt: "", width: "28", height: "28" }), coins);
 }

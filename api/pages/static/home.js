@@ -66,7 +66,7 @@ function parts(item) {
     make("span", { class: interrupted ? "badge" : "badge live" }, interrupted ? "Paused" : "Live"),
     make("span", { class: "badge viewers" }, icon("eye"), compact(item.viewers), make("span", { class: "unseen" }, " watching"))));
   return [picture, make("span", { class: "who" }, avatar({ user_id: item.user_id, username: item.username }),
-    make("span", { class: "words" }, make("b", {}, item.title || `${item.username} live`), make("span", {}, item.username)))];
+    make("span", { class: "words" }, make("b", { dir: "auto", title: item.title }, item.title || `${item.username} live`), make("span", { dir: "auto" }, item.username)))];
 }
 
 new Account().refresh();

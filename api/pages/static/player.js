@@ -29,6 +29,8 @@ export class Player {
     this.stream = stream;
     this.onState = onState;
     this.lowLatency = false;
+    /** Low latency carries the picture only: WebRTC has no AAC. */
+    this.silent = false;
     const { signal } = this.#closing;
     video.addEventListener("timeupdate", () => this.#moved(), { signal });
     video.addEventListener("play", () => this.#engine?.catchUp(), { signal });
@@ -51,7 +53,7 @@ export class Player {
     const { video } = this;
     const blocked = () => this.#become("blocked");
     this.#engine = this.lowLatency
-      ? new WhepPlayer(video, this.stream.whep_url, () => this.setLowLatency(false), blocked)
+      ? new WhepPlayer(video, this.stream.whep_url, () => this.setLowLatency(false), blocked, () => this.#silence())
       : new HlsPlayer(video, this.stream.playback_url, () => this.#freeze(), blocked, () => this.#become("unsupported"));
     this.#engine.start();
   }
@@ -59,6 +61,7 @@ export class Player {
   /** No new pictures for now: keep the last one. */
   hold() {
     this.#freeze();
+    this.silent = false;
     this.#engine?.stop();
     this.#engine = null;
     this.#become("idle");
@@ -81,6 +84,11 @@ export class Player {
     const playing = this.#engine !== null;
     this.lowLatency = wanted;
     if (playing) this.play();
+    this.onState(this.#state);
+  }
+
+  #silence() {
+    this.silent = true;
     this.onState(this.#state);
   }
 

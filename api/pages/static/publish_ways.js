@@ -17,13 +17,13 @@ const COPIED_MS = 1_800;
 export function publishWays(stream) {
   return [
     { id: "phone", title: "Phone", code: true,
-      steps: "Larix Broadcaster (iOS, Android): scan the code, or add a connection with this address.",
+      steps: "Larix Broadcaster (iOS, Android): scan the code, or show the key and open the app from here, or add a connection with this address.",
       lines: [{ label: "Address", value: stream.rtmp_url, secret: true }] },
     { id: "obs", title: "OBS",
       steps: "Settings → Stream → Service: Custom. Keyframe interval 1 s, x264 tune zerolatency, 0 B-frames.",
       lines: [{ label: "Server", value: stream.rtmp_server }, { label: "Stream key", value: stream.stream_key, secret: true }] },
     { id: "ffmpeg", title: "ffmpeg",
-      steps: "A moving test picture with a tone; put your own input in its place.",
+      steps: "Sends a moving test picture with a tone. Replace the inputs with your own.",
       lines: [{ label: "Command", value: ffmpeg(stream.rtmp_url), secret: true }] },
     { id: "more", title: "WHIP, SRT",
       steps: "For browsers, GStreamer and hardware encoders.",
@@ -35,6 +35,15 @@ export function publishWays(stream) {
 function ffmpeg(url) {
   return "ffmpeg -re -f lavfi -i testsrc2=size=720x1280:rate=30 -f lavfi -i sine=beep_factor=4 -pix_fmt yuv420p"
     + ` -c:v libx264 -preset veryfast -tune zerolatency -g 30 -c:a aac -f flv '${url}'`;
+}
+
+/**
+ * Sets up Larix Broadcaster on this very device; the QR code does it on the one that scans it.
+ * @param {OwnStream} stream
+ */
+function larix({ rtmp_url, title }) {
+  const connection = { url: rtmp_url, name: title || "Stagedoor", overwrite: "on" };
+  return `larix://set/v1?${Object.entries(connection).map(([name, value]) => `conn[][${name}]=${encodeURIComponent(value)}`).join("&")}`;
 }
 
 export class PublishWays {
@@ -133,7 +142,8 @@ export class PublishWays {
     const publish = this.#revealed
       ? make("img", { src: `/studio/phone.svg?${Date.now()}`, alt: "QR code that sets up Larix Broadcaster", width: "160", height: "160" })
       : this.#veil();
-    return [make("div", { class: "codes" }, make("figure", {}, publish, make("figcaption", {}, "To publish: scan with the phone")), watch)];
+    const app = make("a", { class: "button", href: this.#revealed && this.#stream ? larix(this.#stream) : "#" }, "Open in Larix Broadcaster");
+    return [...(this.#revealed ? [app] : []), make("div", { class: "codes" }, make("figure", {}, publish, make("figcaption", {}, "To publish: scan with the phone")), watch)];
   }
 
   #veil() {

@@ -11,6 +11,8 @@ import { clock, counted } from "./format.js";
  * @property {number} closedFor  the code, when the socket is closed for good
  * @property {boolean} offline
  * @property {string} host
+ * @property {boolean} open  the media server plays it: so far, public streams only
+ * @property {boolean} paused  by this viewer
  * @property {import("./live_socket.js").Summary | null} summary
  */
 
@@ -20,19 +22,20 @@ import { clock, counted } from "./format.js";
  * @param {Known} known
  * @returns {StageState | null}  null: nothing, the picture speaks
  */
-export function stageState({ status, player, connection, closedFor, offline, host, summary }) {
+export function stageState({ status, player, connection, closedFor, offline, host, summary, open, paused }) {
   if (status === "ended") {
     return { kind: "ended", title: "The stream has ended", text: `Thank you for watching ${host}.`, figures: summary ? figures(summary) : [] };
   }
-  if (closedFor === 4403) return { kind: "closed", title: "You cannot watch this stream", text: "" };
-  if (offline) return { kind: "offline", title: "You are offline", text: "This goes on as soon as your network is back." };
-  if (status === "created") return { kind: "waiting", title: `Waiting for ${host}`, text: "The stream begins in a moment. Stay here." };
+  if (closedFor === 4403) return { kind: "closed", title: "You cannot watch this stream", text: "It is private, or your account is blocked." };
+  if (!open) return { kind: "closed", title: "This stream is private", text: "Private streams cannot be watched yet." };
+  if (offline) return { kind: "offline", title: "You are offline", text: "The stream resumes when your network is back." };
+  if (status === "created") return { kind: "waiting", title: `Waiting for ${host}`, text: "Starting soon. This page updates by itself." };
   if (status === "interrupted") {
-    return { kind: "reconnecting", title: "Reconnecting…", text: `${host} has lost the connection. This goes on as soon as it is back.` };
+    return { kind: "reconnecting", title: "Reconnecting…", text: `${host} lost connection. The stream resumes when they reconnect.` };
   }
-  if (player === "blocked") return { kind: "blocked", title: "", text: "" };
+  if (player === "blocked" || paused) return { kind: "blocked", title: "", text: "" };
   if (player === "unsupported") {
-    return { kind: "unsupported", title: "Your browser cannot play this", text: "The host sends in a format that it does not know. Another browser may." };
+    return { kind: "unsupported", title: "Your browser cannot play this", text: "This stream uses a format your browser cannot play. Try another browser." };
   }
   if (player !== "playing") return { kind: "loading", title: connection === "waiting" ? "Connecting…" : "", text: "" };
   return null;
@@ -45,7 +48,7 @@ export function stageState({ status, player, connection, closedFor, offline, hos
 export function figures(summary) {
   return [
     [clock(summary.duration_s), "on air"],
-    [summary.peak_viewers.toLocaleString("en"), "most viewers"],
+    [summary.peak_viewers.toLocaleString("en"), "peak viewers"],
     [counted(summary.coins, "coin"), "in gifts"],
   ];
 }

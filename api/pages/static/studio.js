@@ -21,8 +21,10 @@ const RETRY_MS = 4_000;
 const STATES = {
   created: ["Waiting for your picture", "Start sending in one of the ways on this page; you go live with the first picture."],
   live: ["You are live", ""],
-  interrupted: ["Reconnecting…", "Your picture has stopped coming. Send again with the same key and the stream goes on."],
+  interrupted: ["Reconnecting…", "Your picture stopped arriving. Send again with the same key to resume."],
 };
+
+const NEW_KEY = ["New key made", "Update your encoder: the old key has stopped working."];
 
 const guest = find("#guest", HTMLElement);
 const start = find("#start", HTMLElement);
@@ -36,6 +38,12 @@ const state = find("#state", HTMLElement);
 const deskError = find("#desk-error", HTMLElement);
 const cameraButton = find("#camera", HTMLButtonElement);
 const cameraTold = find("#camera-told", HTMLElement);
+const cameraBox = find("#camera-box", HTMLElement);
+const cameraSend = find("#camera-send", HTMLButtonElement);
+const cameraTurn = find("#camera-turn", HTMLButtonElement);
+const cameraMute = find("#camera-mute", HTMLButtonElement);
+const cameraFlip = find("#camera-flip", HTMLButtonElement);
+const mirror = find("#mirror", HTMLVideoElement);
 const media = find("#media", HTMLElement);
 const feed = find("#feed", HTMLElement);
 const confirmation = find("#confirm", HTMLDialogElement);
@@ -47,6 +55,8 @@ const LOOPBACK = /^(localhost$|127\.|\[::1\]$)/;
 /** @type {Player | null} */ let player = null;
 /** @type {string | null} */ let startedAt = null;
 let status = "created";
+/** Since the key was changed, nobody has published. */
+let rekeyed = false;
 let looking = 0;
 
 const account = new Account();
@@ -89,6 +99,7 @@ function open(own, found = false) {
   already.hidden = !found;
   stream = own;
   status = "created";
+  rekeyed = false;
   startedAt = null;
   const title = find("#title", HTMLElement);
   title.textContent = title.title = own.title || "Untitled stream";
@@ -144,17 +155,21 @@ function leave() {
 function become(now, anew = false) {
   const before = status;
   status = now;
-  const [title, text] = STATES[/** @type {keyof typeof STATES} */ (now)] ?? ["", ""];
+  if (now === "live" && (anew || before !== "live")) rekeyed = false;
   desk.dataset.status = now;
   if (now !== before) deskError.textContent = "";
-  if (state.dataset.status !== now) {
-    state.dataset.status = now;
-    state.replaceChildren(make("b", {}, title), ...(text ? [make("span", {}, text)] : []));
-  }
-  if (now === "live" && (anew || before !== "live")) player?.play();
+  showState();
+  if (now === "live" && stream?.visibility === "public" && (anew || before !== "live")) player?.play();
   else if (now !== "live") player?.hold();
   if (now !== "live") media.textContent = "";
   tick();
+}
+
+function showState() {
+  const [title, text] = rekeyed && status !== "live" ? NEW_KEY : STATES[/** @type {keyof typeof STATES} */ (status)] ?? ["", ""];
+  if (state.dataset.title === title) return;
+  state.dataset.title = title;
+  state.replaceChildren(make("b", {}, title), ...(text ? [make("span", {}, text)] : []));
 }
 
 /** @param {import("./live_socket.js").Figures} told */
@@ -170,10 +185,13 @@ function tick() {
 /** Whether pictures really flow, where the server looks. */
 async function lookAtMedia() {
   if (!stream || status !== "live" || document.visibilityState === "hidden") return;
-  const playing = (await currentStream().catch(() => null))?.playing;
-  if (status !== "live") return;
-  media.textContent = playing === undefined ? "" : playing ? "Checked: viewers see your picture." : "You are connected, but no picture can be seen.";
-  media.dataset.playing = String(playing);
+  const own = await currentStream().catch(() => null);
+  if (status !== "live" || !stream || own?.id !== stream.id) return;
+  const { playing } = own;
+  const open = own.visibility === "public";
+  if (!open) media.textContent = "This stream is private: nobody can watch it yet. Only public streams can be watched.";
+  else media.textContent = playing === undefined ? "" : playing ? "Checked: viewers see your picture." : "You are connected, but no picture arrives.";
+  media.dataset.playing = String(open && playing);
 }
 
 /**
@@ -182,8 +200,8 @@ async function lookAtMedia() {
  */
 function end(summary, reason) {
   leave();
-  const why = { grace_over: "Your picture did not come back in time.", never_published: "Nothing was ever sent.", replaced: "You went live anew elsewhere.",
-    operator: "An operator has ended it." }[reason];
+  const why = { grace_over: "Your picture did not come back in time.", never_published: "Nothing was sent.", replaced: "You started another stream.",
+    operator: "An operator ended it." }[reason];
   find("#over .why", HTMLElement).textContent = why ?? "";
   find("#over .figures", HTMLElement).replaceChildren(...(summary ? summaryFigures(summary) : []).map(([figure, of]) =>
     make("div", {}, make("dt", {}, of), make("dd", {}, figure))));
@@ -209,7 +227,15 @@ function confirmed(title, text, yes) {
 /** @param {string} [told] */
 function showCamera(told = "") {
   cameraButton.hidden = !Camera.possible;
-  find("span", HTMLElement, cameraButton).textContent = camera.on ? "Stop this camera" : "Use this camera";
+  find("#no-camera", HTMLElement).hidden = Camera.possible;
+  find("span", HTMLElement, cameraButton).textContent = camera.media ? "Stop this camera" : "Use this camera";
+  cameraBox.hidden = !camera.media;
+  cameraSend.hidden = camera.on;
+  cameraMute.hidden = !camera.hasSound;
+  cameraMute.setAttribute("aria-pressed", String(camera.muted));
+  const sound = camera.hasSound ? (camera.muted ? "Your microphone is muted." : "") : "No microphone found: you send the picture only.";
+  find("#camera-hint", HTMLElement).textContent = [camera.on ? "" : "Only you see this until you press “Go on air”.", sound].filter(Boolean).join(" ");
+  if (mirror.srcObject !== camera.media) mirror.srcObject = camera.media;
   cameraTold.textContent = told;
 }
 
@@ -250,7 +276,7 @@ form.addEventListener("submit", (event) => {
 
 find("#end", HTMLButtonElement).addEventListener("click", async () => {
   const asked = stream;
-  if (!asked || !(await confirmed("End the stream?", "It ends for everybody at once, and its key opens nothing any more.", "End stream"))) return;
+  if (!asked || !(await confirmed("End the stream?", "It ends for everybody at once, and its stream key stops working.", "End stream"))) return;
   if (stream !== asked) return;
   deskError.textContent = "";
   try {
@@ -262,13 +288,15 @@ find("#end", HTMLButtonElement).addEventListener("click", async () => {
 
 find("#rotate", HTMLButtonElement).addEventListener("click", async () => {
   const asked = stream;
-  if (!asked || !(await confirmed("Make a new key?", "Whoever sends with the old key is put out. Viewers see “reconnecting” until you send with the new one.", "New key"))) return;
+  if (!asked || !(await confirmed("Make a new key?", "Anyone using the old key is disconnected. Viewers see “reconnecting” until you send with the new one.", "New key"))) return;
   if (stream !== asked) return;
   deskError.textContent = "";
   try {
     const own = await liveStream({ id: asked.id, rotate_key: 1 });
     if (stream !== asked) return;
     stream = own;
+    rekeyed = true;
+    showState();
     camera.stop();
     showCamera();
     ways.show(own);
@@ -278,19 +306,51 @@ find("#rotate", HTMLButtonElement).addEventListener("click", async () => {
 });
 
 cameraButton.addEventListener("click", () => {
-  if (camera.on) {
+  if (camera.media) {
     camera.stop();
     return showCamera();
   }
-  holding(cameraButton, async () => {
-    try {
-      if (stream) await camera.start(stream.whip_url);
-      showCamera();
-    } catch (error) {
-      showCamera(/** @type {Error} */ (error).message);
-    }
-  });
+  useCamera(cameraButton, () => camera.open());
 });
+cameraSend.addEventListener("click", () => useCamera(cameraSend, async () => {
+  if (stream) await camera.start(stream.whip_url);
+}));
+cameraTurn.addEventListener("click", () => useCamera(cameraTurn, async () => {
+  await camera.turn();
+  flip(camera.facing === "user");
+}));
+cameraMute.addEventListener("click", () => {
+  camera.mute(!camera.muted);
+  showCamera();
+});
+cameraFlip.addEventListener("click", () => flip(cameraFlip.getAttribute("aria-pressed") !== "true"));
+
+/**
+ * @param {HTMLButtonElement} pressed
+ * @param {() => Promise<void>} work
+ */
+function useCamera(pressed, work) {
+  const asked = stream;
+  holding(pressed, async () => {
+    let told = "";
+    try {
+      await work();
+    } catch (error) {
+      told = /** @type {Error} */ (error).message;
+    }
+    if (stream?.id !== asked?.id) camera.stop(); // it ended meanwhile
+    showCamera(told);
+  });
+}
+
+/**
+ * As in a mirror, on this page only: viewers see the picture as it is.
+ * @param {boolean} mirrored
+ */
+function flip(mirrored) {
+  mirror.classList.toggle("mirrored", mirrored);
+  cameraFlip.setAttribute("aria-pressed", String(mirrored));
+}
 
 find("#again", HTMLButtonElement).addEventListener("click", () => only(start));
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());

@@ -12,12 +12,13 @@ import { Player } from "./player.js";
 import { stageState } from "./stage_state.js";
 
 /**
- * @typedef {{ id: number, title: string, status: string, started_at: string | null, playback_url: string, whep_url: string,
+ * @typedef {{ id: number, title: string, status: string, public: boolean, started_at: string | null, playback_url: string, whep_url: string,
  *   host: { user_id: number, username: string, name: string, profile_pic: string, verified: boolean },
  *   summary: import("./live_socket.js").Summary | null }} Watched
  */
 
 const FEED_LINES = 40;
+const VOLUME_STEP = 0.1;
 
 const root = find("#watch", HTMLElement);
 /** @type {Watched} */
@@ -30,6 +31,7 @@ const panel = find("#panel", HTMLElement);
 const sound = find("#sound", HTMLButtonElement);
 const low = find("#low", HTMLButtonElement);
 const gifts = find("#gifts", HTMLButtonElement);
+const host = find(".host", HTMLButtonElement);
 const fullscreen = find("#fullscreen", HTMLButtonElement);
 
 /** @type {import("./stage_state.js").Known} */
@@ -40,6 +42,8 @@ const known = {
   closedFor: 0,
   offline: !navigator.onLine,
   host: watched.host.name || watched.host.username,
+  open: watched.public,
+  paused: false,
   summary: watched.summary,
 };
 let startedAt = watched.started_at;
@@ -47,6 +51,7 @@ let startedAt = watched.started_at;
 const player = new Player(video, find(".still", HTMLCanvasElement), watched, (state) => {
   known.player = state;
   low.setAttribute("aria-pressed", String(player.lowLatency));
+  showSound();
   show();
 });
 const account = new Account();
@@ -87,7 +92,7 @@ const giftPanel = new GiftPanel(panel, account, watched.host.user_id, (frame) =>
 function become(status, anew = false) {
   const before = known.status;
   known.status = status;
-  if (status === "live" && (anew || before !== "live" || player.state === "idle")) player.play();
+  if (status === "live" && watched.public && !known.paused && (anew || before !== "live" || player.state === "idle")) player.play();
   if (status === "interrupted" || status === "ended") player.hold();
   if (status === "ended") {
     giftPanel.end();
@@ -113,13 +118,13 @@ function drawn(state) {
   }
   if (state.kind === "blocked") {
     const start = make("button", { type: "button", class: "play", "aria-label": "Play" }, icon("play"));
-    start.addEventListener("click", () => player.resume());
+    start.addEventListener("click", () => (known.paused ? pause(false) : player.resume()));
     parts.push(start);
   }
   if (state.kind === "waiting" || state.kind === "ended") parts.unshift(avatar(watched.host));
-  if (state.title) parts.push(make("h2", {}, state.title));
+  if (state.title) parts.push(make("h2", { dir: "auto" }, state.title));
   else if (state.kind === "loading") parts.push(make("span", { class: "unseen" }, "Loading"));
-  if (state.text) parts.push(make("p", {}, state.text));
+  if (state.text) parts.push(make("p", { dir: "auto" }, state.text));
   if (state.figures?.length) {
     parts.push(make("dl", { class: "figures" }, ...state.figures.map(([figure, of]) => make("div", {}, make("dt", {}, of), make("dd", {}, figure)))));
   }
@@ -132,7 +137,7 @@ function figures({ viewers, coins: sum, top_gifters: gifters }) {
   for (const element of document.querySelectorAll(".viewer-count")) element.textContent = compact(viewers);
   earned(sum);
   find(".top-gifters", HTMLElement).replaceChildren(...gifters.slice(0, 5).map((gifter) =>
-    make("li", { class: "line" }, avatar(gifter), make("span", { class: "words" }, gifter.username), coins(gifter.coins))));
+    make("li", { class: "line" }, avatar(gifter), make("span", { class: "words", dir: "auto" }, gifter.username), coins(gifter.coins))));
   find(".no-gifters", HTMLElement).hidden = gifters.length > 0;
 }
 
@@ -149,7 +154,29 @@ function tick() {
 /** @param {boolean} muted */
 function mute(muted) {
   video.muted = muted;
-  sound.replaceChildren(icon(muted ? "muted" : "sound"), make("span", { class: muted ? "" : "unseen" }, muted ? "Tap for sound" : "Mute"));
+  showSound();
+}
+
+function showSound() {
+  const { muted } = video;
+  const text = player.silent ? "No sound in low latency for this stream" : muted ? "Tap for sound" : "Mute";
+  if (sound.textContent === text) return;
+  sound.classList.toggle("silent", player.silent);
+  sound.replaceChildren(icon(player.silent || muted ? "muted" : "sound"), make("span", { class: text === "Mute" ? "unseen" : "" }, text));
+}
+
+/** @param {boolean} paused */
+function pause(paused) {
+  if (known.status !== "live" || !watched.public) return;
+  known.paused = paused;
+  if (paused) player.hold();
+  else player.play();
+  show();
+}
+
+function pictureInPicture() {
+  const done = document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture?.();
+  done?.catch(() => undefined);
 }
 
 /** @param {boolean} open */
@@ -161,6 +188,7 @@ function openPanel(open) {
 }
 
 function fill() {
+  new ResizeObserver(() => root.style.setProperty("--sheet", `${panel.offsetHeight}px`)).observe(panel);
   stage.style.setProperty("--hue", String((watched.host.user_id * 137) % 360));
   for (const place of document.querySelectorAll(".host-avatar")) place.replaceChildren(avatar(watched.host));
   if (!document.fullscreenEnabled) fullscreen.hidden = true;
@@ -169,14 +197,19 @@ function fill() {
 }
 
 sound.addEventListener("click", () => {
+  if (player.silent) {
+    player.setLowLatency(false);
+    return mute(false);
+  }
   mute(!video.muted);
   if (known.player === "blocked") player.resume();
 });
 low.addEventListener("click", () => player.setLowLatency(!player.lowLatency));
 fullscreen.addEventListener("click", () => {
-  const done = document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen();
+  const done = document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen();
   done.catch(() => undefined);
 });
+host.addEventListener("click", () => host.setAttribute("aria-expanded", String(host.getAttribute("aria-expanded") !== "true")));
 gifts.addEventListener("click", () => openPanel(!root.classList.contains("panel-open")));
 find("#close-panel", HTMLButtonElement).addEventListener("click", () => openPanel(false));
 video.addEventListener("click", () => openPanel(false));
@@ -185,6 +218,13 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape") openPanel(false);
   if (event.key === "m") sound.click();
   if (event.key === "f") fullscreen.click();
+  if (event.key === "p") pictureInPicture();
+  if (event.key === "k" || (event.key === " " && (event.target === document.body || event.target === panel))) {
+    event.preventDefault();
+    pause(!known.paused);
+  }
+  const louder = { ArrowUp: VOLUME_STEP, ArrowDown: -VOLUME_STEP }[event.key];
+  if (louder && event.target === document.body) video.volume = Math.min(1, Math.max(0, video.volume + louder));
 });
 video.addEventListener("resize", () => {
   stage.dataset.shape = video.videoWidth > video.videoHeight ? "wide" : "tall";

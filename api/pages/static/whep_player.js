@@ -4,6 +4,8 @@
 import { begin, hasAddress } from "./playback.js";
 
 const FIRST_PICTURE_MS = 8_000;
+/** Sound that has not come so long after the first picture does not come. */
+const FIRST_SOUND_MS = 1_500;
 
 /** @typedef {import("./playback.js").Engine} Engine */
 
@@ -11,18 +13,22 @@ const FIRST_PICTURE_MS = 8_000;
 export class WhepPlayer {
   /** @type {RTCPeerConnection | null} */ #connection = null;
   #timer = 0;
+  #sound = 0;
+  /** @type {MediaStreamTrack | null} */ #audio = null;
 
   /**
    * @param {HTMLVideoElement} video
    * @param {string} url
    * @param {() => void} onFailed
    * @param {() => void} onBlocked
+   * @param {() => void} onSilent  the server sends the picture only
    */
-  constructor(video, url, onFailed, onBlocked) {
+  constructor(video, url, onFailed, onBlocked, onSilent) {
     this.video = video;
     this.url = url;
     this.onFailed = onFailed;
     this.onBlocked = onBlocked;
+    this.onSilent = onSilent;
   }
 
   start() {
@@ -32,13 +38,16 @@ export class WhepPlayer {
 
   stop() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#sound);
     this.#connection?.close(); // the server hears it from the connection itself
     this.#connection = null;
     this.video.srcObject = null;
   }
 
+  /** A remote track is muted until its first packet: the answer promises sound also where none will come. */
   proven() {
     clearTimeout(this.#timer);
+    this.#sound ||= setTimeout(() => this.#audio?.muted && this.onSilent(), FIRST_SOUND_MS);
   }
 
   reload() {
@@ -54,9 +63,10 @@ export class WhepPlayer {
   async #connect() {
     const connection = new RTCPeerConnection();
     this.#connection = connection;
+    this.#sound = 0;
     const media = new MediaStream();
     connection.addTransceiver("video", { direction: "recvonly" });
-    connection.addTransceiver("audio", { direction: "recvonly" });
+    this.#audio = connection.addTransceiver("audio", { direction: "recvonly" }).receiver.track;
     connection.ontrack = ({ track }) => media.addTrack(track);
     connection.onconnectionstatechange = () => connection.connectionState === "failed" && this.#fail();
     await connection.setLocalDescription();
