@@ -19,7 +19,14 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: it takes
 IDLE_S = 300.0
 """What nobody used for so long may have been forgotten by something between the server and us."""
 
-_SESSION = {"timezone": "UTC", "application_name": "stagedoor", "statement_timeout": "10000", "lock_timeout": "5000"}
+_SESSION = {
+    "timezone": "UTC",
+    "application_name": "stagedoor",
+    "statement_timeout": "10000",
+    "lock_timeout": "5000",
+    # A use that is cut off closes its connection. PostgreSQL would notice only once the statement has finished.
+    "client_connection_check_interval": "500",
+}
 
 
 async def new_connection(dsn: str) -> Connection:

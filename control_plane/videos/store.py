@@ -11,10 +11,15 @@ _FEED = """
     select v.*, s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         (select count(*) from video w where w.sound_id = s.id) as s_total_videos
-    from video v left join sound s on s.id = v.sound_id
-    where v.privacy = 'public'
-    order by v.id desc limit $1 offset $2
+    from (select id from video where privacy = 'public' order by id desc limit $1 offset $2) as page
+    join video v on v.id = page.id
+    left join sound s on s.id = v.sound_id
+    order by v.id desc
 """
+"""The ids are chosen first: nothing is joined or counted for rows that are skipped."""
+
+DEEPEST = 10_000
+"""Videos that can be reached by paging. Skipping costs time for each row, so there is an end; the feed is empty past it."""
 
 
 def _video(row: Row) -> Video:
@@ -52,5 +57,7 @@ def _sound(row: Row) -> Sound:
 
 
 async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos, newest first."""
+    """Public videos, newest first; none past the first `DEEPEST`."""
+    if offset >= DEEPEST:
+        return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset)]

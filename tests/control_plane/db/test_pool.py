@@ -385,3 +385,14 @@ async def test_a_server_that_turns_us_away_says_why(dsn: str, change: dict[str, 
     with pytest.raises(InvalidSettings) as refused:
         await connect(urlsplit(dsn)._replace(**change).geturl())
     assert str(refused.value) == sentence
+
+
+async def test_a_statement_that_was_cut_off_ends_on_the_server_too(
+    database: Database, outsider: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(9.5)' and state = 'active'"
+    with given_up_in_time():
+        await database.execute("select pg_sleep(9.5)", deadline_s=DEADLINE_S)
+    async with asyncio.timeout(5):
+        while await outsider.fetchval(running):
+            await outsider.execute("select pg_sleep(0.05)")
