@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,8 @@ def test_with_json_logs_every_line_of_standard_error_is_json(tmp_path: Path) -> 
     events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
     assert done.returncode == 1
     assert {"development_mode", "start_failed"} <= set(events)
+
+
+def test_the_version_is_told() -> None:
+    done = subprocess.run([STAGEDOOR, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == f"stagedoor {metadata.version('stagedoor')}\n"
