@@ -168,5 +168,6 @@ class Conversation:
             caller = await self._known(self._token)  # again: word of a revocation may not have reached us
             seq = await self._services.send_gift(caller, self._stream_id, gift.id, GiftId(gift.gift_id), gift.count)
         except ControlPlaneError as refusal:
-            return Error(gift.id, refusal.code, str(refusal))
+            # The contract's name of the key is client_ref; a frame calls it id.
+            return Error(gift.id, refusal.code, str(refusal).replace("client_ref", "id"))
         return Ack(gift.id, seq)

@@ -47,7 +47,7 @@ def announce(console: Console, started: Started) -> None:
         _print(console, "On a phone in the same network:", *_qr(f"{urls.base}/"))
     if started.settings.dev:
         _print(console, "Go live as user 1, publish a test picture, and watch it:", *_first_broadcast(urls))
-        _print(console, "The apps' API keys:", " ".join(f"{app}={key}" for app, key in started.api_keys.items()))
+        _print(console, "The apps' API keys are in:", str(started.settings.data_dir / "run.json"))
     console.print("\n[dim]Ctrl-C stops everything.[/]")
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Annotated, Any, Literal, NewType, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from api.contract.cut import cut
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import LARGEST_ID, UserId
 
@@ -52,8 +54,26 @@ Coerce = Callable[[Any], Any]
 _NONE = object()
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
-_LONGEST_REASON = 200
-"""msgspec repeats a word that is none of those allowed, however long it is."""
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""An escape of a JSON string; the group is half a surrogate pair, as phones send it that cut a text within an emoji."""
+_KINDS = {
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "str": "must be text",
+    "bool": "must be true or false",
+    "array": "must be a list",
+    "object": "must be an object",
+}
+_BOUNDS = (
+    (re.compile(r"Expected `str` of length <= (\d+)"), "may have at most {} characters"),
+    (re.compile(r"Expected `str` of length >= (\d+)"), "must have at least {} characters"),
+    (re.compile(r"Expected `array` of length <= (\d+)"), "may have at most {} entries"),
+    (re.compile(r"Expected `array` of length >= (\d+)"), "must have at least {} entries"),
+    (re.compile(r"Expected `(?:int|float)` >= (-?[\d.]+)"), "must be at least {}"),
+    (re.compile(r"Expected `(?:int|float)` <= (-?[\d.]+)"), "may be at most {}"),
+)
 
 
 async def read_body(request: web.Request) -> bytes:
@@ -71,7 +91,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        decoded = msgspec.json.decode(body)
+        decoded = msgspec.json.decode(_ESCAPE.sub(_whole_characters, body) if b"\\u" in body else body)
     except RecursionError:
         raise MalformedRequest("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -94,7 +114,7 @@ def parse(model: type[Any], fields: Mapping[str, Any]) -> Any:
     try:
         return msgspec.convert(coerced, model, strict=True)
     except msgspec.ValidationError as error:
-        raise MalformedRequest(_sentence(str(error))) from None
+        raise MalformedRequest(_sentence(str(error), _hints(model))) from None
 
 
 def caller_fields(model: type[Any]) -> tuple[str, ...]:
@@ -111,16 +131,49 @@ def named_caller(names: Sequence[str], fields: Mapping[str, Any]) -> UserId | No
     return None
 
 
-def _sentence(error: str) -> str:
-    """msgspec says "Expected `int` - at `$.gift_count`"; people read "gift_count: expected `int`."""
+def _whole_characters(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
+
+
+def _sentence(error: str, hints: Mapping[str, Any]) -> str:
+    """msgspec says "Expected `int`, got `str` - at `$.gift_count`"; people read "gift_count must be a whole number."."""
     if missing := _MISSING.fullmatch(error):
-        return f"{missing[1]}: missing."
+        return f"{missing[1]} is missing."
     reason, at, place = error.rpartition(" - at `$.")
     if not at:
         return f"{error}."
-    reason = reason.replace(" | null", "")
-    reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
-    return f"{place.rstrip('`')}: {reason[0].lower()}{reason[1:]}."
+    place = place.rstrip("`")
+    return f"{place} {_rule(reason, hints.get(place))}."
+
+
+def _rule(reason: str, hint: Any) -> str:
+    """What a field of this type must be; nothing of what was sent is repeated."""
+    if reason.startswith("Invalid enum value") and (words := list(_words(hint))):
+        return f"must be one of {', '.join(words)}"
+    if " matching regex " in reason:
+        return next(
+            (extra["must"] for extra in _extras(hint) if "must" in extra), "has characters that are not allowed"
+        )
+    for bound, rule in _BOUNDS:
+        if found := bound.match(reason):
+            return rule.format(found[1])
+    kind = re.match(r"Expected `(\w+)", reason)
+    return _KINDS.get(kind[1], "is not valid") if kind else "is not valid"
+
+
+def _words(hint: Any) -> Iterator[str]:
+    """Those that a field may be, without the empty one, which stands for none."""
+    for part in (hint, *get_args(hint)):
+        if isinstance(part, type) and issubclass(part, Enum):
+            yield from (str(word.value) for word in part if word.value != "")
+        elif get_origin(part) is Literal:
+            yield from (str(word) for word in get_args(part) if word != "")
+
+
+def _extras(hint: Any) -> Iterator[Mapping[str, Any]]:
+    parts = [hint, *get_args(hint)]
+    metas = [meta for part in parts for meta in (part, *getattr(part, "__metadata__", ()))]
+    yield from (meta.extra for meta in metas if isinstance(meta, msgspec.Meta) and meta.extra)
 
 
 def _hints(model: type[Any]) -> dict[str, Any]:
@@ -137,9 +190,7 @@ def _coercions(model: type[Any]) -> dict[str, Coerce]:
 
 
 def _is_caller(hint: Any) -> bool:
-    metas = [hint, *get_args(hint)]
-    metas += [meta for part in metas for meta in getattr(part, "__metadata__", ())]
-    return any(isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("caller") for meta in metas)
+    return any(extra.get("caller") for extra in _extras(hint))
 
 
 def _coercion(hint: Any) -> Coerce:
@@ -147,7 +198,8 @@ def _coercion(hint: Any) -> Coerce:
         return _page
     kinds = {_bare(part) for part in (get_args(hint) if get_origin(hint) is not Annotated else (hint,)) or (hint,)}
     if str in kinds:
-        return as_text
+        limit = next((extra["cut"] for extra in _extras(hint) if "cut" in extra), None)
+        return as_text if limit is None else lambda value: _shortened(value, limit)
     if int in kinds:
         return _whole_or_none if type(None) in kinds else _whole
     if float in kinds:
@@ -164,6 +216,11 @@ def as_text(value: Any) -> Any:
     if isinstance(value, str):
         return value.strip().replace("\0", "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _shortened(value: Any, limit: int) -> Any:
+    text = as_text(value)
+    return cut(text, limit) if isinstance(text, str) else text
 
 
 def _whole(value: Any) -> Any:

@@ -34,8 +34,10 @@ section = Section("live")
 
 Grace = Annotated[int, msgspec.Meta(ge=0, le=1800)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
-Title = Annotated[str, msgspec.Meta(max_length=140)]
-Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?$")]
+Title = Annotated[
+    str, msgspec.Meta(max_length=140, description="a longer one is cut at 140 characters", extra={"cut": 140})
+]
+Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z", extra={"must": "must be 4 to 8 digits"})]
 
 
 class LiveStream(Request, frozen=True, kw_only=True):
@@ -61,9 +63,10 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     """Go live, and be told how to publish. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
     if body.id is None:
         if body.ended_at or body.rotate_key:
-            raise MalformedRequest("id: which stream is meant?")
-        # An unproven caller changes nothing of the owner's stream.
-        options = _options(call, body) if call.trusted else StreamOptions(grace_s=call.platform.settings.grace_s)
+            raise MalformedRequest("id is missing: which stream is meant?")
+        options = _options(call, body)
+        if not call.trusted:  # an unproven caller decides nothing about the owner's stream
+            options = StreamOptions(grace_s=call.platform.settings.grace_s)
         stream = await call.platform.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -35,6 +37,23 @@ def _group(about: str, commands: Commands) -> typer.Typer:
 
 
 app = _group("Stagedoor, a live-streaming control plane around MediaMTX.", TOP)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stagedoor {metadata.version('stagedoor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Stagedoor, a live-streaming control plane around MediaMTX."""
+
+
 for name, (about, commands) in GROUPS.items():
     app.add_typer(_group(about, commands), name=name)
 

@@ -15,7 +15,9 @@ from control_plane.settings import Settings
 
 
 def audit(
-    subject: Annotated[str, typer.Argument(help="Of whom or what, such as user:7 or stream:12; without: all.")] = "",
+    subject: Annotated[
+        str, typer.Argument(help="Only entries about this subject, e.g. user:7 or stream:12 (default: all).")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the latest ones.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
@@ -30,6 +32,7 @@ def audit(
         for entry in entries:
             detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
             table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC", entry.actor, entry.act, entry.subject, detail)
-        out.print(table if entries else "No operator has done anything yet.", highlight=False, markup=False)
+        nothing = f"No entries about {subject}." if subject else "No operator has done anything yet."
+        out.print(table if entries else nothing, highlight=False, markup=False)
 
     with_database(work)

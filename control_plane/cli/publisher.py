@@ -34,7 +34,7 @@ async def tell_when_gone(settings: Settings, database: Database, stream: Stream)
             "Its publisher may still be there: the server that puts it out did not do so in time. `stagedoor doctor` says why."
         )
     else:
-        out.print("Nobody publishes to it any more.")
+        out.print("No publisher is connected to it now.")
 
 
 async def _gone(media: MediaServer, database: Database, stream: Stream) -> None:

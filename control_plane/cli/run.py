@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import render
 
 from control_plane import logs
 from control_plane.cli import terminal
 from control_plane.cli.terminal import err, out, progress
 from control_plane.console import announce, warn_of_development
+from control_plane.errors import ControlPlaneError
 from control_plane.settings import Settings, load
 
 if TYPE_CHECKING:
     from control_plane.server import Started
+
+log = logging.getLogger(__name__)
 
 INTERRUPTED = 130
 
@@ -24,13 +29,27 @@ def run() -> None:
     """Start everything, and run until Ctrl-C."""
     settings = load()
     logs.set_up(settings.log_format, settings.log_level)
-    terminal.run(_serve(settings))
+    try:
+        terminal.run(_serve(settings))
+    except ControlPlaneError as error:
+        if settings.log_format != "json":
+            raise
+        log.error("start_failed", extra={"why": error.code, "text": str(error)})
+        raise typer.Exit(1) from None
+
+
+def _logged(line: str) -> None:
+    """Where standard error is for machines, each line of it is JSON."""
+    log.info("progress", extra={"text": render(line).plain})
 
 
 async def _serve(settings: Settings) -> None:
     from control_plane.server import serve  # the whole platform: the other commands start faster without it
 
-    if settings.dev:
+    as_json = settings.log_format == "json"
+    if settings.dev and as_json:
+        log.warning("development_mode")
+    elif settings.dev:
         warn_of_development(err, lan=settings.lan)
     stop = asyncio.Event()
     is_ready = False
@@ -45,11 +64,15 @@ async def _serve(settings: Settings) -> None:
             serving.cancel()
         stop.set()
 
-    serving = asyncio.create_task(serve(settings, progress, ready, stop))
+    serving = asyncio.create_task(serve(settings, _logged if as_json else progress, ready, stop))
     for signal_ in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_, stop_or_hurry)
     try:
         await serving
     except asyncio.CancelledError:
-        err.print("Stopped before it was ready." if not is_ready else "Stopped in a hurry.")
+        line = "Stopped before it was ready." if not is_ready else "Stopped in a hurry."
+        if as_json:
+            _logged(line)
+        else:
+            err.print(line)
         raise typer.Exit(INTERRUPTED) from None

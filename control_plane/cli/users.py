@@ -33,7 +33,11 @@ def add(
     username: Annotated[str, typer.Argument(help="Up to 40 letters, digits, dots, dashes and underscores.")],
     email: Annotated[str, typer.Option(help="Address.")] = "",
     password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from a line of input.")
+        bool,
+        typer.Option(
+            "--password-stdin",
+            help="Read a password from a line of input; it is stored, but no sign-in takes passwords yet.",
+        ),
     ] = False,
 ) -> None:
     """Add a user, and print the id. `stagedoor token` then gives a session."""

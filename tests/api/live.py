@@ -23,6 +23,7 @@ from control_plane.events.hub import Hub
 from control_plane.events.log import Appending, EventLog
 from control_plane.events.types import Combo, EventType, Gift, Person
 from control_plane.ids import GiftId, Seq, StreamId, UserId
+from control_plane.ledger.transfers import IdempotencyConflict
 from control_plane.streams.stream import StreamOver
 from tests.control_plane.events.readers import DEADLINE_S, in_background, new_stream
 from tests.control_plane.people import new_user
@@ -56,9 +57,11 @@ class House:
         return self.tokens.get(token)
 
     async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
-        """Once per key; gift 2 comes too late, gift 3 has a bug, gift 4 takes until `go_on`."""
+        """Once per key; gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 takes until `go_on`."""
         if gift_id == 2:
             raise StreamOver("This live stream has ended.")
+        if gift_id == 5:
+            raise IdempotencyConflict
         if gift_id == 3:
             raise TimeoutError("a bug")
         if gift_id == 4:

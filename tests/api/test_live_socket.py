@@ -302,6 +302,14 @@ async def test_a_gift_is_sent_and_acknowledged(house: House) -> None:
         assert await fan.next() == {"type": "ack", "id": "a1", "seq": 1}
 
 
+async def test_a_used_key_is_named_as_the_frame_names_it(house: House) -> None:
+    async with house.visit(token="fan") as fan:
+        await fan.hello()
+        await fan.say({"type": "gift", "id": "a1", "gift_id": 5})
+        refused = await fan.next()
+        assert (refused["code"], refused["message"].partition(" was used")[0]) == ("idempotency_conflict", "This id")
+
+
 async def test_a_gift_that_is_refused_says_why(house: House) -> None:
     async with house.visit(token="fan") as fan:
         await fan.hello()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -99,7 +100,6 @@ def test_whatever_is_no_object_is_refused(body: bytes) -> None:
         pytest.param(b'{"a": "\xff"}', id="invalid UTF-8 in a text"),
         pytest.param(b"\xff\xfe{}", id="a byte-order mark of UTF-16"),
         pytest.param('{"a": 1}'.encode("utf-16"), id="UTF-16"),
-        pytest.param(b'{"a": "\\ud800"}', id="half a surrogate pair"),
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
@@ -137,33 +137,33 @@ def test_a_whole_number_may_come_as_text(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("five", "expected `int`, got `str`"),
-        ("5.5", "expected `int`, got `str`"),
-        ("0x5", "expected `int`, got `str`"),
-        ("1_000", "expected `int`, got `str`"),
-        ("--5", "expected `int`, got `str`"),
-        ("+-5", "expected `int`, got `str`"),
-        ("+", "expected `int`, got `str`"),
-        ("٥", "expected `int`, got `str`"),
-        ("9" * 5000, "expected `int`, got `str`"),
-        (5.5, "expected `int`, got `float`"),
-        (True, "expected `int`, got `bool`"),
-        ([5], "expected `int`, got `array`"),
-        ({"id": 5}, "expected `int`, got `object`"),
+        ("five", "must be a whole number"),
+        ("5.5", "must be a whole number"),
+        ("0x5", "must be a whole number"),
+        ("1_000", "must be a whole number"),
+        ("--5", "must be a whole number"),
+        ("+-5", "must be a whole number"),
+        ("+", "must be a whole number"),
+        ("٥", "must be a whole number"),
+        ("9" * 5000, "must be a whole number"),
+        (5.5, "must be a whole number"),
+        (True, "must be a whole number"),
+        ([5], "must be a whole number"),
+        ({"id": 5}, "must be a whole number"),
     ],
 )
 def test_what_is_no_whole_number_is_refused_by_the_name_of_its_field(value: object, reason: str) -> None:
-    assert refusal("gift_id", value) == f"gift_id: {reason}."
+    assert refusal("gift_id", value) == f"gift_id {reason}."
 
 
 @pytest.mark.parametrize("value", [-1, "-1", 1001, "1001", 2**63, 10**40, -(2**70)])
 def test_bounds_hold_for_numbers_and_for_text(value: object) -> None:
-    assert refusal("price", value).startswith("price: expected `int` ")
+    assert refusal("price", value) in ("price must be at least 0.", "price may be at most 1000.")
 
 
 @pytest.mark.parametrize("value", [0, "0", -3, LARGEST_ID + 1, str(LARGEST_ID + 1)])
 def test_an_id_is_a_positive_32_bit_integer(value: object) -> None:
-    assert refusal("gift_id", value).startswith("gift_id: expected `int` ")
+    assert refusal("gift_id", value) in ("gift_id must be at least 1.", f"gift_id may be at most {LARGEST_ID}.")
     assert read("gift_id", LARGEST_ID) == LARGEST_ID
 
 
@@ -174,7 +174,7 @@ def test_no_id_has_many_faces(value: object) -> None:
 
 @pytest.mark.parametrize("value", [True, "none", -1, LARGEST_ID + 1])
 def test_where_an_id_may_be_absent_it_may_still_not_be_wrong(value: object) -> None:
-    assert refusal("receiver_id", value).startswith("receiver_id: expected `int`")
+    assert refusal("receiver_id", value).startswith(("receiver_id must be ", "receiver_id may be at most "))
 
 
 def test_empty_text_for_a_number_means_that_none_came() -> None:
@@ -188,7 +188,7 @@ def test_a_flag_is_0_or_1(value: object) -> None:
 
 @pytest.mark.parametrize("value", [2, "2", -1, True, "yes"])
 def test_a_flag_is_nothing_else(value: object) -> None:
-    assert refusal("flag", value).startswith("flag: expected `int`")
+    assert refusal("flag", value).startswith(("flag must be ", "flag may be at most 1."))
 
 
 @pytest.mark.parametrize(("value", "number"), [("52.5", 52.5), (52, 52.0), (52.5, 52.5), ("-1e2", -100.0), ("", 0.0)])
@@ -198,7 +198,7 @@ def test_a_decimal_number_may_come_as_text(value: object, number: float) -> None
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e309", "north", True, []])
 def test_a_decimal_number_is_finite(value: object) -> None:
-    assert refusal("lat", value).startswith("lat: expected `float`, got ")
+    assert refusal("lat", value) == "lat must be a number."
 
 
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,25 +228,25 @@ def test_text_is_trimmed_and_numbers_are_text_too(value: object, text: str) -> N
 
 @pytest.mark.parametrize("value", [True, [], {}])
 def test_what_is_no_text_is_refused(value: object) -> None:
-    assert refusal("text", value).startswith("text: expected `str`, got ")
+    assert refusal("text", value) == "text must be text."
 
 
 def test_text_has_a_bound() -> None:
     assert read("text", "x" * 2000) == "x" * 2000
-    assert refusal("text", "x" * 2001) == "text: expected `str` of length <= 2000."
+    assert refusal("text", "x" * 2001) == "text may have at most 2000 characters."
 
 
 def test_the_largest_number_of_json_is_text_like_any_other() -> None:
     fields = decode_object(b'{"text": ' + b"9" * 4300 + b"}")
-    with pytest.raises(MalformedRequest, match=r"^text: "):
+    with pytest.raises(MalformedRequest, match=r"^text may have at most 2000 characters\.$"):
         parse(Everything, fields)
 
 
 def test_a_word_is_one_of_those_allowed_and_may_be_left_empty() -> None:
     assert read("visibility", "pin") is Visibility.PIN
     assert read("visibility", "") is Visibility.PUBLIC
-    assert refusal("visibility", "secret") == "visibility: invalid enum value 'secret'."
-    assert refusal("kind", "hate") == "kind: invalid enum value 'hate'."
+    assert refusal("visibility", "secret") == "visibility must be one of public, followers, private, pin, paid."
+    assert refusal("kind", "hate") == "kind must be one of like."
 
 
 def test_a_sentence_stays_short_whatever_was_sent() -> None:
@@ -254,11 +254,11 @@ def test_a_sentence_stays_short_whatever_was_sent() -> None:
 
 
 def test_a_sentence_names_the_place_inside_a_list() -> None:
-    assert refusal("users", [1, "two"]) == "users[1]: expected `int`, got `str`."
+    assert refusal("users", [1, "two"]) == "users[1] must be a whole number."
 
 
 def test_a_sentence_is_not_misled_by_what_was_sent() -> None:
-    assert refusal("visibility", "x - at `$.price`").startswith("visibility: ")
+    assert refusal("visibility", "x - at `$.price`").startswith("visibility must be one of ")
 
 
 def test_a_rule_of_the_whole_model_is_told_as_it_stands() -> None:
@@ -267,8 +267,64 @@ def test_a_rule_of_the_whole_model_is_told_as_it_stands() -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"gift_id": None}, {"gift_id": ""}])
 def test_a_missing_field_is_named(fields: dict[str, object]) -> None:
-    with pytest.raises(MalformedRequest, match=r"^gift_id: missing\.$"):
+    with pytest.raises(MalformedRequest, match=r"^gift_id is missing\.$"):
         parse(Needy, {"note": "", **fields})
+
+
+@pytest.mark.parametrize("pin", ["12", "123456789", "12a4", "١٢٣٤", "1234\n5"])
+def test_a_pattern_is_told_in_words(pin: str) -> None:
+    with pytest.raises(MalformedRequest, match=r"^pin must be 4 to 8 digits\.$"):
+        parse(LiveStream, {"pin": pin})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([field.name for field in msgspec.structs.fields(LiveStream)]),
+        st.integers() | st.text() | st.lists(st.none()),
+    )
+)
+def test_no_sentence_speaks_python(fields: dict[str, Any]) -> None:
+    said = ""
+    try:
+        parse(LiveStream, fields)
+    except MalformedRequest as error:
+        said = str(error)
+    assert not re.search(r"`|\bstr\b|\bint\b|expected|regex|enum|\$", said)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read_as"),
+    [
+        (r"party \ud83d", "party \ufffd"),
+        (r"party \uDE00!", "party \ufffd!"),
+        (r"\ud83d\ud83d\ude00", "\ufffd😀"),
+        (r"\uD83D\uDE00", "😀"),
+        (r"\ud83dx\ude00", "\ufffdx\ufffd"),
+        (r"\ud83d\n", "\ufffd"),
+        (r"C:\\ud83d", r"C:\ud83d"),
+        (r"\\\ud83d", "\\\ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced(sent: str, read_as: str) -> None:
+    fields = decode_object(b'{"text": "' + sent.encode() + b'"}')
+    assert parse(Everything, fields).text == read_as
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("x" * 140, "x" * 140),
+        ("x" * 5000, "x" * 140),
+        ("👨‍👩‍👧‍👦" * 21, "👨‍👩‍👧‍👦" * 20),
+        ("🇩🇪" * 71, "🇩🇪" * 70),
+        ("x" + "🇩🇪" * 71, "x" + "🇩🇪" * 69),
+        ("x" * 139 + "e\u0301", "x" * 139),
+        ("x" * 139 + "👍🏽", "x" * 139),
+        ("e" + "\u0301" * 500, "e" + "\u0301" * 139),
+    ],
+)
+def test_a_title_that_is_too_long_is_cut_between_characters(title: str, kept: str) -> None:
+    assert parse(LiveStream, {"title": title}).title == kept
 
 
 JSON = st.recursive(

@@ -37,7 +37,7 @@ async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_e
 
     async with watching(stopped, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
         await viewer.sees(lambda seen: seen.statuses() == ["live"])
-        assert await done(stopped, "users", "ban", "anna") == "Nobody publishes to it any more."
+        assert await done(stopped, "users", "ban", "anna") == "No publisher is connected to it now."
         assert await publisher.wait(10) != 0
         await viewer.sees(lambda seen: seen.close_code == 4410, what="the end")
     assert viewer.events()[-1]["data"]["reason"] == "operator"
