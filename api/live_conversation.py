@@ -96,6 +96,8 @@ class Conversation:
             return
         try:
             self._caller = await self._known(self._token)
+            if not self._audience.admits(self._caller):  # no operator any more
+                raise Left(CloseCode.FORBIDDEN)
         except Left as left:
             self._connection.close(left.code or CloseCode.SIGN_IN)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from api.live_connection import Timing
 from api.live_frames import FAULTS, CloseCode, Error, finished, parse
+from control_plane.accounts.caller import Caller
 from control_plane.db.pool import Database
 from control_plane.events.subscriber import STATE_LIMIT_BYTES
 from tests.api.live import House, serving
@@ -351,6 +352,14 @@ async def test_who_is_put_out_while_the_socket_is_open_has_to_leave_at_once(hous
         for each in (host, guest):
             await each.say({"type": "like", "id": "a1", "count": 1})
             assert (await each.next())["code"] == "not_supported", "still here"
+
+
+async def test_who_is_no_operator_any_more_leaves_a_stream_that_is_not_public(database: Database) -> None:
+    async with serving(database, visibility="private") as house, house.visit(token="operator") as client:
+        await client.hello()
+        house.tokens["operator"] = Caller(house.tokens["operator"].user_id)
+        house.socket.session_changed(house.tokens["operator"].user_id)
+        assert await client.closed() == 4403
 
 
 async def test_who_was_put_out_while_we_could_not_know_leaves_when_we_can(house: House) -> None:
