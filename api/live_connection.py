@@ -15,11 +15,14 @@ from aiohttp.http_websocket import WSMessageNoDecodeText
 from api.live_frames import FAULTS, Auth, CloseCode, Error, Fault, SendGift, finished, parse
 from api.live_limits import FrameLimit
 from control_plane.db.pool import DatabaseUnavailable
-from control_plane.events.subscriber import Leave
+from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
 
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT_BYTES = 64 << 10
+
+DRAIN_PERIOD_S = 0.1
+"""How often a socket that reads slowly is looked at, before its next frame is read."""
 
 _PING = b"\x89\x00"
 _LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leave.RESET: CloseCode.GOING_AWAY}
@@ -86,6 +89,12 @@ class Connection:
         if self.code is None and not self._transport.is_closing():
             self._transport.write(frames)
 
+    def answer(self, frame: bytes) -> None:
+        """Write what belongs to this socket alone. The hub looks at the queue before its own writes."""
+        if self.buffered_bytes() > QUEUE_LIMIT_BYTES:
+            self.close(CloseCode.TOO_SLOW)
+        self.write(frame)
+
     def buffered_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
 
@@ -133,6 +142,7 @@ class Connection:
         """The next frame that can be read. All else is answered here. Raises Left when the client has gone, or sends too much."""
         while True:
             self._reading = True
+            await self._drained()
             message = await self._ws.receive()
             self._reading = False
             frame = self._read(message)
@@ -140,11 +150,22 @@ class Connection:
                 id_ = frame.id if isinstance(frame, SendGift | Error) else None
                 frame = Error(id_, Fault.RATE, "That was too often.", math.ceil(wait_s * 1000))
             if isinstance(frame, Error):
-                self.write(finished(frame))
+                self.answer(finished(frame))
                 if frame.code in FAULTS and self._limit.fault():
                     raise Left(CloseCode.TOO_MANY)
             elif frame is not None:
                 return frame
+
+    async def _drained(self) -> None:
+        """Read nothing from a client that does not read: each frame would add an answer to its queue. `_unanswered` bounds the wait."""
+        if self.buffered_bytes() <= STATE_LIMIT_BYTES:
+            return
+        self._transport.pause_reading()  # aiohttp's queue is limited in bytes, and empty pings have none
+        try:
+            while self.buffered_bytes() > STATE_LIMIT_BYTES:  # noqa: ASYNC110 (the transport tells only its protocol)
+                await asyncio.sleep(DRAIN_PERIOD_S)
+        finally:
+            self._transport.resume_reading()
 
     def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | Error | None:
         if message.type is WSMsgType.TEXT:
@@ -152,7 +173,7 @@ class Connection:
         if message.type is WSMsgType.BINARY:
             return Error(code=Fault.MALFORMED, message="Frames are text.")
         if message.type is WSMsgType.PING:
-            self.write(bytes((0x8A, len(message.data))) + message.data)
+            self.answer(bytes((0x8A, len(message.data))) + message.data)
         elif message.type is WSMsgType.PONG:
             self._answered()
         else:  # closed, closing, broken
@@ -163,7 +184,7 @@ class Connection:
     # ── whether anybody is there ──
 
     def _ping(self) -> None:
-        self.write(_PING)
+        self.answer(_PING)
         self._pong_due = True
         self._timer = self._loop.call_later(self._timing.pong_within_s, self._unanswered)
 

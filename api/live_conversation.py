@@ -96,6 +96,8 @@ class Conversation:
             return
         try:
             self._caller = await self._known(self._token)
+            if not self._audience.admits(self._caller):  # no operator any more
+                raise Left(CloseCode.FORBIDDEN)
         except Left as left:
             self._connection.close(left.code or CloseCode.SIGN_IN)
 
@@ -133,13 +135,13 @@ class Conversation:
 
     async def answer(self, frame: Auth | SendGift) -> None:
         if isinstance(frame, SendGift):
-            self._connection.write(finished(await self._gift(frame)))
+            self._connection.answer(finished(await self._gift(frame)))
             return
         await self._sign_in(frame.token)
         if self._subscriber is not None and self._caller is not None:
             self._services.hub.identify(self._subscriber, self._caller.user_id)
             you = You.of(self._caller, self._audience)
-            self._connection.write(finished(YouFrame(you.user_id, you.role, you.muted_until)))
+            self._connection.answer(finished(YouFrame(you.user_id, you.role, you.muted_until)))
 
     async def _sign_in(self, token: str) -> None:
         caller = await self._known(token)

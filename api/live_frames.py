@@ -14,6 +14,8 @@ from control_plane.events.snapshot import PlaybackUrl, Snapshot, StreamView
 from control_plane.ids import LARGEST_ID, Seq, UserId
 
 FRAME_LIMIT_BYTES = 4 << 10
+ID_LIMIT = 64
+"""Characters of a client's `id` that an answer repeats, so that an answer is never much larger than any other."""
 
 
 class CloseCode(IntEnum):
@@ -115,6 +117,7 @@ class Fault(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     INVALID = "invalid"
     RATE = "rate"
+    NOT_SUPPORTED = "not_supported"
 
 
 FAULTS = frozenset(Fault)
@@ -134,12 +137,17 @@ def parse(payload: bytes) -> Auth | SendGift | Error:
     if len(payload) > FRAME_LIMIT_BYTES:
         return Error(code=Fault.TOO_LARGE, message=f"A frame may have {FRAME_LIMIT_BYTES} bytes.")
     try:
+        payload.decode()  # the decoder does not look into strings that it skips
         frame: Auth | SendGift = _frames.decode(payload)
         return frame
     except msgspec.ValidationError as error:
         return _what_is_wrong(payload, str(error))
-    except (msgspec.DecodeError, RecursionError):
-        return Error(code=Fault.MALFORMED, message="This is not JSON.")
+    except _UNREADABLE:
+        return _NOT_JSON
+
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NOT_JSON = Error(code=Fault.MALFORMED, message="This is not JSON.")
 
 
 def _what_is_wrong(payload: bytes, error: str) -> Error:
@@ -147,9 +155,11 @@ def _what_is_wrong(payload: bytes, error: str) -> Error:
         envelope = _envelopes.decode(payload)
     except msgspec.ValidationError:
         return Error(code=Fault.MALFORMED, message="A frame is one JSON object.")
-    id_ = envelope.id if isinstance(envelope.id, str) else None
+    except _UNREADABLE:  # the first decoder stopped at its first fault; there is another behind it
+        return _NOT_JSON
+    id_ = envelope.id[:ID_LIMIT] if isinstance(envelope.id, str) else None
     if envelope.type in ("auth", "gift"):
         return Error(id_, Fault.INVALID, f"This frame is not valid: {error}.")
     if isinstance(envelope.type, str) and envelope.type in NOT_YET:
-        return Error(id_, "not_supported", f"Frames of type {envelope.type!r} are not supported yet.")
+        return Error(id_, Fault.NOT_SUPPORTED, f"Frames of type {envelope.type!r} are not supported yet.")
     return Error(id_, Fault.UNKNOWN_TYPE, 'A frame has a `type` that we know, such as "auth" or "gift".')

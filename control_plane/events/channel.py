@@ -69,20 +69,27 @@ class Channel:
     def take(self, first_seq: int, frames: Sequence[str]) -> None:
         """Deliver what is next; drop what was delivered before; keep for a while what is too early."""
         for seq, frame in enumerate(frames, first_seq):
-            if (self.seq is None or seq > self.seq) and len(self._early) < EARLY_LIMIT:
+            if self.seq is not None and seq == self.seq + 1:
+                self._early.pop(seq, None)
+                self._deliver(frame)
+            elif (self.seq is None or seq > self.seq) and len(self._early) < EARLY_LIMIT:
                 self._early[seq] = frame
         self._advance()
 
     def _advance(self) -> None:
         while self.seq is not None and (frame := self._early.pop(self.seq + 1, None)) is not None:
-            self.seq = Seq(self.seq + 1)
-            seen = glimpse(frame)
-            self.ended = self.ended or seen.ends_the_stream
-            self.stats_due = self.stats_due or seen.type == EventType.GIFT
-            finished = websocket_frame(frame.encode())
-            self._pending.append(finished)
-            for subscriber in self.joining:
-                subscriber.held.append(finished)
+            self._deliver(frame)
+
+    def _deliver(self, frame: str) -> None:
+        assert self.seq is not None
+        self.seq = Seq(self.seq + 1)
+        seen = glimpse(frame)
+        self.ended = self.ended or seen.ends_the_stream
+        self.stats_due = self.stats_due or seen.type == EventType.GIFT
+        finished = websocket_frame(frame.encode())
+        self._pending.append(finished)
+        for subscriber in self.joining:
+            subscriber.held.append(finished)
 
     def writes(self) -> Iterator[int]:
         """Write what is pending to every live socket, one a step, for `Rounds`. What comes meanwhile leaves together in the next round."""

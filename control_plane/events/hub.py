@@ -198,17 +198,23 @@ class Hub:
                 await self._catch_up(channel, tail)
 
     async def _catch_up(self, channel: Channel, tail: Seq) -> None:
-        while channel.seq is not None and channel.seq < tail:
-            position = channel.seq
-            async with self._database.connection() as connection:
-                stored = await store.frames_after(connection, channel.stream_id, position, position + PAGE)
-            if not stored or stored[0].seq > channel.seq + 1:
-                return self._reset(channel)
-            before = channel.seq
-            channel.take(stored[0].seq, [event.frame for event in stored])
-            self.counts.found += channel.seq - before
-            self._moved(channel)
-        return None
+        """One page; where there is more, the next look comes at once, and other streams have their turn in between."""
+        position = channel.seq
+        if position is None:
+            return
+        async with self._database.connection() as connection:
+            stored = await store.frames_after(connection, channel.stream_id, position, position + PAGE)
+        if channel.seq is None or channel.seq >= tail:
+            return  # offers came meanwhile
+        if not stored or stored[0].seq > channel.seq + 1:
+            self._reset(channel)
+            return
+        before = channel.seq
+        channel.take(stored[0].seq, [event.frame for event in stored])
+        self.counts.found += channel.seq - before
+        self._moved(channel)
+        if before < channel.seq < tail:
+            self.check()
 
     def _reset(self, channel: Channel) -> None:
         log.warning("event_log_was_reset", extra={"stream": channel.stream_id})

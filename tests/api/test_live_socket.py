@@ -8,18 +8,30 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from api.live_connection import Timing
-from api.live_frames import CloseCode
+from api.live_frames import FAULTS, CloseCode, Error, finished, parse
+from control_plane.accounts.caller import Caller
 from control_plane.db.pool import Database
+from control_plane.events.subscriber import STATE_LIMIT_BYTES
 from tests.api.live import House, serving
 from tests.control_plane.events.readers import end, payloads, say, until
 
 CLOSE_FRAME = b"\x88\x02"
 QUICK = Timing(ping_every_s=0.2, pong_within_s=0.2, identity_within_s=0.3, close_within_s=0.3)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text message with bytes that may be no text."""
+
+    payload: bytes
 
 
 @pytest.fixture
@@ -356,6 +368,14 @@ async def test_who_is_put_out_while_the_socket_is_open_has_to_leave_at_once(hous
             assert (await each.next())["code"] == "not_supported", "still here"
 
 
+async def test_who_is_no_operator_any_more_leaves_a_stream_that_is_not_public(database: Database) -> None:
+    async with serving(database, visibility="private") as house, house.visit(token="operator") as client:
+        await client.hello()
+        house.tokens["operator"] = Caller(house.tokens["operator"].user_id)
+        house.socket.session_changed(house.tokens["operator"].user_id)
+        assert await client.closed() == 4403
+
+
 async def test_who_was_put_out_while_we_could_not_know_leaves_when_we_can(house: House) -> None:
     async with house.visit() as fan, house.visit(token="host") as host:
         await fan.hello()
@@ -379,14 +399,23 @@ async def test_a_bug_of_ours_closes_the_socket_and_is_logged(house: House, caplo
 
 
 @pytest.mark.parametrize("type_", ["chat", "like", "renew", "delete_chat", "mute", "ban", "pin", "slow_mode"])
-async def test_frames_of_later_releases_are_refused_without_harm(house: House, type_: str) -> None:
+async def test_frames_of_later_releases_are_refused_and_count_as_faults(house: House, type_: str) -> None:
     async with house.visit(token="fan") as fan:
         await fan.hello()
-        for _ in range(12):
+        for _ in range(10):
             await fan.say({"type": type_, "id": "a1", "text": "hi", "count": 1})
             error = await fan.next()
             assert (error["id"], error["code"]) == ("a1", "not_supported")
             assert type_ in error["message"]
+        assert await fan.closed() == 4429
+
+
+@pytest.mark.parametrize("frame", [{"type": "like"}, {"type": "dance"}, {"type": "gift", "gift_id": 1}])
+async def test_an_answer_repeats_at_most_64_characters_of_an_id(house: House, frame: dict[str, object]) -> None:
+    async with house.visit() as client:
+        await client.hello()
+        await client.say(frame | {"id": "x" * 4000})
+        assert (await client.next())["id"] == "x" * 64
 
 
 @pytest.mark.parametrize(
@@ -398,6 +427,14 @@ async def test_frames_of_later_releases_are_refused_without_harm(house: House, t
         ("null", "malformed", None),
         (b'{"type":"auth","token":"fan"}', "malformed", None),
         ("[" * 3000, "malformed", None),
+        (Text(b'{"type":"\xff"}'), "malformed", None),
+        (Text(b'{"type":"gift","id":"\xff","gift_id":1,"count":1}'), "malformed", None),
+        (Text(b'{"type":"gift","id":"a","gift_id":1,"x":"\xff"}'), "malformed", None),
+        (Text(b'{"type":"auth","token":"fan","\xed\xa0\x80":1}'), "malformed", None),
+        ('{"type":"ping"', "malformed", None),
+        ('{"type":"chat","text":"a"} x', "malformed", None),
+        ('{"type":"chat","x":' + "[" * 1900, "malformed", None),
+        ('{"type":"gift","gift_id":"1","id":"a"', "malformed", None),
         ('{"type":"gift","id":"a","x":' + "[" * 1500 + "]" * 1500 + "}", "malformed", None),
         ("{}", "unknown_type", None),
         ('{"type":"dance","id":"a"}', "unknown_type", "a"),
@@ -416,14 +453,49 @@ async def test_frames_of_later_releases_are_refused_without_harm(house: House, t
         ('{"type":"chat","text":"' + "x" * 4096 + '"}', "too_large", None),
     ],
 )
-async def test_what_cannot_be_read_is_answered(house: House, frame: str | bytes, code: str, id_: str | None) -> None:
+async def test_what_cannot_be_read_is_answered(
+    house: House, caplog: pytest.LogCaptureFixture, frame: str | bytes | Text, code: str, id_: str | None
+) -> None:
     async with house.visit(token="fan") as fan:
         await fan.hello()
-        await fan.say(frame)
+        if isinstance(frame, Text):
+            await fan.connection.send(frame.payload, text=True)
+        else:
+            await fan.say(frame)
         error = await fan.next()
         assert (error["type"], error["code"], error.get("id")) == ("error", code, id_)
         await fan.say({"type": "gift", "id": "fine", "gift_id": 1})
         assert {(await fan.next())["type"], (await fan.next())["type"]} == {"ack", "gift"}
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+VALID_FRAMES = [
+    b'{"type":"auth","token":"fan"}',
+    b'{"type":"gift","id":"a","gift_id":1,"count":2,"x":[{"y":"\xc3\xa9"}]}',
+    b'{"type":"chat","id":"a","text":"\\u00e9","more":{"deep":[1,2.5e3,null,true]}}',
+]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A valid frame with a piece replaced, cut out or cut off at one or more places."""
+    frame = draw(st.sampled_from(VALID_FRAMES))
+    for _ in range(draw(st.integers(1, 4))):
+        first = draw(st.integers(0, len(frame)))
+        last = draw(st.integers(first, len(frame)))
+        frame = frame[:first] + draw(st.binary(max_size=4) | st.sampled_from([b"[" * 2000, b'"', b"}"])) + frame[last:]
+    return frame
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.binary(max_size=200) | mutated())
+def test_whatever_comes_is_a_frame_or_has_an_answer(payload: bytes) -> None:
+    frame = parse(payload)
+    if isinstance(frame, Error):
+        assert frame.code in FAULTS
+        assert len(finished(frame)) < 1024
+    else:
+        json.loads(payload.decode())
 
 
 async def test_ten_faulty_frames_in_a_minute_end_the_socket(house: House) -> None:
@@ -555,6 +627,23 @@ async def test_a_slow_reader_that_wakes_up_is_told_and_goes_on_where_it_was(hous
     async with house.visit(f"?after={seqs[-1]}", max_size=None) as back:
         assert (await back.hello())["recovered"]
         assert (await back.next())["seq"] == seqs[-1] + 1
+
+
+async def test_what_a_client_sends_that_does_not_read_is_not_answered(database: Database) -> None:
+    async with serving(database, Timing(ping_every_s=1.5, pong_within_s=1.5)) as house, raw_client(house) as client:
+        (connection,) = house.socket._open
+        while connection.buffered_bytes() <= STATE_LIMIT_BYTES:
+            await asyncio.gather(*(say(house.log, house.stream_id, "x" * 8000) for _ in range(10)))
+        gift = b'{"type":"gift","gift_id":1,"id":"' + b"x" * 64 + b'"}'
+        masked = bytes((0x81, 0x80 | len(gift), 0, 0, 0, 0)) + gift
+        before = connection.buffered_bytes()
+        await asyncio.get_running_loop().sock_sendall(client, masked * 30)
+        most = before
+        while connection.code is None:
+            most = max(most, connection.buffered_bytes())
+            await asyncio.sleep(0.01)
+        assert connection.code is CloseCode.TOO_SLOW
+        assert most < before + 4 * len(gift), "the frame that was being waited for, and a ping; not thirty answers"
 
 
 @asynccontextmanager

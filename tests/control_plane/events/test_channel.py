@@ -9,7 +9,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control_plane.events.channel import Channel, Counts
+from control_plane.events.channel import EARLY_LIMIT, Channel, Counts
 from control_plane.events.frames import encode_event
 from control_plane.events.snapshot import Snapshot
 from control_plane.events.subscriber import Subscriber
@@ -163,3 +163,15 @@ def test_what_the_first_snapshot_holds_already_is_no_gap() -> None:
     channel.take(3, [frame(3)])
     assert channel.admit(joining.subscriber, snapshot(5))
     assert (channel.seq, channel.has_gap, joining.subscriber.held) == (5, False, [])
+
+
+def test_the_next_event_is_taken_however_many_came_too_early() -> None:
+    channel = Channel(StreamId(1), Counts())
+    assert channel.admit(Joining(channel).subscriber, snapshot(0))
+    last = EARLY_LIMIT + 10
+    channel.take(2, [frame(seq) for seq in range(2, last + 1)])
+    assert channel.seq == 0
+    channel.take(1, [frame(1), frame(2), frame(3)])
+    assert channel.seq == EARLY_LIMIT + 1, "those beyond were not kept"
+    channel.take(EARLY_LIMIT + 2, [frame(seq) for seq in range(EARLY_LIMIT + 2, last + 1)])
+    assert (channel.seq, channel.has_gap) == (last, False)
