@@ -119,7 +119,7 @@ def show(joined: Mapping[str, list[Measured]]) -> None:
 
 async def sessions(ours: Platform) -> None:
     api = f"http://127.0.0.1:{ours.run['mediamtx_api_port']}/v3/paths/list"
-    async with ours.session.get(api) as response:
+    async with ours.session.get(api, headers=ours.media_api) as response:
         size = len(await response.read())
     step(f"The listing of paths, with all these readers, is {size:,} bytes")
 

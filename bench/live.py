@@ -116,14 +116,16 @@ async def watching(ours: Platform, stream_id: int) -> AsyncIterator[asyncio.Futu
 
 
 async def media(ours: Platform, call: str) -> dict[str, Any]:
-    async with ours.session.get(f"http://127.0.0.1:{ours.run['mediamtx_api_port']}/v3/{call}") as response:
+    async with ours.session.get(
+        f"http://127.0.0.1:{ours.run['mediamtx_api_port']}/v3/{call}", headers=ours.media_api
+    ) as response:
         answer: dict[str, Any] = json.loads(await response.read())
         return answer
 
 
 async def gone(ours: Platform, stream_id: int) -> bool:
     async with ours.session.get(
-        f"http://127.0.0.1:{ours.run['mediamtx_api_port']}/v3/paths/get/live/{stream_id}"
+        f"http://127.0.0.1:{ours.run['mediamtx_api_port']}/v3/paths/get/live/{stream_id}", headers=ours.media_api
     ) as response:
         return response.status == 404
 

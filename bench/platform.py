@@ -22,6 +22,7 @@ from bench.processes import OTHER_CORES, ROOT, SERVER_CORES, family, pin
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import Database, open_pool
 from control_plane.secrets import Purpose, Secrets, load_or_create
+from control_plane.streams.media_api import api_authorization, api_password
 
 COMMAND = (sys.executable, "-c", "from control_plane.cli import main; main()")
 PORTS = ("http", "rtmp", "hls", "webrtc", "webrtc_udp", "srt", "mediamtx_api", "hooks")
@@ -67,6 +68,11 @@ class Platform:
     @property
     def hook_password(self) -> str:
         return self.secrets[Purpose.HOOK].signing.value.hex()
+
+    @property
+    def media_api(self) -> dict[str, str]:
+        """The headers with which MediaMTX's control API answers."""
+        return api_authorization(api_password(self.hook_password))
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.run['http_port']}{path}"

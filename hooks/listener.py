@@ -24,6 +24,7 @@ from control_plane.metrics import Metrics
 from control_plane.secrets import Keyring
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media import PathName, SourceId
+from control_plane.streams.media_api import api_password
 from control_plane.streams.reconciler import Hint
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,9 @@ LARGEST_BODY = 16 * 1024
 LONGEST_ID = 64
 """Of a connection: MediaMTX's are UUIDs of 36 characters. They are kept, so they must not be of any length."""
 LOGGED_PER_S = 20
+
+API = "api"
+"""The action for which MediaMTX asks before it answers a call of its control API. Ours carry `api_password`."""
 
 ACTIONS = {action.value: action for action in Action}
 
@@ -70,6 +74,7 @@ class HooksListener:
 
     def __init__(self, keyring: Keyring, decide: Decide, hint: Callable[[Hint], None], metrics: Metrics) -> None:
         self._allowed = [_basic(USER, secret.value.hex()) for secret in keyring.secrets]
+        self._api_passwords = [api_password(secret.value.hex()).encode() for secret in keyring.secrets]
         self._decide = decide
         self._hint = hint
         self._metrics = metrics
@@ -93,15 +98,27 @@ class HooksListener:
     async def _auth(self, call: AuthCall) -> web.StreamResponse:
         started = time.perf_counter()
         action = ACTIONS.get(call.action)
-        if action is None:
+        if call.action == API:
+            verdict = self._may_use_api(call.password)
+        elif action is None:
             verdict = Verdict.NOT_OURS
         else:
             verdict = await self._decide(_request(action, call))
-        self._metrics.auth.count((action or "other", verdict), time.perf_counter() - started)
+        self._metrics.auth.count(
+            (action or (API if call.action == API else "other"), verdict), time.perf_counter() - started
+        )
         if verdict is Verdict.ALLOW:
             return _answer(204)
         self._log_refusal(call, verdict)
         return _answer(401, verdict.value)
+
+    def _may_use_api(self, password: str) -> Verdict:
+        """From memory: MediaMTX's control API is never called from here, which would ask again."""
+        if not password:
+            return Verdict.KEY_MISSING
+        offered = password.encode(errors="surrogatepass")
+        known = any(hmac.compare_digest(offered, allowed) for allowed in self._api_passwords)
+        return Verdict.ALLOW if known else Verdict.KEY_WRONG
 
     def _event(self, call: EventCall) -> web.StreamResponse:
         if call.event not in {"online", "offline"}:

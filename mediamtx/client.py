@@ -21,6 +21,7 @@ from control_plane.streams.media import (
     MediaSource,
     PathName,
 )
+from control_plane.streams.media_api import api_authorization
 from mediamtx import wire
 
 T = TypeVar("T")
@@ -48,16 +49,17 @@ KINDS = {
 
 
 class MediaMTXClient:
-    """`async with MediaMTXClient("http://127.0.0.1:9997") as client`. Connections are kept open between calls."""
+    """`async with MediaMTXClient("http://127.0.0.1:9997", config.api_password) as client`. Connections are kept open between calls."""
 
-    def __init__(self, api_url: str, deadline_s: float = 2.0) -> None:
-        self._base = api_url.rstrip("/")
+    def __init__(self, api_url: str, api_password: str, deadline_s: float = 2.0) -> None:
+        self._base = bare(api_url)
+        self._authorization = api_authorization(api_password)
         self._deadline_s = deadline_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         # The deadline of a call is ours; a listing may be more than one request.
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), headers=self._authorization)
         return self
 
     async def __aexit__(
@@ -139,6 +141,11 @@ class MediaMTXClient:
             if response.status != 200:
                 raise MediaServerUnavailable(f"The media server answered {response.status} ({call.split('/')[0]}).")
             return await response.read()
+
+
+def bare(api_url: str) -> str:
+    """Without a name and password of its own: ours are sent."""
+    return str(URL(api_url).with_user(None)).rstrip("/")
 
 
 def _present(answer: T | None, what: str) -> T:

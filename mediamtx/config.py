@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from control_plane.streams.media_api import api_password
 from mediamtx.hook_command import command_line
 
 PATH_PATTERN = "~^live/([0-9]+)(-[a-z]+)?$"
@@ -15,6 +16,9 @@ PATH_PATTERN = "~^live/([0-9]+)(-[a-z]+)?$"
 
 HOOK_USER = "mediamtx"
 """The user name of its calls to our hooks listener; the password is the hook secret."""
+
+EXCLUDED = ("metrics", "pprof")
+"""Actions for which nobody is asked. Never `api`: by it a path is added whose `runOnInit` is any command."""
 
 HLSVariant = Literal["lowLatency", "fmp4", "mpegts"]
 LogLevel = Literal["error", "warn", "info", "debug"]
@@ -38,7 +42,7 @@ class MediaMTXConfig:
     webrtc_udp_port: int = 8189
     srt_port: int = 8890
     api_bind: str = "127.0.0.1"
-    """The API asks nobody who they are and shows stream keys: loopback, or a private network."""
+    """Whoever may use the API runs commands: it wants our password, and is for the loopback or a private network besides."""
     api_port: int = 9997
     webrtc_hosts: tuple[str, ...] = ("127.0.0.1",)
     """Addresses or names under which viewers reach us, offered besides those of the interfaces we listen on."""
@@ -48,6 +52,10 @@ class MediaMTXConfig:
     read_timeout_s: int = 8
     """Silence after which a publisher counts as lost. An unanswered auth callback stops the server as long."""
     log_level: LogLevel = "info"
+
+    @property
+    def api_password(self) -> str:
+        return api_password(self.hook_secret)
 
     @property
     def api_url(self) -> str:
@@ -100,11 +108,11 @@ def _sections(config: MediaMTXConfig) -> Iterator[tuple[str, dict[str, _Value]]]
         },
     )
     yield (
-        "Who may publish and read: we are asked. The excluded actions have listeners that are private or off",
+        "Who may publish and read: we are asked. The excluded actions have listeners that are off",
         {
             "authMethod": "http",
             "authHTTPAddress": callback_address(config),
-            "authHTTPExclude": [{"action": action} for action in ("api", "metrics", "pprof")],
+            "authHTTPExclude": [{"action": action} for action in EXCLUDED],
         },
     )
     yield (

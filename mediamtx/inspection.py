@@ -12,7 +12,9 @@ import aiohttp
 import msgspec
 
 from control_plane.streams.media import MediaServerUnavailable
-from mediamtx.config import PATH_PATTERN, MediaMTXConfig, callback_address
+from control_plane.streams.media_api import api_authorization
+from mediamtx.client import bare
+from mediamtx.config import EXCLUDED, PATH_PATTERN, MediaMTXConfig, callback_address
 from mediamtx.wire import Info
 
 
@@ -20,6 +22,7 @@ class Global(msgspec.Struct, frozen=True, rename="camel"):
     """Of `/v3/config/global/get`, what has to agree with us. `callback` holds the hook secret."""
 
     auth_method: str
+    excluded: list[dict[str, str]] = msgspec.field(name="authHTTPExclude")
     callback: str = msgspec.field(name="authHTTPAddress")
     rtmp_address: str
     hls_address: str
@@ -43,6 +46,7 @@ class Inspection:
         equal = {
             "authMethod": running.auth_method == "http",
             "authHTTPAddress": running.callback == callback_address(config),
+            "authHTTPExclude": {entry.get("action") for entry in running.excluded} <= set(EXCLUDED),
             "rtmpAddress": _port(running.rtmp_address) == config.rtmp_port,
             "hlsAddress": _port(running.hls_address) == config.hls_port,
             "webrtcAddress": _port(running.webrtc_address) == config.webrtc_port,
@@ -53,11 +57,14 @@ class Inspection:
         return tuple(name for name, same in equal.items() if not same)
 
 
-async def inspect(api_url: str, deadline_s: float = 3.0) -> Inspection:
+async def inspect(api_url: str, api_password: str, deadline_s: float = 3.0) -> Inspection:
     """Raises MediaServerUnavailable."""
-    base = api_url.rstrip("/")
+    base, authorization = bare(api_url), api_authorization(api_password)
     try:
-        async with asyncio.timeout(deadline_s), aiohttp.ClientSession(raise_for_status=True) as session:
+        async with (
+            asyncio.timeout(deadline_s),
+            aiohttp.ClientSession(raise_for_status=True, headers=authorization) as session,
+        ):
             async with session.get(f"{base}/v3/info") as response:
                 info = msgspec.json.decode(await response.read(), type=Info)
                 at = parsedate_to_datetime(response.headers["Date"])

@@ -33,9 +33,14 @@ def configuration(settings: Settings, ports: Ports, hooks: Keyring, hook_command
         srt_port=ports.srt_port,
         api_bind=settings.mediamtx_api_bind,
         api_port=ports.mediamtx_api_port,
-        webrtc_hosts=("127.0.0.1",) if loopback else (settings.public_host,),
+        webrtc_hosts=(_loopback_address(settings.bind),) if loopback else (settings.public_host,),
         trusted_proxies=settings.trusted_proxies,
     )
+
+
+def _loopback_address(bind: str) -> str:
+    """Of the family in which we listen: a candidate of the other one reaches nobody."""
+    return "::1" if ":" in bind else "127.0.0.1"
 
 
 def supervised(

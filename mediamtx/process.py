@@ -83,7 +83,8 @@ class MediaMTXProcess:
         return self._log.path
 
     async def start(self) -> None:
-        """Returns when the API answers. Raises PortTaken or MediaMTXNotStarted; then nothing is left running."""
+        """Returns when the API answers us, for which the hooks listener has to answer MediaMTX. Raises PortTaken or MediaMTXNotStarted; then
+        nothing is left running."""
         assert self.pid is None, "started twice"
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -174,7 +175,7 @@ class MediaMTXProcess:
 
     async def _ready(self, child: subprocess.Popen[bytes], since_bytes: int, spawned_at: dt.datetime) -> None:
         end = time.monotonic() + _START_DEADLINE_S
-        async with MediaMTXClient(self._config.api_url, deadline_s=1.0) as client:
+        async with MediaMTXClient(self._config.api_url, self._config.api_password, deadline_s=1.0) as client:
             while child.poll() is None:
                 if time.monotonic() >= end:
                     what = f"did not answer within {_START_DEADLINE_S:.0f} s"
@@ -249,7 +250,7 @@ class MediaMTXProcess:
             return False
 
     async def _answers_as_pinned(self, deadline_s: float) -> bool:
-        async with MediaMTXClient(self._config.api_url, deadline_s) as client:
+        async with MediaMTXClient(self._config.api_url, self._config.api_password, deadline_s) as client:
             info = await _info(client)
             return info is not None and info.version == VERSION
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import shlex
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from ruamel.yaml import YAML
 
+from control_plane.metrics import Metrics
 from control_plane.ports import Ports
 from control_plane.secrets import Purpose, load_or_create
 from control_plane.settings import Settings, describe, load
+from control_plane.streams.access import AccessRequest, Verdict
+from hooks.listener import HooksListener
 from mediamtx.binary import obtain
 from mediamtx.config import local_url
 from mediamtx.hook_command import hook_command
@@ -191,12 +196,29 @@ async def test_the_configuration_that_mediamtx_would_run_with_is_accepted(tmp_pa
     hooks = load_or_create(tmp_path / "secrets.json")[Purpose.HOOK]
     config = configuration(settings, Ports.of(settings), hooks, hook_command(SCRIPT, tmp_path / "hook"))
     local = dataclasses.replace(config, bind="127.0.0.1", api_bind="127.0.0.1", **free_ports())
+
+    async def decide(_: AccessRequest) -> Verdict:
+        raise AssertionError("nobody publishes or reads")
+
+    listener = HooksListener(hooks, decide, lambda _: None, Metrics())
+    runner = web.ServerRunner(web.Server(listener.handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    local = dataclasses.replace(local, hooks_url=f"http://127.0.0.1:{runner.addresses[0][1]}/hooks")
     process = MediaMTXProcess(obtain(), local, tmp_path / "mediamtx")
-    await process.start()
     try:
-        inspected = await inspect(local_url("127.0.0.1", local.api_port))
+        await process.start()
+        inspected = await inspect(local_url("127.0.0.1", local.api_port), local.api_password)
+        await runner.cleanup()  # as long as `control` has not started, too
+        *python, script = SERVICES["mediamtx"]["healthcheck"]["test"][1:]
+        assert python[0] == "python"
+        check = await asyncio.create_subprocess_exec(
+            sys.executable, *python[1:], script.replace(":9997/", f":{local.api_port}/")
+        )
+        assert await asyncio.wait_for(check.wait(), 30) == 0
     finally:
         await process.stop()
+        await runner.cleanup()
     assert inspected.differs(local) == ()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 
+from control_plane import secrets
 from control_plane.cli.terminal import out, say
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.run_file import RunFile
+from control_plane.secrets import Purpose
 from control_plane.settings import Settings
 from control_plane.streams import store
 from control_plane.streams.media import MediaServer, MediaServerUnavailable
@@ -23,11 +25,11 @@ LOOK_S = 0.1
 async def tell_when_gone(settings: Settings, database: Database, stream: Stream) -> None:
     from mediamtx.client import MediaMTXClient  # aiohttp: the other commands start faster without it
 
-    url = _api_url(settings)
-    if url is None:
+    url, password = _api_url(settings), _api_password(settings)
+    if url is None or password is None:
         return  # nothing runs here, so nobody publishes
     try:
-        async with asyncio.timeout(PUT_OUT_S), MediaMTXClient(url) as media:
+        async with asyncio.timeout(PUT_OUT_S), MediaMTXClient(url, password) as media:
             await _gone(media, database, stream)
     except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
         say(
@@ -57,3 +59,14 @@ def _api_url(settings: Settings) -> str | None:
         return settings.mediamtx_api_url
     ports, _ = RunFile(settings.data_dir).left_behind()
     return local_url(settings.mediamtx_api_bind, ports["mediamtx_api_port"]) if ports else None
+
+
+def _api_password(settings: Settings) -> str | None:
+    """By the secret with which the running server signs: it answers whether we may use the API."""
+    from control_plane.streams.media_api import api_password
+
+    mine = secrets.load(settings.secrets_path)
+    if mine is None:
+        return None
+    _, signing = RunFile(settings.data_dir).mode()
+    return api_password(mine[Purpose.HOOK].signed_by(signing.get(Purpose.HOOK, "")).signing.value.hex())

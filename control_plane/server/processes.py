@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+
+from aiohttp.web import BaseSite
 
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.metrics import Metrics
@@ -24,6 +27,7 @@ from mediamtx.launch import SETTING_OF, configuration, hook_file, supervised
 from mediamtx.process import MediaMTXProcess
 
 Progress = Callable[[str], None]
+ServeHooks = Callable[[socket.socket], Awaitable[BaseSite]]
 
 PORT_ATTEMPTS = 3
 PIDS_S = 0.5
@@ -50,13 +54,14 @@ class Processes:
         self._mediamtx: MediaMTXProcess | None = None
         self.media_api_url = settings.mediamtx_api_url
 
-    async def media_server(self, hooks: Keyring) -> tuple[Ports, Listeners]:
+    async def media_server(self, hooks: Keyring, serve_hooks: ServeHooks) -> tuple[Ports, Listeners]:
         """Ports, and a MediaMTX that runs on them: one that an earlier start left behind, else a new one. Nothing is started where somebody
-        else runs it. Raises PortInUse, MediaMTXError."""
+        else runs it. `serve_hooks` comes before: MediaMTX asks there whether we may use its API. Raises PortInUse, MediaMTXError."""
         settings = self._settings
         if settings.mediamtx_api_url:
             ports, listeners = self._own(reserve(settings, {}, media_server_runs=True))
             self._run = dataclasses.replace(self._run, ports=ports)
+            await serve_hooks(listeners.hooks)
             return ports, listeners
         given = Path(settings.mediamtx_bin) if settings.mediamtx_bin else None
         binary = await asyncio.to_thread(obtain, explicit=given, progress=self._progress)
@@ -64,12 +69,15 @@ class Processes:
         if leftover_pid is not None:
             with suppress(PortInUse):  # told below, where it is no longer about adopting
                 ports, listeners = reserve(settings, before, media_server_runs=True)
+                site = await serve_hooks(listeners.hooks)
                 if await self._prepare(ports, hooks, binary).adopt(leftover_pid):
                     self._progress("Going on with the MediaMTX that is running")
                     return self._own((ports, listeners))
+                await site.stop()
                 for listener in listeners:
                     listener.close()
         ports, listeners = self._own(reserve(settings, before, media_server_runs=False))
+        await serve_hooks(listeners.hooks)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             process = self._prepare(ports, hooks, binary)
             self._stack.push_async_callback(process.stop)

@@ -51,6 +51,7 @@ from control_plane.server.processes import Processes, Progress
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
+from control_plane.streams.media_api import api_password
 from control_plane.streams.probe_keys import ProbeKeys
 from control_plane.streams.probing import Prober
 from control_plane.streams.reconciler import Reconciler
@@ -59,6 +60,7 @@ from control_plane.streams.thumbnails import Thumbnails
 from control_plane.workers import Workers
 from ffmpeg_fixtures.clips import HEIGHT, WIDTH, Clip, generate
 from hooks.listener import HooksListener
+from hooks.until_loaded import UntilLoaded
 from mediamtx.client import MediaMTXClient
 from mediamtx.launch import media_host
 from mediamtx.player_script import fetch_player_script
@@ -106,7 +108,11 @@ class _Server:
         signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
         run = Run(api_keys=api_keys, dev=settings.dev, signing=signing)
         processes = Processes(settings, run, stack, self._workers, self._progress)
-        ports, listeners = await processes.media_server(secrets[Purpose.HOOK])
+        streams = UntilLoaded()
+        hooks = HooksListener(secrets[Purpose.HOOK], streams.decide, streams.hint, self._metrics)
+        hooks_runner = web.ServerRunner(web.Server(hooks.handle, access_log=None, tcp_keepalive=False))
+        serve_hooks = partial(self._site, await self._set_up(hooks_runner))
+        ports, listeners = await processes.media_server(secrets[Purpose.HOOK], serve_hooks)
         dsn = await processes.postgresql()
         only = OnlyServer(dsn)
         stack.callback(only.close)
@@ -134,14 +140,12 @@ class _Server:
         running = RunningStreams(database, bus, keys, settings.database_away_s, probe_keys=probe_keys)
         await running.load()
         lifecycle = Lifecycle(database, event_log, running, hub.peak)
-        media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url))
+        password = api_password(secrets[Purpose.HOOK].signing.value.hex())
+        media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
         reconciler = Reconciler(
             media, running, lifecycle, database, never_published_s=settings.never_published_s, sockets=hub.sockets
         )
-        hooks = HooksListener(secrets[Purpose.HOOK], running.decide, reconciler.hint, self._metrics)
-        await self._listen(
-            web.ServerRunner(web.Server(hooks.handle, access_log=None, tcp_keepalive=False)), listeners.hooks
-        )
+        streams.loaded(running.decide, reconciler.hint)
         await processes.keep_media_server()
         await self._keep("bus", bus.run())
         await self._keep("running-streams", running.run())
@@ -211,9 +215,17 @@ class _Server:
         await self._workers.keep(self._stack, name, work)
 
     async def _listen(self, runner: web.BaseRunner, listener: socket.socket) -> None:
+        await self._site(await self._set_up(runner), listener)
+
+    async def _set_up(self, runner: web.BaseRunner) -> web.BaseRunner:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        return runner
+
+    async def _site(self, runner: web.BaseRunner, listener: socket.socket) -> web.BaseSite:
+        site = web.SockSite(runner, listener, backlog=BACKLOG)
+        await site.start()
+        return site
 
 
 def _probe(settings: Settings, urls: Urls) -> MediaMTXProbe:

@@ -16,8 +16,11 @@ from aiohttp import web
 from control_plane.metrics import Metrics
 from control_plane.secrets import Keyring, Secret
 from control_plane.streams.access import AccessRequest, Action, Verdict
+from control_plane.streams.media import PathName
+from control_plane.streams.media_api import api_password
 from control_plane.streams.reconciler import Hint
 from hooks.listener import LARGEST_BODY, LOGGED_PER_S, USER, HooksListener
+from hooks.until_loaded import UntilLoaded
 
 NEW, OLD = Secret("n", b"n" * 32), Secret("o", b"o" * 32)
 KEY = "aTheKeyOfTheStreamWhichNobodyElseMayEverSee1"
@@ -130,11 +133,66 @@ async def test_a_refusal_is_401_and_a_short_reason(listener: Listener, verdict: 
     assert await listener.auth(RTMP_PUBLISH) == (401, verdict.value)
 
 
-@pytest.mark.parametrize("action", ["playback", "api", "metrics", "pprof", "", "PUBLISH", "x" * 1000])
+@pytest.mark.parametrize("action", ["playback", "metrics", "pprof", "", "PUBLISH", "x" * 1000])
 async def test_every_other_action_is_refused_without_asking(listener: Listener, action: str) -> None:
     assert await listener.auth({**HLS_PAGE, "action": action, "path": "", "protocol": ""}) == (401, "not_ours")
     assert listener.asked == []
     assert listener.decided() == {("other", "not_ours"): 1}
+
+
+API_CALL = {**HLS_PAGE, "user": "stagedoor", "action": "api", "path": "", "protocol": ""}
+
+
+@pytest.mark.parametrize("secret", [NEW, OLD])
+async def test_the_control_api_is_for_who_has_the_password_of_any_hook_secret(
+    listener: Listener, secret: Secret
+) -> None:
+    assert await listener.auth({**API_CALL, "password": api_password(secret.value.hex())}) == (204, "")
+    assert listener.asked == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "why"),
+    [
+        ({}, "key_missing"),
+        ({"password": "x"}, "key_wrong"),
+        ({"password": "\N{SNOWMAN}" * 64}, "key_wrong"),
+        ({"password": NEW.value.hex()}, "key_wrong"),
+        ({"password": api_password(NEW.value.hex()) + " "}, "key_wrong"),
+        ({"token": api_password(NEW.value.hex())}, "key_missing"),
+        ({"query": f"token={api_password(NEW.value.hex())}"}, "key_missing"),
+    ],
+)
+async def test_the_control_api_is_for_nobody_else(listener: Listener, offered: dict[str, str], why: str) -> None:
+    assert await listener.auth({**API_CALL, **offered}) == (401, why)
+    assert listener.asked == []
+    assert listener.decided() == {("api", why): 1}
+
+
+async def test_until_the_streams_are_loaded_a_publisher_waits_and_the_control_api_does_not() -> None:
+    rig, streams = Listener(), UntilLoaded()
+    hooks = HooksListener(Keyring((NEW,)), streams.decide, streams.hint, rig.metrics)
+    runner = web.ServerRunner(web.Server(hooks.handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    rig.port = runner.addresses[0][1]
+    try:
+        publisher = asyncio.create_task(rig.auth(RTMP_PUBLISH))
+        assert await rig.auth({**API_CALL, "password": api_password(NEW.value.hex())}) == (204, "")
+        assert await rig.post("/hooks/event", ONLINE) == (204, "")
+        assert not publisher.done()
+        streams.loaded(rig.decide, rig.hinted.append)
+        assert await publisher == (204, "")
+        assert await rig.post("/hooks/event", ONLINE) == (204, "")
+        assert len(rig.hinted) == 1
+    finally:
+        await runner.cleanup()
+
+
+async def test_what_is_not_loaded_in_time_lets_nobody_in() -> None:
+    rig, streams = Listener(), UntilLoaded(wait_s=0.05)
+    assert await streams.decide(AccessRequest(Action.PUBLISH, PathName("live/7"), KEY)) is Verdict.DATABASE_AWAY
+    assert rig.asked == []
 
 
 @pytest.mark.parametrize(
@@ -352,7 +410,7 @@ async def test_decisions_are_counted_by_their_reason_and_timed(listener: Listene
     await listener.auth(HLS_PAGE)
     listener.verdict = Verdict.KEY_WRONG
     await listener.auth(RTMP_PUBLISH)
-    await listener.auth({**HLS_PAGE, "action": "api"})
+    await listener.auth({**HLS_PAGE, "action": "pprof"})
     assert listener.decided() == {
         ("publish", "allow"): 1,
         ("read", "allow"): 2,

@@ -7,13 +7,19 @@ import pytest
 
 from mediamtx.binary import obtain
 from tests.mediamtx.release_site import ReleaseSite, serving
-from tests.mediamtx.rig import Rig, running
+from tests.mediamtx.rig import Listener, Rig, listening, running
 
 
 @pytest.fixture(scope="session")
 def mediamtx_binary() -> Path:
     """From the user's cache; built into it the first time."""
     return obtain(progress=print)
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    async with listening() as listener:
+        yield listener
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.web_request import BaseRequest
 
 import hooks.send_event
+from control_plane.streams.media_api import api_password
 from mediamtx.client import MediaMTXClient
 from mediamtx.config import MediaMTXConfig
 from mediamtx.hook_command import hook_command, write_hook_file
@@ -70,6 +71,8 @@ class Listener:
             return web.Response(status=401)
         told = await request.json()
         if request.path == "/hooks/auth":
+            if told["action"] == "api":
+                return web.Response(status=204 if told["password"] == api_password(SECRET) else 401)
             self.asked.append(told)
             return web.Response(status=200 if self.allow(told) else 403)
         self.events.append(told)
@@ -120,7 +123,7 @@ async def running(binary: Path, directory: Path, **changes: Any) -> AsyncIterato
         process = MediaMTXProcess(binary, config, directory / "mediamtx")
         await process.start()
         try:
-            async with MediaMTXClient(config.api_url) as client:
+            async with MediaMTXClient(config.api_url, config.api_password) as client:
                 yield Rig(process, config, listener, client)
         finally:
             await process.stop()

@@ -19,6 +19,7 @@ from control_plane.streams.media import (
     PathName,
     SourceId,
 )
+from control_plane.streams.media_api import api_authorization
 from mediamtx.client import KINDS, MediaMTXClient
 from tests.mediamtx.rig import STREAM_KEY, Rig, publishing, until
 
@@ -81,7 +82,7 @@ async def test_a_source_that_is_no_connection_can_neither_be_looked_up_nor_kicke
 async def test_the_real_server_gives_more_than_a_hundred_paths_in_one_page(rig: Rig) -> None:
     """What `list_paths` relies on: paths with a configuration entry exist as soon as they are configured."""
     names = [f"extra/{number:03}" for number in range(130)]
-    async with ClientSession() as session:
+    async with ClientSession(headers=api_authorization(rig.config.api_password)) as session:
         for name in names:
             url = f"{rig.config.api_url}/v3/config/paths/add/{name}"
             async with session.post(url, json={}) as response:
@@ -112,7 +113,9 @@ async def serve() -> AsyncIterator[Serve]:
         await runner.setup()
         closing.append(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        client = await MediaMTXClient(f"http://127.0.0.1:{runner.addresses[0][1]}", deadline_s=0.5).__aenter__()
+        client = await MediaMTXClient(
+            f"http://127.0.0.1:{runner.addresses[0][1]}", "password", deadline_s=0.5
+        ).__aenter__()
         closing.append(lambda: client.__aexit__(None, None, None))
         return client
 

@@ -31,8 +31,8 @@ def test_the_secret_does_not_show_in_repr() -> None:
     assert "p@ss" not in repr(CONFIG)
 
 
-def test_our_own_calls_do_not_pass_through_the_callback() -> None:
-    assert 'authHTTPExclude: [{"action": "api"}, {"action": "metrics"}, {"action": "pprof"}]' in lines(CONFIG)
+def test_who_uses_the_control_api_is_asked_for_as_well() -> None:
+    assert 'authHTTPExclude: [{"action": "metrics"}, {"action": "pprof"}]' in lines(CONFIG)
 
 
 @pytest.mark.parametrize("server", ["rtsp", "moq", "metrics", "playback", "pprof"])

@@ -65,3 +65,8 @@ def test_on_the_lan_webrtc_viewers_are_offered_the_private_address_and_the_rest_
 def test_without_a_hook_command_it_runs_none() -> None:
     assert "runOn" in render(configured())
     assert "runOn" not in render(configured(()))
+
+
+@pytest.mark.parametrize(("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("::1", "::1")])
+def test_on_the_loopback_webrtc_is_offered_in_the_family_in_which_we_listen(bind: str, host: str) -> None:
+    assert configured(bind=bind).webrtc_hosts == (host,)

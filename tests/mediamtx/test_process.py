@@ -73,11 +73,11 @@ async def test_it_is_out_of_reach_of_our_terminal(rig: Rig) -> None:
 
 
 async def test_its_environment_holds_none_of_our_settings(
-    mediamtx_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVE_DATABASE_URL", "postgresql://secret@db/live")
     monkeypatch.setenv("MTX_RTMP", "no")
-    process = MediaMTXProcess(mediamtx_binary, config_for(tmp_path, "http://127.0.0.1:9/hooks"), tmp_path / "m")
+    process = MediaMTXProcess(mediamtx_binary, config_for(tmp_path, listener.url), tmp_path / "m")
     await process.start()
     try:
         environment = psutil.Process(process.pid).environ()
@@ -88,8 +88,8 @@ async def test_its_environment_holds_none_of_our_settings(
 
 
 @pytest.mark.parametrize("name", ["rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port", "api_port"])
-async def test_a_taken_port_is_named(mediamtx_binary: Path, tmp_path: Path, name: str) -> None:
-    config = config_for(tmp_path, "http://127.0.0.1:9/hooks")
+async def test_a_taken_port_is_named(listener: Listener, mediamtx_binary: Path, tmp_path: Path, name: str) -> None:
+    config = config_for(tmp_path, listener.url)
     port = getattr(config, name)
     kind = socket.SOCK_DGRAM if name in {"webrtc_udp_port", "srt_port"} else socket.SOCK_STREAM
     process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m")
@@ -114,9 +114,9 @@ async def test_another_servers_api_on_our_port_is_not_taken_for_ours(
 
 
 async def test_a_configuration_that_it_refuses_stops_the_start_with_its_words(
-    mediamtx_binary: Path, tmp_path: Path
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path
 ) -> None:
-    config = dataclasses.replace(config_for(tmp_path, "http://127.0.0.1:9/hooks"), trusted_proxies=("nonsense",))
+    config = dataclasses.replace(config_for(tmp_path, listener.url), trusted_proxies=("nonsense",))
     process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m")
     with pytest.raises(MediaMTXNotStarted, match="nonsense"):
         await process.start()
@@ -137,9 +137,11 @@ async def test_an_executable_that_is_not_there_is_named(tmp_path: Path) -> None:
         await process.start()
 
 
-async def test_a_cancelled_start_leaves_nothing_running(mediamtx_binary: Path, tmp_path: Path) -> None:
+async def test_a_cancelled_start_leaves_nothing_running(
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path
+) -> None:
     spawned: list[int] = []
-    config = config_for(tmp_path, "http://127.0.0.1:9/hooks")
+    config = config_for(tmp_path, listener.url)
     process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m", on_spawn=spawned.append)
     start = asyncio.create_task(process.start())
     await until(lambda: bool(spawned))
@@ -194,9 +196,9 @@ async def test_a_killed_server_is_back_within_a_second_and_takes_publishers(rig:
             await until(lambda: rig.listener.heard("online"))
 
 
-async def test_each_new_pid_is_told(mediamtx_binary: Path, tmp_path: Path) -> None:
+async def test_each_new_pid_is_told(listener: Listener, mediamtx_binary: Path, tmp_path: Path) -> None:
     told: list[int] = []
-    config = config_for(tmp_path, "http://127.0.0.1:9/hooks")
+    config = config_for(tmp_path, listener.url)
     process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m", on_spawn=told.append)
     await process.start()
     try:
@@ -209,10 +211,10 @@ async def test_each_new_pid_is_told(mediamtx_binary: Path, tmp_path: Path) -> No
 
 
 async def test_cancelled_during_a_restart_it_leaves_nothing_running_after_stop(
-    mediamtx_binary: Path, tmp_path: Path
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path
 ) -> None:
     told: list[int] = []
-    config = config_for(tmp_path, "http://127.0.0.1:9/hooks")
+    config = config_for(tmp_path, listener.url)
     process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m", on_spawn=told.append)
     await process.start()
     async with supervised(process):
@@ -222,10 +224,12 @@ async def test_cancelled_during_a_restart_it_leaves_nothing_running_after_stop(
     assert not any(is_alive(pid) for pid in told)
 
 
-async def test_a_server_that_cannot_be_started_any_more_is_given_up(mediamtx_binary: Path, tmp_path: Path) -> None:
+async def test_a_server_that_cannot_be_started_any_more_is_given_up(
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path
+) -> None:
     binary = tmp_path / "mediamtx-link"
     binary.symlink_to(mediamtx_binary)
-    process = MediaMTXProcess(binary, config_for(tmp_path, "http://127.0.0.1:9/hooks"), tmp_path / "m")
+    process = MediaMTXProcess(binary, config_for(tmp_path, listener.url), tmp_path / "m")
     await process.start()
     async with supervised(process) as task:
         binary.unlink()
@@ -279,7 +283,7 @@ async def left(mediamtx_binary: Path, tmp_path: Path) -> AsyncIterator[LeftRunni
 
 async def test_a_server_whose_owner_was_killed_is_adopted_with_its_publisher(left: LeftRunning) -> None:
     url = f"rtmp://127.0.0.1:{left.config.rtmp_port}/live/7"
-    async with publishing(url), MediaMTXClient(left.config.api_url) as client:
+    async with publishing(url), MediaMTXClient(left.config.api_url, left.config.api_password) as client:
         await until(lambda: left.listener.heard("online"))
         process = left.successor()
         assert await process.adopt(left.pid)
@@ -300,7 +304,7 @@ async def test_an_adopted_server_is_supervised(left: LeftRunning) -> None:
 
 
 async def test_a_server_with_another_configuration_is_stopped_and_can_be_replaced(left: LeftRunning) -> None:
-    process = left.successor(hook_secret="another")
+    process = left.successor(read_timeout_s=7)
     assert not await process.adopt(left.pid)
     assert not is_alive(left.pid)
     await process.start()

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 from mediamtx.pinned import VERSION
 from mediamtx.process import MediaMTXProcess
-from tests.mediamtx.rig import SECRET, STREAM_KEY, Rig, config_for, publishing, running, until
+from tests.mediamtx.rig import SECRET, STREAM_KEY, Rig, config_for, listening, publishing, running, until
 
 
 async def test_the_configuration_is_accepted_without_a_warning(rig: Rig) -> None:
@@ -110,9 +110,10 @@ async def test_neither_secret_nor_stream_key_is_logged(rig: Rig) -> None:
 
 
 async def test_with_our_listener_down_the_log_still_holds_no_secret(mediamtx_binary: Path, tmp_path: Path) -> None:
-    config = config_for(tmp_path, "http://127.0.0.1:9/hooks")
-    process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "mediamtx")
-    await process.start()
+    async with listening() as listener:
+        config = config_for(tmp_path, listener.url)
+        process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "mediamtx")
+        await process.start()
     try:
         url = f"rtmp://127.0.0.1:{config.rtmp_port}/live/7?token={STREAM_KEY}"
         async with publishing(url) as ffmpeg:

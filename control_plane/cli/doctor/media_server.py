@@ -12,6 +12,7 @@ from control_plane.cli.doctor.installation import Installation
 from control_plane.clock import utc_now
 from control_plane.secrets import Keyring, Purpose
 from control_plane.streams.media import MediaServerUnavailable
+from control_plane.streams.media_api import api_password
 from mediamtx.binary import check_version
 from mediamtx.cache import CachedBinary, default_directory
 from mediamtx.config import local_url
@@ -20,6 +21,7 @@ from mediamtx.launch import configuration
 from mediamtx.pinned import VERSION
 from mediamtx.step import StepFailed
 
+NOT_ASKED = "it answers only while this server runs, which tells it that we may use its control API"
 RUN_CONFIG = "`stagedoor mediamtx-config` prints what it has to be started with."
 
 
@@ -47,7 +49,9 @@ async def configured(at: Installation) -> Finding | None:
         running = await _inspection(at)
     except MediaServerUnavailable as error:
         return broken(str(error), _what_to_do(at))
-    mine = secrets.load(at.settings.secrets_path) if running else None
+    mine = secrets.load(at.settings.secrets_path)
+    if running is None and at.settings.mediamtx_api_url:
+        return warning(NOT_ASKED, "Run this again while the server runs.")
     if running is None or mine is None:
         return None
     hooks = mine[Purpose.HOOK]
@@ -87,9 +91,11 @@ def _what_to_do(at: Installation) -> str:
 
 
 async def _inspection(at: Installation) -> Inspection | None:
-    """None while nothing is to be expected there. Raises MediaServerUnavailable."""
-    if at.settings.mediamtx_api_url:
-        return await inspect(at.settings.mediamtx_api_url)
-    if not at.running:
+    """None while nothing is to be expected there: a server that is stopped does not tell MediaMTX that we may use its API. Raises
+    MediaServerUnavailable."""
+    mine = secrets.load(at.settings.secrets_path)
+    if not at.running or mine is None:
         return None
-    return await inspect(local_url(at.settings.mediamtx_api_bind, at.ports.mediamtx_api_port))
+    url = at.settings.mediamtx_api_url or local_url(at.settings.mediamtx_api_bind, at.ports.mediamtx_api_port)
+    signing = mine[Purpose.HOOK].signed_by(at.signing.get(Purpose.HOOK, "")).signing
+    return await inspect(url, api_password(signing.value.hex()))
