@@ -6,6 +6,7 @@ everybody waits. So there is no application and no router here, the answer comes
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import hmac
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 USER = "mediamtx"
 """The name in the basic authentication of both calls; the hook secret is its password."""
 LARGEST_BODY = 16 * 1024
+BODY_WITHIN_S = 5.0
+"""MediaMTX sends head and body at once, and gives an answer ten seconds."""
 LOGGED_PER_S = 20
 
 ACTIONS = {action.value: action for action in Action}
@@ -80,11 +83,13 @@ class HooksListener:
             return _answer(400, "malformed")
         try:
             if request.path == "/hooks/auth":
-                return await self._auth(_auth_decoder.decode(await request.read()))
+                return await self._auth(_auth_decoder.decode(await _body(request)))
             if request.path == "/hooks/event":
-                return self._event(_event_decoder.decode(await request.read()))
+                return self._event(_event_decoder.decode(await _body(request)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, HttpProcessingError, web.RequestPayloadError):
             return _answer(400, "malformed")
+        except TimeoutError:
+            return _answer(408, "body_late")
         return _answer(404, "unknown_hook")
 
     async def _auth(self, call: AuthCall) -> web.StreamResponse:
@@ -117,6 +122,13 @@ class HooksListener:
                 "access_refused",
                 extra={"action": call.action, "path": call.path[:80], "protocol": call.protocol, "why": verdict.value},
             )
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    if request.content.is_eof():  # as nearly always: it is all here
+        return await request.read()
+    async with asyncio.timeout(BODY_WITHIN_S):
+        return await request.read()
 
 
 class _Answer(web.StreamResponse):

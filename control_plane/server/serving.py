@@ -21,7 +21,7 @@ from api.live_socket import LiveSocket
 from api.page_session import page_token
 from api.pages import Pages, thumbnails
 from api.platform import Platform
-from api.remote import client_address, is_limited, limit_key
+from api.remote import client_address, is_limited, is_trusted_proxy, limit_key
 from api.urls import Urls, urls_of
 from control_plane import demo
 from control_plane.accounts.caller import Caller
@@ -43,9 +43,9 @@ from control_plane.ledger.purchases import Purchases
 from control_plane.ledger.store import packages
 from control_plane.ledger.stores import SandboxStore
 from control_plane.metrics import Metrics
-from control_plane.ports import BACKLOG
 from control_plane.run_file import Run
 from control_plane.secrets import CLIENTS, Purpose, Secrets, check_against_database, load_or_create
+from control_plane.server.listening import Limits, listen, public_connections, raise_open_files
 from control_plane.server.processes import Processes, Progress
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
@@ -100,6 +100,7 @@ class _Server:
 
     async def serve(self, ready: Callable[[Started], object], stop: asyncio.Event) -> None:
         settings, stack = self._settings, self._stack
+        open_files = raise_open_files()  # before there are children
         secrets = load_or_create(settings.secrets_path)
         api_keys = _api_keys(settings, secrets)
         signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
@@ -189,7 +190,11 @@ class _Server:
         pages = Pages(platform, hub.viewers, thumbnails(media_dir), player_script)
         app = make_app(platform, live_socket, pages, checks(database, bus, reconciler), media_dir)
         app.on_shutdown.append(lambda _: live_socket.close_all())
-        await self._listen(web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S), listeners.http)
+        await self._listen(
+            web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S),
+            listeners.http,
+            _limits(settings, open_files),
+        )
         await processes.keep_run_file(self._metrics)
         calm_garbage_collection()
         ready(Started(settings, urls, api_keys))
@@ -203,10 +208,21 @@ class _Server:
     async def _keep(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         await self._workers.keep(self._stack, name, work)
 
-    async def _listen(self, runner: web.BaseRunner, listener: socket.socket) -> None:
+    async def _listen(self, runner: web.BaseRunner, listener: socket.socket, limits: Limits | None = None) -> None:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        self._stack.push_async_callback(await listen(runner, listener, limits))
+
+
+def _limits(settings: Settings, open_files: int) -> Limits:
+    def key_of(peer: str) -> str | None:
+        """Proxies bring many clients."""
+        if is_trusted_proxy(peer, settings.trusted_proxies) or not is_limited(peer, settings):
+            return None
+        return limit_key(peer)
+
+    most = public_connections(open_files, database_pool=settings.database_pool, probes=settings.probes)
+    return Limits(most, settings.connections_per_address, key_of)
 
 
 def _probe(settings: Settings, urls: Urls) -> MediaMTXProbe:
