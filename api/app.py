@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import unquote
 
 from aiohttp import web, web_response
 
 from api.contract.answer import SERVER
 from api.contract.dispatch import Dispatcher
-from api.contract.limits import RateLimit
+from api.contract.limits import RateLimit, UnderWay
 from api.documentation import ASSETS, Documentation
 from api.endpoints import registry
 from api.errors import TooManyRequests
@@ -28,13 +30,18 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600
+_SEPARATOR = re.compile(r"[/\\]")
+PAGES_UNDER_WAY = 2048
+"""At once, of everybody."""
+SOCKETS = "/ws/"
+"""Live sockets last, and have limits of their own."""
 
 
 def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
-    app = web.Application(client_max_size=platform.settings.body_limit)
+    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_literal_paths_only])
     app.on_response_prepare.append(_safe_headers)
     # aiohttp names its version and Python's, also where it answers by itself.
     web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]
@@ -56,7 +63,8 @@ def make_app(
         web.static("/media", media_dir),
     ]
     often = RateLimit(platform.settings.address_rate)
-    routes = [_not_too_often(route, often, platform.settings) for route in routes]
+    under_way = UnderWay(platform.settings.calls_per_address, PAGES_UNDER_WAY)
+    routes = [_not_too_often(route, often, under_way, platform.settings) for route in routes]
     routes += [
         web.get("/healthz", health.alive),
         *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
@@ -80,7 +88,9 @@ def _contract(dispatcher: Dispatcher, pages: Pages) -> Handler:
     return handle
 
 
-def _not_too_often(route: web.AbstractRouteDef, often: RateLimit, settings: Settings) -> web.AbstractRouteDef:
+def _not_too_often(
+    route: web.AbstractRouteDef, often: RateLimit, under_way: UnderWay, settings: Settings
+) -> web.AbstractRouteDef:
     """Most pages ask the database. The contract counts for itself, and files are cheap."""
     if not isinstance(route, web.RouteDef):
         return route
@@ -88,13 +98,36 @@ def _not_too_often(route: web.AbstractRouteDef, often: RateLimit, settings: Sett
 
     async def count(request: web.Request) -> web.StreamResponse:
         address = client_address(request, settings.trusted_proxies)
-        if is_limited(address, settings) and (wait_s := often.wait_s(limit_key(address))):
-            raise web.HTTPTooManyRequests(
-                text=f"{TooManyRequests(wait_s)}\n", headers={"Retry-After": f"{math.ceil(wait_s)}"}
-            )
-        return await handler(request)
+        key = limit_key(address) if is_limited(address, settings) else None
+        if key is not None and (wait_s := often.wait_s(key)):
+            raise _too_many(wait_s)
+        if route.path.startswith(SOCKETS):
+            return await handler(request)
+        with under_way.one(key) as room:
+            if not room:
+                raise _too_many(1.0)
+            return await handler(request)
 
     return web.RouteDef(route.method, route.path, count, route.kwargs)
+
+
+def _too_many(wait_s: float) -> web.HTTPTooManyRequests:
+    return web.HTTPTooManyRequests(text=f"{TooManyRequests(wait_s)}\n", headers={"Retry-After": f"{math.ceil(wait_s)}"})
+
+
+def _has_dot_segments(path: str) -> bool:
+    """Of a request's path as it came. Such a path leads elsewhere than a rule of a proxy on its text believes; none of ours is written so."""
+    if "." not in path and "%" not in path:
+        return False
+    bare = unquote(path.partition("?")[0].partition("#")[0])
+    return any(segment in {".", ".."} for segment in _SEPARATOR.split(bare))
+
+
+@web.middleware
+async def _literal_paths_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if _has_dot_segments(request.raw_path):
+        raise web.HTTPNotFound(text="There is nothing here.\n")
+    return await handler(request)
 
 
 def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractRouteDef:

@@ -6,6 +6,7 @@ everybody waits. So there is no application and no router here, the answer comes
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import hmac
@@ -34,6 +35,8 @@ USER = "mediamtx"
 LARGEST_BODY = 16 * 1024
 LONGEST_ID = 64
 """Of a connection: MediaMTX's are UUIDs of 36 characters. They are kept, so they must not be of any length."""
+BODY_WITHIN_S = 5.0
+"""MediaMTX sends head and body at once, and gives an answer ten seconds."""
 LOGGED_PER_S = 20
 
 API = "api"
@@ -88,11 +91,13 @@ class HooksListener:
             return _answer(400, "malformed")
         try:
             if request.path == "/hooks/auth":
-                return await self._auth(_auth_decoder.decode(await request.read()))
+                return await self._auth(_auth_decoder.decode(await _body(request)))
             if request.path == "/hooks/event":
-                return self._event(_event_decoder.decode(await request.read()))
+                return self._event(_event_decoder.decode(await _body(request)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, HttpProcessingError, web.RequestPayloadError):
             return _answer(400, "malformed")
+        except TimeoutError:
+            return _answer(408, "body_late")
         return _answer(404, "unknown_hook")
 
     async def _auth(self, call: AuthCall) -> web.StreamResponse:
@@ -137,6 +142,13 @@ class HooksListener:
                 "access_refused",
                 extra={"action": call.action, "path": call.path[:80], "protocol": call.protocol, "why": verdict.value},
             )
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    if request.content.is_eof():  # as nearly always: it is all here
+        return await request.read()
+    async with asyncio.timeout(BODY_WITHIN_S):
+        return await request.read()
 
 
 class _Answer(web.StreamResponse):

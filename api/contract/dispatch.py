@@ -19,7 +19,7 @@ from api.contract.answer import answer, envelope
 from api.contract.call import Call
 from api.contract.client import Client, detect
 from api.contract.endpoint import Access, Beside, Endpoint, Registry, unserved
-from api.contract.limits import RateLimit
+from api.contract.limits import RateLimit, UnderWay
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.errors import (
     DONE,
@@ -47,6 +47,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
+UNDER_WAY = 4096
+"""Calls at once, of everybody."""
+UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
+"""Bodies that are still on their way: each may hold as much memory as LIVE_BODY_LIMIT says. Those of apps come with their head."""
+RETRY_S = 1.0
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 PATHS = 1024
 """Remembered with what they lead to; apps use a few, strangers may try any."""
@@ -63,6 +68,8 @@ class Dispatcher:
         self._platform = platform
         self._deadlines = Deadlines()
         self._address_limit = RateLimit(platform.settings.address_rate)
+        self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
+        self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
         self._user_limit = RateLimit(platform.settings.user_rate)
 
     def handler(self, endpoint: Endpoint) -> Handler:
@@ -111,22 +118,38 @@ class Dispatcher:
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
-        counted = is_limited(address, self._platform.settings)
-        if counted and (wait_s := self._address_limit.wait_s(limit_key(address))):
+        key = limit_key(address) if is_limited(address, self._platform.settings) else None
+        if key is not None and (wait_s := self._address_limit.wait_s(key)):
             raise TooManyRequests(wait_s)
+        with self._under_way.one(key) as room:
+            if not room:
+                raise TooManyRequests(RETRY_S)
+            return await self._answer_one(request, endpoint, client, address, key)
+
+    async def _answer_one(
+        self, request: web.Request, endpoint: Endpoint, client: Client, address: str, key: str | None
+    ) -> Any:
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
-        fields = decode_object(await read_body(request))
+        fields = decode_object(await self._body(request, key))
         caller, proven, token = None, False, ""
         if endpoint.access is not Access.OPEN:
             token = _token(request)
             caller, proven = await self._caller(endpoint, token or page_token(request) or "", fields)
-        if caller is not None and counted and (wait_s := self._user_limit.wait_s(caller.user_id)):
+        if caller is not None and key is not None and (wait_s := self._user_limit.wait_s(caller.user_id)):
             raise TooManyRequests(wait_s)
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         call = Call(client, self._platform, urls, address, caller, proven, token if proven or caller is None else "")
         return await endpoint.handler(call, body)
+
+    async def _body(self, request: web.Request, key: str | None) -> bytes:
+        if request.content.is_eof():
+            return await read_body(request)
+        with self._unfinished.one(key) as room:
+            if not room:
+                raise TooManyRequests(RETRY_S)
+            return await read_body(request)
 
     async def _caller(self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]) -> tuple[Caller | None, bool]:
         """Who calls, and whether a session proves it."""

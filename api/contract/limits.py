@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 
 REMEMBERED = 50_000
 ROUNDING = 1e-6
@@ -30,3 +31,31 @@ class RateLimit:
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
         return 0.0 if taken else (1 - level) / self._per_s
+
+
+class UnderWay:
+    """How many are under way at once: `per_one` of one client, `in_all` of everybody."""
+
+    def __init__(self, per_one: int, in_all: int) -> None:
+        self._per_one = per_one
+        self._in_all = in_all
+        self._total = 0
+        self._of: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def one(self, who: Hashable | None) -> Iterator[bool]:
+        """Whether there was room for it; it is counted while it lasts. None counts in all only."""
+        if self._total >= self._in_all or (who is not None and self._of[who] >= self._per_one):
+            if who is not None and not self._of[who]:
+                del self._of[who]  # looking made it
+            yield False
+            return
+        self._total += 1
+        self._of[who] += 1
+        try:
+            yield True
+        finally:
+            self._total -= 1
+            self._of[who] -= 1
+            if not self._of[who]:
+                del self._of[who]

@@ -6,6 +6,7 @@ the types below; leniency is theirs, bounds are `msgspec.Meta`'s, and unknown ke
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Coerce = Callable[[Any], Any]
+BODY_WITHIN_S = 10.0
+"""For a body of the largest size over a slow mobile network; who sends it slower has gone."""
 _NONE = object()
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
@@ -76,10 +79,15 @@ _BOUNDS = (
 )
 
 
-async def read_body(request: web.Request) -> bytes:
-    """Raises BodyTooLarge, and MalformedRequest when it does not come whole or its Content-Encoding is a lie."""
+async def read_body(request: web.Request, within_s: float = BODY_WITHIN_S) -> bytes:
+    """Raises BodyTooLarge, and MalformedRequest when it does not come whole, or in time, or its Content-Encoding is a lie."""
     try:
-        return await request.read()
+        if request.content.is_eof():  # as nearly always: it is all here
+            return await request.read()
+        async with asyncio.timeout(within_s):
+            return await request.read()
+    except TimeoutError:
+        raise MalformedRequest("The body did not come in time.") from None
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge(f"The body is larger than {request.client_max_size} bytes.") from None
     except (ConnectionError, HttpProcessingError, web.RequestPayloadError):

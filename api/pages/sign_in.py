@@ -24,6 +24,8 @@ from control_plane.accounts.user import User
 from control_plane.ledger.wallets import wallet
 
 LONGEST = 2000
+LARGEST_BODY = 4 * 1024
+"""Of a sign-in: a token and its name."""
 NOT_OURS = 403
 NOT_VALID = 401
 
@@ -111,7 +113,7 @@ class SignInPages:
         scheme = own_origin(request)
         if scheme is None:
             return _not_ours()
-        fields = decode_object(await read_body(request))
+        fields = decode_object(await read_body(request.clone(client_max_size=LARGEST_BODY)))
         way, value = self._chosen(fields)
         user = await way.enter(self._platform, value)
         if user is None:

@@ -105,9 +105,7 @@ def ban(user: Somebody) -> None:
     with_operator(work)
 
 
-async def carry_out_ban(
-    operator: Operator, database: Database, settings: Settings, user_id: UserId, name: str
-) -> None:
+async def carry_out_ban(operator: Operator, database: Database, settings: Settings, user_id: UserId, name: str) -> None:
     changed, stream = await operator.ban(user_id)
     out.print(f"{name} is banned{'' if changed else ' already'}.", highlight=False, markup=False)
     if stream is not None:

@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from aiohttp.web import BaseSite
-
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.metrics import Metrics
 from control_plane.ports import Listeners, PortInUse, Ports, choose_again, reserve
@@ -27,7 +25,7 @@ from mediamtx.launch import SETTING_OF, configuration, hook_file, supervised
 from mediamtx.process import MediaMTXProcess
 
 Progress = Callable[[str], None]
-ServeHooks = Callable[[socket.socket], Awaitable[BaseSite]]
+ServeHooks = Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
 
 PORT_ATTEMPTS = 3
 PIDS_S = 0.5
@@ -69,11 +67,11 @@ class Processes:
         if leftover_pid is not None:
             with suppress(PortInUse):  # told below, where it is no longer about adopting
                 ports, listeners = reserve(settings, before, media_server_runs=True)
-                site = await serve_hooks(listeners.hooks)
+                stop_hooks = await serve_hooks(listeners.hooks)
                 if await self._prepare(ports, hooks, binary).adopt(leftover_pid):
                     self._progress("Going on with the MediaMTX that is running")
                     return self._own((ports, listeners))
-                await site.stop()
+                await stop_hooks()
                 for listener in listeners:
                     listener.close()
         ports, listeners = self._own(reserve(settings, before, media_server_runs=False))

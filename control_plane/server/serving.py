@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from api.live_socket import LiveSocket
 from api.page_session import page_token
 from api.pages import Pages, thumbnails
 from api.platform import Platform
-from api.remote import client_address, is_limited, limit_key
+from api.remote import client_address, is_limited, is_trusted_proxy, limit_key
 from api.urls import Urls, urls_of
 from control_plane import demo, installation
 from control_plane.accounts.caller import Caller
@@ -43,10 +43,10 @@ from control_plane.ledger.purchases import Purchases
 from control_plane.ledger.store import packages
 from control_plane.ledger.stores import SandboxStore
 from control_plane.metrics import Metrics
-from control_plane.ports import BACKLOG
 from control_plane.run_file import Run
 from control_plane.secrets import CLIENTS, Purpose, Secrets, check_against_database, load_or_create
 from control_plane.server.alone import OnlyServer
+from control_plane.server.listening import Limits, listen, public_connections, raise_open_files
 from control_plane.server.processes import Processes, Progress
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
@@ -103,6 +103,7 @@ class _Server:
 
     async def serve(self, ready: Callable[[Started], object], stop: asyncio.Event) -> None:
         settings, stack = self._settings, self._stack
+        open_files = raise_open_files()  # before there are children
         secrets = load_or_create(settings.secrets_path)
         api_keys = _api_keys(settings, secrets)
         signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
@@ -111,7 +112,8 @@ class _Server:
         streams = UntilLoaded()
         hooks = HooksListener(secrets[Purpose.HOOK], streams.decide, streams.hint, self._metrics)
         hooks_runner = web.ServerRunner(web.Server(hooks.handle, access_log=None, tcp_keepalive=False))
-        serve_hooks = partial(self._site, await self._set_up(hooks_runner))
+        await self._set_up(hooks_runner)
+        serve_hooks = partial(self._serve, hooks_runner)
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK], serve_hooks)
         dsn = await processes.postgresql()
         only = OnlyServer(dsn)
@@ -200,7 +202,11 @@ class _Server:
         pages = Pages(platform, hub.viewers, thumbnails(media_dir), player_script)
         app = make_app(platform, live_socket, pages, checks(database, bus, reconciler), media_dir)
         app.on_shutdown.append(lambda _: live_socket.close_all())
-        await self._listen(web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S), listeners.http)
+        await self._listen(
+            web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_S),
+            listeners.http,
+            _limits(settings, open_files),
+        )
         await processes.keep_run_file(self._metrics)
         calm_garbage_collection()
         ready(Started(settings, urls, api_keys))
@@ -214,18 +220,32 @@ class _Server:
     async def _keep(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         await self._workers.keep(self._stack, name, work)
 
-    async def _listen(self, runner: web.BaseRunner, listener: socket.socket) -> None:
-        await self._site(await self._set_up(runner), listener)
+    async def _listen(self, runner: web.BaseRunner, listener: socket.socket, limits: Limits | None = None) -> None:
+        await self._set_up(runner)
+        await self._serve(runner, listener, limits)
 
-    async def _set_up(self, runner: web.BaseRunner) -> web.BaseRunner:
+    async def _set_up(self, runner: web.BaseRunner) -> None:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        return runner
 
-    async def _site(self, runner: web.BaseRunner, listener: socket.socket) -> web.BaseSite:
-        site = web.SockSite(runner, listener, backlog=BACKLOG)
-        await site.start()
-        return site
+    async def _serve(
+        self, runner: web.BaseRunner, listener: socket.socket, limits: Limits | None = None
+    ) -> Callable[[], Awaitable[None]]:
+        """What it returns stops listening, as the end of the run does."""
+        stop = await listen(runner, listener, limits)
+        self._stack.push_async_callback(stop)
+        return stop
+
+
+def _limits(settings: Settings, open_files: int) -> Limits:
+    def key_of(peer: str) -> str | None:
+        """Proxies bring many clients."""
+        if is_trusted_proxy(peer, settings.trusted_proxies) or not is_limited(peer, settings):
+            return None
+        return limit_key(peer)
+
+    most = public_connections(open_files, database_pool=settings.database_pool, probes=settings.probes)
+    return Limits(most, settings.connections_per_address, key_of)
 
 
 def _probe(settings: Settings, urls: Urls) -> MediaMTXProbe:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.contract import limits
-from api.contract.limits import RateLimit
+from api.contract.limits import RateLimit, UnderWay
 
 
 @dataclass
@@ -105,3 +105,16 @@ def test_only_so_many_are_remembered_and_those_who_called_last(clock: Clock, mon
         limit.wait_s(who)
     assert burst(limit, "second") == 0, "who called lately is known"
     assert burst(limit, "first") == 10, "who did not is new"
+
+
+def test_what_is_under_way_is_limited_for_one_and_for_all_and_makes_room_when_it_is_done() -> None:
+    limit = UnderWay(per_one=2, in_all=3)
+    with limit.one("ada") as first, limit.one("ada") as second, limit.one("ada") as third:
+        assert (first, second, third) == (True, True, False)
+        with limit.one("ben") as of_another, limit.one("cy") as one_too_many, limit.one(None) as unlimited:
+            assert (of_another, one_too_many, unlimited) == (True, False, False)
+    with pytest.raises(RuntimeError), limit.one("ada"):
+        raise RuntimeError
+    with limit.one("ada") as again, limit.one("ada") as once_more:
+        assert again
+        assert once_more

@@ -36,6 +36,8 @@ class Stagedoor:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.process: asyncio.subprocess.Process | None = None
+        self.open_files: int | None = None
+        """Hard limit of the process, where a test sets one."""
         self.log_path = data_dir.with_suffix(".log")
         self._settings: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -82,8 +84,9 @@ class Stagedoor:
 
     async def spawn(self) -> None:
         with self.log_path.open("ab") as output:
+            narrow = [] if self.open_files is None else ["prlimit", f"--nofile={self.open_files}"]
             self.process = await asyncio.create_subprocess_exec(
-                STAGEDOOR, "run", env=self.environ, stdout=output, stderr=output, start_new_session=True
+                *narrow, STAGEDOOR, "run", env=self.environ, stdout=output, stderr=output, start_new_session=True
             )
 
     async def until_ready(self, deadline_s: float = READY_S) -> None:

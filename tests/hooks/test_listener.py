@@ -191,7 +191,7 @@ async def test_until_the_streams_are_loaded_a_publisher_waits_and_the_control_ap
 
 async def test_what_is_not_loaded_in_time_lets_nobody_in() -> None:
     rig, streams = Listener(), UntilLoaded(wait_s=0.05)
-    assert await streams.decide(AccessRequest(Action.PUBLISH, PathName("live/7"), KEY)) is Verdict.DATABASE_AWAY
+    assert await streams.decide(AccessRequest(Action.PUBLISH, PathName("live/7"), (KEY,))) is Verdict.DATABASE_AWAY
     assert rig.asked == []
 
 
