@@ -70,12 +70,12 @@ _KINDS = {
     "object": "must be an object",
 }
 _BOUNDS = (
-    (re.compile(r"Expected `str` of length <= (\d+)"), "may have at most {} characters"),
-    (re.compile(r"Expected `str` of length >= (\d+)"), "must have at least {} characters"),
-    (re.compile(r"Expected `array` of length <= (\d+)"), "may have at most {} entries"),
-    (re.compile(r"Expected `array` of length >= (\d+)"), "must have at least {} entries"),
-    (re.compile(r"Expected `(?:int|float)` >= (-?[\d.]+)"), "must be at least {}"),
-    (re.compile(r"Expected `(?:int|float)` <= (-?[\d.]+)"), "may be at most {}"),
+    (re.compile(r"Expected `str` of length <= ([0-9]+)"), "may have at most {} characters"),
+    (re.compile(r"Expected `str` of length >= ([0-9]+)"), "must have at least {} characters"),
+    (re.compile(r"Expected `array` of length <= ([0-9]+)"), "may have at most {} entries"),
+    (re.compile(r"Expected `array` of length >= ([0-9]+)"), "must have at least {} entries"),
+    (re.compile(r"Expected `(?:int|float)` >= (-?[0-9.]+)"), "must be at least {}"),
+    (re.compile(r"Expected `(?:int|float)` <= (-?[0-9.]+)"), "may be at most {}"),
 )
 
 

@@ -24,6 +24,9 @@ NEVER_MET_BY_A_CALL = {
     "InvalidSettings": "stops the start",
     "PortInUse": "stops the start",
     "UnusableSecrets": "stops the start",
+    "AnotherServerRuns": "stops the start, or the server",
+    "UnusableIncarnation": "stops the start",
+    "UsedInDevelopment": "stops the start",
     "PartFailed": "stops the server",
     "InvalidAdjustment": "raised to operators at the command line",
 }

@@ -49,9 +49,9 @@ async def configured(at: Installation) -> Finding | None:
         running = await _inspection(at)
     except MediaServerUnavailable as error:
         return broken(str(error), _what_to_do(at))
-    mine = secrets.load(at.settings.secrets_path)
     if running is None and at.settings.mediamtx_api_url:
         return warning(NOT_ASKED, "Run this again while the server runs.")
+    mine = secrets.load(at.settings.secrets_path) if running is not None else None
     if running is None or mine is None:
         return None
     hooks = mine[Purpose.HOOK]
@@ -93,8 +93,10 @@ def _what_to_do(at: Installation) -> str:
 async def _inspection(at: Installation) -> Inspection | None:
     """None while nothing is to be expected there: a server that is stopped does not tell MediaMTX that we may use its API. Raises
     MediaServerUnavailable."""
+    if not at.running:
+        return None
     mine = secrets.load(at.settings.secrets_path)
-    if not at.running or mine is None:
+    if mine is None:
         return None
     url = at.settings.mediamtx_api_url or local_url(at.settings.mediamtx_api_bind, at.ports.mediamtx_api_port)
     signing = mine[Purpose.HOOK].signed_by(at.signing.get(Purpose.HOOK, "")).signing

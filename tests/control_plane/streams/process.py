@@ -40,7 +40,8 @@ class Process:
     async def publish(self, stream: Stream, version: int = 1, source_id: str | None = None) -> Verdict:
         """What a publisher is answered who has the stream's key of this version."""
         source = SourceId(source_id) if source_id else None
-        request = AccessRequest(Action.PUBLISH, stream.path, (KEYS.issue(stream.id, version, stream.key_salt),), source)
+        key = KEYS.issue(stream.id, version, stream.key_salt)
+        request = AccessRequest(Action.PUBLISH, stream.path, (key,), source)
         return await self.running.decide(request)
 
     async def read(self, path: PathName) -> Verdict:

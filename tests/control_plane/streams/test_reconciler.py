@@ -61,8 +61,10 @@ class Theatre:
     async def comes_in(
         self, stream: Stream, source_id: str, version: int = 1, created_at: dt.datetime | None = None
     ) -> None:
-        """A publisher is let in, and is online."""
-        assert await self.process.publish(stream, version, source_id) is Verdict.ALLOW
+        """A publisher is let in with the key of this version, and is online."""
+        now = self.process.running.get(stream.id)  # a new version has a salt of its own
+        row = now if now is not None and now.key_version == version else stream
+        assert await self.process.publish(row, version, source_id) is Verdict.ALLOW
         self.media.publish(stream.path, source_id, created_at=created_at)
 
     async def passes(self, after_s: float = 0) -> None:

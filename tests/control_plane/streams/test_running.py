@@ -243,13 +243,14 @@ async def test_it_remembers_with_which_key_a_connection_was_let_in(here: Process
     assert await here.publish(made, 2, "refused") is Verdict.KEY_WRONG
     assert await here.publish(other, 1, "stranger") is Verdict.UNKNOWN_STREAM
     assert await here.publish(made, 1, "first") is Verdict.ALLOW
-    await here.lifecycle.rotate(made.id)
+    rotated = await here.lifecycle.rotate(made.id)
+    assert rotated is not None
     assert await here.publish(made, 1, "late") is Verdict.KEY_WRONG
-    assert await here.publish(made, 2, "second") is Verdict.ALLOW
+    assert await here.publish(rotated, 2, "second") is Verdict.ALLOW
     ids = [SourceId(id_) for id_ in ("first", "second", "refused", "late", "stranger")]
     assert [admitted(id_) for id_ in ids] == [1, 2, None, None, None]
     for number in range(ADMITTED_MAX):
-        await here.publish(made, 2, f"again {number}")
+        await here.publish(rotated, 2, f"again {number}")
     assert [admitted(id_) for id_ in ids[:2]] == [None, None], "a bounded number is remembered"
     assert admitted(SourceId(f"again {ADMITTED_MAX - 1}")) == 2
     await here.lifecycle.end(made.id, EndReason.OWNER)
