@@ -24,6 +24,8 @@ _SESSION = {
     "application_name": "stagedoor",
     "statement_timeout": "10000",
     "lock_timeout": "5000",
+    # Of a process that stands still amid a transaction: its locks hold up everybody else's, and TCP gives up after hours.
+    "idle_in_transaction_session_timeout": "30000",
     # A use that is cut off closes its connection. PostgreSQL would notice only once the statement has finished.
     "client_connection_check_interval": "500",
 }

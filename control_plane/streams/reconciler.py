@@ -177,6 +177,8 @@ class Reconciler:
             *(self._guarded(self._settle, stream, online.get(stream.path), now) for stream in streams),
             *(self._guarded(self._put_out, path) for path in strangers),
         )
+        # A pass that the database held up is no silence of the media server's.
+        self._answered_at = self._monotonic()
         self._forget(streams, online)
 
     async def put_out(self, stream: Stream) -> bool:

@@ -396,3 +396,7 @@ async def test_a_statement_that_was_cut_off_ends_on_the_server_too(
     async with asyncio.timeout(5):
         while await outsider.fetchval(running):
             await outsider.execute("select pg_sleep(0.05)")
+
+
+async def test_a_process_that_stands_still_amid_a_transaction_is_cut_off_by_the_server(database: Database) -> None:
+    assert await database.fetchval("show idle_in_transaction_session_timeout") == "30s"

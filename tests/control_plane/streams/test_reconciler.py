@@ -646,6 +646,22 @@ async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
 # ── the database is away ──
 
 
+async def test_a_pass_that_the_database_held_up_is_no_silence_of_the_media_server(theatre: Theatre) -> None:
+    made, waiting = await theatre.live_stream("a"), await theatre.stream()
+    theatre.media.publish(waiting.path, "b")
+    async with theatre.process.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", waiting.id)
+        held_up = asyncio.create_task(theatre.reconciler.reconcile())
+        await until_waiting_for_a_lock(theatre.process)
+        theatre.now += 10
+    await held_up
+    theatre.media.away = True
+    with pytest.raises(MediaServerUnavailable):
+        await theatre.reconciler.reconcile()
+    assert theatre.state(made) == (Status.LIVE, "a")
+    assert theatre.state(waiting) == (Status.LIVE, "b")
+
+
 async def test_a_database_that_is_away_in_the_middle_of_a_pass_only_delays(dsn: str) -> None:
     async with wire(dsn) as line, process(line.dsn) as cut_off:
         theatre = Theatre(cut_off)
