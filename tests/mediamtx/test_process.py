@@ -321,6 +321,7 @@ async def test_a_server_of_another_executable_is_stopped(left: LeftRunning, tmp_
 
 async def test_a_server_that_does_not_answer_is_stopped(left: LeftRunning) -> None:
     os.kill(left.pid, signal.SIGSTOP)
+    await until(lambda: psutil.Process(left.pid).status() == psutil.STATUS_STOPPED)
     process = left.successor()
     assert not await process.adopt(left.pid)
     assert not is_alive(left.pid)
