@@ -106,7 +106,7 @@ async def test_our_client_and_the_doctor_are_answered(rig: Rig) -> None:
     assert (await rig.client.info()).version
     assert (await inspect(rig.config.api_url, rig.config.api_password)).differs(rig.config) == ()
     # MediaMTX pauses for up to 4 s after wrong credentials, and the inspection waits 3 s.
-    with pytest.raises(MediaServerUnavailable, match="401|does not answer"):
+    with pytest.raises(MediaServerUnavailable, match=r"401|does not answer"):
         await inspect(rig.config.api_url, "wrong")
     async with MediaMTXClient(rig.config.api_url, "wrong", deadline_s=10) as stranger:
         with pytest.raises(MediaServerUnavailable, match="401"):
