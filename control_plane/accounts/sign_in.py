@@ -64,7 +64,7 @@ def check_username(username: str) -> None:
     if not _USERNAME.fullmatch(username):
         raise InvalidUsername("A username has 1 to 40 letters, digits, dots, dashes and underscores, and no spaces.")
     if username.isdigit():  # of any script
-        raise InvalidUsername("username must not be a number: numbers are the ids of users.")
+        raise InvalidUsername("A username must not be a number, because numbers are user ids.")
 
 
 class ClaimTooLong(ControlPlaneError):
