@@ -46,7 +46,13 @@ from control_plane.metrics import Metrics
 from control_plane.run_file import Run
 from control_plane.secrets import CLIENTS, Purpose, Secrets, check_against_database, load_or_create
 from control_plane.server.alone import OnlyServer
-from control_plane.server.listening import Limits, listen, public_connections, raise_open_files
+from control_plane.server.listening import (
+    Limits,
+    listen,
+    listen_to_media_server,
+    public_connections,
+    raise_open_files,
+)
 from control_plane.server.processes import Processes, Progress
 from control_plane.settings import Settings
 from control_plane.streams.keys import StreamKeys
@@ -113,7 +119,12 @@ class _Server:
         hooks = HooksListener(secrets[Purpose.HOOK], streams.decide, streams.hint, self._metrics)
         hooks_runner = web.ServerRunner(web.Server(hooks.handle, access_log=None, tcp_keepalive=False))
         await self._set_up(hooks_runner)
-        serve_hooks = partial(self._serve, hooks_runner)
+
+        async def serve_hooks(listener: socket.socket) -> Callable[[], Awaitable[None]]:
+            stop = await listen_to_media_server(hooks_runner, listener)
+            stack.push_async_callback(stop)
+            return stop
+
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK], serve_hooks)
         dsn = await processes.postgresql()
         only = OnlyServer(dsn)
@@ -220,21 +231,13 @@ class _Server:
     async def _keep(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         await self._workers.keep(self._stack, name, work)
 
-    async def _listen(self, runner: web.BaseRunner, listener: socket.socket, limits: Limits | None = None) -> None:
+    async def _listen(self, runner: web.BaseRunner, listener: socket.socket, limits: Limits) -> None:
         await self._set_up(runner)
-        await self._serve(runner, listener, limits)
+        self._stack.push_async_callback(await listen(runner, listener, limits))
 
     async def _set_up(self, runner: web.BaseRunner) -> None:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-
-    async def _serve(
-        self, runner: web.BaseRunner, listener: socket.socket, limits: Limits | None = None
-    ) -> Callable[[], Awaitable[None]]:
-        """What it returns stops listening, as the end of the run does."""
-        stop = await listen(runner, listener, limits)
-        self._stack.push_async_callback(stop)
-        return stop
 
 
 def _limits(settings: Settings, open_files: int) -> Limits:

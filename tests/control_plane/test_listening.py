@@ -14,22 +14,31 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from aiohttp import web
 
-from control_plane.server.listening import Limits, listen, public_connections
+from control_plane.server.listening import Limits, listen, listen_to_media_server, public_connections
 from tests.end_to_end.platform import until
 
 HEAD_S = 0.5
+STALLED_S = 1.0
+LARGE = bytes(64 << 20)
+"""Far more than the kernel holds for both ends."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
 @asynccontextmanager
 async def listening(
-    most: int = 100, per_address: int = 100, key: str | None = "one", slow: asyncio.Event | None = None
+    most: int = 100,
+    per_address: int = 100,
+    key: str | None = "one",
+    slow: asyncio.Event | None = None,
+    body: bytes = b"here",
+    *,
+    hooks: bool = False,
 ) -> AsyncIterator[Open]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if slow is not None:
             await slow.wait()
-        return web.Response(text="here")
+        return web.Response(body=body)
 
     async with AsyncExitStack() as stack:
         runner = web.ServerRunner(web.Server(handle))
@@ -37,7 +46,11 @@ async def listening(
         stack.push_async_callback(runner.cleanup)
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        stack.push_async_callback(await listen(runner, listener, Limits(most, per_address, lambda _: key), HEAD_S))
+        if hooks:
+            stop = await listen_to_media_server(runner, listener, most)
+        else:
+            stop = await listen(runner, listener, Limits(most, per_address, lambda _: key), HEAD_S, STALLED_S)
+        stack.push_async_callback(stop)
 
         async def open_one() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -139,6 +152,43 @@ async def test_connections_over_the_limit_are_closed_at_once_and_make_no_flood_o
     assert 1 <= len(lines) < 20
     assert lines[0].__dict__["open"] == expected
     assert sum(record.__dict__["refused"] for record in lines) >= 30
+
+
+async def test_what_idles_at_the_hooks_listener_makes_room_for_what_calls() -> None:
+    slow = asyncio.Event()
+    async with listening(8, hooks=True, slow=slow) as connect:
+        idle = [await connect() for _ in range(20)]
+        for reader, _ in idle[:12]:
+            assert await is_closed(reader)  # the oldest
+        calls = [await connect() for _ in range(8)]
+        for _, writer in calls:
+            writer.write(REQUEST)
+        for reader, _ in idle[12:]:
+            assert await is_closed(reader)
+        one_more, _ = await connect()
+        assert await is_closed(one_more)  # all eight are at work
+        slow.set()
+        for reader, _ in calls:
+            assert await answered(reader)
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off_and_a_slow_one_is_not() -> None:
+    async with listening(body=LARGE) as connect:
+        stuck, stuck_writer = await connect()
+        stuck_writer.write(REQUEST)
+        await stuck.readuntil(b"\r\n\r\n")  # its reader takes no more than it is asked for
+        slow, writer = await connect()
+        writer.write(REQUEST)
+        await slow.readuntil(b"\r\n\r\n")
+        taken = 0
+        end = asyncio.get_running_loop().time() + 3 * STALLED_S
+        while asyncio.get_running_loop().time() < end:
+            taken += len(await slow.readexactly(512 << 10))
+            await asyncio.sleep(STALLED_S / 20)
+        assert taken < len(LARGE) * 3 / 4, "it was still reading when it could have been cut off"
+        await slow.readexactly(len(LARGE) - taken)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await stuck.readexactly(len(LARGE))
 
 
 @pytest.mark.parametrize("open_files", [300, 1024, 65536])
