@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from tests.end_to_end.platform import Stagedoor, until
+from api.contract.dispatch import UNFINISHED_PER_ADDRESS
+from control_plane.db.embedded import running_dsn
+from ffmpeg_fixtures.publisher import Publisher
+from tests.end_to_end.platform import Stagedoor, local, until
 from tests.end_to_end.test_http import exchange, read_answer
 
 pytestmark = pytest.mark.timeout(180)
@@ -72,6 +76,75 @@ async def test_bodies_that_do_not_come_are_answered_and_closed(stagedoor: Staged
             assert b"did not come in time" in body
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_one_address_has_few_unfinished_calls_and_takes_no_others_place(stopped: Stagedoor) -> None:
+    """Behind a proxy: nobody's own address is limited in development mode."""
+    stopped.set(trusted_proxies="127.0.0.1/32", calls_per_address="40")
+    await stopped.start()
+    one_network = ("2001:db8:7::1", "[2001:db8:7:0:ffff::2]:4711", "2001:db8:7::3")
+    async with AsyncExitStack() as stack:
+
+        async def begin(path: str, address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", stopped.run["http_port"])
+            stack.callback(writer.close)
+            host = f"127.0.0.1:{stopped.run['http_port']}"
+            head = f"Host: {host}\r\nOrigin: http://{host}\r\nX-Forwarded-For: {address}\r\nContent-Length: 2\r\n\r\n"
+            writer.write(f"POST {path} HTTP/1.1\r\n{head}".encode())
+            return reader, writer
+
+        async def answer(reader: asyncio.StreamReader) -> bytes:
+            async with asyncio.timeout(5):  # long before a body is late
+                _, _, body = await read_answer(reader)
+                return body
+
+        async def is_counted(path: str, number: int) -> None:
+            """`number` wait for their body, and all beyond are refused at once."""
+            waiting = [await begin(path, one_network[at % 3]) for at in range(number)]
+            refused, _ = await begin(path, one_network[0])
+            assert b"too often" in await answer(refused)
+            for reader, writer in waiting:
+                writer.write(b"{}")
+                assert b"too often" not in await answer(reader)
+
+        await is_counted("/api/showGifts", UNFINISHED_PER_ADDRESS)
+        await is_counted("/session", 40)
+        for _ in range(40):
+            await begin("/session", one_network[2])
+
+        async def is_full() -> bool:
+            headers = {"X-Forwarded-For": one_network[1]}
+            async with stopped.session.get(stopped.url("/live"), headers=headers) as response:
+                return response.status == 429
+
+        await until(is_full, what="its forty places are taken")
+        for address in ("2001:db8:8::1", "203.0.113.7"):
+            headers = {"X-Forwarded-For": address}
+            for path in ("/live", "/"):
+                async with stopped.session.get(stopped.url(path), headers=headers) as response:
+                    assert response.status == 200
+            async with stopped.session.post(stopped.url("/api/showGifts"), json={}, headers=headers) as response:
+                assert (await response.json())["code"] == 200
+
+
+async def test_a_second_server_on_the_database_says_so_and_leaves_the_first_alone(stopped: Stagedoor) -> None:
+    await stopped.start()
+    stream = await stopped.go_live(await stopped.sign_in("ada"))
+    dsn = running_dsn(stopped.data_dir)
+    assert dsn is not None
+    second = Stagedoor(stopped.data_dir.with_name("second"))
+    shutil.copytree(stopped.data_dir / "media", second.data_dir / "media")
+    async with second:
+        second.set(database_url=dsn)
+        await second.spawn()
+        assert second.process is not None
+        async with asyncio.timeout(60):
+            assert await second.process.wait() == 1
+        assert "Another `stagedoor run` uses this database" in second.log
+        assert "Traceback" not in second.log
+        assert second.processes() == []
+    async with Publisher(local(stream["rtmp_url"])):
+        await stopped.becomes(int(stream["id"]), "live")
 
 
 async def test_a_sign_in_has_a_small_body(stagedoor: Stagedoor) -> None:
