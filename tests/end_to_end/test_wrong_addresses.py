@@ -27,6 +27,9 @@ async def test_a_wrong_path_is_refused_with_a_status_and_a_line(stagedoor: Stage
     for path in (f"live//{stream['id']}", f"elsewhere/{stream['id']}", f"LIVE/{stream['id']}"):
         assert _refusal(stagedoor, path=path, action="publish", protocol="rtmp")
 
+    await _srt(stagedoor, f"publish:elsewhere/7:user:{name.decode().partition('=')[2]}")
+    assert _refusal(stagedoor, path="elsewhere/7", action="publish", protocol="srt")
+
     webrtc, hls = (f"http://127.0.0.1:{stagedoor.run[port]}" for port in ("webrtc_port", "hls_port"))
     offer: dict[str, Any] = {"data": "v=0", "headers": {"Content-Type": "application/sdp"}}
     async with stagedoor.session.post(f"{webrtc}/elsewhere/8/whip", **offer) as response:
