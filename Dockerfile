@@ -13,7 +13,7 @@ COPY requirements/run.lock requirements/
 RUN --mount=type=cache,target=/var/cache/pip pip install --require-hashes --requirement requirements/run.lock
 COPY . .
 RUN pip install --no-deps --no-build-isolation .
-# From the release archive, its checksum verified; where that is out of reach, built from the Go module with the pinned sum.
+# From the release archive, if it has the pinned SHA-256; where that is out of reach, built from the Go module with the pinned sum.
 RUN --mount=type=cache,target=/var/cache/stagedoor install -m 755 "$(python -m mediamtx obtain)" /opt/mediamtx
 
 FROM python:${PYTHON}-slim-bookworm

@@ -122,6 +122,9 @@ class Settings:
     access_log: bool = _setting(False, "log every request")
     log_format: str = _setting("text", "text or json")
     log_level: str = _setting("info", "debug, info, warning or error")
+    mediamtx_log_level: str = _setting(
+        "warn", "warn, error or info, which quotes what clients sent, stream keys among it: for a search only"
+    )
     metrics_token: str = _setting(
         "", "bearer token that may read /metrics and readiness details from elsewhere", secret=True
     )
@@ -148,6 +151,8 @@ class Settings:
             raise InvalidSettings("LIVE_LOG_FORMAT must be text or json.")
         if self.log_level not in {"debug", "info", "warning", "error"}:
             raise InvalidSettings("LIVE_LOG_LEVEL must be debug, info, warning or error.")
+        if self.mediamtx_log_level not in {"warn", "error", "info"}:
+            raise InvalidSettings("LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info.")
         for network in self.trusted_proxies:
             try:
                 parse_network(network)

@@ -11,6 +11,7 @@ import base64
 import functools
 import hmac
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -38,6 +39,8 @@ LONGEST_ID = 64
 BODY_WITHIN_S = 5.0
 """MediaMTX sends head and body at once, and gives an answer ten seconds."""
 LOGGED_PER_S = 20
+_LONG = re.compile(r"[^/.]{17,}")
+"""Longer than any part of a path of ours, such as live/2147483647-opus; a stream key has 52 characters."""
 
 API = "api"
 """The action for which MediaMTX asks before it answers a call of its control API. Ours carry `api_password`."""
@@ -140,7 +143,12 @@ class HooksListener:
             self._logged_at.append(now)
             log.warning(
                 "access_refused",
-                extra={"action": call.action, "path": call.path[:80], "protocol": call.protocol, "why": verdict.value},
+                extra={
+                    "action": call.action,
+                    "path": _shown(call.path),
+                    "protocol": call.protocol,
+                    "why": verdict.value,
+                },
             )
 
 
@@ -202,6 +210,11 @@ def _query_token(query: str) -> str:
     except ValueError:
         return ""
     return values[0] if len(values) == 1 else ""
+
+
+def _shown(path: str) -> str:
+    """For the log. Encoders are set up wrongly with the key in the path: what is as long as a part of one is masked."""
+    return _LONG.sub("***", path)[:80]
 
 
 def _basic(user: str, password: str) -> bytes:

@@ -12,7 +12,12 @@ from control_plane.streams.media_api import api_password
 from mediamtx.hook_command import command_line
 
 PATH_PATTERN = "~^live/([0-9]+)(-[a-z]+)?$"
-"""`live/<stream id>`, and derived ones such as `live/7-opus`. All else is refused without a callback."""
+"""`live/<stream id>`, and derived ones such as `live/7-opus`."""
+
+OTHER_PATHS = "all_others"
+"""Every other name, matched last. Without it MediaMTX closes a connection to a wrong path without a status and without asking us: encoders then
+retry for ever and our log knows nothing. Names that MediaMTX finds invalid (a slash at the end, other characters than letters, digits and
+`_-/.`) it still refuses by itself."""
 
 HOOK_USER = "mediamtx"
 """The user name of its calls to our hooks listener; the password is the hook secret."""
@@ -21,7 +26,6 @@ EXCLUDED = ("metrics", "pprof")
 """Actions for which nobody is asked. Never `api`: by it a path is added whose `runOnInit` is any command."""
 
 HLSVariant = Literal["lowLatency", "fmp4", "mpegts"]
-LogLevel = Literal["error", "warn", "info", "debug"]
 _REACHED_AT = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 _Value = str | bool | int | list[str] | list[dict[str, str]]
 
@@ -51,7 +55,8 @@ class MediaMTXConfig:
     hls_variant: HLSVariant = "lowLatency"
     read_timeout_s: int = 8
     """Silence after which a publisher counts as lost. An unanswered auth callback stops the server as long."""
-    log_level: LogLevel = "info"
+    log_level: str = "warn"
+    """Its own word. From `info` on it quotes what clients sent, whole and in many places, stream keys among it."""
 
     @property
     def api_password(self) -> str:
@@ -91,8 +96,10 @@ def render(config: MediaMTXConfig) -> str:
     for title, settings in _sections(config):
         lines += ["", f"# {title}"]
         lines += [f"{name}: {_json(value)}" for name, value in settings.items()]
-    lines += ["", "paths:", f"  {_json(PATH_PATTERN)}:"]
-    lines += [f"    {name}: {_json(value)}" for name, value in _path_settings(config).items()]
+    lines += ["", "paths:"]
+    for pattern, settings in ((PATH_PATTERN, _path_settings(config)), (OTHER_PATHS, _OTHER_PATH_SETTINGS)):
+        lines += [f"  {_json(pattern)}:"]
+        lines += [f"    {name}: {_json(value)}" for name, value in settings.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -155,6 +162,10 @@ def _path_settings(config: MediaMTXConfig) -> dict[str, _Value]:
         "record": False,
         **_hooks(config.hook_command),
     }
+
+
+_OTHER_PATH_SETTINGS: dict[str, _Value] = {"source": "publisher", "record": False}
+"""No hooks: the callback lets nobody in, and what should come in nevertheless the reconciler puts out."""
 
 
 def _hooks(command: tuple[str, ...]) -> dict[str, _Value]:

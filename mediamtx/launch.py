@@ -35,6 +35,7 @@ def configuration(settings: Settings, ports: Ports, hooks: Keyring, hook_command
         api_port=ports.mediamtx_api_port,
         webrtc_hosts=(_loopback_address(settings.bind),) if loopback else (settings.public_host,),
         trusted_proxies=settings.trusted_proxies,
+        log_level=settings.mediamtx_log_level,
     )
 
 

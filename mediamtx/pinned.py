@@ -7,7 +7,14 @@ import platform
 VERSION = "v1.20.1"
 
 RELEASE_URL = "https://github.com/bluenviron/mediamtx/releases/download"
-"""Below it: `<version>/mediamtx_<version>_<os>_<arch>.tar.gz` and `<version>/checksums.sha256`."""
+"""Below it: `<version>/mediamtx_<version>_<os>_<arch>.tar.gz`."""
+
+RELEASE_SHA256 = {
+    "linux_amd64": "81b143f55a5d23d4a8c028d52869c14ea4a59919900528698fcc97a747fd69c6",
+    "linux_arm64": "d1689f0bfefb1864e5ed3dcc8495eb2d7ec0a654f90bf3cd48980cb3bd08718a",
+}
+"""Of each platform's archive. One that is not listed is not downloaded: MediaMTX is built from its Go module there, which has a sum of its own.
+To add a platform: `gh attestation verify <archive> --repo bluenviron/mediamtx`, then `sha256sum <archive>`."""
 
 GO_MODULE = "github.com/bluenviron/mediamtx"
 GO_MODULE_SUM = "h1:nY/EAViwn1zN9krUOTCsuU7v+cAdJ62jdrcc8pI9grI="

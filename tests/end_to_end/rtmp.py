@@ -8,8 +8,11 @@ import struct
 _CHUNK = 65536
 
 
-async def publish_attempt(host: str, port: int, app: bytes, name: bytes, deadline_s: float = 10.0) -> bytes:
-    """What the server sent after the handshake, until it closed, said a status of `publish`, or the deadline came."""
+async def publish_attempt(
+    host: str, port: int, app: bytes, name: bytes, deadline_s: float = 10.0, *, first: bytes = b"connect"
+) -> bytes:
+    """What the server sent after the handshake, until it closed, said a status of `publish`, or the deadline came. `first` is the name of the
+    first command, of which a server expects that it is `connect`."""
     answer = bytearray()
     reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), deadline_s)
     try:
@@ -20,7 +23,7 @@ async def publish_attempt(host: str, port: int, app: bytes, name: bytes, deadlin
             writer.write(s2)
             writer.write(_message(2, 1, 0, struct.pack(">I", _CHUNK)))
             url = b"rtmp://localhost/" + app
-            connect = _text(b"connect") + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
+            connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
             writer.write(_message(3, 20, 0, connect))
             writer.write(_message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"))
             writer.write(_message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")))

@@ -28,7 +28,8 @@ from tests.end_to_end.rtmp import publish_attempt
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "200"))
 GROWTH_BYTES = 64 << 20
 """More than caches of a bounded size take; a leak of 6 KiB for each of 10,000 inputs passes it."""
-ABREAST = 32
+ABREAST = 128
+"""MediaMTX pauses for up to 4 s before it refuses."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3600)]
 

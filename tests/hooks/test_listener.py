@@ -363,12 +363,34 @@ async def test_hooks_are_posted(listener: Listener, method: str) -> None:
 
 async def test_a_refusal_is_logged_without_the_key(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
     listener.verdict = Verdict.KEY_WRONG
-    await listener.auth({**RTMP_PUBLISH, "password": KEY, "path": "live/7" + "x" * 200})
+    await listener.auth({**RTMP_PUBLISH, "password": KEY, "path": "live/2147483647-opus" + "/x" * 200})
     (record,) = caplog.records
     assert (record.levelno, record.message) == (logging.WARNING, "access_refused")
     told = {name: vars(record)[name] for name in ("action", "path", "protocol", "why")}
-    assert told == {"action": "publish", "path": ("live/7" + "x" * 200)[:80], "protocol": "rtmp", "why": "key_wrong"}
+    path = ("live/2147483647-opus" + "/x" * 200)[:80]
+    assert told == {"action": "publish", "path": path, "protocol": "rtmp", "why": "key_wrong"}
     assert KEY not in str(vars(record))
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"live/7/{KEY}", "live/7/***"),
+        (KEY, "***"),
+        (f"{KEY}/live/7", "***/live/7"),
+        (f"live/7.{KEY[:17]}", "live/7.***"),
+        (f"live/7?token={KEY}", "live/***"),
+        (f"{'live/7/' * 10}{KEY}", f"{'live/7/' * 10}***"),
+        ("live//7", "live//7"),
+    ],
+)
+async def test_a_key_in_the_path_is_masked_in_the_log(
+    listener: Listener, caplog: pytest.LogCaptureFixture, path: str, shown: str
+) -> None:
+    listener.verdict = Verdict.UNKNOWN_STREAM
+    await listener.auth({**RTMP_PUBLISH, "path": path})
+    (record,) = caplog.records
+    assert vars(record)["path"] == shown
 
 
 async def test_who_is_let_in_is_not_logged(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:

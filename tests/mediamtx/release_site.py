@@ -1,4 +1,4 @@
-"""The project's release downloads as a local server: the same layout, with a small stand-in for the executable."""
+"""The project's release downloads as a local server: the same layout, with a small stand-in for the executable, whose archive is pinned."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ import functools
 import hashlib
 import http.server
 import io
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
-from mediamtx.pinned import VERSION, release_platform
+from mediamtx.pinned import RELEASE_SHA256, VERSION, release_platform
 
 ASSET = f"mediamtx_{VERSION}_{release_platform()}.tar.gz"
+_COMMAND = """
+import sys
+from mediamtx.__main__ import app
+from mediamtx.pinned import RELEASE_SHA256
+RELEASE_SHA256[sys.argv[1]] = sys.argv[2]
+app(sys.argv[3:], prog_name="python -m mediamtx")
+"""
 STAND_IN = f"#!/bin/sh\necho {VERSION}\n".encode()
 
 
@@ -30,14 +39,14 @@ class ReleaseSite:
         return self.root / VERSION / ASSET
 
     def publish(self, executable: bytes = STAND_IN, member: str = "mediamtx") -> None:
-        """As the project's release workflow does it."""
+        """As the project's release workflow does it; what is published last is pinned."""
         self.archive.parent.mkdir(parents=True, exist_ok=True)
         self.archive.write_bytes(archive_of({member: executable, "mediamtx.yml": b"", "LICENSE": b""}))
-        digest = hashlib.sha256(self.archive.read_bytes()).hexdigest()
-        other = "0" * 64
-        self.archive.with_name("checksums.sha256").write_text(
-            f"{other} *mediamtx_{VERSION}_windows_amd64.zip\n{digest} *{ASSET}\n"
-        )
+        RELEASE_SHA256[release_platform()] = hashlib.sha256(self.archive.read_bytes()).hexdigest()
+
+    def command(self) -> list[str]:
+        """`python -m mediamtx`, to which our archive is the pinned one."""
+        return [sys.executable, "-c", _COMMAND, release_platform(), RELEASE_SHA256[release_platform()]]
 
 
 def archive_of(members: dict[str, bytes]) -> bytes:
@@ -64,7 +73,8 @@ def serving(root: Path) -> Iterator[ReleaseSite]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield site
+        with patch.dict(RELEASE_SHA256):
+            yield site
     finally:
         server.shutdown()
         thread.join()

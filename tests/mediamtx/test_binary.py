@@ -12,7 +12,7 @@ import pytest
 from mediamtx.binary import obtain
 from mediamtx.cache import CachedBinary
 from mediamtx.errors import MediaMTXUnavailable
-from mediamtx.pinned import VERSION
+from mediamtx.pinned import RELEASE_SHA256, VERSION, release_platform
 from tests.mediamtx.release_site import ASSET, STAND_IN, ReleaseSite
 
 
@@ -83,9 +83,9 @@ def test_a_release_is_fetched_once_and_then_taken_from_the_cache(release_site: R
     progress: list[str] = []
     path = obtain_from(release_site, cache, progress)
     assert path.read_bytes() == STAND_IN
-    assert progress == [f"looking for the release archive {ASSET}", f"downloading {ASSET}"]
+    assert progress == [f"downloading {ASSET}"]
     assert obtain_from(release_site, cache) == path
-    assert release_site.requested == ["checksums.sha256", ASSET]
+    assert release_site.requested == [ASSET]
     assert [entry.name for entry in cache.iterdir() if entry.name.startswith("scratch-")] == []
 
 
@@ -122,6 +122,29 @@ def test_a_damaged_cache_with_no_source_left_is_an_error_not_a_risk(release_site
     with pytest.raises(MediaMTXUnavailable):
         obtain_from(release_site, cache)
     assert not path.exists()
+
+
+def test_an_archive_without_the_pinned_digest_leaves_nothing_behind(release_site: ReleaseSite, cache: Path) -> None:
+    release_site.publish()
+    release_site.archive.write_bytes(release_site.archive.read_bytes() + b"evil")
+    with pytest.raises(MediaMTXUnavailable, match=f"release archive: {ASSET} does not have the SHA-256 that is pinned"):
+        obtain_from(release_site, cache)
+    assert [entry.name for entry in cache.iterdir()] == ["lock"]
+
+
+def test_on_a_platform_without_a_pinned_digest_the_next_source_is_tried(
+    release_site: ReleaseSite, cache: Path, programs: Path
+) -> None:
+    release_site.publish()
+    del RELEASE_SHA256[release_platform()]
+    program(programs / "go", GO)
+    progress: list[str] = []
+    with pytest.raises(
+        MediaMTXUnavailable, match=r"Go module: the Go module of MediaMTX \S+ is not the one that we pin"
+    ):
+        obtain_from(release_site, cache, progress)
+    assert progress[0] == f"not from the release archive: no SHA-256 is pinned for {ASSET}"
+    assert release_site.requested == []
 
 
 def test_what_a_killed_obtainer_left_is_cleared_away(release_site: ReleaseSite, cache: Path) -> None:
@@ -161,7 +184,7 @@ async def test_two_processes_that_obtain_at_once_fetch_once(
     # The first one's check of the version waits at the gate, with the lock in its hands.
     slow = f"#!/bin/sh\nread line < {gate}\necho {VERSION}\n".encode()
     release_site.publish(slow)
-    argv = [sys.executable, "-m", "mediamtx", "obtain", "--cache", str(cache), "--release-url", release_site.url]
+    argv = [*release_site.command(), "obtain", "--cache", str(cache), "--release-url", release_site.url]
     pipe = asyncio.subprocess.PIPE
     processes = [await asyncio.create_subprocess_exec(*argv, stdout=pipe, stderr=pipe) for _ in range(2)]
     opened = os.open(gate, os.O_RDWR)  # for reading as well, so that it does not wait for the other side
@@ -178,7 +201,7 @@ async def test_two_processes_that_obtain_at_once_fetch_once(
                 await process.communicate()
     assert [process.returncode for process in processes] == [0, 0]
     assert {stdout.decode().strip() for stdout, _ in outputs} == {str(CachedBinary(cache).path)}
-    assert release_site.requested == ["checksums.sha256", ASSET]
+    assert release_site.requested == [ASSET]
 
 
 async def one_says(processes: list[asyncio.subprocess.Process], words: str) -> None:
@@ -197,9 +220,9 @@ async def one_says(processes: list[asyncio.subprocess.Process], words: str) -> N
 # ── the command ──
 
 
-async def command(*arguments: str, environment: dict[str, str]) -> tuple[int | None, str, str]:
+async def command(program: list[str], *arguments: str, environment: dict[str, str]) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mediamtx", "obtain", *arguments,
+        *program, "obtain", *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={**os.environ, **environment},
     )  # fmt: skip
     stdout, stderr = await asyncio.wait_for(process.communicate(), 20)
@@ -209,14 +232,14 @@ async def command(*arguments: str, environment: dict[str, str]) -> tuple[int | N
 async def test_the_command_prints_progress_and_path_apart(release_site: ReleaseSite, cache: Path) -> None:
     release_site.publish()
     arguments = ("--cache", str(cache), "--release-url", release_site.url)
-    status, stdout, stderr = await command(*arguments, environment={"LIVE_MEDIAMTX_BIN": ""})
+    status, stdout, stderr = await command(release_site.command(), *arguments, environment={"LIVE_MEDIAMTX_BIN": ""})
     assert (status, stdout) == (0, f"{CachedBinary(cache).path}\n")
     assert stderr.splitlines()[-1] == f"mediamtx: downloading {ASSET}"
 
 
 async def test_the_command_takes_the_setting_and_fails_with_one_sentence(tmp_path: Path) -> None:
     environment = {"LIVE_MEDIAMTX_BIN": str(tmp_path / "nothing")}
-    status, stdout, stderr = await command(environment=environment)
+    status, stdout, stderr = await command([sys.executable, "-m", "mediamtx"], environment=environment)
     assert (status, stdout) == (1, "")
     assert "no such file" in stderr
     assert "Traceback" not in stderr

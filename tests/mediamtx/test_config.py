@@ -40,6 +40,16 @@ def test_servers_that_are_not_used_are_off(server: str) -> None:
     assert f"{server}: false" in lines(CONFIG)
 
 
+def test_every_other_path_is_asked_for_and_has_no_hooks() -> None:
+    rendered = render(CONFIG)
+    others = rendered[rendered.index('  "all_others":') :].splitlines()[1:]
+    assert [line.strip() for line in others] == ['source: "publisher"', "record: false"]
+
+
+def test_what_clients_sent_is_not_written_into_the_log() -> None:
+    assert 'logLevel: "warn"' in lines(CONFIG)
+
+
 def test_the_control_api_stays_private_when_the_rest_is_public() -> None:
     rendered = lines(replace(CONFIG, bind="0.0.0.0"))
     assert 'apiAddress: "127.0.0.1:9997"' in rendered

@@ -55,6 +55,11 @@ def test_its_listeners_are_where_its_control_api_is(settings: dict[str, Any], ho
     assert media_host(Settings(**settings)) == host
 
 
+def test_its_log_quotes_clients_only_when_asked_to() -> None:
+    assert configured().log_level == "warn"
+    assert configured(mediamtx_log_level="info").log_level == "info"
+
+
 def test_on_the_lan_webrtc_viewers_are_offered_the_private_address_and_the_rest_stays_private() -> None:
     config = configured(dev=True, lan=True, bind="0.0.0.0", public_host="192.168.1.20")
     assert config.webrtc_hosts == ("192.168.1.20",)

@@ -23,7 +23,7 @@ from mediamtx.errors import MediaMTXGaveUp, MediaMTXNotStarted, PortTaken
 from mediamtx.pinned import VERSION
 from mediamtx.process import MediaMTXProcess
 from tests.mediamtx import left_running
-from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, until
+from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, running, until
 
 
 def is_alive(pid: int | None) -> bool:
@@ -77,7 +77,8 @@ async def test_its_environment_holds_none_of_our_settings(
 ) -> None:
     monkeypatch.setenv("LIVE_DATABASE_URL", "postgresql://secret@db/live")
     monkeypatch.setenv("MTX_RTMP", "no")
-    process = MediaMTXProcess(mediamtx_binary, config_for(tmp_path, listener.url), tmp_path / "m")
+    config = dataclasses.replace(config_for(tmp_path, listener.url), log_level="info")
+    process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m")
     await process.start()
     try:
         environment = psutil.Process(process.pid).environ()
@@ -174,13 +175,14 @@ async def test_a_cancelled_stop_leaves_no_process(rig: Rig) -> None:
     assert not is_alive(pid)
 
 
-async def test_the_log_of_earlier_starts_is_kept(rig: Rig) -> None:
-    for _ in range(4):
-        await rig.process.stop()
-        await rig.process.start()
-    kept = sorted(path.name for path in rig.process.log_path.parent.glob("mediamtx.log*"))
-    assert kept == ["mediamtx.log", "mediamtx.log.1", "mediamtx.log.2", "mediamtx.log.3"]
-    assert rig.log.count(f"MediaMTX {VERSION}") == 1
+async def test_the_log_of_earlier_starts_is_kept(mediamtx_binary: Path, tmp_path: Path) -> None:
+    async with running(mediamtx_binary, tmp_path, log_level="info") as rig:
+        for _ in range(4):
+            await rig.process.stop()
+            await rig.process.start()
+        kept = sorted(path.name for path in rig.process.log_path.parent.glob("mediamtx.log*"))
+        assert kept == ["mediamtx.log", "mediamtx.log.1", "mediamtx.log.2", "mediamtx.log.3"]
+        assert rig.log.count(f"MediaMTX {VERSION}") == 1
 
 
 # ── supervision ──

@@ -429,11 +429,12 @@ async def test_while_cut_off_from_other_processes_their_streams_are_left_alone(t
     assert theatre.media.kicked == []
 
 
-async def test_a_stranger_is_put_out(following: Theatre) -> None:
+@pytest.mark.parametrize("path", ["live/999", "elsewhere/7"])
+async def test_a_stranger_is_put_out(following: Theatre, path: str) -> None:
     """Media on a path of no running stream."""
     theatre = following
     made = await theatre.live_stream("a")
-    theatre.media.publish(PathName("live/999"), "stranger")
+    theatre.media.publish(PathName(path), "stranger")
     await theatre.passes()
     assert theatre.media.kicked == ["stranger"]
     assert theatre.state(made) == (Status.LIVE, "a")
