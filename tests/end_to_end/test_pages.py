@@ -871,7 +871,7 @@ async def loads_ahead(house: House, page: str) -> bool:
 
 async def live(house: House) -> list[dict[str, Any]]:
     async with house.platform.session.get(f"{house.base}/live") as response:
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] == "public, max-age=1"
         streams: list[dict[str, Any]] = (await response.json())["streams"]
         return streams
 
