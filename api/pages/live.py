@@ -84,7 +84,8 @@ class LiveList(msgspec.Struct, frozen=True, kw_only=True):
 
 class LiveNow:
     """The order of all streams is made once a second at most, and each page of it once, when it is first asked for. What callers share is
-    bytes, so a call costs the same whoever else calls. What has ended leaves a finished page at once; anything else shows within a second."""
+    bytes, so a call costs the same whoever else calls. What has ended or is not public any more leaves a finished page at once; anything else
+    shows within a second."""
 
     def __init__(
         self,
@@ -115,7 +116,7 @@ class LiveNow:
         if (number - 1) * PAGE_ITEMS >= len(order) and number > 1:
             return _Page(number, len(order), []).response(request)
         page = await self._page(number, urls).get(lambda: self._make(number, order, urls))
-        page.drop([stream_id for stream_id in page.items if self._running.get(stream_id) is None])
+        page.drop([stream_id for stream_id in page.items if not _may_be_listed(self._running.get(stream_id))])
         return page.response(request)
 
     def _page(self, number: int, urls: Urls) -> _Shared[_Page]:
@@ -130,7 +131,7 @@ class LiveNow:
         # One number per stream, (viewers, id): sorting numbers takes a fifth of the time of sorting by a key.
         numbers = []
         for looked_at, stream in enumerate(self._running.all(), 1):
-            if stream.status in _ON_AIR and stream.visibility is Visibility.PUBLIC:
+            if _may_be_listed(stream):
                 numbers.append(self._viewers(stream.id) << 32 | stream.id)
             if looked_at % SLICE == 0:
                 await asyncio.sleep(0)
@@ -143,7 +144,7 @@ class LiveNow:
         items = []
         for stream_id in wanted:
             stream = self._running.get(stream_id)
-            if stream is not None and stream_id in listed:
+            if stream is not None and _may_be_listed(stream) and stream_id in listed:
                 items.append(self._item(stream, listed[stream_id], urls))
         return _Page(number, len(order), items)
 
@@ -162,6 +163,10 @@ class LiveNow:
             watch_url=urls.watch(stream.id),
             thumbnail_url=urls.media(self._thumbnail_of(stream.id)),
         )
+
+
+def _may_be_listed(stream: Stream | None) -> bool:
+    return stream is not None and stream.status in _ON_AIR and stream.visibility is Visibility.PUBLIC
 
 
 class _Page:

@@ -276,6 +276,14 @@ async def test_what_ended_is_gone_at_once_and_its_page_has_another_etag(lobby: L
     assert ([item["id"] for item in page["streams"]], page["total"]) == ([stays], 1)
 
 
+async def test_what_is_not_public_any_more_is_gone_at_once(lobby: Lobby) -> None:
+    stays, hides = await lobby.stream(), await lobby.stream()
+    assert await lobby.ids() == [hides, stays]
+    await lobby.database.execute("update stream set visibility = 'private' where id = $1", hides)
+    await lobby.running.load()
+    assert await lobby.ids() == [stays]
+
+
 async def test_a_failure_is_told_to_all_who_wait_and_tried_again(lobby: Lobby) -> None:
     await lobby.stream()
     await lobby.database.execute("alter table app_user rename username to hidden")
