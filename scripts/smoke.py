@@ -29,8 +29,8 @@ from ffmpeg_fixtures.publisher import Publisher
 STARTED_AT = "2026-01-31 12:00:00"
 GIFT_COUNT = 2
 DEADLINE_S = 20.0
-REFUSED_WITHIN_S = 15.0
 LISTED_WITHIN_S = 5
+REFUSED_WITHIN_S = 15.0
 """MediaMTX lets a refused client wait for up to four seconds."""
 
 Answer = dict[str, Any]
