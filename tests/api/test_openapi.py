@@ -434,6 +434,11 @@ async def test_links_lead_somewhere_and_ids_are_unique(page: Reader) -> None:
     assert labels <= set(ids)
 
 
+async def test_parameters_are_drawn(page: Reader) -> None:
+    assert "Parameters" in page.inside("h4")
+    assert {"page", "If-None-Match"} <= set(page.inside("dt"))
+
+
 async def test_every_endpoint_can_be_tried(page: Reader) -> None:
     tried = {(form["data-method"], form["data-path"]) for form in page.all("form")}
     assert tried == {(method.upper(), path) for path, methods in REAL["paths"].items() for method in methods}
