@@ -75,6 +75,7 @@ class _Listing:
 
     def __init__(self, database: Database, running: RunningStreams) -> None:
         self._now = 0.0
+        self._request = make_mocked_request("GET", "/live", headers={"Accept-Encoding": "gzip"})
         self._live = LiveNow(
             database, running, lambda _: URLS, lambda id_: id_ * 7919 % 977, lambda _: "", lambda: self._now
         )
@@ -83,7 +84,7 @@ class _Listing:
         self._now += 1
 
     async def show(self) -> web.Response:
-        return await self._live.show(make_mocked_request("GET", "/live", headers={"Accept-Encoding": "gzip"}))
+        return await self._live.show(self._request)
 
 
 async def _listing(database: Database) -> _Listing:

@@ -14,7 +14,7 @@ from tests.end_to_end.platform import Stagedoor, hanging
 pytestmark = pytest.mark.timeout(180)
 
 SMOKE = Path(__file__).parents[2] / "scripts" / "smoke"
-STEPS = 13
+STEPS = 14
 RED = "\x1b[1;31m"
 
 
