@@ -11,6 +11,7 @@ BENCHES = {
     "joins": "viewers joining through the real MediaMTX, with our callback, a bare one, and none",
     "endpoints": "each endpoint of the contract against a plain handler that does the same database work",
     "live": "from an accepted publish to `live` at a socket",
+    "listing": "`/live` with 5,000 streams: how long it holds the loop, and a call's cost for 10 and for 10,000 callers",
     "start": "warm start to /readyz",
     "memory": "memory at rest and per idle socket",
     "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",

@@ -29,6 +29,7 @@ from ffmpeg_fixtures.publisher import Publisher
 STARTED_AT = "2026-01-31 12:00:00"
 GIFT_COUNT = 2
 DEADLINE_S = 20.0
+LISTED_WITHIN_S = 5
 REFUSED_WITHIN_S = 15.0
 """MediaMTX lets a refused client wait for up to four seconds."""
 
@@ -88,6 +89,7 @@ class Smoke:
             "go live": self.go_live,
             "a wrong key is refused": self.wrong_key,
             "live on the socket": self.publish,
+            "what is live lists it": self.listed,
             "HLS plays": self.hls,
             "a purchase is credited": self.purchase,
             "a gift, once, on the socket": self.send_gift,
@@ -171,6 +173,24 @@ class Smoke:
             return any(change["status"] == "live" for change in watching.events("status"))
 
         await until(live, "the event `live`")
+
+    async def listed(self) -> None:
+        for _ in range(LISTED_WITHIN_S):
+            if await self.is_listed():
+                return
+            await asyncio.sleep(1)  # the list is made once a second
+        raise Failed("the stream is on no page of /live")
+
+    async def is_listed(self) -> bool:
+        number, pages = 1, 1
+        while number <= pages:
+            async with self.session.get(urljoin(self.base, "live"), params={"page": number}) as response:
+                expect(response.status == 200, f"/live answers {response.status}")
+                page = await response.json()
+            pages, number = page["pages"], number + 1
+            if any(item["id"] == self.stream["id"] for item in page["streams"]):
+                return True
+        return False
 
     async def hls(self) -> None:
         index = await self.playlist(self.stream["playback_url"])

@@ -14,9 +14,11 @@ from api.documentation.notes import field_notes
 from api.documentation.schemas import REF, Schema, example, name_of, schemas
 from api.documentation.texts import CODES, DEVELOPMENT, EXAMPLES, EXAMPLES_IN_DEVELOPMENT, INTRODUCTION
 from api.errors import DONE
+from api.pages.live import LiveList
 from api.urls import Urls
 
 REFUSAL = "Refusal"
+LISTING = "listing"
 OPERATION = "operation"
 JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
 
@@ -34,12 +36,15 @@ API_KEY: Requirements = ({}, {"apiKey": []})
 
 def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
     endpoints = registry.endpoints
-    models = schemas([endpoint.request for endpoint in endpoints], [endpoint.answer for endpoint in endpoints])
+    models = schemas(
+        [endpoint.request for endpoint in endpoints], [*(endpoint.answer for endpoint in endpoints), LiveList]
+    )
     assert REFUSAL not in models.components
+    *answers, live_list = models.answers
     examples = EXAMPLES | (EXAMPLES_IN_DEVELOPMENT if dev else {})
     paths = {
         _path(endpoint): {"post": _operation(endpoint, models.components, request, answer, examples)}
-        for endpoint, request, answer in zip(endpoints, models.requests, models.answers, strict=True)
+        for endpoint, request, answer in zip(endpoints, models.requests, answers, strict=True)
     }
     return {
         "openapi": "3.1.0",
@@ -50,8 +55,12 @@ def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
             "description": "\n\n".join([INTRODUCTION, *([DEVELOPMENT] if dev else [])]),
         },
         "servers": [{"url": urls.base}],
-        "tags": [*_tags(endpoints), {"name": OPERATION, "description": "For load balancers and operators."}],
-        "paths": {**paths, **_health()},
+        "tags": [
+            *_tags(endpoints),
+            {"name": LISTING, "description": "What is on air."},
+            {"name": OPERATION, "description": "For load balancers and operators."},
+        ],
+        "paths": {**paths, **_live(live_list), **_health()},
         "components": {
             "schemas": {**models.components, REFUSAL: _refusal()},
             "headers": HEADERS,
@@ -84,6 +93,8 @@ HEADERS = {
         "description": "After too many calls: the seconds to wait.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "ETag": {"description": "Names this content, for `If-None-Match`; weak.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "`public, max-age=1`.", "schema": {"type": "string"}},
 }
 
 
@@ -126,7 +137,7 @@ def _operation(
         "responses": {
             "200": {
                 "description": "Always this status: `code` tells the outcome.",
-                "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS},
+                "headers": {name: _header(name) for name in ("X-Request-Id", "Retry-After")},
                 "content": {"application/json": {"schema": _envelope(answer, endpoint.top_level)}},
             }
         },
@@ -161,6 +172,64 @@ def _refusal() -> Schema:
         },
         "required": ["code", "msg"],
     }
+
+
+def _live(page: Schema) -> dict[str, Any]:
+    text = (
+        "What is live. The public streams on air, 100 a page, most viewers first and among equals the newest first. Everybody gets the same "
+        "answer, which is made at most once a second: poll it every few seconds, and send the `ETag` back in `If-None-Match`. What has ended is "
+        "gone at once. Between two pages a stream can move from one to the other: tell them apart by `id`."
+    )
+    refusals = {
+        "400": "`page` is not a whole number from 1 to 999999.",
+        "429": "Called too often from one address. The body is a sentence.",
+        "503": "The database does not answer. Try again in a moment.",
+    }
+    described: dict[str, Any] = {status: {"description": why} for status, why in refusals.items()}
+    sentence: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+    for status in ("400", "503"):
+        described[status]["content"] = {"application/json": {"schema": sentence}}
+    described["429"] |= {
+        "headers": {"Retry-After": _header("Retry-After")},
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+    cached = {name: _header(name) for name in ("ETag", "Cache-Control")}
+    parameters = [
+        {
+            "name": "page",
+            "in": "query",
+            "description": "Which page; one after the last is empty.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": 999_999, "default": 1},
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The `ETag` of the answer that the client has.",
+            "schema": {"type": "string"},
+        },
+    ]
+    responses = {
+        "200": {"description": "One page.", "headers": cached, "content": {"application/json": {"schema": page}}},
+        "304": {"description": "Nothing has changed.", "headers": cached},
+        **described,
+    }
+    return {
+        "/live": {
+            "get": {
+                "tags": [LISTING],
+                "operationId": "live",
+                "summary": "What is live.",
+                "description": text,
+                "security": [],
+                "parameters": parameters,
+                "responses": responses,
+            }
+        }
+    }
+
+
+def _header(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}"}
 
 
 def _health() -> dict[str, Any]:

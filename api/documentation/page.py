@@ -70,6 +70,8 @@ def _endpoint(notation: Notation, server: str, path: str, method: str, operation
     asked = ""
     if body is not None:
         asked = f"<h4>Request</h4>{_fields(notation, notation.component(body['schema']), 'required')}"
+    elif parameters := operation.get("parameters"):
+        asked = f"<h4>Parameters</h4>{_fields(notation, {'properties': _by_name(parameters)}, 'required')}"
     return f"""
 <article class="endpoint" id="{name}" aria-labelledby="{name}-title">
 <h3 id="{name}-title"><span class="method">{method.upper()}</span> <code>{_breakable(path)}</code>{_access(operation)}</h3>
@@ -114,6 +116,10 @@ def _fields(notation: Notation, schema: Schema, mark: str) -> str:
     return (
         f'<dl class="fields">{"".join(rows)}</dl>' if rows else '<p class="quiet">No fields: an empty body will do.</p>'
     )
+
+
+def _by_name(parameters: list[dict[str, Any]]) -> Schema:
+    return {entry["name"]: {**entry["schema"], "description": entry["description"]} for entry in parameters}
 
 
 def _try(path: str, method: str, name: str, body: dict[str, Any] | None) -> str:

@@ -6,7 +6,8 @@ from api.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, NOT_FOUND, 
 
 INTRODUCTION = """\
 Every call is a `POST` of a JSON object, and every answer is one: `{"code": 200, "msg": …}`. The HTTP status is always 200; `code` tells the \
-outcome, and under every code but 200 `msg` is a sentence for the person at the other end.
+outcome, and under every code but 200 `msg` is a sentence for the person at the other end. Only `/live` and the addresses for operators are \
+plain `GET`s, with the statuses of HTTP. The live socket is described in `/asyncapi.json`.
 
 Requests are read leniently: numbers may come as text, an empty body is `{}`, `null` and unknown keys are left out, an id of `0` or `""` is \
 none. The names of endpoints ignore case and doubled slashes, and work without `/api` too. Answers are exact: every key is always there and \

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from api.pages import player_script
-from api.pages.answers import answering
+from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
-from api.pages.live import LiveNow, ThumbnailOf, Viewers, thumbnails
+from api.pages.live import LiveNow, Viewers
 from api.pages.player_script import FetchScript, PlayerScript
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
 from api.pages.watch import WatchPage
 from api.platform import Platform
 
-__all__ = ["Pages", "thumbnails"]
+__all__ = ["Pages"]
 
 
 class Pages:
-    def __init__(
-        self, platform: Platform, viewers: Viewers, thumbnail_of: ThumbnailOf, fetch_player: FetchScript
-    ) -> None:
+    def __init__(self, platform: Platform, viewers: Viewers, fetch_player: FetchScript) -> None:
+        thumbnail_of = platform.prober.thumbnail
         self._html = Html(platform)
         self._sign_in = SignInPages(platform)
-        self._live = LiveNow(platform, viewers, thumbnail_of)
+        self._live = LiveNow(
+            platform.database, platform.running, partial(request_urls, platform=platform), viewers, thumbnail_of
+        )
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)
         self._player = PlayerScript(fetch_player)

@@ -1,110 +1,156 @@
-"""What is live at this moment, as `/live` tells it."""
+"""`GET /live`: the public streams on air, in pages that are encoded at most once a second and shared by all callers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+import hashlib
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Generic, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import ETag, web
 
-from api.pages.answers import json, request_urls
-from api.platform import Platform
+from api.contract.request import MalformedRequest
 from api.urls import Urls
 from control_plane.clock import iso_ms
-from control_plane.events import store
+from control_plane.db.pool import Database
 from control_plane.events.types import Status
 from control_plane.ids import StreamId
+from control_plane.streams import store
+from control_plane.streams.running import RunningStreams
 from control_plane.streams.stream import Stream, Visibility
+
+T = TypeVar("T")
 
 Viewers = Callable[[StreamId], int]
 ThumbnailOf = Callable[[StreamId], str]
-"""Where a stream's picture is below `/media/`; "" while there is none."""
+"""Address of a stream's picture below `/media/`, new with each picture; "" while there is none."""
 
 REMEMBERED_S = 1.0
+PAGE_ITEMS = 100
+"""A page is made in one go, and holds the event loop for that long: about a millisecond for 100."""
+SLICE = 500
+"""Streams that are looked at before the event loop has its turn."""
+PAGES_REMEMBERED = 256
+"""Per second. With LIVE_LAN each name that clients have for us has pages of its own."""
+CACHE_CONTROL = "public, max-age=1"
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
+_PAGE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?P<q>[0-9.]*)\s*)?(?:,|$)", re.IGNORECASE)
+
+_encoder = msgspec.json.Encoder()
 
 
 class LiveItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A public stream on air."""
+
     id: int
     user_id: int
     username: str
     title: str
+    """May be empty."""
     status: Status
+    """`live`, or `interrupted` while its publisher may come back. An ended stream is not listed."""
     started_at: str
+    """When it first went live, such as `2026-01-31T12:00:00.000Z`."""
     viewers: int
+    """People on its live socket, without the host."""
     coins: int
+    """Coins of all gifts so far."""
     playback_url: str
+    """HLS."""
     websocket_url: str
+    """The live socket, as `/asyncapi.json` describes it."""
     watch_url: str
+    """The page for browsers."""
     thumbnail_url: str
+    """A JPEG, with another address for each new picture; "" while there is none."""
 
 
-class LiveList(msgspec.Struct, frozen=True):
+class LiveList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of what is live, most viewers first, and among equals the newest stream first."""
+
     streams: Sequence[LiveItem]
-
-
-class _FromDatabase(NamedTuple):
-    username: str
-    coins: int
+    page: int
+    """Which page this is, from 1."""
+    pages: int
+    """How many there are at the moment, at least 1. A page after the last is empty."""
+    total: int
+    """Streams on all pages."""
 
 
 class LiveNow:
-    """How streams stand is told as it is; what the database knows beside it is looked up once a second at most, however many ask. So an ended
-    stream is gone at once, and a new one appears within a second."""
+    """The order of all streams is made once a second at most, and each page of it once, when it is first asked for. What callers share is
+    bytes, so a call costs the same whoever else calls. What has ended or is not public any more leaves a finished page at once; anything else
+    shows within a second."""
 
-    def __init__(self, platform: Platform, viewers: Viewers, thumbnail_of: ThumbnailOf) -> None:
-        self._platform = platform
+    def __init__(
+        self,
+        database: Database,
+        running: RunningStreams,
+        urls_of: Callable[[web.Request], Urls],
+        viewers: Viewers,
+        thumbnail_of: ThumbnailOf,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._database = database
+        self._running = running
+        self._urls_of = urls_of
         self._viewers = viewers
         self._thumbnail_of = thumbnail_of
-        self._remembered: Mapping[StreamId, _FromDatabase] = {}
+        self._clock = clock
         self._good_until = float("-inf")
-        self._reading = asyncio.Lock()
+        self._order: _Shared[Sequence[StreamId]] = _Shared()
+        self._pages: dict[tuple[str, int], _Shared[_Page]] = {}
 
     async def show(self, request: web.Request) -> web.Response:
-        """Raises DatabaseUnavailable."""
-        urls = request_urls(request, self._platform)
-        found = await self._from_database()
-        items = [self._item(stream, found[stream.id], urls) for stream in self._on_air() if stream.id in found]
-        return json(LiveList(sorted(items, key=lambda item: (-item.viewers, -item.id))))
+        """Raises MalformedRequest, DatabaseUnavailable."""
+        number, urls = page_number(request), self._urls_of(request)
+        if self._clock() >= self._good_until:
+            self._good_until = self._clock() + REMEMBERED_S
+            self._order, self._pages = _Shared(), {}
+        pages = self._pages  # of the same second as the order, also if that is over before the order is made
+        order = await self._order.get(self._sort)
+        if (number - 1) * PAGE_ITEMS >= len(order) and number > 1:
+            return _Page(number, len(order), []).response(request)
+        page = await _shared(pages, (urls.host, number)).get(lambda: self._make(number, order, urls))
+        page.drop([stream_id for stream_id in page.items if not _may_be_listed(self._running.get(stream_id))])
+        return page.response(request)
 
-    def _on_air(self) -> Sequence[Stream]:
-        return [
-            stream
-            for stream in self._platform.running.all()
-            if stream.status in _ON_AIR and stream.visibility is Visibility.PUBLIC
-        ]
+    async def _sort(self) -> Sequence[StreamId]:
+        # One number per stream, viewers above id: numbers are sorted faster than by a key.
+        numbers = []
+        for looked_at, stream in enumerate(self._running.all(), 1):
+            if _may_be_listed(stream):
+                numbers.append(self._viewers(stream.id) << 32 | stream.id)
+            if looked_at % SLICE == 0:
+                await asyncio.sleep(0)
+        numbers.sort(reverse=True)
+        return [StreamId(number & 0xFFFFFFFF) for number in numbers]
 
-    async def _from_database(self) -> Mapping[StreamId, _FromDatabase]:
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._good_until:
-            async with self._reading:  # one reads for all that wait
-                if clock() >= self._good_until:
-                    self._remembered = await self._read()
-                    self._good_until = clock() + REMEMBERED_S
-        return self._remembered
+    async def _make(self, number: int, order: Sequence[StreamId], urls: Urls) -> _Page:
+        wanted = order[(number - 1) * PAGE_ITEMS : number * PAGE_ITEMS]
+        listed = await store.listed(self._database, wanted) if wanted else {}
+        items = []
+        for stream_id in wanted:
+            stream = self._running.get(stream_id)
+            if stream is not None and _may_be_listed(stream) and stream_id in listed:
+                items.append(self._item(stream, listed[stream_id], urls))
+        return _Page(number, len(order), items)
 
-    async def _read(self) -> Mapping[StreamId, _FromDatabase]:
-        owners = {stream.id: stream.user_id for stream in self._on_air()}
-        if not owners:
-            return {}
-        async with self._platform.database.connection() as connection:
-            totals = await store.totals(connection, list(owners))
-            names = await store.usernames(connection, list(owners.values()))
-        return {id_: _FromDatabase(names[owner], totals[id_].coins) for id_, owner in owners.items() if id_ in totals}
-
-    def _item(self, stream: Stream, found: _FromDatabase, urls: Urls) -> LiveItem:
+    def _item(self, stream: Stream, listed: store.Listed, urls: Urls) -> LiveItem:
         return LiveItem(
             id=stream.id,
             user_id=stream.user_id,
-            username=found.username,
+            username=listed.username,
             title=stream.title,
             status=stream.status,
             started_at=iso_ms(stream.live_at) if stream.live_at else "",
             viewers=self._viewers(stream.id),
-            coins=found.coins,
+            coins=listed.coins,
             playback_url=urls.playback(stream.path),
             websocket_url=urls.websocket(stream.id),
             watch_url=urls.watch(stream.id),
@@ -112,15 +158,90 @@ class LiveNow:
         )
 
 
-def thumbnails(media_dir: Path) -> ThumbnailOf:
-    """Pictures that somebody keeps in `<media_dir>/thumbnails/<stream id>.jpg`. The address changes with the picture."""
+def _shared(pages: dict[tuple[str, int], _Shared[_Page]], key: tuple[str, int]) -> _Shared[_Page]:
+    if key not in pages:
+        if len(pages) >= PAGES_REMEMBERED:
+            del pages[next(iter(pages))]
+        pages[key] = _Shared()
+    return pages[key]
 
-    def thumbnail_of(stream_id: StreamId) -> str:
-        name = f"thumbnails/{stream_id}.jpg"
-        try:
-            changed_ns = (media_dir / name).stat().st_mtime_ns
-        except OSError:
-            return ""
-        return f"{name}?v={changed_ns // 1_000_000}"
 
-    return thumbnail_of
+def _may_be_listed(stream: Stream | None) -> bool:
+    return stream is not None and stream.status in _ON_AIR and stream.visibility is Visibility.PUBLIC
+
+
+class _Page:
+    """Encoded when it is first sent, and again only after a stream was dropped from it."""
+
+    def __init__(self, number: int, total: int, items: Sequence[LiveItem]) -> None:
+        self.items = {StreamId(item.id): item for item in items}
+        self._number = number
+        self._total = total
+        self._body = b""
+        self._gzipped = b""
+        self._etag = ""
+
+    def drop(self, stream_ids: Sequence[StreamId]) -> None:
+        if stream_ids:
+            for stream_id in stream_ids:
+                del self.items[stream_id]
+            self._total -= len(stream_ids)
+            self._body = self._gzipped = b""
+
+    def response(self, request: web.Request) -> web.Response:
+        if not self._body:
+            self._encode()
+        headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
+        if any(tag.value in (self._etag, "*") for tag in request.if_none_match or ()):
+            response = web.Response(status=304, headers=headers)
+        else:
+            body = self._body
+            if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+                body = self._gzipped = self._gzipped or _gzip(self._body)
+                headers["Content-Encoding"] = "gzip"
+            response = web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
+        # Weak: the same for both encodings.
+        response.etag = ETag(self._etag, is_weak=True)
+        return response
+
+    def _encode(self) -> None:
+        pages = max(1, -(-self._total // PAGE_ITEMS))
+        self._body = _encoder.encode(
+            LiveList(streams=list(self.items.values()), page=self._number, pages=pages, total=self._total)
+        )
+        self._etag = hashlib.sha256(self._body).hexdigest()[:32]
+
+
+class _Shared(Generic[T]):
+    """A result that is made by the first caller's request and awaited by all. A failure is told to all who wait, and the next caller tries again."""
+
+    def __init__(self) -> None:
+        self._made: asyncio.Task[T] | None = None
+
+    async def get(self, make: Callable[[], Awaitable[T]]) -> T:
+        task = self._made
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._made = asyncio.ensure_future(_run(make))
+        return await asyncio.shield(task)  # a caller who goes away stops nobody else's answer
+
+
+async def _run(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
+
+
+def page_number(request: web.Request) -> int:
+    """Of `?page=`; the first without it. Raises MalformedRequest."""
+    given = request.query.getall("page", ["1"])
+    if len(given) != 1 or not _PAGE.fullmatch(given[0]):
+        raise MalformedRequest("page must be a whole number from 1 to 999999.")
+    return int(given[0])
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    match = _GZIP.search(accept_encoding)
+    return match is not None and (match["q"] is None or match["q"].strip("0.") != "")
+
+
+def _gzip(body: bytes) -> bytes:
+    compressor = zlib.compressobj(6, wbits=31)
+    return compressor.compress(body) + compressor.flush()

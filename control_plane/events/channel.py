@@ -45,6 +45,7 @@ class Channel:
         self.stats_due = False
         """The figures have changed since they were last told."""
         self.peak = 0
+        self.stored_peak = 0
         self.joined: set[UserId] = set()
         """Who came since they were last told of."""
         self._counts = counts

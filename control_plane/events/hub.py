@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.events import store
 from control_plane.events.channel import Channel, Counts
-from control_plane.events.frames import glimpse, websocket_frame
+from control_plane.events.frames import websocket_frame
 from control_plane.events.log import StreamUnknown
 from control_plane.events.rounds import Rounds
 from control_plane.events.snapshot import Resume, Snapshot
@@ -42,6 +42,7 @@ class Hub:
         self._gap_s = gap_s
         self._channels: dict[StreamId, Channel] = {}
         self._peaks: dict[StreamId, int] = {}
+        """Not stored yet, of streams whose last socket has left: until the next round at the latest, unless the database is away."""
         self._rounds = Rounds()
         self._check = asyncio.Event()
 
@@ -58,7 +59,7 @@ class Hub:
         return channel.viewers if channel else 0
 
     def peak(self, stream_id: StreamId) -> int:
-        """The most viewers at once, as far as this process has seen; 0 after the stream's end."""
+        """The most viewers at once since a socket is here, as far as it is not stored with the stream; 0 when all of it is."""
         channel = self._channels.get(stream_id)
         return max(self._peaks.get(stream_id, 0), channel.peak if channel else 0)
 
@@ -116,7 +117,7 @@ class Hub:
 
     def _drop_if_empty(self, channel: Channel) -> None:
         if channel.is_empty and self._channels.get(channel.stream_id) is channel:
-            if channel.peak and not channel.ended:
+            if channel.peak > channel.stored_peak:
                 self._peaks[channel.stream_id] = self.peak(channel.stream_id)
             del self._channels[channel.stream_id]
 
@@ -126,9 +127,8 @@ class Hub:
         """Committed events. No frames: there are some from `first_seq` on, to be read from the log."""
         channel = self._channels.get(stream_id)
         if channel is None:
-            if stream_id in self._peaks and any(glimpse(frame).ends_the_stream for frame in frames):
-                del self._peaks[stream_id]
-        elif frames:
+            return
+        if frames:
             channel.take(first_seq, frames)
             self._moved(channel)
         else:
@@ -139,8 +139,6 @@ class Hub:
         self._check.set()
 
     def _moved(self, channel: Channel) -> None:
-        if channel.ended:
-            self._peaks.pop(channel.stream_id, None)
         if channel.has_pending and not channel.writing:
             channel.writing = True
             self._rounds.add(self._writes(channel))
@@ -221,6 +219,23 @@ class Hub:
         channel.reset()
         self._drop_if_empty(channel)
 
+    async def _store_peaks(self) -> None:
+        """With the streams, so that whoever ends one, a command in another process too, finds its peak there."""
+        grown = {channel: channel.peak for channel in self._channels.values() if channel.peak > channel.stored_peak}
+        peaks = self._peaks | {
+            channel.stream_id: max(peak, self._peaks.get(channel.stream_id, 0)) for channel, peak in grown.items()
+        }
+        if not peaks:
+            return
+        async with self._database.connection() as connection:
+            stored = await store.raise_peaks(connection, peaks)
+        for channel, peak in grown.items():
+            if channel.stream_id in stored:
+                channel.stored_peak = peak
+        for stream_id in stored:
+            if self._peaks.get(stream_id, 0) <= peaks[stream_id]:
+                self._peaks.pop(stream_id, None)
+
     async def _tell_stats(self) -> None:
         while True:
             await asyncio.sleep(self._period_s)
@@ -228,6 +243,7 @@ class Hub:
                 due = [channel for channel in self._channels.values() if channel.stats_due and channel.live]
                 if due:
                     await restate(self._database, due)
+                await self._store_peaks()
             except DatabaseUnavailable:
                 log.debug("stats_wait_for_the_database")
             for channel in tuple(self._channels.values()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -51,6 +51,18 @@ _SNAPSHOT = f"""
 _TOTALS = f"""
     with top as ({_TOP_GIFTERS})
     select id, likes, coins, top_gifters from stream left join top on top.stream_id = stream.id where id = any($1)
+"""
+# Rows that a gift or a status holds are left for the next round: waiting for several rows at once could deadlock with their writers.
+_RAISE_PEAKS = """
+    with seen as (select * from unnest($1::int[], $2::int[]) as seen (stream_id, peak)),
+        held as (
+            select id, peak from stream join seen on stream_id = id where peak > peak_viewers
+            for no key update of stream skip locked
+        ),
+        raised as (update stream set peak_viewers = peak from held where stream.id = held.id returning stream.id)
+    select id from raised
+    union all
+    select stream_id from seen left join stream on id = stream_id where peak <= coalesce(peak_viewers, peak)
 """
 _USERNAMES = "select id, username from app_user where id = any($1)"
 
@@ -140,6 +152,11 @@ async def totals(connection: Connection, stream_ids: Sequence[StreamId]) -> dict
         row["id"]: Totals(row["likes"], row["coins"], _top_gifters.decode(row["top_gifters"] or "[]"))
         for row in await connection.fetch(_TOTALS, stream_ids)
     }
+
+
+async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> set[StreamId]:
+    """The streams of which at least so many viewers are stored now. The others are busy: try again."""
+    return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}
 
 
 async def usernames(connection: Connection, user_ids: Sequence[UserId]) -> dict[UserId, str]:

@@ -19,7 +19,7 @@ from api.gauges import watch
 from api.health import checks
 from api.live_socket import LiveSocket
 from api.page_session import page_token
-from api.pages import Pages, thumbnails
+from api.pages import Pages
 from api.platform import Platform
 from api.remote import client_address, is_limited, is_trusted_proxy, limit_key
 from api.urls import Urls, urls_of
@@ -210,7 +210,7 @@ class _Server:
         await self._keep("live-socket", live_socket.run())
         watch(platform, hub, live_socket)
         player_script = partial(fetch_player_script, f"http://{media_host(settings)}:{urls.hls_port}")
-        pages = Pages(platform, hub.viewers, thumbnails(media_dir), player_script)
+        pages = Pages(platform, hub.viewers, player_script)
         app = make_app(platform, live_socket, pages, checks(database, bus, reconciler), media_dir)
         app.on_shutdown.append(lambda _: live_socket.close_all())
         await self._listen(

@@ -109,8 +109,8 @@ class Prober:
         return sum(self.playing(stream_id) is True for stream_id in self._watches)
 
     def thumbnail(self, stream_id: StreamId) -> str:
-        """File name below the media directory; "" when there is none. Only public streams have one, for whoever has the name may see it."""
-        return self._thumbnails.name(stream_id)
+        """Address below `/media/`, new with each picture; "" when there is none. Only public streams have one: `/media/` is open to everybody."""
+        return self._thumbnails.address(stream_id)
 
     async def run(self) -> None:
         """Until cancelled."""

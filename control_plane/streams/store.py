@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
@@ -55,6 +56,10 @@ _ROTATE = f"""
         revoked_at = now()
     where id = $1 and status <> 'ended'
     returning {_COLUMNS}
+"""
+_LISTED = """
+    select stream.id, username, stream.coins from stream join app_user on app_user.id = stream.user_id
+    where stream.id = any($1)
 """
 _PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
 _OPEN_SESSION = """
@@ -161,6 +166,16 @@ async def end(connection: Connection, stream_id: StreamId, reason: EndReason, pe
 
 async def rotate(connection: Connection, stream_id: StreamId) -> Stream | None:
     return _maybe(await connection.fetchrow(_ROTATE, stream_id))
+
+
+class Listed(NamedTuple):
+    username: str
+    coins: int
+
+
+async def listed(database: Database, stream_ids: Sequence[StreamId]) -> dict[StreamId, Listed]:
+    """What a list of streams shows besides the streams themselves."""
+    return {row["id"]: Listed(row["username"], row["coins"]) for row in await database.fetch(_LISTED, stream_ids)}
 
 
 async def probed(

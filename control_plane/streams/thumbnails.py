@@ -26,6 +26,7 @@ class Thumbnails:
         self._monotonic = monotonic
         self._ended_at: dict[StreamId, float | None] = {}
         """Of each picture that is there; None while its stream goes on."""
+        self._written_ms: dict[StreamId, int] = {}
 
     def open(self, unfinished: Collection[StreamId]) -> None:
         """Begin with what an earlier start has left, but for the pictures of streams that have ended since."""
@@ -33,7 +34,7 @@ class Thumbnails:
         wanted = {self.file(stream_id): stream_id for stream_id in unfinished}
         for file in self._folder.iterdir():
             if file in wanted:
-                self._ended_at[wanted[file]] = None
+                self.written(wanted[file])
             else:
                 _delete(file)
 
@@ -42,10 +43,16 @@ class Thumbnails:
 
     def written(self, stream_id: StreamId) -> None:
         self._ended_at[stream_id] = None
+        self._written_ms[stream_id] = time.time_ns() // 1_000_000
 
     def name(self, stream_id: StreamId) -> str:
         """Below the media directory; "" when there is none."""
         return f"{FOLDER}/{stream_id}.jpg" if stream_id in self._ended_at else ""
+
+    def address(self, stream_id: StreamId) -> str:
+        """The name, followed by when the picture was written: another address for each picture, without a look at the file."""
+        name = self.name(stream_id)
+        return f"{name}?v={self._written_ms[stream_id]}" if name else ""
 
     def keep(self, unfinished: Collection[StreamId]) -> None:
         """Delete the pictures of all others, an hour after this was first said of them."""
@@ -56,7 +63,7 @@ class Thumbnails:
             if ended_at is None:
                 self._ended_at[stream_id] = now
             elif now - ended_at >= self._kept_s:
-                del self._ended_at[stream_id]
+                del self._ended_at[stream_id], self._written_ms[stream_id]
                 _delete(self.file(stream_id))
 
 

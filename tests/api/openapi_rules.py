@@ -18,6 +18,7 @@ KEYS = {
         {"tags", "summary", "description", "operationId", "parameters", "requestBody", "security", "deprecated"},
     ),
     "request body": ({"content"}, {"description", "required"}),
+    "parameter": ({"name", "in", "schema"}, {"description", "required"}),
     "response": ({"description"}, {"headers", "content", "links"}),
     "media type": (set(), {"schema", "example", "examples", "encoding"}),
     "components": (set(), {"schemas", "headers", "securitySchemes", "responses", "parameters"}),
@@ -83,6 +84,11 @@ def _operation(document: Json, operation: Json, place: str) -> Faults:
     if "requestBody" in operation:
         yield from _keys("request body", operation["requestBody"], place)
         yield from _content(document, operation["requestBody"], f"{place}/requestBody")
+    for parameter in operation.get("parameters", ()):
+        yield from _keys("parameter", parameter, f"{place}/parameters")
+        yield from _schema(document, parameter["schema"], f"{place}/parameters/{parameter['name']}")
+        if parameter["in"] not in {"query", "header", "path", "cookie"}:
+            yield f"{place}/parameters: {parameter['in']!r} is no place"
     if not operation.get("responses"):
         yield f"{place}: no responses"
     for status, response in operation.get("responses", {}).items():

@@ -128,6 +128,8 @@ def without(path: str) -> Callable[[Document], None]:
         lambda described: described["components"]["schemas"]["User"].update(type="struct"),
         lambda described: described["paths"]["/healthz"]["get"].update(operationId="readyz"),
         lambda described: described["paths"]["/healthz"]["get"].update(sumary="a typing error"),
+        lambda described: described["paths"]["/live"]["get"]["parameters"][0].update({"in": "body"}),
+        without("components|headers|ETag"),
     ],
 )
 def test_a_damaged_document_would_be_noticed(damage: Callable[[Document], None]) -> None:
@@ -170,6 +172,15 @@ def test_what_exists_in_development_only_is_described_there_only() -> None:
 def test_addresses_outside_the_contract_are_described_too() -> None:
     assert REAL["paths"]["/healthz"].keys() == {"get"}
     assert REAL["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "503"}
+    live = REAL["paths"]["/live"]["get"]
+    assert live["responses"].keys() == {"200", "304", "400", "429", "503"}
+    assert [parameter["name"] for parameter in live["parameters"]] == ["page", "If-None-Match"]
+    assert live["responses"]["200"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/LiveList"
+    }
+    assert REAL["components"]["schemas"]["LiveList"]["properties"]["streams"]["items"] == {
+        "$ref": "#/components/schemas/LiveItem"
+    }
 
 
 def test_the_server_is_where_clients_reach_it() -> None:
@@ -178,7 +189,7 @@ def test_the_server_is_where_clients_reach_it() -> None:
 
 def test_sections_are_in_order_and_described() -> None:
     names = list(dict.fromkeys(endpoint.section for endpoint in registry(dev=True).endpoints))
-    assert [tag["name"] for tag in REAL["tags"]] == [*names, "operation"]
+    assert [tag["name"] for tag in REAL["tags"]] == [*names, "listing", "operation"]
     assert all(tag["description"] for tag in REAL["tags"])
 
 
@@ -421,6 +432,11 @@ async def test_links_lead_somewhere_and_ids_are_unique(page: Reader) -> None:
     assert anchors <= set(ids)
     labels = {value for _, attributes in page.elements if (value := attributes.get("aria-labelledby"))}
     assert labels <= set(ids)
+
+
+async def test_parameters_are_drawn(page: Reader) -> None:
+    assert "Parameters" in page.inside("h4")
+    assert {"page", "If-None-Match"} <= set(page.inside("dt"))
 
 
 async def test_every_endpoint_can_be_tried(page: Reader) -> None:

@@ -71,7 +71,7 @@ def _call_everything(document: dict[str, Any], base: str, token: str) -> None:
     operations = [result.ok() for result in results]
     for operation in operations:
         modes = [schemathesis.GenerationMode.POSITIVE]
-        if operation.body:  # without one there is nothing to get wrong
+        if operation.body or operation.query:  # without them there is nothing to get wrong
             modes.append(schemathesis.GenerationMode.NEGATIVE)
         for mode in modes:
 

@@ -18,6 +18,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
+from api.pages.live import PAGE_ITEMS
+from control_plane.db.connections import Connection
+from control_plane.db.embedded import running_dsn
+from control_plane.db.pool import connect
+from control_plane.events.bus import Topic, notify_within
+from control_plane.ids import StreamId
 from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
@@ -40,6 +46,14 @@ STAND_STILL = """great => {
     animation.pause();
   }
 }"""
+CROWD = """
+    with made as (insert into app_user (username) select 'crowd' || n from generate_series(1, $1) as n returning id),
+        streams as (
+            insert into stream (user_id, path, grace_s, status, live_at, interrupted_at)
+            select id, 'live/crowd-' || id, 1800, 'interrupted', now(), now() from made returning id
+        )
+    insert into stream_log (stream_id, epoch) select id, 'crowd' from streams returning stream_id as id
+"""
 COMES_MS = 20_000
 """The time in which a picture must be there, on a busy machine."""
 
@@ -126,6 +140,37 @@ async def test_home_says_how_to_go_live_while_nothing_is(house: House) -> None:
         await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Nothing is live at the moment")
         await visitor.page.locator("#nothing").get_by_role("link", name="studio").click()
         await expect(visitor.page.get_by_role("heading", name="Sign in to go live")).to_be_visible()
+
+
+async def test_home_shows_more_on_demand(house: House) -> None:
+    async with crowd(house, PAGE_ITEMS + 1), house.visitor() as visitor:
+        await visitor.page.goto(house.base)
+        cards, more = visitor.page.locator("#live > li"), visitor.page.get_by_role("button", name="Show more")
+        await expect(cards).to_have_count(PAGE_ITEMS, timeout=COMES_MS)
+        await more.click()
+        await expect(cards).to_have_count(PAGE_ITEMS + 1, timeout=COMES_MS)
+        await expect(more).to_be_hidden()
+
+
+@asynccontextmanager
+async def crowd(house: House, count: int) -> AsyncIterator[None]:
+    """Streams on air that wait for their publishers."""
+    dsn = running_dsn(house.platform.data_dir)
+    assert dsn is not None
+    connection = await connect(dsn)
+    try:
+        ids = [row["id"] for row in await connection.fetch(CROWD, count)]
+        await tell_of(connection, ids)
+        yield
+        await connection.execute("update stream set status = 'ended', ended_at = now() where id = any($1)", ids)
+        await tell_of(connection, ids)
+    finally:
+        await connection.close()
+
+
+async def tell_of(database: Connection, stream_ids: list[StreamId]) -> None:
+    for stream_id in stream_ids:
+        await notify_within(database, Topic.STREAM, stream_id)
 
 
 async def test_a_show_from_the_studio_to_its_end(house: House) -> None:
@@ -871,7 +916,7 @@ async def loads_ahead(house: House, page: str) -> bool:
 
 async def live(house: House) -> list[dict[str, Any]]:
     async with house.platform.session.get(f"{house.base}/live") as response:
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] == "public, max-age=1"
         streams: list[dict[str, Any]] = (await response.json())["streams"]
         return streams
 

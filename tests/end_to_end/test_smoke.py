@@ -14,7 +14,7 @@ from tests.end_to_end.platform import Stagedoor, hanging
 pytestmark = pytest.mark.timeout(180)
 
 SMOKE = Path(__file__).parents[2] / "scripts" / "smoke"
-STEPS = 13
+STEPS = 14
 RED = "\x1b[1;31m"
 
 
@@ -83,7 +83,7 @@ async def test_production_needs_two_tokens_and_skips_what_it_does_not_have(stopp
         tokens[f"SMOKE_{name.upper()}_TOKEN"] = output.split()[-1]
     status, output = await smoke(stopped.url(""), **tokens)
     assert status == 0, output
-    assert outcomes(output) == ["ok"] * 10 + ["skip", "skip", "ok"], output
+    assert outcomes(output) == ["ok"] * 11 + ["skip", "skip", "ok"], output
 
 
 @pytest.mark.parametrize("arguments", [("localhost:8080",), ("http://localhost", "more")])

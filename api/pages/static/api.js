@@ -16,6 +16,7 @@
 /**
  * @typedef {{ id: number, user_id: number, username: string, title: string, status: string, started_at: string, viewers: number,
  *   coins: number, thumbnail_url: string }} LiveItem
+ * @typedef {{ streams: LiveItem[], page: number, pages: number, total: number }} LivePage
  */
 
 const DEADLINE_MS = 15_000;
@@ -77,8 +78,12 @@ export const signIn = (field, value) => ask("POST", "/session", { [field]: value
 /** @returns {Promise<Session>} */
 export const signOut = () => ask("DELETE", "/session");
 
-/** @returns {Promise<LiveItem[]>} */
-export const showLive = async () => (await ask("GET", "/live")).streams;
+/**
+ * One page of what is live; the first is 1.
+ * @param {number} page
+ * @returns {Promise<LivePage>}
+ */
+export const showLive = (page) => ask("GET", `/live?page=${page}`);
 
 /** @returns {Promise<Gift[]>} */
 export const showGifts = async () => (await call("showGifts")).map((/** @type {{ Gift: Gift }} */ entry) => entry.Gift);

@@ -14,14 +14,18 @@ const list = find("#live", HTMLElement);
 const nothing = find("#nothing", HTMLElement);
 const problem = find("#problem", HTMLElement);
 const heading = find("h1", HTMLElement);
+const more = find("#more", HTMLButtonElement);
 
 /** @type {Map<number, { card: HTMLElement, item: LiveItem }>} */
 const cards = new Map();
 
+/** How many pages are shown. */
+let shown = 1;
+
 async function refresh() {
   let items;
   try {
-    items = await showLive();
+    items = await showPages();
   } catch {
     problem.hidden = false;
     return;
@@ -39,6 +43,21 @@ async function refresh() {
     const card = cardOf(item);
     if (list.children[place] !== card) list.insertBefore(card, list.children[place] ?? null);
   });
+}
+
+/**
+ * The streams of the pages that are shown. One that has moved to the next page meanwhile is told by both, and is shown once.
+ * @returns {Promise<LiveItem[]>}
+ */
+async function showPages() {
+  /** @type {Map<number, LiveItem>} */
+  const items = new Map();
+  const pages = await Promise.all(Array.from({ length: shown }, (_, index) => showLive(index + 1)));
+  for (const item of pages.flatMap((page) => page.streams)) if (!items.has(item.id)) items.set(item.id, item);
+  const last = pages[0]?.pages ?? 1;
+  shown = Math.min(shown, last);
+  more.hidden = shown >= last;
+  return [...items.values()];
 }
 
 /**
@@ -69,6 +88,10 @@ function parts(item) {
     make("span", { class: "words" }, make("b", { dir: "auto", title: item.title }, item.title || `${item.username} live`), make("span", { dir: "auto" }, item.username)))];
 }
 
+more.addEventListener("click", () => {
+  shown += 1;
+  refresh();
+});
 new Account().refresh();
 refresh();
 setInterval(() => document.visibilityState === "visible" && refresh(), EVERY_MS);

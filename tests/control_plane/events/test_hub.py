@@ -320,15 +320,66 @@ async def test_viewers_are_people_and_the_host_is_none(database: Database, hub: 
 
 
 async def test_the_peak_outlives_the_sockets_until_the_stream_ends(
-    hub: Hub, log: EventLog, stream_id: StreamId
+    database: Database, hub: Hub, log: EventLog, stream_id: StreamId
 ) -> None:
     for count in (2, 1):
         readers = [await Reader().join(hub, stream_id) for _ in range(count)]
         for reader in readers:
             reader.leave_hub(hub)
     assert hub.peak(stream_id) == 2
+    await peak_is_stored(database, stream_id, 2)
+    assert hub.peak(stream_id) == 0, "all of it is stored"
+    await Reader().join(hub, stream_id)
     await end(log, stream_id)
-    assert hub.peak(stream_id) == 0
+    assert await stored_peak(database, stream_id) == 2
+
+
+async def test_the_peak_is_stored_while_the_sockets_are_there(
+    database: Database, hub: Hub, stream_id: StreamId
+) -> None:
+    """A command in another process that ends the stream knows no sockets, and tells of the peak."""
+    for count in (1, 2, 3):
+        await Reader().join(hub, stream_id)
+        await peak_is_stored(database, stream_id, count)
+
+
+async def test_a_stream_whose_row_is_held_has_its_peak_stored_later_and_holds_up_no_other(
+    database: Database, hub: Hub, stream_id: StreamId
+) -> None:
+    other = await new_stream(database)
+    async with database.transaction() as connection:
+        await connection.execute("select from stream where id = $1 for update", stream_id)
+        for joined in (stream_id, other):
+            reader = await Reader().join(hub, joined)
+            reader.leave_hub(hub)
+        await peak_is_stored(database, other, 1)
+        assert (hub.peak(stream_id), hub.peak(other)) == (1, 0)
+    await peak_is_stored(database, stream_id, 1)
+    await until(lambda: hub.peak(stream_id) == 0)
+
+
+async def test_a_stream_that_another_process_ends_leaves_nothing_behind(
+    database: Database, hub: Hub, stream_id: StreamId
+) -> None:
+    elsewhere = EventLog(database, Unheard())
+    reader = await Reader().join(hub, stream_id)
+    reader.leave_hub(hub)
+    await end(elsewhere, stream_id)
+    await until(lambda: hub.peak(stream_id) == 0)
+    assert hub._peaks == {}
+    assert await stored_peak(database, stream_id) == 1
+    await elsewhere.close()
+
+
+async def stored_peak(database: Database, stream_id: StreamId) -> int:
+    peak: int = await database.fetchval("select peak_viewers from stream where id = $1", stream_id)
+    return peak
+
+
+async def peak_is_stored(database: Database, stream_id: StreamId, peak: int) -> None:
+    async with asyncio.timeout(10):
+        while await stored_peak(database, stream_id) != peak:  # noqa: ASYNC110  it is about what is stored
+            await asyncio.sleep(0.01)
 
 
 async def test_stats_fold_what_happened(database: Database, hub: Hub, log: EventLog) -> None:

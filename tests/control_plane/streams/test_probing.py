@@ -39,6 +39,13 @@ INTERVAL_S = 30.0
 _RECORD = "select playing, probed_at is not null as probed, probe from stream where id = $1"
 
 
+def picture_of(studio: Studio, stream_id: StreamId) -> Path:
+    """The file at its address."""
+    name, _, version = studio.prober.thumbnail(stream_id).partition("?v=")
+    assert version.isdecimal()
+    return studio.folder / name
+
+
 class Looks:
     """Answers `result` when `let_go` is set, which it is at first; remembers who was looked at."""
 
@@ -148,8 +155,8 @@ async def test_a_stream_that_plays_says_so_everywhere(studio: Studio) -> None:
     made = await studio.live()
     await until(lambda: studio.prober.playing(made.id))
     assert PROBE_KEYS.verify(studio.looks.keys[made.id], made.id, made.key_salt)
-    assert studio.prober.thumbnail(made.id) == f"thumbnails/{made.id}.jpg"
-    assert studio.looks.pictures == [studio.folder / studio.prober.thumbnail(made.id)]
+    assert picture_of(studio, made.id) == studio.folder / f"thumbnails/{made.id}.jpg"
+    assert studio.looks.pictures == [picture_of(studio, made.id)]
     assert studio.prober.streams_playing() == 1
     seen = studio.prober.seen(made.id)
     assert seen is not None
@@ -324,7 +331,7 @@ async def test_at_the_end_no_probe_is_left(here: Process, tmp_path: Path) -> Non
 async def test_an_ended_stream_keeps_its_picture_for_an_hour(studio: Studio) -> None:
     made = await studio.live()
     await until(lambda: studio.prober.thumbnail(made.id))
-    file = studio.folder / studio.prober.thumbnail(made.id)
+    file = picture_of(studio, made.id)
     file.write_bytes(b"jpeg")
     await studio.here.lifecycle.end(made.id, EndReason.OWNER)
     await until(lambda: studio.prober.seen(made.id) is None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from control_plane.ids import StreamId
 from control_plane.streams.thumbnails import Thumbnails
 
@@ -17,6 +19,18 @@ def test_a_stream_has_a_picture_once_one_is_written(tmp_path: Path) -> None:
     thumbnails.file(ONE).write_bytes(b"jpeg")
     thumbnails.written(ONE)
     assert (tmp_path / thumbnails.name(ONE)).read_bytes() == b"jpeg"
+
+
+def test_each_picture_has_another_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    thumbnails = Thumbnails(tmp_path)
+    thumbnails.open([])
+    assert thumbnails.address(ONE) == ""
+    addresses = []
+    for second in (1, 2):
+        monkeypatch.setattr("time.time_ns", lambda: second * 1_000_000_000)  # noqa: B023
+        thumbnails.written(ONE)
+        addresses.append(thumbnails.address(ONE))
+    assert addresses == ["thumbnails/1.jpg?v=1000", "thumbnails/1.jpg?v=2000"]
 
 
 def test_it_is_deleted_an_hour_after_the_end(tmp_path: Path) -> None:
