@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import secrets
 from pathlib import Path
 
 import asyncpg
 
+from control_plane import private_file
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.errors import ControlPlaneError
@@ -109,12 +109,7 @@ def _load(path: Path) -> dict[str, str] | None:
 
 
 def _store(path: Path, content: dict[str, str]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        private_file.replace(path, json.dumps(content))
     except OSError as error:
         raise UnusableIncarnation(f"{path} cannot be written: {error.strerror}.") from None
