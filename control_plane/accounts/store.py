@@ -50,6 +50,7 @@ _SESSION = """
     from app_user where id = $1
 """
 _REVOKE = f"update app_user set {_NEW_SESSIONS} where id = $1 returning id"
+_REVOKE_EVERY = f"update app_user set {_NEW_SESSIONS}"
 _FORGET_ENDED = "delete from ended_session where user_id = $1 and ($2 or expires_at < now())"
 _END_SESSION = """
     insert into ended_session (user_id, session_id, expires_at) values ($1, $2, $3) on conflict do nothing
@@ -183,6 +184,11 @@ async def exists(connection: Connection, user_id: UserId) -> bool:
 async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
     """False when there is no such user."""
     return await _change(connection, user_id, _REVOKE)
+
+
+async def revoke_every_session(connection: Connection) -> int:
+    """Of everybody, for when no server runs or the tables in its memory are not read yet: nobody is told. How many users there are."""
+    return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def end_session(connection: Connection, user_id: UserId, session_id: str, expires_at: dt.datetime) -> None:

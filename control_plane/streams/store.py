@@ -56,6 +56,10 @@ _ROTATE = f"""
     where id = $1 and status <> 'ended'
     returning {_COLUMNS}
 """
+_REVOKE_EVERY = """
+    update stream set key_version = key_version + 1, key_salt = substring(uuid_send(gen_random_uuid()) for 6), revoked_at = now()
+    where status <> 'ended'
+"""
 _PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
 _OPEN_SESSION = """
     insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at, key_version)
@@ -161,6 +165,11 @@ async def end(connection: Connection, stream_id: StreamId, reason: EndReason, pe
 
 async def rotate(connection: Connection, stream_id: StreamId) -> Stream | None:
     return _maybe(await connection.fetchrow(_ROTATE, stream_id))
+
+
+async def revoke_every_key(connection: Connection) -> int:
+    """Of the unfinished streams, whose number this is. Nobody is told: for when no table of streams is in memory yet."""
+    return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def probed(
