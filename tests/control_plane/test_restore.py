@@ -124,7 +124,13 @@ class Accident:
 
     async def a_viewer_starts_from_the_snapshot(self, database: Database) -> None:
         await self._gifts(database, 4)  # others, whose numbers the viewer has seen on the lost ones
-        for resume in (self.seen, Resume(self.seen.after), Resume(2, self.seen.epoch), Resume(0, self.seen.epoch)):
+        for resume in (
+            self.seen,
+            Resume(self.seen.after),
+            Resume(8),
+            Resume(2, self.seen.epoch),
+            Resume(0, self.seen.epoch),
+        ):
             found = await snapshot(database, self.anna.stream_id, resume)
             assert (found.recovered, found.replay) == (False, [])
             assert found.last_seq == 8
