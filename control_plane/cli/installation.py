@@ -13,6 +13,7 @@ from control_plane.cli.at_work import actor
 from control_plane.cli.database import migrated, reachable
 from control_plane.cli.terminal import Commands, out
 from control_plane.db.pool import Database
+from control_plane.development import make_fit_for_production
 from control_plane.errors import ControlPlaneError
 from control_plane.settings import Settings, load
 
@@ -53,6 +54,36 @@ def renew(
     _alone(work)
 
 
+def production(yes: Yes = False) -> None:
+    """Take back what development mode gave out, so that production accepts this database. Coins that nobody paid for are taken back, demo people
+    are removed, sessions, stream keys and operator roles end, and nobody can sign in to an account that was made there."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        if not yes:
+            typer.confirm(
+                "Take back all free coins, end every session and remove every operator role?", abort=True, err=True
+            )
+        taken_back = await make_fit_for_production(database, actor())
+        if taken_back is None:
+            out.print("Development mode did not use this database: nothing was changed.")
+            return
+        out.print("Production accepts this database now. Every session has ended, every stream key is revoked.")
+        out.print(f"Coins taken back: {taken_back.coins}, from {taken_back.holders} users.")
+        out.print(f"Demo people removed: {taken_back.demo_people}.")
+        out.print(
+            f"Accounts without a way to sign in: {taken_back.accounts}. `stagedoor token <user>` issues a session."
+        )
+        if taken_back.operators:
+            names = ", ".join(taken_back.operators)
+            out.print(
+                f"No longer operators: {names}. `stagedoor users operator <user>` makes one.",
+                highlight=False,
+                markup=False,
+            )
+
+    _alone(work)
+
+
 def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
     """No server starts on this database meanwhile. Raises ServerRuns."""
     # It brings the whole server along, which other commands need not wait for.
@@ -76,4 +107,4 @@ def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
     terminal.run(connected())
 
 
-COMMANDS: Commands = {"renew": renew}
+COMMANDS: Commands = {"renew": renew, "production": production}
