@@ -150,7 +150,8 @@ async def recognise(database: Database, path: Path) -> Found:
         noted = await _note(connection, incarnation, place, row)
     await asyncio.to_thread(_store, path, noted)
     if found is not Found.SAME:
-        log.warning(f"database_{found}", extra={"incarnation": incarnation})
+        what = "database_restored" if found is Found.RESTORED else "database_promoted"
+        log.warning(what, extra={"incarnation": incarnation})
     return found
 
 
