@@ -23,7 +23,7 @@ from control_plane import audit, private_file
 from control_plane.accounts import store as accounts
 from control_plane.audit import Act, Actor, Subject
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database, DatabaseUnavailable, Row
+from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable, Row
 from control_plane.errors import ControlPlaneError
 from control_plane.streams import store as streams
 
@@ -38,8 +38,9 @@ SERVER = Actor("server")
 _TABLE = "select 'installation'::regclass::oid::bigint"
 _SYSTEM = "select system_identifier::text from pg_control_system()"
 _TIMELINE = "select timeline_id::text from pg_control_checkpoint()"
-_READ = "select incarnation, seen, beat, development_since from installation for update"
-_NOTE = "update installation set incarnation = $1, seen = $2, beat = $3"
+_READ = "select incarnation, earlier, seen, beat, development_since from installation for update"
+_NEW_INCARNATION = "update installation set earlier = earlier || incarnation, incarnation = $1"
+_NOTE = "update installation set seen = $1, beat = $2"
 _DEVELOPMENT = "update installation set development_since = coalesce(development_since, now())"
 _NEW_EPOCHS = """
     update stream_log set epoch = substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) where not closed
@@ -135,19 +136,23 @@ async def read(connection: Connection) -> Row:
     return row
 
 
-async def recognise(database: Database, path: Path) -> Found:
-    """Compare, note where it is now, and after a restore renew what must not continue. Raises UnusableIncarnation, NotInstalled."""
+async def recognise(database: Database, path: Path, *, running: bool = False) -> Found:
+    """Compare, note where it is now, and after a restore renew what must not continue; `running`: raise DatabaseReplaced instead, and leave that
+    to the next start. Raises UnusableIncarnation, NotInstalled."""
     known = await asyncio.to_thread(_load, path)
-    async with database.transaction(RENEWAL_S) as connection:
+    async with database.transaction(DEADLINE_S if running else RENEWAL_S) as connection:
         row = await read(connection)
         place = await _place(connection)
         found = _compare(row, place, known)
         incarnation = row["incarnation"]
         if found is Found.RESTORED:
+            if running:
+                raise DatabaseReplaced
             incarnation, _ = await _renew(connection, SERVER, Act.DATABASE_RESTORED)
         elif found is Found.PROMOTED:
             await connection.execute(_NEW_EPOCHS)
-        noted = await _note(connection, incarnation, place, row)
+        noted = Noted(incarnation, place, max(row["beat"], known.beat if known else 0) + 1)
+        await connection.execute(_NOTE, noted.seen, noted.beat)
     await asyncio.to_thread(_store, path, noted)
     if found is not Found.SAME:
         what = "database_restored" if found is Found.RESTORED else "database_promoted"
@@ -160,9 +165,9 @@ async def renew(database: Database, path: Path, actor: Actor, *, keep_sessions: 
     UnusableIncarnation, NotInstalled."""
     async with database.transaction(RENEWAL_S) as connection:
         row = await read(connection)
-        place = await _place(connection)
         incarnation, renewed = await _renew(connection, actor, Act.DATABASE_RENEWED, keep_sessions=keep_sessions)
-        noted = await _note(connection, incarnation, place, row)
+        noted = Noted(incarnation, await _place(connection), row["beat"] + 1)
+        await connection.execute(_NOTE, noted.seen, noted.beat)
     await asyncio.to_thread(_store, path, noted)
     return renewed
 
@@ -172,18 +177,19 @@ async def keep(database: Database, path: Path, beat_s: float = BEAT_S) -> None:
     while True:
         await asyncio.sleep(beat_s)
         try:
-            found = await recognise(database, path)
+            await recognise(database, path, running=True)
         except (DatabaseUnavailable, UnusableIncarnation) as error:
             log.warning("installation_not_noted", extra={"reason": str(error)})
-        else:
-            if found is Found.RESTORED:
-                raise DatabaseReplaced
 
 
 def _compare(row: Row, place: str, known: Noted | None) -> Found:
-    if known is not None and (known.incarnation != row["incarnation"] or known.beat > row["beat"]):
+    if known is not None and (
+        known.beat > row["beat"] or known.incarnation not in (row["incarnation"], *row["earlier"])
+    ):
         return Found.RESTORED
-    places = {place, row["seen"] or place, known.seen if known else place}
+    places = {place, row["seen"] or place}
+    if known is not None and known.incarnation == row["incarnation"]:  # else the file is of another machine, and old
+        places.add(known.seen)
     if len(places) == 1:
         return Found.SAME
     same_but_for_timeline = len({seen.rpartition("/")[0] for seen in places}) == 1
@@ -193,6 +199,7 @@ def _compare(row: Row, place: str, known: Noted | None) -> Found:
 async def _renew(connection: Connection, actor: Actor, act: Act, *, keep_sessions: bool = False) -> tuple[str, Renewed]:
     incarnation = secrets.token_hex(16)
     await connection.execute("set local statement_timeout = '10min'")
+    await connection.execute(_NEW_INCARNATION, incarnation)
     await connection.execute(_NEW_EPOCHS)
     renewed = Renewed(0, 0)
     if not keep_sessions:
@@ -200,12 +207,6 @@ async def _renew(connection: Connection, actor: Actor, act: Act, *, keep_session
     subject = Subject(f"database:{incarnation}")
     await audit.record(connection, actor, act, subject, sessions_of=renewed.users, keys_of=renewed.streams)
     return incarnation, renewed
-
-
-async def _note(connection: Connection, incarnation: str, place: str, row: Row) -> Noted:
-    noted = Noted(incarnation, place, row["beat"] + 1)
-    await connection.execute(_NOTE, noted.incarnation, noted.seen, noted.beat)
-    return noted
 
 
 async def _place(connection: Connection) -> str:
@@ -228,7 +229,7 @@ def _load(path: Path) -> Noted | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UnusableIncarnation(
-            f"{path} cannot be read. If it is damaged, delete it and run `stagedoor database renew`."
+            f"{path} cannot be read. If it is damaged, `stagedoor database renew` writes it again."
         ) from None
 
 

@@ -54,6 +54,17 @@ async def test_the_file_of_the_release_before_is_understood(database: Database, 
     assert await recognise(database, path) is Found.SAME
 
 
+async def test_a_file_of_an_earlier_incarnation_is_only_old(database: Database, tmp_path: Path) -> None:
+    """A second machine that takes over by turns has a file of its own: it must not end all sessions at each turn."""
+    here, there = tmp_path / "here.json", tmp_path / "there.json"
+    for path in (here, there):
+        assert await recognise(database, path) is Found.SAME
+    await database.execute("update installation set seen = 'elsewhere'")
+    assert await recognise(database, here) is Found.RESTORED
+    for path in (there, here, there):
+        assert await recognise(database, path) is Found.SAME
+
+
 async def test_a_half_restored_database_is_said(database: Database, tmp_path: Path) -> None:
     await database.execute("delete from installation")
     with pytest.raises(NotInstalled, match="Restore it completely"):
