@@ -15,7 +15,7 @@ from control_plane.db.pool import Database, Row
 from control_plane.ids import StreamId, UserId
 
 Actor = NewType("Actor", str)
-"""`cli:<login name>` for somebody at the command line."""
+"""`cli:<login name>` for somebody at the command line; `server`."""
 Subject = NewType("Subject", str)
 
 
@@ -33,6 +33,10 @@ class Act(StrEnum):
     KEY_ROTATED = "stream.key_rotated"
     KEY_REVOKED = "stream.key_revoked"
     SECRETS_ROTATED = "secrets.rotated"
+    DATABASE_RESTORED = "database.restored"
+    """Recognised by the server at its start."""
+    DATABASE_RENEWED = "database.renewed"
+    DATABASE_TO_PRODUCTION = "database.made_fit_for_production"
 
 
 @dataclass(frozen=True, slots=True)

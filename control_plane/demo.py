@@ -13,6 +13,7 @@ from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ids import UserId
 from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.free_coins import DEMO_KEY
 from control_plane.ledger.store import seed_packages
 
 COINS = 10_000
@@ -70,7 +71,7 @@ async def seed(database: Database, samples: Sequence[SampleVideo]) -> None:
             for person, sample in zip(PEOPLE, samples, strict=True):
                 await _video(connection, await _person(connection, person), person.username, sample)
         people = [row["user_id"] for row in await connection.fetch(_DEMO_PEOPLE, [p.username for p in PEOPLE])]
-    await asyncio.gather(*(adjust(database, user_id, COINS, key="demo") for user_id in people))
+    await asyncio.gather(*(adjust(database, user_id, COINS, key=DEMO_KEY) for user_id in people))
 
 
 async def _person(connection: Connection, person: NewUser) -> UserId:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from control_plane import private_file
 from control_plane.ports import NAMES, Ports
 
 
@@ -37,10 +37,7 @@ class RunFile:
             "dev": run.dev,
             "signing": dict(run.signing),
         }
-        temporary = self.path.with_suffix(".tmp")
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file, indent=2)
-        temporary.rename(self.path)
+        private_file.replace(self.path, json.dumps(content, indent=2))
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

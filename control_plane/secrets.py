@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import string
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from control_plane import private_file
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.errors import ControlPlaneError
@@ -80,8 +81,14 @@ class Secrets:
 
 
 def load_or_create(path: Path) -> Secrets:
-    """Raises UnusableSecrets with a sentence that names the file and never its content."""
-    return load(path) or _write(path, _generate())
+    """Of several processes that start at once, all get the same. Raises UnusableSecrets with a sentence that names the file and never its
+    content."""
+    while (found := load(path)) is None:
+        made = _generate()
+        with _writing(path):
+            if private_file.create(path, _text(made)):
+                return made
+    return found
 
 
 def load(path: Path) -> Secrets | None:
@@ -103,7 +110,10 @@ def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secret
     for purpose in purposes:
         kept = rings[purpose].secrets[: KEPT - 1]
         rings[purpose] = Keyring((_new_secret({secret.key_id for secret in kept}), *kept))
-    return _write(path, Secrets(rings, old.api_keys))
+    rotated = Secrets(rings, old.api_keys)
+    with _writing(path):
+        private_file.replace(path, _text(rotated))
+    return rotated
 
 
 def _generate() -> Secrets:
@@ -126,23 +136,21 @@ def _parse(stored: dict[str, Any]) -> Secrets:
     return Secrets(rings, {client: str(stored["api_keys"][client]) for client in CLIENTS})
 
 
-def _write(path: Path, made: Secrets) -> Secrets:
+def _text(made: Secrets) -> str:
     stored: dict[str, Any] = {
         purpose.value: [{"id": secret.key_id, "secret": secret.value.hex()} for secret in ring.secrets]
         for purpose, ring in made.keyrings.items()
     }
     stored["api_keys"] = dict(made.api_keys)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    return json.dumps(stored, indent=2)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(stored, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        yield
     except OSError as error:
         raise UnusableSecrets(f"The secrets file {path} cannot be written: {error.strerror}.") from None
-    return made
 
 
 _KNOWN = "select purpose, key_id, fingerprint from secret_fingerprint"

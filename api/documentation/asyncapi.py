@@ -106,7 +106,10 @@ def asyncapi(urls: Urls) -> dict[str, Any]:
 
 def _channel(path: str, messages: Mapping[str, Any]) -> dict[str, Any]:
     after: Schema = {"type": "integer", "minimum": 0, "description": "The last `seq` that you have seen."}
-    epoch: Schema = {"type": "string", "description": "From `hello`: which log `after` belongs to."}
+    epoch: Schema = {
+        "type": "string",
+        "description": "From `hello`: which log `after` belongs to. Only `after=0` needs none.",
+    }
     token: Schema = {"type": "string", "description": "`Bearer <session token>`; browsers cannot send it."}
     return {
         "address": path,

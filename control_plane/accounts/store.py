@@ -50,6 +50,7 @@ _SESSION = """
     from app_user where id = $1
 """
 _REVOKE = f"update app_user set {_NEW_SESSIONS} where id = $1 returning id"
+_REVOKE_EVERY = f"update app_user set {_NEW_SESSIONS}"
 _FORGET_ENDED = "delete from ended_session where user_id = $1 and ($2 or expires_at < now())"
 _END_SESSION = """
     insert into ended_session (user_id, session_id, expires_at) values ($1, $2, $3) on conflict do nothing
@@ -60,6 +61,19 @@ MOST_ENDED = 100
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = f"update app_user set banned_at = now(), {_NEW_SESSIONS} where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
+_REMOVE = """
+    update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
+        first_name = '', last_name = '', email = null, phone = null, password_hash = null, banned_at = coalesce(banned_at, now())
+    where id = any($1::integer[])
+"""
+_LOCK_UNPROVEN = """
+    update app_user set email = null, phone = null, password_hash = null, social = '', social_id = ''
+    where created_at >= $1 and banned_at is null and not exists (
+        select from audit_log where subject = 'user:' || app_user.id and act = 'user.added')
+"""
+_FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
+_DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
     insert into profile_visit (user_id, visitor_id) select $1, $2 where exists (select from app_user where id = $1)
@@ -183,6 +197,31 @@ async def exists(connection: Connection, user_id: UserId) -> bool:
 async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
     """False when there is no such user."""
     return await _change(connection, user_id, _REVOKE)
+
+
+async def revoke_every_session(connection: Connection) -> int:
+    """Of everybody, for when no server runs or the tables in its memory are not read yet: nobody is told. How many users there are."""
+    return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
+
+
+async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
+    """Block them and free their names. Their rows stay, because the ledger refers to them."""
+    people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
+    await connection.execute(_REMOVE, people)
+    return people
+
+
+async def lock_unproven(connection: Connection, since: dt.datetime) -> int:
+    """Accounts that people made for themselves since then lose what nobody has proven: every way to sign in, address, number and password. How many
+    accounts. Those that an operator added keep theirs, but ways to sign in that came since then go."""
+    locked = await connection.execute(_LOCK_UNPROVEN, since)
+    await connection.execute(_FORGET_UNPROVEN, since)
+    return int(locked.split()[-1])
+
+
+async def demote_operators(connection: Connection) -> Sequence[str]:
+    """All of them; their names."""
+    return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
 
 
 async def end_session(connection: Connection, user_id: UserId, session_id: str, expires_at: dt.datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from control_plane.cli import audit, database, doctor, media, run, secrets, settings, streams, users
+from control_plane.cli import audit, database, doctor, installation, media, run, secrets, settings, streams, users
 from control_plane.cli.terminal import Commands, err
 from control_plane.errors import ControlPlaneError
 
@@ -25,6 +25,7 @@ TOP: Commands = {
 GROUPS: Mapping[str, tuple[str, Commands]] = {
     "users": ("Add people, and act on them.", users.COMMANDS),
     "stream": ("Look at streams and act on them.", streams.COMMANDS),
+    "database": ("The database after a restore, or on its way into production.", installation.COMMANDS),
     "secrets": ("The signing secrets.", secrets.COMMANDS),
 }
 

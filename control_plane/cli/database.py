@@ -29,15 +29,20 @@ def with_database(work: Callable[[Database, Settings], Awaitable[None]]) -> None
     settings = load()
 
     async def connected() -> None:
-        async with reachable(settings) as dsn:
-            await migrations.migrate(dsn, progress)
-            database = await open_pool(dsn, 2)
-            try:
-                await work(database, settings)
-            finally:
-                await database.close()
+        async with reachable(settings) as dsn, migrated(dsn) as database:
+            await work(database, settings)
 
     terminal.run(connected())
+
+
+@asynccontextmanager
+async def migrated(dsn: str) -> AsyncIterator[Database]:
+    await migrations.migrate(dsn, progress)
+    database = await open_pool(dsn, 2)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

@@ -20,7 +20,8 @@ PlaybackUrl = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where somebody who comes back left off. No epoch: any."""
+    """Where somebody who comes back left off. Without an epoch only `after=0` resumes: a number alone may be that of an event which was lost
+    with a restored backup."""
 
     after: int
     epoch: str | None = None
@@ -83,10 +84,14 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
 def recovers(resume: Resume | None, epoch: str, last_seq: int, replayed: int) -> bool:
     """Whether a reader may keep what they have and go on with the replay, rather than start from the snapshot.
 
-    Not if there is nothing to go on from (no `after`), the numbers belong to another log (epoch) or to none (beyond the newest), more than
-    1000 events were missed, or the log no longer holds them all. Somebody who missed nothing has recovered, with an empty replay.
+    Not if there is nothing to go on from (no `after`), the numbers belong to another log (epoch), may do so (no epoch, and not from the
+    beginning), or belong to none (beyond the newest), more than 1000 events were missed, or the log no longer holds them all. Somebody who
+    missed nothing has recovered, with an empty replay.
     """
-    if resume is None or resume.epoch not in (None, epoch):
+    if resume is None:
+        return False
+    from_the_beginning = resume.epoch is None and resume.after == 0
+    if resume.epoch != epoch and not from_the_beginning:
         return False
     missed = last_seq - resume.after
     return 0 <= missed <= REPLAY_LIMIT and replayed == missed

@@ -44,7 +44,7 @@ _SNAPSHOT = f"""
     select stream.user_id, path, status, title, live_at, likes, coins, top_gifters, epoch, last_seq, closed,
         (select array_agg(frame order by seq) from stream_event as event
          where event.stream_id = stream.id and seq > $2 and seq <= last_seq
-             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, epoch) = epoch) as replay
+             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, case $2::bigint when 0 then epoch end) = epoch) as replay
     from stream join stream_log on stream_log.stream_id = stream.id left join top on top.stream_id = stream.id
     where stream.id = $1[1]
 """

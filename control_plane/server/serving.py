@@ -136,7 +136,9 @@ class _Server:
         stack.push_async_callback(database.close)
         await check_against_database(secrets, database)
         await installation.check_mode(database, dev=settings.dev)
-        await installation.recognise(database, installation.file_beside(settings.secrets_path))
+        noted_in = installation.file_of(settings.secrets_path, settings.data_dir)
+        await installation.recognise(database, noted_in)
+        await self._keep("installation", installation.keep(database, noted_in))
         media_dir = settings.data_dir / "media"
         media_dir.mkdir(exist_ok=True)
         await demo.stock(database)

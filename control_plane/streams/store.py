@@ -61,6 +61,10 @@ _LISTED = """
     select stream.id, username, stream.coins from stream join app_user on app_user.id = stream.user_id
     where stream.id = any($1)
 """
+_REVOKE_EVERY = """
+    update stream set key_version = key_version + 1, key_salt = substring(uuid_send(gen_random_uuid()) for 6), revoked_at = now()
+    where status <> 'ended'
+"""
 _PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
 _OPEN_SESSION = """
     insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at, key_version)
@@ -176,6 +180,11 @@ class Listed(NamedTuple):
 async def listed(database: Database, stream_ids: Sequence[StreamId]) -> dict[StreamId, Listed]:
     """What a list of streams shows besides the streams themselves."""
     return {row["id"]: Listed(row["username"], row["coins"]) for row in await database.fetch(_LISTED, stream_ids)}
+
+
+async def revoke_every_key(connection: Connection) -> int:
+    """Of the unfinished streams, whose number this is. Nobody is told: for when no table of streams is in memory yet."""
+    return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def probed(

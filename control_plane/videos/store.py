@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
+from control_plane.ids import UserId
 from control_plane.videos.video import Sound, Video
 
 _FEED = """
@@ -17,6 +19,8 @@ _FEED = """
     order by v.id desc
 """
 """The ids are chosen first: nothing is joined or counted for rows that are skipped."""
+
+_DELETE_OF = "delete from video where user_id = any($1::integer[])"
 
 DEEPEST = 10_000
 """Videos that can be reached by paging. Skipping costs time for each row, so there is an end; the feed is empty past it."""
@@ -61,3 +65,8 @@ async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset)]
+
+
+async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
+    """The files stay."""
+    await connection.execute(_DELETE_OF, user_ids)

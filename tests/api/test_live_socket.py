@@ -199,37 +199,43 @@ async def test_whoever_comes_back_gets_what_was_missed_and_then_what_happens(hou
     ]
 
 
+async def epoch_of(house: House) -> str:
+    epoch: str = await house.database.fetchval("select epoch from stream_log where stream_id = $1", house.stream_id)
+    return epoch
+
+
 @pytest.mark.parametrize(
     ("query", "recovered"),
     [
         ("", False),
         ("?after=0", True),
-        ("?after=3", True),
-        ("?after=4", False),
-        ("?after=999999999999999999", False),
+        ("?after=3&epoch={epoch}", True),
+        ("?after=4&epoch={epoch}", False),
+        ("?after=999999999999999999&epoch={epoch}", False),
+        ("?after=3", False),
         ("?after=1&epoch=another", False),
         ("?after=1&epoch=%00", False),
         ("?after=1&epoch=%ff", False),
-        ("?after=1&epoch=", True),
-        ("?after=-1", False),
-        ("?after=1e3", False),
-        ("?after=9999999999999999999999", False),
-        ("?after=%00", False),
-        ("?after=٣", False),
-        ("?after=", False),
+        ("?after=1&epoch=", False),
+        ("?after=-1&epoch={epoch}", False),
+        ("?after=1e3&epoch={epoch}", False),
+        ("?after=9999999999999999999999&epoch={epoch}", False),
+        ("?after=%00&epoch={epoch}", False),
+        ("?after=٣&epoch={epoch}", False),
+        ("?after=&epoch={epoch}", False),
     ],
 )
 async def test_what_can_be_gone_on_from(house: House, query: str, recovered: bool) -> None:
     for _ in range(3):
         await say(house.log, house.stream_id)
-    async with house.visit(query) as client:
+    async with house.visit(query.format(epoch=await epoch_of(house))) as client:
         hello = await client.hello()
         assert (hello["recovered"], hello["seq"]) == (recovered, 3)
 
 
 async def test_more_than_a_thousand_missed_events_are_not_sent(house: House) -> None:
     await asyncio.gather(*(say(house.log, house.stream_id) for _ in range(1001)))
-    async with house.visit("?after=1") as client:
+    async with house.visit(f"?after=1&epoch={await epoch_of(house)}") as client:
         assert (await client.hello())["recovered"]
         assert [event["seq"] for event in await client.events(1000)] == list(range(2, 1002))
     async with house.visit("?after=0") as client:
@@ -245,10 +251,12 @@ async def test_no_gap_and_no_repeat_over_random_disconnects(house: House) -> Non
         for _ in range(events // 4):
             await asyncio.gather(*(say(house.log, house.stream_id) for _ in range(4)))
 
+    epoch = await epoch_of(house)
+
     async def watch(chances: random.Random) -> list[int]:
         seqs: list[int] = []
         while len(seqs) < events:
-            async with house.visit(f"?after={seqs[-1] if seqs else 0}") as client:
+            async with house.visit(f"?after={seqs[-1] if seqs else 0}&epoch={epoch}") as client:
                 assert (await client.hello())["recovered"]
                 seen = await client.events(min(chances.randint(1, 60), events - len(seqs)))
                 seqs += [event["seq"] for event in seen]
@@ -627,7 +635,7 @@ async def test_a_slow_reader_that_wakes_up_is_told_and_goes_on_where_it_was(hous
     frames = [json.loads(payload) for payload in payloads(data.removesuffix(TOO_SLOW_FRAME))]
     seqs = [frame["seq"] for frame in frames if frame["type"] == "status"]
     assert seqs == list(range(1, len(seqs) + 1))
-    async with house.visit(f"?after={seqs[-1]}", max_size=None) as back:
+    async with house.visit(f"?after={seqs[-1]}&epoch={await epoch_of(house)}", max_size=None) as back:
         assert (await back.hello())["recovered"]
         assert (await back.next())["seq"] == seqs[-1] + 1
 

@@ -1,77 +1,74 @@
-"""Which database this is: a restored one is told from the one before, and production refuses one of development mode."""
+"""Which database this is, and that production refuses one of development mode. Real restores: `test_restore.py`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from control_plane.db.pool import Database
-from control_plane.events import store
-from control_plane.events.snapshot import Resume
-from control_plane.ids import StreamId
-from control_plane.installation import UnusableIncarnation, UsedInDevelopment, check_mode, recognise
-from tests.control_plane.people import new_user
+from control_plane.installation import (
+    Found,
+    NotInstalled,
+    UnusableIncarnation,
+    UsedInDevelopment,
+    check_mode,
+    recognise,
+)
+from control_plane.streams import store as streams
+from tests.control_plane.events.readers import new_stream
 
 
-@pytest.fixture
-async def stream_id(database: Database) -> StreamId:
-    made = "insert into stream (user_id, path, grace_s) values ($1, 'live/1', 60) returning id"
-    stream_id: StreamId = await database.fetchval(made, await new_user(database))
-    async with database.transaction() as connection:
-        await store.create_log(connection, stream_id)
-    return stream_id
-
-
-async def epoch(database: Database) -> str:
-    found: str = await database.fetchval("select epoch from stream_log")
-    return found
-
-
-@pytest.mark.usefixtures("stream_id")
 async def test_the_same_database_is_recognised_at_every_start(database: Database, tmp_path: Path) -> None:
     path = tmp_path / "incarnation.json"
-    before = await epoch(database)
+    stream_id = await new_stream(database)
+    before = await streams.get(database, stream_id), await database.fetchval("select epoch from stream_log")
     for _ in range(3):
-        assert await recognise(database, path)
-    assert await epoch(database) == before
+        assert await recognise(database, path) is Found.SAME
+    assert before == (await streams.get(database, stream_id), await database.fetchval("select epoch from stream_log"))
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("file_is_kept", [True, False])
-async def test_a_database_that_was_restored_elsewhere_gets_new_epochs(
-    database: Database, stream_id: StreamId, tmp_path: Path, *, file_is_kept: bool
-) -> None:
-    """As a restore leaves it: the rows as they were, in a table that was made again."""
-    path = tmp_path / "incarnation.json"
-    assert await recognise(database, path)
-    before = await epoch(database)
-    async with database.transaction() as connection:
-        await connection.execute(
-            "alter table installation rename to dumped; create table installation (like dumped including all);"
-            "insert into installation select * from dumped; drop table dumped"
-        )
-    if not file_is_kept:
-        path.unlink()
-    assert not await recognise(database, path)
-    assert await epoch(database) != before
-    async with database.transaction() as connection:
-        snapshot = await store.snapshot(connection, stream_id, Resume(0, before))
-    assert snapshot is not None
-    assert not snapshot.recovered
-    assert await recognise(database, path), "once"
-
-
-@pytest.mark.usefixtures("stream_id")
-async def test_another_database_in_the_place_of_the_one_before_gets_new_epochs(
+async def test_another_database_in_the_place_of_the_one_before_is_no_continuation(
     database: Database, tmp_path: Path
 ) -> None:
     path = tmp_path / "incarnation.json"
-    assert await recognise(database, path)
-    before = await epoch(database)
+    assert await recognise(database, path) is Found.SAME
     await database.execute("update installation set incarnation = 'of an earlier copy of the files'")
-    assert not await recognise(database, path)
-    assert await epoch(database) != before
+    assert await recognise(database, path) is Found.RESTORED
+
+
+async def test_a_lost_file_alone_says_nothing(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "incarnation.json"
+    assert await recognise(database, path) is Found.SAME
+    path.unlink()
+    assert await recognise(database, path) is Found.SAME
+
+
+async def test_the_file_of_the_release_before_is_understood(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "incarnation.json"
+    assert await recognise(database, path) is Found.SAME
+    written = json.loads(path.read_text())
+    path.write_text(json.dumps({name: written[name] for name in ("incarnation", "seen")}))
+    assert await recognise(database, path) is Found.SAME
+
+
+async def test_a_file_of_an_earlier_incarnation_is_only_old(database: Database, tmp_path: Path) -> None:
+    """A second machine that takes over by turns has a file of its own: it must not end all sessions at each turn."""
+    here, there = tmp_path / "here.json", tmp_path / "there.json"
+    for path in (here, there):
+        assert await recognise(database, path) is Found.SAME
+    await database.execute("update installation set seen = 'elsewhere'")
+    assert await recognise(database, here) is Found.RESTORED
+    for path in (there, here, there):
+        assert await recognise(database, path) is Found.SAME
+
+
+async def test_a_half_restored_database_is_said(database: Database, tmp_path: Path) -> None:
+    await database.execute("delete from installation")
+    with pytest.raises(NotInstalled, match="Restore it completely"):
+        await recognise(database, tmp_path / "incarnation.json")
 
 
 async def test_a_damaged_file_is_said_and_changes_nothing(database: Database, tmp_path: Path) -> None:

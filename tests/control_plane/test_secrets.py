@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +67,32 @@ def test_secrets_are_made_once(path: Path) -> None:
     values = [made[purpose].signing.value for purpose in Purpose] + [key.encode() for key in made.api_keys.values()]
     assert len(set(values)) == len(values), "no two are the same"
     assert min(map(len, values)) >= 18
+
+
+def test_processes_that_start_at_once_get_the_same_secrets(tmp_path: Path) -> None:
+    """The one whose file lost would sign with secrets that the database of both does not know."""
+    together = threading.Barrier(4)
+
+    def start(path: Path) -> dict[str, Any]:
+        together.wait(10)
+        return content(load_or_create(path))
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(20):
+            path = tmp_path / str(number) / "secrets.json"
+            first, *others = threads.map(start, [path] * 4)
+            assert others == [first] * 3
+            assert content(load_or_create(path)) == first
+            assert [entry.name for entry in path.parent.iterdir()] == ["secrets.json"]
+
+
+@pytest.mark.parametrize("dies_at", ["fsync", "link"])
+def test_a_start_that_is_killed_leaves_no_half_file(path: Path, dies_at: str) -> None:
+    code = f"import os, pathlib, sys; from control_plane import secrets; os.{dies_at} = lambda *_: os._exit(9)\n"
+    code += "secrets.load_or_create(pathlib.Path(sys.argv[1]))"
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60).returncode == 9
+    assert not path.exists()
+    assert content(load_or_create(path)) == content(load_or_create(path))
 
 
 def test_two_installations_share_nothing(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def _checks() -> tuple[Check, ...]:
         Check("database", database.postgresql),
         Check("schema", database.schema),
         Check("secrets of the database", database.belonging),
+        Check("mode of the database", database.mode),
         Check("database clock", database.clock),
         Check("MediaMTX", media_server.binary, deadline_s=25),
         Check("MediaMTX running", media_server.configured),

@@ -11,6 +11,9 @@ from control_plane.db.pool import connect
 
 OLDEST = 140_000
 SKEW_S = 2.0
+_MODE = "select development_since from installation"
+_MODE_SINCE = 4
+"""The migration that makes the column."""
 
 
 async def postgresql(at: Installation) -> Finding:
@@ -71,6 +74,22 @@ async def belonging(at: Installation) -> Finding | None:
         )
     secrets.check_known(mine, known)
     return ok("those that it was used with") if known else None
+
+
+async def mode(at: Installation) -> Finding | None:
+    if at.dsn is None or at.dev:
+        return None
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        since = await connection.fetchval(_MODE) if await applied_version(connection) >= _MODE_SINCE else None
+    finally:
+        connection.terminate()
+    if since is None:
+        return None
+    return warning(
+        f"development mode used it since {since:%Y-%m-%d}: production refuses it",
+        "`stagedoor database production` takes back what development mode gave out.",
+    )
 
 
 async def clock(at: Installation) -> Finding | None:

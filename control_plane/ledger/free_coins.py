@@ -1,0 +1,78 @@
+"""Taking back the coins that nobody paid for: those of the sandbox store, and what demo people began with.
+
+Coins are alike in an account, so the ledger is gone through from its beginning, and of each transfer the free coins move first. Each account
+then holds a number of free ones, never more than its balance: these are taken back, and what is left was paid for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
+
+from control_plane.db.connections import Connection
+from control_plane.errors import ControlPlaneError
+from control_plane.ids import UserId
+from control_plane.ledger.account import ADJUSTMENT, Account, Kind
+from control_plane.ledger.stores import SandboxStore
+from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
+
+DEMO_KEY = "demo"
+"""Of the transfers that give demo people their coins."""
+_STILL = "lock table ledger_account in share row exclusive mode"
+_ENTRIES = """
+    select transfer_id, account_id, amount, owner_id is not null as is_a_users,
+        exists (select from purchase where purchase.transfer_id = entry.transfer_id and store = $1)
+            or transfer.operation = $2 and transfer.idempotency_key = $3 as is_free
+    from ledger_entry entry join ledger_account account on account.id = account_id
+    join ledger_transfer transfer on transfer.id = transfer_id
+    order by transfer_id, amount
+"""
+_ACCOUNTS = "select id, owner_id, kind, balance from ledger_account where owner_id is not null order by owner_id, id"
+
+
+class LedgerIsWrong(ControlPlaneError):
+    code = "ledger_is_wrong"
+
+    def __init__(self, account_id: int) -> None:
+        super().__init__(
+            f"The ledger does not add up: the balance of account {account_id} is not the sum of its entries. Nothing was changed."
+        )
+
+
+async def take_back_free_coins(connection: Connection) -> Mapping[UserId, int]:
+    """How many of each user's. Within a transaction, in which nobody else moves coins. Raises LedgerIsWrong."""
+    await connection.execute(_STILL)
+    rows = await connection.fetch(_ENTRIES, SandboxStore.name, Operation.ADJUSTMENT.value, DEMO_KEY)
+    balances: dict[int, int] = defaultdict(int)
+    free: dict[int, int] = defaultdict(int)
+    for _, entries in groupby(rows, itemgetter("transfer_id")):
+        legs = list(entries)
+        moving = sum(leg["amount"] for leg in legs if leg["is_a_users"]) if legs[0]["is_free"] else 0
+        for leg in legs:  # what is taken comes before what is given
+            if not leg["is_a_users"]:
+                continue
+            account, amount = leg["account_id"], leg["amount"]
+            balances[account] += amount
+            moved = -min(free[account], -amount) if amount < 0 else min(moving, amount)
+            free[account] += moved
+            moving -= moved
+    taken: dict[UserId, int] = {}
+    accounts = await connection.fetch(_ACCOUNTS)
+    for row in accounts:
+        if row["balance"] != balances[row["id"]]:
+            raise LedgerIsWrong(row["id"])
+    for owner_id, owned in groupby(accounts, itemgetter("owner_id")):
+        amounts = {Account(owner_id, Kind(row["kind"])): -free[row["id"]] for row in owned if free[row["id"]]}
+        if amounts:
+            taken[owner_id] = await _take_back(connection, owner_id, amounts)
+    return taken
+
+
+async def _take_back(connection: Connection, user_id: UserId, amounts: Mapping[Account, int]) -> int:
+    coins = -sum(amounts.values())
+    request = Request(user_id, Operation.ADJUSTMENT, key_of(None), fingerprint(coins=-coins), "free coins taken back")
+    held = await hold(connection, request, list(amounts))
+    await post(connection, held, {**amounts, ADJUSTMENT: coins})
+    return coins
