@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.videos.video import Sound, Video
 
-_FEED = """
+_FEED = f"""
     select v.*, s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
-        (select count(*) from video w where w.sound_id = s.id) as s_total_videos
+        {value_of("sound.videos", "s.id")} as s_total_videos
     from (select id from video where privacy = 'public' order by id desc limit $1 offset $2) as page
     join video v on v.id = page.id
     left join sound s on s.id = v.sound_id
