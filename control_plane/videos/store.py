@@ -20,8 +20,8 @@ _FEED = f"""
 of the table from a subquery, and reads all of it to join that; it expects ten ids from an array."""
 
 DEEPEST = 5_000
-"""Videos that can be reached by paging; the feed is empty past them. Each skipped video costs time: 0.1 µs, and 0.8 µs where it was changed since the
-last vacuum. Twice as many would take a page over 5 ms."""
+"""Videos that can be reached by paging; the feed is empty past them. Each skipped video costs time, more where it was changed since the last vacuum:
+twice as many would take the last page over 5 ms (`bench/feed.py`)."""
 
 
 def _video(row: Row) -> Video:
