@@ -10,6 +10,7 @@ BENCHES = {
     "callback": "the auth callback against a bare server: CPU, p50, p99; alone, with 1,000 sockets, with 20 probed streams",
     "joins": "viewers joining through the real MediaMTX, with our callback, a bare one, and none",
     "endpoints": "each endpoint of the contract against a plain handler that does the same database work",
+    "feed": "the feed and other reads with 200,000 videos, 100,000 users and 100,000 gifts; plans made once against chosen ones",
     "live": "from an accepted publish to `live` at a socket",
     "listing": "`/live` with 5,000 streams: how long it holds the loop, and a call's cost for 10 and for 10,000 callers",
     "start": "warm start to /readyz",

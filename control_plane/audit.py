@@ -59,10 +59,11 @@ def stream(stream_id: StreamId) -> Subject:
 
 
 _RECORD = "insert into audit_log (actor, act, subject, detail) values ($1, $2, $3, $4::jsonb)"
-_LATEST = """
+_LATEST = "select id, at, actor, act, subject, detail::text as detail from audit_log order by id desc limit $1"
+_LATEST_ABOUT = """
     select id, at, actor, act, subject, detail::text as detail from audit_log
-    where $1::text is null or subject = $1
-    order by id desc limit $2
+    where subject = $2
+    order by id desc limit $1
 """
 
 
@@ -73,7 +74,8 @@ async def record(connection: Connection, actor: Actor, act: Act, subject: Subjec
 
 async def latest(database: Database, limit: int, subject: Subject | None = None) -> Sequence[Entry]:
     """Newest first."""
-    return [_entry(row) for row in await database.fetch(_LATEST, subject, limit)]
+    about = (_LATEST, limit) if subject is None else (_LATEST_ABOUT, limit, subject)
+    return [_entry(row) for row in await database.fetch(*about)]
 
 
 def _entry(row: Row) -> Entry:

@@ -9,15 +9,16 @@ from typing import NamedTuple
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.db.connections import Connection
+from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.events.bus import Topic, notify_within
 from control_plane.ids import UserId
 
-_SELECT = """
+_SELECT = f"""
     select u.*, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
-        (select count(*) from video v where v.user_id = u.id) as video_count,
-        (select count(*) from profile_visit v where v.user_id = u.id and not v.seen) as unseen_visits
+        {value_of("user.videos", "u.id")} as video_count,
+        {value_of("user.unseen_visits", "u.id")} as unseen_visits
     from app_user u
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id

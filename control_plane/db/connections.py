@@ -28,6 +28,9 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "30000",
     # A use that is cut off closes its connection. PostgreSQL would notice only once the statement has finished.
     "client_connection_check_interval": "500",
+    # One plan for each statement, made without its arguments. By itself PostgreSQL plans statements with `= any($1)` again at every execution,
+    # which takes longer than to execute them. So a statement must not need its arguments to be planned well (tests/control_plane/db/test_plans.py).
+    "plan_cache_mode": "force_generic_plan",
 }
 
 

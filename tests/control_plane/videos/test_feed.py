@@ -1,34 +1,97 @@
-"""The feed of an installation with many videos."""
+"""The feed of an installation with many videos, most of which have the same sound."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
-from control_plane.db.pool import Database
+import pytest
+
+from control_plane.accounts import store as accounts
+from control_plane.db.pool import Database, open_pool
 from control_plane.videos.store import _FEED, DEEPEST, feed
+from tests.control_plane.grown import HIT_SOUND, STAR, Size, fill
+from tests.postgres import TestPostgres, _run
 
-VIDEOS = 60_000
-SOUNDS = 6_000
+SIZE = Size(users=5_000, videos=40_000, gifts=10, visits=4_000)
+PAGE = 10
 
 
-async def test_the_deepest_page_reads_few_blocks(database: Database) -> None:
-    await database.execute("insert into app_user (username) values ('ada')")
-    await database.execute(
-        "insert into sound (name, audio, duration_ms) select 's', 'a.mp3', 1 from generate_series(1, $1)", SOUNDS
-    )
-    await database.execute(
-        "insert into video (user_id, media, sound_id, duration_ms, width, height)"
-        " select (select min(id) from app_user), 'v.mp4', (select min(id) from sound) + n % $2, 1, 1, 1"
-        " from generate_series(1, $1) as n",
-        VIDEOS,
-        SOUNDS,
-        deadline_s=30,
-    )
-    await database.execute("vacuum analyze video", deadline_s=30)
-    explained = await database.fetchval(f"explain (analyze, buffers, format json) {_FEED}", 10, DEEPEST - 10)
+@pytest.fixture(scope="module")
+def template(postgres: TestPostgres) -> Iterator[str]:
+    """The name of a database that is filled once for all of these tests."""
+    dsn = _run(postgres.create_database())
+    _run(fill(dsn, SIZE))
+    yield urlsplit(dsn).path.lstrip("/")
+    _run(postgres.drop_database(dsn))
+
+
+@pytest.fixture
+async def grown(postgres: TestPostgres, template: str) -> AsyncIterator[Database]:
+    async with postgres.database(template) as dsn:
+        database = await open_pool(dsn, size=2)
+        yield database
+        await database.close()
+
+
+async def measured(database: Database, statement: str, *args: object) -> tuple[int, int]:
+    """Blocks touched, and the most rows that one step of the plan gave or left out."""
+
+    def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield plan
+        for below in plan.get("Plans", ()):
+            yield from steps(below)
+
+    explained = await database.fetchval(f"explain (analyze, buffers, format json) {statement}", *args)
     plan = json.loads(explained)[0]["Plan"]
-    assert plan["Actual Rows"] == 10
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 1_500
+    rows = max(
+        (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"] for step in steps(plan)
+    )
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], rows
 
-    assert len(await feed(database, 10, DEEPEST - 10)) == 10
-    assert await feed(database, 10, DEEPEST) == []
+
+@pytest.mark.parametrize("offset", [0, DEEPEST // 2, DEEPEST - PAGE])
+async def test_a_page_touches_the_rows_up_to_it_and_few_blocks(grown: Database, offset: int) -> None:
+    blocks, rows = await measured(grown, _FEED, PAGE, offset)
+    assert rows <= offset + PAGE
+    assert blocks < 300  # 10 videos, their sounds and counters, and the part of the index up to the page
+    assert len(await feed(grown, PAGE, offset)) == PAGE
+
+    owners = [video.user_id for video in await feed(grown, PAGE, offset)]
+    blocks, rows = await measured(grown, accounts._BY_IDS, [STAR, *owners])
+    assert blocks < 300
+    assert rows <= 2 * len(owners)
+
+
+async def test_right_after_every_video_was_changed_a_page_touches_each_row_once(grown: Database) -> None:
+    await grown.execute("alter table video set (autovacuum_enabled = false)")
+    await grown.execute("update video set views = views + 1", deadline_s=30)
+    blocks, rows = await measured(grown, _FEED, PAGE, DEEPEST - PAGE)
+    assert rows <= DEEPEST
+    assert blocks < 3 * DEEPEST
+
+
+async def test_pages_hold_every_public_video_once_with_the_count_of_its_sound(grown: Database) -> None:
+    pages = [await feed(grown, PAGE, offset) for offset in range(0, DEEPEST + 2 * PAGE, PAGE)]
+    assert pages[-2:] == [[], []]
+    shown = [video for page in pages for video in page]
+    newest = await grown.fetch("select id from video where privacy = 'public' order by id desc limit $1", DEEPEST)
+    assert [video.id for video in shown] == [row["id"] for row in newest]
+    hits = {video.sound.total_videos for video in shown if video.sound and video.sound.id == HIT_SOUND}
+    assert hits == {await grown.fetchval("select count(*) from video where sound_id = $1", HIT_SOUND)}
+
+
+async def test_a_star_is_read_without_counting_videos_and_visits(grown: Database) -> None:
+    blocks, rows = await measured(grown, accounts._BY_IDS, [STAR])
+    assert blocks < 30
+    assert rows <= 8
+    star = (await accounts.by_ids(grown, [STAR]))[STAR]
+    counted = await grown.fetchrow(
+        "select (select count(*) from video where user_id = $1) as videos,"
+        " (select count(*) from profile_visit where user_id = $1 and not seen) as visits",
+        STAR,
+    )
+    assert counted is not None
+    assert (star.video_count, star.unseen_visits) == tuple(counted)

@@ -1,0 +1,200 @@
+"""The feed and other reads of an installation with a long history, against a young one, and plans made once against plans that PostgreSQL chooses.
+
+The database is filled by `tests/control_plane/grown.py`. SQL is timed at one connection that is set up as ours are; the calls go through the whole
+platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from bench.load import Load, callers, post, quantile
+from bench.platform import platform
+from bench.processes import OTHER_CORES
+from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.accounts import store as accounts
+from control_plane.db.connections import Connection, new_connection
+from control_plane.db.migrate import migrate
+from control_plane.events import store as events
+from control_plane.gifts import store as gifts
+from control_plane.ledger import store as ledger
+from control_plane.streams import store as streams
+from control_plane.videos import store as videos
+from tests.control_plane.grown import STAR, Size, fill
+from tests.postgres import running_postgres
+
+GROWN = Size(users=100_000, videos=200_000, gifts=100_000, visits=50_000)
+YOUNG = Size(users=64, videos=100, gifts=100, visits=50)
+PAGE = 10
+DEEPEST = videos.DEEPEST // PAGE - 1
+SQL_OF_A_PAGE = Target(5)
+AGAINST_CHOSEN = Target(1.2)
+WARM_UP = 8
+"""PostgreSQL chooses between the two kinds of plans after five executions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    name: str
+    statement: str
+    arguments: Callable[[int], Sequence[Any]]
+    """Given the number of users."""
+
+
+def some(users: int, count: int) -> list[int]:
+    return random.sample(range(1, users + 1), min(count, users))
+
+
+def one(users: int) -> int:
+    return random.randint(2, users)
+
+
+LATER = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
+READS = (
+    Read("feed, page 0", videos._FEED, lambda users: (PAGE, 0)),
+    Read("feed, deepest page", videos._FEED, lambda users: (PAGE, DEEPEST * PAGE)),
+    Read("a user", accounts._BY_IDS, lambda users: ([one(users)],)),
+    Read("the star, with unseen visits", accounts._BY_IDS, lambda users: ([STAR],)),
+    Read("10 users", accounts._BY_IDS, lambda users: (some(users, 10),)),
+    Read("a user by name", accounts._BY_USERNAME, lambda users: (f"USER{one(users)}",)),
+    Read("a user by identity", accounts._BY_IDENTITY, lambda users: ("dev", f"user{one(users)}")),
+    Read("a user's sessions", accounts._SESSION, lambda users: (one(users),)),
+    Read("a visit", accounts._VISIT, lambda users: (one(users), 1)),
+    Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
+    Read("a purse", ledger._PURSE, lambda users: (one(users),)),
+    Read("parties of a gift", gifts._PARTIES, lambda users: (one(users), STAR)),
+    Read("snapshot for a join", events._SNAPSHOT, lambda users: ([STAR], None, None)),
+    Read("figures of a stream", events._TOTALS, lambda users: ([STAR],)),
+    Read("figures of 50 streams", events._TOTALS, lambda users: (some(users, 50),)),
+    Read("newest events of 50 streams", events._TAILS, lambda users: (some(users, 50),)),
+    Read("a stream", streams._GET, lambda users: (one(users),)),
+    Read("no gift since", streams._GIFT_SINCE, lambda users: (STAR, LATER)),
+)
+
+
+async def run(quick: bool) -> None:
+    heading("feed", quick)
+    rounds, times = (2, 20) if quick else (5, 100)
+    with ThreadPoolExecutor(1) as thread:  # it runs an event loop of its own
+        serving = running_postgres(migrate_only)
+        postgres = await asyncio.get_running_loop().run_in_executor(thread, serving.__enter__)
+        try:
+            async with postgres.database() as grown, postgres.database() as young:
+                step(f"{GROWN.users:,} users, {GROWN.videos:,} videos, {GROWN.gifts:,} gifts, {GROWN.visits:,} visits")
+                await fill(grown, GROWN)
+                await fill(young, YOUNG)
+                await pages(grown, times * rounds)
+                await plans({"young": (young, YOUNG.users), "grown": (grown, GROWN.users)}, rounds, times)
+                await postgres.execute_in(
+                    grown, "update stream set status = 'ended', ended_at = now(), source_id = null"
+                )
+                await calls(grown, 0.5 if quick else 2)
+        finally:
+            await asyncio.get_running_loop().run_in_executor(thread, serving.__exit__, None, None, None)
+
+
+async def migrate_only(dsn: str) -> None:
+    await migrate(dsn)
+
+
+@asynccontextmanager
+async def connected(dsn: str, plan_cache_mode: str) -> AsyncIterator[Connection]:
+    connection = await new_connection(dsn)
+    try:
+        await connection.execute(f"set plan_cache_mode = {plan_cache_mode}")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def pages(dsn: str, times: int) -> None:
+    """Both statements of a page."""
+    rows = []
+    async with connected(dsn, "force_generic_plan") as connection:
+        for changed in (False, True):
+            if changed:
+                step("every video is changed, without a vacuum after it")
+                await connection.execute("alter table video set (autovacuum_enabled = false)")
+                await connection.execute("update video set views = views + 1")
+            for page in (0, DEEPEST // 2, DEEPEST, DEEPEST + 1):
+                took = []
+                for _ in range(times):
+                    started = time.perf_counter()
+                    if page <= DEEPEST:
+                        shown = await connection.fetch(videos._FEED, PAGE, page * PAGE)
+                        await connection.fetch(accounts._BY_IDS, list({row["user_id"] for row in shown}))
+                    took.append((time.perf_counter() - started) * 1000)
+                took.sort()
+                name = f"page {page:,}" + (", all videos just changed" if changed else "")
+                rows.append([name, figure(median(took), "ms", SQL_OF_A_PAGE), figure(quantile(took, 0.99), "ms")])
+        await connection.execute("alter table video reset (autovacuum_enabled)")
+        await connection.execute("vacuum analyze video")
+    table(f"SQL of a page of {GROWN.videos:,} videos", ["", f"p50 ({SQL_OF_A_PAGE})", "p99"], rows)
+
+
+async def plans(databases: Mapping[str, tuple[str, int]], rounds: int, times: int) -> None:
+    rows = [[read.name] for read in READS]
+    for size, (dsn, users) in databases.items():
+        step(f"plans, {size}")
+        async with connected(dsn, "force_generic_plan") as once, connected(dsn, "auto") as chosen:
+            for row, read in zip(rows, READS, strict=True):
+                pairs = []
+                for number in range(rounds + 1):
+                    count = times if number else WARM_UP
+                    pairs.append(await per_use((once, chosen), read, users, count))
+                measured = pairs[1:]
+                row += [figure(median(pair[column] for pair in measured), "µs") for column in (0, 1)]
+                row.append(ratio([ours / theirs for ours, theirs in measured], AGAINST_CHOSEN))
+    columns = [""]
+    for size in databases:
+        columns += [f"{size}, once", "chosen", f"once/chosen ({AGAINST_CHOSEN})"]
+    table("A statement that is planned once, and as PostgreSQL chooses", columns, rows)
+
+
+async def per_use(connections: Sequence[Connection], read: Read, users: int, times: int) -> list[float]:
+    """Microseconds at each, in turn: who comes second finds the rows in the processor's cache."""
+    took = [0.0] * len(connections)
+    order = list(enumerate(connections))
+    for _ in range(times):
+        values = read.arguments(users)
+        for number, connection in order:
+            started = time.perf_counter()
+            await connection.fetch(read.statement, *values)
+            took[number] += time.perf_counter() - started
+        order.reverse()
+    return [seconds / times * 1e6 for seconds in took]
+
+
+async def calls(dsn: str, seconds: float) -> None:
+    rows = []
+    async with callers(OTHER_CORES) as calling, platform(database_url=dsn) as ours:
+        _, token = await ours.sign_in("user2")
+        cases: list[tuple[str, str, dict[str, Any]]] = [
+            ("feed, page 0", "showRelatedVideos", {"starting_point": 0}),
+            (f"feed, page {DEEPEST}", "showRelatedVideos", {"starting_point": DEEPEST}),
+            ("the star's profile", "showUserDetail", {"other_user_id": STAR}),
+            ("no such user", "showUserDetail", {"username": "nobody"}),
+        ]
+        for name, endpoint, body in cases:
+            step(name)
+            row = [name]
+            for signed_in in (False, True):
+                headers = {"Authorization": f"Bearer {token}"} if signed_in else {}
+                request = post(f"/api/{endpoint}", json.dumps(body).encode(), User_Agent="okhttp/4.9.3", **headers)
+                for count in (1, 64):
+                    load = Load(ours.run["http_port"], [request], count, seconds, expect=b'"code":20')
+                    answers = (await calling.measure(load, ours.pid)).answers
+                    row.append(f"{figure(answers.per_s)} · {figure(answers.quantile_ms(0.99), 'ms')}")
+            rows.append(row)
+    columns = ["calls/s · p99", "guest, 1 caller", "64", "signed in, 1 caller", "64"]
+    table("Calls", columns, rows)

@@ -1,0 +1,126 @@
+"""Counters: right after whatever wrote the counted tables, in a database that was filled before there were counters, and without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from control_plane.db.connections import Connection
+from control_plane.db.counters import value_of
+from control_plane.db.migrate import _CREATE, _RECORD, migrate, migrations
+from control_plane.db.pool import Database
+from tests.postgres import EMPTY, TestPostgres
+
+COUNTERS = 8
+"""The migration that brought them."""
+
+FILL = """
+    insert into app_user (username) select 'u' || n from generate_series(1, 50) as n;
+    insert into sound (name, audio, duration_ms) select 's', 'a.mp3', 1 from generate_series(1, 10);
+    insert into video (user_id, media, sound_id, duration_ms, width, height)
+    select 1 + n % 7, 'v.mp4', nullif(n % 5, 0), 1, 1, 1 from generate_series(1, 300) as n;
+    insert into profile_visit (user_id, visitor_id, seen)
+    select owner, visitor, (owner + visitor) % 3 = 0
+    from generate_series(1, 4) as owner cross join generate_series(5, 50) as visitor;
+"""
+KEPT = f"""
+    select u.id, {value_of("user.videos", "u.id")} as videos, {value_of("user.unseen_visits", "u.id")} as visits,
+        {value_of("sound.videos", "u.id")} as sounds
+    from generate_series(1, 60) as u (id) order by u.id
+"""
+COUNTED = """
+    select u.id, (select count(*) from video where user_id = u.id) as videos,
+        (select count(*) from profile_visit where user_id = u.id and not seen) as visits,
+        (select count(*) from video where sound_id = u.id) as sounds
+    from generate_series(1, 60) as u (id) order by u.id
+"""
+CHANGES = (
+    "update video set views = views + 1",
+    "update video set sound_id = 2 where id % 3 = 0",
+    "update video set sound_id = null where sound_id = 1",
+    "update video set user_id = 9, sound_id = coalesce(sound_id, 7) where id between 100 and 130",
+    "delete from video where id % 4 = 1",
+    "update profile_visit set seen = not seen where visitor_id % 2 = 0",
+    "update profile_visit set user_id = 49 where user_id = 1 and visitor_id < 30",
+    "insert into profile_visit (user_id, visitor_id) select 2, id from app_user where id <> 2"
+    " on conflict (user_id, visitor_id) do update set visited_at = now(), seen = false",
+    "delete from app_user where id in (40, 41, 42)",  # takes their visits along
+    "delete from profile_visit where not seen and user_id = 4",
+)
+
+
+async def check(source: Database | Connection) -> None:
+    assert await source.fetch(KEPT) == await source.fetch(COUNTED)
+
+
+async def test_whatever_writes_the_tables_is_counted(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(FILL)
+    await check(database)
+    for change in CHANGES:
+        await database.execute(change)
+        await check(database)
+
+
+async def test_what_is_undone_is_not_counted(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(FILL)
+        await connection.execute(f"begin; {CHANGES[4]}; rollback")
+    await check(database)
+
+
+async def test_a_database_that_was_filled_before_is_counted(postgres: TestPostgres) -> None:
+    async with postgres.database(EMPTY) as dsn:
+        old = await asyncpg.connect(dsn)
+        try:
+            await old.execute(_CREATE)
+            for migration in migrations():
+                if migration.version < COUNTERS:
+                    await old.execute(migration.sql)
+                    await old.execute(_RECORD, migration.version, migration.name)
+            await old.execute(FILL)
+            await migrate(dsn)
+            assert await old.fetchval("select sum(value) from counter") > 300
+            await check(old)
+            await old.execute(CHANGES[4])
+            await check(old)
+        finally:
+            await old.close()
+
+
+@pytest.fixture
+async def many(dsn: str) -> AsyncIterator[list[Connection]]:
+    connections = [await asyncpg.connect(dsn) for _ in range(9)]
+    yield connections
+    for connection in connections:
+        await connection.close()
+
+
+VISIT = "insert into profile_visit (user_id, visitor_id) values (1, $1)"
+
+
+async def test_connections_count_a_hot_subject_without_waiting_for_each_other(many: list[Connection]) -> None:
+    slots = [await connection.fetchval("select pg_backend_pid() % 8") for connection in many]
+    first = many[0]
+    second = next(connection for connection, slot in zip(many, slots, strict=True) if slot != slots[0])
+    await first.execute("insert into app_user (username) select 'u' || n from generate_series(1, 50) as n")
+    async with first.transaction():
+        await first.execute(VISIT, 2)
+        await second.execute("set lock_timeout = '5s'")
+        await second.execute(VISIT, 3)  # while the first still holds its row
+    await check(first)
+
+
+async def test_what_is_counted_at_once_is_counted_once_each(many: list[Connection]) -> None:
+    await many[0].execute("insert into app_user (username) select 'u' || n from generate_series(1, 100) as n")
+
+    async def visit(connection: Connection, number: int) -> None:
+        for visitor in range(2 + number * 10, 12 + number * 10):
+            await connection.execute(VISIT, visitor)
+
+    await asyncio.gather(*(visit(connection, number) for number, connection in enumerate(many)))
+    assert await many[0].fetchval(f"select {value_of('user.unseen_visits', '1')}") == 90
+    await check(many[0])

@@ -1,0 +1,84 @@
+"""How PostgreSQL executes our statements when tables have grown, also over connections whose plans were made while they were empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from control_plane import audit
+from control_plane.accounts import store as accounts
+from control_plane.db.connections import Connection, new_connection
+from control_plane.events import store as events
+from control_plane.gifts import store as gifts
+from control_plane.ledger import store as ledger
+from control_plane.streams import store as streams
+from control_plane.videos import store as videos
+from tests.control_plane.grown import GROWN, Size, fill
+
+SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
+STATEMENTS = {
+    f"{module.__name__.removeprefix('control_plane.')}.{name}": value
+    for module in (accounts, audit, events, gifts, ledger, streams, videos)
+    for name, value in vars(module).items()
+    if isinstance(value, str)
+    and name.startswith("_")
+    and value.split()[0] in {"select", "insert", "update", "delete", "with"}
+    and name != "_SELECT"  # part of others
+}
+
+Plan = dict[str, Any]
+
+
+async def plan_of(connection: Connection, prepared: str) -> Plan:
+    count = await connection.fetchval(
+        f"select cardinality(parameter_types) from pg_prepared_statements where name = '{prepared}'"
+    )
+    arguments = f"({', '.join(['null'] * count)})" if count else ""
+    explained = await connection.fetchval(f"explain (format json) execute {prepared} {arguments}")
+    plan: Plan = json.loads(explained)[0]["Plan"]
+    return plan
+
+
+def steps(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from steps(below)
+
+
+@pytest.fixture
+async def connection(dsn: str) -> AsyncIterator[Connection]:
+    connection = await new_connection(dsn)
+    yield connection
+    await connection.close()
+
+
+async def test_no_statement_reads_a_table_that_grows_from_end_to_end(dsn: str, connection: Connection) -> None:
+    prepared = {f"statement_{number}": name for number, name in enumerate(STATEMENTS)}
+    await connection.execute("analyze")
+    for name, statement in prepared.items():
+        await connection.execute(f"prepare {name} as {STATEMENTS[statement]}")
+        await plan_of(connection, name)
+    await fill(dsn, SIZE)
+    whole = {
+        (statement, step["Node Type"], step.get("Relation Name"))
+        for name, statement in prepared.items()
+        for step in steps(await plan_of(connection, name))
+        if (step["Node Type"] == "Seq Scan" and step["Relation Name"] in GROWN)
+        or (step["Node Type"] in {"Sort", "Hash"} and step["Plan Rows"] > 500)
+    }
+    assert whole == set()
+
+
+async def test_the_sessions_plan_once(connection: Connection) -> None:
+    """A statement whose plan would be made at each execution for the sake of its arguments."""
+    statement = await connection.prepare(accounts._BY_IDS)
+    for _ in range(10):
+        await statement.fetch([1])
+    counts = await connection.fetchrow(
+        "select generic_plans, custom_plans from pg_prepared_statements where statement = $1", accounts._BY_IDS
+    )
+    assert counts is not None
+    assert tuple(counts) == (10, 0)

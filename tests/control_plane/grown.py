@@ -1,0 +1,88 @@
+"""A database with a long history, made by a few statements. Sizes are parameters: tests take a small one, `bench/feed.py` the large one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from control_plane.ids import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    users: int
+    videos: int
+    """One of two has the first sound, and one of ten is not public."""
+    gifts: int
+    """All to the first user's stream, which was never published to, half of them by senders who gave the same amount."""
+    visits: int
+    """Unseen ones of the first user."""
+
+
+STAR = UserId(1)
+"""User, and the id of the user's stream."""
+HIT_SOUND = 1
+
+GROWN = {
+    *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "ended_session", "counter"),
+    *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
+    *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
+    *("sound", "video", "audit_log"),
+}
+"""The tables that have many rows then."""
+
+_FILL = """
+    insert into app_user (username, private, banned_at)
+    select 'user' || n, n % 11 = 0, case when n % 17 = 0 then now() end from generate_series(1, {users}) as n;
+    insert into push_setting (user_id) select id from app_user;
+    insert into privacy_setting (user_id) select id from app_user;
+    insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
+    insert into ledger_account (owner_id, kind, balance)
+    select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
+    insert into coins_received (user_id, coins) select id, 0 from app_user;
+
+    insert into sound (name, audio, duration_ms) select 's' || n, 'a.mp3', 1 from generate_series(1, {videos} / 10) as n;
+    insert into video (user_id, media, sound_id, duration_ms, width, height, privacy)
+    select 1 + n * 7919 % {users}, 'v.mp4', case when n % 2 = 0 then 1 else 1 + n * 31 % ({videos} / 10) end, 1, 1, 1,
+        case when n % 10 = 0 then 'private' else 'public' end
+    from generate_series(1, {videos}) as n;
+
+    insert into stream (user_id, path, grace_s, status, ended_at, source_id, live_at)
+    select n, 'live/' || n, 60, case when n = 1 then 'created' when n % 100 = 0 then 'live' else 'ended' end,
+        case when n > 1 and n % 100 > 0 then now() end, case when n > 1 and n % 100 = 0 then 's' end, now()
+    from generate_series(1, {users}) as n;
+    insert into stream_log (stream_id, epoch, last_seq) select id, 'e', case when id = 1 then {gifts} else 1 end from stream;
+    insert into stream_event (stream_id, seq, type, at, frame) select 1, n, 'gift', now(), '{{}}' from generate_series(1, {gifts}) as n;
+    insert into stream_event (stream_id, seq, type, at, frame) select id, 1, 'created', now(), '{{}}' from stream where id > 1;
+    insert into publish_session (stream_id, source_id, protocol, started_at) select id, 's', 'rtmp', now() from stream where id > 1;
+
+    insert into gift (id, title, coins, picture) values (1, 'Rose', 1, 'rose.svg');
+    insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint)
+    select 2 + n % ({users} - 1), 'gift', n::text, '' from generate_series(1, {gifts}) as n;
+    insert into ledger_entry (transfer_id, account_id, amount)
+    select id, account_id, amount from ledger_transfer cross join (values (5, -1), (6, 1)) as leg (account_id, amount);
+    insert into gift_sent (stream_id, seq, gift_id, count, coins, sender_id, receiver_id, transfer_id, created_at)
+    select 1, id, 1, 1, 1, user_id, 1, id, now() - id * interval '1 second' from ledger_transfer;
+    insert into stream_gifter (stream_id, user_id, coins)
+    select 1, user_id, case when user_id % 2 = 0 then 1 else user_id end from (select distinct user_id from ledger_transfer) as sender;
+    insert into coin_package (id, product_id, title, coins, price_minor) values (1, 'p', 'p', 1, 1);
+    insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, transfer_id)
+    select user_id, 'sandbox', id::text, 'p', 1, 1, 'USD', id from ledger_transfer;
+
+    insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
+    insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;
+    insert into ended_session (user_id, session_id, expires_at) select id, 's', now() from app_user;
+    insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
+"""
+
+
+async def fill(dsn: str, size: Size) -> None:
+    """Into a new database."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        sizes = {"users": size.users, "videos": size.videos, "gifts": size.gifts, "visits": size.visits}
+        await connection.execute(_FILL.format(**sizes))
+        await connection.execute("vacuum analyze")
+    finally:
+        await connection.close()
