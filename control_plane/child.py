@@ -6,16 +6,19 @@ root are often closed to others (a virtual environment below /root), so root's c
 
 from __future__ import annotations
 
+import errno
 import functools
 import grp
 import hashlib
 import os
 import pwd
 import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -30,6 +33,7 @@ ROOTS_STATE = Path("/var/lib/stagedoor")
 _UIDS = range(60_900, 61_184)
 """Neither distributions nor systemd give these to anyone: https://systemd.io/UIDS-GIDS/."""
 _INHERITED = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_ABANDONED_S = 3600.0
 _OF_OUR_USER = ("PATH", "HOME", "TMPDIR")
 
 
@@ -158,6 +162,40 @@ def make_files_of(directory: Path, account: Account | None) -> Path:
         os.chown(folder, 0, account.gid)
         folder.chmod(0o750)
     return folder
+
+
+@contextmanager
+def scratch(directory: Path, account: Account | None, prefix: str) -> Iterator[Path]:
+    """A folder for the account to write in, removed afterwards: in `directory`, or where the account can reach it."""
+    if account is not None:
+        directory = ROOTS_STATE / "scratch"
+        make_public_folder(directory)
+        _sweep(directory)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=directory, ignore_cleanup_errors=True) as folder:
+        if account is not None:
+            os.chown(folder, account.uid, account.gid)
+        yield Path(folder)
+
+
+def take(file: Path, target: Path) -> None:
+    """Copy what a child has written, in one step. Only a file of its own: it may have put a link to one of ours there."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as source:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            raise OSError(errno.EINVAL, "not a file of the child's own", str(file))
+        temporary = target.with_name(f".{target.name}.new")
+        with temporary.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        temporary.replace(target)
+
+
+def _sweep(directory: Path) -> None:
+    """What a killed server left behind."""
+    for folder in directory.iterdir():
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_public_folder(path: Path) -> None:

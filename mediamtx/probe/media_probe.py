@@ -159,6 +159,8 @@ def _keep(picture: bytes, file: Path) -> bool:
     try:
         temporary.write_bytes(picture)
         temporary.replace(file)
-    finally:
+    except OSError as error:
+        log.warning("picture_not_kept", extra={"file": file.name, "why": error.strerror})
         temporary.unlink(missing_ok=True)
+        return False
     return True
