@@ -34,6 +34,8 @@ async def test_no_child_of_root_is_root_or_reads_what_is_not_its_own(stopped: St
     (earlier / "conf").mkdir(parents=True)
     for file in (earlier / "conf" / "mediamtx.yml", earlier / "hook"):
         file.write_text("an old secret")
+    for folder in (stopped.data_dir, stopped.data_dir.parent):
+        folder.chmod(0o755)  # as an operator may have it, who lets another server serve the videos
     stopped.set(probe_interval_s="1", metrics_token="a-token-that-no-child-needs")
     await stopped.start()
     host = await stopped.sign_in("ada")
@@ -73,7 +75,7 @@ async def test_no_child_of_root_is_root_or_reads_what_is_not_its_own(stopped: St
         config = Path(media_server.cmdline()[-1])
         assert await reads(media, config)
         closed = [*(stopped.data_dir / name for name in ("secrets.json", "run.json", "lock", "postgres.log"))]
-        closed += [stopped.data_dir / "mediamtx" / "mediamtx.log", *(stopped.data_dir / "media").rglob("*.mp4")]
+        closed += [stopped.data_dir / "mediamtx" / "mediamtx.log"]
         theirs = [(stopped.data_dir / "postgres").resolve() / "cluster" / "PG_VERSION"]
         for file in closed + theirs:
             assert file.is_file(), file

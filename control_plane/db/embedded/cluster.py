@@ -81,7 +81,7 @@ async def _run(home: Home, command: Sequence[str]) -> int:
 
 def spawn(home: Home, command: Sequence[str]) -> subprocess.Popen[bytes]:
     """A child out of reach of the terminal's Ctrl-C, writing to the log. Not asyncio's: it belongs to no event loop. Ask it by `poll()`."""
-    with home.log.open("ab") as output:
+    with open(os.open(home.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         return subprocess.Popen(
             child.command(command, home.account, child.Limits()),
             stdin=subprocess.DEVNULL,
