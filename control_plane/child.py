@@ -115,9 +115,11 @@ def environment(account: Account | None, *more: str) -> dict[str, str]:
 
 
 def runnable(program: Path, account: Account | None) -> Path:
-    """The program where the account can run it: itself, or a copy that is made once for each content. Blocks."""
+    """The program where the account can run it: itself, or a copy that is made once for each content. Blocks. Raises OSError."""
     if account is None or is_readable(program):
         return program
+    if not os.access(program, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(program))
     with program.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     copy = ROOTS_STATE / "bin" / f"{program.name}-{digest[:32]}"
