@@ -1,7 +1,7 @@
 """The files that MediaMTX reads: its configuration, the hook's address and secret, and for root's MediaMTX a copy of the hook script.
 
 They stand in `<data dir>/mediamtx`. Where root started us, MediaMTX's user cannot reach that: they stand below `child.ROOTS_STATE`, owned by
-root and readable by that user alone, and `<data dir>/mediamtx/conf` is a link.
+root and readable by that user alone, and `<data dir>/mediamtx/conf` and `hook` are links.
 """
 
 from __future__ import annotations
@@ -57,15 +57,8 @@ class MediaMTXHome:
         if self.account is None:
             return
         _open_to(self.account, self.files / _CONF)
-        door = self.directory / _CONF
-        if door.is_symlink() and door.readlink() == self.files / _CONF:
-            return
-        if door.is_symlink():
-            door.unlink()
-        else:
-            shutil.rmtree(door, ignore_errors=True)
-        (self.directory / "hook").unlink(missing_ok=True)
-        door.symlink_to(self.files / _CONF)
+        for place in (self.files / _CONF, self.hook_file):
+            _link(self.directory / place.name, place)
 
     def write_config(self, config: MediaMTXConfig) -> None:
         write_private(self.config_path, render(config), self.account)
@@ -91,6 +84,16 @@ def home_of(directory: Path) -> MediaMTXHome:
     account = child.account_for(Kind.MEDIA_SERVER)
     directory = directory.absolute()
     return MediaMTXHome(directory, child.files_of(directory, account), account)
+
+
+def _link(door: Path, place: Path) -> None:
+    if door.is_symlink() and door.readlink() == place:
+        return
+    if door.is_dir() and not door.is_symlink():
+        shutil.rmtree(door)
+    else:
+        door.unlink(missing_ok=True)
+    door.symlink_to(place)
 
 
 def _open_to(account: Account, folder: Path) -> None:
