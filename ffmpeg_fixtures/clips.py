@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from control_plane import child
+from control_plane.child import Kind
 from ffmpeg_fixtures import ffmpeg, sounds
 from ffmpeg_fixtures.ffmpeg import FfmpegFailed
 
@@ -154,10 +154,12 @@ async def generate(directory: Path, progress: Callable[[str], None]) -> tuple[Cl
 
 async def _generate(clip: Clip, directory: Path, slots: asyncio.Semaphore) -> None:
     async with slots:
-        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=directory) as unfinished:
-            await ffmpeg.run(arguments(clip, Path(unfinished)), f"Drawing the sample video {clip.slug}", _DEADLINE_S)
+        account = child.account_for(Kind.WORKER)
+        with child.scratch(directory, account, _UNFINISHED) as unfinished:
+            what = f"Drawing the sample video {clip.slug}"
+            await ffmpeg.run(arguments(clip, unfinished), what, _DEADLINE_S, account)
             for file in clip.files:
-                os.replace(Path(unfinished) / file, directory / file)
+                child.take(unfinished / file, directory / file)
 
 
 def arguments(clip: Clip, folder: Path) -> list[str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
 import re
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import imageio_ffmpeg
 
+from control_plane import child
+from control_plane.child import Account, Limits
 from control_plane.errors import ControlPlaneError
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
@@ -17,6 +22,10 @@ _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 _SECRET = re.compile(r"(token=|publish:live/\d+::)[^\s&'\":,]*")
 _TAIL_BYTES = 2_000
 _KILLED_S = 5.0
+_UNLIMITED = Limits()
+_MEMORY_BYTES = 4 << 30
+"""On a machine with many cores the stacks of its threads count: a quarter of this is too little for 64."""
+_OPEN_FILES = 256
 
 
 class FfmpegFailed(ControlPlaneError):
@@ -39,13 +48,16 @@ def masked(text: str) -> str:
     return _SECRET.sub(r"\1***", text)
 
 
-async def spawn(arguments: Sequence[str]) -> asyncio.subprocess.Process:
+async def spawn(
+    arguments: Sequence[str], account: Account | None = None, limits: Limits = _UNLIMITED
+) -> asyncio.subprocess.Process:
     """Out of reach of the terminal's Ctrl-C; what it writes is to be read from `stderr`. Raises FfmpegFailed."""
     try:
+        program = await asyncio.to_thread(child.runnable, Path(executable()), account)
         return await asyncio.create_subprocess_exec(
-            executable(),
-            *_QUIET,
-            *arguments,
+            *child.command([program, *_QUIET, *arguments], account, limits),
+            env=child.environment(account),
+            cwd="/" if account else None,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -55,9 +67,10 @@ async def spawn(arguments: Sequence[str]) -> asyncio.subprocess.Process:
         raise FfmpegFailed(f"ffmpeg cannot be run: {error.strerror}.") from error
 
 
-async def run(arguments: Sequence[str], what: str, deadline_s: float) -> None:
-    """Run ffmpeg to its end. Raises FfmpegFailed, naming `what` it should have done."""
-    process = await spawn(arguments)
+async def run(arguments: Sequence[str], what: str, deadline_s: float, account: Account | None = None) -> None:
+    """Run ffmpeg to its end, within limits. Raises FfmpegFailed, naming `what` it should have done."""
+    cpu_s = math.ceil(deadline_s) * (os.cpu_count() or 1)
+    process = await spawn(arguments, account, Limits(_MEMORY_BYTES, cpu_s, _OPEN_FILES))
     try:
         async with asyncio.timeout(deadline_s):
             _, written = await process.communicate()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from control_plane import child
+from control_plane.child import Kind, Limits
 from mediamtx import release
 from mediamtx.build import build
 from mediamtx.cache import CachedBinary, default_directory, scratch_directory
@@ -90,9 +92,15 @@ def check_version(executable: Path) -> None:
     """Raises StepFailed unless the file runs here and calls itself the pinned version."""
     if not executable.is_file():
         raise StepFailed("there is no such file")
+    account = child.account_for(Kind.MEDIA_SERVER)
+    try:
+        program = child.runnable(executable, account)
+    except OSError as error:
+        raise StepFailed(f"it cannot be run: {error.strerror}") from error
     answer = run_step(
-        [executable, "--version"], progress=silent, what="asking it for its version", timeout_s=_VERSION_S,
-        cwd=executable.parent,
+        child.command([program, "--version"], account, Limits(cpu_s=int(_VERSION_S))),
+        progress=silent, what="asking it for its version", timeout_s=_VERSION_S,
+        cwd=Path("/"), env=child.environment(account),
     )  # fmt: skip
     if answer.strip() != VERSION:
         raise StepFailed(f"it is {answer.strip()[:40] or 'something else'}")

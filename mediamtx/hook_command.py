@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from control_plane.child import Account
 from mediamtx.errors import MediaMTXNotStarted
 from mediamtx.private_file import write_private
 
 
-def write_hook_file(path: Path, hooks_url: str, secret: str) -> None:
-    write_private(path, hook_file_text(hooks_url, secret))
+def write_hook_file(path: Path, hooks_url: str, secret: str, reader: Account | None = None) -> None:
+    write_private(path, hook_file_text(hooks_url, secret), reader)
 
 
 def hook_file_text(hooks_url: str, secret: str) -> str:
@@ -20,9 +21,9 @@ def hook_file_text(hooks_url: str, secret: str) -> str:
     return f"{hooks_url.rstrip('/')}/event\n{secret}\n"
 
 
-def hook_command(script: Path, hook_file: Path) -> tuple[str, ...]:
-    """This interpreter, without site packages and user settings: it starts in 10 ms and obeys no environment."""
-    return (sys.executable, "-I", "-S", str(script.resolve()), str(hook_file.resolve()))
+def hook_command(script: Path, hook_file: Path, python: str = sys.executable) -> tuple[str, ...]:
+    """An interpreter without site packages and user settings: it starts in 10 ms and obeys no environment."""
+    return (python, "-I", "-S", str(script.resolve()), str(hook_file.resolve()))
 
 
 def command_line(argv: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ from control_plane.ports import Ports
 from control_plane.secrets import Keyring
 from control_plane.settings import Settings
 from mediamtx.config import MediaMTXConfig, local_url, reached_at
-from mediamtx.hook_command import write_hook_file
+from mediamtx.errors import MediaMTXNotStarted
+from mediamtx.home import home_of
 from mediamtx.process import MediaMTXProcess
 
 SETTING_OF = {"api_port": "mediamtx_api_port"}
@@ -45,11 +47,15 @@ def _loopback_address(bind: str) -> str:
 
 
 def supervised(
-    settings: Settings, config: MediaMTXConfig, binary: Path, on_spawn: Callable[[int], None]
+    settings: Settings, config: MediaMTXConfig, binary: Path, hook_script: Path, on_spawn: Callable[[int], None]
 ) -> MediaMTXProcess:
-    """Not running yet. Its hooks find address and secret in a private file."""
-    write_hook_file(hook_file(settings), config.hooks_url, config.hook_secret)
-    return MediaMTXProcess(binary, config, settings.data_dir / "mediamtx", on_spawn=on_spawn)
+    """Not running yet. Its hooks run the script, which finds address and secret in a private file."""
+    home = home_of(settings.data_dir / "mediamtx")
+    try:
+        command = home.write_hook(config.hooks_url, config.hook_secret, hook_script)
+    except OSError as error:
+        raise MediaMTXNotStarted(f"MediaMTX cannot be set up in {home.files}: {error.strerror}") from error
+    return MediaMTXProcess(binary, replace(config, hook_command=command), home.directory, on_spawn=on_spawn)
 
 
 def hooks_url(settings: Settings, ports: Ports) -> str:
@@ -64,4 +70,5 @@ def media_host(settings: Settings) -> str:
 
 
 def hook_file(settings: Settings) -> Path:
+    """Where MediaMTX runs as we do."""
     return settings.data_dir / "mediamtx" / "hook"

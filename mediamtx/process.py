@@ -6,22 +6,26 @@ import asyncio
 import datetime as dt
 import logging
 import os
+import resource
 import signal
 import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import psutil
 
+from control_plane import child
+from control_plane.child import Limits
 from control_plane.streams.media import MediaServerInfo, MediaServerUnavailable
 from mediamtx.client import MediaMTXClient
 from mediamtx.config import MediaMTXConfig, render
 from mediamtx.errors import MediaMTXGaveUp, MediaMTXNotStarted
+from mediamtx.home import home_of
 from mediamtx.pinned import VERSION
-from mediamtx.private_file import write_private
 from mediamtx.server_log import ServerLog
 
 _START_DEADLINE_S = 10.0
@@ -37,11 +41,12 @@ _TRIM_EVERY_S = 30.0
 _PAUSES_S = (0.0, 0.5, 1.0, 2.0)
 """Before each restart, by how many failures there were lately; after as many as this and one more, we give up."""
 _LATELY_S = 60.0
-_INHERITED = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT"),
-)
-"""Nothing else: its hooks see its environment, and it would read settings from variables that begin with MTX_."""
+_OF_GO = ("GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT")
+_MEMORY_SHARE = 0.5
+"""Of the machine's, from where Go's garbage collector works harder (GOMEMLIMIT). A smaller share costs CPU, a larger one gets the machine
+into swap. No limit of the system is set: Go reserves far more than it uses, and ends at once when it is refused memory."""
+_OPEN_FILES = 65_536
+"""At least, where we may: each publisher and viewer is one."""
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +56,8 @@ def nobody_asks(_pid: int) -> None:
 
 
 class MediaMTXProcess:
-    """Keeps `<directory>/conf/mediamtx.yml` and `<directory>/mediamtx.log`.
+    """Keeps the files of `MediaMTXHome(directory)`, and runs as its account.
 
-    The configuration has a folder of its own because the server watches all of it, and would wake at each line of its log.
     `on_spawn` hears each new pid at once, before the server is ready, so that it is noted if we are killed meanwhile.
     """
 
@@ -62,9 +66,9 @@ class MediaMTXProcess:
     ) -> None:
         self._binary = binary.absolute()
         self._config = config
-        self._directory = directory.absolute()
+        self._home = home_of(directory)
         self._on_spawn = on_spawn
-        self._log = ServerLog(self._directory / "mediamtx.log")
+        self._log = ServerLog(self._home.log_path)
         self._child: subprocess.Popen[bytes] | None = None
         self._adopted: psutil.Process | None = None
 
@@ -76,7 +80,7 @@ class MediaMTXProcess:
 
     @property
     def config_path(self) -> Path:
-        return self._directory / "conf" / "mediamtx.yml"
+        return self._home.config_path
 
     @property
     def log_path(self) -> Path:
@@ -87,11 +91,13 @@ class MediaMTXProcess:
         nothing is left running."""
         assert self.pid is None, "started twice"
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self.config_path, render(self._config))
+            self._home.make()
+            self._home.write_config(self._config)
             self._log.rotate()
         except OSError as error:
-            raise MediaMTXNotStarted(f"MediaMTX cannot be set up in {self._directory}: {error.strerror}") from error
+            raise MediaMTXNotStarted(
+                f"MediaMTX cannot be set up in {self._home.directory}: {error.strerror}"
+            ) from error
         await self._launch()
 
     async def adopt(self, pid: int) -> bool:
@@ -104,7 +110,9 @@ class MediaMTXProcess:
         self._adopted = self._ours(pid)
         if self._adopted is None:
             return False
-        if self._is_as_started_now(self._adopted) and await self._answers_as_pinned(_ADOPT_DEADLINE_S):
+        if await asyncio.to_thread(self._is_as_started_now, self._adopted) and await self._answers_as_pinned(
+            _ADOPT_DEADLINE_S
+        ):
             log.info("mediamtx_adopted", extra={"pid": pid})
             return True
         log.info("mediamtx_not_adopted", extra={"pid": pid})
@@ -148,23 +156,32 @@ class MediaMTXProcess:
 
     async def _launch(self) -> None:
         since_bytes, spawned_at = self._log.size_bytes, dt.datetime.now(dt.UTC)
-        self._child = child = self._spawn()
+        self._child = process = self._spawn(await asyncio.to_thread(self._executable))
         try:
-            self._on_spawn(child.pid)
-            await self._ready(child, since_bytes, spawned_at)
+            self._on_spawn(process.pid)
+            await self._ready(process, since_bytes, spawned_at)
         except BaseException:
             await self._end(_USELESS_DEADLINE_S)
             raise
-        log.info("mediamtx_started", extra={"pid": child.pid})
+        log.info("mediamtx_started", extra={"pid": process.pid})
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _executable(self) -> Path:
+        """Where its account can run it."""
+        try:
+            return child.runnable(self._binary, self._home.account)
+        except OSError as error:
+            raise MediaMTXNotStarted(f"MediaMTX cannot be started: {error}") from error
+
+    def _spawn(self, executable: Path) -> subprocess.Popen[bytes]:
         """In a session of its own: neither Ctrl-C in our terminal nor our end reaches it."""
+        limits = Limits(open_files=max(_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        environment = {"GOMEMLIMIT": str(_memory_bytes()), **child.environment(self._home.account, *_OF_GO)}
         try:
             with self._log.open() as output:
                 return subprocess.Popen(
-                    self._command,
-                    cwd=self._directory,
-                    env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                    child.command(self._command(executable), self._home.account, limits),
+                    cwd=self._home.files,
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -173,10 +190,10 @@ class MediaMTXProcess:
         except OSError as error:
             raise MediaMTXNotStarted(f"MediaMTX cannot be started: {error}") from error
 
-    async def _ready(self, child: subprocess.Popen[bytes], since_bytes: int, spawned_at: dt.datetime) -> None:
+    async def _ready(self, process: subprocess.Popen[bytes], since_bytes: int, spawned_at: dt.datetime) -> None:
         end = time.monotonic() + _START_DEADLINE_S
         async with MediaMTXClient(self._config.api_url, self._config.api_password, deadline_s=1.0) as client:
-            while child.poll() is None:
+            while process.poll() is None:
                 if time.monotonic() >= end:
                     what = f"did not answer within {_START_DEADLINE_S:.0f} s"
                     raise self._log.failure(what, since_bytes, self._config.listeners)
@@ -188,7 +205,7 @@ class MediaMTXProcess:
                     raise MediaMTXNotStarted(f"MediaMTX is {info.version}, but this program speaks {VERSION}")
                 else:
                     return
-        what = f"ended with status {child.returncode} at its start"
+        what = f"ended with status {process.returncode} at its start"
         raise self._log.failure(what, since_bytes, self._config.listeners)
 
     async def _serve_until_failure(self) -> str:
@@ -228,25 +245,29 @@ class MediaMTXProcess:
         elif self._adopted is not None and _is_alive(self._adopted):
             self._adopted.send_signal(number)
 
-    @property
-    def _command(self) -> list[str]:
-        return [str(self._binary), str(self.config_path)]
+    def _command(self, executable: Path) -> list[str]:
+        return [str(executable), str(self.config_path)]
 
     def _ours(self, pid: int) -> psutil.Process | None:
         """Something that runs with our configuration file, in a session of its own as we start it."""
         try:
             process = psutil.Process(pid)
-            ours = process.cmdline()[1:] == self._command[1:] and os.getsid(pid) == pid
+            ours = process.cmdline()[1:] in [[str(path)] for path in self._home.config_paths] and os.getsid(pid) == pid
             return process if ours and _is_alive(process) else None
         except (psutil.Error, OSError):
             return None
 
     def _is_as_started_now(self, process: psutil.Process) -> bool:
-        """The same executable, and byte by byte the configuration that we would write."""
+        """The same executable and user, and byte by byte the configuration that we would write. Blocks."""
+        account = self._home.account
         try:
             written = self.config_path.read_text(encoding="utf-8")
-            return process.cmdline() == self._command and written == render(self._config)
-        except (psutil.Error, OSError):
+            return (
+                process.cmdline() == self._command(self._executable())
+                and process.uids().real == (account.uid if account else os.geteuid())
+                and written == render(self._config)
+            )
+        except (psutil.Error, OSError, MediaMTXNotStarted):
             return False
 
     async def _answers_as_pinned(self, deadline_s: float) -> bool:
@@ -260,6 +281,14 @@ async def _info(client: MediaMTXClient) -> MediaServerInfo | None:
         return await client.info()
     except MediaServerUnavailable:
         return None
+
+
+def _memory_bytes() -> int:
+    """For GOMEMLIMIT, of the machine or of our container."""
+    memory = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):  # "max" where there is no limit
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return int(memory * _MEMORY_SHARE)
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -16,6 +16,7 @@ BYTES_MAX = 16 << 20
 _GENERATIONS = 3
 _TAIL_BYTES = 4096
 _LINES = 3
+_NOT_ALLOWED = re.compile(r"listen (?:tcp|udp)[0-9]? \S*:([0-9]+): bind: permission denied")
 _IN_USE = re.compile(r"listen (tcp|udp)[0-9]? \S*:([0-9]+): bind: address already in use")
 
 
@@ -52,6 +53,11 @@ class ServerLog:
             port = int(taken[2])
             if name := listeners.get((taken[1], port)):
                 return PortTaken(name, port)
+        if refused := _NOT_ALLOWED.search(words):
+            return MediaMTXNotStarted(
+                f"MediaMTX may not listen on port {refused[1]}: it does not run as root, also where root starts it. Set a port from 1024 up and"
+                " have it redirected, or lower net.ipv4.ip_unprivileged_port_start"
+            )
         lines = [line for line in words.splitlines() if line.strip()][-_LINES:]
         said = "; it said: " + " | ".join(lines) if lines else " and said nothing"
         return MediaMTXNotStarted(f"MediaMTX {what}{said}")

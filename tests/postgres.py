@@ -123,7 +123,8 @@ def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) ->
 
 
 def remove(data_dir: Path) -> None:
-    """A data directory, and the home of its PostgreSQL, which is elsewhere when root runs the tests."""
+    """A data directory, and the homes of its PostgreSQL and its MediaMTX, which are elsewhere when root runs the tests."""
+    shutil.rmtree((data_dir / "mediamtx" / "conf").resolve().parent, ignore_errors=True)
     shutil.rmtree((data_dir / "postgres").resolve(), ignore_errors=True)
     shutil.rmtree(data_dir, ignore_errors=True)
 

@@ -20,8 +20,7 @@ from control_plane.workers import Workers
 from hooks import SEND_EVENT
 from mediamtx.binary import obtain
 from mediamtx.errors import PortTaken
-from mediamtx.hook_command import hook_command
-from mediamtx.launch import SETTING_OF, configuration, hook_file, supervised
+from mediamtx.launch import SETTING_OF, configuration, supervised
 from mediamtx.process import MediaMTXProcess
 
 Progress = Callable[[str], None]
@@ -90,10 +89,10 @@ class Processes:
         return ports, listeners
 
     def _prepare(self, ports: Ports, hooks: Keyring, binary: Path) -> MediaMTXProcess:
-        config = configuration(self._settings, ports, hooks, hook_command(SEND_EVENT, hook_file(self._settings)))
+        config = configuration(self._settings, ports, hooks, hook_command=())
         self._run = dataclasses.replace(self._run, ports=ports)
         self.media_api_url = config.api_url
-        self._mediamtx = supervised(self._settings, config, binary, self._spawned)
+        self._mediamtx = supervised(self._settings, config, binary, SEND_EVENT, self._spawned)
         return self._mediamtx
 
     def _own(self, reserved: tuple[Ports, Listeners]) -> tuple[Ports, Listeners]:

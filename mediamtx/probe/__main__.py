@@ -6,24 +6,25 @@ probe need not. It ends, with all probes, when its standard input does: whoever 
 
 from __future__ import annotations
 
-import resource
 import sys
-from contextlib import suppress
 
+from control_plane import child
+from control_plane.child import Kind, Limits
 from control_plane.niceness import give_way
-from mediamtx.probe.launcher import serve
+from mediamtx.probe import launcher
 
 NICE = 10
 """One tenth of the processor against somebody who needs all of it: a probe at 15 starves there, and knows nothing."""
-LARGEST_BYTES = 2 << 30
-"""Of memory, each: whoever publishes decides how large the pictures are that we decode."""
+LIMITS = Limits(memory_bytes=2 << 30, open_files=256)
+"""Of each: whoever publishes decides how large the pictures are that we decode. A WHEP connection opens a socket for each address of the
+machine."""
 
 
 def main() -> None:
     give_way(NICE)
-    with suppress(OSError, ValueError):  # not every system has this limit
-        resource.setrlimit(resource.RLIMIT_AS, (LARGEST_BYTES, LARGEST_BYTES))
-    serve(sys.stdin.fileno(), sys.stdout.fileno())
+    launcher.load()  # while we can read it: root's Python packages may be closed to the user that we become
+    child.restrict(child.account_for(Kind.WORKER), LIMITS)
+    launcher.serve(sys.stdin.fileno(), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

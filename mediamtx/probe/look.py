@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 from control_plane.streams.probe import Outcome, ProbeResult, Via
 from mediamtx.probe import hls, whep
-from mediamtx.probe.order import Order
-from mediamtx.probe.picture import write_picture
+from mediamtx.probe.order import Answer, Order
+from mediamtx.probe.picture import jpeg
 from mediamtx.probe.sight import NoSight, NotThisWay, Sight
 
 HLS_S = 4.0
 """What WHEP leaves of the time; half of it where that is short."""
 
 
-def probe(order: Order, started: float) -> ProbeResult:
+def probe(order: Order, started: float) -> Answer:
     """Blocks until something is seen, or the order's deadline, which counts from `started` on the monotonic clock."""
     try:
         via, sight = _look(order, started + order.deadline_s)
     except NoSight as reason:
-        return ProbeResult(reason.outcome, seconds=time.monotonic() - started, why=str(reason))
+        return Answer(order.number, ProbeResult(reason.outcome, seconds=time.monotonic() - started, why=str(reason)))
     frame = sight.frame
-    if frame is not None and order.picture:
-        write_picture(frame, Path(order.picture))
-    return ProbeResult(
+    picture = jpeg(frame) if frame is not None and order.picture else b""
+    result = ProbeResult(
         Outcome.PLAYING,
         via,
         width=frame.width if frame is not None else 0,
         height=frame.height if frame is not None else 0,
         video_codec=sight.video_codec,
         audio=sight.audio,
-        pictured=frame is not None and order.picture != "",
+        pictured=picture != b"",
         seconds=time.monotonic() - started,
     )
+    return Answer(order.number, result, picture)
 
 
 def _look(order: Order, until_s: float) -> tuple[Via, Sight]:

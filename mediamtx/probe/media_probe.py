@@ -16,9 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from control_plane import child
+from control_plane.child import Kind
 from control_plane.streams.media import PathName
 from control_plane.streams.probe import Outcome, ProbeKey, ProbeResult
-from mediamtx.probe.order import Order, answer_decoder, line
+from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, answer_decoder, line
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +28,8 @@ _START_S = 4.0
 """Above the deadline: aiortc may have to be loaded, by a process that gives way to all others."""
 _ENDED_S = 2.0
 _COMMAND = (sys.executable, "-P", "-m", "mediamtx.probe")
-_INHERITED = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"),
-)
-"""Nothing else: what decodes the pictures of strangers must not find our settings in its environment."""
+_OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
+_JPEG = b"\xff\xd8\xff"
 
 
 class _Launcher:
@@ -38,17 +37,18 @@ class _Launcher:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._waiting: dict[int, asyncio.Future[ProbeResult]] = {}
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._listening = asyncio.create_task(self._listen(), name="probe-answers")
 
     @classmethod
     async def start(cls) -> Self:
         process = await asyncio.create_subprocess_exec(
             *_COMMAND,
-            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            env=child.environment(child.account_for(Kind.WORKER), *_OF_PYTHON),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
+            limit=2 * LARGEST_ANSWER_BYTES,
             start_new_session=True,
         )
         return cls(process)
@@ -57,7 +57,7 @@ class _Launcher:
     def gone(self) -> bool:
         return self._process.returncode is not None or self._listening.done()
 
-    def order(self, order: Order) -> asyncio.Future[ProbeResult]:
+    def order(self, order: Order) -> asyncio.Future[Answer]:
         answer = self._waiting[order.number] = asyncio.get_running_loop().create_future()
         assert self._process.stdin is not None
         self._process.stdin.write(line(order))
@@ -83,16 +83,15 @@ class _Launcher:
         assert self._process.stdout is not None
         try:
             async for told in self._process.stdout:
-                answer = answer_decoder.decode(told)
-                self._resolve(answer.number, answer.result)
+                self._resolve(answer_decoder.decode(told))
         finally:
             for number in list(self._waiting):
-                self._resolve(number, ProbeResult(Outcome.FAILED, why="its launcher has ended"))
+                self._resolve(Answer(number, ProbeResult(Outcome.FAILED, why="its launcher has ended")))
 
-    def _resolve(self, number: int, result: ProbeResult) -> None:
-        waiting = self._waiting.pop(number, None)
+    def _resolve(self, answer: Answer) -> None:
+        waiting = self._waiting.pop(answer.number, None)
         if waiting is not None and not waiting.done():
-            waiting.set_result(result)
+            waiting.set_result(answer)
 
 
 class MediaMTXProbe:
@@ -122,12 +121,15 @@ class MediaMTXProbe:
             hls_url=f"{self._hls_url}/{path}/index.m3u8",
             key=key,
             deadline_s=deadline_s,
-            picture="" if picture is None else str(picture.absolute()),
+            picture=picture is not None,
         )
         started = time.monotonic()
         try:
             async with asyncio.timeout(deadline_s + self._start_s):
-                result = await (await self._running()).order(order)
+                answer = await (await self._running()).order(order)
+                result = answer.result
+                if picture is not None:
+                    result = replace(result, pictured=await asyncio.to_thread(_keep, answer.picture, picture))
         except TimeoutError:
             await self._end()  # the next one has another
             result = ProbeResult(Outcome.FAILED, why="its launcher hangs")
@@ -147,3 +149,18 @@ class MediaMTXProbe:
         launcher, self._launcher = self._launcher, None
         if launcher is not None:
             await launcher.end()
+
+
+def _keep(picture: bytes, file: Path) -> bool:
+    """In one step, in place of an earlier one. Not what is no JPEG: the folder is served, and the probe has met a stranger's media."""
+    if not picture.startswith(_JPEG):
+        return False
+    temporary = file.with_name(f".{file.name}.new")
+    try:
+        temporary.write_bytes(picture)
+        temporary.replace(file)
+    except OSError as error:
+        log.warning("picture_not_kept", extra={"file": file.name, "why": error.strerror})
+        temporary.unlink(missing_ok=True)
+        return False
+    return True

@@ -8,14 +8,14 @@ from control_plane.streams.probe import ProbeResult
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`deadline_s` counts from when it is begun. `picture`: the file to write, "" for none."""
+    """`deadline_s` counts from when it is begun. `picture`: whether one is wanted."""
 
     number: int
     whep_url: str
     hls_url: str
     key: str
     deadline_s: float
-    picture: str = ""
+    picture: bool = False
 
     def __repr__(self) -> str:
         return f"Order({self.whep_url!r})"
@@ -25,12 +25,15 @@ class Answer(msgspec.Struct, frozen=True):
     number: int
     """The order's."""
     result: ProbeResult
+    picture: bytes = b""
+    """A JPEG, where the result says `pictured`."""
 
 
 order_decoder = msgspec.json.Decoder(Order)
+LARGEST_ANSWER_BYTES = 1 << 20
+"""A picture has some 30 KB."""
 answer_decoder = msgspec.json.Decoder(Answer)
 
 
 def line(message: Order | Answer) -> bytes:
-    """An answer's is far shorter than what a pipe takes in one piece (4 KiB; a socket more): several processes may write to the same one."""
     return msgspec.json.encode(message) + b"\n"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
-from pathlib import Path
 
 import av
 
@@ -14,17 +12,8 @@ _QUALITY = 5
 """ffmpeg's scale: 2 is best, 31 worst."""
 
 
-def write_picture(frame: av.VideoFrame, file: Path) -> None:
-    """At most `WIDTH` wide, never enlarged; takes the place of an earlier one in one step."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(jpeg(frame))
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def jpeg(frame: av.VideoFrame) -> bytes:
+    """At most `WIDTH` wide, never enlarged."""
     width = _even(min(WIDTH, frame.width))
     height = _even(min(round(frame.height * width / frame.width), _LARGEST_SIDE))
     scaled = frame.reformat(width=width, height=height, format="yuvj420p")

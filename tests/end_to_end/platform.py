@@ -221,8 +221,8 @@ class Stagedoor:
 
     @property
     def _marks(self) -> tuple[str, ...]:
-        """What stands in the command line of whoever works in the data directory; root's PostgreSQL is elsewhere."""
-        return str(self.data_dir), str((self.data_dir / "postgres").resolve())
+        """What stands in the command line of whoever works in the data directory; root's PostgreSQL and MediaMTX are elsewhere."""
+        return tuple(str((self.data_dir / place).resolve()) for place in ("", "postgres", "mediamtx/conf"))
 
     def processes(self) -> list[str]:
         """Command lines of every process that works in the data directory."""

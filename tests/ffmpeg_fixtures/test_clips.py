@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -13,6 +14,7 @@ import av
 import psutil
 import pytest
 
+from control_plane.child import Kind, account_for
 from ffmpeg_fixtures import clips
 from ffmpeg_fixtures.clips import CLIPS, Clip, generate
 from ffmpeg_fixtures.ffmpeg import FfmpegFailed
@@ -132,6 +134,33 @@ async def test_a_cancelled_drawing_leaves_no_process_and_nothing_half_made(tmp_p
         await drawing
     assert set(psutil.Process().children()) <= before
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_root_draws_as_another_user_within_limits_and_without_our_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVE_METRICS_TOKEN", "secret")
+    drawing = asyncio.create_task(generate(tmp_path, say_nothing))
+    async with asyncio.timeout(10):
+        while not (
+            found := [child for child in psutil.Process().children() if "-filter_complex" in child.cmdline()[:9]]
+        ):
+            await asyncio.sleep(0.01)
+            assert not drawing.done()
+    for process in found:
+        process.suspend()
+    account = account_for(Kind.WORKER)
+    assert account is not None
+    for process in found:
+        assert process.uids() == (account.uid,) * 3
+        assert set(process.environ()) <= {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"}
+        limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+        [memory] = [line for line in limits if line.startswith("Max data size")]
+        assert memory.split()[3] == str(4 << 30)
+    drawing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drawing
 
 
 async def test_what_a_killed_drawing_left_is_swept_away(tmp_path: Path, feed: Path) -> None:

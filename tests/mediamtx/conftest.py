@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from tests.mediamtx.rig import Listener, Rig, listening, running
 def mediamtx_binary() -> Path:
     """From the user's cache; built into it the first time."""
     return obtain(progress=print)
+
+
+@pytest.fixture(autouse=True)
+def homes(tmp_path: Path) -> Iterator[None]:
+    """Root's MediaMTX has its files outside of the test's folder."""
+    yield
+    for conf in tmp_path.rglob("conf"):
+        if conf.is_symlink():
+            shutil.rmtree(conf.resolve().parent)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import hooks.send_event
 from control_plane.streams.media_api import api_password
 from mediamtx.client import MediaMTXClient
 from mediamtx.config import MediaMTXConfig
-from mediamtx.hook_command import hook_command, write_hook_file
+from mediamtx.home import home_of
 from mediamtx.process import MediaMTXProcess
 
 SECRET = "hook secret: @/?#%"
@@ -95,10 +95,9 @@ async def listening() -> AsyncIterator[Listener]:
 
 def config_for(directory: Path, hooks_url: str) -> MediaMTXConfig:
     """With the hook file written; the folder's name needs quoting."""
-    hook_file = directory / 'it\'s a "hook" file'
-    write_hook_file(hook_file, hooks_url, SECRET)
-    config = MediaMTXConfig(hooks_url=hooks_url, hook_secret=SECRET, hook_command=hook_command(SCRIPT, hook_file))
-    return replace(config, **free_ports())
+    command = home_of(directory / 'it\'s a "hook" folder').write_hook(hooks_url, SECRET, SCRIPT)
+    assert command, "a Python is there that every user may run"
+    return replace(MediaMTXConfig(hooks_url=hooks_url, hook_secret=SECRET, hook_command=command), **free_ports())
 
 
 @dataclass

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ try:
 except urllib.error.HTTPError as error:
     print(error.code)
 """
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where MediaMTX's user may write: else no command could show that it ran."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
 
 
 def command(marker: Path) -> dict[str, str]:
@@ -54,31 +64,31 @@ async def nothing_ran(rig: Rig, marker: Path) -> None:
         {"Host": "localhost", "Origin": "http://127.0.0.1", "Content-Type": "text/plain"},
     ],
 )
-async def test_a_stranger_changes_and_reads_nothing(rig: Rig, tmp_path: Path, headers: dict[str, str]) -> None:
+async def test_a_stranger_changes_and_reads_nothing(rig: Rig, folder: Path, headers: dict[str, str]) -> None:
     base = f"{rig.config.api_url}/v3/config"
     async with ClientSession(headers=headers) as session:
-        async with session.post(f"{base}/paths/add/theirs", json=command(tmp_path / "theirs")) as response:
+        async with session.post(f"{base}/paths/add/theirs", json=command(folder / "theirs")) as response:
             assert response.status == 401
         async with session.get(f"{base}/global/get") as response:
             assert response.status == 401
             assert SECRET not in await response.text()
-    await nothing_ran(rig, tmp_path / "theirs")
+    await nothing_ran(rig, folder / "theirs")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-async def test_another_user_of_this_machine_runs_nothing(rig: Rig, tmp_path: Path) -> None:
+async def test_another_user_of_this_machine_runs_nothing(rig: Rig, folder: Path) -> None:
     url = f"{rig.config.api_url}/v3/config/paths/add/theirs"
     knock = await asyncio.create_subprocess_exec(
         "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable, "-c", KNOCK,
-        url, f'{{"runOnInit": "touch {tmp_path / "theirs"}"}}',
+        url, f'{{"runOnInit": "touch {folder / "theirs"}"}}',
         user="nobody", cwd="/", stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     answer, _ = await asyncio.wait_for(knock.communicate(), 30)
     assert answer.strip() == b"401"
-    await nothing_ran(rig, tmp_path / "theirs")
+    await nothing_ran(rig, folder / "theirs")
 
 
-async def test_a_page_of_another_origin_runs_nothing(rig: Rig, tmp_path: Path) -> None:
+async def test_a_page_of_another_origin_runs_nothing(rig: Rig, folder: Path) -> None:
     async def page(_: web.BaseRequest) -> web.Response:
         return web.Response(text="<!doctype html><title>theirs</title>", content_type="text/html")
 
@@ -93,13 +103,13 @@ async def test_a_page_of_another_origin_runs_nothing(rig: Rig, tmp_path: Path) -
                 "([url, body]) => fetch(url, {method: 'POST', mode: 'no-cors', body}).then(answer => answer.type)",
                 [
                     f"{rig.config.api_url}/v3/config/paths/add/theirs",
-                    f'{{"runOnInit": "touch {tmp_path / "theirs"}"}}',
+                    f'{{"runOnInit": "touch {folder / "theirs"}"}}',
                 ],
             )
     finally:
         await runner.cleanup()
     assert sent == "opaque", "the request did reach the server"
-    await nothing_ran(rig, tmp_path / "theirs")
+    await nothing_ran(rig, folder / "theirs")
 
 
 async def test_our_client_and_the_doctor_are_answered(rig: Rig) -> None:

