@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from control_plane.clock import utc_now
 from control_plane.streams.media import (
@@ -32,6 +32,9 @@ class FakeMedia:
         self.away = False
         self.hidden: set[PathName] = set()
         """Left out of the listing, and found when asked for."""
+        self.per_page = 500
+        self.pages_answered: int | None = None
+        """Of a listing; the next page is not answered."""
         self.closes_at_once = True
         """A kicked connection is gone with the answer."""
         self.asked_for: list[PathName] = []
@@ -43,7 +46,7 @@ class FakeMedia:
         self.leave(path)
         source = MediaSource("rtmpConn", SourceId(source_id))
         created_at = created_at or utc_now()
-        self.paths[path] = MediaPath(path, True, created_at, source, ("H264",), sent, 0)
+        self.paths[path] = MediaPath(path, True, source, sent)
         self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", "rtmp", "FMLE/3.0", sent)
 
     def send(self, path: PathName, sent: int) -> None:
@@ -62,10 +65,14 @@ class FakeMedia:
         self._answer()
         return MediaServerInfo("v1.20.1", utc_now())
 
-    async def list_paths(self) -> Sequence[MediaPath]:
+    async def list_paths(self) -> AsyncIterator[Sequence[MediaPath]]:
         await self.before_the_listing()
         self._answer()
-        return [path for path in self.paths.values() if path.name not in self.hidden]
+        shown = [path for path in self.paths.values() if path.name not in self.hidden]
+        for start in range(0, max(len(shown), 1), self.per_page):
+            if self.pages_answered is not None and start // self.per_page >= self.pages_answered:
+                raise MediaServerUnavailable("No answer.")
+            yield shown[start : start + self.per_page]
 
     async def get_path(self, name: PathName) -> MediaPath | None:
         self.asked_for.append(name)
