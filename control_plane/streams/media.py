@@ -11,6 +11,8 @@ from control_plane.errors import ControlPlaneError
 
 PathName = NewType("PathName", str)
 SourceId = NewType("SourceId", str)
+Size = tuple[int, int]
+"""Width and height of a picture."""
 
 
 class MediaServerUnavailable(ControlPlaneError):
@@ -36,8 +38,8 @@ class MediaPath:
     online: bool
     source: MediaSource | None
     inbound_bytes: int
-    size: tuple[int, int] | None = None
-    """Width and height of the picture that the publisher sends now; None without one, or where the codec does not say."""
+    size: Size | None = None
+    """Of the picture that the publisher sends now; None without one, or where the codec does not say."""
 
 
 @dataclass(frozen=True, slots=True)

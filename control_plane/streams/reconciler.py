@@ -28,6 +28,7 @@ from control_plane.streams.media import (
     MediaServerUnavailable,
     MediaSource,
     PathName,
+    Size,
     SourceId,
 )
 from control_plane.streams.running import FIRST_VERSION, RunningStreams
@@ -44,6 +45,10 @@ ABREAST = 16
 """How many streams are asked about or changed at once: each takes a connection to the media server or the database."""
 SLICE = 200
 """Streams that a pass compares before it lets the event loop do other work: 200 take less than a millisecond."""
+RETURNING = frozenset({"rtmp", "rtmps", "srt"})
+"""Protocols whose encoders reconnect by themselves. A browser that sends by WHIP does not."""
+SHAPE_TOLERANCE = 0.05
+"""Sizes whose proportions differ by less have one shape: encoders round sizes to even numbers or to 16, and scale them to the network."""
 
 Step = Callable[[], Awaitable[object]]
 
@@ -63,6 +68,18 @@ class _Publisher:
     key_version: int | None
     """Of the key that let it in; None: not known, though the stream has had more than one."""
     inbound_bytes: int = 0
+    size: Size | None = None
+    """Of its first picture: viewers by HLS get no other for as long as it is connected."""
+    may_turn: bool = True
+    """Whether it is disconnected when its picture changes its shape."""
+
+    def has_turned(self, size: Size) -> bool:
+        return self.may_turn and self.size is not None and not _same_shape(self.size, size)
+
+
+def _same_shape(one: Size, other: Size) -> bool:
+    across, down = one[0] * other[1], other[0] * one[1]
+    return abs(across - down) < SHAPE_TOLERANCE * max(across, down)
 
 
 _Wait = tuple[Status, dt.datetime | None]
@@ -127,6 +144,8 @@ class Reconciler:
         """And how often to look for what each of them says."""
         self._wake = asyncio.Event()
         self._publishers: dict[SourceId, _Publisher] = {}
+        self._turned: dict[StreamId, Size] = {}
+        """Streams whose publisher was disconnected because its picture turned: the size with which it should return."""
         self._answered_at = monotonic()
         self._away = False
         self._reachable = False
@@ -268,6 +287,9 @@ class Reconciler:
         publisher = self._publishers.get(source.id)
         if publisher is None or stream.source_id != source.id or self._is_outdated(stream, publisher):
             return False
+        self._note_size(stream, publisher, path.size)
+        if path.size is not None and publisher.has_turned(path.size):
+            return False
         publisher.inbound_bytes = path.inbound_bytes
         return True
 
@@ -282,12 +304,32 @@ class Reconciler:
         if self._is_outdated(stream, publisher):
             await self._media.kick(source)
             return
+        self._note_size(stream, publisher, path.size)
+        if path.size is not None and publisher.has_turned(path.size):
+            await self._put_out_turned(stream, publisher, path.size)
+            return
         if stream.source_id != source.id:
             replaced_bytes = self._bytes_of(stream.source_id)
             await self._lifecycle.publisher_online(
                 stream.id, publisher.connection, replaced_bytes, publisher.key_version
             )
         publisher.inbound_bytes = path.inbound_bytes
+
+    def _note_size(self, stream: Stream, publisher: _Publisher, size: Size | None) -> None:
+        if publisher.size is None and size is not None:
+            publisher.size = size
+            expected = self._turned.pop(stream.id, None)
+            # One that returned as it was would do so again, and nobody would see anything.
+            returned = expected is None or _same_shape(expected, size)
+            publisher.may_turn = returned and publisher.connection.protocol in RETURNING
+
+    async def _put_out_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
+        """The media server keeps the shape that it saw first, and viewers by HLS see the picture stretched. The next connection begins
+        with the new shape."""
+        if await self._media.kick(publisher.connection.source):
+            publisher.may_turn = False
+            self._turned[stream.id] = size
+            log.info("publisher_turned", extra={"stream": stream.id, "source": publisher.connection.source.id})
 
     async def _absent(self, stream: Stream, source_id: SourceId) -> None:
         path = await self._media.get_path(stream.path)
@@ -354,4 +396,6 @@ class Reconciler:
         sources = {path.source.id for path in online if path.source is not None}
         sources |= {stream.source_id for stream in streams if stream.source_id is not None}
         self._publishers = {id_: publisher for id_, publisher in self._publishers.items() if id_ in sources}
-        self._clocks.keep(stream.id for stream in streams)
+        unfinished = {stream.id for stream in streams}
+        self._clocks.keep(unfinished)
+        self._turned = {id_: size for id_, size in self._turned.items() if id_ in unfinished}

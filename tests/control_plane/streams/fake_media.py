@@ -14,6 +14,7 @@ from control_plane.streams.media import (
     MediaServerUnavailable,
     MediaSource,
     PathName,
+    Size,
     SourceId,
 )
 
@@ -41,16 +42,28 @@ class FakeMedia:
         self.asked_for_connections: list[SourceId] = []
         self.before_the_listing: Callable[[], Awaitable[None]] = _nothing
 
-    def publish(self, path: PathName, source_id: str, *, created_at: dt.datetime | None = None, sent: int = 0) -> None:
+    def publish(
+        self,
+        path: PathName,
+        source_id: str,
+        *,
+        created_at: dt.datetime | None = None,
+        sent: int = 0,
+        size: Size | None = None,
+        protocol: str = "rtmp",
+    ) -> None:
         """A publisher came in; whoever was there is gone, as MediaMTX does it."""
         self.leave(path)
         source = MediaSource("rtmpConn", SourceId(source_id))
         created_at = created_at or utc_now()
-        self.paths[path] = MediaPath(path, True, source, sent)
-        self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", "rtmp", "FMLE/3.0", sent)
+        self.paths[path] = MediaPath(path, True, source, sent, size)
+        self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", protocol, "FMLE/3.0", sent)
 
     def send(self, path: PathName, sent: int) -> None:
         self.paths[path] = dataclasses.replace(self.paths[path], inbound_bytes=sent)
+
+    def turn(self, path: PathName, size: Size | None) -> None:
+        self.paths[path] = dataclasses.replace(self.paths[path], size=size)
 
     def leave(self, path: PathName) -> None:
         left = self.paths.pop(path, None)

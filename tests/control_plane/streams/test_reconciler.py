@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ from control_plane.clock import utc_now
 from control_plane.events.types import EndReason, Status
 from control_plane.ids import StreamId
 from control_plane.streams.access import Verdict
-from control_plane.streams.media import MediaPath, MediaServerUnavailable, PathName, SourceId
+from control_plane.streams.media import MediaPath, MediaServerUnavailable, MediaSource, PathName, SourceId
 from control_plane.streams.reconciler import ABREAST, AWAY_S, HINT_LOOKS, SLICE, Hint, Reconciler
 from control_plane.streams.stream import Stream, StreamOptions
 from mediamtx.client import MediaMTXClient
@@ -762,6 +763,89 @@ async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
     assert await theatre.reconciler.put_out(rotated) is False
     theatre.media.away = False
     await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+
+
+# ── a phone that turns ──
+
+PORTRAIT, LANDSCAPE = (720, 1280), (1280, 720)
+
+
+async def test_a_publisher_whose_picture_turns_is_put_out_once_for_each_turn(theatre: Theatre) -> None:
+    made = await theatre.stream()
+    turns = [PORTRAIT, LANDSCAPE, PORTRAIT, LANDSCAPE]
+    for number, (before, after) in enumerate(itertools.pairwise(turns)):
+        theatre.media.publish(made.path, str(number), size=before)
+        for _ in range(3):
+            await theatre.passes()
+        assert theatre.state(made) == (Status.LIVE, str(number))
+        theatre.media.turn(made.path, after)
+        await theatre.passes()
+        assert theatre.media.kicked == [str(n) for n in range(number + 1)]
+        await theatre.passes()
+        assert theatre.state(made) == (Status.INTERRUPTED, None)
+
+
+async def test_one_that_returns_as_it_was_is_left_alone(theatre: Theatre) -> None:
+    """Its encoder begins each connection with the same shape: to put it out again would show viewers nothing at all."""
+    made = await theatre.stream()
+    for source_id in ("a", "b"):
+        theatre.media.publish(made.path, source_id, size=PORTRAIT)
+        await theatre.passes()
+        theatre.media.turn(made.path, LANDSCAPE)
+        for _ in range(2):
+            await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+    assert theatre.state(made) == (Status.LIVE, "b")
+
+
+async def test_a_turn_of_a_publisher_that_does_not_go_at_once_is_asked_for_until_it_is_answered(
+    theatre: Theatre,
+) -> None:
+    made = await theatre.stream()
+    theatre.media.publish(made.path, "a", size=PORTRAIT)
+    await theatre.passes()
+    theatre.media.turn(made.path, LANDSCAPE)
+    kick, theatre.media.closes_at_once = theatre.media.kick, False
+
+    async def no_answer(source: MediaSource) -> bool:
+        raise MediaServerUnavailable("No answer.")
+
+    theatre.media.kick = no_answer  # type: ignore[method-assign]
+    await theatre.passes()
+    theatre.media.kick = kick  # type: ignore[method-assign]
+    for _ in range(3):
+        await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sizes"),
+    [
+        ("rtmp", [(1280, 720), (640, 360), (480, 272), (320, 180)]),
+        ("rtmp", [None, PORTRAIT, None, PORTRAIT]),
+        ("rtmp", [None, None]),
+        ("webrtc", [PORTRAIT, LANDSCAPE]),
+    ],
+    ids=["scaled", "known late", "unknown", "a browser, which does not return"],
+)
+async def test_whose_picture_only_changes_its_scale_stays(
+    theatre: Theatre, protocol: str, sizes: list[tuple[int, int] | None]
+) -> None:
+    made = await theatre.stream()
+    theatre.media.publish(made.path, "a", size=sizes[0], protocol=protocol)
+    for size in sizes:
+        theatre.media.turn(made.path, size)
+        await theatre.passes()
+    assert theatre.media.kicked == []
+    assert theatre.state(made) == (Status.LIVE, "a")
+
+
+async def test_a_size_that_is_known_late_turns_as_well(theatre: Theatre) -> None:
+    made = await theatre.live_stream("a")
+    for size in (PORTRAIT, LANDSCAPE):
+        theatre.media.turn(made.path, size)
+        await theatre.passes()
     assert theatre.media.kicked == ["a"]
 
 
