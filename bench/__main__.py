@@ -12,6 +12,7 @@ BENCHES = {
     "endpoints": "each endpoint of the contract against a plain handler that does the same database work",
     "live": "from an accepted publish to `live` at a socket",
     "start": "warm start to /readyz",
+    "paths": "how long a pass over 2,000 live streams holds the event loop, against one listing of all",
     "memory": "memory at rest and per idle socket",
     "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",
 }
