@@ -14,6 +14,7 @@ import pytest
 from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher
 from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.rtmp import publishing
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -142,6 +143,32 @@ async def test_a_rotated_key_puts_the_publisher_out_and_the_new_one_lets_in(stag
         assert await refused.wait(20) != 0
     async with Publisher(local(rotated["rtmp_url"])):
         await stagedoor.becomes(stream["id"], "live")
+
+
+async def test_who_was_let_in_before_a_restart_and_came_online_during_it_is_put_out_once(stagedoor: Stagedoor) -> None:
+    """Where the key was ever changed: with which one it was let in, no process knows any more. The media server goes on meanwhile."""
+    host = await stagedoor.sign_in("ada")
+    stream = await stagedoor.go_live(host)
+    rotated = (await stagedoor.done("api/liveStream", host, id=stream["id"], rotate_key=1))["LiveStreaming"]
+    pid = stagedoor.run["pids"]["mediamtx"]
+    async with publishing("127.0.0.1", stagedoor.run["rtmp_port"]) as unknown:
+        await unknown.ask(b"live", rotated["stream_key"].encode())
+        assert unknown.admitted
+        await stagedoor.kill()
+        unknown.send_picture()
+        closed = asyncio.create_task(unknown.closed_by_the_server())
+        await stagedoor.start()
+        assert stagedoor.run["pids"]["mediamtx"] == pid
+        async with asyncio.timeout(15):
+            await closed
+    async with publishing("127.0.0.1", stagedoor.run["rtmp_port"]) as known:
+        await known.ask(b"live", rotated["stream_key"].encode())
+        known.send_picture()
+        closed = asyncio.create_task(known.closed_by_the_server())
+        await stagedoor.becomes(stream["id"], "live")
+        with pytest.raises(TimeoutError):  # three passes
+            await asyncio.wait_for(asyncio.shield(closed), 3)
+        closed.cancel()
 
 
 async def test_an_ended_stream_puts_its_publisher_out_and_its_key_opens_nothing(stagedoor: Stagedoor) -> None:
