@@ -14,6 +14,7 @@ BENCHES = {
     "live": "from an accepted publish to `live` at a socket",
     "listing": "`/live` with 5,000 streams: how long it holds the loop, and a call's cost for 10 and for 10,000 callers",
     "start": "warm start to /readyz",
+    "paths": "how long a pass over 2,000 live streams holds the event loop, against one listing of all",
     "memory": "memory at rest and per idle socket",
     "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",
 }

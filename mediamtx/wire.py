@@ -27,39 +27,42 @@ class Source(msgspec.Struct, frozen=True):
     id: str
 
 
-class Track(msgspec.Struct, frozen=True):
-    codec: str
+class CodecProps(msgspec.Struct, frozen=True):
+    """Of H264, H265 and AV1; those of other codecs have no size. The server updates it when the publisher sends new parameters."""
+
+    width: int = 0
+    height: int = 0
 
 
-class Reader(msgspec.Struct, frozen=True):
-    """The server leaves out its own hidden ones (HLS muxers)."""
+class Track(msgspec.Struct, frozen=True, rename="camel"):
+    codec_props: CodecProps | None = None
 
-    type: str
+    @property
+    def size(self) -> tuple[int, int] | None:
+        props = self.codec_props
+        return (props.width, props.height) if props and props.width and props.height else None
 
 
 class Path(msgspec.Struct, frozen=True, rename="camel"):
+    """Without `readers`, which has an entry for each viewer."""
+
     name: str
     online: bool
-    online_time: dt.datetime | None
     source: Source | None
     tracks2: list[Track]
-    readers: list[Reader]
     inbound_bytes: int
 
     def value(self) -> MediaPath:
         return MediaPath(
             name=PathName(self.name),
             online=self.online,
-            online_at=_utc(self.online_time) if self.online_time else None,
             source=MediaSource(self.source.type, SourceId(self.source.id)) if self.source else None,
-            tracks=tuple(track.codec for track in self.tracks2),
             inbound_bytes=self.inbound_bytes,
-            readers=len(self.readers),
+            size=next((size for track in self.tracks2 if (size := track.size)), None),
         )
 
 
 class PathList(msgspec.Struct, frozen=True, rename="camel"):
-    item_count: int
     page_count: int
     items: list[Path]
 

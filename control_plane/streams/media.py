@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NewType, Protocol
 
@@ -11,6 +11,8 @@ from control_plane.errors import ControlPlaneError
 
 PathName = NewType("PathName", str)
 SourceId = NewType("SourceId", str)
+Size = tuple[int, int]
+"""Width and height of a picture."""
 
 
 class MediaServerUnavailable(ControlPlaneError):
@@ -34,12 +36,10 @@ class MediaPath:
 
     name: PathName
     online: bool
-    online_at: dt.datetime | None
     source: MediaSource | None
-    tracks: tuple[str, ...]
-    """Codec names in the media server's words, e.g. H264, MPEG-4 Audio."""
     inbound_bytes: int
-    readers: int
+    size: Size | None = None
+    """Of the picture that the publisher sends now; None without one, or where the codec does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,9 @@ class MediaServer(Protocol):
 
     async def info(self) -> MediaServerInfo: ...
 
-    async def list_paths(self) -> Sequence[MediaPath]:
-        """All paths, every page. A listing that could not be read whole raises; it is never partial."""
+    def list_paths(self) -> AsyncIterator[Sequence[MediaPath]]:
+        """All paths, page by page, with a deadline for each page. Pages are not of one moment: a path may be missing, or listed twice,
+        when others come or go meanwhile. So a path that is missing is gone only if `get_path` says so as well."""
         ...
 
     async def get_path(self, name: PathName) -> MediaPath | None: ...

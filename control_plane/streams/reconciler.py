@@ -10,10 +10,10 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import ParamSpec
+from functools import partial
 
 from control_plane.clock import Clock, utc_now
 from control_plane.db.pool import Database, DatabaseUnavailable
@@ -28,6 +28,7 @@ from control_plane.streams.media import (
     MediaServerUnavailable,
     MediaSource,
     PathName,
+    Size,
     SourceId,
 )
 from control_plane.streams.running import FIRST_VERSION, RunningStreams
@@ -35,14 +36,21 @@ from control_plane.streams.stream import Stream
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-
 PASS_S = 1.0
 AWAY_S = 3.0
 HINT_LOOKS = 20
 HINT_LOOK_S = 0.05
 PUT_OUT_S = 3.0
 ABREAST = 16
+"""How many streams are asked about or changed at once: each takes a connection to the media server or the database."""
+SLICE = 200
+"""Streams that a pass compares before it lets the event loop do other work: 200 take less than a millisecond."""
+RETURNING = frozenset({"rtmp", "rtmps", "srt"})
+"""Protocols whose encoders reconnect by themselves. A browser that sends by WHIP does not."""
+SHAPE_TOLERANCE = 0.05
+"""Sizes whose proportions differ by less have one shape: encoders round sizes to even numbers or to 16, and scale them to the network."""
+
+Step = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,18 @@ class _Publisher:
     key_version: int | None
     """Of the key that let it in; None: not known, though the stream has had more than one."""
     inbound_bytes: int = 0
+    size: Size | None = None
+    """Of its first picture: viewers by HLS get no other for as long as it is connected."""
+    may_turn: bool = True
+    """Whether it is disconnected when its picture changes its shape."""
+
+    def has_turned(self, size: Size) -> bool:
+        return self.may_turn and self.size is not None and not _same_shape(self.size, size)
+
+
+def _same_shape(one: Size, other: Size) -> bool:
+    across, down = one[0] * other[1], other[0] * one[1]
+    return abs(across - down) < SHAPE_TOLERANCE * max(across, down)
 
 
 _Wait = tuple[Status, dt.datetime | None]
@@ -124,7 +144,8 @@ class Reconciler:
         """And how often to look for what each of them says."""
         self._wake = asyncio.Event()
         self._publishers: dict[SourceId, _Publisher] = {}
-        self._abreast = asyncio.Semaphore(ABREAST)
+        self._turned: dict[StreamId, Size] = {}
+        """Streams whose publisher was disconnected because its picture turned: the size with which it should return."""
         self._answered_at = monotonic()
         self._away = False
         self._reachable = False
@@ -148,38 +169,43 @@ class Reconciler:
                     await self._wake.wait()
             self._wake.clear()
             hints, self._hints = self._hints, {}
-            await asyncio.gather(*(self._guarded(self._follow, hint, looks) for hint, looks in hints.values()))
+            await self._each((str(path), partial(self._follow, *hint)) for path, hint in hints.items())
             if loop.time() >= next_pass:  # however many hints come
-                await self._guarded(self.reconcile)
+                await self._guarded("", self.reconcile)
                 next_pass = loop.time() + self._pass_s
 
     async def reconcile(self) -> None:
         """One pass over everything."""
         now = self._monotonic()
+        online: dict[PathName, MediaPath] = {}
         try:
-            listed = await self._media.list_paths()
+            async for page in self._media.list_paths():
+                self._answered_at = self._monotonic()
+                online |= {path.name: path for path in page if path.online and path.source is not None}
         except MediaServerUnavailable:
             self._reachable = False
             if now - self._answered_at > AWAY_S:
                 await self._media_server_away()
             raise
         self._reachable = True
-        self._answered_at = now
         if self._away:
             self._away = False
             self._clocks.restart(now)
-        online = {path.name: path for path in listed if path.online and path.source is not None}
-        streams = self._running.all()
-        # While we are cut off from the other processes, theirs would look like strangers.
-        known = self._running.by_path if self._running.following else None
-        strangers = [path for name, path in online.items() if known is not None and known(name) is None]
-        await asyncio.gather(
-            *(self._guarded(self._settle, stream, online.get(stream.path), now) for stream in streams),
-            *(self._guarded(self._put_out, path) for path in strangers),
-        )
+        streams = list(self._running.all())
+        steps: list[tuple[str, Step]] = []
+        for start in range(0, len(streams), SLICE):
+            for stream in streams[start : start + SLICE]:
+                step = self._due(stream, online.get(stream.path), now)
+                if step is not None:
+                    steps.append((stream.path, step))
+            await asyncio.sleep(0)
+        if self._running.following:  # cut off from the other processes, we would take theirs for strangers
+            strangers = [path for path in online.values() if self._running.by_path(path.name) is None]
+            steps += [(path.name, partial(self._put_out, path)) for path in strangers]
+        await self._each(steps)
         # A pass that the database held up is no silence of the media server's.
         self._answered_at = self._monotonic()
-        self._forget(streams, online)
+        self._forget(streams, online.values())
 
     async def put_out(self, stream: Stream) -> bool:
         """After a stream was ended or its key rotated: close the publisher that came in before, and see it gone.
@@ -197,17 +223,27 @@ class Reconciler:
             log.warning("publisher_not_put_out_yet", extra={"stream": stream.id})
             return False
 
-    async def _guarded(self, step: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
-        async with self._abreast:
-            try:
-                await step(*args, **kwargs)
-            except (MediaServerUnavailable, DatabaseUnavailable) as error:
-                log.warning("reconciler_waits", extra={"for": error.code})
-            except Exception:
-                if not args:
-                    raise
-                # It concerns one stream: the others' go on.
-                log.exception("reconciler_failed", extra={"of": str(args[0])[:200]})
+    async def _each(self, steps: Iterable[tuple[str, Step]]) -> None:
+        """ABREAST at once."""
+        waiting = iter(steps)
+
+        async def work() -> None:
+            for of, step in waiting:
+                await self._guarded(of, step)
+
+        await asyncio.gather(*(work() for _ in range(ABREAST)))
+
+    async def _guarded(self, of: str, step: Step) -> None:
+        """`of`: the path that it concerns; "" for all."""
+        try:
+            await step()
+        except (MediaServerUnavailable, DatabaseUnavailable) as error:
+            log.warning("reconciler_waits", extra={"for": error.code})
+        except Exception:
+            if not of:
+                raise
+            # It concerns one stream: the others' go on.
+            log.exception("reconciler_failed", extra={"of": of[:200]})
 
     async def _follow(self, hint: Hint, looks: int) -> None:
         """A hook was started before the media server's own books are in order: look until they are, for a second, and hold up nobody's else
@@ -221,23 +257,44 @@ class Reconciler:
         if not_yet and looks > 1:
             asyncio.get_running_loop().call_later(HINT_LOOK_S, self._look_again, hint, looks - 1)
         else:
-            await self._settle(stream, path if source else None, self._monotonic())
+            step = self._due(stream, path if source else None, self._monotonic())
+            if step is not None:
+                await step()
 
     def _look_again(self, hint: Hint, looks: int) -> None:
         self._hints.setdefault(hint.path, (hint, looks))
         self._wake.set()
 
-    async def _settle(self, stream: Stream, path: MediaPath | None, now: float) -> None:
+    def _due(self, stream: Stream, path: MediaPath | None, now: float) -> Step | None:
+        """What has to be asked or written for this stream. None where all is as it was, as for nearly all streams of a pass: then it costs
+        no task."""
         if path is not None and path.source is not None:
-            await self._publishing(stream, path, path.source)
-        elif stream.source_id is not None:
-            await self._absent(stream, stream.source_id)
-        elif stream.status is Status.INTERRUPTED:
+            if self._is_as_it_was(stream, path, path.source):
+                return None
+            return partial(self._publishing, stream, path, path.source)
+        if stream.source_id is not None:
+            return partial(self._absent, stream, stream.source_id)
+        if stream.status is Status.INTERRUPTED:
             if self._clocks.waited_s(stream, now) >= stream.grace_s:
-                await self._lifecycle.end(stream.id, EndReason.GRACE_OVER)
+                return partial(self._lifecycle.end, stream.id, EndReason.GRACE_OVER)
         elif self._sockets(stream.id):
             self._clocks.start(stream, now)  # whoever waits for it keeps it waiting
-        elif self._clocks.waited_s(stream, now) >= self._never_published_s and not await self._was_given_to(stream):
+        elif self._clocks.waited_s(stream, now) >= self._never_published_s:
+            return partial(self._never_published, stream)
+        return None
+
+    def _is_as_it_was(self, stream: Stream, path: MediaPath, source: MediaSource) -> bool:
+        publisher = self._publishers.get(source.id)
+        if publisher is None or stream.source_id != source.id or self._is_outdated(stream, publisher):
+            return False
+        self._note_size(stream, publisher, path.size)
+        if path.size is not None and publisher.has_turned(path.size):
+            return False
+        publisher.inbound_bytes = path.inbound_bytes
+        return True
+
+    async def _never_published(self, stream: Stream) -> None:
+        if not await self._was_given_to(stream):
             await self._lifecycle.end(stream.id, EndReason.NEVER_PUBLISHED)
 
     async def _publishing(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
@@ -247,12 +304,32 @@ class Reconciler:
         if self._is_outdated(stream, publisher):
             await self._media.kick(source)
             return
+        self._note_size(stream, publisher, path.size)
+        if path.size is not None and publisher.has_turned(path.size):
+            await self._put_out_turned(stream, publisher, path.size)
+            return
         if stream.source_id != source.id:
             replaced_bytes = self._bytes_of(stream.source_id)
             await self._lifecycle.publisher_online(
                 stream.id, publisher.connection, replaced_bytes, publisher.key_version
             )
         publisher.inbound_bytes = path.inbound_bytes
+
+    def _note_size(self, stream: Stream, publisher: _Publisher, size: Size | None) -> None:
+        if publisher.size is None and size is not None:
+            publisher.size = size
+            expected = self._turned.pop(stream.id, None)
+            # One that returned as it was would do so again, and nobody would see anything.
+            returned = expected is None or _same_shape(expected, size)
+            publisher.may_turn = returned and publisher.connection.protocol in RETURNING
+
+    async def _put_out_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
+        """The media server keeps the shape that it saw first, and viewers by HLS see the picture stretched. The next connection begins
+        with the new shape."""
+        if await self._media.kick(publisher.connection.source):
+            publisher.may_turn = False
+            self._turned[stream.id] = size
+            log.info("publisher_turned", extra={"stream": stream.id, "source": publisher.connection.source.id})
 
     async def _absent(self, stream: Stream, source_id: SourceId) -> None:
         path = await self._media.get_path(stream.path)
@@ -261,13 +338,10 @@ class Reconciler:
 
     async def _media_server_away(self) -> None:
         self._away = True
-        live = [stream for stream in self._running.all() if stream.source_id is not None]
-        await asyncio.gather(
-            *(
-                self._guarded(self._lost, stream, stream.source_id, "media_server_lost")
-                for stream in live
-                if stream.source_id is not None
-            )
+        await self._each(
+            (stream.path, partial(self._lost, stream, stream.source_id, "media_server_lost"))
+            for stream in self._running.all()
+            if stream.source_id is not None
         )
 
     async def _lost(self, stream: Stream, source_id: SourceId, why: str) -> None:
@@ -318,8 +392,10 @@ class Reconciler:
         since = self._clock() - dt.timedelta(seconds=self._never_published_s)
         return await store.gift_since(self._database, stream.id, since)
 
-    def _forget(self, streams: Iterable[Stream], online: Mapping[PathName, MediaPath]) -> None:
-        sources = {path.source.id for path in online.values() if path.source is not None}
+    def _forget(self, streams: Collection[Stream], online: Iterable[MediaPath]) -> None:
+        sources = {path.source.id for path in online if path.source is not None}
         sources |= {stream.source_id for stream in streams if stream.source_id is not None}
         self._publishers = {id_: publisher for id_, publisher in self._publishers.items() if id_ in sources}
-        self._clocks.keep(stream.id for stream in streams)
+        unfinished = {stream.id for stream in streams}
+        self._clocks.keep(unfinished)
+        self._turned = {id_: size for id_, size in self._turned.items() if id_ in unfinished}

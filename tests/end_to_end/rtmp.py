@@ -1,11 +1,84 @@
-"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not."""
+"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not, and to send a picture."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 _CHUNK = 65536
+_SPS = bytes.fromhex("6764000cac3b50b04b420000030002000003003d08")
+_PPS = bytes.fromhex("68ee3c80")
+_PARAMETERS = (
+    *(b"\x01", _SPS[1:4], b"\xff\xe1", struct.pack(">H", len(_SPS)), _SPS),
+    *(b"\x01", struct.pack(">H", len(_PPS)), _PPS),
+)
+_KEY_FRAME = b"\x65\x88\x84\x00\x10"
+_LOOKED_AT_MS = 3000
+"""The server takes a publisher for complete when its timestamps have passed two seconds, however long that takes."""
+
+
+class Publishing:
+    """A connection that was asked to publish; `answer` is what the server sent after the handshake, up to a status of `publish`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._at_ms = 0
+        self.answer = bytearray()
+
+    @property
+    def admitted(self) -> bool:
+        return b"NetStream.Publish.Start" in self.answer
+
+    async def ask(self, app: bytes, name: bytes, first: bytes = b"connect") -> None:
+        """Until the server closes, or says a status. `first` is the name of the first command."""
+        self._writer.write(b"\x03" + bytes(1536))
+        await self._reader.readexactly(1 + 1536)
+        s2 = await self._reader.readexactly(1536)
+        self._writer.write(s2)
+        self._writer.write(_message(2, 1, 0, struct.pack(">I", _CHUNK)))
+        url = b"rtmp://localhost/" + app
+        connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
+        self._writer.write(_message(3, 20, 0, connect))
+        self._writer.write(_message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"))
+        self._writer.write(_message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")))
+        while b"NetStream." not in self.answer:
+            part = await self._reader.read(65536)
+            if not part:
+                break
+            self.answer += part
+
+    def send_picture(self) -> None:
+        """After the first one, the path is online at once."""
+        if self._at_ms == 0:
+            self._writer.write(_message(6, 9, 1, b"\x17\0\0\0\0" + b"".join(_PARAMETERS)))
+        for _ in range(2):
+            frame = struct.pack(">I", len(_KEY_FRAME)) + _KEY_FRAME
+            self._writer.write(_message(6, 9, 1, b"\x17\x01\0\0\0" + frame, self._at_ms))
+            self._at_ms += _LOOKED_AT_MS
+
+    async def closed_by_the_server(self) -> None:
+        """Sends pictures until then: the server closes those that are silent for long, too."""
+        while True:
+            try:
+                async with asyncio.timeout(0.5):
+                    if not await self._reader.read(65536):
+                        return
+            except TimeoutError:
+                self.send_picture()
+            except OSError:
+                return
+
+
+@asynccontextmanager
+async def publishing(host: str, port: int) -> AsyncIterator[Publishing]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield Publishing(reader, writer)
+    finally:
+        writer.close()
 
 
 async def publish_attempt(
@@ -14,34 +87,24 @@ async def publish_attempt(
     """What the server sent after the handshake, until it closed, said a status of `publish`, or the deadline came. `first` is the name of the
     first command, of which a server expects that it is `connect`."""
     answer = bytearray()
-    reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), deadline_s)
     try:
-        async with asyncio.timeout(deadline_s):
-            writer.write(b"\x03" + bytes(1536))
-            await reader.readexactly(1 + 1536)
-            s2 = await reader.readexactly(1536)
-            writer.write(s2)
-            writer.write(_message(2, 1, 0, struct.pack(">I", _CHUNK)))
-            url = b"rtmp://localhost/" + app
-            connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
-            writer.write(_message(3, 20, 0, connect))
-            writer.write(_message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"))
-            writer.write(_message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")))
-            while b"NetStream." not in answer:
-                part = await reader.read(65536)
-                if not part:
-                    break
-                answer += part
+        async with asyncio.timeout(deadline_s), publishing(host, port) as attempt:
+            answer = attempt.answer
+            await attempt.ask(app, name, first)
     except (TimeoutError, OSError, asyncio.IncompleteReadError):
         pass
-    finally:
-        writer.close()
     return bytes(answer)
 
 
-def _message(channel: int, kind: int, stream: int, payload: bytes) -> bytes:
+def _message(channel: int, kind: int, stream: int, payload: bytes, at_ms: int = 0) -> bytes:
     """One message; the first chunk has 128 bytes unless it is ours that raises the size."""
-    head = bytes([channel]) + b"\0\0\0" + len(payload).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
+    head = (
+        bytes([channel])
+        + at_ms.to_bytes(3, "big")
+        + len(payload).to_bytes(3, "big")
+        + bytes([kind])
+        + struct.pack("<I", stream)
+    )
     return head + payload
 
 

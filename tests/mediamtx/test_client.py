@@ -13,6 +13,7 @@ from aiohttp import ClientSession, web
 from aiohttp.web_request import BaseRequest
 
 from control_plane.streams.media import (
+    MediaPath,
     MediaServer,
     MediaServerUnavailable,
     MediaSource,
@@ -20,7 +21,7 @@ from control_plane.streams.media import (
     SourceId,
 )
 from control_plane.streams.media_api import api_authorization
-from mediamtx.client import KINDS, MediaMTXClient
+from mediamtx.client import ITEMS_PER_PAGE, KINDS, MediaMTXClient
 from tests.mediamtx.rig import STREAM_KEY, Rig, publishing, until
 
 PATH = PathName("live/7")
@@ -30,21 +31,17 @@ NOBODY = SourceId("00000000-0000-4000-8000-000000000000")
 async def test_a_publisher_is_listed_looked_up_and_kicked(rig: Rig) -> None:
     client: MediaServer = rig.client
     before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
-    assert list(await client.list_paths()) == []
+    assert await listed(client) == []
     assert await client.get_path(PATH) is None
     async with publishing(rig.publish_url(PATH)) as ffmpeg:
         await until(lambda: rig.listener.heard("online"))
-        listed = await client.list_paths()
-        assert [path.name for path in listed] == [PATH]
+        found = await listed(client)
+        assert [path.name for path in found] == [PATH]
         path = await client.get_path(PATH)
         assert path is not None
         assert path.online
-        assert path.online_at is not None
-        assert before < path.online_at < dt.datetime.now(dt.UTC)
-        assert path.online_at.tzinfo is dt.UTC
-        assert path.tracks == ("H264", "MPEG-4 Audio")
         assert path.inbound_bytes > 0
-        assert path.readers == 0
+        assert path.size == (160, 120)
         source = path.source
         assert source == MediaSource("rtmpConn", SourceId(rig.listener.asked[0]["id"]))
         assert source is not None
@@ -54,9 +51,10 @@ async def test_a_publisher_is_listed_looked_up_and_kicked(rig: Rig) -> None:
         assert connection.source == source
         assert connection.protocol == "rtmp"
         assert connection.remote_address.startswith("127.0.0.1:")
-        assert before < connection.created_at <= path.online_at
+        assert before < connection.created_at < dt.datetime.now(dt.UTC)
+        assert connection.created_at.tzinfo is dt.UTC
         assert connection.inbound_bytes > 0
-        assert STREAM_KEY not in repr((listed, path, connection))
+        assert STREAM_KEY not in repr((found, path, connection))
 
         assert await client.kick(source)
         await asyncio.wait_for(ffmpeg.wait(), 10)
@@ -79,16 +77,31 @@ async def test_a_source_that_is_no_connection_can_neither_be_looked_up_nor_kicke
         await rig.client.kick(source)
 
 
-async def test_the_real_server_gives_more_than_a_hundred_paths_in_one_page(rig: Rig) -> None:
-    """What `list_paths` relies on: paths with a configuration entry exist as soon as they are configured."""
+async def listed(client: MediaServer) -> list[MediaPath]:
+    return [path async for page in client.list_paths() for path in page]
+
+
+async def test_the_real_server_lists_its_paths_page_by_page(rig: Rig) -> None:
+    """Paths with a configuration entry exist as soon as they are configured."""
     names = [f"extra/{number:03}" for number in range(130)]
     async with ClientSession(headers=api_authorization(rig.config.api_password)) as session:
         for name in names:
             url = f"{rig.config.api_url}/v3/config/paths/add/{name}"
             async with session.post(url, json={}) as response:
                 assert response.status == 200
-        listed = await rig.client.list_paths()
-    assert {path.name for path in listed} >= set(names[:-1])
+    async with MediaMTXClient(rig.config.api_url, rig.config.api_password, items_per_page=25) as client:
+        await until_listed(client, names)
+        pages = [len(page) async for page in client.list_paths()]
+        assert pages == [25, 25, 25, 25, 25, 5]
+        assert [path.name for path in await listed(client)] == names
+    assert [path.name for path in await listed(rig.client)] == names
+
+
+async def until_listed(client: MediaServer, names: list[str]) -> None:
+    """The server answers a change of its configuration before it applies it."""
+    async with asyncio.timeout(10):
+        while len(await listed(client)) < len(names):  # noqa: ASYNC110 nothing tells of it
+            await asyncio.sleep(0.02)
 
 
 async def test_a_server_that_is_not_there_is_unavailable(rig: Rig) -> None:
@@ -164,34 +177,83 @@ def paged(request: BaseRequest, names: list[str]) -> web.Response:
 
 
 async def test_more_paths_than_fit_a_page_are_all_listed(serve: Serve) -> None:
-    names = [f"live/{number:05}" for number in range(2500)]
+    names = [f"live/{number:05}" for number in range(2 * ITEMS_PER_PAGE + 1)]
+    asked: list[str] = []
 
     async def answer(request: BaseRequest) -> web.StreamResponse:
+        asked.append(request.query_string)
         return paged(request, names)
 
-    assert [path.name for path in await (await serve(answer)).list_paths()] == names
+    client = await serve(answer)
+    assert [path.name for path in await listed(client)] == names
+    assert asked == [f"itemsPerPage={ITEMS_PER_PAGE}&page={page}" for page in range(3)]
+    names[:] = [f"live/{number:05}" for number in range(ITEMS_PER_PAGE)]
+    assert [path.name for path in await listed(client)] == names
+    assert len(asked) == 4
 
 
-async def test_a_listing_is_of_one_moment_though_paths_come_and_go(serve: Serve) -> None:
-    """Between any two requests the first path goes and another comes: the counts agree, pages do not."""
-    names = [f"live/{number:05}" for number in range(1500)]
-    moments: list[list[str]] = []
+async def test_a_listing_ends_though_the_server_has_fewer_pages_than_it_said(serve: Serve) -> None:
+    async def answer(request: BaseRequest) -> web.StreamResponse:
+        items = [path_item("live/1")] if request.query["page"] == "0" else []
+        return web.json_response({"itemCount": 3, "pageCount": 3, "items": items})
+
+    assert [path.name for path in await listed(await serve(answer))] == ["live/1"]
+
+
+async def test_a_page_that_is_late_makes_the_listing_unavailable_and_has_a_deadline_of_its_own(serve: Serve) -> None:
+    names = [f"live/{number:05}" for number in range(2 * ITEMS_PER_PAGE)]
+    pages: list[int] = []
 
     async def answer(request: BaseRequest) -> web.StreamResponse:
-        names.pop(0)
-        names.append(f"live/9{len(moments):04}")
-        moments.append(sorted(names))
+        if request.query["page"] != "0":
+            await asyncio.Event().wait()
         return paged(request, names)
 
-    assert [path.name for path in await (await serve(answer)).list_paths()] == moments[-1]
+    async def read() -> None:
+        async for page in client.list_paths():
+            pages.append(len(page))
+            await asyncio.sleep(0.6)  # longer than a deadline: what is done with a page does not count
+
+    client = await serve(answer)
+    with pytest.raises(MediaServerUnavailable, match=r"within 0\.5 s"):
+        await read()
+    assert pages == [ITEMS_PER_PAGE]
 
 
-async def test_a_listing_that_never_comes_whole_is_unavailable(serve: Serve) -> None:
+async def test_what_viewers_there_are_is_not_read(serve: Serve) -> None:
+    """A path has an entry for each of its viewers: thousands."""
+
+    async def answer(request: BaseRequest) -> web.StreamResponse:
+        return web.json_response({"itemCount": 1, "pageCount": 1, "items": [path_item("live/1", readers="not read")]})
+
+    assert [path.name for path in await listed(await serve(answer))] == ["live/1"]
+
+
+@pytest.mark.parametrize(
+    ("tracks", "size"),
+    [
+        ([], None),
+        ([{"codec": "Opus", "codecProps": {"channelCount": 2}}], None),
+        ([{"codec": "VP8", "codecProps": None}], None),
+        ([{"codec": "H264", "codecProps": {"width": 0, "height": 0, "profile": "", "level": ""}}], None),
+        (
+            [
+                {"codec": "MPEG-4 Audio", "codecProps": {"sampleRate": 48000, "channelCount": 2}},
+                {"codec": "H265", "codecProps": {"width": 720, "height": 1280, "profile": "Main", "level": "3.1"}},
+            ],
+            (720, 1280),
+        ),
+    ],
+)
+async def test_the_size_of_the_picture_is_that_of_the_first_track_that_says_one(
+    serve: Serve, tracks: list[Any], size: tuple[int, int] | None
+) -> None:
     async def answer(_request: BaseRequest) -> web.StreamResponse:
-        return web.json_response({"itemCount": 3, "pageCount": 2, "items": [path_item("live/1")]})
+        return web.json_response(path_item("live/1", tracks2=tracks))
 
-    with pytest.raises(MediaServerUnavailable, match="as a whole"):
-        await (await serve(answer)).list_paths()
+    path = await (await serve(answer)).get_path(PathName("live/1"))
+    assert path is not None
+    assert path.size == size
 
 
 @pytest.mark.parametrize(
@@ -203,7 +265,7 @@ async def test_a_listing_that_never_comes_whole_is_unavailable(serve: Serve) -> 
         b'{"itemCount": 0, "pageCount": 0, "items": null}',
         b"\xff",
         json.dumps({"itemCount": 1, "pageCount": 1, "items": [path_item("live/1", online="yes")]}).encode(),
-        json.dumps({"itemCount": 1, "pageCount": 1, "items": [path_item("live/1", onlineTime="soon")]}).encode(),
+        json.dumps({"itemCount": 1, "pageCount": 1, "items": [path_item("live/1", tracks2=None)]}).encode(),
     ],
 )
 async def test_garbage_is_unavailable(serve: Serve, body: bytes) -> None:
@@ -211,7 +273,7 @@ async def test_garbage_is_unavailable(serve: Serve, body: bytes) -> None:
         return web.Response(body=body)
 
     with pytest.raises(MediaServerUnavailable, match="cannot be read"):
-        await (await serve(answer)).list_paths()
+        await listed(await serve(answer))
 
 
 @pytest.mark.parametrize("status", [204, 302, 401, 400, 500])
@@ -231,7 +293,7 @@ async def test_a_listing_that_is_not_found_is_unavailable_not_empty(serve: Serve
         return web.Response(status=404)
 
     with pytest.raises(MediaServerUnavailable, match="does not know"):
-        await (await serve(answer)).list_paths()
+        await listed(await serve(answer))
 
 
 async def test_a_server_that_hangs_is_unavailable_at_the_deadline(serve: Serve) -> None:

@@ -291,7 +291,7 @@ async def test_a_server_whose_owner_was_killed_is_adopted_with_its_publisher(lef
         process = left.successor()
         assert await process.adopt(left.pid)
         assert process.pid == left.pid
-        assert [path.online for path in await client.list_paths()] == [True]
+        assert [path.online async for page in client.list_paths() for path in page] == [True]
         await process.stop()
     assert not is_alive(left.pid)
 

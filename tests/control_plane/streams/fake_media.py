@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from control_plane.clock import utc_now
 from control_plane.streams.media import (
@@ -14,6 +14,7 @@ from control_plane.streams.media import (
     MediaServerUnavailable,
     MediaSource,
     PathName,
+    Size,
     SourceId,
 )
 
@@ -32,22 +33,37 @@ class FakeMedia:
         self.away = False
         self.hidden: set[PathName] = set()
         """Left out of the listing, and found when asked for."""
+        self.per_page = 500
+        self.pages_answered: int | None = None
+        """Of a listing; the next page is not answered."""
         self.closes_at_once = True
         """A kicked connection is gone with the answer."""
         self.asked_for: list[PathName] = []
         self.asked_for_connections: list[SourceId] = []
         self.before_the_listing: Callable[[], Awaitable[None]] = _nothing
 
-    def publish(self, path: PathName, source_id: str, *, created_at: dt.datetime | None = None, sent: int = 0) -> None:
+    def publish(
+        self,
+        path: PathName,
+        source_id: str,
+        *,
+        created_at: dt.datetime | None = None,
+        sent: int = 0,
+        size: Size | None = None,
+        protocol: str = "rtmp",
+    ) -> None:
         """A publisher came in; whoever was there is gone, as MediaMTX does it."""
         self.leave(path)
         source = MediaSource("rtmpConn", SourceId(source_id))
         created_at = created_at or utc_now()
-        self.paths[path] = MediaPath(path, True, created_at, source, ("H264",), sent, 0)
-        self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", "rtmp", "FMLE/3.0", sent)
+        self.paths[path] = MediaPath(path, True, source, sent, size)
+        self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", protocol, "FMLE/3.0", sent)
 
     def send(self, path: PathName, sent: int) -> None:
         self.paths[path] = dataclasses.replace(self.paths[path], inbound_bytes=sent)
+
+    def turn(self, path: PathName, size: Size | None) -> None:
+        self.paths[path] = dataclasses.replace(self.paths[path], size=size)
 
     def leave(self, path: PathName) -> None:
         left = self.paths.pop(path, None)
@@ -62,10 +78,14 @@ class FakeMedia:
         self._answer()
         return MediaServerInfo("v1.20.1", utc_now())
 
-    async def list_paths(self) -> Sequence[MediaPath]:
+    async def list_paths(self) -> AsyncIterator[Sequence[MediaPath]]:
         await self.before_the_listing()
         self._answer()
-        return [path for path in self.paths.values() if path.name not in self.hidden]
+        shown = [path for path in self.paths.values() if path.name not in self.hidden]
+        for start in range(0, max(len(shown), 1), self.per_page):
+            if self.pages_answered is not None and start // self.per_page >= self.pages_answered:
+                raise MediaServerUnavailable("No answer.")
+            yield shown[start : start + self.per_page]
 
     async def get_path(self, name: PathName) -> MediaPath | None:
         self.asked_for.append(name)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
 
 from control_plane.clock import utc_now
 from control_plane.events.types import EndReason, Status
 from control_plane.ids import StreamId
 from control_plane.streams.access import Verdict
-from control_plane.streams.media import MediaPath, MediaServerUnavailable, PathName, SourceId
-from control_plane.streams.reconciler import AWAY_S, HINT_LOOKS, Hint, Reconciler
+from control_plane.streams.media import MediaPath, MediaServerUnavailable, MediaSource, PathName, SourceId
+from control_plane.streams.reconciler import ABREAST, AWAY_S, HINT_LOOKS, SLICE, Hint, Reconciler
 from control_plane.streams.stream import Stream, StreamOptions
+from mediamtx.client import MediaMTXClient
 from tests.control_plane.events.proxy import wire
 from tests.control_plane.events.readers import in_background, until
 from tests.control_plane.people import new_user
@@ -153,7 +157,7 @@ async def test_a_take_over_is_found_without_a_hook(theatre: Theatre) -> None:
 
 async def test_a_path_that_is_readable_but_not_online_is_nobody_publishing(theatre: Theatre) -> None:
     made = await theatre.stream()
-    theatre.media.paths[made.path] = MediaPath(made.path, False, None, None, (), 0, 0)
+    theatre.media.paths[made.path] = MediaPath(made.path, False, None, 0)
     await theatre.passes()
     assert theatre.state(made) == (Status.CREATED, None)
 
@@ -241,6 +245,125 @@ async def test_what_breaks_at_one_stream_holds_up_nobody_else(
     theatre.media.publish(broken.path, "c")
     await theatre.passes()
     assert theatre.state(broken) == (Status.LIVE, "c")
+
+
+async def test_a_path_that_jumps_over_the_edge_between_two_pages_is_not_lost(theatre: Theatre) -> None:
+    """The media server sorts by name and cuts each page from a fresh list: one that ends meanwhile moves all behind it one place ahead."""
+    streams = [await theatre.live_stream(f"s{number}") for number in range(6)]
+    names = sorted(stream.path for stream in streams)
+
+    async def answer(request: BaseRequest) -> web.StreamResponse:
+        if request.path == "/v3/paths/list":
+            page, per_page = int(request.query["page"]), int(request.query["itemsPerPage"])
+            left = names if page == 0 else names[1:]
+            return web.json_response(
+                {
+                    "itemCount": len(left),
+                    "pageCount": -(-len(left) // per_page),
+                    "items": [item(name) for name in left[page * per_page : (page + 1) * per_page]],
+                }
+            )
+        asked.append(name := request.path.removeprefix("/v3/paths/get/"))
+        return web.json_response(item(name)) if name in names[1:] else web.Response(status=404)
+
+    def item(name: str) -> dict[str, object]:
+        source = theatre.media.paths[PathName(name)].source
+        assert source is not None
+        told = {"type": source.kind, "id": source.id}
+        return {"name": name, "online": True, "source": told, "tracks2": [], "inboundBytes": 1}
+
+    asked: list[str] = []
+    async with server(answer) as url, MediaMTXClient(url, "password", items_per_page=3) as client:
+        theatre.media.list_paths = client.list_paths  # type: ignore[method-assign]
+        theatre.media.get_path = client.get_path  # type: ignore[method-assign]
+        await theatre.passes()
+        assert asked == [names[3]], "the fourth: neither the fourth of the first page nor the first of the second"
+        assert {theatre.state(stream) for stream in streams} == {(Status.LIVE, f"s{n}") for n in range(6)}
+        del names[0]
+        await theatre.passes()
+    assert [theatre.state(stream) for stream in streams].count((Status.INTERRUPTED, None)) == 1
+
+
+@asynccontextmanager
+async def server(answer: Callable[[BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """Of a control API, as MediaMTX's pages are."""
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_what_a_listing_misses_is_asked_for_a_few_at_a_time(theatre: Theatre) -> None:
+    streams = [await theatre.live_stream(f"s{number}") for number in range(2 * ABREAST)]
+    theatre.media.hidden = {stream.path for stream in streams}
+    get_path, together, most = theatre.media.get_path, 0, 0
+
+    async def watched(name: PathName) -> MediaPath | None:
+        nonlocal together, most
+        together += 1
+        most = max(most, together)
+        await asyncio.sleep(0)
+        together -= 1
+        return await get_path(name)
+
+    theatre.media.get_path = watched  # type: ignore[method-assign]
+    await theatre.passes()
+    assert most == ABREAST
+    assert sorted(theatre.media.asked_for) == sorted(theatre.media.hidden)
+    assert {status for status, _ in filter(None, map(theatre.state, streams))} == {Status.LIVE}
+
+
+async def test_a_page_that_is_not_answered_loses_nobody_however_often(theatre: Theatre) -> None:
+    """The media server answers, though not all of it."""
+    streams = [await theatre.live_stream(f"s{number}") for number in range(3)]
+    theatre.media.per_page, theatre.media.pages_answered = 1, 1
+    for _ in range(5):
+        theatre.now += AWAY_S - 0.5
+        with pytest.raises(MediaServerUnavailable):
+            await theatre.reconciler.reconcile()
+        assert not theatre.reconciler.media_reachable
+    assert [theatre.state(stream) for stream in streams] == [(Status.LIVE, f"s{number}") for number in range(3)]
+    theatre.media.pages_answered = None
+    theatre.media.leave(streams[2].path)
+    await theatre.passes()
+    assert [theatre.state(stream) for stream in streams] == [
+        (Status.LIVE, "s0"),
+        (Status.LIVE, "s1"),
+        (Status.INTERRUPTED, None),
+    ]
+
+
+async def test_a_pass_lets_the_loop_do_other_work_between_streams(theatre: Theatre) -> None:
+    """Of those that are as they were, SLICE in one go, and no task for each."""
+    made = await theatre.stream()
+    for number in range(1, SLICE * 3):
+        theatre.process.running.put(
+            dataclasses.replace(made, id=StreamId(made.id + number), path=PathName(f"live/{made.id + number}"))
+        )
+    await theatre.passes()
+    looked_at = [0]
+    tasks: set[int] = set()
+
+    class Viewers(dict[StreamId, int]):
+        def get(self, stream_id: StreamId, default: int = 0) -> int:  # type: ignore[override]
+            looked_at[-1] += 1
+            return default
+
+    async def other_work() -> None:
+        while True:
+            looked_at.append(0)
+            tasks.add(len(asyncio.all_tasks()))
+            await asyncio.sleep(0)
+
+    theatre.viewers = Viewers()
+    async with in_background(other_work()):
+        await theatre.passes()
+    assert sum(looked_at) == SLICE * 3
+    assert max(looked_at) == SLICE
+    assert max(tasks) < 2 * ABREAST
 
 
 # ── the media server is away ──
@@ -641,6 +764,89 @@ async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
     assert await theatre.reconciler.put_out(rotated) is False
     theatre.media.away = False
     await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+
+
+# ── a phone that turns ──
+
+PORTRAIT, LANDSCAPE = (720, 1280), (1280, 720)
+
+
+async def test_a_publisher_whose_picture_turns_is_put_out_once_for_each_turn(theatre: Theatre) -> None:
+    made = await theatre.stream()
+    turns = [PORTRAIT, LANDSCAPE, PORTRAIT, LANDSCAPE]
+    for number, (before, after) in enumerate(itertools.pairwise(turns)):
+        theatre.media.publish(made.path, str(number), size=before)
+        for _ in range(3):
+            await theatre.passes()
+        assert theatre.state(made) == (Status.LIVE, str(number))
+        theatre.media.turn(made.path, after)
+        await theatre.passes()
+        assert theatre.media.kicked == [str(n) for n in range(number + 1)]
+        await theatre.passes()
+        assert theatre.state(made) == (Status.INTERRUPTED, None)
+
+
+async def test_one_that_returns_as_it_was_is_left_alone(theatre: Theatre) -> None:
+    """Its encoder begins each connection with the same shape: to put it out again would show viewers nothing at all."""
+    made = await theatre.stream()
+    for source_id in ("a", "b"):
+        theatre.media.publish(made.path, source_id, size=PORTRAIT)
+        await theatre.passes()
+        theatre.media.turn(made.path, LANDSCAPE)
+        for _ in range(2):
+            await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+    assert theatre.state(made) == (Status.LIVE, "b")
+
+
+async def test_a_turn_of_a_publisher_that_does_not_go_at_once_is_asked_for_until_it_is_answered(
+    theatre: Theatre,
+) -> None:
+    made = await theatre.stream()
+    theatre.media.publish(made.path, "a", size=PORTRAIT)
+    await theatre.passes()
+    theatre.media.turn(made.path, LANDSCAPE)
+    kick, theatre.media.closes_at_once = theatre.media.kick, False
+
+    async def no_answer(source: MediaSource) -> bool:
+        raise MediaServerUnavailable("No answer.")
+
+    theatre.media.kick = no_answer  # type: ignore[method-assign]
+    await theatre.passes()
+    theatre.media.kick = kick  # type: ignore[method-assign]
+    for _ in range(3):
+        await theatre.passes()
+    assert theatre.media.kicked == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sizes"),
+    [
+        ("rtmp", [(1280, 720), (640, 360), (480, 272), (320, 180)]),
+        ("rtmp", [None, PORTRAIT, None, PORTRAIT]),
+        ("rtmp", [None, None]),
+        ("webrtc", [PORTRAIT, LANDSCAPE]),
+    ],
+    ids=["scaled", "known late", "unknown", "a browser, which does not return"],
+)
+async def test_whose_picture_only_changes_its_scale_stays(
+    theatre: Theatre, protocol: str, sizes: list[tuple[int, int] | None]
+) -> None:
+    made = await theatre.stream()
+    theatre.media.publish(made.path, "a", size=sizes[0], protocol=protocol)
+    for size in sizes:
+        theatre.media.turn(made.path, size)
+        await theatre.passes()
+    assert theatre.media.kicked == []
+    assert theatre.state(made) == (Status.LIVE, "a")
+
+
+async def test_a_size_that_is_known_late_turns_as_well(theatre: Theatre) -> None:
+    made = await theatre.live_stream("a")
+    for size in (PORTRAIT, LANDSCAPE):
+        theatre.media.turn(made.path, size)
+        await theatre.passes()
     assert theatre.media.kicked == ["a"]
 
 

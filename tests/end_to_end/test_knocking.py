@@ -1,0 +1,164 @@
+"""A key that was taken away is away: of many encoders that knock with it at that moment none stays, whoever took it away and however.
+
+KNOCK_ROUNDS is the number of keys that are taken away: a few in `make test`, a thousand in `make rehearse`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from control_plane.db.embedded import running_dsn
+from tests.end_to_end.platform import Stagedoor, until
+from tests.end_to_end.rtmp import publishing
+
+ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
+ABREAST = 20
+KNOCKERS = 5
+"""For each key."""
+PUT_OUT_WITHIN_S = 15.0
+"""A refusal alone takes up to four seconds."""
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3600)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def platform(samples: Path) -> AsyncIterator[Stagedoor]:
+    with tempfile.TemporaryDirectory(prefix="stagedoor-knock-") as folder:
+        shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
+        async with Stagedoor(Path(folder) / "data") as platform:
+            await platform.start()
+            yield platform
+
+
+class Crowd:
+    """Encoders with one key, each of which connects again and again until it is refused. Only the last of each that was admitted sends its
+    picture, a moment later: while the key is taken away, or after it."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self._port = port
+        self._key = key.encode()
+        self.admitted = 0
+        self.published = 0
+
+    async def knock(self) -> None:
+        """Ends when all were refused, and the server has closed all that it admitted."""
+        async with asyncio.TaskGroup() as encoders:
+            for _ in range(KNOCKERS):
+                encoders.create_task(self._encoder(encoders))
+
+    async def _encoder(self, encoders: asyncio.TaskGroup) -> None:
+        last: asyncio.Task[None] | None = None
+        while True:
+            answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            attempt = encoders.create_task(self._attempt(answered))
+            if not await answered:
+                return
+            if last is not None:
+                last.cancel()
+            last = attempt
+            self.admitted += 1
+            await asyncio.sleep(random.uniform(0.01, 0.04))
+
+    async def _attempt(self, answered: asyncio.Future[bool]) -> None:
+        async with publishing("127.0.0.1", self._port) as connection:
+            await connection.ask(b"live", self._key)
+            answered.set_result(connection.admitted)
+            if not connection.admitted:
+                return
+            await asyncio.sleep(random.uniform(0.05, 0.2))
+            self.published += 1
+            connection.send_picture()
+            await connection.closed_by_the_server()
+
+
+Deny = Callable[[Stagedoor, str, dict[str, Any]], Awaitable[object]]
+
+
+async def by_rotating(platform: Stagedoor, host: str, stream: dict[str, Any]) -> None:
+    await platform.done("api/liveStream", host, id=stream["id"], rotate_key=1)
+
+
+async def by_ending(platform: Stagedoor, host: str, stream: dict[str, Any]) -> None:
+    await platform.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
+
+
+def by_command(*words: str) -> Deny:
+    async def deny(platform: Stagedoor, _host: str, stream: dict[str, Any]) -> None:
+        status, output = await platform.command(*words[:2], str(stream["id"]), *words[2:])
+        assert status == 0, output
+
+    return deny
+
+
+WAYS: tuple[tuple[Deny, bool], ...] = (
+    (by_rotating, True),
+    (by_ending, False),
+    (by_rotating, True),
+    (by_command("stream", "revoke"), True),
+    (by_ending, False),
+    (by_rotating, True),
+    (by_command("stream", "rotate"), True),
+    (by_ending, False),
+    (by_rotating, True),
+    (by_command("stream", "ban", "--yes"), False),
+)
+"""And whether the stream goes on."""
+
+
+async def test_of_encoders_that_knock_while_their_key_is_taken_away_none_stays(platform: Stagedoor) -> None:
+    rounds = islice(enumerate(cycle(WAYS)), ROUNDS)
+    published = 0
+
+    async def deny_again_and_again() -> None:
+        nonlocal published
+        for number, (deny, goes_on) in rounds:
+            host = await platform.sign_in(f"host{number}")
+            stream = await platform.go_live(host)
+            crowd = Crowd(platform.run["rtmp_port"], stream["stream_key"])
+            async with asyncio.timeout(60 + PUT_OUT_WITHIN_S):
+                knocking = asyncio.create_task(crowd.knock())
+                await until(lambda crowd=crowd: crowd.admitted >= KNOCKERS, 30, what="knocks")  # type: ignore[misc]
+                await deny(platform, host, stream)
+            async with asyncio.timeout(PUT_OUT_WITHIN_S):
+                await knocking
+            published += crowd.published
+            if goes_on:
+                await platform.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
+
+    await asyncio.gather(*(deny_again_and_again() for _ in range(ABREAST)))
+    assert published >= ROUNDS
+
+
+async def test_nor_does_any_of_those_who_knock_while_the_commit_takes_seconds(platform: Stagedoor) -> None:
+    host = await platform.sign_in("slow")
+    stream = await platform.go_live(host)
+    crowd = Crowd(platform.run["rtmp_port"], stream["stream_key"])
+    dsn = running_dsn(platform.data_dir)
+    assert dsn is not None
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute("select from stream where id = $1 for update", stream["id"])
+            rotating = asyncio.create_task(by_rotating(platform, host, stream))
+            knocking = asyncio.create_task(crowd.knock())
+            await asyncio.sleep(3)  # the slow commit itself is what is tested
+            assert crowd.admitted > KNOCKERS
+            assert not rotating.done()
+    finally:
+        await connection.close()
+    await rotating
+    async with asyncio.timeout(PUT_OUT_WITHIN_S):
+        await knocking
+    assert crowd.published
