@@ -27,7 +27,7 @@ _APPEND = """
 _TAILS = "select stream_id, last_seq from stream_log where stream_id = any($1)"
 _RANGE = "select seq, frame from stream_event where stream_id = $1 and seq > $2 and seq <= $3 order by seq"
 
-_AUDIENCE = "select user_id, visibility = 'public' as public from stream where id = $1"
+_AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
 _TOP_GIFTERS = """
     select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
                                order by coins desc, user_id)::text as top_gifters
@@ -104,9 +104,10 @@ class Totals(NamedTuple):
     top_gifters: list[Gifter]
 
 
-async def audience(connection: Connection, stream_id: StreamId) -> Audience | None:
-    row = await connection.fetchrow(_AUDIENCE, stream_id)
-    return None if row is None else Audience(row["user_id"], row["public"])
+async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
+    """Of those streams that exist."""
+    rows = await connection.fetch(_AUDIENCES, stream_ids)
+    return {row["id"]: Audience(row["user_id"], row["public"]) for row in rows}
 
 
 async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume | None) -> Snapshot | None:

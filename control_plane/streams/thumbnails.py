@@ -47,10 +47,14 @@ class Thumbnails:
         """Below the media directory; "" when there is none."""
         return f"{FOLDER}/{stream_id}.jpg" if stream_id in self._ended_at else ""
 
-    def keep(self, unfinished: Collection[StreamId]) -> None:
-        """Delete the pictures of all others, an hour after this was first said of them."""
+    def keep(self, unfinished: Collection[StreamId], hidden: Collection[StreamId] = ()) -> None:
+        """Delete the pictures of all others, an hour after this was first said of them, and those of `hidden` streams at once."""
         now = self._monotonic()
         for stream_id, ended_at in list(self._ended_at.items()):
+            if stream_id in hidden:
+                del self._ended_at[stream_id]
+                _delete(self.file(stream_id))
+                continue
             if stream_id in unfinished:
                 continue
             if ended_at is None:
