@@ -44,6 +44,8 @@ class Hub:
         self._peaks: dict[StreamId, int] = {}
         self._rounds = Rounds()
         self._check = asyncio.Event()
+        self._check_all = False
+        self._check_these: set[StreamId] = set()
 
     # ── who is there ──
 
@@ -131,11 +133,16 @@ class Hub:
         elif frames:
             channel.take(first_seq, frames)
             self._moved(channel)
-        else:
-            self.check()
+        elif channel.seq is not None and first_seq > channel.seq:
+            self._check_one(stream_id)
 
     def check(self) -> None:
         """Look for lost events now; for when offers may have been missed."""
+        self._check_all = True
+        self._check.set()
+
+    def _check_one(self, stream_id: StreamId) -> None:
+        self._check_these.add(stream_id)
         self._check.set()
 
     def _moved(self, channel: Channel) -> None:
@@ -149,7 +156,7 @@ class Hub:
 
     def _check_gap(self, channel: Channel) -> None:
         if channel.has_gap:
-            self.check()
+            self._check_one(channel.stream_id)
 
     def _writes(self, channel: Channel) -> Iterator[int]:
         yield from channel.writes()
@@ -171,7 +178,9 @@ class Hub:
                 async with asyncio.timeout_at(due):
                     await self._check.wait()
             except TimeoutError:
-                due = clock() + self._period_s
+                pass
+            if clock() >= due:
+                self._check_all, due = True, clock() + self._period_s
             self._check.clear()
             try:
                 await self._compare_tails()
@@ -182,7 +191,10 @@ class Hub:
                 away = True
 
     async def _compare_tails(self) -> None:
-        positions = {channel.stream_id: channel.seq for channel in self._channels.values() if channel.seq is not None}
+        these, self._check_these = self._check_these, set()
+        channels = self._channels.values() if self._check_all else filter(None, map(self._channels.get, these))
+        self._check_all = False
+        positions = {channel.stream_id: channel.seq for channel in channels if channel.seq is not None}
         if not positions:
             return
         async with self._database.connection() as connection:
@@ -214,7 +226,7 @@ class Hub:
         self.counts.found += channel.seq - before
         self._moved(channel)
         if before < channel.seq < tail:
-            self.check()
+            self._check_one(channel.stream_id)
 
     def _reset(self, channel: Channel) -> None:
         log.warning("event_log_was_reset", extra={"stream": channel.stream_id})
