@@ -19,7 +19,7 @@ from control_plane.events.log import StreamUnknown
 from control_plane.events.rounds import Rounds
 from control_plane.events.snapshot import Resume, Snapshot
 from control_plane.events.stats import restate
-from control_plane.events.subscriber import Leave, Sink, Subscriber
+from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, Leave, Sink, Subscriber
 from control_plane.ids import Seq, StreamId, UserId
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,12 @@ class Hub:
         return subscriber
 
     def _welcome(self, channel: Channel, subscriber: Subscriber, snapshot: Snapshot, hello: bytes) -> None:
+        if (
+            sum(map(len, subscriber.held)) > QUEUE_LIMIT_BYTES
+        ):  # the snapshot took so long that another attempt is cheaper
+            self.leave(subscriber)
+            subscriber.sink.leave(Leave.RESET)
+            return
         greeting = b"".join((websocket_frame(hello), *(websocket_frame(frame.encode()) for frame in snapshot.replay)))
         subscriber.sink.write(b"".join((greeting, *subscriber.held)))
         subscriber.held.clear()

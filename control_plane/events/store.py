@@ -11,7 +11,7 @@ import msgspec
 
 from control_plane.db.connections import Connection
 from control_plane.events.audience import Audience
-from control_plane.events.snapshot import REPLAY_LIMIT, Resume, Snapshot, recovers
+from control_plane.events.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
 from control_plane.events.types import EventType, Gifter, Status
 from control_plane.ids import Seq, StreamId, UserId
 
@@ -44,7 +44,8 @@ _SNAPSHOT = f"""
     select stream.user_id, path, status, title, live_at, likes, coins, top_gifters, epoch, last_seq, closed,
         (select array_agg(frame order by seq) from stream_event as event
          where event.stream_id = stream.id and seq > $2 and seq <= last_seq
-             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, epoch) = epoch) as replay
+             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, epoch) = epoch
+         having sum(octet_length(frame)) <= {REPLAY_LIMIT_BYTES}) as replay
     from stream join stream_log on stream_log.stream_id = stream.id left join top on top.stream_id = stream.id
     where stream.id = $1[1]
 """

@@ -11,19 +11,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.contract.limits import RateLimit
-from api.live_connection import Timing
+from api.live_connection import KERNEL_LIMIT_BYTES, Timing
 from api.live_frames import FAULTS, CloseCode, Error, finished, parse
 from control_plane.accounts.caller import Caller
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.events import store
 from control_plane.events.audience import Audience
-from control_plane.events.subscriber import STATE_LIMIT_BYTES
+from control_plane.events.snapshot import REPLAY_LIMIT_BYTES
+from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES
 from control_plane.ids import StreamId
 from tests.api.live import House, serving
 from tests.control_plane.events.readers import end, payloads, say, until
@@ -741,8 +743,44 @@ async def test_what_a_client_sends_that_does_not_read_is_not_answered(database: 
         assert most < before + 4 * len(gift), "the frame that was being waited for, and a ping; not thirty answers"
 
 
+async def test_two_hundred_clients_that_never_read_cost_what_the_document_says(database: Database) -> None:
+    """Each asks for the largest replay there is, and goes on getting events until it is closed."""
+    count, per_socket = 200, QUEUE_LIMIT_BYTES + REPLAY_LIMIT_BYTES + (16 << 10)
+    async with serving(database, Timing(close_within_s=0.5)) as house, AsyncExitStack() as stack:
+        await asyncio.gather(*(say(house.log, house.stream_id, "x" * 400) for _ in range(1000)))
+        before = psutil.Process().memory_info().rss
+        for _ in range(count):
+            await stack.enter_async_context(raw_client(house, "?after=0"))
+        connections = set(house.socket._open)
+        assert all(connection.buffered_bytes() for connection in connections), (
+            "the kernel takes only a part of the replay"
+        )
+        sockets = [connection._transport.get_extra_info("socket") for connection in connections]
+        buffers = {one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) for one in sockets}
+        assert max(buffers) <= 2 * KERNEL_LIMIT_BYTES
+        most = grown = 0
+        while house.hub.counts.cut < count:
+            await say(house.log, house.stream_id, "x" * 8000)
+            most = max(most, *(connection.buffered_bytes() for connection in connections))
+            grown = max(grown, psutil.Process().memory_info().rss - before)
+        assert most <= per_socket
+        assert grown < 2 * count * per_socket
+        print(f"at most {most >> 10} KiB a socket; {count} sockets: {grown >> 20} MiB")  # noqa: T201  the document's figures
+        await until(lambda: house.socket.closed[CloseCode.TOO_SLOW] == count)
+
+
+async def test_a_backlog_that_is_too_large_is_not_sent(house: House) -> None:
+    for _ in range(9):
+        await say(house.log, house.stream_id, "x" * (64 << 10))
+    async with house.visit("?after=1", max_size=None) as client:
+        assert not (await client.hello())["recovered"]
+    async with house.visit("?after=2", max_size=None) as client:
+        assert (await client.hello())["recovered"]
+        assert [event["seq"] for event in await client.events(7)] == [3, 4, 5, 6, 7, 8, 9]
+
+
 @asynccontextmanager
-async def raw_client(house: House) -> AsyncIterator[socket.socket]:
+async def raw_client(house: House, query: str = "") -> AsyncIterator[socket.socket]:
     """Has joined, and reads nothing."""
     loop = asyncio.get_running_loop()
     host, port = house.base.removeprefix("ws://").split(":")
@@ -752,7 +790,7 @@ async def raw_client(house: House) -> AsyncIterator[socket.socket]:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         await loop.sock_connect(client, (host, int(port)))
         request = (
-            f"GET /ws/live/{house.stream_id} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET /ws/live/{house.stream_id}{query} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
         await loop.sock_sendall(client, request.encode())

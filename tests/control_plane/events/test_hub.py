@@ -13,13 +13,15 @@ from functools import partial
 import msgspec
 import pytest
 
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.events import store
 from control_plane.events.bus import CHANNEL, Bus, Message, Topic
 from control_plane.events.frames import encode_event
 from control_plane.events.hub import Hub
 from control_plane.events.log import EventLog, Offers, StreamUnknown
 from control_plane.events.offers import Fanout
-from control_plane.events.snapshot import Resume
+from control_plane.events.snapshot import Resume, Snapshot
 from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
 from control_plane.events.types import EventType, Person, Status, StatusChange
 from control_plane.ids import Seq, StreamId
@@ -294,6 +296,30 @@ async def test_a_socket_that_is_too_slow_is_cut_and_nobody_waits_for_it(
     assert slow.seqs == [1]
     assert [slow.left, quick.left] == [Leave.TOO_SLOW, None]
     assert (hub.sockets(), hub.counts.cut) == (1, 1)
+
+
+async def test_what_happens_while_a_snapshot_is_read_is_not_held_without_end(
+    hub: Hub, log: EventLog, stream_id: StreamId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await Reader().join(hub, stream_id)
+    read, snapshot = asyncio.Event(), store.snapshot
+
+    async def slow(connection: Connection, of: StreamId, resume: Resume | None) -> Snapshot | None:
+        found = await snapshot(connection, of, resume)
+        await read.wait()
+        return found
+
+    monkeypatch.setattr(store, "snapshot", slow)
+    async with asyncio.TaskGroup() as group:
+        joining = group.create_task(Reader().join(hub, stream_id))
+        await until(lambda: hub._channels[stream_id].joining)
+        for _ in range(5):
+            await say(log, stream_id, "x" * (64 << 10))
+        await until(lambda: len(other.seqs) == 5)
+        read.set()
+    late = joining.result()
+    assert (late.writes, late.left) == ([], Leave.RESET)
+    assert hub.sockets() == 1
 
 
 async def test_a_long_replay_is_not_taken_for_slowness(hub: Hub, log: EventLog, stream_id: StreamId) -> None:
