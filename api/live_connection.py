@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,10 @@ from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT_BYTES = 64 << 10
+
+KERNEL_LIMIT_BYTES = 128 << 10
+"""Of the send buffer; Linux doubles it. Left to itself it grows to some megabytes for a client that does not read. A smaller one would slow
+the replay down for clients that are far away."""
 
 DRAIN_PERIOD_S = 0.1
 """How often a socket that reads slowly is looked at, before its next frame is read."""
@@ -75,6 +80,7 @@ class Connection:
         """Why we close it. Nothing is written any more."""
         self._ws = ws
         self._transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_LIMIT_BYTES)
         self._timing = timing
         self._loop = asyncio.get_running_loop()
         self._limit = FrameLimit(self._loop.time)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from api.errors import SessionMissing
+from api.errors import SessionMissing, TooManyRequests
 from api.live_connection import Connection, Left
 from api.live_frames import Ack, Auth, CloseCode, Error, SendGift, You, YouFrame, finished, hello
 from control_plane.accounts.caller import Caller
@@ -35,6 +36,7 @@ class Services:
     identify: Identify
     send_gift: Gifting
     playback_url: PlaybackUrl
+    user_wait_s: Callable[[UserId], float]
     identity_within_s: float
 
 
@@ -48,42 +50,47 @@ class Credentials:
     """Of the page's cookie, which browsers send unasked: one that is not valid (any more) makes a guest."""
 
 
-async def converse(
-    services: Services,
-    connection: Connection,
-    stream_id: StreamId,
-    credentials: Credentials,
-    resume: Resume | None,
-    present: set[Conversation],
-) -> None:
-    """Until somebody leaves; `present` has it as long. Raises Left, DatabaseUnavailable."""
-    async with services.database.connection() as database:
-        audience = await store.audience(database, stream_id)
-    if audience is None:
-        raise Left(CloseCode.NO_SUCH_STREAM)
-    conversation = Conversation(services, connection, stream_id, audience)
-    present.add(conversation)
-    try:
-        await conversation.identify(credentials)
-        await conversation.join(resume)
-        while True:
-            await conversation.answer(await connection.next_frame())
-    finally:
-        present.discard(conversation)
-        conversation.leave()
-
-
 class Conversation:
-    __slots__ = ("_audience", "_caller", "_connection", "_services", "_stream_id", "_subscriber", "_token")
+    __slots__ = (
+        "_admitted",
+        "_audience",
+        "_caller",
+        "_connection",
+        "_limited",
+        "_services",
+        "_subscriber",
+        "_token",
+        "_until_known",
+        "stream_id",
+    )
 
-    def __init__(self, services: Services, connection: Connection, stream_id: StreamId, audience: Audience) -> None:
+    def __init__(self, services: Services, connection: Connection, stream_id: StreamId, *, limited: bool) -> None:
+        """`limited`: whether its user's gifts are counted."""
+        self.stream_id = stream_id
         self._services = services
         self._connection = connection
-        self._stream_id = stream_id
-        self._audience = audience
+        self._limited = limited
+        self._audience: Audience | None = None
+        self._admitted = False
         self._caller: Caller | None = None
         self._token = ""
         self._subscriber: Subscriber | None = None
+        self._until_known: asyncio.Timeout | None = None
+
+    async def hold(self, credentials: Credentials, resume: Resume | None) -> None:
+        """Until somebody leaves. Raises Left, DatabaseUnavailable."""
+        async with self._services.database.connection() as database:
+            found = (await store.audiences(database, [self.stream_id])).get(self.stream_id)
+        if found is None:
+            raise Left(CloseCode.NO_SUCH_STREAM)
+        self._audience = self._audience or found  # what `see` was given meanwhile is newer
+        try:
+            await self.identify(credentials)
+            await self.join(resume)
+            while True:
+                await self.answer(await self._connection.next_frame())
+        finally:
+            self.leave()
 
     @property
     def user_id(self) -> UserId | None:
@@ -96,38 +103,61 @@ class Conversation:
             return
         try:
             self._caller = await self._known(self._token)
-            if not self._audience.admits(self._caller):  # no operator any more
+            if not self.admits(self._caller):  # no operator any more
                 raise Left(CloseCode.FORBIDDEN)
         except Left as left:
             self._connection.close(left.code or CloseCode.SIGN_IN)
+
+    def see(self, audience: Audience) -> None:
+        """Who may watch is read again: closed to those who may no longer, open to those who wait and now may."""
+        self._audience = audience
+        if self._until_known is not None and audience.public:
+            self._until_known.reschedule(asyncio.get_running_loop().time())
+        elif self._admitted and not audience.admits(self._caller):
+            self._connection.close(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
+
+    def admits(self, caller: Caller | None) -> bool:
+        return self._audience is not None and self._audience.admits(caller)
 
     async def identify(self, credentials: Credentials) -> None:
         if credentials.bearer is not None:
             await self._sign_in(credentials.bearer)
         elif credentials.page is not None:
             self._caller, self._token = await self._whose(credentials.page), credentials.page
-        if self._caller is None and not self._audience.public:
+        await self._wait_for_identity()
+        if not self.admits(self._caller):
+            raise Left(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
+        self._admitted = True
+
+    async def _wait_for_identity(self) -> None:
+        """For an `auth`, or until the stream becomes public, but not too long."""
+        until = asyncio.get_running_loop().time() + self._services.identity_within_s
+        while self._caller is None and not self.admits(None):
             try:
-                async with asyncio.timeout(self._services.identity_within_s):
-                    while self._caller is None:
-                        await self.answer(await self._connection.next_frame())
+                async with asyncio.timeout_at(until) as self._until_known:
+                    frame = await self._connection.next_frame()
             except TimeoutError:
-                raise Left(CloseCode.SIGN_IN) from None
-        if not self._audience.admits(self._caller):
-            raise Left(CloseCode.FORBIDDEN)
+                return
+            finally:
+                self._until_known = None
+            await self.answer(frame)
 
     async def join(self, resume: Resume | None) -> None:
-        you, url = You.of(self._caller, self._audience), self._services.playback_url
+        you, url = self._you(), self._services.playback_url
 
         def greet(snapshot: Snapshot, viewers: int) -> bytes:
             return hello(snapshot, viewers, you, url)
 
         try:
             self._subscriber = await self._services.hub.join(
-                self._stream_id, self._connection, you.user_id, resume, greet
+                self.stream_id, self._connection, you.user_id, resume, greet
             )
         except StreamUnknown:
             raise Left(CloseCode.NO_SUCH_STREAM) from None
+
+    def _you(self) -> You:
+        assert self._audience is not None, "it is known before anybody joins"
+        return You.of(self._caller, self._audience)
 
     def leave(self) -> None:
         if self._subscriber is not None:
@@ -140,12 +170,12 @@ class Conversation:
         await self._sign_in(frame.token)
         if self._subscriber is not None and self._caller is not None:
             self._services.hub.identify(self._subscriber, self._caller.user_id)
-            you = You.of(self._caller, self._audience)
+            you = self._you()
             self._connection.answer(finished(YouFrame(you.user_id, you.role, you.muted_until)))
 
     async def _sign_in(self, token: str) -> None:
         caller = await self._known(token)
-        if not self._audience.admits(caller):
+        if not self.admits(caller):
             raise Left(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
 
@@ -167,9 +197,12 @@ class Conversation:
         try:
             if self._caller is None:
                 raise SessionMissing
+            if self._limited and (wait_s := self._services.user_wait_s(self._caller.user_id)):
+                raise TooManyRequests(wait_s)
             caller = await self._known(self._token)  # again: word of a revocation may not have reached us
-            seq = await self._services.send_gift(caller, self._stream_id, gift.id, GiftId(gift.gift_id), gift.count)
+            seq = await self._services.send_gift(caller, self.stream_id, gift.id, GiftId(gift.gift_id), gift.count)
         except ControlPlaneError as refusal:
             # The contract's name of the key is client_ref; a frame calls it id.
-            return Error(gift.id, refusal.code, str(refusal).replace("client_ref", "id"))
+            retry_ms = math.ceil(refusal.retry_after_s * 1000) if isinstance(refusal, TooManyRequests) else None
+            return Error(gift.id, refusal.code, str(refusal).replace("client_ref", "id"), retry_ms)
         return Ack(gift.id, seq)

@@ -12,6 +12,7 @@ from control_plane.events.audience import Audience, AudienceRole
 from control_plane.events.frames import websocket_frame
 from control_plane.events.snapshot import PlaybackUrl, Snapshot, StreamView
 from control_plane.ids import LARGEST_ID, Seq, UserId
+from control_plane.ledger.transfers import CLIENT_REF
 
 FRAME_LIMIT_BYTES = 4 << 10
 ID_LIMIT = 64
@@ -99,7 +100,7 @@ class Auth(msgspec.Struct, frozen=True, tag_field="type", tag="auth"):
 
 
 class SendGift(msgspec.Struct, frozen=True, tag_field="type", tag="gift"):
-    id: Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
+    id: Annotated[str, msgspec.Meta(pattern=CLIENT_REF)]
     """Idempotency key, of the same space as that of the contract's `sendGift`."""
     gift_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
     count: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] = 1

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from api.live_connection import Connection, Left, Timing, websocket
-from api.live_conversation import Conversation, Credentials, Gifting, Identify, Services, converse
+from api.live_conversation import Conversation, Credentials, Gifting, Identify, Services
 from api.live_frames import CloseCode
 from api.live_limits import AddressLimit
 from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.events import store
 from control_plane.events.hub import Hub
 from control_plane.events.snapshot import PlaybackUrl, Resume
 from control_plane.ids import LARGEST_ID, StreamId, UserId
@@ -30,6 +31,10 @@ def _nobody(request: web.Request) -> None:
 
 def _everybody(address: str) -> bool:
     return True
+
+
+def _at_once(user_id: UserId) -> float:
+    return 0.0
 
 
 def _peer(request: web.Request) -> str:
@@ -51,20 +56,27 @@ class LiveSocket:
         address_of: Callable[[web.Request], str] = _peer,
         is_limited: Callable[[str], bool] = _everybody,
         page_token: Callable[[web.Request], str | None] = _nobody,
+        user_wait_s: Callable[[UserId], float] = _at_once,
         timing: Timing | None = None,
     ) -> None:
-        """`page_token`: the session in the page's cookie, provided that the request's Origin is ours."""
+        """`page_token`: the session in the page's cookie, provided that the request's Origin is ours. `user_wait_s`: takes one of what a user
+        may ask for; 0, or the seconds until there is one."""
         self.closed: Counter[CloseCode] = Counter()
         """How many we have closed, by code."""
         self._timing = timing or Timing()
-        self._services = Services(hub, database, identify, send_gift, playback_url, self._timing.identity_within_s)
+        self._services = Services(
+            hub, database, identify, send_gift, playback_url, user_wait_s, self._timing.identity_within_s
+        )
         self._addresses = AddressLimit(sockets_per_address, is_limited)
         self._address_of = address_of
+        self._is_limited = is_limited
         self._page_token = page_token
         self._open: set[Connection] = set()
         self._present: set[Conversation] = set()
         self._changed: set[UserId] = set()
         """Whose sessions may not be what they were."""
+        self._changed_streams: set[StreamId] = set()
+        """Who may watch them may not be what it was."""
         self._wake = asyncio.Event()
         self._one_less = asyncio.Event()
         self._going_away = False
@@ -78,8 +90,9 @@ class LiveSocket:
             connection = Connection(ws, request.transport, self._timing)
             self._open.add(connection)
             try:
-                with self._addresses.socket(self._address_of(request)) as allowed:
-                    await connection.hold(self._serve(request, connection, allowed))
+                address = self._address_of(request)
+                with self._addresses.socket(address) as allowed:
+                    await connection.hold(self._serve(request, connection, allowed, self._is_limited(address)))
             finally:
                 self._open.discard(connection)
                 self._one_less.set()
@@ -87,7 +100,7 @@ class LiveSocket:
                     self.closed[connection.code] += 1
         return ws
 
-    async def _serve(self, request: web.Request, connection: Connection, allowed: bool) -> None:
+    async def _serve(self, request: web.Request, connection: Connection, allowed: bool, limited: bool) -> None:
         if self._going_away:
             raise Left(CloseCode.GOING_AWAY)
         if not allowed:
@@ -96,32 +109,53 @@ class LiveSocket:
         if stream_id is None:
             raise Left(CloseCode.NO_SUCH_STREAM)
         credentials = Credentials(_bearer(request), self._page_token(request))
-        await converse(self._services, connection, stream_id, credentials, _resume(request.query), self._present)
+        conversation = Conversation(self._services, connection, stream_id, limited=limited)
+        self._present.add(conversation)  # before it reads anything, so that no change falls in between
+        try:
+            await conversation.hold(credentials, _resume(request.query))
+        finally:
+            self._present.discard(conversation)
 
     def session_changed(self, user_id: UserId) -> None:
         """Sessions of this user may have been revoked: `run` looks again at those who are here with one."""
         self._changed.add(user_id)
         self._wake.set()
 
-    def any_session_changed(self) -> None:
-        """Word of revocations may have been missed."""
+    def stream_changed(self, stream_id: StreamId) -> None:
+        """Its visibility may have changed: `run` looks whether those who are here may still watch."""
+        self._changed_streams.add(stream_id)
+        self._wake.set()
+
+    def anything_changed(self) -> None:
+        """Word of revocations and other changes may have been missed."""
         for conversation in self._present:
+            self.stream_changed(conversation.stream_id)
             if conversation.user_id is not None:
                 self.session_changed(conversation.user_id)
 
     async def run(self) -> None:
-        """Put out who is banned or signed out while their socket is open. Until cancelled."""
+        """Put out who is banned or signed out, or may no longer watch, while their socket is open. Until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._changed:
+            while self._changed or self._changed_streams:
                 changed, self._changed = self._changed, set()
+                streams, self._changed_streams = self._changed_streams, set()
                 try:
-                    for conversation in [one for one in self._present if one.user_id in changed]:
-                        await conversation.look_again()
+                    await self._look_again(changed, streams)
                 except DatabaseUnavailable:
                     self._changed |= changed
+                    self._changed_streams |= streams
                     await asyncio.sleep(RETRY_S)
+
+    async def _look_again(self, changed: set[UserId], streams: set[StreamId]) -> None:
+        for conversation in [one for one in self._present if one.user_id in changed]:
+            await conversation.look_again()
+        if watched := sorted({one.stream_id for one in self._present} & streams):
+            async with self._services.database.connection() as connection:
+                audiences = await store.audiences(connection, watched)
+            for conversation in [one for one in self._present if one.stream_id in audiences]:
+                conversation.see(audiences[conversation.stream_id])
 
     async def close_all(self, deadline_s: float = 5.0) -> None:
         """1001 to everybody, and nobody new. Who has not gone by the deadline is cut off."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from api.contract.limits import RateLimit
 from api.urls import Urls
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
@@ -30,6 +31,8 @@ class Platform:
     urls: Urls
     api_keys: Mapping[str, str]
     metrics: Metrics
+    user_limit: RateLimit
+    """Calls and gifts of each user, by whichever way they come."""
     database: Database
     sessions: Sessions
     sign_in: SignIn

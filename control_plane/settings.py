@@ -133,7 +133,7 @@ class Settings:
     # ── limits ──
     body_limit: int = _setting(1 << 20, "largest JSON body, bytes", least=1024)
     address_rate: int = _setting(600, "calls and pages per minute for one address", least=1)
-    user_rate: int = _setting(300, "calls per minute by one user", least=1)
+    user_rate: int = _setting(300, "calls and live socket gifts per minute by one user", least=1)
     calls_per_address: int = _setting(128, "calls and pages under way at once for one address", least=1)
     connections_per_address: int = _setting(
         1024, "connections from one address, with its live sockets; trusted proxies may have any number", least=1

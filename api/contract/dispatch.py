@@ -70,7 +70,6 @@ class Dispatcher:
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
         self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
-        self._user_limit = RateLimit(platform.settings.user_rate)
 
     def handler(self, endpoint: Endpoint) -> Handler:
         """For the path by which an endpoint is asked for nearly always."""
@@ -136,7 +135,7 @@ class Dispatcher:
         if endpoint.access is not Access.OPEN:
             token = _token(request)
             caller, proven = await self._caller(endpoint, token or page_token(request) or "", fields)
-        if caller is not None and key is not None and (wait_s := self._user_limit.wait_s(caller.user_id)):
+        if caller is not None and key is not None and (wait_s := self._platform.user_limit.wait_s(caller.user_id)):
             raise TooManyRequests(wait_s)
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)

@@ -20,6 +20,7 @@ from aiohttp.http import HttpProcessingError
 from api.contract.cut import cut
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import LARGEST_ID, UserId
+from control_plane.ledger.transfers import CLIENT_REF, LONGEST_CLIENT_REF
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]
 """A model that allows none declares `Id | None = None`: "", "0" and 0 mean none."""
@@ -34,6 +35,18 @@ Page = NewType("Page", Annotated[int, msgspec.Meta(ge=0, description="page numbe
 """`starting_point`."""
 
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
+ClientRef = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=CLIENT_REF,
+        description=f"idempotency key: 1 to {LONGEST_CLIENT_REF} printable characters, no blank at its ends",
+        extra={
+            "exact": True,
+            "must": f"must have 1 to {LONGEST_CLIENT_REF} printable characters and no blank at its ends",
+        },
+    ),
+]
+"""Taken as it was sent, unlike other text: two keys that differ must stay different. A model declares `ClientRef | None = None`; "" means none."""
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 
 
@@ -206,6 +219,8 @@ def _coercion(hint: Any) -> Coerce:
         return _page
     kinds = {_bare(part) for part in (get_args(hint) if get_origin(hint) is not Annotated else (hint,)) or (hint,)}
     if str in kinds:
+        if any(extra.get("exact") for extra in _extras(hint)):
+            return lambda value: _NONE if value == "" else value if isinstance(value, str) else as_text(value)
         limit = next((extra["cut"] for extra in _extras(hint) if "cut" in extra), None)
         return as_text if limit is None else lambda value: _shortened(value, limit)
     if int in kinds:

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from api.contract.call import Call
 from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Section
-from api.contract.request import CallerId, Id, Request, Text
+from api.contract.request import CallerId, ClientRef, Id, Request, Text
 from api.endpoints.profile import Profile, own_profile, person
 from api.objects import Gift, GiftSend, wire_time
 from api.urls import Urls
@@ -58,7 +58,7 @@ class SendGift(Request, frozen=True, kw_only=True):
     sender_id: CallerId | None = None
     receiver_id: Id | None = None
     live_streaming_id: Id | None = None
-    client_ref: Text = ""
+    client_ref: ClientRef | None = None
 
 
 class SendGiftAnswer(Profile, frozen=True, kw_only=True):
@@ -69,14 +69,19 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
 @section.endpoint("sendGift", access=Access.PROVEN)
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
     """Send a gift to somebody who is live. The answer's user is the sender, with the new wallet."""
-    order = GiftOrder(
-        sender_id=call.user_id,
-        receiver_id=UserId(body.receiver_id or 0),
-        gift_id=GiftId(body.gift_id),
-        count=body.gift_count,
-        stream_id=StreamId(body.live_streaming_id) if body.live_streaming_id else None,
-    )
-    outcome = await call.platform.gifts.send(order, body.client_ref or None)
+    gifts, gift_id = call.platform.gifts, GiftId(body.gift_id)
+    stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None
+    if body.receiver_id is None and stream_id is not None:
+        outcome = await gifts.send_to_stream(call.user_id, stream_id, gift_id, body.gift_count, body.client_ref)
+    else:
+        order = GiftOrder(
+            sender_id=call.user_id,
+            receiver_id=UserId(body.receiver_id or 0),
+            gift_id=gift_id,
+            count=body.gift_count,
+            stream_id=stream_id,
+        )
+        outcome = await gifts.send(order, body.client_ref)
     call.platform.metrics.gift_sent(outcome.sent.coins, replayed=outcome.replayed)
     sent = _sent_view(outcome.sent, call.urls)
     sender = await own_profile(call, await person(call, call.user_id))

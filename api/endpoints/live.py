@@ -16,6 +16,7 @@ from api.endpoints.profile import own_user, person
 from api.errors import SessionMissing
 from api.objects import LiveStreaming, User
 from api.views import live_view, user_view
+from control_plane.events.audience import Audience
 from control_plane.events.types import EndReason
 from control_plane.ids import StreamId
 from control_plane.streams import store
@@ -148,10 +149,13 @@ async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStrea
     stream = await store.get(call.platform.database, StreamId(body.live_streaming_id))
     if stream is None:
         raise StreamNotFound("There is no such stream.")
+    audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
+    if not audience.admits(
+        call.caller if call.trusted else None
+    ):  # asked first: whether it is live is told to its audience only
+        raise StreamNotOpen("This stream is not open to everybody.")
     if stream.ended:
         raise StreamOver("This stream has ended.")
-    if stream.visibility is not Visibility.PUBLIC and stream.user_id != call.user_id:
-        raise StreamNotOpen("This stream is not open to everybody.")
     if not call.trusted:  # the wallet in the answer is nobody else's business
         raise SessionMissing
     caller = await person(call, call.user_id)

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from api.contract.call import Call
 from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Nothing, Section
-from api.contract.request import CallerId, Request, Text
+from api.contract.request import CallerId, ClientRef, Request, Text
 from api.endpoints.profile import Profile, own_profile, person
 from api.objects import (
     CoinPackage,
@@ -66,7 +66,7 @@ class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
     price: Text = ""
     device: Text = ""
     stripe_session_id: Text = ""
-    client_ref: Text = ""
+    client_ref: ClientRef | None = None
 
 
 class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
 async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
     """Credit a purchase that a store confirms, once ever. Coins and price are those of our own catalogue, whatever the body says."""
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
-    purchased = await call.platform.purchases.purchase(call.user_id, claim, body.client_ref or None)
+    purchased = await call.platform.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase
     if not purchased.replayed:
         call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)

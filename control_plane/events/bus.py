@@ -1,7 +1,7 @@
 """How control-plane processes tell each other that something changed, over PostgreSQL's LISTEN and NOTIFY.
 
-A message is a hint: it may be lost, and everything that it speaks of can be read from a table. Whoever subscribes is also told when the
-connection was lost and is back (`resync`), and then reads anew.
+A message is a hint: it may be lost, and every client of the database may send one. It says which row to read, and nothing that is believed
+without reading. Subscribers are also told when the connection was lost and is back (`resync`), and then read everything again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import logging
 import uuid
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
 import msgspec
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_such
-from control_plane.ids import Seq, StreamId
+from control_plane.ids import LARGEST_ID, Seq, StreamId
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +35,14 @@ class Topic(StrEnum):
     USER = "user"
     """This user's sessions have changed."""
     EVENTS = "events"
-    """New events: (stream, first seq, frames)."""
+    """A stream has new events, from `first_seq` on."""
 
 
 class Message(msgspec.Struct, array_like=True):
     sender: str
     topic: Topic
-    id: int
-    first_seq: int = 0
-    frames: list[str] = []
+    id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+    first_seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
 
 
 _decoder = msgspec.json.Decoder(list[Message])
@@ -77,10 +76,10 @@ class Bus:
         """Called each time the connection is made: whatever came before may have been missed."""
         self._resyncs.append(resync)
 
-    def publish(self, stream_id: StreamId, first_seq: Seq, frames: list[str]) -> None:
+    def publish(self, stream_id: StreamId, first_seq: Seq) -> None:
         """Tell the other processes of events. Not connected: dropped, for they find them in the tables."""
         if self.connected.is_set():
-            self._outbox.append(Message(self.name, Topic.EVENTS, stream_id, first_seq, frames))
+            self._outbox.append(Message(self.name, Topic.EVENTS, stream_id, first_seq))
             self._wake.set()
 
     async def run(self) -> None:
@@ -124,20 +123,23 @@ class Bus:
         # Our own events, which we know; all messages of a payload have one sender and one topic.
         if str(payload).startswith(f'[["{self.name}","{Topic.EVENTS}"'):
             return
-        for message in _decoder.decode(str(payload)):
+        try:
+            messages = _decoder.decode(str(payload))
+        except (msgspec.DecodeError, RecursionError) as error:
+            log.warning("bus_message_malformed", extra={"why": type(error).__name__})
+            return
+        for message in messages:
             for receive in self._subscribers[message.topic]:
                 receive(message)
 
 
 def _payloads(messages: list[Message]) -> list[str]:
-    """Group messages into as few payloads as fit; frames too large for one are left out, and the reader takes them from the log."""
+    """Group messages into as few payloads as fit."""
     payloads: list[str] = []
     group: list[bytes] = []
     size = 2
     for message in messages:
         encoded = msgspec.json.encode(message)
-        if len(encoded) > LIMIT_BYTES - 2:
-            encoded = msgspec.json.encode(Message(message.sender, message.topic, message.id, message.first_seq))
         if size + len(encoded) + 1 > LIMIT_BYTES:
             payloads.append(f"[{b','.join(group).decode()}]")
             group, size = [], 2

@@ -19,7 +19,7 @@ from control_plane.events.log import StreamUnknown
 from control_plane.events.rounds import Rounds
 from control_plane.events.snapshot import Resume, Snapshot
 from control_plane.events.stats import restate
-from control_plane.events.subscriber import Leave, Sink, Subscriber
+from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, Leave, Sink, Subscriber
 from control_plane.ids import Seq, StreamId, UserId
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class Hub:
         """Not stored yet, of streams whose last socket has left: until the next round at the latest, unless the database is away."""
         self._rounds = Rounds()
         self._check = asyncio.Event()
+        self._check_all = False
+        self._check_these: set[StreamId] = set()
 
     # ── who is there ──
 
@@ -90,6 +92,12 @@ class Hub:
         return subscriber
 
     def _welcome(self, channel: Channel, subscriber: Subscriber, snapshot: Snapshot, hello: bytes) -> None:
+        if (
+            sum(map(len, subscriber.held)) > QUEUE_LIMIT_BYTES
+        ):  # the snapshot took so long that another attempt is cheaper
+            self.leave(subscriber)
+            subscriber.sink.leave(Leave.RESET)
+            return
         greeting = b"".join((websocket_frame(hello), *(websocket_frame(frame.encode()) for frame in snapshot.replay)))
         subscriber.sink.write(b"".join((greeting, *subscriber.held)))
         subscriber.held.clear()
@@ -131,11 +139,16 @@ class Hub:
         if frames:
             channel.take(first_seq, frames)
             self._moved(channel)
-        else:
-            self.check()
+        elif channel.seq is not None and first_seq > channel.seq:
+            self._check_one(stream_id)
 
     def check(self) -> None:
         """Look for lost events now; for when offers may have been missed."""
+        self._check_all = True
+        self._check.set()
+
+    def _check_one(self, stream_id: StreamId) -> None:
+        self._check_these.add(stream_id)
         self._check.set()
 
     def _moved(self, channel: Channel) -> None:
@@ -147,7 +160,7 @@ class Hub:
 
     def _check_gap(self, channel: Channel) -> None:
         if channel.has_gap:
-            self.check()
+            self._check_one(channel.stream_id)
 
     def _writes(self, channel: Channel) -> Iterator[int]:
         yield from channel.writes()
@@ -169,7 +182,9 @@ class Hub:
                 async with asyncio.timeout_at(due):
                     await self._check.wait()
             except TimeoutError:
-                due = clock() + self._period_s
+                pass
+            if clock() >= due:
+                self._check_all, due = True, clock() + self._period_s
             self._check.clear()
             try:
                 await self._compare_tails()
@@ -180,7 +195,10 @@ class Hub:
                 away = True
 
     async def _compare_tails(self) -> None:
-        positions = {channel.stream_id: channel.seq for channel in self._channels.values() if channel.seq is not None}
+        these, self._check_these = self._check_these, set()
+        channels = self._channels.values() if self._check_all else filter(None, map(self._channels.get, these))
+        self._check_all = False
+        positions = {channel.stream_id: channel.seq for channel in channels if channel.seq is not None}
         if not positions:
             return
         async with self._database.connection() as connection:
@@ -212,7 +230,7 @@ class Hub:
         self.counts.found += channel.seq - before
         self._moved(channel)
         if before < channel.seq < tail:
-            self.check()
+            self._check_one(channel.stream_id)
 
     def _reset(self, channel: Channel) -> None:
         log.warning("event_log_was_reset", extra={"stream": channel.stream_id})

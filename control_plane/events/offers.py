@@ -1,4 +1,4 @@
-"""Where committed events go: the sockets of this process, and the other processes."""
+"""Where committed events go: to the sockets of this process, and as a hint to the other processes, which read them from the log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Fanout:
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
         self._hub.offer(stream_id, first_seq, frames)
-        self._bus.publish(stream_id, first_seq, list(frames))
+        self._bus.publish(stream_id, first_seq)
 
     def _received(self, message: Message) -> None:
-        self._hub.offer(StreamId(message.id), Seq(message.first_seq), message.frames)
+        self._hub.offer(StreamId(message.id), Seq(message.first_seq), [])

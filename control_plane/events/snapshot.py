@@ -13,6 +13,8 @@ from control_plane.events.types import Gifter, Status
 from control_plane.ids import Seq, StreamId, UserId
 
 REPLAY_LIMIT = 1000
+REPLAY_LIMIT_BYTES = 512 << 10
+"""A thousand gifts fit. It is written at once, so it bounds what a socket costs that asks for everything and reads nothing."""
 
 PlaybackUrl = Callable[[str], str]
 """From a stream's path to where it plays."""
@@ -85,8 +87,8 @@ def recovers(resume: Resume | None, epoch: str, last_seq: int, replayed: int) ->
     """Whether a reader may keep what they have and go on with the replay, rather than start from the snapshot.
 
     Not if there is nothing to go on from (no `after`), the numbers belong to another log (epoch), may do so (no epoch, and not from the
-    beginning), or belong to none (beyond the newest), more than 1000 events were missed, or the log no longer holds them all. Somebody who
-    missed nothing has recovered, with an empty replay.
+    beginning), or belong to none (beyond the newest), more than 1000 events or 512 KiB were missed, or the log no longer holds them all.
+    Somebody who missed nothing has recovered, with an empty replay.
     """
     if resume is None:
         return False

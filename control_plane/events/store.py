@@ -11,7 +11,7 @@ import msgspec
 
 from control_plane.db.connections import Connection
 from control_plane.events.audience import Audience
-from control_plane.events.snapshot import REPLAY_LIMIT, Resume, Snapshot, recovers
+from control_plane.events.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
 from control_plane.events.types import EventType, Gifter, Status
 from control_plane.ids import Seq, StreamId, UserId
 
@@ -27,7 +27,7 @@ _APPEND = """
 _TAILS = "select stream_id, last_seq from stream_log where stream_id = any($1)"
 _RANGE = "select seq, frame from stream_event where stream_id = $1 and seq > $2 and seq <= $3 order by seq"
 
-_AUDIENCE = "select user_id, visibility = 'public' as public from stream where id = $1"
+_AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
 _TOP_GIFTERS = """
     select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
                                order by coins desc, user_id)::text as top_gifters
@@ -44,7 +44,8 @@ _SNAPSHOT = f"""
     select stream.user_id, path, status, title, live_at, likes, coins, top_gifters, epoch, last_seq, closed,
         (select array_agg(frame order by seq) from stream_event as event
          where event.stream_id = stream.id and seq > $2 and seq <= last_seq
-             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, case $2::bigint when 0 then epoch end) = epoch) as replay
+             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, case $2::bigint when 0 then epoch end) = epoch
+         having sum(octet_length(frame)) <= {REPLAY_LIMIT_BYTES}) as replay
     from stream join stream_log on stream_log.stream_id = stream.id left join top on top.stream_id = stream.id
     where stream.id = $1[1]
 """
@@ -116,9 +117,10 @@ class Totals(NamedTuple):
     top_gifters: list[Gifter]
 
 
-async def audience(connection: Connection, stream_id: StreamId) -> Audience | None:
-    row = await connection.fetchrow(_AUDIENCE, stream_id)
-    return None if row is None else Audience(row["user_id"], row["public"])
+async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
+    """Of those streams that exist."""
+    rows = await connection.fetch(_AUDIENCES, stream_ids)
+    return {row["id"]: Audience(row["user_id"], row["public"]) for row in rows}
 
 
 async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume | None) -> Snapshot | None:

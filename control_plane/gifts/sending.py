@@ -16,9 +16,10 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.ledger.account import bought, earned
-from control_plane.ledger.store import find_transfer, open_accounts
+from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
 from control_plane.ledger.transfers import (
     Held,
+    NotEnoughCoins,
     Operation,
     Request,
     fingerprint,
@@ -58,7 +59,7 @@ class UnknownGift(ControlPlaneError):
 
 
 class ReceiverNotLive(ControlPlaneError):
-    """No such user, or one without a running stream."""
+    """No such user, or one without a running stream that the sender may watch."""
 
     code = "receiver_not_live"
 
@@ -110,24 +111,27 @@ class Gifts:
     async def send(self, order: GiftOrder, client_ref: str | None = None) -> GiftOutcome:
         """Send it, once per sender and `client_ref`. A refusal changes nothing and is not remembered. Raises InvalidGiftCount, GiftToOneself,
         UnknownGift, ReceiverNotLive, StreamOver, NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef, DatabaseUnavailable."""
-        request = _request(order, key_of(client_ref))
+        key = key_of(client_ref)
         if not 1 <= order.count <= LARGEST_COUNT:
             raise InvalidGiftCount
         if order.receiver_id == order.sender_id:
             raise GiftToOneself
+        request = _request(order, key)
         try:
             sending = await self._prepare(order)
         except ControlPlaneError:
-            # Sent before, perhaps: since then the stream may have ended and the gift have left the catalogue.
+            # It may be a repeat: since then the stream may have ended, the gift have left the catalogue, and it spent the coins itself.
             if client_ref is not None and (outcome := await self._sent_before(request)) is not None:
                 return outcome
             raise
         return await self._append(order, request, sending)
 
     async def send_to_stream(
-        self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str
+        self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str | None
     ) -> GiftOutcome:
-        """Like `send`, to whoever's stream it is. Raises ReceiverNotLive when there is no such stream."""
+        """Like `send`, to the owner of the stream. Raises ReceiverNotLive when there is no such stream."""
+        if not 1 <= stream_id <= LARGEST_ID:
+            raise ReceiverNotLive
         receiver_id = await store.owner_of(self._database, stream_id)
         if receiver_id is None:
             raise ReceiverNotLive
@@ -147,13 +151,15 @@ class Gifts:
             raise ReceiverNotLive
         if order.stream_id not in (None, parties.stream_id):
             raise StreamOver("This live stream has ended.")
+        if parties.coins < (coins := gift.coins * order.count):  # not worth a transaction of the stream's one writer
+            raise NotEnoughCoins(coins - parties.coins)
         if not parties.can_earn:
             await open_accounts(self._database, [earned(order.receiver_id)])
         return _Sending(parties.sender, gift, parties.stream_id)
 
     async def _sent_before(self, request: Request) -> GiftOutcome | None:
         found = await find_transfer(self._database, request.user_id, request.operation, request.key)
-        transfer_id = repeated(request, found)
+        transfer_id = await repeated(self._database, request, found)
         if transfer_id is None:
             return None
         sent = await store.sent_by(self._database, transfer_id)
@@ -205,7 +211,13 @@ class Gifts:
 
 
 def _request(order: GiftOrder, key: str) -> Request:
-    asked = fingerprint(
-        receiver_id=order.receiver_id, gift_id=order.gift_id, count=order.count, stream_id=order.stream_id
-    )
-    return Request(order.sender_id, Operation.GIFT, key, asked)
+    async def same(source: Connection | Database, found: FoundTransfer) -> bool:
+        """The same gift: one way in names the receiver, another the stream. Two streams that were both named have to be the same one."""
+        stream_id = order.stream_id or (await store.sent_by(source, found.id)).stream_id
+        return found.fingerprint in (_fingerprint(order, None), _fingerprint(order, stream_id))
+
+    return Request(order.sender_id, Operation.GIFT, key, _fingerprint(order, order.stream_id), same=same)
+
+
+def _fingerprint(order: GiftOrder, stream_id: StreamId | None) -> bytes:
+    return fingerprint(receiver_id=order.receiver_id, gift_id=order.gift_id, count=order.count, stream_id=stream_id)

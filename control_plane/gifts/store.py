@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from control_plane.accounts.caller import Caller, Role
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.events.audience import Audience
 from control_plane.events.types import Person
 from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
 from control_plane.gifts.gift import Gift, SentGift
@@ -24,7 +26,8 @@ _SEED = """
         category = excluded.category, featured = excluded.featured, time_s = excluded.time_s, position = excluded.position
 """
 _PARTIES = """
-    select sender.id, sender.username, sender.profile_pic, stream.id as stream_id,
+    select sender.id, sender.username, sender.profile_pic, sender.role, stream.id as stream_id, stream.visibility = 'public' as public,
+        (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = $1 and kind in ('bought', 'earned')) as coins,
         exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn
     from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended'
     where sender.id = $1
@@ -56,8 +59,10 @@ _RECORD = f"""
 
 class Parties(NamedTuple):
     sender: Person
+    coins: int
+    """What the sender has, of either kind."""
     stream_id: StreamId | None
-    """The receiver's stream that has not ended."""
+    """The receiver's stream that has not ended; None also for one that the sender may not watch."""
     can_earn: bool
     """Whether the receiver has an account for what others give."""
 
@@ -82,7 +87,10 @@ async def parties(source: Connection | Database, sender_id: UserId, receiver_id:
     row = await source.fetchrow(_PARTIES, sender_id, receiver_id)
     if row is None:
         return None
-    return Parties(Person(row["id"], row["username"], row["profile_pic"]), row["stream_id"], row["can_earn"])
+    stream_id = row["stream_id"]
+    if stream_id is not None and not Audience(receiver_id, row["public"]).admits(Caller(sender_id, Role(row["role"]))):
+        stream_id = None
+    return Parties(Person(row["id"], row["username"], row["profile_pic"]), row["coins"], stream_id, row["can_earn"])
 
 
 async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId | None:

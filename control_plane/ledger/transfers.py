@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import UserId
 from control_plane.ledger import store
@@ -35,6 +37,9 @@ from control_plane.ledger.account import (
 from control_plane.ledger.wallets import Wallet
 
 LONGEST_CLIENT_REF = 64
+CLIENT_REF = r"^(?! )[^\x00-\x1f\x7f]{0,63}[^\x00-\x20\x7f]\Z"
+"""Calls and live socket frames share it. A blank at an end is refused: a client that strips it would send another key."""
+_CLIENT_REF = re.compile(CLIENT_REF)
 
 
 class Operation(StrEnum):
@@ -58,7 +63,9 @@ class InvalidClientRef(ControlPlaneError):
     code = "invalid_client_ref"
 
     def __init__(self) -> None:
-        super().__init__(f"client_ref must have 1 to {LONGEST_CLIENT_REF} printable characters.")
+        super().__init__(
+            f"client_ref must have 1 to {LONGEST_CLIENT_REF} printable characters and no blank at its ends."
+        )
 
 
 class NotEnoughCoins(ControlPlaneError):
@@ -78,6 +85,10 @@ class TooManyCoins(ControlPlaneError):
         super().__init__("That is more coins than an account can take.")
 
 
+Same = Callable[["Connection | Database", store.FoundTransfer], Awaitable[bool]]
+"""Whether the transfer found under a key is what the request asks for, although the fingerprints differ."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asked for, and the key under which it happens once."""
@@ -87,6 +98,7 @@ class Request:
     key: str
     fingerprint: bytes
     note: str = ""
+    same: Same | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +135,20 @@ def key_of(client_ref: str | None) -> str:
     """The client's own key, or for a client that has none one that nobody has. Raises InvalidClientRef."""
     if client_ref is None:
         return secrets.token_urlsafe(24)
-    if not 1 <= len(client_ref) <= LONGEST_CLIENT_REF or not client_ref.isprintable():
+    if _CLIENT_REF.search(client_ref) is None or not client_ref.isprintable():
         raise InvalidClientRef
     return client_ref
 
 
-def repeated(request: Request, found: store.FoundTransfer | None) -> TransferId | None:
+async def repeated(
+    source: Connection | Database, request: Request, found: store.FoundTransfer | None
+) -> TransferId | None:
     """Raises IdempotencyConflict."""
     if found is None:
         return None
-    if found.fingerprint != request.fingerprint:
-        raise IdempotencyConflict
-    return found.id
+    if found.fingerprint == request.fingerprint or (request.same is not None and await request.same(source, found)):
+        return found.id
+    raise IdempotencyConflict
 
 
 async def hold(connection: Connection, request: Request, accounts: Sequence[Account]) -> Held:
@@ -146,7 +160,7 @@ async def hold(connection: Connection, request: Request, accounts: Sequence[Acco
         request=request,
         ids={account: row.id for account, row in locked.items()},
         balances={account: row.balance for account, row in locked.items()},
-        repeats=repeated(request, found),
+        repeats=await repeated(connection, request, found),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from api.app import make_app
+from api.contract.limits import RateLimit
 from api.gauges import watch
 from api.health import checks
 from api.live_socket import LiveSocket
@@ -190,6 +191,7 @@ class _Server:
             urls=urls,
             api_keys=api_keys,
             metrics=self._metrics,
+            user_limit=RateLimit(settings.user_rate),
             database=database,
             sessions=sessions,
             sign_in=SignIn(
@@ -208,7 +210,8 @@ class _Server:
         )
         live_socket = _live_socket(platform, hub)
         bus.subscribe(Topic.USER, lambda message: live_socket.session_changed(UserId(message.id)))
-        bus.on_resync(live_socket.any_session_changed)
+        bus.subscribe(Topic.STREAM, lambda message: live_socket.stream_changed(StreamId(message.id)))
+        bus.on_resync(live_socket.anything_changed)
         await self._keep("live-socket", live_socket.run())
         watch(platform, hub, live_socket)
         player_script = partial(fetch_player_script, f"http://{media_host(settings)}:{urls.hls_port}")
@@ -275,6 +278,7 @@ def _live_socket(platform: Platform, hub: Hub) -> LiveSocket:
         address_of=lambda request: limit_key(client_address(request, platform.settings.trusted_proxies)),
         is_limited=lambda address: is_limited(address, platform.settings),
         page_token=page_token,
+        user_wait_s=platform.user_limit.wait_s,
     )
 
 

@@ -114,7 +114,7 @@ class Prober:
 
     async def run(self) -> None:
         """Until cancelled."""
-        self._thumbnails.open([stream.id for stream in self._running.all()])
+        self._thumbnails.open([stream.id for stream in self._running.all() if stream.visibility is Visibility.PUBLIC])
         async with asyncio.TaskGroup() as probes:
             while True:
                 self._follow()
@@ -135,7 +135,8 @@ class Prober:
                 same = known is not None and known.source_id == stream.source_id
                 watches[stream.id] = known if known and same else _Watch(stream.source_id, now)
         self._watches = watches
-        self._thumbnails.keep(unfinished)
+        hidden = {stream.id for stream in unfinished.values() if stream.visibility is not Visibility.PUBLIC}
+        self._thumbnails.keep(unfinished, hidden)
 
     def _due(self) -> Iterator[tuple[Stream, _Watch]]:
         """Whoever has waited longest, as many as there are free places."""

@@ -54,17 +54,22 @@ class Thumbnails:
         name = self.name(stream_id)
         return f"{name}?v={self._written_ms[stream_id]}" if name else ""
 
-    def keep(self, unfinished: Collection[StreamId]) -> None:
-        """Delete the pictures of all others, an hour after this was first said of them."""
+    def keep(self, unfinished: Collection[StreamId], hidden: Collection[StreamId] = ()) -> None:
+        """Delete the pictures of all others, an hour after this was first said of them, and those of `hidden` streams at once."""
         now = self._monotonic()
         for stream_id, ended_at in list(self._ended_at.items()):
-            if stream_id in unfinished:
+            if stream_id in hidden:
+                self._drop(stream_id)
+            elif stream_id in unfinished:
                 continue
-            if ended_at is None:
+            elif ended_at is None:
                 self._ended_at[stream_id] = now
             elif now - ended_at >= self._kept_s:
-                del self._ended_at[stream_id], self._written_ms[stream_id]
-                _delete(self.file(stream_id))
+                self._drop(stream_id)
+
+    def _drop(self, stream_id: StreamId) -> None:
+        del self._ended_at[stream_id], self._written_ms[stream_id]
+        _delete(self.file(stream_id))
 
 
 def _delete(file: Path) -> None:

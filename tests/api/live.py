@@ -13,6 +13,7 @@ from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from api.contract.limits import RateLimit
 from api.live_connection import Timing
 from api.live_socket import LiveSocket
 from control_plane.accounts.caller import Caller, Role
@@ -46,6 +47,7 @@ class House:
     away: set[str] = field(default_factory=lambda: {"away"})
     asked_in_vain: int = 0
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    user_limit: RateLimit = field(default_factory=lambda: RateLimit(1e9))
     socket: LiveSocket = field(init=False)
 
     async def identify(self, token: str) -> Caller | None:
@@ -55,6 +57,14 @@ class House:
             self.asked_in_vain += 1
             raise DatabaseUnavailable
         return self.tokens.get(token)
+
+    def wait_s(self, user_id: UserId) -> float:
+        return self.user_limit.wait_s(user_id)
+
+    async def become(self, visibility: str) -> None:
+        """Told as a notification would."""
+        await self.database.execute("update stream set visibility = $2 where id = $1", self.stream_id, visibility)
+        self.socket.stream_changed(self.stream_id)
 
     async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
         """Once per key; gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 takes until `go_on`."""
@@ -156,6 +166,7 @@ async def serving(
         lambda path: f"http://media/{path}/index.m3u8",
         sockets_per_address=sockets_per_address,
         page_token=lambda request: request.cookies.get("session"),
+        user_wait_s=house.wait_s,
         timing=timing,
     )
     app = web.Application()

@@ -6,20 +6,27 @@ import asyncio
 import json
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.live_connection import Timing
+from api.contract.limits import RateLimit
+from api.live_connection import KERNEL_LIMIT_BYTES, Timing
 from api.live_frames import FAULTS, CloseCode, Error, finished, parse
 from control_plane.accounts.caller import Caller
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.events.subscriber import STATE_LIMIT_BYTES
+from control_plane.events import store
+from control_plane.events.audience import Audience
+from control_plane.events.snapshot import REPLAY_LIMIT_BYTES
+from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES
+from control_plane.ids import StreamId
 from tests.api.live import House, serving
 from tests.control_plane.events.readers import end, payloads, say, until
 
@@ -134,6 +141,69 @@ async def test_compression_is_not_agreed_to(house: House) -> None:
 
 
 # ── streams that are not public ──
+
+
+@pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])
+async def test_who_may_no_longer_watch_has_to_leave_and_may_come_back_when_it_is_public(
+    house: House, visibility: str
+) -> None:
+    async with (
+        house.visit() as guest,
+        house.visit(token="fan") as fan,
+        house.visit(token="host") as host,
+        house.visit(token="operator") as operator,
+    ):
+        for each in (guest, fan, host, operator):
+            await each.hello()
+        await house.become(visibility)
+        assert (await guest.closed(), await fan.closed()) == (4401, 4403)
+        for each in (host, operator):
+            await each.say({"type": "like", "id": "a"})
+            assert (await each.next())["code"] == "not_supported", "still here"
+        async with house.visit(token="fan") as again:
+            assert await again.closed() == 4403
+        await house.become("public")
+        for token in (None, "fan"):
+            async with house.visit(token=token) as client:
+                await client.hello()
+
+
+async def test_a_guest_who_waits_is_let_in_when_the_stream_becomes_public(database: Database) -> None:
+    async with serving(database, Timing(identity_within_s=3600), visibility="private") as house, house.visit() as guest:
+        await guest.say({"type": "gift", "id": "a", "gift_id": 1})
+        assert (await guest.frame())["code"] == "session_missing", "it waits"
+        await house.become("public")
+        assert (await guest.hello())["you"]["role"] == "guest"
+        await guest.say({"type": "auth", "token": "fan"})
+        assert (await guest.next())["role"] == "viewer"
+
+
+async def test_a_change_while_the_audience_is_read_is_not_missed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The conversation reads that the stream is public; before it goes on, the stream is not."""
+    audiences, read, go_on = store.audiences, asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
+        found = await audiences(connection, stream_ids)
+        if not read.is_set():
+            read.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(store, "audiences", slow)
+    async with house.visit(token="fan") as fan:
+        await read.wait()
+        await house.become("private")
+        await until(lambda: [seen for one in house.socket._present if (seen := one._audience) and not seen.public])
+        go_on.set()
+        assert await fan.closed() == 4403
+
+
+async def test_what_may_have_been_missed_is_looked_at_for_guests_too(house: House) -> None:
+    async with house.visit() as guest:
+        await guest.hello()
+        await house.database.execute("update stream set visibility = 'private'")
+        house.socket.anything_changed()
+        assert await guest.closed() == 4401
 
 
 async def test_a_stream_that_is_not_public_says_nothing_before_it_knows_who_asks(database: Database) -> None:
@@ -343,6 +413,27 @@ async def test_a_gift_that_is_refused_says_why(house: House) -> None:
         }
 
 
+async def test_a_user_has_one_budget_for_gifts_on_all_sockets(house: House) -> None:
+    house.user_limit = RateLimit(12, now=lambda: 0.0)  # two, and time stands still
+    async with house.visit(token="fan") as one, house.visit(token="fan") as two, house.visit(token="host") as host:
+        for each in (one, two, host):
+            await each.hello()
+        await one.say({"type": "gift", "id": "a", "gift_id": 1})
+        assert [frame["type"] for frame in await one.events(2)] in (["ack", "gift"], ["gift", "ack"])
+        assert house.user_limit.wait_s(house.fan) == 0, "a call takes the second"
+        await two.next()
+        await two.say({"type": "gift", "id": "b", "gift_id": 1})
+        refused = await two.next()
+        assert (refused["type"], refused["id"], refused["code"]) == ("error", "b", "too_many_requests")
+        assert 0 < refused["retry_after_ms"] <= 5000
+        for number in range(20):
+            await two.say({"type": "gift", "id": f"{number}", "gift_id": 1})
+            assert (await two.next())["code"] == "too_many_requests", "no fault: the socket stays"
+        await host.next()
+        await host.say({"type": "gift", "id": "c", "gift_id": 1})
+        assert {(await host.next())["type"], (await host.next())["type"]} == {"ack", "gift"}
+
+
 async def test_a_guest_cannot_give(house: House) -> None:
     async with house.visit() as guest:
         await guest.hello()
@@ -392,7 +483,7 @@ async def test_who_was_put_out_while_we_could_not_know_leaves_when_we_can(house:
         await host.hello()
         house.away.add("fan")
         del house.tokens["fan"]
-        house.socket.any_session_changed()
+        house.socket.anything_changed()
         await until(lambda: house.asked_in_vain)
         house.away.discard("fan")
         assert await fan.closed() == 4401
@@ -457,6 +548,9 @@ async def test_an_answer_repeats_at_most_64_characters_of_an_id(house: House, fr
         ('{"type":"gift","id":"","gift_id":1}', "invalid", ""),
         ('{"type":"gift","id":"a\\u0000","gift_id":1}', "invalid", "a\0"),
         ('{"type":"gift","id":"a\\n","gift_id":1}', "invalid", "a\n"),
+        ('{"type":"gift","id":" a","gift_id":1}', "invalid", " a"),
+        ('{"type":"gift","id":"a ","gift_id":1}', "invalid", "a "),
+        ('{"type":"gift","id":" ","gift_id":1}', "invalid", " "),
         ('{"type":"auth"}', "invalid", None),
         ('{"type":"auth","token":5}', "invalid", None),
         ('{"type":"chat","text":"' + "x" * 4096 + '"}', "too_large", None),
@@ -657,8 +751,44 @@ async def test_what_a_client_sends_that_does_not_read_is_not_answered(database: 
         assert most < before + 4 * len(gift), "the frame that was being waited for, and a ping; not thirty answers"
 
 
+async def test_two_hundred_clients_that_never_read_cost_what_the_document_says(database: Database) -> None:
+    """Each asks for the largest replay there is, and goes on getting events until it is closed."""
+    count, per_socket = 200, QUEUE_LIMIT_BYTES + REPLAY_LIMIT_BYTES + (16 << 10)
+    async with serving(database, Timing(close_within_s=0.5)) as house, AsyncExitStack() as stack:
+        await asyncio.gather(*(say(house.log, house.stream_id, "x" * 400) for _ in range(1000)))
+        before = psutil.Process().memory_info().rss
+        for _ in range(count):
+            await stack.enter_async_context(raw_client(house, "?after=0"))
+        connections = set(house.socket._open)
+        assert all(connection.buffered_bytes() for connection in connections), (
+            "the kernel takes only a part of the replay"
+        )
+        sockets = [connection._transport.get_extra_info("socket") for connection in connections]
+        buffers = {one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) for one in sockets}
+        assert max(buffers) <= 2 * KERNEL_LIMIT_BYTES
+        most = grown = 0
+        while house.hub.counts.cut < count:
+            await say(house.log, house.stream_id, "x" * 8000)
+            most = max(most, *(connection.buffered_bytes() for connection in connections))
+            grown = max(grown, psutil.Process().memory_info().rss - before)
+        assert most <= per_socket
+        assert grown < 2 * count * per_socket
+        print(f"at most {most >> 10} KiB a socket; {count} sockets: {grown >> 20} MiB")  # noqa: T201  the document's figures
+        await until(lambda: house.socket.closed[CloseCode.TOO_SLOW] == count)
+
+
+async def test_a_backlog_that_is_too_large_is_not_sent(house: House) -> None:
+    for _ in range(9):
+        await say(house.log, house.stream_id, "x" * (64 << 10))
+    async with house.visit("?after=1", max_size=None) as client:
+        assert not (await client.hello())["recovered"]
+    async with house.visit("?after=2", max_size=None) as client:
+        assert (await client.hello())["recovered"]
+        assert [event["seq"] for event in await client.events(7)] == [3, 4, 5, 6, 7, 8, 9]
+
+
 @asynccontextmanager
-async def raw_client(house: House) -> AsyncIterator[socket.socket]:
+async def raw_client(house: House, query: str = "") -> AsyncIterator[socket.socket]:
     """Has joined, and reads nothing."""
     loop = asyncio.get_running_loop()
     host, port = house.base.removeprefix("ws://").split(":")
@@ -668,7 +798,7 @@ async def raw_client(house: House) -> AsyncIterator[socket.socket]:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         await loop.sock_connect(client, (host, int(port)))
         request = (
-            f"GET /ws/live/{house.stream_id} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET /ws/live/{house.stream_id}{query} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
         await loop.sock_sendall(client, request.encode())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from api.contract.request import (
     CallerId,
+    ClientRef,
     Flag,
     Id,
     MalformedRequest,
@@ -51,6 +52,10 @@ class Everything(Request, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.count == 13:
             raise ValueError("thirteen is bad luck")
+
+
+class Keyed(Request, frozen=True, kw_only=True):
+    client_ref: ClientRef | None = None
 
 
 class Needy(Request, frozen=True, kw_only=True):
@@ -392,3 +397,16 @@ def test_no_pattern_of_ours_takes_digits_of_other_scripts() -> None:
     folders = (ROOT / name for name in ("api", "control_plane", "hooks", "mediamtx"))
     found = [path for folder in folders for path in folder.rglob("*.py") if r"\d" in path.read_text()]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "key"), [("tap 1", "tap 1"), ("x" * 64, "x" * 64), (7, "7"), ("", None), (None, None)]
+)
+def test_an_idempotency_key_is_taken_as_it_was_sent(sent: object, key: str | None) -> None:
+    assert parse(Keyed, {"client_ref": sent}).client_ref == key
+
+
+@pytest.mark.parametrize("sent", [" tap", "tap ", " ", "tap\0", "\ttap", "tap\n", "x" * 65, ["tap"]])
+def test_a_key_that_would_have_to_be_changed_is_refused(sent: object) -> None:
+    with pytest.raises(MalformedRequest, match="client_ref must"):
+        parse(Keyed, {"client_ref": sent})

@@ -357,9 +357,12 @@ class Viewer:
 
 
 @asynccontextmanager
-async def watching(platform: Stagedoor, stream_id: int, query: str = "", token: str = "") -> AsyncIterator[Viewer]:
+async def watching(
+    platform: Stagedoor, stream_id: int, query: str = "", token: str = "", **headers: str
+) -> AsyncIterator[Viewer]:
     url = platform.url(f"/ws/live/{stream_id}{query}").replace("http://", "ws://")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     viewer = Viewer(await platform.session.ws_connect(url, headers=headers))
     try:
         await viewer.sees(lambda seen: seen.frames, what="hello")

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.end_to_end.platform import Stagedoor
+from tests.end_to_end.platform import Stagedoor, until, watching
+
+
+async def text_of(platform: Stagedoor, path: str) -> str:
+    """Without what differs between any two answers."""
+    async with platform.session.get(platform.url(path)) as response:
+        return re.sub(r"nonce\S+", "", await response.text())
+
 
 NOT_PUBLIC = ("followers", "private", "pin", "paid")
 
@@ -35,3 +44,57 @@ async def test_a_stream_from_before_keeps_its_rules(stagedoor: Stagedoor) -> Non
         "api/liveStream", host, id=stream["id"], visibility="private", ended_at="2026-01-31 13:00:00"
     )
     assert ended["LiveStreaming"]["status"] == "ended"
+
+
+@pytest.mark.timeout(180)
+async def test_a_stream_that_is_hidden_is_told_to_its_audience_only(stagedoor: Stagedoor) -> None:
+    host, fan, away = [await stagedoor.sign_in(name) for name in ("ada", "ben", "carla")]
+    stream = await stagedoor.go_live(host, title="Secret party")
+    users = {
+        name: (await stagedoor.done("api/showUserDetail", token))["User"]["id"]
+        for name, token in (("host", host), ("away", away))
+    }
+    gift = {"gift_id": 1, "gift_count": 1}
+    async with watching(stagedoor, stream["id"]) as guest, watching(stagedoor, stream["id"], token=fan) as viewer:
+        await stagedoor.make_visible_to(stream["id"], "private")
+        await until(lambda: (guest.close_code, viewer.close_code) == (4401, 4403), what="both are closed")
+    async with watching(stagedoor, stream["id"], token=host):
+        pass
+    for named in ({}, {"live_streaming_id": stream["id"]}):
+        hidden, nothing = [
+            await stagedoor.call("api/sendGift", fan, receiver_id=users[who], **named, **gift)
+            for who in ("host", "away")
+        ]
+        assert hidden == nothing
+        assert hidden["code"] == 201
+    by_stream, by_none = [
+        await stagedoor.call("api/sendGift", fan, live_streaming_id=id_, **gift) for id_ in (stream["id"], 2**31 - 1)
+    ]
+    assert by_stream == by_none == hidden
+    while_live = await stagedoor.call("api/watchLiveStream", fan, live_streaming_id=stream["id"])
+    page = await text_of(stagedoor, f"/watch/{stream['id']}")
+    for path in ("/live", f"/watch/{stream['id']}", "/"):
+        assert "Secret party" not in await text_of(stagedoor, path)
+    seen_by_fan = await stagedoor.done("api/showUserDetail", fan, other_user_id=users["host"])
+    await stagedoor.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
+    assert await stagedoor.call("api/watchLiveStream", fan, live_streaming_id=stream["id"]) == while_live
+    assert await text_of(stagedoor, f"/watch/{stream['id']}") == page
+    assert await stagedoor.done("api/showUserDetail", fan, other_user_id=users["host"]) == seen_by_fan
+
+
+@pytest.mark.timeout(180)
+async def test_calls_and_gifts_of_a_user_have_one_budget(stopped: Stagedoor) -> None:
+    """Behind a proxy in development mode: its clients are limited as strangers are."""
+    stopped.set(user_rate="30", trusted_proxies="127.0.0.1/32")
+    await stopped.start()
+    host, fan = await stopped.sign_in("ada"), await stopped.sign_in("ben")
+    stream = await stopped.go_live(host)
+    by_proxy = {"X-Forwarded-For": "10.1.2.3"}
+    async with watching(stopped, stream["id"], token=fan, **by_proxy) as viewer:
+        for number in range(5):  # a burst is what comes in ten seconds
+            await viewer.send(type="gift", id=f"tap-{number}", gift_id=1)
+        await viewer.sees(lambda seen: len(seen.frames) > 5 and len(seen.gifts()) == 5)
+        headers = {"Authorization": f"Bearer {fan}", **by_proxy}
+        gift = {"receiver_id": stream["user_id"], "gift_id": 1, "gift_count": 1}
+        async with stopped.session.post(stopped.url("/api/sendGift"), json=gift, headers=headers) as response:
+            assert ((await response.json())["code"], int(response.headers["Retry-After"]) <= 2) == (201, True)

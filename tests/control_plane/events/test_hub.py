@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import random
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
+import msgspec
 import pytest
 
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.events.bus import Bus
+from control_plane.events import store
+from control_plane.events.bus import CHANNEL, Bus, Message, Topic
+from control_plane.events.frames import encode_event
 from control_plane.events.hub import Hub
 from control_plane.events.log import EventLog, Offers, StreamUnknown
 from control_plane.events.offers import Fanout
-from control_plane.events.snapshot import Resume
+from control_plane.events.snapshot import Resume, Snapshot
 from control_plane.events.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
-from control_plane.events.types import Person
+from control_plane.events.types import EventType, Person, Status, StatusChange
 from control_plane.ids import Seq, StreamId
 from tests.control_plane.events.readers import (
     Reader,
@@ -185,6 +190,33 @@ async def test_two_processes_deliver_each_others_events(database: Database, dsn:
         assert [reader.seqs for reader in readers] == [list(range(1, 81))] * 4
 
 
+@pytest.mark.parametrize("first_seq", [0, 1, 2, 3, 1000, 2**63 - 1])
+async def test_events_that_are_not_in_the_log_are_not_believed(
+    database: Database, dsn: str, stream_id: StreamId, first_seq: int
+) -> None:
+    """Every client of the database may notify."""
+    at = dt.datetime.now(dt.UTC)
+    ended = encode_event(EventType.STATUS, Seq(first_seq), at, StatusChange(Status.ENDED, "operator"))
+    forged = msgspec.json.encode([["stranger", "events", stream_id, first_seq, [ended, "no frame"]]]).decode()
+    async with AsyncExitStack() as stack:
+        hub, bus = Hub(database, period_s=60), Bus(dsn)
+        log = EventLog(database, Fanout(hub, bus))
+        await stack.enter_async_context(in_background(hub.run()))
+        await stack.enter_async_context(in_background(bus.run()))
+        await bus.connected.wait()
+        heard: list[Message] = []
+        bus.subscribe(Topic.EVENTS, heard.append)
+        reader = await Reader().join(hub, stream_id)
+        await say(log, stream_id, "genuine")
+        async with database.connection() as connection:
+            await connection.execute("select pg_notify($1, $2)", CHANNEL, forged)
+        await until(lambda: heard)
+        await say(log, stream_id, "genuine")
+        await until(lambda: len(reader.seqs) == 2)
+        assert [event["data"] for event in reader.events] == [{"status": "live", "reason": "genuine"}] * 2
+        assert (reader.seqs, reader.left) == ([1, 2], None)
+
+
 async def test_the_bus_is_faster_than_the_check_of_the_log(database: Database, dsn: str, stream_id: StreamId) -> None:
     async with AsyncExitStack() as stack:
         hubs = [Hub(database, period_s=60) for _ in range(2)]
@@ -198,7 +230,7 @@ async def test_the_bus_is_faster_than_the_check_of_the_log(database: Database, d
         log = EventLog(database, here)
         await say(log, stream_id, "small")
         await until(lambda: len(reader.seqs) == 1)
-        await say(log, stream_id, "too large for a notification" * 500)
+        await say(log, stream_id, "larger than a notification" * 500)
         await until(lambda: len(reader.seqs) == 2)
         assert reader.seqs == [1, 2]
 
@@ -264,6 +296,30 @@ async def test_a_socket_that_is_too_slow_is_cut_and_nobody_waits_for_it(
     assert slow.seqs == [1]
     assert [slow.left, quick.left] == [Leave.TOO_SLOW, None]
     assert (hub.sockets(), hub.counts.cut) == (1, 1)
+
+
+async def test_what_happens_while_a_snapshot_is_read_is_not_held_without_end(
+    hub: Hub, log: EventLog, stream_id: StreamId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await Reader().join(hub, stream_id)
+    read, snapshot = asyncio.Event(), store.snapshot
+
+    async def slow(connection: Connection, of: StreamId, resume: Resume | None) -> Snapshot | None:
+        found = await snapshot(connection, of, resume)
+        await read.wait()
+        return found
+
+    monkeypatch.setattr(store, "snapshot", slow)
+    async with asyncio.TaskGroup() as group:
+        joining = group.create_task(Reader().join(hub, stream_id))
+        await until(lambda: hub._channels[stream_id].joining)
+        for _ in range(5):
+            await say(log, stream_id, "x" * (64 << 10))
+        await until(lambda: len(other.seqs) == 5)
+        read.set()
+    late = joining.result()
+    assert (late.writes, late.left) == ([], Leave.RESET)
+    assert hub.sockets() == 1
 
 
 async def test_a_long_replay_is_not_taken_for_slowness(hub: Hub, log: EventLog, stream_id: StreamId) -> None:

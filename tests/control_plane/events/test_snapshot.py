@@ -92,7 +92,7 @@ async def test_before_the_first_publish_nothing_has_started(database: Database, 
 async def test_a_stream_that_does_not_exist_has_no_snapshot(database: Database) -> None:
     async with database.connection() as connection:
         assert await store.snapshot(connection, StreamId(404), None) is None
-        assert await store.audience(connection, StreamId(404)) is None
+        assert await store.audiences(connection, [StreamId(404)]) == {}
 
 
 async def test_the_replay_is_what_was_said_after(database: Database, stream_id: StreamId) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from control_plane.gifts.sending import (
     ReceiverNotLive,
     UnknownGift,
 )
-from control_plane.ids import StreamId, UserId
+from control_plane.ids import GiftId, StreamId, UserId
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, total_received, wallet
@@ -238,7 +240,7 @@ async def test_a_repeat_is_answered_when_nothing_of_it_could_be_sent_any_more(st
 
 async def test_a_repeat_with_another_body_is_refused(stage: Stage) -> None:
     ann = await stage.user(coins=20)
-    star, stream_id = await stage.star()
+    star, _ = await stage.star()
     other, _ = await stage.star()
     await stage.gifts.send(order(ann, star, HEART), "ref")
 
@@ -246,7 +248,6 @@ async def test_a_repeat_with_another_body_is_refused(stage: Stage) -> None:
         order(ann, star, HEART, 2),
         order(ann, star, ROSE),
         order(ann, other, HEART),
-        order(ann, star, HEART, stream_id=stream_id),
         order(ann, UserId(2**31 - 1), HEART),
     ):
         with pytest.raises(IdempotencyConflict):
@@ -266,7 +267,133 @@ async def test_a_client_ref_belongs_to_its_sender(stage: Stage) -> None:
     assert len(await stage.gift_events(stream_id)) == 2
 
 
-@pytest.mark.parametrize("client_ref", ["", "x" * 65, "\0"])
+Way = Callable[[Stage, UserId, UserId, StreamId, int, int], Awaitable[GiftOutcome]]
+
+
+async def _by_receiver(stage: Stage, ann: UserId, star: UserId, stream_id: StreamId, gift: int, n: int) -> GiftOutcome:
+    return await stage.gifts.send(order(ann, star, gift, n), "tap")
+
+
+async def _by_both(stage: Stage, ann: UserId, star: UserId, stream_id: StreamId, gift: int, n: int) -> GiftOutcome:
+    return await stage.gifts.send(order(ann, star, gift, n, stream_id), "tap")
+
+
+async def _by_stream(stage: Stage, ann: UserId, star: UserId, stream_id: StreamId, gift: int, n: int) -> GiftOutcome:
+    return await stage.gifts.send_to_stream(ann, stream_id, GiftId(gift), n, "tap")
+
+
+WAYS = [_by_receiver, _by_both, _by_stream]
+"""What calls with `receiver_id`, with `live_streaming_id` too, and frames of the live socket come down to."""
+
+
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("second", WAYS)
+@pytest.mark.parametrize("first", WAYS)
+async def test_one_tap_is_paid_once_by_whichever_ways_it_comes(
+    stage: Stage, first: Way, second: Way, over: bool
+) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    paid = await first(stage, ann, star, stream_id, HEART, 2)
+    if over:
+        await stage.end(stream_id)
+
+    repeat = await second(stage, ann, star, stream_id, HEART, 2)
+
+    assert repeat == GiftOutcome(paid.sent, Wallet(bought=10), replayed=True)
+    for gift, count in ((HEART, 1), (ROSE, 2)):
+        with pytest.raises(IdempotencyConflict):
+            await second(stage, ann, star, stream_id, gift, count)
+    assert len(await stage.gift_events(stream_id)) == 1
+    assert await stage.audit() == 20
+
+
+async def test_two_ways_at_once_are_paid_once(stage: Stage) -> None:
+    ann = await stage.user(coins=10)
+    star, stream_id = await stage.star()
+
+    outcomes = await asyncio.gather(*(way(stage, ann, star, stream_id, HEART, 2) for way in WAYS * 3))
+
+    assert len({outcome.sent.id for outcome in outcomes}) == 1
+    assert [outcome.replayed for outcome in outcomes].count(False) == 1
+    assert await stage.audit() == 10
+
+
+async def test_a_key_that_named_another_stream_of_the_same_star_is_a_conflict(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    named = await stage.gifts.send(order(ann, star, stream_id=stream_id), "named")
+    unnamed = await stage.gifts.send(order(ann, star), "unnamed")
+    await stage.end(stream_id)
+    later = await stage.go_live(star)
+
+    with pytest.raises(IdempotencyConflict):
+        await stage.gifts.send_to_stream(ann, later, ROSE, 1, "named")
+    assert (await stage.gifts.send(order(ann, star), "named")).sent == named.sent
+    assert (await stage.gifts.send_to_stream(ann, later, ROSE, 1, "unnamed")).sent == unnamed.sent
+    assert await stage.gift_events(later) == []
+
+
+async def test_a_poor_sender_costs_the_stream_no_transaction(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    paid = await stage.gifts.send(order(ann, star, HEART), "paid")
+    appended = 0
+    append = stage.event_log.append
+
+    async def counted(*args: Any, **options: Any) -> Any:
+        nonlocal appended
+        appended += 1
+        return await append(*args, **options)
+
+    monkeypatch.setattr(stage.event_log, "append", counted)
+    for client_ref in (None, "ref"):
+        with pytest.raises(NotEnoughCoins):
+            await stage.gifts.send(order(ann, star), client_ref)
+        with pytest.raises(NotEnoughCoins):
+            await stage.gifts.send_to_stream(ann, stream_id, ROSE, 1, client_ref)
+    assert (await stage.gifts.send(order(ann, star, HEART), "paid")).sent == paid.sent
+    assert appended == 0
+
+
+@pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])
+@pytest.mark.parametrize("coins", [0, 20])
+async def test_a_stream_that_one_may_not_watch_is_as_none(stage: Stage, visibility: str, coins: int) -> None:
+    """Whether its host is live is told to nobody else: same error, same sentence, whichever stream is named and whoever can pay."""
+    ann = await stage.user(coins=coins)
+    hidden, before = await stage.star()
+    await stage.end(before)
+    stream_id = await stage.go_live(hidden)
+    await stage.database.execute("update stream set visibility = $2 where id = $1", stream_id, visibility)
+    away, ended = await stage.star()
+    await stage.end(ended)
+    _, open_stream = await stage.star()
+
+    async def answer(receiver_id: UserId, stream_id: StreamId | None, gift_id: int = HEART) -> tuple[type, str]:
+        with pytest.raises(ControlPlaneError) as refused:
+            await stage.gifts.send(order(ann, receiver_id, gift_id, 2, stream_id), "ref")
+        return refused.type, str(refused.value)
+
+    nothing = StreamId(2**31 - 1)
+    for gift_id in (HEART, 999):
+        expected = await answer(away, None, gift_id)
+        for named in (None, stream_id, before, ended, open_stream, nothing):
+            assert await answer(hidden, named, gift_id) == expected
+            assert await answer(away, named, gift_id) == expected
+    for named in (stream_id, before, ended, nothing):
+        with pytest.raises(ReceiverNotLive) as refused:
+            await stage.gifts.send_to_stream(ann, named, HEART, 2, "ref")
+        assert str(refused.value) == "This person is not live at the moment."
+    assert await stage.gift_events(stream_id) == []
+
+    operator = await stage.user(coins=10)
+    await stage.database.execute("update app_user set role = 'operator' where id = $1", operator)
+    assert (await stage.gifts.send(order(operator, hidden, HEART))).sent.stream_id == stream_id
+
+
+@pytest.mark.parametrize(
+    "client_ref", ["", "x" * 65, "\0", " tap", "tap ", " ", "\u3000tap", "tap\xa0", "a\nb", "tap\n"]
+)
 async def test_a_client_ref_that_is_no_key_is_refused(stage: Stage, client_ref: str) -> None:
     ann = await stage.user(coins=20)
     star, _ = await stage.star()

@@ -46,6 +46,17 @@ def test_it_is_deleted_an_hour_after_the_end(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "thumbnails").iterdir()] == ["2.jpg"]
 
 
+def test_the_picture_of_a_hidden_stream_is_deleted_at_once(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path)
+    thumbnails.open([])
+    for stream_id in (ONE, TWO):
+        thumbnails.file(stream_id).write_bytes(b"jpeg")
+        thumbnails.written(stream_id)
+    thumbnails.keep([ONE, TWO], hidden=[ONE])
+    assert (thumbnails.name(ONE), thumbnails.name(TWO)) == ("", "thumbnails/2.jpg")
+    assert [file.name for file in (tmp_path / "thumbnails").iterdir()] == ["2.jpg"]
+
+
 def test_a_start_keeps_the_pictures_of_unfinished_streams_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "thumbnails"
     folder.mkdir()
