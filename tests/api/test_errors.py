@@ -27,6 +27,10 @@ NEVER_MET_BY_A_CALL = {
     "AnotherServerRuns": "stops the start, or the server",
     "UnusableIncarnation": "stops the start",
     "UsedInDevelopment": "stops the start",
+    "DatabaseReplaced": "stops the server",
+    "NotInstalled": "raised to operators at the command line",
+    "ServerRuns": "raised to operators at the command line",
+    "LedgerIsWrong": "raised to operators at the command line",
     "PartFailed": "stops the server",
     "InvalidAdjustment": "raised to operators at the command line",
 }

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from aiohttp import ClientSession
 
 from control_plane.child import Kind, account_for
+from control_plane.streams.media import MediaPath
 from mediamtx.pinned import VERSION
 from mediamtx.process import MediaMTXProcess
 from tests.end_to_end.rtmp import publish_attempt
@@ -63,6 +64,10 @@ WRONG_NAMES = [
 """App and name of RTMP, and the path that MediaMTX makes of them."""
 
 
+async def paths(rig: Rig) -> list[MediaPath]:
+    return [path async for page in rig.client.list_paths() for path in page]
+
+
 async def test_rtmp_to_a_wrong_path_is_asked_for_and_refused_with_a_status(rig: Rig) -> None:
     rig.listener.allow = lambda _request: False
     attempts = [
@@ -73,7 +78,7 @@ async def test_rtmp_to_a_wrong_path_is_asked_for_and_refused_with_a_status(rig: 
         assert b"NetStream.Publish.Unauthorized" in answer
     asked = sorted((asked["action"], asked["protocol"], asked["path"].lstrip("/")) for asked in rig.listener.asked)
     assert asked == sorted(("publish", "rtmp", path) for _, _, path in WRONG_NAMES)
-    assert list(await rig.client.list_paths()) == []
+    assert await paths(rig) == []
     assert STREAM_KEY not in rig.log
 
 
@@ -104,14 +109,14 @@ async def test_whip_and_hls_of_a_wrong_path_are_asked_for_and_refused_with_a_sta
         *[("read", "hls", "elsewhere/7")] * 2,
         ("read", "webrtc", "elsewhere/7"),
     ]
-    assert list(await rig.client.list_paths()) == []
+    assert await paths(rig) == []
 
 
 async def test_no_hook_is_run_for_a_wrong_path(rig: Rig) -> None:
     """Not even for a publisher who should be let in: here everybody is."""
     async with publishing(rig.publish_url("elsewhere/7")):
         async with asyncio.timeout(15):
-            while not [path for path in await rig.client.list_paths() if path.online]:  # noqa: ASYNC110  it is the server that changes
+            while not any(path.online for path in await paths(rig)):
                 await asyncio.sleep(0.02)
         async with publishing(rig.publish_url("live/7")):
             await until(lambda: rig.listener.heard("online"))
@@ -120,7 +125,7 @@ async def test_no_hook_is_run_for_a_wrong_path(rig: Rig) -> None:
 
 
 async def test_calls_to_the_control_api_are_not_asked_for(rig: Rig) -> None:
-    assert not [page async for page in rig.client.list_paths() if page]
+    assert await paths(rig) == []
     assert rig.listener.asked == []
 
 

@@ -18,6 +18,12 @@ from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
 
+OF_THE_WHOLE_DATABASE = {
+    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN"),
+    *("accounts.store._REVOKE_EVERY", "accounts.store._DEMOTE"),
+}
+"""Commands for operators who take a database over; no call reaches them."""
+
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
@@ -69,7 +75,8 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(dsn: str, c
         if (step["Node Type"] == "Seq Scan" and step["Relation Name"] in GROWN)
         or (step["Node Type"] in {"Sort", "Hash"} and step["Plan Rows"] > 500)
     }
-    assert whole == set()
+    assert {step for step in whole if step[0] not in OF_THE_WHOLE_DATABASE} == set()
+    assert {statement for statement, _, _ in whole} >= OF_THE_WHOLE_DATABASE, "an exception that is none"
 
 
 async def test_the_sessions_plan_once(connection: Connection) -> None:
