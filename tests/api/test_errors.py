@@ -28,6 +28,7 @@ NEVER_MET_BY_A_CALL = {
     "UnusableIncarnation": "stops the start",
     "UsedInDevelopment": "stops the start",
     "DatabaseReplaced": "stops the server",
+    "NoUnprivilegedUser": "stops the start",
     "NotInstalled": "raised to operators at the command line",
     "ServerRuns": "raised to operators at the command line",
     "LedgerIsWrong": "raised to operators at the command line",
