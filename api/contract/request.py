@@ -20,6 +20,7 @@ from aiohttp.http import HttpProcessingError
 from api.contract.cut import cut
 from control_plane.errors import ControlPlaneError
 from control_plane.ids import LARGEST_ID, UserId
+from control_plane.ledger.transfers import LONGEST_CLIENT_REF
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]
 """A model that allows none declares `Id | None = None`: "", "0" and 0 mean none."""
@@ -35,6 +36,14 @@ Page = NewType("Page", Annotated[int, msgspec.Meta(ge=0, description="page numbe
 
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
+ClientRef = Annotated[
+    str,
+    msgspec.Meta(
+        description=f"idempotency key: up to {LONGEST_CLIENT_REF} printable characters; empty: none",
+        extra_json_schema={"maxLength": LONGEST_CLIENT_REF},
+    ),
+]
+"""The limit is the ledger's, which refuses a longer one with a sentence for people."""
 
 
 class MalformedRequest(ControlPlaneError):
@@ -157,7 +166,7 @@ def _sentence(error: str, hints: Mapping[str, Any]) -> str:
 def _rule(reason: str, hint: Any) -> str:
     """What a field of this type must be; nothing of what was sent is repeated."""
     if reason.startswith("Invalid enum value") and (words := list(_words(hint))):
-        return f"must be one of {', '.join(words)}"
+        return f"must be one of {', '.join(words)}" if len(words) > 1 else f"must be {words[0]}"
     if " matching regex " in reason:
         return next(
             (extra["must"] for extra in _extras(hint) if "must" in extra), "has characters that are not allowed"
@@ -170,7 +179,11 @@ def _rule(reason: str, hint: Any) -> str:
 
 
 def _words(hint: Any) -> Iterator[str]:
-    """Those that a field may be, without the empty one, which stands for none."""
+    """Those that a field may be, without the empty one, which stands for none. Some are known and not accepted yet: `extra` has the others."""
+    accepted = next((extra["accepted"] for extra in _extras(hint) if "accepted" in extra), None)
+    if accepted is not None:
+        yield from accepted
+        return
     for part in (hint, *get_args(hint)):
         if isinstance(part, type) and issubclass(part, Enum):
             yield from (str(word.value) for word in part if word.value != "")

@@ -11,14 +11,23 @@ from typing import Any
 
 from api.contract.endpoint import Access, Endpoint, Registry
 from api.documentation.notes import field_notes
-from api.documentation.schemas import REF, Schema, example, name_of, schemas
-from api.documentation.texts import CODES, DEVELOPMENT, EXAMPLES, EXAMPLES_IN_DEVELOPMENT, INTRODUCTION
-from api.errors import DONE
+from api.documentation.schemas import JSON_TYPES, REF, Schema, example, name_of, schemas, typed
+from api.documentation.texts import (
+    CODES,
+    DEVELOPMENT,
+    EXAMPLES,
+    EXAMPLES_IN_DEVELOPMENT,
+    IN_DEVELOPMENT,
+    INTRODUCTION,
+    SHORTLY,
+    TOO_OFTEN,
+)
+from api.errors import CODES as CODE_OF
+from api.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, REFUSED, WRONG_KEY
 from api.urls import Urls
 
 REFUSAL = "Refusal"
 OPERATION = "operation"
-JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
 
 Requirements = tuple[dict[str, list[str]], ...]
 SESSION: Requirements = ({"bearer": []}, {"authToken": []})
@@ -30,34 +39,42 @@ MAY_COME: dict[Access, Requirements] = {
 }
 API_KEY: Requirements = ({}, {"apiKey": []})
 """May come with each, or be left out."""
+OF_EVERY_CALL = (DONE, REFUSED, WRONG_KEY, MALFORMED, FAILED)
+"""201 at least when calls come too often."""
 
 
 def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
     endpoints = registry.endpoints
     models = schemas([endpoint.request for endpoint in endpoints], [endpoint.answer for endpoint in endpoints])
-    assert REFUSAL not in models.components
-    examples = EXAMPLES | (EXAMPLES_IN_DEVELOPMENT if dev else {})
-    paths = {
-        _path(endpoint): {"post": _operation(endpoint, models.components, request, answer, examples)}
-        for endpoint, request, answer in zip(endpoints, models.requests, models.answers, strict=True)
-    }
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Stagedoor",
-            "version": version("stagedoor"),
-            "license": {"name": "MIT", "identifier": "MIT"},
-            "description": "\n\n".join([INTRODUCTION, *([DEVELOPMENT] if dev else [])]),
-        },
-        "servers": [{"url": urls.base}],
-        "tags": [*_tags(endpoints), {"name": OPERATION, "description": "For load balancers and operators."}],
-        "paths": {**paths, **_health()},
-        "components": {
-            "schemas": {**models.components, REFUSAL: _refusal()},
-            "headers": HEADERS,
-            "securitySchemes": SECURITY_SCHEMES,
-        },
-    }
+    examples = {**EXAMPLES, **(EXAMPLES_IN_DEVELOPMENT if dev else {})}
+    paths: dict[str, Any] = {}
+    envelopes: dict[str, Schema] = {REFUSAL: _refusal()}
+    for endpoint, request, answer in zip(endpoints, models.requests, models.answers, strict=True):
+        envelopes |= (of_this := _envelopes(endpoint, answer))
+        paths[_path(endpoint)] = {
+            "post": _operation(endpoint, models.components, request, of_this, examples, dev=dev),
+        }
+    assert not envelopes.keys() & models.components.keys()
+    described: dict[str, Any] = typed(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Stagedoor",
+                "version": version("stagedoor"),
+                "license": {"name": "MIT", "identifier": "MIT"},
+                "description": "\n\n".join([INTRODUCTION, *([DEVELOPMENT] if dev else [])]),
+            },
+            "servers": [{"url": urls.base}],
+            "tags": [*_tags(endpoints), {"name": OPERATION, "description": "For load balancers and operators."}],
+            "paths": {**paths, **_health(dev=dev)},
+            "components": {
+                "schemas": {**models.components, **envelopes},
+                "headers": HEADERS,
+                "securitySchemes": SECURITY_SCHEMES,
+            },
+        }
+    )
+    return described
 
 
 SECURITY_SCHEMES = {
@@ -85,6 +102,7 @@ HEADERS = {
         "schema": {"type": "integer", "minimum": 1},
     },
 }
+RETRY_AFTER = "#/components/headers/Retry-After"
 
 
 def _path(endpoint: Endpoint) -> str:
@@ -104,10 +122,14 @@ def _operation(
     endpoint: Endpoint,
     components: Mapping[str, Schema],
     request: Schema,
-    answer: Schema,
+    envelopes: Mapping[str, Schema],
     examples: Mapping[str, Mapping[str, Any]],
+    *,
+    dev: bool,
 ) -> dict[str, Any]:
     text = inspect.cleandoc(endpoint.summary)
+    codes = _codes(endpoint)
+    done, *refused = envelopes
     model = components[name_of(request) or ""]
     return {
         "tags": [endpoint.section],
@@ -125,28 +147,58 @@ def _operation(
         },
         "responses": {
             "200": {
-                "description": "Always this status: `code` tells the outcome.",
+                "description": "\n".join(
+                    [
+                        "Always this status: `code` tells the outcome.",
+                        *(f"- {code}: {why}" for code, why in codes.items()),
+                    ]
+                ),
+                "x-codes": list(codes),
                 "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS},
-                "content": {"application/json": {"schema": _envelope(answer, endpoint.top_level)}},
-            }
+                "content": {
+                    "application/json": {
+                        "schema": {"oneOf": [{"$ref": REF + done}, {"$ref": REF + (refused or [REFUSAL])[0]}]}
+                    }
+                },
+            },
+            **(_refused_in_development() if dev else {}),
         },
     }
 
 
-def _envelope(answer: Schema, top_level: Mapping[str, Any]) -> Schema:
-    beside: dict[str, Schema] = {key: {"type": JSON_TYPES[type(neutral)]} for key, neutral in top_level.items()}
-    refusal: Schema = {"$ref": REF + REFUSAL}
-    if beside:
-        refusal = {"allOf": [refusal, {"type": "object", "properties": beside, "required": list(beside)}]}
+def _codes(endpoint: Endpoint) -> dict[int, str]:
+    """Every `code` that the endpoint answers, and why."""
+    needs_session = endpoint.access in (Access.USER, Access.PROVEN)
+    why: dict[int, list[str]] = {
+        code: [] for code in (*OF_EVERY_CALL, *((NO_SESSION, LOG_OUT) if needs_session else ()))
+    }
+    for refusal in endpoint.refusals:
+        why.setdefault(CODE_OF[refusal], []).append(refusal.code.replace("_", " "))
+    why[REFUSED].append("too many requests")
+    return {code: ", ".join(sorted(why[code])) or SHORTLY[code] for code in sorted(why)}
+
+
+def _envelopes(endpoint: Endpoint, answer: Schema) -> dict[str, Schema]:
+    """Named, so that generators give the types these names: the answer, and where keys stand beside `msg` the refusal too."""
+    name = "".join(part[0].upper() + part[1:] for part in endpoint.name.split("/"))
+    beside: dict[str, Schema] = {
+        key: {"type": JSON_TYPES[type(neutral)]} for key, neutral in endpoint.top_level.items()
+    }
+    done: Schema = {
+        "type": "object",
+        "properties": {"code": {"const": DONE}, "msg": answer, **beside},
+        "required": ["code", "msg", *beside],
+    }
+    if not beside:
+        return {f"{name}Done": done}
+    extended = {"type": "object", "properties": beside, "required": list(beside)}
+    return {f"{name}Done": done, f"{name}Refusal": {"allOf": [{"$ref": REF + REFUSAL}, extended]}}
+
+
+def _refused_in_development() -> dict[str, Any]:
     return {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {"code": {"const": DONE}, "msg": answer, **beside},
-                "required": ["code", "msg", *beside],
-            },
-            refusal,
-        ]
+        status: {"description": why, "content": {"application/json": {"schema": {"$ref": REF + REFUSAL}}}}
+        for status, why in IN_DEVELOPMENT.items()
     }
 
 
@@ -163,7 +215,10 @@ def _refusal() -> Schema:
     }
 
 
-def _health() -> dict[str, Any]:
+def _health(*, dev: bool) -> dict[str, Any]:
+    plain = {"text/plain": {"schema": {"type": "string"}}}
+    refused = {status: {"description": why, "content": plain} for status, why in IN_DEVELOPMENT.items() if dev}
+    too_often = {"description": TOO_OFTEN, "headers": {"Retry-After": {"$ref": RETRY_AFTER}}, "content": plain}
     parts: Schema = {
         "type": "object",
         "additionalProperties": {"type": "string"},
@@ -171,11 +226,18 @@ def _health() -> dict[str, Any]:
     }
     ready: dict[str, Schema] = {"status": {"enum": ["ready", "not_ready"]}, "parts": parts}
     return {
-        "/healthz": _get("healthz", "The process is alive.", {"200": _status("Alive.", {"status": {"const": "ok"}})}),
+        "/healthz": _get(
+            "healthz", "The process is alive.", {"200": _status("Alive.", {"status": {"const": "ok"}}), **refused}
+        ),
         "/readyz": _get(
             "readyz",
             "Every part that calls rely on answers: database, media server, bus.",
-            {"200": _status("Ready.", ready), "503": _status("Not ready: send nobody here.", ready)},
+            {
+                "200": _status("Ready.", ready),
+                **refused,
+                "429": too_often,
+                "503": _status("Not ready: send no calls here.", ready),
+            },
         ),
     }
 
