@@ -90,7 +90,11 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
         else None
     )
     view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
-    return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
+    if not call.trusted:
+        return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
+    # Old apps store this user as their own record.
+    user = await own_user(call, owner, call.token if call.proven else "")
+    return LiveStreamAnswer(live_streaming=view, user=user)
 
 
 async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:

@@ -12,7 +12,7 @@ import pytest
 
 from control_plane.cli.streams import age
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.end_to_end.platform import Stagedoor, local, until, watching
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -115,6 +115,26 @@ async def test_the_access_log_names_address_and_app_and_not_the_key(stopped: Sta
     [line] = [json.loads(line) for line in stopped.log.splitlines() if '"showGifts"' in line]
     assert (line["address"], line["app"]) == ("127.0.0.1", "ios")
     assert key not in stopped.log
+
+
+async def test_the_list_of_streams_says_how_many_watch(stagedoor: Stagedoor) -> None:
+    answer = await stagedoor.done("api/liveStream", await stagedoor.sign_in("ada"), title="Hello")
+    assert (answer["User"]["wallet"], answer["User"]["button"]) == (10_000, ""), "the own record, not that for others"
+    assert answer["User"]["auth_token"]
+    stream = answer["LiveStreaming"]
+    async with watching(stagedoor, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
+        await viewer.sees(lambda seen: seen.statuses() == ["live"])
+
+        async def is_shown() -> bool:
+            output = (await stagedoor.command("stream", "list"))[1]
+            header, row = output.strip().splitlines()
+            return row[header.index("viewers") :].split()[0] == "1"
+
+        await until(is_shown, what="one viewer")
+    settings = (await stagedoor.command("settings"))[1]
+    assert "was started in" not in settings
+    stagedoor.set(dev="0")
+    assert "was started in development mode" in (await stagedoor.command("settings"))[1]
 
 
 @pytest.mark.parametrize(
