@@ -34,7 +34,7 @@ format: ## bring the code into its form
 publish: ## publish a moving test picture: make publish URL='rtmp://…'
 	@$(BIN)/python -m ffmpeg_fixtures publish '$(URL)'
 
-documents: ## write docs/settings.md anew from the code
+documents: ## write docs/settings.md from the code
 	@$(BIN)/python -m control_plane.settings_document > docs/settings.md
 
 smoke: ## try the whole live path against a running server: make smoke URL=http://localhost:8080
@@ -43,7 +43,7 @@ smoke: ## try the whole live path against a running server: make smoke URL=http:
 bench-%: ## measure: bench-callback, bench-joins, bench-endpoints, … (bench/README.md)
 	@$(BIN)/python -m bench $*
 
-lock: ## resolve the dependencies of setup.cfg anew (needs uv)
+lock: ## resolve the dependencies of setup.cfg again (needs uv)
 	@scripts/lock
 
 clean: ## remove the virtual environment and the caches; data stays

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
 from aiohttp import web, web_response
+from aiohttp.typedefs import Middleware
 
-from api.contract.answer import SERVER
+from api.contract.answer import HEADERS, SERVER, envelope
 from api.contract.dispatch import Dispatcher
 from api.contract.limits import RateLimit, UnderWay
 from api.documentation import ASSETS, Documentation
 from api.endpoints import registry
-from api.errors import TooManyRequests
+from api.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
 from api.health import Check, Health
 from api.live_socket import LiveSocket
 from api.page_session import PUBLIC_URL, own_origin
@@ -33,6 +34,7 @@ CACHE_S = 3600
 _SEPARATOR = re.compile(r"[/\\]")
 PAGES_UNDER_WAY = 2048
 """At once, of everybody."""
+CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 SOCKETS = "/ws/"
 """Live sockets last, and have limits of their own."""
 
@@ -41,7 +43,7 @@ def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
-    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_literal_paths_only])
+    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_refusals_for_people(pages)])
     app.on_response_prepare.append(_safe_headers)
     # aiohttp names its version and Python's, also where it answers by itself.
     web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]
@@ -68,20 +70,18 @@ def make_app(
     routes += [
         web.get("/healthz", health.alive),
         *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
-        web.route("*", "/{path:.*}", _contract(dispatcher, pages)),
+        web.route("*", "/{path:.*}", _contract(dispatcher)),
     ]
     app.add_routes([_by_our_names_only(route, platform.urls) for route in routes] if platform.settings.dev else routes)
     return app
 
 
-def _contract(dispatcher: Dispatcher, pages: Pages) -> Handler:
-    """Everything else is the contract's, which apps call with and without `/api`; but a page that does not exist is a 404 for people."""
+def _contract(dispatcher: Dispatcher) -> Handler:
+    """Everything else is the contract's, which apps call with and without `/api`."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         first = request.path.lstrip("/").split("/", 1)[0].lower()
         if first == "hooks" or (request.method != "POST" and first != "api"):
-            if first != "hooks" and "text/html" in request.headers.get("Accept", ""):
-                return pages.missing(request)
             raise web.HTTPNotFound(text="There is nothing here.\n")
         return await dispatcher.handle(request)
 
@@ -123,11 +123,40 @@ def _has_dot_segments(path: str) -> bool:
     return any(segment in {".", ".."} for segment in _SEPARATOR.split(bare))
 
 
-@web.middleware
-async def _literal_paths_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if _has_dot_segments(request.raw_path):
-        raise web.HTTPNotFound(text="There is nothing here.\n")
-    return await handler(request)
+def _refusals_for_people(pages: Pages) -> Middleware:
+    """A refusal by HTTP status, also one of aiohttp's own for a file, is a page for a browser, an envelope for the contract's callers, and plain
+    text for all others."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if _has_dot_segments(request.raw_path):
+                raise web.HTTPNotFound(text="There is nothing here.\n")
+            response = await handler(request)
+            # aiohttp finds out only while it sends the answer, too late for another one.
+            if isinstance(response, web.FileResponse) and not response._path.is_file():
+                raise web.HTTPNotFound(text="There is nothing here.\n")
+            return response
+        except web.HTTPClientError as refusal:
+            text = (refusal.text or "").strip()
+            kept = {name: value for name in ("Allow", "Retry-After") if (value := refusal.headers.get(name))}
+            return _refusal(request, pages, refusal.status, text, kept)
+
+    return answer
+
+
+def _refusal(
+    request: web.Request, pages: Pages, status: int, text: str, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    first = request.path.lstrip("/").split("/", 1)[0].lower()
+    if first == "api":
+        body = envelope(CODE_OF_STATUS.get(status, MALFORMED), text, {})
+        return web.Response(body=body, status=status, headers={**HEADERS, **headers})
+    if first != "hooks" and "text/html" in request.headers.get("Accept", ""):
+        response = pages.refusal(request, status, text)
+        response.headers.update(headers)
+        return response
+    return web.Response(text=f"{text}\n", status=status, headers={"Cache-Control": "no-store", **headers})
 
 
 def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractRouteDef:

@@ -8,7 +8,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
 from api.contract.request import Id as PositiveId
 from api.contract.request import Request, Text
-from control_plane.ledger.purchases import choose_package
+from control_plane.ledger.purchases import UnknownProduct, choose_package
 from control_plane.ledger.store import packages
 from control_plane.ledger.stores import ReceiptState
 
@@ -17,8 +17,11 @@ section = Section("sandbox")
 
 class SandboxPurchase(Request, frozen=True, kw_only=True):
     coin: PositiveId | None = None
+    """The package with this number of coins: 100, 500 …"""
     product_id: Text = ""
+    """The package of this id, such as `coins_100`; empty: see `coin`."""
     state: ReceiptState = ReceiptState.PURCHASED
+    """What the store says of the receipt when `purchaseCoin` asks."""
 
 
 class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +31,7 @@ class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
     price: float
 
 
-@section.endpoint("sandbox/purchases", access=Access.PROVEN)
+@section.endpoint("sandbox/purchases", access=Access.PROVEN, refusals=(UnknownProduct,))
 async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt | Beside:
     """Buy a coin package for nothing, by its number of coins or its product id. The receipt stands beside the envelope too, for scripts."""
     assert call.platform.sandbox is not None, "this endpoint exists in development mode only"

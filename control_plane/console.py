@@ -45,6 +45,11 @@ def announce(console: Console, started: Started) -> None:
         console.print(f"[dim]{name:<14}[/]{escape(address)}", soft_wrap=True, highlight=False)
     if started.settings.lan:
         _print(console, "On a phone in the same network:", *_qr(f"{urls.base}/"))
+    _print(
+        console,
+        "Go live from the camera of this computer: sign in and choose “Use this camera” at",
+        f"{urls.base}/studio",
+    )
     if started.settings.dev:
         _print(console, "Go live as user 1, publish a test picture, and watch it:", *_first_broadcast(urls))
         _print(console, "The apps' API keys are in:", str(started.settings.data_dir / "run.json"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -71,12 +73,12 @@ def reserve(settings: Settings, before: Mapping[str, int], *, media_server_runs:
                 continue
             ports[name] = bound[name].getsockname()[1]
         if refused:  # all at once: whoever starts a second server would otherwise hear of them one by one
-            raise PortInUse("\n".join(str(error) for error in refused))
+            raise PortInUse("\n".join([*(str(error) for error in refused), *_all_at_once(settings, bound, ports)]))
         return Ports(**ports), Listeners(bound["http_port"].dup(), bound["hooks_port"].dup())
 
 
 def taken(settings: Settings, *, media_server_runs: bool) -> list[str]:
-    """A sentence for each port that the settings insist on and that cannot be had now, but for the media server's when that runs."""
+    """A sentence for each port that the settings insist on and that are not free now, but for the media server's when that runs."""
     sentences = []
     for name in NAMES:
         if media_server_runs and name not in OURS:
@@ -107,14 +109,22 @@ def _bind(settings: Settings, name: str, before: int) -> socket.socket:
     raise PortInUse(_sentence(settings, name, reason))
 
 
+def _all_at_once(settings: Settings, free: Mapping[str, socket.socket], given: Mapping[str, int]) -> list[str]:
+    """One line that moves every port that is taken, where there are several."""
+    taken_ = [name for name in NAMES if name not in free and name not in given]
+    return [f"All at once: {' '.join(f'{PREFIX}{name.upper()}=0' for name in taken_)}"] if len(taken_) > 1 else []
+
+
 def _host(settings: Settings, name: str) -> str:
     host: str = getattr(settings, _BIND_OF.get(name, "bind"))
     return host
 
 
 def _sentence(settings: Settings, name: str, reason: str) -> str:
+    in_use = reason == os.strerror(errno.EADDRINUSE)
     return (
-        f"Port {getattr(settings, name)} on {_host(settings, name)} cannot be had ({reason}): stop what listens there, "
+        f"Port {getattr(settings, name)} on {_host(settings, name)} "
+        f"{'is already in use' if in_use else f'cannot be bound ({reason})'}: stop what listens there, "
         f"or set {PREFIX}{name.upper()} to another port (0: a free one)."
     )
 

@@ -69,7 +69,7 @@ class Settings:
         "development mode for a phone on the same network: unless they are set, LIVE_BIND is every address and LIVE_PUBLIC_HOST the one of "
         "the private network",
     )
-    public_host: str = _setting("localhost", "host that clients reach us at; it stands in the URLs that we answer")
+    public_host: str = _setting("localhost", "public host name used in the URLs we return")
     public_url: str = _setting(
         "",
         "API, socket and pages as clients reach them behind a TLS proxy, such as https://live.example.com; empty: host and port",
@@ -96,10 +96,8 @@ class Settings:
     database_url: str = _setting("", "PostgreSQL 14 or newer; empty: an embedded one", secret=True)
     database_pool: int = _setting(10, "connections to PostgreSQL", least=2, most=200)
     mediamtx_bin: str = _setting("", "MediaMTX executable; empty: obtained and cached")
-    mediamtx_api_url: str = _setting(
-        "", "control API of a MediaMTX that somebody else runs; empty: we run one", secret=True
-    )
-    bus_url: str = _setting("", "how control-plane processes tell each other; empty: through PostgreSQL", secret=True)
+    mediamtx_api_url: str = _setting("", "control API of a MediaMTX that you run; empty: we run one", secret=True)
+    bus_url: str = _setting("", "how control-plane processes notify each other; empty: through PostgreSQL", secret=True)
     secrets_file: str = _setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── conduct ──
@@ -161,7 +159,7 @@ class Settings:
                     f"LIVE_TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8."
                 ) from None
         if self.bus_url:
-            raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported so far.")
+            raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:
             if getattr(self, name) and not _PUBLIC_URL.fullmatch(getattr(self, name)):
                 raise InvalidSettings(
@@ -267,8 +265,7 @@ def on_the_lan(parsed: dict[str, Any], addresses: Sequence[str]) -> dict[str, An
     host = parsed.get("public_host") or lan_address(addresses)
     if host is None:
         raise InvalidSettings(
-            "LIVE_LAN: this machine has no address of a private network. Set LIVE_PUBLIC_HOST to the one, or to the name (….local), by which "
-            "your phone reaches it."
+            "LIVE_LAN: no private network address found. Set LIVE_PUBLIC_HOST to the IP address or .local name your phone can reach."
         )
     if bind in ANY and (public := public_address(addresses, bind)):
         raise InvalidSettings(

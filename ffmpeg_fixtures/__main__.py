@@ -52,10 +52,13 @@ async def _publish(publisher: Publisher) -> None:
         status = await publisher.wait(deadline_s=None)
     if status == 0 or (status == INTERRUPTED and publisher.interrupted):
         return
-    raise FfmpegFailed(
-        "Publishing is over. A server that is there closes the connection when the key is wrong or old, or when the stream has ended.\n"
-        f"ffmpeg wrote (status {status}):\n{publisher.stderr_tail}"
-    )
+    raise FfmpegFailed(f"{_hint(publisher.stderr_tail)}\nffmpeg wrote (status {status}):\n{publisher.stderr_tail}")
+
+
+def _hint(written: str) -> str:
+    if "Connection refused" in written:
+        return "Publishing failed: nothing listens at this address. Start the server, or check host and port."
+    return "Publishing stopped. If the server is up, the key is wrong or rotated, or the stream has ended."
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,7 @@ def obtain(
     release_url: Annotated[str, typer.Option(help="Where release archives are, without the version.")] = RELEASE_URL,
 ) -> None:
     """Find, fetch or build the executable: progress goes to standard error, its path to standard output."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that a step's group is ended, too
     # An empty variable is how a shell says "unset"; as a path it would be the current folder.
     explicit = given if given and str(given) != "." else None
     try:

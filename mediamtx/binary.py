@@ -50,9 +50,11 @@ def obtain(
             cached.discard(progress)
             return _first_that_works(cached, release_url, toolchain_lock, progress)
     except StepFailed as error:
-        raise MediaMTXUnavailable(f"MediaMTX {VERSION} cannot be had: {error}") from error
+        raise MediaMTXUnavailable(f"MediaMTX {VERSION} is not available: {error}") from error
     except OSError as error:
-        raise MediaMTXUnavailable(f"MediaMTX {VERSION} cannot be had: {cached.directory}: {error.strerror}") from error
+        raise MediaMTXUnavailable(
+            f"MediaMTX {VERSION} is not available: {cached.directory}: {error.strerror}"
+        ) from error
 
 
 def _given(path: Path) -> Path:
@@ -85,7 +87,7 @@ def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progre
             except StepFailed as error:
                 reasons.append(f"{name}: {error}")
                 progress(f"not from the {name}: {error}")
-    raise MediaMTXUnavailable(f"MediaMTX {VERSION} cannot be had. {'; '.join(reasons)}. {_WHAT_TO_DO}")
+    raise MediaMTXUnavailable(f"MediaMTX {VERSION} is not available. {'; '.join(reasons)}. {_WHAT_TO_DO}")
 
 
 def check_version(executable: Path) -> None:

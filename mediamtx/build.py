@@ -17,6 +17,8 @@ from mediamtx.toolchain import Toolchain
 
 _FETCH_S = 300.0
 _COMPILE_S = 900.0
+_NO_RETRIES = ("--fetch-retries=0", "--fetch-timeout=30000")
+"""Without a network npm retries for minutes; the caller has other sources to try."""
 _RPI_CAMERA = Path("internal/staticsources/rpicamera")
 
 
@@ -58,7 +60,17 @@ class _Build:
     def hls_js(self, npm: list[str | Path], source: Path) -> Path:
         version = (source / "internal/servers/hls/hlsjsdownloader/VERSION").read_text(encoding="ascii").strip()
         package = f"hls.js@{version.removeprefix('v')}"
-        argv = [*npm, "pack", package, "--json", "--silent", "--ignore-scripts", "--pack-destination", "."]
+        argv = [
+            *npm,
+            "pack",
+            package,
+            "--json",
+            "--silent",
+            "--ignore-scripts",
+            "--pack-destination",
+            ".",
+            *_NO_RETRIES,
+        ]
         packed = self._run(argv, f"fetching {package}", _FETCH_S, self.scratch, npm_reason)
         target = self.scratch / "hls.min.js"
         try:

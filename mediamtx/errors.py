@@ -6,7 +6,7 @@ from control_plane.errors import ControlPlaneError
 
 
 class MediaMTXError(ControlPlaneError):
-    """The media server cannot be had, or does not run."""
+    """The media server is not available, or does not run."""
 
     code = "mediamtx_failed"
 

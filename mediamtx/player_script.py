@@ -23,7 +23,7 @@ async def fetch_player_script(hls_url: str) -> bytes:
         ):
             script = await response.read() if response.status == 200 else b""
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise MediaServerUnavailable(f"The media server's player cannot be had ({type(error).__name__}).") from error
+        raise MediaServerUnavailable(f"The media server's player is not available ({type(error).__name__}).") from error
     if hashlib.sha256(script).hexdigest() != HLS_JS_SHA256:
         raise MediaServerUnavailable("The media server's player is not the one that we pin.")
     return script

@@ -8,6 +8,7 @@ works, and when it fails says why and what to do. What is ready is left alone, s
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -82,9 +83,14 @@ def project(python):
 
 
 def media_server(python):
-    """Looks at once when it is there; it says itself what it does when it has to be fetched or built."""
+    """Returns at once when the executable is there; prints its own progress while it fetches or builds it."""
     command = [python, "-m", "mediamtx", "obtain"]
-    if subprocess.call(command, cwd=HERE, stdout=subprocess.DEVNULL) != 0:
+    process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL)
+    # make forwards SIGTERM to us only, and a step's programs are in a group of their own, which the child ends.
+    before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+    status = process.wait()
+    signal.signal(signal.SIGTERM, before)
+    if status != 0:
         fail("MediaMTX is missing; the lines above say why.")
 
 

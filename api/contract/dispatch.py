@@ -112,7 +112,7 @@ class Dispatcher:
         except Exception:
             code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
             log.exception("call_broke", extra={"endpoint": name})
-        self._count(name, code, started)
+        self._count(request, client, name, code, started)
         return answer(request, envelope(code, msg, top_level), request_id, extra)
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
@@ -176,12 +176,21 @@ class Dispatcher:
             raise AccountBlocked
         return Caller(named) if state is not None else None
 
-    def _count(self, name: str, code: int, started: float) -> None:
+    def _count(self, request: web.Request, client: Client, name: str, code: int, started: float) -> None:
         """`name` is one of the contract's or "unknown": strangers cannot make new labels."""
         seconds = time.perf_counter() - started
         self._platform.metrics.calls.count((name, code), seconds)
         if self._platform.settings.access_log:
-            log.info("call", extra={"endpoint": name, "code": code, "ms": round(seconds * 1000, 1)})
+            log.info(
+                "call",
+                extra={
+                    "endpoint": name,
+                    "code": code,
+                    "ms": round(seconds * 1000, 1),
+                    "address": client_address(request, self._platform.settings.trusted_proxies),
+                    "app": client.value,
+                },
+            )
 
 
 def _token(request: web.Request) -> str:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar, Union, get_args, get_type_hints
 from api.contract import facts
 from api.contract.call import Call
 from api.contract.request import Request, caller_fields
+from control_plane.errors import ControlPlaneError
 
 
 class Access(StrEnum):
@@ -66,6 +67,8 @@ class Endpoint:
     top_level: Mapping[str, Any]
     """Keys beside `code` and `msg` that clients need in every answer, with their neutral values."""
     summary: str
+    refusals: tuple[type[ControlPlaneError], ...]
+    """What this endpoint refuses, beyond what every call may be refused for."""
 
 
 class Section:
@@ -82,6 +85,7 @@ class Section:
         access: Access = Access.USER,
         aliases: tuple[str, ...] = (),
         top_level: Mapping[str, Any] = MappingProxyType({}),
+        refusals: tuple[type[ControlPlaneError], ...] = (),
     ) -> Callable[[F], F]:
         def register(handler: F) -> F:
             hints = get_type_hints(handler)
@@ -98,6 +102,7 @@ class Section:
                     caller_fields(request),
                     top_level,
                     inspect.getdoc(handler) or "",
+                    refusals,
                 )
             )
             return handler

@@ -170,7 +170,7 @@ def _sentence(error: str, hints: Mapping[str, Any]) -> str:
 def _rule(reason: str, hint: Any) -> str:
     """What a field of this type must be; nothing of what was sent is repeated."""
     if reason.startswith("Invalid enum value") and (words := list(_words(hint))):
-        return f"must be one of {', '.join(words)}"
+        return f"must be one of {', '.join(words)}" if len(words) > 1 else f"must be {words[0]}"
     if " matching regex " in reason:
         return next(
             (extra["must"] for extra in _extras(hint) if "must" in extra), "has characters that are not allowed"
@@ -183,7 +183,11 @@ def _rule(reason: str, hint: Any) -> str:
 
 
 def _words(hint: Any) -> Iterator[str]:
-    """Those that a field may be, without the empty one, which stands for none."""
+    """Those that a field may be, without the empty one, which stands for none. Some are known and not accepted yet: `extra` has the others."""
+    accepted = next((extra["accepted"] for extra in _extras(hint) if "accepted" in extra), None)
+    if accepted is not None:
+        yield from accepted
+        return
     for part in (hint, *get_args(hint)):
         if isinstance(part, type) and issubclass(part, Enum):
             yield from (str(word.value) for word in part if word.value != "")

@@ -9,10 +9,24 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from api.documentation.schemas import Schema, example, schemas
-from api.live_frames import Ack, Auth, CloseCode, Error, Hello, SendGift, YouFrame
+from api.documentation.schemas import Schema, example, schemas, typed
+from api.live_frames import Ack, Auth, CloseCode, Error, Hello, SendGift, You, YouFrame
 from api.urls import Urls
-from control_plane.events.types import Gift, Stats, StatusChange
+from control_plane.events.audience import AudienceRole
+from control_plane.events.snapshot import StreamView
+from control_plane.events.types import (
+    Combo,
+    EndReason,
+    Gift,
+    Gifter,
+    Newcomer,
+    Person,
+    Stats,
+    Status,
+    StatusChange,
+    Summary,
+)
+from control_plane.ids import Seq, StreamId, UserId
 
 CHANNEL = "stream"
 
@@ -24,20 +38,81 @@ class Frame(NamedTuple):
     answers: Sequence[str] = ()
     is_event: bool = False
     """The model is what stands in `data`."""
+    examples: Sequence[msgspec.Struct] = ()
 
+
+TOP = Gifter(UserId(2), "ben", 31)
+STREAM = StreamView(
+    id=StreamId(1),
+    user_id=UserId(1),
+    status=Status.LIVE,
+    title="Hello",
+    started_at="2026-01-31T11:45:00.000Z",
+    viewers=2,
+    likes=0,
+    coins=28,
+    playback_url="https://live.example.com:8443/live/1/index.m3u8",
+    top_gifters=[TOP],
+)
+GIFT = Gift(
+    gift_id=1,
+    title="Rose",
+    icon="https://live.example.com/static/gifts/rose.svg",
+    count=3,
+    coins=3,
+    sender=Person(UserId(2), "ben", ""),
+    receiver_id=UserId(1),
+    sender_total=31,
+    combo=Combo("2-1", 3),
+)
 
 FROM_CLIENTS = (
     Frame("auth", Auth, "Say who you are: the first frame of a browser, or later of a guest.", ("you",)),
     Frame("send_gift", SendGift, "A gift for the host. The same `id` again answers as before.", ("ack", "error")),
 )
 TO_CLIENTS = (
-    Frame("hello", Hello, "The first frame: how the stream stands. What was missed follows at once."),
-    Frame("gift", Gift, "An event: somebody has sent a gift.", is_event=True),
-    Frame("status", StatusChange, "An event: the stream is live, interrupted or has ended.", is_event=True),
-    Frame("stats", Stats, "State without a number, at most twice a second: replaces the one before."),
-    Frame("you", YouFrame, "Who you are, after an `auth` that came after `hello`."),
-    Frame("ack", Ack, "Done: `seq` is the number of the event that it made."),
-    Frame("error", Error, "Refused, and nothing has happened; the socket stays open."),
+    Frame(
+        "hello",
+        Hello,
+        "The first frame: the state of the stream. What was missed follows at once.",
+        examples=[Hello("h3Jq", Seq(6), recovered=False, stream=STREAM, you=You(None, AudienceRole.GUEST))],
+    ),
+    Frame("gift", Gift, "An event: a gift was sent.", is_event=True, examples=[GIFT]),
+    Frame(
+        "status",
+        StatusChange,
+        "An event: the stream is live, interrupted or has ended.",
+        is_event=True,
+        examples=[
+            StatusChange(Status.LIVE),
+            StatusChange(Status.INTERRUPTED, "publisher_lost"),
+            StatusChange(Status.ENDED, EndReason.OWNER, Summary(duration_s=900, peak_viewers=12, coins=31, likes=0)),
+        ],
+    ),
+    Frame(
+        "stats",
+        Stats,
+        "State without a number, at most twice a second: replaces the one before.",
+        examples=[
+            Stats(viewers=3, likes=0, coins=31, top_gifters=[TOP], joined=[Newcomer(UserId(3), "cleo")]),
+        ],
+    ),
+    Frame(
+        "you",
+        YouFrame,
+        "Who you are, after an `auth` that came after `hello`.",
+        examples=[YouFrame(UserId(2), AudienceRole.VIEWER)],
+    ),
+    Frame("ack", Ack, "Done: `seq` is the number of the event that it made.", examples=[Ack("tap-1", Seq(7))]),
+    Frame(
+        "error",
+        Error,
+        "Refused, and nothing has happened; the socket stays open.",
+        examples=[
+            Error("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
+            Error(code="malformed", message="This is not JSON."),
+        ],
+    ),
 )
 
 
@@ -62,7 +137,7 @@ CLOSE_CODES: Mapping[CloseCode, _Close] = {
 }
 
 DESCRIPTION = """\
-One WebSocket for each stream that somebody watches. Frames are JSON objects in text messages, one object each. Ignore types that you do not \
+One WebSocket per viewer and stream. Frames are JSON objects in text messages, one object each. Ignore types that you do not \
 know: more will come.
 
 Events carry `seq` (1, 2, 3 … for each stream, without a gap) and are the same for everybody. Remember the last `seq` and the `epoch` of `hello`, \
@@ -77,31 +152,34 @@ def asyncapi(urls: Urls) -> dict[str, Any]:
     asked = [frame.model for frame in FROM_CLIENTS]
     told = [frame.model for frame in TO_CLIENTS]
     models = schemas(asked, told)
-    payloads = dict(zip(FROM_CLIENTS + TO_CLIENTS, [*models.requests, *models.answers], strict=True))
-    messages = {frame.name: _message(frame, payload, models.components) for frame, payload in payloads.items()}
+    payloads = zip(FROM_CLIENTS + TO_CLIENTS, [*models.requests, *models.answers], strict=True)
+    messages = {frame.name: _message(frame, payload, models.components) for frame, payload in payloads}
     address = urlsplit(urls.websocket("{id}"))
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "Stagedoor live socket",
-            "version": version("stagedoor"),
-            "license": {"name": "MIT"},
-            "description": DESCRIPTION,
-        },
-        "defaultContentType": "application/json",
-        "servers": {"this": {"host": address.netloc, "protocol": address.scheme}},
-        "channels": {CHANNEL: _channel(address.path, messages)},
-        "operations": {
-            **{f"receive_{frame.name}": _receive(frame) for frame in FROM_CLIENTS},
-            "send": {
-                "action": "send",
-                "channel": {"$ref": f"#/channels/{CHANNEL}"},
-                "summary": "What whoever watches is sent.",
-                "messages": [_of_channel(frame.name) for frame in TO_CLIENTS],
+    described: dict[str, Any] = typed(
+        {
+            "asyncapi": "3.0.0",
+            "info": {
+                "title": "Stagedoor live socket",
+                "version": version("stagedoor"),
+                "license": {"name": "MIT"},
+                "description": DESCRIPTION,
             },
-        },
-        "components": {"messages": messages, "schemas": models.components},
-    }
+            "defaultContentType": "application/json",
+            "servers": {"this": {"host": address.netloc, "protocol": address.scheme}},
+            "channels": {CHANNEL: _channel(address.path, messages)},
+            "operations": {
+                **{f"receive_{frame.name}": _receive(frame) for frame in FROM_CLIENTS},
+                "send": {
+                    "action": "send",
+                    "channel": {"$ref": f"#/channels/{CHANNEL}"},
+                    "summary": "What the server sends to each viewer.",
+                    "messages": [_of_channel(frame.name) for frame in TO_CLIENTS],
+                },
+            },
+            "components": {"messages": messages, "schemas": models.components},
+        }
+    )
+    return described
 
 
 def _channel(path: str, messages: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +211,20 @@ def _message(frame: Frame, payload: Schema, components: Mapping[str, Schema]) ->
         "name": frame.name,
         "summary": frame.summary,
         "payload": _numbered(frame.name, payload) if frame.is_event else payload,
-        **({"examples": [{"payload": example(components[frame.model.__name__])}]} if frame in FROM_CLIENTS else {}),
+        "examples": [{"payload": payload} for payload in _examples(frame, components[frame.model.__name__])],
     }
+
+
+def _examples(frame: Frame, component: Schema) -> list[Any]:
+    if frame in FROM_CLIENTS:
+        return [example(component)]
+    made = [msgspec.to_builtins(one) for one in frame.examples]
+    if not frame.is_event:
+        return made
+    return [
+        {"type": frame.name, "seq": seq, "at": "2026-01-31T12:00:00.000Z", "data": data}
+        for seq, data in enumerate(made, start=7)
+    ]
 
 
 def _numbered(type_: str, data: Schema) -> Schema:

@@ -11,16 +11,25 @@ from typing import Any
 
 from api.contract.endpoint import Access, Endpoint, Registry
 from api.documentation.notes import field_notes
-from api.documentation.schemas import REF, Schema, example, name_of, schemas
-from api.documentation.texts import CODES, DEVELOPMENT, EXAMPLES, EXAMPLES_IN_DEVELOPMENT, INTRODUCTION
-from api.errors import DONE
+from api.documentation.schemas import JSON_TYPES, REF, Schema, example, name_of, schemas, typed
+from api.documentation.texts import (
+    CODES,
+    DEVELOPMENT,
+    EXAMPLES,
+    EXAMPLES_IN_DEVELOPMENT,
+    IN_DEVELOPMENT,
+    INTRODUCTION,
+    SHORTLY,
+    TOO_OFTEN,
+)
+from api.errors import CODES as CODE_OF
+from api.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, REFUSED, WRONG_KEY
 from api.pages.live import LiveList
 from api.urls import Urls
 
 REFUSAL = "Refusal"
 LISTING = "listing"
 OPERATION = "operation"
-JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
 
 Requirements = tuple[dict[str, list[str]], ...]
 SESSION: Requirements = ({"bearer": []}, {"authToken": []})
@@ -32,6 +41,8 @@ MAY_COME: dict[Access, Requirements] = {
 }
 API_KEY: Requirements = ({}, {"apiKey": []})
 """May come with each, or be left out."""
+OF_EVERY_CALL = (DONE, REFUSED, WRONG_KEY, MALFORMED, FAILED)
+"""201 at least when calls come too often."""
 
 
 def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
@@ -39,34 +50,40 @@ def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
     models = schemas(
         [endpoint.request for endpoint in endpoints], [*(endpoint.answer for endpoint in endpoints), LiveList]
     )
-    assert REFUSAL not in models.components
     *answers, live_list = models.answers
-    examples = EXAMPLES | (EXAMPLES_IN_DEVELOPMENT if dev else {})
-    paths = {
-        _path(endpoint): {"post": _operation(endpoint, models.components, request, answer, examples)}
-        for endpoint, request, answer in zip(endpoints, models.requests, answers, strict=True)
-    }
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Stagedoor",
-            "version": version("stagedoor"),
-            "license": {"name": "MIT", "identifier": "MIT"},
-            "description": "\n\n".join([INTRODUCTION, *([DEVELOPMENT] if dev else [])]),
-        },
-        "servers": [{"url": urls.base}],
-        "tags": [
-            *_tags(endpoints),
-            {"name": LISTING, "description": "What is on air."},
-            {"name": OPERATION, "description": "For load balancers and operators."},
-        ],
-        "paths": {**paths, **_live(live_list), **_health()},
-        "components": {
-            "schemas": {**models.components, REFUSAL: _refusal()},
-            "headers": HEADERS,
-            "securitySchemes": SECURITY_SCHEMES,
-        },
-    }
+    examples = {**EXAMPLES, **(EXAMPLES_IN_DEVELOPMENT if dev else {})}
+    paths: dict[str, Any] = {}
+    envelopes: dict[str, Schema] = {REFUSAL: _refusal()}
+    for endpoint, request, answer in zip(endpoints, models.requests, answers, strict=True):
+        envelopes |= (of_this := _envelopes(endpoint, answer))
+        paths[_path(endpoint)] = {
+            "post": _operation(endpoint, models.components, request, of_this, examples, dev=dev),
+        }
+    assert not envelopes.keys() & models.components.keys()
+    described: dict[str, Any] = typed(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Stagedoor",
+                "version": version("stagedoor"),
+                "license": {"name": "MIT", "identifier": "MIT"},
+                "description": "\n\n".join([INTRODUCTION, *([DEVELOPMENT] if dev else [])]),
+            },
+            "servers": [{"url": urls.base}],
+            "tags": [
+                *_tags(endpoints),
+                {"name": LISTING, "description": "What is on air."},
+                {"name": OPERATION, "description": "For load balancers and operators."},
+            ],
+            "paths": {**paths, **_live(live_list, dev=dev), **_health(dev=dev)},
+            "components": {
+                "schemas": {**models.components, **envelopes},
+                "headers": HEADERS,
+                "securitySchemes": SECURITY_SCHEMES,
+            },
+        }
+    )
+    return described
 
 
 SECURITY_SCHEMES = {
@@ -96,6 +113,8 @@ HEADERS = {
     "ETag": {"description": "Names this content, for `If-None-Match`; weak.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "`public, max-age=1`.", "schema": {"type": "string"}},
 }
+PLAIN = {"text/plain": {"schema": {"type": "string"}}}
+RETRY_AFTER = "#/components/headers/Retry-After"
 
 
 def _path(endpoint: Endpoint) -> str:
@@ -115,10 +134,14 @@ def _operation(
     endpoint: Endpoint,
     components: Mapping[str, Schema],
     request: Schema,
-    answer: Schema,
+    envelopes: Mapping[str, Schema],
     examples: Mapping[str, Mapping[str, Any]],
+    *,
+    dev: bool,
 ) -> dict[str, Any]:
     text = inspect.cleandoc(endpoint.summary)
+    codes = _codes(endpoint)
+    done, *refused = envelopes
     model = components[name_of(request) or ""]
     return {
         "tags": [endpoint.section],
@@ -136,29 +159,63 @@ def _operation(
         },
         "responses": {
             "200": {
-                "description": "Always this status: `code` tells the outcome.",
+                "description": "\n".join(
+                    [
+                        "Always this status: `code` tells the outcome.",
+                        *(f"- {code}: {why}" for code, why in codes.items()),
+                    ]
+                ),
+                "x-codes": list(codes),
                 "headers": {name: _header(name) for name in ("X-Request-Id", "Retry-After")},
-                "content": {"application/json": {"schema": _envelope(answer, endpoint.top_level)}},
-            }
+                "content": {
+                    "application/json": {
+                        "schema": {"oneOf": [{"$ref": REF + done}, {"$ref": REF + (refused or [REFUSAL])[0]}]}
+                    }
+                },
+            },
+            **(_refused_in_development() if dev else {}),
         },
     }
 
 
-def _envelope(answer: Schema, top_level: Mapping[str, Any]) -> Schema:
-    beside: dict[str, Schema] = {key: {"type": JSON_TYPES[type(neutral)]} for key, neutral in top_level.items()}
-    refusal: Schema = {"$ref": REF + REFUSAL}
-    if beside:
-        refusal = {"allOf": [refusal, {"type": "object", "properties": beside, "required": list(beside)}]}
-    return {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {"code": {"const": DONE}, "msg": answer, **beside},
-                "required": ["code", "msg", *beside],
-            },
-            refusal,
-        ]
+def _codes(endpoint: Endpoint) -> dict[int, str]:
+    """Every `code` that the endpoint answers, and why."""
+    needs_session = endpoint.access in (Access.USER, Access.PROVEN)
+    why: dict[int, list[str]] = {
+        code: [] for code in (*OF_EVERY_CALL, *((NO_SESSION, LOG_OUT) if needs_session else ()))
     }
+    for refusal in endpoint.refusals:
+        why.setdefault(CODE_OF[refusal], []).append(refusal.code.replace("_", " "))
+    why[REFUSED].append("too many requests")
+    return {code: ", ".join(sorted(why[code])) or SHORTLY[code] for code in sorted(why)}
+
+
+def _envelopes(endpoint: Endpoint, answer: Schema) -> dict[str, Schema]:
+    """Named, so that generators give the types these names: the answer, and where keys stand beside `msg` the refusal too."""
+    name = "".join(part[0].upper() + part[1:] for part in endpoint.name.split("/"))
+    beside: dict[str, Schema] = {
+        key: {"type": JSON_TYPES[type(neutral)]} for key, neutral in endpoint.top_level.items()
+    }
+    done: Schema = {
+        "type": "object",
+        "properties": {"code": {"const": DONE}, "msg": answer, **beside},
+        "required": ["code", "msg", *beside],
+    }
+    if not beside:
+        return {f"{name}Done": done}
+    extended = {"type": "object", "properties": beside, "required": list(beside)}
+    return {f"{name}Done": done, f"{name}Refusal": {"allOf": [{"$ref": REF + REFUSAL}, extended]}}
+
+
+def _refused_in_development() -> dict[str, Any]:
+    return {
+        status: {"description": why, "content": {"application/json": {"schema": {"$ref": REF + REFUSAL}}}}
+        for status, why in IN_DEVELOPMENT.items()
+    }
+
+
+def _refused_outside_calls(*, dev: bool) -> dict[str, Any]:
+    return {status: {"description": why, "content": PLAIN} for status, why in IN_DEVELOPMENT.items() if dev}
 
 
 def _refusal() -> Schema:
@@ -174,7 +231,7 @@ def _refusal() -> Schema:
     }
 
 
-def _live(page: Schema) -> dict[str, Any]:
+def _live(page: Schema, *, dev: bool) -> dict[str, Any]:
     text = (
         "What is live. The public streams on air, 100 a page, most viewers first and among equals the newest first. Everybody gets the same "
         "answer, which is made at most once a second: poll it every few seconds, and send the `ETag` back in `If-None-Match`. What has ended is "
@@ -182,7 +239,7 @@ def _live(page: Schema) -> dict[str, Any]:
     )
     refusals = {
         "400": "`page` is not a whole number from 1 to 999999.",
-        "429": "Called too often from one address. The body is a sentence.",
+        "429": TOO_OFTEN,
         "503": "The database does not answer. Try again in a moment.",
     }
     described: dict[str, Any] = {status: {"description": why} for status, why in refusals.items()}
@@ -191,7 +248,7 @@ def _live(page: Schema) -> dict[str, Any]:
         described[status]["content"] = {"application/json": {"schema": sentence}}
     described["429"] |= {
         "headers": {"Retry-After": _header("Retry-After")},
-        "content": {"text/plain": {"schema": {"type": "string"}}},
+        "content": PLAIN,
     }
     cached = {name: _header(name) for name in ("ETag", "Cache-Control")}
     parameters = [
@@ -212,6 +269,7 @@ def _live(page: Schema) -> dict[str, Any]:
         "200": {"description": "One page.", "headers": cached, "content": {"application/json": {"schema": page}}},
         "304": {"description": "Nothing has changed.", "headers": cached},
         **described,
+        **_refused_outside_calls(dev=dev),
     }
     return {
         "/live": {
@@ -232,7 +290,9 @@ def _header(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/headers/{name}"}
 
 
-def _health() -> dict[str, Any]:
+def _health(*, dev: bool) -> dict[str, Any]:
+    refused = _refused_outside_calls(dev=dev)
+    too_often = {"description": TOO_OFTEN, "headers": {"Retry-After": {"$ref": RETRY_AFTER}}, "content": PLAIN}
     parts: Schema = {
         "type": "object",
         "additionalProperties": {"type": "string"},
@@ -240,11 +300,18 @@ def _health() -> dict[str, Any]:
     }
     ready: dict[str, Schema] = {"status": {"enum": ["ready", "not_ready"]}, "parts": parts}
     return {
-        "/healthz": _get("healthz", "The process is alive.", {"200": _status("Alive.", {"status": {"const": "ok"}})}),
+        "/healthz": _get(
+            "healthz", "The process is alive.", {"200": _status("Alive.", {"status": {"const": "ok"}}), **refused}
+        ),
         "/readyz": _get(
             "readyz",
             "Every part that calls rely on answers: database, media server, bus.",
-            {"200": _status("Ready.", ready), "503": _status("Not ready: send nobody here.", ready)},
+            {
+                "200": _status("Ready.", ready),
+                **refused,
+                "429": too_often,
+                "503": _status("Not ready: send no calls here.", ready),
+            },
         ),
     }
 

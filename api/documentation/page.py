@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from api.documentation.notation import Notation, prose
 from api.documentation.schemas import Schema
-from api.documentation.texts import CODES
+from api.documentation.texts import BEFORE, CODES, VARIABLES
 
 ASSETS = Path(str(files("api"))) / "pages" / "docs"
 """Served under `/static/docs/`."""
@@ -25,6 +26,7 @@ Operation = dict[str, Any]
 def render(document: dict[str, Any]) -> str:
     schemas = document["components"]["schemas"]
     server = document["servers"][0]["url"]
+    before = BEFORE.replace("SERVER", server) if _is_development(document) else ""
     notation = Notation(schemas)
     operations = [
         (path, method, operation)
@@ -37,7 +39,7 @@ def render(document: dict[str, Any]) -> str:
     }
     sections = [
         f'<section id="section-{tag}"><h2>{tag}</h2><p>{prose(description)}</p>'
-        + "".join(_endpoint(notation, server, *entry) for entry in entries)
+        + "".join(_endpoint(notation, server, bool(before), *entry) for entry in entries)
         + "</section>"
         for tag, (description, entries) in by_tag.items()
     ]
@@ -51,7 +53,12 @@ def render(document: dict[str, Any]) -> str:
         server=f"<code>{escape(server)}</code>",
         assets=_fingerprint(),
         contents="\n".join(contents),
-        introduction=_paragraphs(document["info"]["description"]),
+        introduction=_paragraphs(document["info"]["description"])
+        + (
+            f"<p>The examples below use these variables; run this once:</p>{_code(escape(before, quote=False), 'curl')}"
+            if before
+            else ""
+        ),
         codes="\n".join(f'<tr><th scope="row">{code}</th><td>{prose(text)}</td></tr>' for code, text in CODES.items()),
         sections="\n".join(sections),
         objects=_objects(notation, schemas),
@@ -62,7 +69,13 @@ def _entry(path: str, method: str, operation: Operation) -> str:
     return f'<li><a href="#{operation["operationId"]}">{escape(path.removeprefix("/api/"))}</a></li>'
 
 
-def _endpoint(notation: Notation, server: str, path: str, method: str, operation: Operation) -> str:
+def _is_development(document: dict[str, Any]) -> bool:
+    return "/sandbox/purchases" in document["paths"]
+
+
+def _endpoint(
+    notation: Notation, server: str, with_variables: bool, path: str, method: str, operation: Operation
+) -> str:
     name = operation["operationId"]
     text, _, access = operation["description"].rpartition("\n\n")
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
@@ -79,8 +92,8 @@ def _endpoint(notation: Notation, server: str, path: str, method: str, operation
 {f"<p>Also called as {aliases}.</p>" if aliases else ""}</div>
 <div class="columns">
 <div>{asked}{_try(path, method, name, body)}</div>
-<div><h4>Example</h4>{_code(escape(_curl(server + path, operation, body), quote=False), "curl")}
-<h4>Answer</h4>{_code(_answers(notation, operation), "answer")}</div>
+<div><h4>Example</h4>{_code(escape(_curl(server + path, operation, body, with_variables), quote=False), "curl")}
+<h4>Answer</h4>{_code(_answers(notation, operation), "answer")}{_outcomes(operation)}</div>
 </div>
 </article>"""
 
@@ -92,10 +105,10 @@ def _access(operation: Operation) -> str:
 
 def _answers(notation: Notation, operation: Operation) -> str:
     """What is answered when all goes well."""
-    answer: Schema = next(iter(operation["responses"].values()))["content"]["application/json"]["schema"]
+    answer: Schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     if "oneOf" not in answer:
         return notation.shape(answer)
-    done = answer["oneOf"][0]["properties"]
+    done = notation.component(answer["oneOf"][0])["properties"]
     beside = "".join(f',\n  <span class="key">"{key}"</span>: {notation.type(done[key])}' for key in list(done)[2:])
     msg = notation.shape(done["msg"], "  ")
     return f'{{\n  <span class="key">"code"</span>: 200,\n  <span class="key">"msg"</span>: {msg}{beside}\n}}'
@@ -142,13 +155,33 @@ def _try(path: str, method: str, name: str, body: dict[str, Any] | None) -> str:
 </form></details>"""
 
 
-def _curl(url: str, operation: Operation, body: dict[str, Any] | None) -> str:
+def _outcomes(operation: Operation) -> str:
+    """Every `code` with its reasons, where there is one."""
+    _, *lines = operation["responses"]["200"]["description"].split("\n- ")
+    rows = (line.partition(": ") for line in lines)
+    return "".join(f'<p class="quiet"><code>{code}</code> {prose(why)}</p>' for code, _, why in rows)
+
+
+def _curl(url: str, operation: Operation, body: dict[str, Any] | None, with_variables: bool) -> str:
     parts = [f"curl {url}"]
     if operation.get("x-access", "open") in ("user", "proven"):
         parts.append('-H "Authorization: Bearer $TOKEN"')
     if body is not None:
-        parts.append(f"-d {shlex.quote(json.dumps(body['example'], ensure_ascii=False))}")
+        data = shlex.quote(json.dumps(body["example"], ensure_ascii=False))
+        parts.append(f"-d {_variables(data, body['example']) if with_variables else data}")
     return " \\\n  ".join(parts)
+
+
+def _variables(data: str, example: Mapping[str, Any]) -> str:
+    """The quoted body with the shell's variables in place of values that another call gives."""
+    for field, variable in VARIABLES.items():
+        if field in example:
+            value = json.dumps(example[field], ensure_ascii=False)
+            filled = value.replace(
+                value.strip('"'), "'$" + variable + "'"
+            )  # ends the quotes around it and begins them again
+            data = data.replace(f'"{field}": {value}', f'"{field}": {filled}')
+    return data
 
 
 def _code(marked_up: str, kind: str) -> str:

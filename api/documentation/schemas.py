@@ -12,6 +12,7 @@ from api.documentation.notes import field_notes
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
+JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,18 @@ def schemas(requests: Sequence[type[msgspec.Struct]], answers: Sequence[Any]) ->
         if complete:
             _fill(component)
     return Schemas(every[: len(requests)], every[len(requests) :], components)
+
+
+def typed(value: Any) -> Any:
+    """The same with a `type` beside each `enum` and `const`, which generators need: else they know nothing of the value."""
+    if isinstance(value, Mapping):
+        inner = {key: typed(part) for key, part in value.items()}
+        values = value.get("enum", [value["const"]] if "const" in value else [])
+        if isinstance(values, list) and values and "type" not in value:
+            [kind] = {JSON_TYPES[type(one)] for one in values}
+            return {"type": kind, **inner}
+        return inner
+    return [typed(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def name_of(schema: Mapping[str, Any]) -> str | None:

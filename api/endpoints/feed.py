@@ -18,6 +18,7 @@ PAGE_SIZE = 10
 class ShowRelatedVideos(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     device_id: Text = ""
+    """Names the phone; not used."""
     starting_point: Page = Page(0)
 
 

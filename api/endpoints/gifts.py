@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 from msgspec import field
@@ -18,12 +18,23 @@ from api.objects import Gift, GiftSend, wire_time
 from api.urls import Urls
 from control_plane.gifts.gift import Gift as CatalogueGift
 from control_plane.gifts.gift import SentGift
-from control_plane.gifts.sending import GiftOrder
+from control_plane.gifts.sending import (
+    LARGEST_COUNT,
+    GiftOrder,
+    GiftToOneself,
+    InvalidGiftCount,
+    ReceiverNotLive,
+    UnknownGift,
+)
 from control_plane.ids import GiftId, StreamId, UserId
+from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins
+from control_plane.streams.stream import StreamOver
 
 section = Section("gifts")
 
 GiftType = Literal["normal", "premium", "luxury"]
+Count = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": LARGEST_COUNT})]
+"""The limit is the operation's, which REST and the live socket share."""
 
 
 class GiftEntry(msgspec.Struct, frozen=True):
@@ -32,7 +43,9 @@ class GiftEntry(msgspec.Struct, frozen=True):
 
 class ShowGifts(Request, frozen=True, kw_only=True):
     id: Id | None = None
+    """Only this gift; 0 or empty: all."""
     type: Text = ""
+    """Only gifts of this type: `normal`, `premium` or `luxury`; empty: all."""
 
 
 @section.endpoint("showGifts", access=Access.OPEN)
@@ -54,11 +67,16 @@ _whole_catalogue = EncodedOnce(_views)  # every app asks for it at every start
 
 class SendGift(Request, frozen=True, kw_only=True):
     gift_id: Id
-    gift_count: int
+    """From `showGifts`."""
+    gift_count: Count
+    """How many of it."""
     sender_id: CallerId | None = None
     receiver_id: Id | None = None
+    """The host who gets it; has to be live. May be left out where `live_streaming_id` names the stream."""
     live_streaming_id: Id | None = None
+    """The host's stream; 0 or empty: the one that is running."""
     client_ref: ClientRef | None = None
+    """The same one again answers the first result and moves no coins; the live socket's `id` is of the same space."""
 
 
 class SendGiftAnswer(Profile, frozen=True, kw_only=True):
@@ -66,7 +84,14 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     sent_gift: GiftSend = field(name="SentGift")
 
 
-@section.endpoint("sendGift", access=Access.PROVEN)
+@section.endpoint(
+    "sendGift",
+    access=Access.PROVEN,
+    refusals=(
+        *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift),
+        *(IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins),
+    ),
+)
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
     """Send a gift to somebody who is live. The answer's user is the sender, with the new wallet."""
     gifts, gift_id = call.platform.gifts, GiftId(body.gift_id)

@@ -38,20 +38,30 @@ Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Title = Annotated[
     str, msgspec.Meta(max_length=140, description="a longer one is cut at 140 characters", extra={"cut": 140})
 ]
+Visible = Annotated[Visibility, msgspec.Meta(extra={"accepted": (Visibility.PUBLIC.value,)})]
 Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z", extra={"must": "must be 4 to 8 digits"})]
 
 
 class LiveStream(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     id: Id | None = None
+    """A stream of the caller's, to end it or to rotate its key; 0 or empty: go live."""
     started_at: Text = ""
+    """The phone's own clock, YYYY-MM-DD HH:MM:SS; only shown."""
     ended_at: Text = ""
+    """With `id`: anything but empty ends the stream. Apps send YYYY-MM-DD HH:MM:SS; the server's clock counts."""
     title: Title = ""
-    visibility: Visibility = Visibility.PUBLIC
+    """Shown to viewers."""
+    visibility: Visible = Visibility.PUBLIC
+    """Who may watch. Only `public` is available: any other word is refused with code 201."""
     pin: Pin = ""
+    """4 to 8 digits, for a `visibility` that is not available yet; not kept."""
     price: Price = 0
+    """Coins for entry, for a `visibility` that is not available yet; not kept."""
     grace_s: Grace | None = None
+    """Seconds for which a stream waits for its lost publisher; left out: the server's own, 60."""
     rotate_key: Flag = 0
+    """With `id`, 1: a new stream key; a publisher with the old one is disconnected."""
 
 
 class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +69,7 @@ class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
     user: User | UnsetType = field(default=UNSET, name="User")
 
 
-@section.endpoint("liveStream")
+@section.endpoint("liveStream", refusals=(NotYourStream, StreamNotFound, StreamOver, VisibilityNotAvailable))
 async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     """Go live, and be told how to publish. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
     if body.id is None:
@@ -81,7 +91,11 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
         else None
     )
     view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
-    return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
+    if not call.trusted:
+        return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
+    # Old apps store this user as their own record.
+    user = await own_user(call, owner, call.token if call.proven else "")
+    return LiveStreamAnswer(live_streaming=view, user=user)
 
 
 async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
@@ -133,9 +147,12 @@ def _local_time(text: str) -> str:
 
 class WatchLiveStream(Request, frozen=True, kw_only=True):
     live_streaming_id: Id
+    """From `GET /live`, or from the address of a watch page."""
     user_id: CallerId | None = None
     coin: Text = ""
+    """Coins for entry; not used yet."""
     pin: Text = ""
+    """PIN for entry; not used yet."""
 
 
 class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +160,7 @@ class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
     live_streaming: LiveStreaming = field(name="LiveStreaming")
 
 
-@section.endpoint("watchLiveStream")
+@section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver))
 async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
     """Enter a stream. The answer's user is the caller, with the wallet as it is then."""
     stream = await store.get(call.platform.database, StreamId(body.live_streaming_id))

@@ -16,11 +16,14 @@ section = Section("users")
 class ShowUserDetail(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     other_user_id: Id | None = None
+    """Whose profile; 0 or empty: see `username`."""
     username: Text = ""
+    """Whose profile, by name, with or without `@`; empty: the caller's own."""
     auth_token: Text = ""
+    """Not used: the session comes in a header."""
 
 
-@section.endpoint("showUserDetail", access=Access.GUEST)
+@section.endpoint("showUserDetail", access=Access.GUEST, refusals=(UserNotFound,))
 async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
     """A profile: `other_user_id`, else `username`, else the caller's own."""
     user = await _wanted(call, body)

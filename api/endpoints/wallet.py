@@ -22,8 +22,10 @@ from api.objects import (
     wire_time,
 )
 from api.urls import Urls
+from control_plane.ledger.purchases import PurchaseOfAnother, StoreNotConnected, UnknownProduct
 from control_plane.ledger.sale import Package
-from control_plane.ledger.stores import Claim
+from control_plane.ledger.stores import Claim, PurchasePending, PurchaseRefunded, ReceiptRefused
+from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
 
 section = Section("wallet")
 
@@ -60,13 +62,20 @@ _price_list = EncodedOnce(_views)
 
 class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
     transaction_id: Text
+    """The store's receipt, which names the product; in development mode the `transaction_id` of `/sandbox/purchases`."""
     user_id: CallerId | None = None
     coin: Text = ""
+    """What the app showed; not used."""
     title: Text = ""
+    """What the app showed; not used."""
     price: Text = ""
+    """What the app showed, such as `$0.99`; not used."""
     device: Text = ""
+    """`ios` or `android`: kept with the purchase."""
     stripe_session_id: Text = ""
+    """Stands in for an empty `transaction_id`."""
     client_ref: ClientRef | None = None
+    """May be left out: a transaction is credited once ever in any case."""
 
 
 class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
@@ -74,7 +83,14 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
     transaction: Transaction = field(name="Transaction")
 
 
-@section.endpoint("purchaseCoin", access=Access.PROVEN)
+@section.endpoint(
+    "purchaseCoin",
+    access=Access.PROVEN,
+    refusals=(
+        *(PurchaseOfAnother, StoreNotConnected, UnknownProduct, PurchasePending, PurchaseRefunded, ReceiptRefused),
+        *(IdempotencyConflict, InvalidClientRef, TooManyCoins),
+    ),
+)
 async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
     """Credit a purchase that a store confirms, once ever. Coins and price are those of our own catalogue, whatever the body says."""
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)

@@ -18,6 +18,14 @@ from api.platform import Platform
 
 __all__ = ["Pages"]
 
+REFUSALS = {
+    403: ("Not allowed", ""),
+    404: ("There is nothing here", "Check the link: part of it may be missing."),
+    421: ("Another address is needed", ""),
+    429: ("Too many requests", ""),
+}
+"""A title, and a text where the refusal's own says less."""
+
 
 class Pages:
     def __init__(self, platform: Platform, viewers: Viewers, fetch_player: FetchScript) -> None:
@@ -48,9 +56,10 @@ class Pages:
             web.static(self._html.static_path, STATIC),
         ]
 
-    def missing(self, request: web.Request) -> web.Response:
-        """For an address without a page."""
-        return self._html.nothing(request, "There is nothing here", "Check the link: part of it may be missing.", 404)
+    def refusal(self, request: web.Request, status: int, text: str) -> web.Response:
+        """For an address without a page, and for a request that is refused."""
+        title, instead = REFUSALS.get(status, ("That did not work", ""))
+        return self._html.nothing(request, title, instead or text, status)
 
     async def _home(self, request: web.Request) -> web.Response:
         values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}

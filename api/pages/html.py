@@ -62,7 +62,10 @@ class Html:
         preload = "\n".join([*soon, self._preloads[name]])
         body = self._templates[name].substitute(escaped, static=self.static_path, header=self._header)
         urls = request_urls(request, self._platform)
+        image = escaped["image"]
         shared = {
+            "picture": f'<meta property="og:image" content="{image}">\n' if image else "",
+            "card": "summary_large_image" if image else "summary",
             "url": escape(urls.base + request.rel_url.raw_path),
             "kind": "video.other" if name == "watch" else "website",
         }

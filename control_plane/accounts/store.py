@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.db.connections import Connection
@@ -75,6 +77,11 @@ _LOCK_UNPROVEN = """
 """
 _FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
 _DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
+_OVERVIEW = """
+    select id, username, email, role, created_at, banned_at from app_user
+    where $2::bigint is null or id < $2 order by id desc limit $1
+"""
+_NAMES = "select id, username from app_user where id = any($1)"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
     insert into profile_visit (user_id, visitor_id) select $1, $2 where exists (select from app_user where id = $1)
@@ -137,6 +144,26 @@ def _user(row: Row) -> User:
 
 async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, User]:
     return {row["id"]: _user(row) for row in await database.fetch(_BY_IDS, user_ids)}
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """A user as operators list them."""
+
+    id: UserId
+    username: str
+    email: str
+    role: str
+    created_at: dt.datetime
+    banned_at: dt.datetime | None
+
+
+async def overview(database: Database, limit: int, before: int | None = None) -> list[Overview]:
+    """Newest first; `before`: only smaller ids."""
+    return [Overview(*row) for row in await database.fetch(_OVERVIEW, limit, before)]
+
+
+async def names(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, str]:
+    return dict(tuple(row) for row in await database.fetch(_NAMES, list(user_ids)))
 
 
 async def by_username(database: Database, username: str) -> User | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from control_plane.cli.terminal import columns, out
+from control_plane.cli.terminal import columns, err, out
+from control_plane.data_directory import is_in_use
+from control_plane.run_file import RunFile
 from control_plane.settings import describe, load
 
 
@@ -17,6 +19,9 @@ def settings() -> None:
         shown = ("set" if value else "") if info.secret else _shown(value)
         table.add_row(info.variable, shown if value == info.default else f"[bold]{shown}[/]", info.doc)
     out.print(table)
+    if is_in_use(values.data_dir) and RunFile(values.data_dir).mode()[0] != values.dev:
+        running = "development" if not values.dev else "production"
+        err.print(f"[dim]The server that runs here was started in {running} mode: its own environment has LIVE_DEV.[/]")
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
+import msgspec
 import typer
 
 from control_plane import audit
@@ -17,13 +18,15 @@ from control_plane.audit import Act
 from control_plane.cli.at_work import actor, keyring, user_id_of, with_operator
 from control_plane.cli.database import with_database
 from control_plane.cli.publisher import tell_when_gone
-from control_plane.cli.terminal import Commands, out
+from control_plane.cli.terminal import Commands, columns, err, out
 from control_plane.db.pool import Database
 from control_plane.events.bus import Bus
 from control_plane.ids import UserId
+from control_plane.ledger.wallets import wallet_and_received
 from control_plane.operators import Operator
 from control_plane.secrets import Purpose
 from control_plane.settings import Settings
+from control_plane.streams import store as streams
 
 SHORTEST_PASSWORD = 8
 Somebody = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
@@ -52,6 +55,63 @@ def add(
         typer.echo(await operator.add_user(NewUser(username=username, email=email, password_hash=password_hash)))
 
     with_operator(work)
+
+
+def list_users(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
+    before: Annotated[int | None, typer.Option(min=1, help="Only users with a smaller id: the next page.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Users, newest first."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        found = await accounts.overview(database, limit, before)
+        if as_json:
+            typer.echo(msgspec.json.encode(found))
+            return
+        table = columns("id", "username", "role", "state", "since", "email")
+        for person in found:
+            state = "banned" if person.banned_at else ""
+            table.add_row(
+                str(person.id), person.username, person.role, state, f"{person.created_at:%Y-%m-%d}", person.email
+            )
+        out.print(table if found else "There are no users.", highlight=False, markup=False)
+        if len(found) == limit:
+            err.print(f"[dim]More: --before {found[-1].id}[/]")
+
+    with_database(work)
+
+
+def show(
+    user: Somebody,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """One user: state, coins and the current stream."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        user_id = await user_id_of(database, user)
+        [person] = await accounts.overview(database, 1, user_id + 1)
+        coins = (await wallet_and_received(database, user_id))[0].total
+        stream = await streams.unfinished_of(database, user_id)
+        if as_json:
+            stream_id = None if stream is None else stream.id
+            typer.echo(msgspec.json.encode({**msgspec.to_builtins(person), "coins": coins, "stream_id": stream_id}))
+            return
+        table = columns("", "")
+        for name, value in {
+            "id": str(person.id),
+            "username": person.username,
+            "email": person.email,
+            "role": person.role,
+            "created": f"{person.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            "banned": f"{person.banned_at:%Y-%m-%d %H:%M:%S} UTC" if person.banned_at else "no",
+            "coins": str(coins),
+            "stream": f"{stream.id} ({stream.status.value})" if stream else "none",
+        }.items():
+            table.add_row(name, value)
+        out.print(table, highlight=False, markup=False)
+
+    with_database(work)
 
 
 def token(user: Somebody) -> None:
@@ -119,7 +179,7 @@ async def name_of(database: Database, user_id: UserId) -> str:
 
 
 def unban(user: Somebody) -> None:
-    """Let a banned user in again, who has to sign in anew."""
+    """Let a banned user in again, who has to sign in again."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
         changed = await operator.unban(await user_id_of(database, user))
@@ -128,4 +188,12 @@ def unban(user: Somebody) -> None:
     with_operator(work)
 
 
-COMMANDS: Commands = {"add": add, "operator": make_operator, "revoke": revoke, "ban": ban, "unban": unban}
+COMMANDS: Commands = {
+    "list": list_users,
+    "show": show,
+    "add": add,
+    "operator": make_operator,
+    "revoke": revoke,
+    "ban": ban,
+    "unban": unban,
+}

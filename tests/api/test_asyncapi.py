@@ -89,6 +89,15 @@ def test_what_is_described_as_taken_is_taken() -> None:
         assert type(frame).__name__ in {"Auth", "SendGift"}, frame
 
 
+@pytest.mark.parametrize("type_", sorted(messages(DESCRIBED, "send")))
+def test_every_frame_of_the_server_has_examples_that_are_as_described(type_: str) -> None:
+    examples = messages(DESCRIBED, "send")[type_]["examples"]
+    assert examples
+    for example in json.loads(json.dumps(examples)):
+        assert example["payload"]["type"] == type_
+        assert misfits(DESCRIBED, "send", example["payload"]) == []
+
+
 async def test_it_is_served_beside_the_openapi_document(aiohttp_client: AiohttpClient) -> None:
     urls = Urls("stage.localhost", 8080, 1935, 8888, 8889, 8890)
     app = web.Application()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Annotated, Any, Literal
 
+import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 from aiohttp import web
@@ -21,6 +22,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Endpoint, Nothing, Registry, Section
 from api.contract.request import CallerId, Id, Page, Request, Text, parse
 from api.documentation import ASSETS, Documentation
+from api.documentation.asyncapi import asyncapi
 from api.documentation.document import document
 from api.documentation.notes import field_notes
 from api.documentation.page import render
@@ -152,6 +154,54 @@ class TestEveryEndpoint:
         assert mismatches(REAL, content["schema"], content["example"]) == []
         parse(endpoint.request, content["example"])
 
+    def test_every_field_of_its_request_is_described(self, endpoint: Endpoint) -> None:
+        schema = operation_of(endpoint)["requestBody"]["content"]["application/json"]["schema"]
+        fields = component(schema)["properties"]
+        assert [name for name, field in fields.items() if not field.get("description")] == []
+
+    def test_its_answers_are_named_for_generators(self, endpoint: Endpoint) -> None:
+        assert all("$ref" in option for option in answer_schema(operation_of(endpoint))["oneOf"])
+
+    def test_it_says_which_codes_it_answers(self, endpoint: Endpoint) -> None:
+        response = operation_of(endpoint)["responses"]["200"]
+        assert {200, 201, 202, 400, 500} <= set(response["x-codes"]) <= EXPLAINED.keys()
+        assert {401, 501} <= set(response["x-codes"]) or endpoint.access in (Access.OPEN, Access.GUEST)
+        assert all(f"\n- {code}: " in response["description"] for code in response["x-codes"])
+
+
+def component(schema: Document) -> Document:
+    found: Document = REAL["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def test_limits_and_formats_are_those_that_hold() -> None:
+    gift = REAL["components"]["schemas"]["SendGift"]["properties"]
+    assert (gift["gift_count"]["minimum"], gift["gift_count"]["maximum"]) == (1, 9999)
+    assert gift["client_ref"]["maxLength"] == 64
+    assert "YYYY-MM-DD" in REAL["components"]["schemas"]["RegisterUser"]["properties"]["dob"]["description"]
+    assert 404 in REAL["paths"]["/api/watchLiveStream"]["post"]["responses"]["200"]["x-codes"]
+    assert 404 not in REAL["paths"]["/api/sendGift"]["post"]["responses"]["200"]["x-codes"]
+
+
+def parts(value: Any) -> Iterator[Document]:
+    if isinstance(value, Mapping):
+        yield dict(value)
+    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from parts(part)
+
+
+@pytest.mark.parametrize("described", [REAL, asyncapi(URLS)], ids=["openapi", "asyncapi"])
+def test_every_enum_and_constant_has_a_type(described: Document) -> None:
+    described = json.loads(msgspec.json.encode(described))
+    words = [part for part in parts(described) if isinstance(part.get("enum"), list) or "const" in part]
+    assert len(words) > 10
+    assert [part for part in words if "type" not in part] == []
+
+
+@pytest.mark.parametrize("name", REAL["components"]["schemas"])
+def test_schemas_are_json_schema(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(msgspec.json.encode(REAL["components"]["schemas"][name])))
+
 
 def operation_of(endpoint: Endpoint) -> Document:
     operation: Document
@@ -171,7 +221,8 @@ def test_what_exists_in_development_only_is_described_there_only() -> None:
 
 def test_addresses_outside_the_contract_are_described_too() -> None:
     assert REAL["paths"]["/healthz"].keys() == {"get"}
-    assert REAL["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "503"}
+    assert PRODUCTION["paths"]["/healthz"]["get"]["responses"].keys() == {"200"}
+    assert PRODUCTION["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "429", "503"}
     live = REAL["paths"]["/live"]["get"]
     assert live["responses"].keys() == {"200", "304", "400", "429", "503"}
     assert [parameter["name"] for parameter in live["parameters"]] == ["page", "If-None-Match"]
@@ -444,7 +495,7 @@ async def test_every_endpoint_can_be_tried(page: Reader) -> None:
     assert tried == {(method.upper(), path) for path, methods in REAL["paths"].items() for method in methods}
     bodies = [json.loads(text) for text in page.inside("textarea")]
     assert len(bodies) == len(registry(dev=True).endpoints)
-    assert {"gift_id": 1, "gift_count": 1} in bodies
+    assert {"receiver_id": 2, "gift_id": 1, "gift_count": 3, "client_ref": "three-roses"} in bodies
     assert all({"label"} <= set(within) for within, _ in page.texts if "textarea" in within)
 
 
@@ -454,7 +505,7 @@ async def test_an_example_can_be_pasted(page: Reader) -> None:
     assert (
         "curl http://stage.localhost:8080/api/sendGift \\\n"
         '  -H "Authorization: Bearer $TOKEN" \\\n'
-        '  -d \'{"gift_id": 1, "gift_count": 1}\''
+        """  -d '{"receiver_id": '$RECEIVER', "gift_id": 1, "gift_count": 3, "client_ref": "three-roses"}'"""
     ) in examples
 
 

@@ -251,7 +251,12 @@ def test_a_word_is_one_of_those_allowed_and_may_be_left_empty() -> None:
     assert read("visibility", "pin") is Visibility.PIN
     assert read("visibility", "") is Visibility.PUBLIC
     assert refusal("visibility", "secret") == "visibility must be one of public, followers, private, pin, paid."
-    assert refusal("kind", "hate") == "kind must be one of like."
+    assert refusal("kind", "hate") == "kind must be like."
+
+
+def test_only_words_that_are_accepted_are_listed() -> None:
+    with pytest.raises(MalformedRequest, match=r"^visibility must be public\.$"):
+        parse(LiveStream, {"visibility": "secret"})
 
 
 def test_a_sentence_stays_short_whatever_was_sent() -> None:

@@ -29,7 +29,7 @@ def test_what_is_set_stands_above_what_lan_chooses(given: dict[str, Any]) -> Non
 
 
 def test_without_a_private_address_lan_asks_for_a_host() -> None:
-    with pytest.raises(InvalidSettings, match=r"no address of a private network\. Set LIVE_PUBLIC_HOST"):
+    with pytest.raises(InvalidSettings, match=r"no private network address found\. Set LIVE_PUBLIC_HOST"):
         on_the_lan({}, ["203.0.113.7"])
 
 

@@ -1,4 +1,4 @@
-"""Which ports a run gets, and the clear word when one cannot be had."""
+"""Which ports a run gets, and the clear word when one is not free."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_taken_port_is_refused_by_the_name_of_its_setting(opened: ExitStack, r
     with pytest.raises(PortInUse) as refused:
         reserved(with_port(name, taken))
     assert str(refused.value) == (
-        f"Port {taken} on 127.0.0.1 cannot be had (Address already in use): stop what listens there, "
+        f"Port {taken} on 127.0.0.1 is already in use: stop what listens there, "
         f"or set LIVE_{name.upper()} to another port (0: a free one)."
     )
 
@@ -79,19 +79,20 @@ def test_all_that_are_taken_are_told_at_once(opened: ExitStack, reserved: Reserv
     http, srt = occupy(opened, "http_port"), occupy(opened, "srt_port")
     with pytest.raises(PortInUse) as refused:
         reserved(dataclasses.replace(ALL_FREE, http_port=http, srt_port=srt))
-    first, second = str(refused.value).splitlines()
+    first, second, both = str(refused.value).splitlines()
+    assert both == "All at once: LIVE_HTTP_PORT=0 LIVE_SRT_PORT=0"
     assert (f"Port {http} " in first, f"Port {srt} " in second) == (True, True)
 
 
 def test_an_address_that_is_not_ours_is_told_as_such(reserved: Reserve) -> None:
-    with pytest.raises(PortInUse, match=r"on 203\.0\.113\.7 cannot be had \(Cannot assign requested address\)"):
+    with pytest.raises(PortInUse, match=r"on 203\.0\.113\.7 cannot be bound \(Cannot assign requested address\)"):
         reserved(dataclasses.replace(ALL_FREE, bind="203.0.113.7"))
 
 
 def test_a_host_that_is_none_is_told_as_such(reserved: Reserve) -> None:
     with pytest.raises(PortInUse) as refused:
         reserved(dataclasses.replace(ALL_FREE, hooks_bind="no such host"))
-    assert "on no such host cannot be had" in str(refused.value)
+    assert "on no such host cannot be bound" in str(refused.value)
     assert "Unknown error" not in str(refused.value)
 
 

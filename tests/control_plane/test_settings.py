@@ -98,7 +98,7 @@ def test_a_setting_is_read_from_the_environment(variable: str, text: str, name: 
         ),
         (
             {"LIVE_BUS_URL": f"redis://:{SECRET}@host"},
-            "LIVE_BUS_URL: only the default, PostgreSQL, is supported so far.",
+            "LIVE_BUS_URL: only the default, PostgreSQL, is supported.",
         ),
     ],
 )

@@ -211,6 +211,10 @@ async def test_pages_are_not_asked_too_often_from_one_address(stopped: Stagedoor
             last = response.headers
     assert (statuses[0], statuses[-1], sorted(statuses)) == (200, 429, statuses)
     assert 0 < int(last["Retry-After"]) < 3
+    async with stopped.session.get(stopped.url("/live"), headers={"Accept": "text/html"}) as response:
+        assert (response.status, response.content_type) == (429, "text/html")
+        assert "Retry-After" in response.headers
+        assert "<h1>Too many requests</h1>" in await response.text()
     assert last.items() >= SAFE.items()
     for path in ("/healthz", "/static/gifts/rose.svg"):
         async with stopped.session.get(stopped.url(path)) as response:

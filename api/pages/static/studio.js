@@ -102,7 +102,7 @@ function open(own, found = false) {
   rekeyed = false;
   startedAt = null;
   const title = find("#title", HTMLElement);
-  title.textContent = title.title = own.title || "Untitled stream";
+  title.textContent = title.title = own.title || `${account.user?.username ?? "You"} live`;
   for (const link of document.querySelectorAll("a.watch-link")) link.setAttribute("href", `/watch/${own.id}`);
   ways.show(own);
   player = new Player(find("#preview video", HTMLVideoElement), find("#preview .still", HTMLCanvasElement), own, () => undefined);

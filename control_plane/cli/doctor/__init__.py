@@ -71,6 +71,10 @@ def _checks() -> tuple[Check, ...]:
     )
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _print(found: list[tuple[str, Finding]]) -> None:
     table = columns("", "", "")
     table.show_header = False
@@ -81,5 +85,7 @@ def _print(found: list[tuple[str, Finding]]) -> None:
     out.print(table, highlight=False)
     worst = [sum(finding.state is state for _, finding in found) for state in (State.BROKEN, State.WARNING)]
     out.print(
-        "\nEverything is in order." if not any(worst) else f"\n{worst[0]} broken, {worst[1]} not as it should be."
+        "\nEverything is in order."
+        if not any(worst)
+        else f"\n{_count(worst[0], 'error')}, {_count(worst[1], 'warning')}."
     )

@@ -83,12 +83,13 @@ def _open_to_others(path: Path) -> bool:
 
 
 async def open_files(at: Installation) -> Finding:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # the server raises its soft limit to this one
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
         return warning(
-            f"{soft} at once", "Every viewer takes one: `ulimit -n 65536`, or LimitNOFILE=65536 in its systemd unit."
+            f"{hard} at once",
+            "Every viewer takes one: raise the hard limit (`ulimit -Hn 65536`, or LimitNOFILE=65536 in the systemd unit).",
         )
-    return ok(f"{'any number' if soft == resource.RLIM_INFINITY else soft} at once")
+    return ok(f"{'any number' if hard == resource.RLIM_INFINITY else hard} at once")
 
 
 async def ffmpeg(at: Installation) -> Finding:
@@ -97,6 +98,7 @@ async def ffmpeg(at: Installation) -> Finding:
     path = executable()
     if not os.access(path, os.X_OK):
         return warning(
-            f"{path} cannot be run", "Demo videos and test pictures need it: install the locked packages anew."
+            f"{path} cannot be run",
+            "Demo videos and test pictures need it: run `make run` or `make test` to install the locked packages again.",
         )
     return ok(Path(path).name)

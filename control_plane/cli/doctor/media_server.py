@@ -22,7 +22,7 @@ from mediamtx.pinned import VERSION
 from mediamtx.step import StepFailed
 
 NOT_ASKED = "it answers only while this server runs, which tells it that we may use its control API"
-RUN_CONFIG = "`stagedoor mediamtx-config` prints what it has to be started with."
+RUN_CONFIG = "`stagedoor mediamtx-config` prints the configuration it needs."
 
 
 async def binary(at: Installation) -> Finding | None:
@@ -57,7 +57,11 @@ async def configured(at: Installation) -> Finding | None:
     hooks = mine[Purpose.HOOK]
     differs = running.differs(configuration(at.settings, at.ports, hooks, ()))
     if differs == ("authHTTPAddress",) and _calls_with_an_older_secret(at, running, hooks):
-        return warning("it calls us with an older hook secret, which will be forgotten", f"Start it anew: {RUN_CONFIG}")
+        elsewhere = bool(at.settings.mediamtx_api_url)
+        advice = (
+            f"Restart it: {RUN_CONFIG}" if elsewhere else "Restart the server: it starts MediaMTX with the new one."
+        )
+        return warning("it calls us with an older hook secret, which will be forgotten", advice)
     if differs:
         return broken(
             f"it runs, but not as we need it: {', '.join(differs)}", f"Start it with our configuration: {RUN_CONFIG}"

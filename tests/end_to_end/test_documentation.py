@@ -1,0 +1,62 @@
+"""`/docs` and `/openapi.json`: every example works when it is copied."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import re
+import shutil
+from typing import Any
+
+import pytest
+
+from api.documentation.texts import VARIABLES
+from tests.end_to_end.platform import Stagedoor
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are written with curl"),
+]
+END = "\nprintf '\\036'\n"
+
+
+async def run(script: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-eu", "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output.decode()
+
+
+async def test_every_example_works_when_it_is_copied(stagedoor: Stagedoor) -> None:
+    async with stagedoor.session.get(stagedoor.url("/openapi.json")) as response:
+        document = json.loads(await response.read())
+    async with stagedoor.session.get(stagedoor.url("/docs")) as response:
+        page = await response.text()
+    before, *examples = [
+        html.unescape(code) for code in re.findall(r'<pre class="curl"[^>]*><code>(.*?)</code>', page, re.DOTALL)
+    ]
+    assert len(examples) == sum(len(methods) for methods in document["paths"].values())
+    assert "TOKEN=" in before
+    shown = "".join(f'\nprintf \'{{"{name}": "%s"}}\' "${name}"{END}' for name in ("TOKEN", *VARIABLES.values()))
+    lines = before + shown + END.join(line.replace("curl ", "curl -sf ", 1) for line in examples)
+    lines = re.sub(r"http://localhost:\d+", stagedoor.url(""), lines)
+    *variables, rest = (await run(lines)).split("\x1e", 1 + len(VARIABLES))
+    answers = [json.loads(answer) for answer in rest.split("\x1e")]
+    assert len(answers) == len(examples)
+    for line, answer in zip(examples, answers, strict=True):
+        assert answer.get("code", 200) == 200, (line, answer)
+    await check_bodies(stagedoor, document, {k: v for text in variables for k, v in json.loads(text).items()})
+
+
+async def check_bodies(stagedoor: Stagedoor, document: dict[str, Any], values: dict[str, str]) -> None:
+    """Those of the OpenAPI document, with what other calls give in their place."""
+    for path, methods in document["paths"].items():
+        if "post" in methods:
+            body = methods["post"]["requestBody"]["content"]["application/json"]["example"]
+            body |= {field: values[name] for field, name in VARIABLES.items() if field in body}
+            answer = await stagedoor.call(path.removeprefix("/"), values["TOKEN"], **body)
+            assert answer["code"] == 200, (path, body, answer)
