@@ -40,6 +40,7 @@ ClientRef = Annotated[
     msgspec.Meta(
         pattern=CLIENT_REF,
         description=f"idempotency key: 1 to {LONGEST_CLIENT_REF} printable characters, no blank at its ends",
+        extra_json_schema={"maxLength": LONGEST_CLIENT_REF},
         extra={
             "exact": True,
             "must": f"must have 1 to {LONGEST_CLIENT_REF} printable characters and no blank at its ends",
