@@ -35,7 +35,7 @@ publish: ## publish a moving test picture: make publish URL='rtmp://…'
 	@$(BIN)/python -m ffmpeg_fixtures publish '$(URL)'
 
 documents: ## write docs/settings.md from the code
-	@$(BIN)/python -m control_plane.settings_document > docs/settings.md
+	@$(BIN)/python -m control_plane.config.document > docs/settings.md
 
 smoke: ## try the whole live path against a running server: make smoke URL=http://localhost:8080
 	@scripts/smoke $(URL)

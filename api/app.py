@@ -14,18 +14,18 @@ from aiohttp.typedefs import Middleware
 
 from api.contract.answer import HEADERS, SERVER, envelope
 from api.contract.dispatch import Dispatcher
+from api.contract.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
 from api.contract.limits import RateLimit, UnderWay
+from api.contract.platform import Platform
 from api.documentation import ASSETS, Documentation
-from api.endpoints import registry
-from api.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
-from api.health import Check, Health
-from api.live_socket import LiveSocket
-from api.page_session import PUBLIC_URL, own_origin
+from api.health.checks import Check, Health
+from api.http.address import client_address, is_limited, limit_key
+from api.http.cookies import PUBLIC_URL, own_origin
+from api.http.urls import Urls, is_addressed_to_us
+from api.live_socket.route import LiveSocket
 from api.pages import Pages
-from api.platform import Platform
-from api.remote import client_address, is_limited, limit_key
-from api.urls import Urls, is_addressed_to_us
-from control_plane.settings import Settings
+from api.sections import registry
+from control_plane.config.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

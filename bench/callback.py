@@ -22,7 +22,7 @@ from bench.looped import looped_publishers
 from bench.platform import Platform, platform, until
 from bench.processes import OTHER_CORES, SERVER_CORES, Child, child, cpu_s, pin
 from bench.report import Target, figure, heading, ratio, step, table
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 from control_plane.ledger.adjustments import adjust
 
 SOCKETS = 1000

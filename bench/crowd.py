@@ -10,7 +10,7 @@ from typing import Any, cast
 import uvloop
 
 from bench.processes import configuration, say, stdin
-from control_plane.niceness import give_way
+from control_plane.base.niceness import give_way
 
 ABREAST = 50
 PING, PONG = b"\x89\x00", b"\x8a\x80\x00\x00\x00\x00"

@@ -19,12 +19,12 @@ from bench.load import Callers, Load, Measured, callers, post
 from bench.platform import Platform, platform
 from bench.processes import OTHER_CORES, SERVER_CORES, child, pin
 from bench.report import Target, figure, heading, ratio, step, table
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
+from control_plane.config.secrets import Purpose
 from control_plane.ledger.adjustments import adjust
-from control_plane.ledger.packages import COIN_PACKAGES, CURRENCY
-from control_plane.ledger.sale import Package
-from control_plane.ledger.stores import SandboxStore
-from control_plane.secrets import Purpose
+from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
+from control_plane.payments.sale import Package
+from control_plane.payments.shops import SandboxStore
 
 PEOPLE = 64
 CALLERS = (1, 16, 64)

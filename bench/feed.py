@@ -25,7 +25,7 @@ from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
 from control_plane.db.migrate import migrate
-from control_plane.events import store as events
+from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.streams import store as streams

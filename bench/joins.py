@@ -22,10 +22,10 @@ from bench.looped import looped_publishers
 from bench.platform import PORTS, Platform, platform, until
 from bench.processes import child
 from bench.report import Target, figure, heading, ratio, step, table
-from control_plane.ports import reserve
-from control_plane.settings import load
-from mediamtx.binary import obtain
-from mediamtx.config import MediaMTXConfig, render
+from control_plane.config.ports import reserve
+from control_plane.config.settings import load
+from mediamtx.node.config import MediaMTXConfig, render
+from mediamtx.obtain.binary import obtain
 
 CALLERS = 8
 JOINS_AT_ONCE = 250

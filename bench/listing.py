@@ -9,13 +9,13 @@ from statistics import median
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from api.http.urls import Urls
 from api.pages.live import LiveNow
-from api.urls import Urls
 from bench.platform import platform
 from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.bus.postgres import Bus
+from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
-from control_plane.events.bus import Bus
-from control_plane.secrets import Keyring, Secret
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.running import RunningStreams
 

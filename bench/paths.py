@@ -16,20 +16,20 @@ from aiohttp import web
 
 from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, step, table
+from control_plane.base.ids import StreamId, UserId
+from control_plane.bus.postgres import Bus
+from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
-from control_plane.events.bus import Bus
-from control_plane.events.types import Status
-from control_plane.ids import StreamId, UserId
-from control_plane.lag import calm_garbage_collection
-from control_plane.secrets import Keyring, Secret
-from control_plane.streams import reconciler
+from control_plane.eventlog.types import Status
+from control_plane.observe.lag import calm_garbage_collection
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.media import PathName, SourceId
-from control_plane.streams.reconciler import Reconciler
+from control_plane.streams.media import reconciler
+from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.media.reconciler import Reconciler
+from control_plane.streams.model import Stream, Visibility
 from control_plane.streams.running import RunningStreams
-from control_plane.streams.stream import Stream, Visibility
-from mediamtx.client import ITEMS_PER_PAGE, MediaMTXClient
+from mediamtx.node.client import ITEMS_PER_PAGE, MediaMTXClient
 
 HELD = Target(5.0)
 ALL = 1_000_000

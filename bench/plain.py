@@ -21,8 +21,8 @@ from aiohttp import web
 
 from bench.processes import configuration, say, stdin
 from control_plane.accounts import store as accounts
-from control_plane.events import bus
-from control_plane.events import store as events
+from control_plane.bus import postgres as bus
+from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.streams import store as streams

@@ -19,12 +19,12 @@ import aiohttp
 import psutil
 
 from bench.processes import OTHER_CORES, ROOT, SERVER_CORES, family, pin
+from control_plane.config.secrets import Purpose, Secrets, load_or_create
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import Database, open_pool
-from control_plane.secrets import Purpose, Secrets, load_or_create
-from control_plane.streams.media_api import api_authorization, api_password
+from control_plane.streams.media.api_password import api_authorization, api_password
 
-COMMAND = (sys.executable, "-c", "from control_plane.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from stagedoor.cli import main; main()")
 PORTS = ("http", "rtmp", "hls", "webrtc", "webrtc_udp", "srt", "mediamtx_api", "hooks")
 READY_S = 120.0
 STOP_S = 15.0

@@ -37,7 +37,7 @@ async def run(quick: bool) -> None:
 async def importing() -> float:
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "import control_plane.cli, control_plane.server"), cwd=ROOT
+        *(sys.executable, "-c", "import stagedoor.cli, stagedoor.run"), cwd=ROOT
     )
     async with asyncio.timeout(30):
         await process.wait()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from control_plane import child
-from control_plane.child import Kind
+from control_plane.base import child
+from control_plane.base.child import Kind
 from ffmpeg_fixtures import ffmpeg, sounds
 from ffmpeg_fixtures.ffmpeg import FfmpegFailed
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from control_plane import child
-from control_plane.child import Account, Limits
-from control_plane.errors import ControlPlaneError
+from control_plane.base import child
+from control_plane.base.child import Account, Limits
+from control_plane.base.errors import ControlPlaneError
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 

@@ -22,7 +22,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from control_plane.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError
 
 FPS = 15
 SAMPLE_RATE = 48_000

@@ -22,12 +22,12 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from control_plane.metrics import Metrics
-from control_plane.secrets import Keyring
+from control_plane.config.secrets import Keyring
+from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Action, Verdict
-from control_plane.streams.media import PathName, SourceId
-from control_plane.streams.media_api import api_password
-from control_plane.streams.reconciler import Hint
+from control_plane.streams.media.api_password import api_password
+from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.media.reconciler import Hint
 
 log = logging.getLogger(__name__)
 

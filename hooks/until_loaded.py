@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from control_plane.streams.access import AccessRequest, Verdict
-from control_plane.streams.reconciler import Hint
+from control_plane.streams.media.reconciler import Hint
 
 WAIT_S = 5.0
 """An adopted MediaMTX asks for publishers while we start. Below its read timeout of 8 s, and so below what it waits for an answer."""

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from mediamtx import binary
 from mediamtx.errors import MediaMTXUnavailable
-from mediamtx.pinned import RELEASE_URL
+from mediamtx.obtain import binary
+from mediamtx.obtain.pinned import RELEASE_URL
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

@@ -1,8 +1,8 @@
-"""What can go wrong with the media server itself. What it answers is `control_plane.streams.media`'s business."""
+"""What can go wrong with the media server itself. What it answers is `control_plane.streams.media.model`'s business."""
 
 from __future__ import annotations
 
-from control_plane.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError
 
 
 class MediaMTXError(ControlPlaneError):

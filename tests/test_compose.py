@@ -15,18 +15,18 @@ import pytest
 from aiohttp import web
 from ruamel.yaml import YAML
 
-from control_plane.metrics import Metrics
-from control_plane.ports import Ports
-from control_plane.secrets import Purpose, load_or_create
-from control_plane.settings import Settings, describe, load
+from control_plane.config.ports import Ports
+from control_plane.config.secrets import Purpose, load_or_create
+from control_plane.config.settings import Settings, describe, load
+from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Verdict
 from hooks.listener import HooksListener
-from mediamtx.binary import obtain
-from mediamtx.config import local_url
-from mediamtx.hook_command import hook_command
-from mediamtx.inspection import inspect
-from mediamtx.launch import configuration
-from mediamtx.process import MediaMTXProcess
+from mediamtx.node.config import local_url
+from mediamtx.node.hook_command import hook_command
+from mediamtx.node.inspection import inspect
+from mediamtx.node.launch import configuration
+from mediamtx.node.process import MediaMTXProcess
+from mediamtx.obtain.binary import obtain
 from tests.mediamtx.rig import SCRIPT, free_ports
 
 ROOT = Path(__file__).parents[1]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from api.contract.client import Client
-from api.platform import Platform
-from api.urls import Urls
+from api.contract.platform import Platform
+from api.http.urls import Urls
 from control_plane.accounts.caller import Caller
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 
 
 class Call(msgspec.Struct, frozen=True):

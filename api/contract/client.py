@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from enum import StrEnum
 
-from control_plane.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError
 
 
 class Client(StrEnum):

@@ -19,9 +19,7 @@ from api.contract.answer import answer, envelope
 from api.contract.call import Call
 from api.contract.client import Client, detect
 from api.contract.endpoint import Access, Beside, Endpoint, Registry, unserved
-from api.contract.limits import RateLimit, UnderWay
-from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
-from api.errors import (
+from api.contract.errors import (
     DONE,
     FAILED,
     CallerDiffers,
@@ -30,17 +28,19 @@ from api.errors import (
     TooManyRequests,
     contract_code,
 )
-from api.page_session import page_token
-from api.platform import Platform
-from api.remote import client_address, is_limited, limit_key
-from api.urls import urls_for
+from api.contract.limits import RateLimit, UnderWay
+from api.contract.platform import Platform
+from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
+from api.http.address import client_address, is_limited, limit_key
+from api.http.cookies import page_token
+from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.store import id_by_identity, session_state
 from control_plane.accounts.user import Identity
-from control_plane.deadlines import Deadlines
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import UserId
+from control_plane.base.deadlines import Deadlines
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from api.urls import Urls
+from api.http.urls import Urls
 
 S = TypeVar("S")
 A = TypeVar("A")

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, Union, get_args, get_type_hints
 from api.contract import facts
 from api.contract.call import Call
 from api.contract.request import Request, caller_fields
-from control_plane.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError
 
 
 class Access(StrEnum):

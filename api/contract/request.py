@@ -18,8 +18,8 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from api.contract.cut import cut
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import LARGEST_ID, UserId
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.ledger.transfers import CLIENT_REF, LONGEST_CLIENT_REF
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]

@@ -12,7 +12,7 @@ from api.contract.endpoint import Registry
 from api.documentation.asyncapi import asyncapi
 from api.documentation.document import document
 from api.documentation.page import ASSETS, render
-from api.urls import Urls
+from api.http.urls import Urls
 
 __all__ = ["ASSETS", "Documentation"]
 

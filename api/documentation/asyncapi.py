@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from api.documentation.schemas import Schema, example, schemas, typed
-from api.live_frames import Ack, Auth, CloseCode, Error, Hello, SendGift, You, YouFrame
-from api.urls import Urls
-from control_plane.events.audience import AudienceRole
-from control_plane.events.snapshot import StreamView
-from control_plane.events.types import (
+from api.http.urls import Urls
+from api.live_socket.frames import Ack, Auth, CloseCode, Error, Hello, SendGift, You, YouFrame
+from control_plane.base.ids import Seq, StreamId, UserId
+from control_plane.eventlog.types import (
     Combo,
     EndReason,
     Gift,
@@ -26,7 +25,8 @@ from control_plane.events.types import (
     StatusChange,
     Summary,
 )
-from control_plane.ids import Seq, StreamId, UserId
+from control_plane.live.audience import AudienceRole
+from control_plane.live.snapshot import StreamView
 
 CHANNEL = "stream"
 

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from typing import Any
 
 from api.contract.endpoint import Access, Endpoint, Registry
+from api.contract.errors import CODES as CODE_OF
+from api.contract.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, REFUSED, WRONG_KEY
 from api.documentation.notes import field_notes
 from api.documentation.schemas import JSON_TYPES, REF, Schema, example, name_of, schemas, typed
 from api.documentation.texts import (
@@ -22,10 +24,8 @@ from api.documentation.texts import (
     SHORTLY,
     TOO_OFTEN,
 )
-from api.errors import CODES as CODE_OF
-from api.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, REFUSED, WRONG_KEY
+from api.http.urls import Urls
 from api.pages.live import LiveList
-from api.urls import Urls
 
 REFUSAL = "Refusal"
 LISTING = "listing"

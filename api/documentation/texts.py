@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from api.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, NOT_FOUND, REFUSED, WRONG_KEY
+from api.contract.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, NOT_FOUND, REFUSED, WRONG_KEY
 
 INTRODUCTION = """\
 Every call is a `POST` of a JSON object, and every answer is one: `{"code": 200, "msg": …}`. The HTTP status is always 200; `code` tells the \

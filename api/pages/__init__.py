@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
+from api.contract.platform import Platform
 from api.pages import player_script
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
@@ -14,7 +15,6 @@ from api.pages.player_script import FetchScript, PlayerScript
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
 from api.pages.watch import WatchPage
-from api.platform import Platform
 
 __all__ = ["Pages"]
 

@@ -10,10 +10,10 @@ import msgspec
 from aiohttp import web
 
 from api.contract.client import Client
-from api.errors import FAILED, MALFORMED, NO_SESSION, NOT_FOUND, contract_code
-from api.platform import Platform
-from api.urls import Urls, urls_for
-from control_plane.errors import ControlPlaneError
+from api.contract.errors import FAILED, MALFORMED, NO_SESSION, NOT_FOUND, contract_code
+from api.contract.platform import Platform
+from api.http.urls import Urls, urls_for
+from control_plane.base.errors import ControlPlaneError
 
 log = logging.getLogger(__name__)
 

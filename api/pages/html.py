@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from api.contract.platform import Platform
+from api.http.urls import Urls
 from api.pages.answers import Handler, request_urls, status_of
-from api.platform import Platform
-from api.urls import Urls
-from control_plane.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError
 
 STATIC = Path(str(files("api.pages"))) / "static"
 TEMPLATES = Path(str(files("api.pages"))) / "templates"

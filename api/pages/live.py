@@ -14,14 +14,14 @@ import msgspec
 from aiohttp import ETag, web
 
 from api.contract.request import MalformedRequest
-from api.urls import Urls
-from control_plane.clock import iso_ms
+from api.http.urls import Urls
+from control_plane.base.clock import iso_ms
+from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database
-from control_plane.events.types import Status
-from control_plane.ids import StreamId
+from control_plane.eventlog.types import Status
 from control_plane.streams import store
+from control_plane.streams.model import Stream, Visibility
 from control_plane.streams.running import RunningStreams
-from control_plane.streams.stream import Stream, Visibility
 
 T = TypeVar("T")
 

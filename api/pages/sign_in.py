@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
+from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
-from api.page_session import forget, keep, own_origin, page_token
+from api.http.cookies import forget, keep, own_origin, page_token
 from api.pages.answers import json, request_urls
-from api.platform import Platform
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import DEV_PREFIX, Claims

@@ -10,16 +10,16 @@ import msgspec
 import segno
 from aiohttp import web
 
-from api.errors import SessionMissing
-from api.objects import LiveStreaming
+from api.contract.errors import SessionMissing
+from api.contract.platform import Platform
 from api.pages.answers import json, request_urls
 from api.pages.html import CAMERA, Html
 from api.pages.sign_in import SignInPages
-from api.platform import Platform
-from api.views import live_view
+from api.wire import LiveStreaming
+from api.wire.views import live_view
 from control_plane.streams import store
 from control_plane.streams.keys import StreamKey
-from control_plane.streams.stream import Stream, StreamNotFound
+from control_plane.streams.model import Stream, StreamNotFound
 
 QUIET_ZONE = 3
 """Modules of white around a code, which stands on white anyway."""

@@ -7,21 +7,21 @@ import re
 import msgspec
 from aiohttp import web
 
+from api.contract.platform import Platform
+from api.http.urls import Urls
 from api.pages import player_script
 from api.pages.answers import request_urls
 from api.pages.html import Html
 from api.pages.live import ThumbnailOf
 from api.pages.sign_in import SignInPages
-from api.platform import Platform
-from api.urls import Urls
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User
-from control_plane.clock import iso_ms
-from control_plane.events.audience import Audience
-from control_plane.events.types import Status, Summary
-from control_plane.ids import LARGEST_ID, StreamId
+from control_plane.base.clock import iso_ms
+from control_plane.base.ids import LARGEST_ID, StreamId
+from control_plane.eventlog.types import Status, Summary
+from control_plane.live.audience import Audience
 from control_plane.streams import store
-from control_plane.streams.stream import Stream, Visibility
+from control_plane.streams.model import Stream, Visibility
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 
 
 class Role(StrEnum):

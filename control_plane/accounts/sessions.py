@@ -15,12 +15,12 @@ from control_plane.accounts import store
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.store import SessionState
 from control_plane.accounts.user import UserNotFound
-from control_plane.clock import Clock, utc_now
+from control_plane.base.clock import Clock, utc_now
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
+from control_plane.bus.postgres import Bus, Topic
+from control_plane.config.secrets import Keyring
 from control_plane.db.pool import Database
-from control_plane.errors import ControlPlaneError
-from control_plane.events.bus import Bus, Topic
-from control_plane.ids import UserId
-from control_plane.secrets import Keyring
 
 AUDIENCE = "session"
 ALGORITHM = "HS256"

@@ -19,9 +19,9 @@ from control_plane.accounts import store
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import Identity, NewUser, User
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import UserId
 
 DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280

@@ -10,11 +10,11 @@ import msgspec
 
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.base.ids import UserId
+from control_plane.bus.postgres import Topic, notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
-from control_plane.events.bus import Topic, notify_within
-from control_plane.ids import UserId
 
 _SELECT = f"""
     select u.*, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,

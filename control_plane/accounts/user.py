@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from control_plane.accounts.caller import Role
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import UserId
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 
 
 class UserNotFound(ControlPlaneError):

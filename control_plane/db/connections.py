@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from control_plane.deadlines import Deadlines
+from control_plane.base.deadlines import Deadlines
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: it takes a parameter in the type stubs only
 

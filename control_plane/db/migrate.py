@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from control_plane.base.errors import ControlPlaneError
 from control_plane.db.connections import Connection
 from control_plane.db.pool import connect, unavailable_as_such
-from control_plane.errors import ControlPlaneError
 
 _LOCK = 0x57A6ED00
 _FILE = re.compile(r"([0-9]{4})_(\w+)\.sql")

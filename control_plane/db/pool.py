@@ -10,9 +10,9 @@ from typing import Any
 
 import asyncpg
 
+from control_plane.base.errors import ControlPlaneError
+from control_plane.config.settings import InvalidSettings
 from control_plane.db.connections import Connection, Connections, new_connection
-from control_plane.errors import ControlPlaneError
-from control_plane.settings import InvalidSettings
 
 Row = asyncpg.Record
 

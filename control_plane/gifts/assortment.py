@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from time import monotonic
 
+from control_plane.base.ids import GiftId
 from control_plane.db.pool import Database
 from control_plane.db.remembered import LIFETIME_S, Remembered
 from control_plane.gifts import store
 from control_plane.gifts.gift import Gift
-from control_plane.ids import GiftId
 
 
 class Assortment:

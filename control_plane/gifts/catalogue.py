@@ -7,7 +7,7 @@ from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from control_plane.ids import GiftId
+from control_plane.base.ids import GiftId
 
 
 class GiftCategory(StrEnum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.gifts.catalogue import GiftCategory
-from control_plane.ids import GiftId, Seq, StreamId, UserId
 
 
 @dataclass(frozen=True, slots=True)

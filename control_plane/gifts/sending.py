@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.errors import ControlPlaneError
-from control_plane.events.log import Appending, EventLog
-from control_plane.events.types import Combo, EventType, Person
-from control_plane.events.types import Gift as GiftEvent
+from control_plane.eventlog.log import Appending, EventLog
+from control_plane.eventlog.types import Combo, EventType, Person
+from control_plane.eventlog.types import Gift as GiftEvent
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.gift import Gift, SentGift
-from control_plane.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.ledger.account import bought, earned
 from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
 from control_plane.ledger.transfers import (
@@ -30,7 +30,7 @@ from control_plane.ledger.transfers import (
     spend,
 )
 from control_plane.ledger.wallets import Wallet, wallet
-from control_plane.streams.stream import StreamOver
+from control_plane.streams.model import StreamOver
 
 LARGEST_COUNT = 9999
 

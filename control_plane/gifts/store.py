@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from control_plane.accounts.caller import Caller, Role
+from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.events.audience import Audience
-from control_plane.events.types import Person
+from control_plane.eventlog.types import Person
 from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
 from control_plane.gifts.gift import Gift, SentGift
-from control_plane.ids import GiftId, Seq, StreamId, UserId
 from control_plane.ledger.account import TransferId
+from control_plane.live.audience import Audience
 
 _OFFERED = """
     select id, title, coins, picture, category, featured, time_s, position, created_at

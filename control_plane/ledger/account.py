@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 
 TransferId = NewType("TransferId", int)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import UserId
 from control_plane.ledger import store
 from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, bought, earned
 from control_plane.ledger.transfers import Operation, Request, TooManyCoins, fingerprint, hold, post

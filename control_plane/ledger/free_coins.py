@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
 
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import UserId
 from control_plane.ledger.account import ADJUSTMENT, Account, Kind
-from control_plane.ledger.stores import SandboxStore
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
+from control_plane.payments.shops import SandboxStore
 
 DEMO_KEY = "demo"
 """Of the transfers that give demo people their coins."""

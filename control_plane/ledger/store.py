@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.ids import UserId
 from control_plane.ledger.account import Account, Kind, TransferId
-from control_plane.ledger.packages import COIN_PACKAGES, CURRENCY
-from control_plane.ledger.sale import Package, Purchase
+from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
+from control_plane.payments.sale import Package, Purchase
 
 # Each account is looked up for itself: a join, planned while the table is small, would go on reading all of it when it has grown.
 _OPEN = """

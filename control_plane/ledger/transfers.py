@@ -21,10 +21,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.errors import ControlPlaneError
-from control_plane.ids import UserId
 from control_plane.ledger import store
 from control_plane.ledger.account import (
     LARGEST_AMOUNT,

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.ids import UserId
 from control_plane.ledger import store
 from control_plane.ledger.account import Account, Kind, bought, earned
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from control_plane.streams.keys import StreamKeys
-from control_plane.streams.media import PathName, SourceId
-from control_plane.streams.probe_keys import ProbeKeys
-from control_plane.streams.stream import Stream, Visibility
+from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.probing.keys import ProbeKeys
 
 
 class Action(StrEnum):

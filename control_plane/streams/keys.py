@@ -14,8 +14,8 @@ import hmac
 import struct
 from typing import NewType
 
-from control_plane.ids import StreamId
-from control_plane.secrets import Keyring, Secret
+from control_plane.base.ids import StreamId
+from control_plane.config.secrets import Keyring, Secret
 
 StreamKey = NewType("StreamKey", str)
 

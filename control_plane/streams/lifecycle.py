@@ -12,16 +12,16 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 
 from control_plane.accounts.sessions import AccountBlocked
+from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.events.log import Appending, EventLog, Work
-from control_plane.events.store import create_log
-from control_plane.events.types import EndReason, EventType, Status, StatusChange, Summary
-from control_plane.ids import StreamId, UserId
+from control_plane.eventlog.log import Appending, EventLog, Work
+from control_plane.eventlog.store import create_log
+from control_plane.eventlog.types import EndReason, EventType, Status, StatusChange, Summary
 from control_plane.streams import store
-from control_plane.streams.media import MediaConnection, SourceId
+from control_plane.streams.media.model import MediaConnection, SourceId
+from control_plane.streams.model import Stream, StreamOptions, StreamOver
 from control_plane.streams.running import RunningStreams
-from control_plane.streams.stream import Stream, StreamOptions, StreamOver
 
 log = logging.getLogger(__name__)
 

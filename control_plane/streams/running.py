@@ -12,16 +12,16 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
+from control_plane.base.ids import LARGEST_ID, StreamId
+from control_plane.bus.postgres import Bus, Message, Topic, notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
-from control_plane.events.bus import Bus, Message, Topic, notify_within
-from control_plane.ids import LARGEST_ID, StreamId
 from control_plane.streams import store
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.keys import StreamKeys
-from control_plane.streams.media import PathName, SourceId
-from control_plane.streams.probe_keys import ProbeKeys
-from control_plane.streams.stream import Stream
+from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.model import Stream
+from control_plane.streams.probing.keys import ProbeKeys
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
-from control_plane.events.types import EndReason, Status
-from control_plane.ids import StreamId, UserId
-from control_plane.streams.media import MediaConnection, SourceId
-from control_plane.streams.stream import Stream, StreamOptions, Visibility
+from control_plane.eventlog.types import EndReason, Status
+from control_plane.streams.media.model import MediaConnection, SourceId
+from control_plane.streams.model import Stream, StreamOptions, Visibility
 
 _COLUMNS = """
     id, user_id, path, status, key_version, key_salt, visibility, price, title, grace_s, source_id, local_start,

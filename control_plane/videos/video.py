@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import NewType
 
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 
 VideoId = NewType("VideoId", int)
 

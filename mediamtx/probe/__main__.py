@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from control_plane import child
-from control_plane.child import Kind, Limits
-from control_plane.niceness import give_way
+from control_plane.base import child
+from control_plane.base.child import Kind, Limits
+from control_plane.base.niceness import give_way
 from mediamtx.probe import launcher
 
 NICE = 10

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from resource import RLIMIT_CPU, setrlimit
 
-from control_plane.streams.probe import Outcome, ProbeResult
+from control_plane.streams.probing.model import Outcome, ProbeResult
 from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, line, order_decoder
 
 OVERTIME_S = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from control_plane.streams.probe import Outcome, ProbeResult, Via
+from control_plane.streams.probing.model import Outcome, ProbeResult, Via
 from mediamtx.probe import hls, whep
 from mediamtx.probe.order import Answer, Order
 from mediamtx.probe.picture import jpeg

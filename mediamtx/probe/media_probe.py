@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from control_plane import child
-from control_plane.child import Kind
-from control_plane.streams.media import PathName
-from control_plane.streams.probe import Outcome, ProbeKey, ProbeResult
+from control_plane.base import child
+from control_plane.base.child import Kind
+from control_plane.streams.media.model import PathName
+from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult
 from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, answer_decoder, line
 
 log = logging.getLogger(__name__)

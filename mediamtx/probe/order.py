@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from control_plane.streams.probe import ProbeResult
+from control_plane.streams.probing.model import ProbeResult
 
 
 class Order(msgspec.Struct, frozen=True):

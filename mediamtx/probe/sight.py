@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import av
 
-from control_plane.streams.probe import Outcome
+from control_plane.streams.probing.model import Outcome
 
 AGENT = "stagedoor-probe"
 """As the media server's log and control API name us."""

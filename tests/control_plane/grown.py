@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from itertools import count
 
 from control_plane.accounts import store
 from control_plane.accounts.user import NewUser
+from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.ids import UserId
 
 _numbers = count(1)
 

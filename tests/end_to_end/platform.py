@@ -20,8 +20,8 @@ import asyncpg
 import av
 import psutil
 
+from control_plane.bus.postgres import Topic, notify_within
 from control_plane.db.embedded import running_dsn
-from control_plane.events.bus import Topic, notify_within
 from tests.postgres import remove
 
 STAGEDOOR = Path(sys.executable).with_name("stagedoor")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.contract.endpoint import Access
-from api.endpoints import registry
+from api.sections import registry
 from tests.end_to_end.platform import Stagedoor
 
 pytestmark = pytest.mark.timeout(180)

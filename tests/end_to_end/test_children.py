@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from control_plane import child
-from control_plane.child import Account, Kind, Limits, account_for
+from control_plane.base import child
+from control_plane.base.child import Account, Kind, Limits, account_for
 from control_plane.db.embedded.programs import unprivileged_account
 from ffmpeg_fixtures.publisher import Picture, Publisher
 from tests.end_to_end.platform import Stagedoor, local, until

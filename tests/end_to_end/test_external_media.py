@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from control_plane.settings import MEDIAMTX_PORTS
+from control_plane.config.settings import MEDIAMTX_PORTS
 from ffmpeg_fixtures.publisher import Publisher
-from mediamtx.binary import obtain
+from mediamtx.obtain.binary import obtain
 from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, until, watching
 
 pytestmark = pytest.mark.timeout(180)

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from api.contract import facts
-from api.endpoints import registry
+from api.sections import registry
 from tests.end_to_end.platform import Stagedoor, until
 
 pytestmark = pytest.mark.timeout(120)

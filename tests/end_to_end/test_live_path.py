@@ -10,7 +10,7 @@ import pytest
 
 from api.contract.client import Client
 from ffmpeg_fixtures.publisher import Publisher
-from tests.api.decoders import problems
+from tests.api.contract.decoders import problems
 from tests.end_to_end.platform import Stagedoor, decoded, local, until, watching
 
 pytestmark = pytest.mark.timeout(180)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from control_plane.cli.streams import age
 from ffmpeg_fixtures.publisher import Publisher
+from stagedoor.cli.streams import age
 from tests.end_to_end.platform import Stagedoor, local, until, watching
 
 pytestmark = pytest.mark.timeout(180)

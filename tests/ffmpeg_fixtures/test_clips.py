@@ -14,7 +14,7 @@ import av
 import psutil
 import pytest
 
-from control_plane.child import Kind, account_for
+from control_plane.base.child import Kind, account_for
 from ffmpeg_fixtures import clips
 from ffmpeg_fixtures.clips import CLIPS, Clip, generate
 from ffmpeg_fixtures.ffmpeg import FfmpegFailed

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from control_plane.metrics import Metrics
-from control_plane.secrets import Keyring, Secret
+from control_plane.config.secrets import Keyring, Secret
+from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Action, Verdict
-from control_plane.streams.media import PathName
-from control_plane.streams.media_api import api_password
-from control_plane.streams.reconciler import Hint
+from control_plane.streams.media.api_password import api_password
+from control_plane.streams.media.model import PathName
+from control_plane.streams.media.reconciler import Hint
 from hooks.listener import LARGEST_BODY, LOGGED_PER_S, USER, HooksListener
 from hooks.until_loaded import UntilLoaded
 

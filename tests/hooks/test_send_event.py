@@ -18,7 +18,7 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.web_request import BaseRequest
 
 import hooks.send_event
-from mediamtx.hook_command import hook_command, write_hook_file
+from mediamtx.node.hook_command import hook_command, write_hook_file
 
 SECRET = "a secret: 100% ünlike any other"
 STREAM_KEY = "token%3DkTHEKEYofTHEstream"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mediamtx.binary import obtain
-from tests.mediamtx.release_site import ReleaseSite, serving
+from mediamtx.obtain.binary import obtain
+from tests.mediamtx.obtain.release_site import ReleaseSite, serving
 from tests.mediamtx.rig import Listener, Rig, listening, running
 
 

@@ -16,11 +16,11 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.web_request import BaseRequest
 
 import hooks.send_event
-from control_plane.streams.media_api import api_password
-from mediamtx.client import MediaMTXClient
-from mediamtx.config import MediaMTXConfig
-from mediamtx.home import home_of
-from mediamtx.process import MediaMTXProcess
+from control_plane.streams.media.api_password import api_password
+from mediamtx.node.client import MediaMTXClient
+from mediamtx.node.config import MediaMTXConfig
+from mediamtx.node.home import home_of
+from mediamtx.node.process import MediaMTXProcess
 
 SECRET = "hook secret: @/?#%"
 STREAM_KEY = "kSTREAMKEYdoesNotLeak"

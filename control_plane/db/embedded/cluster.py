@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from control_plane import child
+from control_plane.base import child
 from control_plane.db.embedded import log
 from control_plane.db.embedded.home import Home
 from control_plane.db.embedded.postmaster import wait_until

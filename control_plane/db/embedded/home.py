@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from control_plane.child import ROOTS_STATE, Account, make_public_folder
+from control_plane.base.child import ROOTS_STATE, Account, make_public_folder
 from control_plane.db.embedded.postmaster import clear_leftovers
 from control_plane.db.embedded.programs import EmbeddedPostgresFailed
 

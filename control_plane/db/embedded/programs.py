@@ -17,8 +17,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from control_plane.child import ROOTS_STATE, Account, make_public_folder
-from control_plane.errors import ControlPlaneError
+from control_plane.base.child import ROOTS_STATE, Account, make_public_folder
+from control_plane.base.errors import ControlPlaneError
 
 Progress = Callable[[str], None]
 

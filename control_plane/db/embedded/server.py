@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from control_plane.child import ROOTS_STATE
+from control_plane.base.child import ROOTS_STATE
 from control_plane.db.embedded import log as server_log
 from control_plane.db.embedded.cluster import USER, is_made, make_cluster, spawn
 from control_plane.db.embedded.home import (

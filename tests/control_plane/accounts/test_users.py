@@ -6,7 +6,7 @@ import pytest
 
 from control_plane.accounts import store
 from control_plane.accounts.user import Identity, NewUser
-from control_plane.ids import UserId
+from control_plane.base.ids import UserId
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
 

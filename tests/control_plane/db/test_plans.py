@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from control_plane import audit
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
-from control_plane.events import store as events
+from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
+from control_plane.operations import audit
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from control_plane.base.errors import ControlPlaneError
+from control_plane.config.settings import InvalidSettings
 from control_plane.db.connections import Connection, Connections
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool
-from control_plane.errors import ControlPlaneError
-from control_plane.settings import InvalidSettings
-from tests.control_plane.events.readers import until
+from tests.control_plane.live.readers import until
 
 DEADLINE_S = 0.2
 PID = "select pg_backend_pid()"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane.child import Account
+from control_plane.base.child import Account
 from control_plane.db.embedded import programs
 from control_plane.db.embedded.programs import copy_programs, programs_for
 

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from control_plane.config.settings import InvalidSettings
 from control_plane.db.pool import connect
-from control_plane.settings import InvalidSettings
 
 
 @pytest.mark.parametrize(

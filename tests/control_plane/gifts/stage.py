@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.events.log import Appending, EventLog
-from control_plane.events.store import create_log
-from control_plane.events.types import EndReason
+from control_plane.eventlog.log import Appending, EventLog
+from control_plane.eventlog.store import create_log
+from control_plane.eventlog.types import EndReason
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.sending import GiftOrder, Gifts
 from control_plane.gifts.store import seed_catalogue
-from control_plane.ids import GiftId, Seq, StreamId, UserId
 from control_plane.ledger.adjustments import adjust
 from control_plane.streams import store
-from control_plane.streams.stream import StreamOptions
+from control_plane.streams.model import StreamOptions
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.people import new_user
 

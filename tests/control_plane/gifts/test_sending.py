@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from control_plane.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.gifts.sending import (
     GiftOutcome,
     GiftToOneself,
@@ -14,11 +15,10 @@ from control_plane.gifts.sending import (
     ReceiverNotLive,
     UnknownGift,
 )
-from control_plane.ids import GiftId, StreamId, UserId
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, total_received, wallet
-from control_plane.streams.stream import StreamOver
+from control_plane.streams.model import StreamOver
 from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.ids import UserId
 
 UNBALANCED = "select transfer_id from ledger_entry group by transfer_id having sum(amount) <> 0"
 EMPTY_TRANSFERS = """

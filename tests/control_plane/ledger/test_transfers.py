@@ -5,9 +5,9 @@ import asyncio
 import asyncpg
 import pytest
 
+from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.ids import UserId
 from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, LARGEST_BALANCE, bought, earned
 from control_plane.ledger.adjustments import InvalidAdjustment, adjust
 from control_plane.ledger.store import open_accounts

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.ids import UserId
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process, process
 

@@ -6,8 +6,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from control_plane.clock import utc_now
-from control_plane.streams.media import (
+from control_plane.base.clock import utc_now
+from control_plane.streams.media.model import (
     MediaConnection,
     MediaPath,
     MediaServerInfo,

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from control_plane.events.bus import Bus
-from control_plane.events.log import EventLog
-from control_plane.ids import StreamId
+from control_plane.base.ids import StreamId
+from control_plane.bus.postgres import Bus
+from control_plane.eventlog.log import EventLog
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.media import PathName, SourceId
+from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.model import Stream
 from control_plane.streams.running import RunningStreams
-from control_plane.streams.stream import Stream
-from tests.control_plane.events.readers import Unheard, in_background, until
+from tests.control_plane.live.readers import Unheard, in_background, until
 from tests.control_plane.streams.samples import KEYS
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
 

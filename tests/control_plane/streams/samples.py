@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from control_plane.events.types import Status
-from control_plane.ids import StreamId, UserId
-from control_plane.secrets import Keyring, Secret
+from control_plane.base.ids import StreamId, UserId
+from control_plane.config.secrets import Keyring, Secret
+from control_plane.eventlog.types import Status
 from control_plane.streams.keys import StreamKeys
-from control_plane.streams.media import PathName
-from control_plane.streams.stream import Stream, Visibility
+from control_plane.streams.media.model import PathName
+from control_plane.streams.model import Stream, Visibility
 
 SECRET = Secret("a", b"the first secret of this server!")
 SALT = b"salt 7"

@@ -1,0 +1,33 @@
+"""What is looked up when metrics are scraped: everything whose value its owner keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from api.contract.platform import Platform
+from api.live_socket.route import LiveSocket
+from control_plane.live.hub import Hub
+
+
+def watch(platform: Platform, hub: Hub, live_socket: LiveSocket) -> None:
+    """Everything whose value its owner keeps."""
+    metrics, database = platform.metrics, platform.database
+    metrics.watch(
+        "stagedoor_streams",
+        "Streams that have not ended, by state",
+        lambda: Counter(stream.status.value for stream in platform.running.all()),
+        label="status",
+    )
+    metrics.watch("stagedoor_streams_playing", "Streams that a probe has seen playing", platform.prober.streams_playing)
+    metrics.watch("stagedoor_sockets", "Live sockets of this process", hub.sockets)
+    metrics.watch_total(
+        "stagedoor_sockets_closed",
+        "Live sockets that we closed, by code",
+        lambda: {str(code.value): number for code, number in live_socket.closed.items()},
+        label="code",
+    )
+    metrics.watch_total("stagedoor_events_delivered", "Events × sockets", lambda: hub.counts.delivered)
+    metrics.watch_total("stagedoor_events_found", "Events that only the log told of", lambda: hub.counts.found)
+    metrics.watch_total("stagedoor_sockets_cut", "Sockets that were too slow", lambda: hub.counts.cut)
+    metrics.watch("stagedoor_database_connections", "Connections open", lambda: database.usage()[0])
+    metrics.watch("stagedoor_database_connections_in_use", "Connections in use", lambda: database.usage()[1])

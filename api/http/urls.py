@@ -1,0 +1,124 @@
+"""The addresses that we answer: absolute, and made in one place."""
+
+from __future__ import annotations
+
+import functools
+import re
+import socket
+from dataclasses import dataclass, field, replace
+
+from control_plane.base.network import is_loopback, is_private
+from control_plane.config.ports import Ports
+from control_plane.config.settings import Settings
+from control_plane.streams.keys import StreamKey
+from control_plane.streams.model import Stream
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # told apart as objects, for much is remembered by them
+class Urls:
+    """`host` is how the client reaches us (IPv6 in brackets); the ports are those in use. The last three stand above host and port: where a
+    proxy is in front, which TLS needs."""
+
+    host: str
+    http_port: int
+    rtmp_port: int
+    hls_port: int
+    webrtc_port: int
+    srt_port: int
+    public_url: str = ""
+    public_hls_url: str = ""
+    public_webrtc_url: str = ""
+    base: str = field(init=False)
+    """How clients reach the public listener."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", self.public_url or f"http://{self.host}:{self.http_port}")
+
+    def static(self, path: str) -> str:
+        return f"{self.base}/static/{path}"
+
+    def media(self, path: str) -> str:
+        """A file of a video or sound; "" when there is none."""
+        if not path or path.startswith(("http://", "https://")):
+            return path
+        return f"{self.base}/media/{path}"
+
+    def gift_picture(self, file: str) -> str:
+        return self.static(f"gifts/{file}")
+
+    def websocket(self, stream_id: int | str) -> str:
+        return f"ws{self.base.removeprefix('http')}/ws/live/{stream_id}"
+
+    def watch(self, stream_id: int) -> str:
+        return f"{self.base}/watch/{stream_id}"
+
+    def playback(self, path: str) -> str:
+        return f"{self.public_hls_url or f'http://{self.host}:{self.hls_port}'}/{path}/index.m3u8"
+
+    def webrtc(self, path: str) -> str:
+        """Below it are `/whip` and `/whep`."""
+        return f"{self.public_webrtc_url or f'http://{self.host}:{self.webrtc_port}'}/{path}"
+
+    def whep(self, path: str) -> str:
+        return f"{self.webrtc(path)}/whep"
+
+    @property
+    def rtmp_server(self) -> str:
+        """The split form, as OBS wants it: server and key apart. All our paths begin with `live/`."""
+        return f"rtmp://{self.host}:{self.rtmp_port}/live"
+
+    def obs_key(self, stream: Stream, key: StreamKey) -> str:
+        return f"{stream.path.removeprefix('live/')}?token={key}"
+
+    def rtmp(self, stream: Stream, key: StreamKey) -> str:
+        return f"{self.rtmp_server}/{self.obs_key(stream, key)}"
+
+    def whip(self, stream: Stream, key: StreamKey) -> str:
+        return f"{self.webrtc(stream.path)}/whip?token={key}"
+
+    def srt(self, stream: Stream, key: StreamKey) -> str:
+        return f"srt://{self.host}:{self.srt_port}?streamid=publish:{stream.path}::{key}&pkt_size=1316"
+
+
+_HOST = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?", re.ASCII)
+
+
+def urls_of(settings: Settings, ports: Ports) -> Urls:
+    return Urls(
+        _bracketed(settings.public_host),
+        *(ports.http_port, ports.rtmp_port, ports.hls_port, ports.webrtc_port, ports.srt_port),
+        *(url.rstrip("/") for url in (settings.public_url, settings.public_hls_url, settings.public_webrtc_url)),
+    )
+
+
+def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
+    """With LIVE_LAN, clients reach us by whatever name they have for us: `requested`, their Host header. It is believed where only a
+    private network can mean it; anything else changes nothing, or whoever writes a Host header would decide where others are sent."""
+    host = _host_of(requested) if settings.lan else None
+    return _called(host, urls) if host and _is_ours(host, urls) else urls
+
+
+@functools.lru_cache(maxsize=64)
+def _called(host: str, urls: Urls) -> Urls:
+    return replace(urls, host=host)
+
+
+@functools.lru_cache(maxsize=4096)  # asked for at every request
+def is_addressed_to_us(requested: str, urls: Urls) -> bool:
+    """Whether this Host header names us, or none came. A name of somebody else's that leads to this machine (DNS rebinding) does not."""
+    host = _host_of(requested)
+    return not requested or (host is not None and _is_ours(host, urls))
+
+
+def _host_of(requested: str) -> str | None:
+    match = _HOST.fullmatch(requested.lower())
+    return match["host"] if match else None
+
+
+def _is_ours(host: str, urls: Urls) -> bool:
+    bare = host.strip("[]")
+    return host in {urls.host, socket.gethostname().lower()} or is_loopback(bare) or is_private(bare)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

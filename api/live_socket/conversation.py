@@ -1,0 +1,208 @@
+"""What is spoken on the live socket: who are you, hello, and then frames and their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from api.contract.errors import SessionMissing, TooManyRequests
+from api.live_socket.connection import Connection, Left
+from api.live_socket.frames import Ack, Auth, CloseCode, Error, SendGift, You, YouFrame, finished, hello
+from control_plane.accounts.caller import Caller
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import GiftId, Seq, StreamId, UserId
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.eventlog import store
+from control_plane.eventlog.log import StreamUnknown
+from control_plane.live.audience import Audience
+from control_plane.live.hub import Hub
+from control_plane.live.snapshot import PlaybackUrl, Resume, Snapshot
+from control_plane.live.subscriber import Subscriber
+
+Identify = Callable[[str], Awaitable[Caller | None]]
+"""Whose token this is; None: nobody's. Raises DatabaseUnavailable, and another ControlPlaneError when that person may not come in."""
+Gifting = Callable[[Caller, StreamId, str, GiftId, int], Awaitable[Seq]]
+"""(caller, stream, idempotency key, gift, count) → the number of the gift's event. Raises ControlPlaneError: nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What conversations need of the rest."""
+
+    hub: Hub
+    database: Database
+    identify: Identify
+    send_gift: Gifting
+    playback_url: PlaybackUrl
+    user_wait_s: Callable[[UserId], float]
+    identity_within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """As they came with the upgrade."""
+
+    bearer: str | None
+    """Names somebody or is wrong."""
+    page: str | None
+    """Of the page's cookie, which browsers send unasked: one that is not valid (any more) makes a guest."""
+
+
+class Conversation:
+    __slots__ = (
+        "_admitted",
+        "_audience",
+        "_caller",
+        "_connection",
+        "_limited",
+        "_services",
+        "_subscriber",
+        "_token",
+        "_until_known",
+        "stream_id",
+    )
+
+    def __init__(self, services: Services, connection: Connection, stream_id: StreamId, *, limited: bool) -> None:
+        """`limited`: whether its user's gifts are counted."""
+        self.stream_id = stream_id
+        self._services = services
+        self._connection = connection
+        self._limited = limited
+        self._audience: Audience | None = None
+        self._admitted = False
+        self._caller: Caller | None = None
+        self._token = ""
+        self._subscriber: Subscriber | None = None
+        self._until_known: asyncio.Timeout | None = None
+
+    async def hold(self, credentials: Credentials, resume: Resume | None) -> None:
+        """Until somebody leaves. Raises Left, DatabaseUnavailable."""
+        async with self._services.database.connection() as database:
+            found = (await store.audiences(database, [self.stream_id])).get(self.stream_id)
+        if found is None:
+            raise Left(CloseCode.NO_SUCH_STREAM)
+        self._audience = self._audience or found  # what `see` was given meanwhile is newer
+        try:
+            await self.identify(credentials)
+            await self.join(resume)
+            while True:
+                await self.answer(await self._connection.next_frame())
+        finally:
+            self.leave()
+
+    @property
+    def user_id(self) -> UserId | None:
+        """None: a guest."""
+        return None if self._caller is None else self._caller.user_id
+
+    async def look_again(self) -> None:
+        """Whether who is signed in here may still be: else it is closed. Raises DatabaseUnavailable."""
+        if self._caller is None:
+            return
+        try:
+            self._caller = await self._known(self._token)
+            if not self.admits(self._caller):  # no operator any more
+                raise Left(CloseCode.FORBIDDEN)
+        except Left as left:
+            self._connection.close(left.code or CloseCode.SIGN_IN)
+
+    def see(self, audience: Audience) -> None:
+        """Who may watch is read again: closed to those who may no longer, open to those who wait and now may."""
+        self._audience = audience
+        if self._until_known is not None and audience.public:
+            self._until_known.reschedule(asyncio.get_running_loop().time())
+        elif self._admitted and not audience.admits(self._caller):
+            self._connection.close(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
+
+    def admits(self, caller: Caller | None) -> bool:
+        return self._audience is not None and self._audience.admits(caller)
+
+    async def identify(self, credentials: Credentials) -> None:
+        if credentials.bearer is not None:
+            await self._sign_in(credentials.bearer)
+        elif credentials.page is not None:
+            self._caller, self._token = await self._whose(credentials.page), credentials.page
+        await self._wait_for_identity()
+        if not self.admits(self._caller):
+            raise Left(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
+        self._admitted = True
+
+    async def _wait_for_identity(self) -> None:
+        """For an `auth`, or until the stream becomes public, but not too long."""
+        until = asyncio.get_running_loop().time() + self._services.identity_within_s
+        while self._caller is None and not self.admits(None):
+            try:
+                async with asyncio.timeout_at(until) as self._until_known:
+                    frame = await self._connection.next_frame()
+            except TimeoutError:
+                return
+            finally:
+                self._until_known = None
+            await self.answer(frame)
+
+    async def join(self, resume: Resume | None) -> None:
+        you, url = self._you(), self._services.playback_url
+
+        def greet(snapshot: Snapshot, viewers: int) -> bytes:
+            return hello(snapshot, viewers, you, url)
+
+        try:
+            self._subscriber = await self._services.hub.join(
+                self.stream_id, self._connection, you.user_id, resume, greet
+            )
+        except StreamUnknown:
+            raise Left(CloseCode.NO_SUCH_STREAM) from None
+
+    def _you(self) -> You:
+        assert self._audience is not None, "it is known before anybody joins"
+        return You.of(self._caller, self._audience)
+
+    def leave(self) -> None:
+        if self._subscriber is not None:
+            self._services.hub.leave(self._subscriber)
+
+    async def answer(self, frame: Auth | SendGift) -> None:
+        if isinstance(frame, SendGift):
+            self._connection.answer(finished(await self._gift(frame)))
+            return
+        await self._sign_in(frame.token)
+        if self._subscriber is not None and self._caller is not None:
+            self._services.hub.identify(self._subscriber, self._caller.user_id)
+            you = self._you()
+            self._connection.answer(finished(YouFrame(you.user_id, you.role, you.muted_until)))
+
+    async def _sign_in(self, token: str) -> None:
+        caller = await self._known(token)
+        if not self.admits(caller):
+            raise Left(CloseCode.FORBIDDEN)
+        self._caller, self._token = caller, token
+
+    async def _known(self, token: str) -> Caller:
+        caller = await self._whose(token)
+        if caller is None:
+            raise Left(CloseCode.SIGN_IN)
+        return caller
+
+    async def _whose(self, token: str) -> Caller | None:
+        try:
+            return await self._services.identify(token)
+        except DatabaseUnavailable:
+            raise
+        except ControlPlaneError:  # known, and banned
+            raise Left(CloseCode.FORBIDDEN) from None
+
+    async def _gift(self, gift: SendGift) -> Ack | Error:
+        try:
+            if self._caller is None:
+                raise SessionMissing
+            if self._limited and (wait_s := self._services.user_wait_s(self._caller.user_id)):
+                raise TooManyRequests(wait_s)
+            caller = await self._known(self._token)  # again: word of a revocation may not have reached us
+            seq = await self._services.send_gift(caller, self.stream_id, gift.id, GiftId(gift.gift_id), gift.count)
+        except ControlPlaneError as refusal:
+            # The contract's name of the key is client_ref; a frame calls it id.
+            retry_ms = math.ceil(refusal.retry_after_s * 1000) if isinstance(refusal, TooManyRequests) else None
+            return Error(gift.id, refusal.code, str(refusal).replace("client_ref", "id"), retry_ms)
+        return Ack(gift.id, seq)

@@ -1,0 +1,192 @@
+"""`GET /ws/live/{id}`: what viewers and hosts speak while a stream is on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from api.live_socket.connection import Connection, Left, Timing, websocket
+from api.live_socket.conversation import Conversation, Credentials, Gifting, Identify, Services
+from api.live_socket.frames import CloseCode
+from api.live_socket.limits import AddressLimit
+from control_plane.base.ids import LARGEST_ID, StreamId, UserId
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.eventlog import store
+from control_plane.live.hub import Hub
+from control_plane.live.snapshot import PlaybackUrl, Resume
+
+RETRY_S = 0.5
+
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
+
+
+def _nobody(request: web.Request) -> None:
+    return None
+
+
+def _everybody(address: str) -> bool:
+    return True
+
+
+def _at_once(user_id: UserId) -> float:
+    return 0.0
+
+
+def _peer(request: web.Request) -> str:
+    return request.remote or ""
+
+
+class LiveSocket:
+    """All sockets of this process. `handle` serves the route, which has one variable, `id`."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        database: Database,
+        identify: Identify,
+        send_gift: Gifting,
+        playback_url: PlaybackUrl,
+        *,
+        sockets_per_address: int,
+        address_of: Callable[[web.Request], str] = _peer,
+        is_limited: Callable[[str], bool] = _everybody,
+        page_token: Callable[[web.Request], str | None] = _nobody,
+        user_wait_s: Callable[[UserId], float] = _at_once,
+        timing: Timing | None = None,
+    ) -> None:
+        """`page_token`: the session in the page's cookie, provided that the request's Origin is ours. `user_wait_s`: takes one of what a user
+        may ask for; 0, or the seconds until there is one."""
+        self.closed: Counter[CloseCode] = Counter()
+        """How many we have closed, by code."""
+        self._timing = timing or Timing()
+        self._services = Services(
+            hub, database, identify, send_gift, playback_url, user_wait_s, self._timing.identity_within_s
+        )
+        self._addresses = AddressLimit(sockets_per_address, is_limited)
+        self._address_of = address_of
+        self._is_limited = is_limited
+        self._page_token = page_token
+        self._open: set[Connection] = set()
+        self._present: set[Conversation] = set()
+        self._changed: set[UserId] = set()
+        """Whose sessions may not be what they were."""
+        self._changed_streams: set[StreamId] = set()
+        """Who may watch them may not be what it was."""
+        self._wake = asyncio.Event()
+        self._one_less = asyncio.Event()
+        self._going_away = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        ws = websocket(self._timing)
+        if not ws.can_prepare(request):
+            return web.Response(status=426, text="This is a WebSocket.", headers={"Upgrade": "websocket"})
+        await ws.prepare(request)
+        if request.transport is not None:
+            connection = Connection(ws, request.transport, self._timing)
+            self._open.add(connection)
+            try:
+                address = self._address_of(request)
+                with self._addresses.socket(address) as allowed:
+                    await connection.hold(self._serve(request, connection, allowed, self._is_limited(address)))
+            finally:
+                self._open.discard(connection)
+                self._one_less.set()
+                if connection.code is not None:
+                    self.closed[connection.code] += 1
+        return ws
+
+    async def _serve(self, request: web.Request, connection: Connection, allowed: bool, limited: bool) -> None:
+        if self._going_away:
+            raise Left(CloseCode.GOING_AWAY)
+        if not allowed:
+            raise Left(CloseCode.TOO_MANY)
+        stream_id = _stream_id(request.match_info["id"])
+        if stream_id is None:
+            raise Left(CloseCode.NO_SUCH_STREAM)
+        credentials = Credentials(_bearer(request), self._page_token(request))
+        conversation = Conversation(self._services, connection, stream_id, limited=limited)
+        self._present.add(conversation)  # before it reads anything, so that no change falls in between
+        try:
+            await conversation.hold(credentials, _resume(request.query))
+        finally:
+            self._present.discard(conversation)
+
+    def session_changed(self, user_id: UserId) -> None:
+        """Sessions of this user may have been revoked: `run` looks again at those who are here with one."""
+        self._changed.add(user_id)
+        self._wake.set()
+
+    def stream_changed(self, stream_id: StreamId) -> None:
+        """Its visibility may have changed: `run` looks whether those who are here may still watch."""
+        self._changed_streams.add(stream_id)
+        self._wake.set()
+
+    def anything_changed(self) -> None:
+        """Word of revocations and other changes may have been missed."""
+        for conversation in self._present:
+            self.stream_changed(conversation.stream_id)
+            if conversation.user_id is not None:
+                self.session_changed(conversation.user_id)
+
+    async def run(self) -> None:
+        """Put out who is banned or signed out, or may no longer watch, while their socket is open. Until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._changed or self._changed_streams:
+                changed, self._changed = self._changed, set()
+                streams, self._changed_streams = self._changed_streams, set()
+                try:
+                    await self._look_again(changed, streams)
+                except DatabaseUnavailable:
+                    self._changed |= changed
+                    self._changed_streams |= streams
+                    await asyncio.sleep(RETRY_S)
+
+    async def _look_again(self, changed: set[UserId], streams: set[StreamId]) -> None:
+        for conversation in [one for one in self._present if one.user_id in changed]:
+            await conversation.look_again()
+        if watched := sorted({one.stream_id for one in self._present} & streams):
+            async with self._services.database.connection() as connection:
+                audiences = await store.audiences(connection, watched)
+            for conversation in [one for one in self._present if one.stream_id in audiences]:
+                conversation.see(audiences[conversation.stream_id])
+
+    async def close_all(self, deadline_s: float = 5.0) -> None:
+        """1001 to everybody, and nobody new. Who has not gone by the deadline is cut off."""
+        self._going_away = True
+        for number, connection in enumerate(tuple(self._open), 1):
+            connection.close(CloseCode.GOING_AWAY)
+            if number % 8 == 0:  # what still works meanwhile has its turn
+                await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(deadline_s):
+                while self._open:
+                    self._one_less.clear()
+                    await self._one_less.wait()
+        except TimeoutError:
+            for connection in self._open:
+                connection.abort()
+
+
+def _stream_id(text: str) -> StreamId | None:
+    number = int(text) if _NUMBER.fullmatch(text) else 0
+    return StreamId(number) if 1 <= number <= LARGEST_ID else None
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _resume(query: Mapping[str, str]) -> Resume | None:
+    """An `after` that is not a number is as none; an epoch that cannot be one of ours is as another's."""
+    after, epoch = query.get("after", ""), query.get("epoch") or None
+    if not _NUMBER.fullmatch(after):
+        return None
+    return Resume(int(after), epoch if epoch is None or _EPOCH.fullmatch(epoch) else "")

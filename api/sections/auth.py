@@ -1,0 +1,95 @@
+"""Signing in and up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import msgspec
+
+from api.contract.call import Call
+from api.contract.endpoint import Access, Section
+from api.contract.request import MalformedRequest, Request, Text
+from api.wire.profile import Profile, own_profile
+from control_plane.accounts.sessions import AccountBlocked
+from control_plane.accounts.sign_in import (
+    AlreadyTaken,
+    Claims,
+    ClaimTooLong,
+    InvalidUsername,
+    NotRegistered,
+    SignInNotProven,
+)
+
+section = Section("auth")
+
+Short = Annotated[str, msgspec.Meta(max_length=320)]
+"""As long as an email address can be."""
+
+
+class RegisterUser(Request, frozen=True, kw_only=True):
+    auth_token: Text = ""
+    """The sign-in provider's token, or a session token of ours, which is renewed."""
+    social_id: Short = ""
+    """The user's id at the sign-in provider."""
+    social: Short = ""
+    """The sign-in provider: `google`, `facebook`, `apple` …"""
+    username: Short = ""
+    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits; empty: a free one is made."""
+    dob: Short = ""
+    """Date of birth, YYYY-MM-DD; empty or all zeros: none."""
+    first_name: Short = ""
+    """First name, for sign-up."""
+    last_name: Short = ""
+    """Last name, for sign-up."""
+    email: Short = ""
+    """Email address, for sign-up; one account each."""
+    phone: Short = ""
+    """Phone number, for sign-up; one account each."""
+    password: Short = ""
+    """For sign-up: stored as a hash. No sign-in takes passwords yet."""
+    device_token: Short = ""
+    """Of the phone's push service."""
+    profile_pic: Text = ""
+    """URL of a profile picture, for sign-up."""
+    referral_code: Short = ""
+    """Code of the user who invited this one."""
+    gender: Short = ""
+    """Gender, for sign-up: any word."""
+
+
+@section.endpoint(
+    "registerUser",
+    access=Access.OPEN,
+    refusals=(AccountBlocked, AlreadyTaken, ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven),
+)
+async def register_user(call: Call, body: RegisterUser) -> Profile:
+    """Login and sign-up in one call; answers the account with a session token."""
+    user = await call.platform.sign_in.sign_in(
+        Claims(
+            auth_token=body.auth_token,
+            social=body.social,
+            social_id=body.social_id,
+            username=body.username,
+            first_name=body.first_name,
+            last_name=body.last_name,
+            gender=body.gender,
+            dob=_date(body.dob),
+            email=body.email,
+            phone=body.phone,
+            password=body.password,
+            profile_pic=body.profile_pic,
+            referral_code=body.referral_code,
+            device_token=body.device_token,
+        )
+    )
+    return await own_profile(call, user, await call.platform.sessions.issue(user.id, body.auth_token))
+
+
+def _date(text: str) -> dt.date | None:
+    if not text or text.startswith("0000"):
+        return None
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise MalformedRequest("dob must be a date such as 1999-12-31.") from None

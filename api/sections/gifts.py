@@ -1,0 +1,144 @@
+"""Gifts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, cast
+
+import msgspec
+from msgspec import field
+from msgspec.structs import asdict
+
+from api.contract.call import Call
+from api.contract.encoded import EncodedOnce
+from api.contract.endpoint import Access, Section
+from api.contract.request import CallerId, ClientRef, Id, Request, Text
+from api.http.urls import Urls
+from api.wire import Gift, GiftSend, wire_time
+from api.wire.profile import Profile, own_profile, person
+from control_plane.base.ids import GiftId, StreamId, UserId
+from control_plane.gifts.gift import Gift as CatalogueGift
+from control_plane.gifts.gift import SentGift
+from control_plane.gifts.sending import (
+    LARGEST_COUNT,
+    GiftOrder,
+    GiftToOneself,
+    InvalidGiftCount,
+    ReceiverNotLive,
+    UnknownGift,
+)
+from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins
+from control_plane.streams.model import StreamOver
+
+section = Section("gifts")
+
+GiftType = Literal["normal", "premium", "luxury"]
+Count = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": LARGEST_COUNT})]
+"""The limit is the operation's, which REST and the live socket share."""
+
+
+class GiftEntry(msgspec.Struct, frozen=True):
+    gift: Gift = field(name="Gift")
+
+
+class ShowGifts(Request, frozen=True, kw_only=True):
+    id: Id | None = None
+    """Only this gift; 0 or empty: all."""
+    type: Text = ""
+    """Only gifts of this type: `normal`, `premium` or `luxury`; empty: all."""
+
+
+@section.endpoint("showGifts", access=Access.OPEN)
+async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
+    """The catalogue; with `id` or `type` only what matches."""
+    gifts = await call.platform.assortment.gifts()
+    if body.id is None and not body.type:
+        return _whole_catalogue(gifts, call.urls)
+    wanted = {id_: gift for id_, gift in gifts.items() if body.id in (None, id_) and body.type in ("", gift.category)}
+    return _views(wanted, call.urls)
+
+
+def _views(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> list[GiftEntry]:
+    return [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
+
+
+_whole_catalogue = EncodedOnce(_views)  # every app asks for it at every start
+
+
+class SendGift(Request, frozen=True, kw_only=True):
+    gift_id: Id
+    """From `showGifts`."""
+    gift_count: Count
+    """How many of it."""
+    sender_id: CallerId | None = None
+    receiver_id: Id | None = None
+    """The host who gets it; has to be live. May be left out where `live_streaming_id` names the stream."""
+    live_streaming_id: Id | None = None
+    """The host's stream; 0 or empty: the one that is running."""
+    client_ref: ClientRef | None = None
+    """The same one again answers the first result and moves no coins; the live socket's `id` is of the same space."""
+
+
+class SendGiftAnswer(Profile, frozen=True, kw_only=True):
+    gift_send: GiftSend = field(name="GiftSend")
+    sent_gift: GiftSend = field(name="SentGift")
+
+
+@section.endpoint(
+    "sendGift",
+    access=Access.PROVEN,
+    refusals=(
+        *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift),
+        *(IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins),
+    ),
+)
+async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
+    """Send a gift to somebody who is live. The answer's user is the sender, with the new wallet."""
+    gifts, gift_id = call.platform.gifts, GiftId(body.gift_id)
+    stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None
+    if body.receiver_id is None and stream_id is not None:
+        outcome = await gifts.send_to_stream(call.user_id, stream_id, gift_id, body.gift_count, body.client_ref)
+    else:
+        order = GiftOrder(
+            sender_id=call.user_id,
+            receiver_id=UserId(body.receiver_id or 0),
+            gift_id=gift_id,
+            count=body.gift_count,
+            stream_id=stream_id,
+        )
+        outcome = await gifts.send(order, body.client_ref)
+    call.platform.metrics.gift_sent(outcome.sent.coins, replayed=outcome.replayed)
+    sent = _sent_view(outcome.sent, call.urls)
+    sender = await own_profile(call, await person(call, call.user_id))
+    return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)
+
+
+def _gift_view(gift: CatalogueGift, urls: Urls) -> Gift:
+    picture = urls.gift_picture(gift.picture)
+    return Gift(
+        id=gift.id,
+        title=gift.title,
+        coin=gift.coins,
+        image=picture,
+        icon=picture,
+        type=cast("GiftType", gift.category),
+        featured=int(gift.featured),
+        time=gift.time_s,
+        position=str(gift.position),
+        created=wire_time(gift.created_at),
+    )
+
+
+def _sent_view(sent: SentGift, urls: Urls) -> GiftSend:
+    return GiftSend(
+        id=sent.id,
+        sender_id=sent.sender_id,
+        receiver_id=sent.receiver_id,
+        gift_id=sent.gift_id,
+        gift_count=sent.count,
+        coin=sent.coins,
+        title=sent.title,
+        image=urls.gift_picture(sent.picture),
+        live_streaming_id=sent.stream_id or 0,
+        created=wire_time(sent.created_at),
+    )

@@ -1,0 +1,179 @@
+"""Going live and watching."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from api.contract.call import Call
+from api.contract.endpoint import Section
+from api.contract.errors import SessionMissing
+from api.contract.request import CallerId, Flag, Id, MalformedRequest, Request, Text
+from api.wire import LiveStreaming, User
+from api.wire.profile import own_user, person
+from api.wire.views import live_view, user_view
+from control_plane.base.ids import StreamId
+from control_plane.eventlog.types import EndReason
+from control_plane.live.audience import Audience
+from control_plane.streams import store
+from control_plane.streams.model import (
+    NotYourStream,
+    Stream,
+    StreamNotFound,
+    StreamNotOpen,
+    StreamOptions,
+    StreamOver,
+    Visibility,
+    VisibilityNotAvailable,
+)
+
+section = Section("live")
+
+Grace = Annotated[int, msgspec.Meta(ge=0, le=1800)]
+Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+Title = Annotated[
+    str, msgspec.Meta(max_length=140, description="a longer one is cut at 140 characters", extra={"cut": 140})
+]
+Visible = Annotated[Visibility, msgspec.Meta(extra={"accepted": (Visibility.PUBLIC.value,)})]
+Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z", extra={"must": "must be 4 to 8 digits"})]
+
+
+class LiveStream(Request, frozen=True, kw_only=True):
+    user_id: CallerId | None = None
+    id: Id | None = None
+    """A stream of the caller's, to end it or to rotate its key; 0 or empty: go live."""
+    started_at: Text = ""
+    """The phone's own clock, YYYY-MM-DD HH:MM:SS; only shown."""
+    ended_at: Text = ""
+    """With `id`: anything but empty ends the stream. Apps send YYYY-MM-DD HH:MM:SS; the server's clock counts."""
+    title: Title = ""
+    """Shown to viewers."""
+    visibility: Visible = Visibility.PUBLIC
+    """Who may watch. Only `public` is available: any other word is refused with code 201."""
+    pin: Pin = ""
+    """4 to 8 digits, for a `visibility` that is not available yet; not kept."""
+    price: Price = 0
+    """Coins for entry, for a `visibility` that is not available yet; not kept."""
+    grace_s: Grace | None = None
+    """Seconds for which a stream waits for its lost publisher; left out: the server's own, 60."""
+    rotate_key: Flag = 0
+    """With `id`, 1: a new stream key; a publisher with the old one is disconnected."""
+
+
+class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    live_streaming: LiveStreaming = field(name="LiveStreaming")
+    user: User | UnsetType = field(default=UNSET, name="User")
+
+
+@section.endpoint("liveStream", refusals=(NotYourStream, StreamNotFound, StreamOver, VisibilityNotAvailable))
+async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
+    """Go live, and be told how to publish. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
+    if body.id is None:
+        if body.ended_at or body.rotate_key:
+            raise MalformedRequest("id is missing: which stream is meant?")
+        options = _options(call, body)
+        if not call.trusted:  # an unproven caller decides nothing about the owner's stream
+            options = StreamOptions(grace_s=call.platform.settings.grace_s)
+        stream = await call.platform.lifecycle.go_live(call.user_id, options, proven=call.trusted)
+    else:
+        stream = await _change(call, body, StreamId(body.id))
+    owner = await person(call, call.user_id)
+    # Such a caller is given the id, which is all that old builds read, and never a key, nor what only the owner and the audience may know.
+    if not call.trusted and stream.visibility is not Visibility.PUBLIC:
+        stream = dataclasses.replace(stream, title="", price=0, local_start="")
+    key = (
+        call.platform.keys.issue(stream.id, stream.key_version, stream.key_salt)
+        if call.trusted and not stream.ended
+        else None
+    )
+    view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
+    if not call.trusted:
+        return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
+    # Old apps store this user as their own record.
+    user = await own_user(call, owner, call.token if call.proven else "")
+    return LiveStreamAnswer(live_streaming=view, user=user)
+
+
+async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
+    stream = await store.get(call.platform.database, stream_id)
+    if stream is None:
+        raise StreamNotFound("There is no such stream.")
+    if stream.user_id != call.user_id or not call.trusted:
+        raise NotYourStream("This stream belongs to somebody else.")
+    lifecycle, reconciler = call.platform.lifecycle, call.platform.reconciler
+    if body.ended_at:
+        ended = await lifecycle.end(stream_id, EndReason.OWNER)
+        if ended is not None:
+            await reconciler.put_out(ended)
+        return ended or await _again(call, stream_id)
+    if body.rotate_key:
+        rotated = await lifecycle.rotate(stream_id)
+        if rotated is None:
+            raise StreamOver("This stream has ended.")
+        await reconciler.put_out(rotated)
+        return rotated
+    if body.visibility not in (Visibility.PUBLIC, stream.visibility):
+        raise VisibilityNotAvailable
+    return stream
+
+
+async def _again(call: Call, stream_id: StreamId) -> Stream:
+    stream = await store.get(call.platform.database, stream_id)
+    assert stream is not None, "streams are never deleted"
+    return stream
+
+
+def _options(call: Call, body: LiveStream) -> StreamOptions:
+    if body.visibility is not Visibility.PUBLIC:
+        raise VisibilityNotAvailable
+    return StreamOptions(
+        title=body.title,
+        grace_s=call.platform.settings.grace_s if body.grace_s is None else body.grace_s,
+        local_start=_local_time(body.started_at),
+    )
+
+
+def _local_time(text: str) -> str:
+    """What the phone's clock said, if it reads as a time; it is only ever shown."""
+    try:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+    except ValueError:
+        return ""
+
+
+class WatchLiveStream(Request, frozen=True, kw_only=True):
+    live_streaming_id: Id
+    """From `GET /live`, or from the address of a watch page."""
+    user_id: CallerId | None = None
+    coin: Text = ""
+    """Coins for entry; not used yet."""
+    pin: Text = ""
+    """PIN for entry; not used yet."""
+
+
+class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    user: User = field(name="User")
+    live_streaming: LiveStreaming = field(name="LiveStreaming")
+
+
+@section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver))
+async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
+    """Enter a stream. The answer's user is the caller, with the wallet as it is then."""
+    stream = await store.get(call.platform.database, StreamId(body.live_streaming_id))
+    if stream is None:
+        raise StreamNotFound("There is no such stream.")
+    audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
+    if not audience.admits(
+        call.caller if call.trusted else None
+    ):  # asked first: whether it is live is told to its audience only
+        raise StreamNotOpen("This stream is not open to everybody.")
+    if stream.ended:
+        raise StreamOver("This stream has ended.")
+    if not call.trusted:  # the wallet in the answer is nobody else's business
+        raise SessionMissing
+    caller = await person(call, call.user_id)
+    return WatchLiveStreamAnswer(user=await own_user(call, caller), live_streaming=live_view(stream, call.urls))

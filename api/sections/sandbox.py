@@ -1,0 +1,45 @@
+"""`POST /sandbox/purchases`, in development mode only: a receipt that `purchaseCoin` then verifies like any other store's."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api.contract.call import Call
+from api.contract.endpoint import Access, Beside, Section
+from api.contract.request import Id as PositiveId
+from api.contract.request import Request, Text
+from control_plane.ledger.store import packages
+from control_plane.payments.purchases import UnknownProduct, choose_package
+from control_plane.payments.shops import ReceiptState
+
+section = Section("sandbox")
+
+
+class SandboxPurchase(Request, frozen=True, kw_only=True):
+    coin: PositiveId | None = None
+    """The package with this number of coins: 100, 500 …"""
+    product_id: Text = ""
+    """The package of this id, such as `coins_100`; empty: see `coin`."""
+    state: ReceiptState = ReceiptState.PURCHASED
+    """What the store says of the receipt when `purchaseCoin` asks."""
+
+
+class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    transaction_id: str
+    product_id: str
+    coin: int
+    price: float
+
+
+@section.endpoint("sandbox/purchases", access=Access.PROVEN, refusals=(UnknownProduct,))
+async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt | Beside:
+    """Buy a coin package for nothing, by its number of coins or its product id. The receipt stands beside the envelope too, for scripts."""
+    assert call.platform.sandbox is not None, "this endpoint exists in development mode only"
+    package = choose_package(await packages(call.platform.database), body.product_id, body.coin)
+    receipt = SandboxReceipt(
+        transaction_id=call.platform.sandbox.issue(call.user_id, package, body.state),
+        product_id=package.product_id,
+        coin=package.coins,
+        price=package.price_minor / 100,
+    )
+    return Beside(receipt, msgspec.structs.asdict(receipt))

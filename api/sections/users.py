@@ -1,0 +1,51 @@
+"""People."""
+
+from __future__ import annotations
+
+from api.contract.call import Call
+from api.contract.endpoint import Access, Section
+from api.contract.request import CallerId, Id, Request, Text
+from api.wire.profile import Profile, own_profile, person, public_profile
+from control_plane.accounts.store import by_username, record_visit
+from control_plane.accounts.user import User, UserNotFound
+from control_plane.base.ids import UserId
+
+section = Section("users")
+
+
+class ShowUserDetail(Request, frozen=True, kw_only=True):
+    user_id: CallerId | None = None
+    other_user_id: Id | None = None
+    """Whose profile; 0 or empty: see `username`."""
+    username: Text = ""
+    """Whose profile, by name, with or without `@`; empty: the caller's own."""
+    auth_token: Text = ""
+    """Not used: the session comes in a header."""
+
+
+@section.endpoint("showUserDetail", access=Access.GUEST, refusals=(UserNotFound,))
+async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
+    """A profile: `other_user_id`, else `username`, else the caller's own."""
+    user = await _wanted(call, body)
+    if call.caller is None or user.id != call.caller.user_id:
+        if call.caller is not None:
+            await record_visit(call.platform.database, user.id, call.caller.user_id)
+        return public_profile(call, user)
+    if not call.trusted:
+        return public_profile(call, user)
+    return await own_profile(call, user, call.token if call.proven else "")
+
+
+async def _wanted(call: Call, body: ShowUserDetail) -> User:
+    if body.other_user_id is not None:
+        return await person(call, UserId(body.other_user_id))
+    if body.username:
+        user = await by_username(call.platform.database, body.username.lstrip("@"))
+        if user is None:
+            raise UserNotFound
+        return user
+    if call.caller is not None:
+        return await person(call, call.caller.user_id)
+    if body.user_id is not None and not call.token:  # guests of one app name whom they want here
+        return await person(call, UserId(body.user_id))
+    raise UserNotFound

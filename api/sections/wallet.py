@@ -1,0 +1,112 @@
+"""Coins: what they cost, what they are worth, and buying them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+from msgspec import field
+from msgspec.structs import asdict
+
+from api.contract.call import Call
+from api.contract.encoded import EncodedOnce
+from api.contract.endpoint import Access, Nothing, Section
+from api.contract.request import CallerId, ClientRef, Request, Text
+from api.http.urls import Urls
+from api.wire import CoinPackage, CoinWorth, PurchaseCoin, Transaction, wire_time
+from api.wire.profile import Profile, own_profile, person
+from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
+from control_plane.payments.purchases import PurchaseOfAnother, StoreNotConnected, UnknownProduct
+from control_plane.payments.sale import Package
+from control_plane.payments.shops import Claim, PurchasePending, PurchaseRefunded, ReceiptRefused
+
+section = Section("wallet")
+
+
+class ShowCoinWorthAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    coin_worth: CoinWorth = field(name="CoinWorth")
+    coin_packages: list[CoinPackage] = field(name="CoinPackages")
+
+
+@section.endpoint("showCoinWorth", access=Access.OPEN)
+async def show_coin_worth(call: Call, body: Nothing) -> ShowCoinWorthAnswer:
+    """The cash worth of one coin, and the packages that coins are sold in."""
+    return ShowCoinWorthAnswer(
+        coin_worth=CoinWorth(id=1, price=float(call.platform.settings.cash_per_coin)),
+        coin_packages=_price_list(await call.platform.packages.get(), call.urls),
+    )
+
+
+def _views(packages: Sequence[Package], urls: Urls) -> list[CoinPackage]:
+    return [
+        CoinPackage(
+            id=package.id,
+            coins=package.coins,
+            price=package.price_minor / 100,
+            title=package.title,
+            product_id=package.product_id,
+        )
+        for package in packages
+    ]
+
+
+_price_list = EncodedOnce(_views)
+
+
+class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
+    transaction_id: Text
+    """The store's receipt, which names the product; in development mode the `transaction_id` of `/sandbox/purchases`."""
+    user_id: CallerId | None = None
+    coin: Text = ""
+    """What the app showed; not used."""
+    title: Text = ""
+    """What the app showed; not used."""
+    price: Text = ""
+    """What the app showed, such as `$0.99`; not used."""
+    device: Text = ""
+    """`ios` or `android`: kept with the purchase."""
+    stripe_session_id: Text = ""
+    """Stands in for an empty `transaction_id`."""
+    client_ref: ClientRef | None = None
+    """May be left out: a transaction is credited once ever in any case."""
+
+
+class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
+    purchase_coin: PurchaseCoin = field(name="PurchaseCoin")
+    transaction: Transaction = field(name="Transaction")
+
+
+@section.endpoint(
+    "purchaseCoin",
+    access=Access.PROVEN,
+    refusals=(
+        *(PurchaseOfAnother, StoreNotConnected, UnknownProduct, PurchasePending, PurchaseRefunded, ReceiptRefused),
+        *(IdempotencyConflict, InvalidClientRef, TooManyCoins),
+    ),
+)
+async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
+    """Credit a purchase that a store confirms, once ever. Coins and price are those of our own catalogue, whatever the body says."""
+    claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
+    purchased = await call.platform.purchases.purchase(call.user_id, claim, body.client_ref)
+    purchase = purchased.purchase
+    if not purchased.replayed:
+        call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)
+    price = Decimal(purchase.price_minor).scaleb(-2)
+    created = wire_time(purchase.created_at)
+    buyer = await own_profile(call, await person(call, call.user_id))
+    return PurchaseCoinAnswer(
+        **asdict(buyer),
+        purchase_coin=PurchaseCoin(
+            id=purchase.id,
+            user_id=purchase.user_id,
+            title=purchase.title,
+            coin=purchase.coins,
+            price=round(price),
+            price_decimal=str(price),
+            transaction_id=body.transaction_id,
+            device=purchase.device,
+            created=created,
+        ),
+        transaction=Transaction(id=purchase.id, coin=purchase.coins, price=float(price), created=created),
+    )

@@ -1,0 +1,41 @@
+"""Gifts: the catalogue's entry and what was sent."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from api.wire.values import NO_TIME, Flag, Id, Url, WireTime
+
+
+class Gift(msgspec.Struct, frozen=True, kw_only=True):
+    id: Id = 0
+    title: str = ""
+    coin: int = 0
+    image: Url = ""
+    """Must not contain `=====`, nor may `title`: it separates the parts of an app's chat line."""
+    icon: Url = ""
+    type: Literal["normal", "premium", "luxury"] = "normal"
+    featured: Flag = 0
+    time: int = 0
+    """Seconds of its animation."""
+    position: str = ""
+    created: WireTime = NO_TIME
+
+
+class GiftSend(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers carry it twice, as `GiftSend` and as `SentGift`."""
+
+    id: Id = 0
+    sender_id: Id = 0
+    receiver_id: Id = 0
+    gift_id: Id = 0
+    gift_count: int = 0
+    coin: int = 0
+    """Price when sent × count."""
+    title: str = ""
+    image: Url = ""
+    video_id: Id = 0
+    live_streaming_id: Id = 0
+    created: WireTime = NO_TIME

@@ -1,0 +1,35 @@
+"""What a user chose: both stand beside `User` in profile answers and inside it everywhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from api.wire.values import Flag, Id
+
+Audience = Literal["everyone", "friends", "no_one"]
+
+
+class PushNotification(msgspec.Struct, frozen=True, kw_only=True):
+    id: Id = 0
+    """The user's."""
+    likes: Flag = 0
+    comments: Flag = 0
+    new_followers: Flag = 0
+    mentions: Flag = 0
+    direct_messages: Flag = 0
+    video_updates: Flag = 0
+
+
+class PrivacySetting(msgspec.Struct, frozen=True, kw_only=True):
+    """The words have no empty value; what holds for a new account stands in for it."""
+
+    id: Id = 0
+    """The user's."""
+    videos_download: Flag = 0
+    direct_message: Audience = "everyone"
+    duet: Audience = "everyone"
+    liked_videos: Literal["everyone", "only_me"] = "everyone"
+    video_comment: Audience = "everyone"
+    order_history: int = 0

@@ -1,0 +1,49 @@
+"""The answer that profile calls share: a user with their settings beside them."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import field
+
+from api.contract.call import Call
+from api.wire import PrivacySetting, PushNotification, User
+from api.wire.views import own_view, privacy_view, push_view, user_view
+from control_plane.accounts.store import by_ids
+from control_plane.accounts.user import User as Person
+from control_plane.accounts.user import UserNotFound
+from control_plane.base.ids import UserId
+from control_plane.ledger.wallets import wallet_and_received
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that have more are subclasses: `SendGiftAnswer(**asdict(profile), gift_send=…)`."""
+
+    user: User = field(name="User")
+    push_notification: PushNotification = field(name="PushNotification")
+    privacy_setting: PrivacySetting = field(name="PrivacySetting")
+
+
+async def person(call: Call, user_id: UserId) -> Person:
+    """Raises UserNotFound."""
+    found = (await by_ids(call.platform.database, [user_id])).get(user_id)
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+async def own_user(call: Call, user: Person, auth_token: str = "") -> User:
+    """The own record: with the wallet, which overwrites the balance that the phone shows."""
+    wallet, received = await wallet_and_received(call.platform.database, user.id)
+    return own_view(user, call.urls, wallet.total, received, auth_token)
+
+
+async def own_profile(call: Call, user: Person, auth_token: str = "") -> Profile:
+    return _profile(user, await own_user(call, user, auth_token))
+
+
+def public_profile(call: Call, user: Person) -> Profile:
+    return _profile(user, user_view(user, call.urls))
+
+
+def _profile(user: Person, view: User) -> Profile:
+    return Profile(user=view, push_notification=push_view(user), privacy_setting=privacy_view(user))

@@ -1,0 +1,208 @@
+"""Child processes: the user they run as, their environment, their limits, and the programs and files that this user can reach.
+
+A child of root never runs as root. Each kind of child has a user of its own, so that none reads the files of another, nor ours. Folders of
+root are often closed to others (a virtual environment below /root), so root's children find copies below `ROOTS_STATE`.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import grp
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from control_plane.base import child_start
+from control_plane.base.child_start import UNLIMITED
+from control_plane.base.errors import ControlPlaneError
+
+ROOTS_STATE = Path("/var/lib/stagedoor")
+"""Where the children of a server that root started find their programs and files."""
+
+_UIDS = range(60_900, 61_184)
+"""Neither distributions nor systemd give these to anyone: https://systemd.io/UIDS-GIDS/."""
+_INHERITED = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_ABANDONED_S = 3600.0
+_OF_OUR_USER = ("PATH", "HOME", "TMPDIR")
+
+
+class NoUnprivilegedUser(ControlPlaneError):
+    """Root's children have no user to run as."""
+
+    code = "no_unprivileged_user"
+
+
+class Kind(IntEnum):
+    """Each has a user of its own."""
+
+    MEDIA_SERVER = 0
+    WORKER = 1
+    """Probes and ffmpeg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of the operating system."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one process. `memory_bytes` counts what it can write (RLIMIT_DATA): RLIMIT_AS also counts what threads and allocators only reserve,
+    gigabytes on a machine with many cores."""
+
+    memory_bytes: int = UNLIMITED
+    cpu_s: int = UNLIMITED
+    open_files: int = UNLIMITED
+
+
+@functools.cache
+def account_for(kind: Kind) -> Account | None:
+    """The user that children of this kind run as; None, our own, where we are not root. Raises NoUnprivilegedUser."""
+    if os.geteuid() != 0:
+        return None
+    for uid in _UIDS[kind :: len(Kind)]:
+        if not _is_known(uid):
+            return Account(f"uid {uid}", uid, uid)
+    raise NoUnprivilegedUser(
+        f"Every user id from {_UIDS[0]} to {_UIDS[-1]} belongs to a user of this machine, so none is left for"
+        " the children of root: start as another user than root."
+    )
+
+
+def _is_known(uid: int) -> bool:
+    with suppress(KeyError):
+        pwd.getpwuid(uid)
+        return True
+    with suppress(KeyError):
+        grp.getgrgid(uid)
+        return True
+    return False
+
+
+def command(argv: Sequence[str | Path], account: Account | None, limits: Limits) -> list[str]:
+    """The command line that limits itself, becomes the account and then the program: the process id stays the same."""
+    uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
+    numbers = (uid, gid, limits.memory_bytes, limits.cpu_s, limits.open_files)
+    return [sys.executable, "-I", "-S", child_start.__file__, ",".join(map(str, numbers)), *map(str, argv)]
+
+
+def restrict(account: Account | None, limits: Limits) -> None:
+    """The same for this process, which stays the program that it is."""
+    uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
+    child_start.restrict(uid, gid, limits.memory_bytes, limits.cpu_s, limits.open_files)
+
+
+def environment(account: Account | None, *more: str) -> dict[str, str]:
+    """Of our variables the few that a child needs, and those named in `more`: ours hold secrets."""
+    names = (*_INHERITED, *more, *(() if account else _OF_OUR_USER))
+    known = {name: os.environ[name] for name in names if name in os.environ}
+    return known if account is None else {"PATH": os.defpath, "HOME": "/", **known}
+
+
+def runnable(program: Path, account: Account | None) -> Path:
+    """The program where the account can run it: itself, or a copy that is made once for each content. Blocks. Raises OSError."""
+    if account is None or is_readable(program):
+        return program
+    if not os.access(program, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(program))
+    with program.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    copy = ROOTS_STATE / "bin" / f"{program.name}-{digest[:32]}"
+    if not copy.exists():
+        make_public_folder(copy.parent)
+        descriptor, name = tempfile.mkstemp(prefix=".copy-", dir=copy.parent)
+        os.close(descriptor)
+        try:
+            shutil.copyfile(program, name)
+            Path(name).chmod(0o755)
+            Path(name).rename(copy)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    return copy
+
+
+def is_readable(path: Path) -> bool:
+    """Whether every user can open the file, and run it if it is a program."""
+    for place in {path.absolute(), path.resolve()}:
+        if any(not folder.stat().st_mode & 0o001 for folder in place.parents):
+            return False
+    mode = path.stat().st_mode
+    return bool(mode & 0o004) and bool(mode & 0o001 or not mode & 0o100)
+
+
+def files_of(directory: Path, account: Account | None) -> Path:
+    """The folder for what a child reads in place of `directory`, which its account cannot reach. Nothing is made yet."""
+    if account is None:
+        return directory
+    mark = hashlib.sha256(bytes(directory.absolute().resolve())).hexdigest()[:16]
+    return ROOTS_STATE / f"{directory.name}-{mark}"
+
+
+def make_files_of(directory: Path, account: Account | None) -> Path:
+    """The same folder, made for us to write and for the account to read."""
+    folder = files_of(directory, account)
+    if account is None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        make_public_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chown(folder, 0, account.gid)
+        folder.chmod(0o750)
+    return folder
+
+
+@contextmanager
+def scratch(directory: Path, account: Account | None, prefix: str) -> Iterator[Path]:
+    """A folder for the account to write in, removed afterwards: in `directory`, or where the account can reach it."""
+    if account is not None:
+        directory = ROOTS_STATE / "scratch"
+        make_public_folder(directory)
+        _sweep(directory)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=directory, ignore_cleanup_errors=True) as folder:
+        if account is not None:
+            os.chown(folder, account.uid, account.gid)
+        yield Path(folder)
+
+
+def take(file: Path, target: Path) -> None:
+    """Copy what a child has written, in one step. Only a file of its own: it may have put a link to one of ours there."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as source:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            raise OSError(errno.EINVAL, "not a file of the child's own", str(file))
+        temporary = target.with_name(f".{target.name}.new")
+        with temporary.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        temporary.replace(target)
+
+
+def _sweep(directory: Path) -> None:
+    """What a killed server left behind."""
+    for folder in directory.iterdir():
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_public_folder(path: Path) -> None:
+    """Everybody may enter, whatever our umask; folders that exist keep their permissions."""
+    if not path.exists():
+        make_public_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)

@@ -1,0 +1,193 @@
+"""The signing secrets: stream keys, sessions, playback tokens, hooks, sandbox receipts, and the apps' API keys.
+
+Each purpose has a list: the first signs, all verify. They live in a file of mode 0600 that is made at the first start. The database keeps
+fingerprints, so that a process with other secrets than those the database knows refuses to start instead of locking everybody out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import string
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from control_plane.base import private_file
+from control_plane.base.errors import ControlPlaneError
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+
+KEPT = 8
+"""Per purpose, the newest included. More than one, or rotations without a start in between would lock everybody out."""
+KEY_IDS = string.ascii_letters + string.digits
+CLIENTS = ("ios", "android", "android_kt", "document")
+
+
+class Purpose(StrEnum):
+    PUBLISH = "publish"
+    SESSION = "session"
+    PLAYBACK = "playback"
+    HOOK = "hook"
+    SANDBOX = "sandbox"
+
+
+class UnusableSecrets(ControlPlaneError):
+    """The secrets file cannot be read, or belongs to another database."""
+
+    code = "unusable_secrets"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    key_id: str
+    """One character, which stands in the clear before what the secret signed."""
+    value: bytes
+
+    def fingerprint(self) -> bytes:
+        return hashlib.sha256(b"stagedoor fingerprint\0" + self.value).digest()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keyring:
+    """The secrets of one purpose, newest first."""
+
+    secrets: tuple[Secret, ...]
+
+    @property
+    def signing(self) -> Secret:
+        return self.secrets[0]
+
+    def signed_by(self, key_id: str) -> Keyring:
+        """With this one first, if it is among them."""
+        return Keyring(tuple(sorted(self.secrets, key=lambda secret: secret.key_id != key_id)))
+
+    def get(self, key_id: str) -> Secret | None:
+        return next((secret for secret in self.secrets if secret.key_id == key_id), None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secrets:
+    keyrings: Mapping[Purpose, Keyring]
+    api_keys: Mapping[str, str]
+    """Per client; what a setting names stands above this."""
+
+    def __getitem__(self, purpose: Purpose) -> Keyring:
+        return self.keyrings[purpose]
+
+
+def load_or_create(path: Path) -> Secrets:
+    """Of several processes that start at once, all get the same. Raises UnusableSecrets with a sentence that names the file and never its
+    content."""
+    while (found := load(path)) is None:
+        made = _generate()
+        with _writing(path):
+            if private_file.create(path, _text(made)):
+                return made
+    return found
+
+
+def load(path: Path) -> Secrets | None:
+    """None where there is no file. Raises UnusableSecrets."""
+    try:
+        return _parse(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnusableSecrets(f"The secrets file {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UnusableSecrets(f"The secrets file {path} is damaged: restore it from your backup.") from None
+
+
+def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secrets:
+    """Put a new secret before the old ones, and keep a few. Running processes take it up at their next start."""
+    old = load_or_create(path)
+    rings = dict(old.keyrings)
+    for purpose in purposes:
+        kept = rings[purpose].secrets[: KEPT - 1]
+        rings[purpose] = Keyring((_new_secret({secret.key_id for secret in kept}), *kept))
+    rotated = Secrets(rings, old.api_keys)
+    with _writing(path):
+        private_file.replace(path, _text(rotated))
+    return rotated
+
+
+def _generate() -> Secrets:
+    rings = {purpose: Keyring((_new_secret(set()),)) for purpose in Purpose}
+    return Secrets(rings, {client: secrets.token_urlsafe(18) for client in CLIENTS})
+
+
+def _new_secret(taken: set[str]) -> Secret:
+    return Secret(secrets.choice([key_id for key_id in KEY_IDS if key_id not in taken]), secrets.token_bytes(32))
+
+
+def _parse(stored: dict[str, Any]) -> Secrets:
+    rings = {}
+    for purpose in Purpose:
+        entries = stored[purpose.value]
+        ring = Keyring(tuple(Secret(entry["id"], bytes.fromhex(entry["secret"])) for entry in entries))
+        if not ring.secrets or any(len(s.key_id) != 1 or len(s.value) < 16 for s in ring.secrets):
+            raise ValueError
+        rings[purpose] = ring
+    return Secrets(rings, {client: str(stored["api_keys"][client]) for client in CLIENTS})
+
+
+def _text(made: Secrets) -> str:
+    stored: dict[str, Any] = {
+        purpose.value: [{"id": secret.key_id, "secret": secret.value.hex()} for secret in ring.secrets]
+        for purpose, ring in made.keyrings.items()
+    }
+    stored["api_keys"] = dict(made.api_keys)
+    return json.dumps(stored, indent=2)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnusableSecrets(f"The secrets file {path} cannot be written: {error.strerror}.") from None
+
+
+_KNOWN = "select purpose, key_id, fingerprint from secret_fingerprint"
+_REMEMBER = """
+    insert into secret_fingerprint (purpose, key_id, fingerprint) values ($1, $2, $3)
+    on conflict (purpose, key_id) do update set fingerprint = excluded.fingerprint
+"""
+_FORGET = "delete from secret_fingerprint where purpose = $1 and key_id <> all($2::text[])"
+
+
+Known = Mapping[str, Collection[bytes]]
+"""Fingerprints that a database has seen, by purpose."""
+
+
+async def known_fingerprints(connection: Connection) -> Known:
+    known: dict[str, set[bytes]] = {}
+    for row in await connection.fetch(_KNOWN):
+        known.setdefault(row["purpose"], set()).add(row["fingerprint"])
+    return known
+
+
+def check_known(mine: Secrets, known: Known) -> None:
+    """Raises UnusableSecrets when the database has seen other secrets, of which none is ours any more."""
+    for purpose, ring in mine.keyrings.items():
+        seen = known.get(purpose)
+        if seen and not any(secret.fingerprint() in seen for secret in ring.secrets):
+            raise UnusableSecrets(
+                f"The secrets file does not belong to this database: its {purpose} secrets are unknown there. "
+                "Restore the file that was used with it, or point LIVE_SECRETS_FILE to it."
+            )
+
+
+async def check_against_database(mine: Secrets, database: Database) -> None:
+    """And remember them. Raises UnusableSecrets as `check_known` does."""
+    async with database.transaction() as connection:
+        check_known(mine, await known_fingerprints(connection))
+        for purpose, ring in mine.keyrings.items():
+            for secret in ring.secrets:
+                await connection.execute(_REMEMBER, purpose.value, secret.key_id, secret.fingerprint())
+            await connection.execute(_FORGET, purpose.value, [secret.key_id for secret in ring.secrets])

@@ -1,0 +1,33 @@
+"""Who may be on a stream's live socket, and as what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from control_plane.accounts.caller import Caller, Role
+from control_plane.base.ids import UserId
+
+
+class AudienceRole(StrEnum):
+    GUEST = "guest"
+    VIEWER = "viewer"
+    HOST = "host"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    host_id: UserId
+    public: bool
+
+    def role_of(self, caller: Caller | None) -> AudienceRole:
+        if caller is None:
+            return AudienceRole.GUEST
+        if caller.user_id == self.host_id:
+            return AudienceRole.HOST
+        return AudienceRole.OPERATOR if caller.role is Role.OPERATOR else AudienceRole.VIEWER
+
+    def admits(self, caller: Caller | None) -> bool:
+        """A stream that is not public is open to its host and to operators."""
+        return self.public or self.role_of(caller) in (AudienceRole.HOST, AudienceRole.OPERATOR)

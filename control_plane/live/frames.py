@@ -1,0 +1,58 @@
+"""An event as the bytes that go to every socket: encoded once, framed once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+
+import msgspec
+
+from control_plane.base.clock import iso_ms
+from control_plane.base.ids import Seq
+from control_plane.eventlog.types import EventData, EventType, Status
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Numbered(msgspec.Struct):
+    type: EventType
+    seq: Seq
+    at: str
+    data: EventData
+
+
+def encode_event(type_: EventType, seq: Seq, at: dt.datetime, data: EventData) -> str:
+    """The stored form: one JSON object."""
+    return _encoder.encode(_Numbered(type_, seq, iso_ms(at), data)).decode()
+
+
+class _State(msgspec.Struct):
+    status: object = None
+
+
+class Glimpse(msgspec.Struct):
+    """What a hub must know of an event, whatever release wrote it."""
+
+    type: str
+    data: _State
+
+    @property
+    def ends_the_stream(self) -> bool:
+        return self.type == EventType.STATUS and self.data.status == Status.ENDED
+
+
+_glimpses = msgspec.json.Decoder(Glimpse)
+
+
+def glimpse(frame: str) -> Glimpse:
+    return _glimpses.decode(frame)
+
+
+def websocket_frame(payload: bytes) -> bytes:
+    """One finished, unmasked text frame (RFC 6455 section 5.2), as a server sends it."""
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + payload
+    if size < 1 << 16:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload

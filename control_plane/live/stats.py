@@ -1,0 +1,31 @@
+"""How streams stand, for those who watch: folded, so that it costs the same however much happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from control_plane.db.pool import Database
+from control_plane.eventlog import store
+from control_plane.eventlog.types import Newcomer, Stats
+from control_plane.live.channel import Channel
+
+
+async def restate(database: Database, channels: Sequence[Channel]) -> None:
+    """Read the figures of all these streams at once, and tell each. Raises DatabaseUnavailable; then all of it is still due."""
+    joined = {channel: channel.joined.copy() for channel in channels}
+    for channel in channels:
+        channel.stats_due = False
+    try:
+        async with database.connection() as connection:
+            totals = await store.totals(connection, [channel.stream_id for channel in channels])
+            people = {user_id for told in joined.values() for user_id in told}
+            usernames = await store.usernames(connection, sorted(people)) if people else {}
+    except BaseException:
+        for channel in channels:
+            channel.stats_due = True
+        raise
+    for channel, told in joined.items():
+        if stream := totals.get(channel.stream_id):
+            newcomers = [Newcomer(user_id, usernames[user_id]) for user_id in sorted(told) if user_id in usernames]
+            channel.tell(Stats(channel.viewers, stream.likes, stream.coins, stream.top_gifters, newcomers))
+            channel.joined -= told

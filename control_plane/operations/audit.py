@@ -1,0 +1,83 @@
+"""Who of the operators did what, in a table that only grows. An entry is written in the transaction of the act that it tells of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NewType
+
+import msgspec
+
+from control_plane.base.ids import StreamId, UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, Row
+
+Actor = NewType("Actor", str)
+"""`cli:<login name>` for somebody at the command line; `server`."""
+Subject = NewType("Subject", str)
+
+
+class Act(StrEnum):
+    """`<what>.<what was done to it>`."""
+
+    USER_ADDED = "user.added"
+    USER_MADE_OPERATOR = "user.made_operator"
+    USER_MADE_ORDINARY = "user.made_ordinary"
+    USER_BANNED = "user.banned"
+    USER_UNBANNED = "user.unbanned"
+    SESSIONS_REVOKED = "user.sessions_revoked"
+    SESSION_ISSUED = "user.session_issued"
+    STREAM_ENDED = "stream.ended"
+    KEY_ROTATED = "stream.key_rotated"
+    KEY_REVOKED = "stream.key_revoked"
+    SECRETS_ROTATED = "secrets.rotated"
+    DATABASE_RESTORED = "database.restored"
+    """Recognised by the server at its start."""
+    DATABASE_RENEWED = "database.renewed"
+    DATABASE_TO_PRODUCTION = "database.made_fit_for_production"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    id: int
+    at: dt.datetime
+    actor: Actor
+    act: str
+    """One of Act, or one of a release that knew more."""
+    subject: Subject
+    detail: Mapping[str, Any]
+
+
+def user(user_id: UserId) -> Subject:
+    return Subject(f"user:{user_id}")
+
+
+def stream(stream_id: StreamId) -> Subject:
+    return Subject(f"stream:{stream_id}")
+
+
+_RECORD = "insert into audit_log (actor, act, subject, detail) values ($1, $2, $3, $4::jsonb)"
+_LATEST = "select id, at, actor, act, subject, detail::text as detail from audit_log order by id desc limit $1"
+_LATEST_ABOUT = """
+    select id, at, actor, act, subject, detail::text as detail from audit_log
+    where subject = $2
+    order by id desc limit $1
+"""
+
+
+async def record(connection: Connection, actor: Actor, act: Act, subject: Subject, **detail: str | int) -> None:
+    """Within the act's transaction. `detail` holds names and reasons, never a secret."""
+    await connection.execute(_RECORD, actor, act.value, subject, msgspec.json.encode(detail).decode())
+
+
+async def latest(database: Database, limit: int, subject: Subject | None = None) -> Sequence[Entry]:
+    """Newest first."""
+    about = (_LATEST, limit) if subject is None else (_LATEST_ABOUT, limit, subject)
+    return [_entry(row) for row in await database.fetch(*about)]
+
+
+def _entry(row: Row) -> Entry:
+    detail = msgspec.json.decode(row["detail"])
+    return Entry(row["id"], row["at"], Actor(row["actor"]), row["act"], Subject(row["subject"]), detail)

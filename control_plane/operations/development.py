@@ -1,0 +1,70 @@
+"""The way of a database from development mode into production: what development mode gave out is taken back.
+
+There anybody signed in as anybody and coins were free. Accounts stay, because the ledger and the audit log refer to them, but nobody can get
+into one that was made there: an operator who knows its owner issues a session (`stagedoor token`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from control_plane.accounts import store as accounts
+from control_plane.db.pool import Database
+from control_plane.ledger.free_coins import take_back_free_coins
+from control_plane.operations import audit, installation
+from control_plane.operations.audit import Act, Actor, Subject
+from control_plane.streams import store as streams
+from control_plane.videos import store as videos
+
+_LONG = "set local statement_timeout = '10min'"
+_FORGET = "update installation set development_since = null"
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    demo_people: int
+    """Blocked, their names free again, their videos deleted."""
+    accounts: int
+    """That were made in development mode: nobody can sign in to them."""
+    operators: Sequence[str]
+    """All who were, now ordinary users."""
+    coins: int
+    holders: int
+    """Users whose coins these were."""
+
+
+async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack | None:
+    """All or nothing, while no server runs. None when development mode never used the database. Raises LedgerIsWrong, NotInstalled."""
+    async with database.transaction(installation.RENEWAL_S) as connection:
+        row = await installation.read(connection)
+        since = row["development_since"]
+        if since is None:
+            return None
+        await connection.execute(_LONG)
+        coins = await take_back_free_coins(connection)
+        demo_people = await accounts.remove_demo_people(connection)
+        await videos.delete_of(connection, demo_people)
+        taken_back = TakenBack(
+            demo_people=len(demo_people),
+            accounts=await accounts.lock_unproven(connection, since),
+            operators=await accounts.demote_operators(connection),
+            coins=sum(coins.values()),
+            holders=len(coins),
+        )
+        await accounts.revoke_every_session(connection)
+        await streams.revoke_every_key(connection)
+        await connection.execute(_FORGET)
+        subject = Subject(f"database:{row['incarnation']}")
+        await audit.record(
+            connection,
+            actor,
+            Act.DATABASE_TO_PRODUCTION,
+            subject,
+            since=since.isoformat(),
+            demo_people=taken_back.demo_people,
+            accounts=taken_back.accounts,
+            operators=" ".join(taken_back.operators),
+            coins=taken_back.coins,
+        )
+    return taken_back

@@ -1,0 +1,130 @@
+"""What operators do to people and streams. Each act and its entry in the audit log are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+
+from control_plane.accounts import store as accounts
+from control_plane.accounts.caller import Role
+from control_plane.accounts.sign_in import AlreadyTaken, check_indexed, check_username
+from control_plane.accounts.user import NewUser, UserNotFound
+from control_plane.base.ids import StreamId, UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.eventlog.types import EndReason
+from control_plane.operations import audit
+from control_plane.operations.audit import Act, Actor
+from control_plane.streams import store as streams
+from control_plane.streams.lifecycle import Also, Lifecycle
+from control_plane.streams.model import Stream
+
+
+class Operator:
+    """One of them at work."""
+
+    def __init__(self, database: Database, lifecycle: Lifecycle, actor: Actor) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._actor = actor
+
+    async def add_user(self, new: NewUser) -> UserId:
+        """Raises InvalidUsername, ClaimTooLong and AlreadyTaken."""
+        check_username(new.username)
+        check_indexed("email", new.email)
+        check_indexed("phone", new.phone)
+        try:
+            async with self._database.transaction() as connection:
+                user_id = await accounts.create(connection, new, [])
+                await self._record(connection, Act.USER_ADDED, user_id, username=new.username)
+                return user_id
+        except asyncpg.UniqueViolationError as error:
+            raise AlreadyTaken.of(error) from None
+
+    async def set_role(self, user_id: UserId, role: Role) -> bool:
+        """False when it was so before. Raises UserNotFound, as all of these do."""
+        act = Act.USER_MADE_OPERATOR if role is Role.OPERATOR else Act.USER_MADE_ORDINARY
+        async with self._database.transaction() as connection:
+            return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
+
+    async def revoke_sessions(self, user_id: UserId) -> Stream | None:
+        """And the key of the user's unfinished stream, which the sessions could read: that stream, if there is one."""
+
+        async def revoke(connection: Connection) -> bool:
+            revoked = await accounts.revoke_sessions(connection, user_id)
+            return await self._done(connection, user_id, Act.SESSIONS_REVOKED, revoked)
+
+        async def rotate(stream_id: StreamId, also: Also) -> Stream | None:
+            return await self._lifecycle.rotate(stream_id, also)
+
+        _, stream = await self._with_stream(user_id, revoke, Act.KEY_REVOKED, rotate)
+        return stream
+
+    async def ban(self, user_id: UserId) -> tuple[bool, Stream | None]:
+        """Nobody signs in as this user any more, and the user's stream ends, in one transaction: whether this changed anything, and the
+        stream."""
+
+        async def ban(connection: Connection) -> bool:
+            return await self._done(connection, user_id, Act.USER_BANNED, await accounts.ban(connection, user_id))
+
+        async def end(stream_id: StreamId, also: Also) -> Stream | None:
+            return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=also)
+
+        return await self._with_stream(user_id, ban, Act.STREAM_ENDED, end)
+
+    async def _with_stream(
+        self,
+        user_id: UserId,
+        deny: Callable[[Connection], Awaitable[bool]],
+        act: Act,
+        change: Callable[[StreamId, Also], Awaitable[Stream | None]],
+    ) -> tuple[bool, Stream | None]:
+        """Change the user's unfinished stream, if there is one, in the transaction that denies the user. A stream that is made while we look
+        is found by looking once more after the denial: a banned user makes none later."""
+        denied = False
+        changed: Stream | None = None
+        seen: set[StreamId] = set()
+        while (running := await streams.unfinished_of(self._database, user_id)) and running.id not in seen:
+            seen.add(running.id)
+
+            async def also(connection: Connection, stream: Stream) -> None:
+                nonlocal denied
+                denied = await deny(connection) or denied
+                await self._also(act)(connection, stream)
+
+            changed = await change(running.id, also) or changed
+        if changed is None:
+            async with self._database.transaction() as connection:
+                denied = await deny(connection)
+            if running := await streams.unfinished_of(self._database, user_id):
+                changed = await change(running.id, self._also(act))
+        return denied, changed
+
+    async def unban(self, user_id: UserId) -> bool:
+        async with self._database.transaction() as connection:
+            return await self._done(connection, user_id, Act.USER_UNBANNED, await accounts.unban(connection, user_id))
+
+    async def end_stream(self, stream_id: StreamId) -> Stream | None:
+        """None when it has ended before."""
+        return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
+
+    async def rotate_key(self, stream_id: StreamId, act: Act = Act.KEY_ROTATED) -> Stream | None:
+        """Who publishes with the old key is put out. KEY_REVOKED where the new one is given to nobody."""
+        return await self._lifecycle.rotate(stream_id, also=self._also(act))
+
+    def _also(self, act: Act) -> Also:
+        async def record(connection: Connection, stream: Stream) -> None:
+            await audit.record(connection, self._actor, act, audit.stream(stream.id), user=stream.user_id)
+
+        return record
+
+    async def _done(self, connection: Connection, user_id: UserId, act: Act, changed: bool) -> bool:
+        if changed:
+            await self._record(connection, act, user_id)
+        elif not await accounts.exists(connection, user_id):
+            raise UserNotFound
+        return changed
+
+    async def _record(self, connection: Connection, act: Act, user_id: UserId, **detail: str) -> None:
+        await audit.record(connection, self._actor, act, audit.user(user_id), **detail)

@@ -1,0 +1,121 @@
+"""Purchases: coins are credited when a store confirms the transaction, once ever, whoever presents it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.ledger import store
+from control_plane.ledger.account import STORE, bought, earned
+from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
+from control_plane.ledger.wallets import Wallet
+from control_plane.payments.sale import Package, Purchase
+from control_plane.payments.shops import Claim, Store, VerifiedPurchase
+
+LONGEST_DEVICE = 64
+
+
+class StoreNotConnected(ControlPlaneError):
+    """No store of this server can confirm the claim."""
+
+    code = "store_not_connected"
+
+
+class UnknownProduct(ControlPlaneError):
+    code = "unknown_product"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such coin package.")
+
+
+class PurchaseOfAnother(ControlPlaneError):
+    code = "purchase_of_another"
+
+    def __init__(self) -> None:
+        super().__init__("This purchase belongs to another account.")
+
+
+@dataclass(frozen=True, slots=True)
+class Purchased:
+    purchase: Purchase
+    wallet: Wallet
+    """As it is now."""
+    replayed: bool
+    """The transaction had been credited before."""
+
+
+def choose_package(packages: Sequence[Package], product_id: str = "", coins: int | None = None) -> Package:
+    """By its product id, or by its number of coins. Raises UnknownProduct."""
+    for package in packages:
+        if package.product_id == product_id or (not product_id and package.coins == coins):
+            return package
+    raise UnknownProduct
+
+
+class Purchases:
+    """Credits what the stores confirm. Without a store, nothing can be bought."""
+
+    def __init__(self, database: Database, stores: Sequence[Store]) -> None:
+        self._database = database
+        self._stores = stores
+
+    async def purchase(self, user_id: UserId, claim: Claim, client_ref: str | None = None) -> Purchased:
+        """Credit the coins that our own catalogue has for the product. The transaction id is the idempotency key, and `client_ref` where given.
+        Raises StoreNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins, and what `Store.verify`
+        raises."""
+        seller = self._store_of(claim)
+        verified = await seller.verify(claim)
+        if verified.user_id not in (None, user_id):
+            raise PurchaseOfAnother
+        request = _request(user_id, seller, verified, client_ref)
+        async with self._database.transaction() as connection:
+            return await _credit(connection, request, seller, verified, claim)
+
+    def _store_of(self, claim: Claim) -> Store:
+        for candidate in self._stores:
+            if candidate.recognises(claim):
+                return candidate
+        if not self._stores:
+            raise StoreNotConnected("Coins cannot be bought yet: this server is not connected to a store.")
+        raise StoreNotConnected("This purchase is not from a store that this server is connected to.")
+
+
+def _request(user_id: UserId, seller: Store, verified: VerifiedPurchase, client_ref: str | None) -> Request:
+    transaction = fingerprint(store=seller.name, transaction_id=verified.transaction_id)
+    # Some stores' ids are longer than a key may be.
+    key = hashlib.sha256(verified.transaction_id.encode()).hexdigest() if client_ref is None else key_of(client_ref)
+    return Request(user_id, Operation.PURCHASE, key, transaction, note=seller.name)
+
+
+async def _credit(
+    connection: Connection, request: Request, seller: Store, verified: VerifiedPurchase, claim: Claim
+) -> Purchased:
+    user_id = request.user_id
+    await store.open_accounts(connection, [bought(user_id)])
+    held = await hold(connection, request, [bought(user_id), earned(user_id)])
+    credited = await store.find_purchase(connection, seller.name, verified.transaction_id)
+    if credited is not None:
+        if credited.user_id != user_id:
+            raise PurchaseOfAnother
+        return Purchased(credited, held.wallet(user_id), replayed=True)
+    package = await store.package(connection, verified.product_id)
+    if package is None:
+        raise UnknownProduct
+    posted = await post(connection, held, {STORE: -package.coins, bought(user_id): package.coins})
+    purchase = await store.record_purchase(
+        connection,
+        user_id,
+        seller.name,
+        verified.transaction_id,
+        package,
+        "".join(filter(str.isprintable, claim.device))[:LONGEST_DEVICE],
+        posted.transfer_id,
+    )
+    if purchase is None:  # somebody else presented it at the same moment; the transfer goes with the transaction
+        raise PurchaseOfAnother
+    return Purchased(purchase, posted.wallet(user_id), replayed=False)

@@ -1,0 +1,401 @@
+"""Brings our streams to what the media server really has.
+
+Hooks are hints: they come late, twice, swapped or not at all. So every second, and whenever a hook arrives, what is online there is compared
+with what we hold, keyed by (stream, source). A listing that fails changes nothing, and absence is believed only after asking for the path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from control_plane.base.clock import Clock, utc_now
+from control_plane.base.ids import StreamId
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.eventlog.types import EndReason, Status
+from control_plane.streams import store
+from control_plane.streams.lifecycle import Lifecycle
+from control_plane.streams.media.model import (
+    MediaConnection,
+    MediaPath,
+    MediaServer,
+    MediaServerUnavailable,
+    MediaSource,
+    PathName,
+    Size,
+    SourceId,
+)
+from control_plane.streams.model import Stream
+from control_plane.streams.running import FIRST_VERSION, RunningStreams
+
+log = logging.getLogger(__name__)
+
+PASS_S = 1.0
+AWAY_S = 3.0
+HINT_LOOKS = 20
+HINT_LOOK_S = 0.05
+PUT_OUT_S = 3.0
+ABREAST = 16
+"""How many streams are asked about or changed at once: each takes a connection to the media server or the database."""
+SLICE = 200
+"""Streams that a pass compares before it lets the event loop do other work: 200 take less than a millisecond."""
+RETURNING = frozenset({"rtmp", "rtmps", "srt"})
+"""Protocols whose encoders reconnect by themselves. A browser that sends by WHIP does not."""
+SHAPE_TOLERANCE = 0.05
+"""Sizes whose proportions differ by less have one shape: encoders round sizes to even numbers or to 16, and scale them to the network."""
+
+Step = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a hook says: the media of this path has come (`online`) or gone."""
+
+    path: PathName
+    online: bool
+    source_id: SourceId | None
+
+
+@dataclass(slots=True)
+class _Publisher:
+    connection: MediaConnection
+    key_version: int | None
+    """Of the key that let it in; None: not known, though the stream has had more than one."""
+    inbound_bytes: int = 0
+    size: Size | None = None
+    """Of its first picture: viewers by HLS get no other for as long as it is connected."""
+    may_turn: bool = True
+    """Whether it is disconnected when its picture changes its shape."""
+
+    def has_turned(self, size: Size) -> bool:
+        return self.may_turn and self.size is not None and not _same_shape(self.size, size)
+
+
+def _same_shape(one: Size, other: Size) -> bool:
+    across, down = one[0] * other[1], other[0] * one[1]
+    return abs(across - down) < SHAPE_TOLERANCE * max(across, down)
+
+
+_Wait = tuple[Status, dt.datetime | None]
+
+
+def _wait_of(stream: Stream) -> _Wait:
+    """What it waits for. Each interruption is a wait of its own, though nobody may have looked while it was live in between."""
+    return stream.status, stream.interrupted_at
+
+
+@dataclass(slots=True)
+class Clocks:
+    """How long a stream has been waiting as far as this process has seen; starts anew after a downtime of ours or of the media server."""
+
+    since: dict[StreamId, tuple[_Wait, float]] = field(default_factory=dict)
+
+    def waited_s(self, stream: Stream, now: float) -> float:
+        wait, since = self.since.get(stream.id, (None, now))
+        if wait != _wait_of(stream):
+            self.start(stream, now)
+            return 0.0
+        return now - since
+
+    def start(self, stream: Stream, now: float) -> None:
+        self.since[stream.id] = (_wait_of(stream), now)
+
+    def restart(self, now: float) -> None:
+        self.since = {stream_id: (wait, now) for stream_id, (wait, _) in self.since.items()}
+
+    def keep(self, stream_ids: Iterable[StreamId]) -> None:
+        kept = set(stream_ids)
+        self.since = {stream_id: entry for stream_id, entry in self.since.items() if stream_id in kept}
+
+
+class Reconciler:
+    """Owns the comparison; one pass at a time."""
+
+    def __init__(
+        self,
+        media: MediaServer,
+        running: RunningStreams,
+        lifecycle: Lifecycle,
+        database: Database,
+        *,
+        never_published_s: float,
+        sockets: Callable[[StreamId], int] = lambda stream_id: 0,
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        pass_s: float = PASS_S,
+    ) -> None:
+        self._media = media
+        self._running = running
+        self._lifecycle = lifecycle
+        self._database = database
+        self._never_published_s = never_published_s
+        self._sockets = sockets
+        self._clock = clock
+        self._monotonic = monotonic
+        self._pass_s = pass_s
+        self._clocks = Clocks()
+        self._hints: dict[PathName, tuple[Hint, int]] = {}
+        """And how often to look for what each of them says."""
+        self._wake = asyncio.Event()
+        self._publishers: dict[SourceId, _Publisher] = {}
+        self._turned: dict[StreamId, Size] = {}
+        """Streams whose publisher was disconnected because its picture turned: the size with which it should return."""
+        self._answered_at = monotonic()
+        self._away = False
+        self._reachable = False
+
+    @property
+    def media_reachable(self) -> bool:
+        return self._reachable
+
+    def hint(self, hint: Hint) -> None:
+        """Never waits. A later hint of the same path replaces the earlier one: both only say where to look."""
+        self._hints[hint.path] = (hint, HINT_LOOKS)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever fails is tried again with the next pass."""
+        loop = asyncio.get_running_loop()
+        next_pass = loop.time()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(next_pass):
+                    await self._wake.wait()
+            self._wake.clear()
+            hints, self._hints = self._hints, {}
+            await self._each((str(path), partial(self._follow, *hint)) for path, hint in hints.items())
+            if loop.time() >= next_pass:  # however many hints come
+                await self._guarded("", self.reconcile)
+                next_pass = loop.time() + self._pass_s
+
+    async def reconcile(self) -> None:
+        """One pass over everything."""
+        now = self._monotonic()
+        online: dict[PathName, MediaPath] = {}
+        try:
+            async for page in self._media.list_paths():
+                self._answered_at = self._monotonic()
+                online |= {path.name: path for path in page if path.online and path.source is not None}
+        except MediaServerUnavailable:
+            self._reachable = False
+            if now - self._answered_at > AWAY_S:
+                await self._media_server_away()
+            raise
+        self._reachable = True
+        if self._away:
+            self._away = False
+            self._clocks.restart(now)
+        streams = list(self._running.all())
+        steps: list[tuple[str, Step]] = []
+        for start in range(0, len(streams), SLICE):
+            for stream in streams[start : start + SLICE]:
+                step = self._due(stream, online.get(stream.path), now)
+                if step is not None:
+                    steps.append((stream.path, step))
+            await asyncio.sleep(0)
+        if self._running.following:  # cut off from the other processes, we would take theirs for strangers
+            strangers = [path for path in online.values() if self._running.by_path(path.name) is None]
+            steps += [(path.name, partial(self._put_out, path)) for path in strangers]
+        await self._each(steps)
+        # A pass that the database held up is no silence of the media server's.
+        self._answered_at = self._monotonic()
+        self._forget(streams, online.values())
+
+    async def put_out(self, stream: Stream) -> bool:
+        """After a stream was ended or its key rotated: close the publisher that came in before, and see it gone.
+
+        False when the media server does not answer or the publisher is still there in time; the next passes go on trying."""
+        try:
+            async with asyncio.timeout(PUT_OUT_S):
+                while True:
+                    path = await self._media.get_path(stream.path)
+                    if path is None or path.source is None or not await self._is_revoked(stream, path.source):
+                        return True
+                    await self._media.kick(path.source)
+                    await asyncio.sleep(0.02)
+        except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
+            log.warning("publisher_not_put_out_yet", extra={"stream": stream.id})
+            return False
+
+    async def _each(self, steps: Iterable[tuple[str, Step]]) -> None:
+        """ABREAST at once."""
+        waiting = iter(steps)
+
+        async def work() -> None:
+            for of, step in waiting:
+                await self._guarded(of, step)
+
+        await asyncio.gather(*(work() for _ in range(ABREAST)))
+
+    async def _guarded(self, of: str, step: Step) -> None:
+        """`of`: the path that it concerns; "" for all."""
+        try:
+            await step()
+        except (MediaServerUnavailable, DatabaseUnavailable) as error:
+            log.warning("reconciler_waits", extra={"for": error.code})
+        except Exception:
+            if not of:
+                raise
+            # It concerns one stream: the others' go on.
+            log.exception("reconciler_failed", extra={"of": of[:200]})
+
+    async def _follow(self, hint: Hint, looks: int) -> None:
+        """A hook was started before the media server's own books are in order: look until they are, for a second, and hold up nobody's else
+        hint meanwhile."""
+        stream = self._running.by_path(hint.path)
+        if stream is None:
+            return
+        path = await self._media.get_path(hint.path)
+        source = path.source if path is not None and path.online else None
+        not_yet = source is None if hint.online else source is not None and source.id == hint.source_id
+        if not_yet and looks > 1:
+            asyncio.get_running_loop().call_later(HINT_LOOK_S, self._look_again, hint, looks - 1)
+        else:
+            step = self._due(stream, path if source else None, self._monotonic())
+            if step is not None:
+                await step()
+
+    def _look_again(self, hint: Hint, looks: int) -> None:
+        self._hints.setdefault(hint.path, (hint, looks))
+        self._wake.set()
+
+    def _due(self, stream: Stream, path: MediaPath | None, now: float) -> Step | None:
+        """What has to be asked or written for this stream. None where all is as it was, as for nearly all streams of a pass: then it costs
+        no task."""
+        if path is not None and path.source is not None:
+            if self._is_as_it_was(stream, path, path.source):
+                return None
+            return partial(self._publishing, stream, path, path.source)
+        if stream.source_id is not None:
+            return partial(self._absent, stream, stream.source_id)
+        if stream.status is Status.INTERRUPTED:
+            if self._clocks.waited_s(stream, now) >= stream.grace_s:
+                return partial(self._lifecycle.end, stream.id, EndReason.GRACE_OVER)
+        elif self._sockets(stream.id):
+            self._clocks.start(stream, now)  # whoever waits for it keeps it waiting
+        elif self._clocks.waited_s(stream, now) >= self._never_published_s:
+            return partial(self._never_published, stream)
+        return None
+
+    def _is_as_it_was(self, stream: Stream, path: MediaPath, source: MediaSource) -> bool:
+        publisher = self._publishers.get(source.id)
+        if publisher is None or stream.source_id != source.id or self._is_outdated(stream, publisher):
+            return False
+        self._note_size(stream, publisher, path.size)
+        if path.size is not None and publisher.has_turned(path.size):
+            return False
+        publisher.inbound_bytes = path.inbound_bytes
+        return True
+
+    async def _never_published(self, stream: Stream) -> None:
+        if not await self._was_given_to(stream):
+            await self._lifecycle.end(stream.id, EndReason.NEVER_PUBLISHED)
+
+    async def _publishing(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
+        publisher = await self._publisher(stream, source)
+        if publisher is None:
+            return  # gone again; the next pass tells
+        if self._is_outdated(stream, publisher):
+            await self._media.kick(source)
+            return
+        self._note_size(stream, publisher, path.size)
+        if path.size is not None and publisher.has_turned(path.size):
+            await self._put_out_turned(stream, publisher, path.size)
+            return
+        if stream.source_id != source.id:
+            replaced_bytes = self._bytes_of(stream.source_id)
+            await self._lifecycle.publisher_online(
+                stream.id, publisher.connection, replaced_bytes, publisher.key_version
+            )
+        publisher.inbound_bytes = path.inbound_bytes
+
+    def _note_size(self, stream: Stream, publisher: _Publisher, size: Size | None) -> None:
+        if publisher.size is None and size is not None:
+            publisher.size = size
+            expected = self._turned.pop(stream.id, None)
+            # One that returned as it was would do so again, and nobody would see anything.
+            returned = expected is None or _same_shape(expected, size)
+            publisher.may_turn = returned and publisher.connection.protocol in RETURNING
+
+    async def _put_out_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
+        """The media server keeps the shape that it saw first, and viewers by HLS see the picture stretched. The next connection begins
+        with the new shape."""
+        if await self._media.kick(publisher.connection.source):
+            publisher.may_turn = False
+            self._turned[stream.id] = size
+            log.info("publisher_turned", extra={"stream": stream.id, "source": publisher.connection.source.id})
+
+    async def _absent(self, stream: Stream, source_id: SourceId) -> None:
+        path = await self._media.get_path(stream.path)
+        if path is None or not path.online:
+            await self._lifecycle.publisher_lost(stream.id, source_id, "publisher_lost", self._bytes_of(source_id))
+
+    async def _media_server_away(self) -> None:
+        self._away = True
+        await self._each(
+            (stream.path, partial(self._lost, stream, stream.source_id, "media_server_lost"))
+            for stream in self._running.all()
+            if stream.source_id is not None
+        )
+
+    async def _lost(self, stream: Stream, source_id: SourceId, why: str) -> None:
+        await self._lifecycle.publisher_lost(stream.id, source_id, why, self._bytes_of(source_id))
+
+    async def _put_out(self, path: MediaPath) -> None:
+        """Media on a path that belongs to no unfinished stream: ended, or banned, between its auth and its first frame."""
+        if path.source is not None and await self._media.kick(path.source):
+            log.info("publisher_put_out", extra={"path": path.name, "source": path.source.id})
+
+    async def _is_revoked(self, stream: Stream, source: MediaSource) -> bool:
+        if stream.ended:
+            return True
+        publisher = await self._publisher(stream, source)
+        return publisher is not None and self._is_outdated(stream, publisher)
+
+    def _is_outdated(self, stream: Stream, publisher: _Publisher) -> bool:
+        """Whether it came in with a key that was taken away since. Clocks do not matter, nor how long the change took to be committed.
+        A publisher of whom nothing is known is one of those: its encoder returns with a connection of which we know."""
+        known = self._running.get(stream.id) or stream  # `stream` may be from the beginning of a long pass
+        newest = max(stream.key_version, known.key_version)
+        return publisher.key_version is None or publisher.key_version < newest
+
+    async def _publisher(self, stream: Stream, source: MediaSource) -> _Publisher | None:
+        known = self._publishers.get(source.id)
+        if known is None:
+            connection = await self._media.get_connection(source)
+            if connection is None:
+                return None
+            version = await self._admitted_version(stream, source.id)
+            known = self._publishers[source.id] = _Publisher(connection, version, connection.inbound_bytes)
+        return known
+
+    async def _admitted_version(self, stream: Stream, source_id: SourceId) -> int | None:
+        version = self._running.admitted_version(stream.id, source_id)
+        if version is not None:
+            return version
+        if stream.key_version == FIRST_VERSION:
+            return FIRST_VERSION  # there was no other
+        return await store.admitted_version(self._database, stream.id, source_id)
+
+    def _bytes_of(self, source_id: SourceId | None) -> int:
+        publisher = self._publishers.get(source_id) if source_id is not None else None
+        return 0 if publisher is None else publisher.inbound_bytes
+
+    async def _was_given_to(self, stream: Stream) -> bool:
+        """A recent gift keeps an unpublished stream waiting, too."""
+        since = self._clock() - dt.timedelta(seconds=self._never_published_s)
+        return await store.gift_since(self._database, stream.id, since)
+
+    def _forget(self, streams: Collection[Stream], online: Iterable[MediaPath]) -> None:
+        sources = {path.source.id for path in online if path.source is not None}
+        sources |= {stream.source_id for stream in streams if stream.source_id is not None}
+        self._publishers = {id_: publisher for id_, publisher in self._publishers.items() if id_ in sources}
+        unfinished = {stream.id for stream in streams}
+        self._clocks.keep(unfinished)
+        self._turned = {id_: size for id_, size in self._turned.items() if id_ in unfinished}

@@ -1,0 +1,56 @@
+"""What the control plane asks of a probe: does media truly flow on this path? `mediamtx/` fulfils it; nothing here knows how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NewType, Protocol
+
+from control_plane.streams.media.model import PathName
+
+ProbeKey = NewType("ProbeKey", str)
+"""Opens one stream for reading, shortly."""
+
+
+class Outcome(StrEnum):
+    """Also the label under which a probe is counted."""
+
+    PLAYING = "playing"
+    NOT_PLAYING = "not_playing"
+    """The path is there or is not, but nothing comes out of it."""
+    UNSUPPORTED = "unsupported"
+    """Neither way of looking can show this codec: says nothing about the stream."""
+    FAILED = "failed"
+    """The probe itself did not work, or was killed at its deadline: says nothing about the stream."""
+
+
+class Via(StrEnum):
+    WHEP = "whep"
+    HLS = "hls"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What one look has shown. Width, height and codec are of the picture, 0 and "" without one."""
+
+    outcome: Outcome
+    via: Via | None = None
+    width: int = 0
+    height: int = 0
+    video_codec: str = ""
+    """h264, hevc, vp8, av1, ..."""
+    audio: bool | None = None
+    """Whether sound came; None where this way carries none of it: AAC does not go out over WebRTC."""
+    pictured: bool = False
+    """The picture that was asked for has been written."""
+    seconds: float = 0.0
+    why: str = ""
+    """A few words for the log, without secrets."""
+
+
+class Probe(Protocol):
+    async def probe(self, path: PathName, key: ProbeKey, picture: Path | None, deadline_s: float) -> ProbeResult:
+        """Never raises, and is over soon after the deadline, come what may; so is all that it has started, cancelled or not. `picture`:
+        where to put a JPEG of what was seen, in the place of an earlier one."""
+        ...

@@ -1,0 +1,201 @@
+"""Looks at each live stream now and then: a publisher that is online may send nothing that plays.
+
+A probe is a child process that takes a picture and says what it saw. Few run at once, the stream that waits longest is next, and one that
+hangs costs nothing but its place until its deadline. What it shows is told, measured and stored; nothing is decided by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from control_plane.base.clock import Clock, utc_now
+from control_plane.base.ids import StreamId
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.observe.metrics import Metrics
+from control_plane.streams import store
+from control_plane.streams.media.model import SourceId
+from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.probing.keys import ProbeKeys
+from control_plane.streams.probing.model import Outcome, Probe, ProbeResult
+from control_plane.streams.probing.thumbnails import Thumbnails
+from control_plane.streams.running import RunningStreams
+
+log = logging.getLogger(__name__)
+
+DEADLINE_S = 12.0
+"""Key frames may be ten seconds apart."""
+TICK_S = 0.2
+RETRIES_S = (0.5, 0.5, 1.0, 1.0, 2.0, 4.0, 8.0)
+"""Between the first looks at a publisher, until it was seen playing."""
+BELIEVED_FAILURES = 3
+"""What was seen counts until so many later probes have failed."""
+
+_PLAYING = {Outcome.PLAYING: True, Outcome.NOT_PLAYING: False, Outcome.UNSUPPORTED: None}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the last probe that worked has shown."""
+
+    result: ProbeResult
+    at: dt.datetime
+
+    @property
+    def playing(self) -> bool | None:
+        return _PLAYING[self.result.outcome]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One publisher's connection. Another one of the same stream is looked at anew."""
+
+    source_id: SourceId
+    due_at: float
+    looking: bool = False
+    retries: int = 0
+    failures: int = 0
+    seen: Seen | None = None
+
+
+class Prober:
+    """Owns the schedule and what was seen. `limit` probes run at once."""
+
+    def __init__(
+        self,
+        probe: Probe,
+        running: RunningStreams,
+        keys: ProbeKeys,
+        thumbnails: Thumbnails,
+        database: Database,
+        metrics: Metrics,
+        *,
+        limit: int,
+        interval_s: float,
+        deadline_s: float = DEADLINE_S,
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._probe = probe
+        self._running = running
+        self._keys = keys
+        self._thumbnails = thumbnails
+        self._database = database
+        self._metrics = metrics
+        self._limit = limit
+        self._interval_s = interval_s
+        self._deadline_s = deadline_s
+        self._clock = clock
+        self._monotonic = monotonic
+        self._watches: dict[StreamId, _Watch] = {}
+        self._looking = 0
+
+    def playing(self, stream_id: StreamId) -> bool | None:
+        """Whether media truly flows; None while nobody knows: not live, not looked at yet, or not to be shown by any probe of ours."""
+        seen = self.seen(stream_id)
+        return None if seen is None else seen.playing
+
+    def seen(self, stream_id: StreamId) -> Seen | None:
+        watch = self._watches.get(stream_id)
+        return None if watch is None else watch.seen
+
+    def streams_playing(self) -> int:
+        return sum(self.playing(stream_id) is True for stream_id in self._watches)
+
+    def thumbnail(self, stream_id: StreamId) -> str:
+        """Address below `/media/`, new with each picture; "" when there is none. Only public streams have one: `/media/` is open to everybody."""
+        return self._thumbnails.address(stream_id)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._thumbnails.open([stream.id for stream in self._running.all() if stream.visibility is Visibility.PUBLIC])
+        async with asyncio.TaskGroup() as probes:
+            while True:
+                self._follow()
+                for stream, watch in self._due():
+                    watch.looking = True
+                    self._looking += 1
+                    probes.create_task(self._guarded(stream, watch), name="probe")
+                await asyncio.sleep(TICK_S)
+
+    def _follow(self) -> None:
+        """Every publisher that is online has a watch, and nobody else."""
+        unfinished = {stream.id: stream for stream in self._running.all()}
+        now = self._monotonic()
+        watches = {}
+        for stream in unfinished.values():
+            if stream.source_id is not None:
+                known = self._watches.get(stream.id)
+                same = known is not None and known.source_id == stream.source_id
+                watches[stream.id] = known if known and same else _Watch(stream.source_id, now)
+        self._watches = watches
+        hidden = {stream.id for stream in unfinished.values() if stream.visibility is not Visibility.PUBLIC}
+        self._thumbnails.keep(unfinished, hidden)
+
+    def _due(self) -> Iterator[tuple[Stream, _Watch]]:
+        """Whoever has waited longest, as many as there are free places."""
+        now = self._monotonic()
+        waiting = [
+            (watch.due_at, id_) for id_, watch in self._watches.items() if not watch.looking and watch.due_at <= now
+        ]
+        for _, stream_id in sorted(waiting)[: self._limit - self._looking]:
+            stream = self._running.get(stream_id)
+            if stream is not None:
+                yield stream, self._watches[stream_id]
+
+    async def _guarded(self, stream: Stream, watch: _Watch) -> None:
+        try:
+            await self._look(stream, watch)
+        except Exception:
+            log.exception("probe_broke", extra={"stream": stream.id})  # one's; the others' go on
+            watch.due_at = self._monotonic() + self._interval_s
+
+    async def _look(self, stream: Stream, watch: _Watch) -> None:
+        picture = self._thumbnails.file(stream.id) if stream.visibility is Visibility.PUBLIC else None
+        began = self._monotonic()
+        try:
+            result = await self._probe.probe(
+                stream.path, self._keys.issue(stream.id, stream.key_salt), picture, self._deadline_s
+            )
+        finally:
+            watch.looking = False
+            self._looking -= 1
+        self._metrics.probed(result.outcome.value, result.via.value if result.via else "none", result.seconds)
+        if result.pictured:
+            self._thumbnails.written(stream.id)
+        if self._watches.get(stream.id) is watch:  # else its publisher has gone, and this says nothing about another
+            self._take(stream.id, watch, result, began)
+            await self._store(stream.id, watch, result)
+
+    def _take(self, stream_id: StreamId, watch: _Watch, result: ProbeResult, began: float) -> None:
+        before = watch.seen
+        if result.outcome is Outcome.FAILED:
+            log.warning("probe_failed", extra={"stream": stream_id, "why": result.why})
+            watch.failures += 1
+            if watch.failures >= BELIEVED_FAILURES:
+                watch.seen = None
+        else:
+            watch.seen, watch.failures = Seen(result, self._clock()), 0
+            if before is None or before.playing != watch.seen.playing:
+                how = result.via.value if result.via is not None else result.why
+                log.info("stream_probed", extra={"stream": stream_id, "outcome": result.outcome.value, "how": how})
+        watch.due_at = began + self._interval_s
+        never_played = before is None or not before.playing
+        if result.outcome in (Outcome.NOT_PLAYING, Outcome.FAILED) and never_played and watch.retries < len(RETRIES_S):
+            watch.due_at = self._monotonic() + RETRIES_S[watch.retries]
+            watch.retries += 1
+
+    async def _store(self, stream_id: StreamId, watch: _Watch, result: ProbeResult) -> None:
+        if result.outcome is Outcome.FAILED:
+            return
+        found = msgspec.json.encode(result).decode()
+        try:
+            await store.probed(self._database, stream_id, watch.source_id, _PLAYING[result.outcome], found)
+        except DatabaseUnavailable:
+            log.warning("probe_not_stored", extra={"stream": stream_id})

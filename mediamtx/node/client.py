@@ -1,0 +1,153 @@
+"""The control API of MediaMTX v1.20.1 as a `MediaServer`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from control_plane.streams.media.api_password import api_authorization
+from control_plane.streams.media.model import (
+    MediaConnection,
+    MediaPath,
+    MediaServerInfo,
+    MediaServerUnavailable,
+    MediaSource,
+    PathName,
+)
+from mediamtx.node import wire
+
+T = TypeVar("T")
+
+ITEMS_PER_PAGE = 250
+"""A page is read in one go, which holds the event loop for about 2 ms (`make bench-paths`), and longer with hundreds of viewers on each path.
+Smaller pages cost the media server more, which lists all its paths for each of them."""
+
+
+class _Kind(NamedTuple):
+    resource: str
+    protocol: str
+
+
+KINDS = {
+    "rtmpConn": _Kind("rtmpconns", "rtmp"),
+    "rtmpsConn": _Kind("rtmpsconns", "rtmps"),
+    "rtspSession": _Kind("rtspsessions", "rtsp"),
+    "rtspsSession": _Kind("rtspssessions", "rtsps"),
+    "srtConn": _Kind("srtconns", "srt"),
+    "webRTCSession": _Kind("webrtcsessions", "webrtc"),
+    "hlsSession": _Kind("hlssessions", "hls"),
+    "moqSession": _Kind("moqsessions", "moq"),
+}
+"""Whoever can be looked up and kicked, by the `type` that paths, hooks and readers carry."""
+
+
+class MediaMTXClient:
+    """`async with MediaMTXClient("http://127.0.0.1:9997", config.api_password) as client`. Connections are kept open between calls."""
+
+    def __init__(
+        self, api_url: str, api_password: str, deadline_s: float = 2.0, items_per_page: int = ITEMS_PER_PAGE
+    ) -> None:
+        self._base = bare(api_url)
+        self._authorization = api_authorization(api_password)
+        self._deadline_s = deadline_s
+        self._items_per_page = items_per_page
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        # The deadline of a call is ours.
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), headers=self._authorization)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def info(self) -> MediaServerInfo:
+        async with self._deadline("info"):
+            return _present(await self._get("info", wire.Info), "info").value()
+
+    async def list_paths(self) -> AsyncIterator[Sequence[MediaPath]]:
+        """The server sorts by name and cuts each page from a fresh list: a path that moves over the edge between two pages is missed or
+        listed twice."""
+        number, count = 0, 1
+        while number < count:
+            call = f"paths/list?itemsPerPage={self._items_per_page}&page={number}"
+            async with self._deadline("paths"):
+                page = _present(await self._get(call, wire.PathList), "paths")
+                paths = [item.value() for item in page.items]
+            yield paths
+            number, count = number + 1, page.page_count if paths else 0
+
+    async def get_path(self, name: PathName) -> MediaPath | None:
+        async with self._deadline("path"):
+            path = await self._get(f"paths/get/{quote(name)}", wire.Path)
+        return path.value() if path else None
+
+    async def get_connection(self, source: MediaSource) -> MediaConnection | None:
+        """None also for kinds behind which nobody is, such as a stream that the server fetches itself."""
+        kind = KINDS.get(source.kind)
+        if kind is None:
+            return None
+        async with self._deadline(kind.resource):
+            connection = await self._get(f"{kind.resource}/get/{quote(source.id, safe='')}", wire.Connection)
+        return connection.value(source, kind.protocol) if connection else None
+
+    async def kick(self, source: MediaSource) -> bool:
+        kind = KINDS.get(source.kind)
+        if kind is None:
+            raise MediaServerUnavailable(f"The media server has a {source.kind}, which nobody can kick.")
+        async with self._deadline(kind.resource):
+            return await self._call("POST", f"{kind.resource}/kick/{quote(source.id, safe='')}") is not None
+
+    @asynccontextmanager
+    async def _deadline(self, what: str) -> AsyncIterator[None]:
+        """Everything that may go wrong on the way, as MediaServerUnavailable. Its text holds no address of theirs."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                yield
+        except TimeoutError as error:
+            raise MediaServerUnavailable(
+                f"The media server did not answer within {self._deadline_s:g} s ({what})."
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise MediaServerUnavailable(
+                f"The media server cannot be reached ({what}: {type(error).__name__})."
+            ) from error
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise MediaServerUnavailable(f"The media server's answer cannot be read ({what}).") from error
+
+    async def _get(self, call: str, model: type[T]) -> T | None:
+        body = await self._call("GET", call)
+        return None if body is None else msgspec.json.decode(body, type=model)
+
+    async def _call(self, method: str, call: str) -> bytes | None:
+        """The body of a 200, None for a 404, which is also what a server that is switched off answers."""
+        assert self._session is not None, "used outside `async with`"
+        url = URL(f"{self._base}/v3/{call}", encoded=True)
+        async with self._session.request(method, url, allow_redirects=False) as response:
+            if response.status == 404:
+                return None
+            if response.status != 200:
+                raise MediaServerUnavailable(f"The media server answered {response.status} ({call.split('/')[0]}).")
+            return await response.read()
+
+
+def bare(api_url: str) -> str:
+    """Without a name and password of its own: ours are sent."""
+    return str(URL(api_url).with_user(None)).rstrip("/")
+
+
+def _present(answer: T | None, what: str) -> T:
+    if answer is None:
+        raise MediaServerUnavailable(f"The media server does not know the call ({what}).")
+    return answer

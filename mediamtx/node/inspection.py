@@ -1,0 +1,89 @@
+"""What a MediaMTX v1.20.1 that runs says of itself, compared with what we would have it run with."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from control_plane.streams.media.api_password import api_authorization
+from control_plane.streams.media.model import MediaServerUnavailable
+from mediamtx.node.client import bare
+from mediamtx.node.config import EXCLUDED, PATH_PATTERN, MediaMTXConfig, callback_address
+from mediamtx.node.wire import Info
+
+
+class Global(msgspec.Struct, frozen=True, rename="camel"):
+    """Of `/v3/config/global/get`, what has to agree with us. `callback` holds the hook secret."""
+
+    auth_method: str
+    excluded: list[dict[str, str]] = msgspec.field(name="authHTTPExclude")
+    callback: str = msgspec.field(name="authHTTPAddress")
+    rtmp_address: str
+    hls_address: str
+    webrtc_address: str
+    webrtc_udp_address: str = msgspec.field(name="webrtcLocalUDPAddress")
+    srt_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    version: str
+    at: dt.datetime
+    """Its clock, in whole seconds."""
+    settings: Global = field(repr=False)
+    has_path: bool
+    """Whether the paths of our streams are configured."""
+
+    def differs(self, config: MediaMTXConfig) -> tuple[str, ...]:
+        """Settings, by name, with which it cannot work with us."""
+        running = self.settings
+        equal = {
+            "authMethod": running.auth_method == "http",
+            "authHTTPAddress": running.callback == callback_address(config),
+            "authHTTPExclude": {entry.get("action") for entry in running.excluded} <= set(EXCLUDED),
+            "rtmpAddress": _port(running.rtmp_address) == config.rtmp_port,
+            "hlsAddress": _port(running.hls_address) == config.hls_port,
+            "webrtcAddress": _port(running.webrtc_address) == config.webrtc_port,
+            "webrtcLocalUDPAddress": _port(running.webrtc_udp_address) == config.webrtc_udp_port,
+            "srtAddress": _port(running.srt_address) == config.srt_port,
+            "paths": self.has_path,
+        }
+        return tuple(name for name, same in equal.items() if not same)
+
+
+async def inspect(api_url: str, api_password: str, deadline_s: float = 3.0) -> Inspection:
+    """Raises MediaServerUnavailable."""
+    base, authorization = bare(api_url), api_authorization(api_password)
+    try:
+        async with (
+            asyncio.timeout(deadline_s),
+            aiohttp.ClientSession(raise_for_status=True, headers=authorization) as session,
+        ):
+            async with session.get(f"{base}/v3/info") as response:
+                info = msgspec.json.decode(await response.read(), type=Info)
+                at = parsedate_to_datetime(response.headers["Date"])
+            async with session.get(f"{base}/v3/config/global/get") as response:
+                settings = msgspec.json.decode(await response.read(), type=Global)
+            url = f"{base}/v3/config/paths/get/{quote(PATH_PATTERN)}"
+            async with session.get(url, raise_for_status=False) as response:
+                has_path = response.status == 200
+    except TimeoutError as error:
+        raise MediaServerUnavailable(f"The control API does not answer within {deadline_s:g} s.") from error
+    except aiohttp.ClientResponseError as error:
+        raise MediaServerUnavailable(f"The control API answers {error.status}.") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise MediaServerUnavailable(f"The control API cannot be reached ({type(error).__name__}).") from error
+    except (msgspec.MsgspecError, KeyError, ValueError) as error:
+        raise MediaServerUnavailable("What answers there is not MediaMTX's control API.") from error
+    return Inspection(info.version, at, settings, has_path)
+
+
+def _port(address: str) -> int:
+    port = address.rpartition(":")[2]
+    return int(port) if port.isascii() and port.isdigit() else 0

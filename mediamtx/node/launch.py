@@ -1,0 +1,74 @@
+"""From our settings to a media server that runs: adopted from an earlier start, or started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from control_plane.base.network import is_loopback
+from control_plane.config.ports import Ports
+from control_plane.config.secrets import Keyring
+from control_plane.config.settings import Settings
+from mediamtx.errors import MediaMTXNotStarted
+from mediamtx.node.config import MediaMTXConfig, local_url, reached_at
+from mediamtx.node.home import home_of
+from mediamtx.node.process import MediaMTXProcess
+
+SETTING_OF = {"api_port": "mediamtx_api_port"}
+"""What a port of `MediaMTXConfig` is called in the settings, where the names differ."""
+
+
+def configuration(settings: Settings, ports: Ports, hooks: Keyring, hook_command: tuple[str, ...]) -> MediaMTXConfig:
+    """`hook_command` is how the hook script is run where MediaMTX runs."""
+    loopback = is_loopback(settings.bind)
+    return MediaMTXConfig(
+        hooks_url=hooks_url(settings, ports),
+        hook_secret=hooks.signing.value.hex(),
+        hook_command=hook_command,
+        bind=settings.bind,
+        rtmp_port=ports.rtmp_port,
+        hls_port=ports.hls_port,
+        webrtc_port=ports.webrtc_port,
+        webrtc_udp_port=ports.webrtc_udp_port,
+        srt_port=ports.srt_port,
+        api_bind=settings.mediamtx_api_bind,
+        api_port=ports.mediamtx_api_port,
+        webrtc_hosts=(_loopback_address(settings.bind),) if loopback else (settings.public_host,),
+        trusted_proxies=settings.trusted_proxies,
+        log_level=settings.mediamtx_log_level,
+    )
+
+
+def _loopback_address(bind: str) -> str:
+    """Of the family in which we listen: a candidate of the other one reaches nobody."""
+    return "::1" if ":" in bind else "127.0.0.1"
+
+
+def supervised(
+    settings: Settings, config: MediaMTXConfig, binary: Path, hook_script: Path, on_spawn: Callable[[int], None]
+) -> MediaMTXProcess:
+    """Not running yet. Its hooks run the script, which finds address and secret in a private file."""
+    home = home_of(settings.data_dir / "mediamtx")
+    try:
+        command = home.write_hook(config.hooks_url, config.hook_secret, hook_script)
+    except OSError as error:
+        raise MediaMTXNotStarted(f"MediaMTX cannot be set up in {home.files}: {error.strerror}") from error
+    return MediaMTXProcess(binary, replace(config, hook_command=command), home.directory, on_spawn=on_spawn)
+
+
+def hooks_url(settings: Settings, ports: Ports) -> str:
+    """Of the hooks listener, as MediaMTX reaches it."""
+    return settings.hooks_url.rstrip("/") or f"{local_url(settings.hooks_bind, ports.hooks_port)}/hooks"
+
+
+def media_host(settings: Settings) -> str:
+    """Where we reach the media server's own listeners, those for clients: the machine whose control API we use."""
+    host = urlsplit(settings.mediamtx_api_url).hostname or reached_at(settings.bind)
+    return f"[{host}]" if ":" in host else host
+
+
+def hook_file(settings: Settings) -> Path:
+    """Where MediaMTX runs as we do."""
+    return settings.data_dir / "mediamtx" / "hook"

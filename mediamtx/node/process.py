@@ -1,0 +1,298 @@
+"""The server, our child or left running by an earlier control plane: `start` or `adopt`, then `supervise`, `stop`."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+
+from control_plane.base import child
+from control_plane.base.child import Limits
+from control_plane.streams.media.model import MediaServerInfo, MediaServerUnavailable
+from mediamtx.errors import MediaMTXGaveUp, MediaMTXNotStarted
+from mediamtx.node.client import MediaMTXClient
+from mediamtx.node.config import MediaMTXConfig, render
+from mediamtx.node.home import home_of
+from mediamtx.node.log import ServerLog
+from mediamtx.obtain.pinned import VERSION
+
+_START_DEADLINE_S = 10.0
+_STOP_DEADLINE_S = 6.0
+"""It waits for running hooks, which take 3 s at most."""
+_USELESS_DEADLINE_S = 1.0
+"""For one that is of no use: not adopted, or not ready in time. Nobody needs its hooks."""
+_KILL_DEADLINE_S = 2.0
+_ADOPT_DEADLINE_S = 3.0
+_POLL_S = 0.05
+_WATCH_S = 0.1
+_TRIM_EVERY_S = 30.0
+_PAUSES_S = (0.0, 0.5, 1.0, 2.0)
+"""Before each restart, by how many failures there were lately; after as many as this and one more, we give up."""
+_LATELY_S = 60.0
+_OF_GO = ("GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT")
+_MEMORY_SHARE = 0.5
+"""Of the machine's, from where Go's garbage collector works harder (GOMEMLIMIT). A smaller share costs CPU, a larger one gets the machine
+into swap. No limit of the system is set: Go reserves far more than it uses, and ends at once when it is refused memory."""
+_OPEN_FILES = 65_536
+"""At least, where we may: each publisher and viewer is one."""
+
+log = logging.getLogger(__name__)
+
+
+def nobody_asks(_pid: int) -> None:
+    """The default of `on_spawn`."""
+
+
+class MediaMTXProcess:
+    """Keeps the files of `MediaMTXHome(directory)`, and runs as its account.
+
+    `on_spawn` hears each new pid at once, before the server is ready, so that it is noted if we are killed meanwhile.
+    """
+
+    def __init__(
+        self, binary: Path, config: MediaMTXConfig, directory: Path, *, on_spawn: Callable[[int], None] = nobody_asks
+    ) -> None:
+        self._binary = binary.absolute()
+        self._config = config
+        self._home = home_of(directory)
+        self._on_spawn = on_spawn
+        self._log = ServerLog(self._home.log_path)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._adopted: psutil.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Another one after a restart; None while there is none."""
+        running = self._child or self._adopted
+        return running.pid if running else None
+
+    @property
+    def config_path(self) -> Path:
+        return self._home.config_path
+
+    @property
+    def log_path(self) -> Path:
+        return self._log.path
+
+    async def start(self) -> None:
+        """Returns when the API answers us, for which the hooks listener has to answer MediaMTX. Raises PortTaken or MediaMTXNotStarted; then
+        nothing is left running."""
+        assert self.pid is None, "started twice"
+        try:
+            self._home.make()
+            self._home.write_config(self._config)
+            self._log.rotate()
+        except OSError as error:
+            raise MediaMTXNotStarted(
+                f"MediaMTX cannot be set up in {self._home.directory}: {error.strerror}"
+            ) from error
+        await self._launch()
+
+    async def adopt(self, pid: int) -> bool:
+        """Take over a server that an earlier control plane left running, with its publishers and viewers.
+
+        It has to be our executable with our configuration file, unchanged, and to answer with the pinned version.
+        Otherwise False, and `start` is next: a server of ours is stopped by then, anybody else's process left alone.
+        """
+        assert self.pid is None, "started twice"
+        self._adopted = self._ours(pid)
+        if self._adopted is None:
+            return False
+        if await asyncio.to_thread(self._is_as_started_now, self._adopted) and await self._answers_as_pinned(
+            _ADOPT_DEADLINE_S
+        ):
+            log.info("mediamtx_adopted", extra={"pid": pid})
+            return True
+        log.info("mediamtx_not_adopted", extra={"pid": pid})
+        await self._end(_USELESS_DEADLINE_S)
+        return False
+
+    async def supervise(self) -> NoReturn:
+        """Runs until it is cancelled, which has to come before `stop`. A dead server is started again within a second.
+
+        Raises MediaMTXGaveUp when it died, or could not be started, five times within a minute.
+        """
+        failures: deque[float] = deque()
+        while True:
+            reason = await self._serve_until_failure()
+            now = time.monotonic()
+            failures.append(now)
+            while now - failures[0] > _LATELY_S:
+                failures.popleft()
+            log.warning("mediamtx_failed", extra={"reason": reason, "lately": len(failures)})
+            if len(failures) > len(_PAUSES_S):
+                raise MediaMTXGaveUp(f"{len(failures)} failures within {_LATELY_S:.0f} s, the last one: {reason}")
+            await asyncio.sleep(_PAUSES_S[len(failures) - 1])
+
+    async def stop(self) -> None:
+        """Its offline hooks still run; by force after 6 s. Cancelled, it kills: nothing is left running."""
+        await self._end(_STOP_DEADLINE_S)
+
+    async def _end(self, deadline_s: float) -> None:
+        try:
+            self._signal(signal.SIGINT)
+            if not await self._gone_within(deadline_s):
+                log.warning("mediamtx_killed", extra={"pid": self.pid})
+                self._signal(signal.SIGKILL)
+                await self._gone_within(_KILL_DEADLINE_S)
+        finally:
+            if self._alive():
+                self._signal(signal.SIGKILL)
+            if self._child is not None:
+                self._child.wait(_KILL_DEADLINE_S)
+            self._child = self._adopted = None
+
+    async def _launch(self) -> None:
+        since_bytes, spawned_at = self._log.size_bytes, dt.datetime.now(dt.UTC)
+        self._child = process = self._spawn(await asyncio.to_thread(self._executable))
+        try:
+            self._on_spawn(process.pid)
+            await self._ready(process, since_bytes, spawned_at)
+        except BaseException:
+            await self._end(_USELESS_DEADLINE_S)
+            raise
+        log.info("mediamtx_started", extra={"pid": process.pid})
+
+    def _executable(self) -> Path:
+        """Where its account can run it."""
+        try:
+            return child.runnable(self._binary, self._home.account)
+        except OSError as error:
+            raise MediaMTXNotStarted(f"MediaMTX cannot be started: {error}") from error
+
+    def _spawn(self, executable: Path) -> subprocess.Popen[bytes]:
+        """In a session of its own: neither Ctrl-C in our terminal nor our end reaches it."""
+        limits = Limits(open_files=max(_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        environment = {"GOMEMLIMIT": str(_memory_bytes()), **child.environment(self._home.account, *_OF_GO)}
+        try:
+            with self._log.open() as output:
+                return subprocess.Popen(
+                    child.command(self._command(executable), self._home.account, limits),
+                    cwd=self._home.files,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise MediaMTXNotStarted(f"MediaMTX cannot be started: {error}") from error
+
+    async def _ready(self, process: subprocess.Popen[bytes], since_bytes: int, spawned_at: dt.datetime) -> None:
+        end = time.monotonic() + _START_DEADLINE_S
+        async with MediaMTXClient(self._config.api_url, self._config.api_password, deadline_s=1.0) as client:
+            while process.poll() is None:
+                if time.monotonic() >= end:
+                    what = f"did not answer within {_START_DEADLINE_S:.0f} s"
+                    raise self._log.failure(what, since_bytes, self._config.listeners)
+                info = await _info(client)
+                # An older one is somebody else's server on the API port: ours is about to find out.
+                if info is None or info.started_at < spawned_at:
+                    await asyncio.sleep(_POLL_S)
+                elif info.version != VERSION:
+                    raise MediaMTXNotStarted(f"MediaMTX is {info.version}, but this program speaks {VERSION}")
+                else:
+                    return
+        what = f"ended with status {process.returncode} at its start"
+        raise self._log.failure(what, since_bytes, self._config.listeners)
+
+    async def _serve_until_failure(self) -> str:
+        """Start the server if it is not there, and wait for its end; the reason, whichever failed."""
+        if self.pid is None:
+            try:
+                await self._launch()
+            except MediaMTXNotStarted as error:
+                return str(error)
+        while not await self._gone_within(_TRIM_EVERY_S):
+            try:
+                await asyncio.to_thread(self._log.trim)
+            except OSError as error:
+                log.warning("mediamtx_log_not_trimmed", extra={"reason": error.strerror})
+        status = self._child.returncode if self._child else "unknown"
+        self._child = self._adopted = None
+        return f"MediaMTX ended with status {status}"
+
+    async def _gone_within(self, deadline_s: float) -> bool:
+        end = time.monotonic() + deadline_s
+        while self._alive():
+            if time.monotonic() >= end:
+                return False
+            await asyncio.sleep(_WATCH_S)
+        return True
+
+    def _alive(self) -> bool:
+        """A dead one that its parent has not yet collected counts as gone."""
+        if self._child is not None:
+            return self._child.poll() is None
+        return self._adopted is not None and _is_alive(self._adopted)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Never to a stranger with the same pid: a child's is kept until collected, psutil compares start times."""
+        if self._child is not None:
+            self._child.send_signal(number)
+        elif self._adopted is not None and _is_alive(self._adopted):
+            self._adopted.send_signal(number)
+
+    def _command(self, executable: Path) -> list[str]:
+        return [str(executable), str(self.config_path)]
+
+    def _ours(self, pid: int) -> psutil.Process | None:
+        """Something that runs with our configuration file, in a session of its own as we start it."""
+        try:
+            process = psutil.Process(pid)
+            ours = process.cmdline()[1:] in [[str(path)] for path in self._home.config_paths] and os.getsid(pid) == pid
+            return process if ours and _is_alive(process) else None
+        except (psutil.Error, OSError):
+            return None
+
+    def _is_as_started_now(self, process: psutil.Process) -> bool:
+        """The same executable and user, and byte by byte the configuration that we would write. Blocks."""
+        account = self._home.account
+        try:
+            written = self.config_path.read_text(encoding="utf-8")
+            return (
+                process.cmdline() == self._command(self._executable())
+                and process.uids().real == (account.uid if account else os.geteuid())
+                and written == render(self._config)
+            )
+        except (psutil.Error, OSError, MediaMTXNotStarted):
+            return False
+
+    async def _answers_as_pinned(self, deadline_s: float) -> bool:
+        async with MediaMTXClient(self._config.api_url, self._config.api_password, deadline_s) as client:
+            info = await _info(client)
+            return info is not None and info.version == VERSION
+
+
+async def _info(client: MediaMTXClient) -> MediaServerInfo | None:
+    try:
+        return await client.info()
+    except MediaServerUnavailable:
+        return None
+
+
+def _memory_bytes() -> int:
+    """For GOMEMLIMIT, of the machine or of our container."""
+    memory = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):  # "max" where there is no limit
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return int(memory * _MEMORY_SHARE)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,68 @@
+"""The commands of `stagedoor`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from control_plane.base.errors import ControlPlaneError
+from stagedoor.cli import audit, database, doctor, installation, media, run, secrets, settings, streams, users
+from stagedoor.cli.terminal import Commands, err
+
+TOP: Commands = {
+    "run": run.run,
+    "doctor": doctor.doctor,
+    "settings": settings.settings,
+    "migrate": database.migrate,
+    "mediamtx-config": media.mediamtx_config,
+    "token": users.token,
+    "audit": audit.audit,
+}
+GROUPS: Mapping[str, tuple[str, Commands]] = {
+    "users": ("Add people, and act on them.", users.COMMANDS),
+    "stream": ("Look at streams and act on them.", streams.COMMANDS),
+    "database": ("The database after a restore, or on its way into production.", installation.COMMANDS),
+    "secrets": ("The signing secrets.", secrets.COMMANDS),
+}
+
+
+def _group(about: str, commands: Commands) -> typer.Typer:
+    group = typer.Typer(help=about, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    for name, command in commands.items():
+        group.command(name)(command)
+    return group
+
+
+app = _group("Stagedoor, a live-streaming control plane around MediaMTX.", TOP)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stagedoor {metadata.version('stagedoor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Stagedoor, a live-streaming control plane around MediaMTX."""
+
+
+for name, (about, commands) in GROUPS.items():
+    app.add_typer(_group(about, commands), name=name)
+
+
+def main() -> None:
+    """The console script: one clear sentence instead of a traceback for what is expected to go wrong."""
+    try:
+        app()
+    except ControlPlaneError as error:
+        err.print(f"[bold red]stagedoor:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)

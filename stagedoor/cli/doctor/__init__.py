@@ -1,0 +1,91 @@
+"""`stagedoor doctor`: looks at every part of an installation, running or not, and says what to do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from control_plane.config.settings import InvalidSettings, load
+from stagedoor.cli import terminal
+from stagedoor.cli.doctor.finding import Check, Finding, State, broken
+from stagedoor.cli.doctor.installation import looked_at
+from stagedoor.cli.terminal import columns, out
+
+SYMBOLS = {State.OK: "[green]✓[/]", State.WARNING: "[yellow]![/]", State.BROKEN: "[red]✗[/]"}
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
+    """Look at every part of this installation, and say what to do. Exit status 1 when something is broken."""
+
+    async def work() -> None:
+        found = await findings()
+        if as_json:
+            typer.echo(msgspec.json.encode([{"part": name, **msgspec.to_builtins(finding)} for name, finding in found]))
+        else:
+            _print(found)
+        if any(finding.state is State.BROKEN for _, finding in found):
+            raise typer.Exit(1)
+
+    terminal.run(work())
+
+
+async def findings() -> list[tuple[str, Finding]]:
+    try:
+        settings = load()
+    except InvalidSettings as error:
+        return [("settings", broken(str(error)))]
+    found = []
+    async with looked_at(settings) as installation:
+        for check in _checks():
+            finding = await check.finding(installation)
+            if finding is not None:
+                found.append((check.name, finding))
+    return found
+
+
+def _checks() -> tuple[Check, ...]:
+    """Imported when they are needed: the other commands start faster without the whole platform."""
+    from stagedoor.cli.doctor import database, machine, media_server, network
+
+    return (
+        Check("Python", machine.python),
+        Check("settings", machine.settings),
+        Check("data directory", machine.data_directory),
+        Check("secrets", machine.secrets_file),
+        Check("open files", machine.open_files),
+        Check("ffmpeg", machine.ffmpeg),
+        Check("ports", network.ports),
+        Check("database", database.postgresql),
+        Check("schema", database.schema),
+        Check("secrets of the database", database.belonging),
+        Check("mode of the database", database.mode),
+        Check("database clock", database.clock),
+        Check("MediaMTX", media_server.binary, deadline_s=25),
+        Check("MediaMTX running", media_server.configured),
+        Check("MediaMTX clock", media_server.clock),
+        Check("hooks", network.hooks_listener),
+        Check("server", network.server),
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _print(found: list[tuple[str, Finding]]) -> None:
+    table = columns("", "", "")
+    table.show_header = False
+    for name, finding in found:
+        table.add_row(SYMBOLS[finding.state], name, escape(finding.text))
+        if finding.advice:
+            table.add_row("", "", f"[dim]→[/] {escape(finding.advice)}")
+    out.print(table, highlight=False)
+    worst = [sum(finding.state is state for _, finding in found) for state in (State.BROKEN, State.WARNING)]
+    out.print(
+        "\nEverything is in order."
+        if not any(worst)
+        else f"\n{_count(worst[0], 'error')}, {_count(worst[1], 'warning')}."
+    )

@@ -1,0 +1,114 @@
+"""PostgreSQL: reached, new enough, with our schema, ours by its secrets, and with the right time."""
+
+from __future__ import annotations
+
+from control_plane.base.clock import utc_now
+from control_plane.config import secrets
+from control_plane.db.migrate import applied_version, migrations
+from control_plane.db.pool import connect
+from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
+from stagedoor.cli.doctor.installation import CONNECT_S, NO_DATABASE_YET, Installation
+
+OLDEST = 140_000
+SKEW_S = 2.0
+_MODE = "select development_since from installation"
+_MODE_SINCE = 4
+"""The migration that makes the column."""
+
+
+async def postgresql(at: Installation) -> Finding:
+    if at.dsn is None:
+        if at.why_no_dsn == NO_DATABASE_YET:
+            return ok(NO_DATABASE_YET)
+        return broken(
+            at.why_no_dsn,
+            "Is LIVE_DATABASE_URL right, and does the server let us in?" if at.settings.database_url else "",
+        )
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        number = int(await connection.fetchval("show server_version_num"))
+        version = await connection.fetchval("show server_version")
+    finally:
+        connection.terminate()
+    where = "of LIVE_DATABASE_URL" if at.settings.database_url else "embedded"
+    if number < OLDEST:
+        return broken(f"PostgreSQL {version} ({where}) is too old", "Upgrade it to 14 or newer.")
+    return ok(f"PostgreSQL {version} ({where})")
+
+
+async def schema(at: Installation) -> Finding | None:
+    if at.dsn is None:
+        return None
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        applied = await applied_version(connection)
+    finally:
+        connection.terminate()
+    known = migrations()[-1].version
+    if applied > known:
+        return broken(f"version {applied}, but this release knows {known}", "Start the newer release.")
+    if applied < known:
+        return warning(
+            f"version {applied} of {known}", "The next start brings it up to date; `stagedoor migrate` does so now."
+        )
+    return ok(f"version {applied}")
+
+
+async def belonging(at: Installation) -> Finding | None:
+    if at.dsn is None:
+        return None
+    mine = secrets.load(at.settings.secrets_path)
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        known = await secrets.known_fingerprints(connection) if await applied_version(connection) else {}
+    finally:
+        connection.terminate()
+    if mine is None:
+        return (
+            broken(
+                f"the database was used with secrets that are not in {at.settings.secrets_path}",
+                "Restore them from your backup.",
+            )
+            if known
+            else None
+        )
+    secrets.check_known(mine, known)
+    return ok("those that it was used with") if known else None
+
+
+async def mode(at: Installation) -> Finding | None:
+    if at.dsn is None or at.dev:
+        return None
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        since = await connection.fetchval(_MODE) if await applied_version(connection) >= _MODE_SINCE else None
+    finally:
+        connection.terminate()
+    if since is None:
+        return None
+    return warning(
+        f"development mode used it since {since:%Y-%m-%d}: production refuses it",
+        "`stagedoor database production` takes back what development mode gave out.",
+    )
+
+
+async def clock(at: Installation) -> Finding | None:
+    if at.dsn is None or not at.settings.database_url:
+        return None  # the embedded one has our clock
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        before = utc_now()
+        theirs = await connection.fetchval("select clock_timestamp()")
+        skew_s = (theirs - (before + (utc_now() - before) / 2)).total_seconds()
+    finally:
+        connection.terminate()
+    return skew("PostgreSQL", skew_s)
+
+
+def skew(whose: str, skew_s: float) -> Finding:
+    text = f"{whose}'s is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} ours"
+    if abs(skew_s) > SKEW_S:
+        return warning(
+            text, "Publishers who must go are told from others by the time: let all machines follow one clock (NTP)."
+        )
+    return ok(text)

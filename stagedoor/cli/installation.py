@@ -1,0 +1,110 @@
+"""`stagedoor database`: what an operator says of the database as a whole. While no server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from control_plane.base.errors import ControlPlaneError
+from control_plane.config.settings import Settings, load
+from control_plane.db.pool import Database
+from control_plane.operations import installation
+from control_plane.operations.development import make_fit_for_production
+from stagedoor.cli import terminal
+from stagedoor.cli.at_work import actor
+from stagedoor.cli.database import migrated, reachable
+from stagedoor.cli.terminal import Commands, out
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+class ServerRuns(ControlPlaneError):
+    code = "server_runs"
+
+    def __init__(self) -> None:
+        super().__init__("A server uses this database. Stop it first.")
+
+
+def renew(
+    keep_sessions: Annotated[
+        bool,
+        typer.Option("--keep-sessions", help="Nothing was lost, as in a move: sessions and stream keys stay valid."),
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Say that this database was restored from a backup. Sessions end, keys of unfinished streams are revoked, and viewers who come back start
+    from the snapshot. The next start recognises most restores by itself."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        if not (keep_sessions or yes):
+            typer.confirm("End every session and revoke every stream key?", abort=True, err=True)
+        path = installation.file_of(settings.secrets_path, settings.data_dir)
+        renewed = await installation.renew(database, path, actor(), keep_sessions=keep_sessions)
+        out.print("The database is renewed. Viewers who come back start from the snapshot.")
+        if keep_sessions:
+            out.print("Sessions and stream keys stay valid.")
+            return
+        out.print(
+            f"Users whose sessions have ended: {renewed.users}. Streams whose keys are revoked: {renewed.streams}."
+        )
+        out.print("Bans and roles are those of the backup: repeat what was changed after it.")
+
+    _alone(work)
+
+
+def production(yes: Yes = False) -> None:
+    """Take back what development mode gave out, so that production accepts this database. Coins that nobody paid for are taken back, demo people
+    are removed, sessions, stream keys and operator roles end, and nobody can sign in to an account that was made there."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        if not yes:
+            typer.confirm(
+                "Take back all free coins, end every session and remove every operator role?", abort=True, err=True
+            )
+        taken_back = await make_fit_for_production(database, actor())
+        if taken_back is None:
+            out.print("Development mode did not use this database: nothing was changed.")
+            return
+        out.print("Production accepts this database now. Every session has ended, every stream key is revoked.")
+        out.print(f"Coins taken back: {taken_back.coins}, from {taken_back.holders} users.")
+        out.print(f"Demo people removed: {taken_back.demo_people}.")
+        out.print(
+            f"Accounts without a way to sign in: {taken_back.accounts}. `stagedoor token <user>` issues a session."
+        )
+        if taken_back.operators:
+            names = ", ".join(taken_back.operators)
+            out.print(
+                f"No longer operators: {names}. `stagedoor users operator <user>` makes one.",
+                highlight=False,
+                markup=False,
+            )
+
+    _alone(work)
+
+
+def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
+    """No server starts on this database meanwhile. Raises ServerRuns."""
+    # It brings the whole server along, which other commands need not wait for.
+    from control_plane.db.only_server import AnotherServerRuns, OnlyServer
+
+    settings = load()
+
+    async def connected() -> None:
+        async with reachable(settings) as dsn:
+            only = OnlyServer(dsn, wait_s=0)
+            try:
+                await only.take()
+            except AnotherServerRuns:
+                raise ServerRuns from None
+            try:
+                async with migrated(dsn) as database:
+                    await work(database, settings)
+            finally:
+                only.close()
+
+    terminal.run(connected())
+
+
+COMMANDS: Commands = {"renew": renew, "production": production}

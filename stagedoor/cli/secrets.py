@@ -1,0 +1,36 @@
+"""`stagedoor secrets`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from control_plane.config import secrets
+from control_plane.config.secrets import Purpose
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.operations import audit
+from control_plane.operations.audit import Act, Subject
+from stagedoor.cli.at_work import actor
+from stagedoor.cli.database import with_database
+from stagedoor.cli.terminal import Commands, out
+
+
+def rotate(
+    purpose: Annotated[list[Purpose] | None, typer.Argument(help="Which; without any, all.")] = None,
+) -> None:
+    """Put a new secret before the old ones, which go on being accepted. Takes effect at the next start."""
+    purposes = tuple(purpose or Purpose)
+
+    async def work(database: Database, settings: Settings) -> None:
+        secrets.rotate(settings.secrets_path, purposes)
+        out.print("Rotated. Restart the server to sign with the new secrets.")
+        async with database.transaction() as connection:
+            for rotated in purposes:
+                await audit.record(connection, actor(), Act.SECRETS_ROTATED, Subject(f"secrets:{rotated.value}"))
+
+    with_database(work)
+
+
+COMMANDS: Commands = {"rotate": rotate}

@@ -1,0 +1,160 @@
+"""`stagedoor stream`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import aiohttp
+import msgspec
+import typer
+
+from control_plane.accounts import store as accounts
+from control_plane.base.clock import utc_now
+from control_plane.base.ids import LARGEST_ID, StreamId
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.operations.audit import Act
+from control_plane.operations.operators import Operator
+from control_plane.streams import store
+from control_plane.streams.model import Stream, StreamNotFound, StreamOver
+from mediamtx.node.config import local_url
+from stagedoor.cli.at_work import stream_keys, with_operator
+from stagedoor.cli.database import with_database
+from stagedoor.cli.doctor.network import ANSWER_S
+from stagedoor.cli.publisher import tell_when_gone
+from stagedoor.cli.terminal import Commands, columns, err, out
+from stagedoor.cli.users import carry_out_ban, name_of
+from stagedoor.processes.run_file import RunFile
+
+Change = Callable[[Operator, StreamId], Awaitable[Stream | None]]
+
+
+MOST_PAGES = 100
+"""Of `/live`, with a hundred streams each: `--limit` allows no more."""
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+
+
+def age(seconds: float) -> str:
+    """`17 min`: in the largest unit of which there are two, as nobody reads 1067 s."""
+    for unit_s, name in ((DAY_S, "days"), (HOUR_S, "h"), (MINUTE_S, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{int(seconds // unit_s)} {name}"
+    return f"{int(max(seconds, 0))} s"
+
+
+async def _viewers(settings: Settings) -> dict[int, int]:
+    """By stream, as the running server tells of public ones: it counts them in memory. Empty when it does not answer."""
+    ports, _ = RunFile(settings.data_dir).left_behind()
+    if not ports:
+        return {}
+    url = f"{local_url(settings.bind, ports['http_port'])}/live"
+    viewers: dict[int, int] = {}
+    try:
+        async with aiohttp.ClientSession(timeout=ANSWER_S) as session:
+            page = pages = 1
+            while page <= pages:
+                async with session.get(url, params={"page": page}) as response:
+                    listed = await response.json()
+                viewers |= {entry["id"]: entry["viewers"] for entry in listed["streams"]}
+                page, pages = page + 1, min(listed["pages"], MOST_PAGES)
+    except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError):
+        return {}
+    return viewers
+
+
+def _shown(stream: Stream) -> dict[str, Any]:
+    """All of it, but what its key is made of."""
+    values: dict[str, Any] = msgspec.to_builtins(stream)
+    return {name: value for name, value in values.items() if not name.startswith("key_")}
+
+
+def list_streams(
+    ended: Annotated[bool, typer.Option("--all", help="Ended ones too, newest first.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Streams that have not ended, newest first."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        found = await (store.latest(database, limit) if ended else store.unfinished(database))
+        every, found = len(found), sorted(found, key=lambda stream: stream.id, reverse=True)[:limit]
+        if as_json:
+            typer.echo(msgspec.json.encode([_shown(stream) for stream in found]))
+            return
+        hosts = await accounts.names(database, list({stream.user_id for stream in found}))
+        table = columns("id", "host", "status", "since", "playing", "viewers", "coins", "title")
+        viewers = await _viewers(settings)
+        for stream in found:
+            since = stream.ended_at or stream.interrupted_at or stream.live_at or stream.created_at
+            status = f"{stream.status.value} ({stream.end_reason.value})" if stream.end_reason else stream.status.value
+            playing = {True: "yes", False: "no", None: ""}[stream.playing]
+            table.add_row(
+                str(stream.id),
+                hosts.get(stream.user_id, str(stream.user_id)),
+                status,
+                age((utc_now() - since).total_seconds()),
+                playing,
+                f"peak {stream.peak_viewers}" if stream.ended else str(viewers.get(stream.id, "")),
+                str(stream.coins),
+                stream.title,
+            )
+        out.print(table if found else "No stream is running.", highlight=False, markup=False)
+        if every > len(found):
+            err.print(f"[dim]The newest {len(found)} of {every}: --limit shows more.[/]")
+
+    with_database(work)
+
+
+def end(stream_id: int) -> None:
+    """End a stream: its stream key stops working, and its publisher is disconnected."""
+    _change(stream_id, "Stream {} has ended.", lambda operator, id_: operator.end_stream(id_))
+
+
+def rotate(stream_id: int) -> None:
+    """Give a stream a new key, disconnect its publisher, and print the new key."""
+    _change(stream_id, "Stream {} has a new key.", lambda operator, id_: operator.rotate_key(id_), show_key=True)
+
+
+def revoke(stream_id: int) -> None:
+    """Revoke a stream's key and disconnect its publisher, until the owner asks for a new key."""
+    _change(
+        stream_id,
+        "The key of stream {} has been revoked.",
+        lambda operator, id_: operator.rotate_key(id_, Act.KEY_REVOKED),
+    )
+
+
+def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False) -> None:
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        stream = await change(operator, StreamId(stream_id))
+        if stream is None:
+            raise StreamOver(f"Stream {stream_id} has ended before.")
+        out.print(what.format(stream_id))
+        await tell_when_gone(settings, database, stream)
+        if show_key:
+            key = stream_keys(settings).issue(stream.id, stream.key_version, stream.key_salt)
+            typer.echo(f"{stream_id}?token={key}")
+
+    with_operator(work)
+
+
+def ban(
+    stream_id: int,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Ban the host of a stream: the account is blocked, its sessions end, and so does the stream it has now."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        stream = await store.get(database, StreamId(stream_id)) if 1 <= stream_id <= LARGEST_ID else None
+        if stream is None:
+            raise StreamNotFound(f"There is no stream {stream_id}.")
+        host = await name_of(database, stream.user_id)
+        if not yes:
+            typer.confirm(f"Ban {host} (user {stream.user_id}), the host of stream {stream_id}?", abort=True, err=True)
+        await carry_out_ban(operator, database, settings, stream.user_id, f"{host} (user {stream.user_id})")
+
+    with_operator(work)
+
+
+COMMANDS: Commands = {"list": list_streams, "end": end, "rotate": rotate, "revoke": revoke, "ban": ban}

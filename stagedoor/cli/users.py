@@ -1,0 +1,199 @@
+"""`stagedoor users` and `stagedoor token`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from control_plane.accounts import store as accounts
+from control_plane.accounts.caller import Role
+from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.user import NewUser
+from control_plane.base.ids import UserId
+from control_plane.bus.postgres import Bus
+from control_plane.config.secrets import Purpose
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.ledger.wallets import wallet_and_received
+from control_plane.operations import audit
+from control_plane.operations.audit import Act
+from control_plane.operations.operators import Operator
+from control_plane.streams import store as streams
+from stagedoor.cli.at_work import actor, keyring, user_id_of, with_operator
+from stagedoor.cli.database import with_database
+from stagedoor.cli.publisher import tell_when_gone
+from stagedoor.cli.terminal import Commands, columns, err, out
+
+SHORTEST_PASSWORD = 8
+Somebody = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
+
+
+def add(
+    username: Annotated[str, typer.Argument(help="Up to 40 letters, digits, dots, dashes and underscores.")],
+    email: Annotated[str, typer.Option(help="Address.")] = "",
+    password_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--password-stdin",
+            help="Read a password from a line of input; it is stored, but no sign-in takes passwords yet.",
+        ),
+    ] = False,
+) -> None:
+    """Add a user, and print the id. `stagedoor token` then gives a session."""
+    if email and "@" not in email:
+        raise typer.BadParameter("that is not an email address.", param_hint="--email")
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
+    if password_stdin and len(password) < SHORTEST_PASSWORD:
+        raise typer.BadParameter(f"at least {SHORTEST_PASSWORD} characters are needed.", param_hint="--password-stdin")
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        password_hash = await hash_password(password) if password else None
+        typer.echo(await operator.add_user(NewUser(username=username, email=email, password_hash=password_hash)))
+
+    with_operator(work)
+
+
+def list_users(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
+    before: Annotated[int | None, typer.Option(min=1, help="Only users with a smaller id: the next page.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Users, newest first."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        found = await accounts.overview(database, limit, before)
+        if as_json:
+            typer.echo(msgspec.json.encode(found))
+            return
+        table = columns("id", "username", "role", "state", "since", "email")
+        for person in found:
+            state = "banned" if person.banned_at else ""
+            table.add_row(
+                str(person.id), person.username, person.role, state, f"{person.created_at:%Y-%m-%d}", person.email
+            )
+        out.print(table if found else "There are no users.", highlight=False, markup=False)
+        if len(found) == limit:
+            err.print(f"[dim]More: --before {found[-1].id}[/]")
+
+    with_database(work)
+
+
+def show(
+    user: Somebody,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """One user: state, coins and the current stream."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        user_id = await user_id_of(database, user)
+        [person] = await accounts.overview(database, 1, user_id + 1)
+        coins = (await wallet_and_received(database, user_id))[0].total
+        stream = await streams.unfinished_of(database, user_id)
+        if as_json:
+            stream_id = None if stream is None else stream.id
+            typer.echo(msgspec.json.encode({**msgspec.to_builtins(person), "coins": coins, "stream_id": stream_id}))
+            return
+        table = columns("", "")
+        for name, value in {
+            "id": str(person.id),
+            "username": person.username,
+            "email": person.email,
+            "role": person.role,
+            "created": f"{person.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            "banned": f"{person.banned_at:%Y-%m-%d %H:%M:%S} UTC" if person.banned_at else "no",
+            "coins": str(coins),
+            "stream": f"{stream.id} ({stream.status.value})" if stream else "none",
+        }.items():
+            table.add_row(name, value)
+        out.print(table, highlight=False, markup=False)
+
+    with_database(work)
+
+
+def token(user: Somebody) -> None:
+    """Print a session token for this user."""
+
+    async def work(database: Database, settings: Settings) -> None:
+        user_id = await user_id_of(database, user)
+        issued = await Sessions(keyring(settings, Purpose.SESSION), database, Bus(""), settings.session_ttl_s).issue(
+            user_id
+        )
+        async with database.transaction() as connection:
+            await audit.record(connection, actor(), Act.SESSION_ISSUED, audit.user(user_id))
+        typer.echo(issued)
+
+    with_database(work)
+
+
+def make_operator(
+    user: Somebody,
+    remove: Annotated[bool, typer.Option("--remove", help="An ordinary user from now on.")] = False,
+) -> None:
+    """Make a user an operator of this server."""
+    role, noun = (Role.USER, "an ordinary user") if remove else (Role.OPERATOR, "an operator")
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        changed = await operator.set_role(await user_id_of(database, user), role)
+        out.print(f"{user} is {noun} {'now' if changed else 'already'}.", highlight=False)
+
+    with_operator(work)
+
+
+def revoke(user: Somebody) -> None:
+    """End every session of a user, and revoke the key of the user's stream: all devices have to sign in again."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        stream = await operator.revoke_sessions(await user_id_of(database, user))
+        out.print(f"Every session of {user} has ended.", highlight=False)
+        if stream is not None:
+            out.print(f"The key of stream {stream.id} has been revoked.")
+            await tell_when_gone(settings, database, stream)
+
+    with_operator(work)
+
+
+def ban(user: Somebody) -> None:
+    """Block a user: sessions end, nobody signs in as this user, and the user's stream ends, which disconnects its encoder."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        await carry_out_ban(operator, database, settings, await user_id_of(database, user), user)
+
+    with_operator(work)
+
+
+async def carry_out_ban(operator: Operator, database: Database, settings: Settings, user_id: UserId, name: str) -> None:
+    changed, stream = await operator.ban(user_id)
+    out.print(f"{name} is banned{'' if changed else ' already'}.", highlight=False, markup=False)
+    if stream is not None:
+        out.print(f"Stream {stream.id} has ended.")
+        await tell_when_gone(settings, database, stream)
+
+
+async def name_of(database: Database, user_id: UserId) -> str:
+    found = await accounts.by_ids(database, [user_id])
+    return found[user_id].username
+
+
+def unban(user: Somebody) -> None:
+    """Let a banned user in again, who has to sign in again."""
+
+    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        changed = await operator.unban(await user_id_of(database, user))
+        out.print(f"{user} is {'no longer' if changed else 'not'} banned.", highlight=False)
+
+    with_operator(work)
+
+
+COMMANDS: Commands = {
+    "list": list_users,
+    "show": show,
+    "add": add,
+    "operator": make_operator,
+    "revoke": revoke,
+    "ban": ban,
+    "unban": unban,
+}

@@ -1,0 +1,98 @@
+"""What a new database begins with: gifts and coin packages; in development mode also five people with coins and five videos."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from control_plane.accounts import store as accounts
+from control_plane.accounts.user import Identity, NewUser
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.gifts.store import seed_catalogue
+from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.free_coins import DEMO_KEY
+from control_plane.ledger.store import seed_packages
+
+COINS = 10_000
+
+PEOPLE = (
+    NewUser(username="ada", first_name="Ada", last_name="Marlow", email="ada@example.com"),
+    NewUser(username="ben", first_name="Ben", last_name="Okafor", email="ben@example.com"),
+    NewUser(username="carla", first_name="Carla", last_name="Ruiz", email="carla@example.com"),
+    NewUser(username="dev", first_name="Devika", last_name="Nair", email="devika@example.com"),
+    NewUser(username="emil", first_name="Emil", last_name="Sørensen", email="emil@example.com"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleVideo:
+    """File names below the media directory; `title` is its sound's name."""
+
+    title: str
+    description: str
+    media: str
+    thumbnail: str
+    preview: str
+    duration_ms: int
+    width: int
+    height: int
+
+
+_ANY_GIFT = "select exists (select from gift)"
+_ANY_PACKAGE = "select exists (select from coin_package)"
+_ANYBODY = "select exists (select from app_user)"
+_DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' and subject = any($1::text[])"
+_SOUND = """
+    insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
+    values ($1, $2, $3, $4, $5, $6) returning id
+"""
+_VIDEO = """
+    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+
+async def stock(database: Database) -> None:
+    """Gifts and coin packages to begin with, also in production. What is there already is the operator's, and stays as it is."""
+    async with database.transaction() as connection:
+        if not await connection.fetchval(_ANY_GIFT):
+            await seed_catalogue(connection)
+        if not await connection.fetchval(_ANY_PACKAGE):
+            await seed_packages(connection)
+
+
+async def seed(database: Database, samples: Sequence[SampleVideo]) -> None:
+    """People and videos, into an empty database; and the people's coins, once each."""
+    async with database.transaction(deadline_s=30) as connection:
+        if not await connection.fetchval(_ANYBODY):
+            for person, sample in zip(PEOPLE, samples, strict=True):
+                await _video(connection, await _person(connection, person), person.username, sample)
+        people = [row["user_id"] for row in await connection.fetch(_DEMO_PEOPLE, [p.username for p in PEOPLE])]
+    await asyncio.gather(*(adjust(database, user_id, COINS, key=DEMO_KEY) for user_id in people))
+
+
+async def _person(connection: Connection, person: NewUser) -> UserId:
+    return await accounts.create(
+        connection, person, [Identity("dev", person.username), Identity("demo", person.username)]
+    )
+
+
+async def _video(connection: Connection, user_id: UserId, username: str, sample: SampleVideo) -> None:
+    sound_id = await connection.fetchval(
+        _SOUND, sample.title, "", sample.media, sample.thumbnail, sample.duration_ms, username
+    )
+    await connection.execute(
+        _VIDEO,
+        user_id,
+        sample.description,
+        sample.media,
+        sample.thumbnail,
+        sample.preview,
+        sound_id,
+        sample.duration_ms,
+        sample.width,
+        sample.height,
+    )

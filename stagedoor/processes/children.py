@@ -1,0 +1,143 @@
+"""The processes that we run: MediaMTX and PostgreSQL, the ports of this run, and the file that tells of them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from control_plane.base.workers import Workers
+from control_plane.config.ports import Listeners, PortInUse, Ports, choose_again, reserve
+from control_plane.config.secrets import Keyring
+from control_plane.config.settings import Settings
+from control_plane.db.embedded import EmbeddedPostgres
+from control_plane.observe.metrics import Metrics
+from hooks import SEND_EVENT
+from mediamtx.errors import PortTaken
+from mediamtx.node.launch import SETTING_OF, configuration, supervised
+from mediamtx.node.process import MediaMTXProcess
+from mediamtx.obtain.binary import obtain
+from stagedoor.processes.run_file import Run, RunFile
+
+Progress = Callable[[str], None]
+ServeHooks = Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
+
+PORT_ATTEMPTS = 3
+PIDS_S = 0.5
+
+
+class Processes:
+    """`stack` owns each of them, from the moment in which it is started. `run` is what the run file tells besides."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: Run,
+        stack: AsyncExitStack,
+        workers: Workers,
+        progress: Progress,
+    ) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._workers = workers
+        self._progress = progress
+        self._run_file = RunFile(settings.data_dir)
+        self._run = run
+        self._postgres: EmbeddedPostgres | None = None
+        self._mediamtx: MediaMTXProcess | None = None
+        self.media_api_url = settings.mediamtx_api_url
+
+    async def media_server(self, hooks: Keyring, serve_hooks: ServeHooks) -> tuple[Ports, Listeners]:
+        """Ports, and a MediaMTX that runs on them: one that an earlier start left behind, else a new one. Nothing is started where somebody
+        else runs it. `serve_hooks` comes before: MediaMTX asks there whether we may use its API. Raises PortInUse, MediaMTXError."""
+        settings = self._settings
+        if settings.mediamtx_api_url:
+            ports, listeners = self._own(reserve(settings, {}, media_server_runs=True))
+            self._run = dataclasses.replace(self._run, ports=ports)
+            await serve_hooks(listeners.hooks)
+            return ports, listeners
+        given = Path(settings.mediamtx_bin) if settings.mediamtx_bin else None
+        binary = await asyncio.to_thread(obtain, explicit=given, progress=self._progress)
+        before, leftover_pid = self._run_file.left_behind()
+        if leftover_pid is not None:
+            with suppress(PortInUse):  # told below, where it is no longer about adopting
+                ports, listeners = reserve(settings, before, media_server_runs=True)
+                stop_hooks = await serve_hooks(listeners.hooks)
+                if await self._prepare(ports, hooks, binary).adopt(leftover_pid):
+                    self._progress("Going on with the MediaMTX that is running")
+                    return self._own((ports, listeners))
+                await stop_hooks()
+                for listener in listeners:
+                    listener.close()
+        ports, listeners = self._own(reserve(settings, before, media_server_runs=False))
+        await serve_hooks(listeners.hooks)
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            process = self._prepare(ports, hooks, binary)
+            self._stack.push_async_callback(process.stop)
+            self._progress("Starting MediaMTX")
+            try:
+                await process.start()
+                break
+            except PortTaken as taken:
+                if attempt == PORT_ATTEMPTS:
+                    raise
+                ports = choose_again(settings, ports, SETTING_OF.get(taken.port_name, taken.port_name))
+        return ports, listeners
+
+    def _prepare(self, ports: Ports, hooks: Keyring, binary: Path) -> MediaMTXProcess:
+        config = configuration(self._settings, ports, hooks, hook_command=())
+        self._run = dataclasses.replace(self._run, ports=ports)
+        self.media_api_url = config.api_url
+        self._mediamtx = supervised(self._settings, config, binary, SEND_EVENT, self._spawned)
+        return self._mediamtx
+
+    def _own(self, reserved: tuple[Ports, Listeners]) -> tuple[Ports, Listeners]:
+        for listener in reserved[1]:
+            self._stack.callback(listener.close)
+        return reserved
+
+    async def keep_media_server(self) -> None:
+        """From now on it is restarted when it dies. For when the hooks listener serves: at the end MediaMTX stops before that, since its
+        last hooks call there."""
+        if self._mediamtx is not None:
+            self._stack.push_async_callback(self._mediamtx.stop)
+            await self._workers.keep(self._stack, "mediamtx", self._mediamtx.supervise())
+
+    async def postgresql(self) -> str:
+        """The data source name, of our own server where no other is set. Raises EmbeddedPostgresFailed."""
+        if self._settings.database_url:
+            return self._settings.database_url
+        self._postgres = EmbeddedPostgres(self._settings.data_dir)
+        self._stack.push_async_callback(self._postgres.stop)
+        dsn = await self._postgres.start(self._progress)
+        await self._workers.keep(self._stack, "postgresql", self._postgres.supervise())
+        return dsn
+
+    async def keep_run_file(self, metrics: Metrics) -> None:
+        """It is there until the end, and written again whenever a process was restarted."""
+        self._stack.callback(self._run_file.remove)
+        await self._workers.keep(self._stack, "run-file", self._follow_pids(metrics))
+
+    async def _follow_pids(self, metrics: Metrics) -> None:
+        while True:
+            pids = {
+                "control_plane": os.getpid(),
+                "mediamtx": self._mediamtx.pid if self._mediamtx else None,
+                "postgres": self._postgres.pid if self._postgres else None,
+            }
+            if pids != self._run.pids:
+                for part, pid in self._run.pids.items():
+                    if pid is not None and pids[part] != pid:
+                        metrics.part_restarts.labels(part).inc()
+                self._run = dataclasses.replace(self._run, pids=pids)
+                self._run_file.write(self._run)
+            await asyncio.sleep(PIDS_S)
+
+    def _spawned(self, pid: int) -> None:
+        """Noted at once: if we are killed in the next moment, the next start finds MediaMTX by it."""
+        self._run = dataclasses.replace(self._run, pids={**self._run.pids, "mediamtx": pid})
+        self._run_file.write(self._run)

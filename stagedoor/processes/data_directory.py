@@ -1,0 +1,66 @@
+"""The data directory: made on the first start, and one server's alone while that works in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from control_plane.base.errors import ControlPlaneError
+
+NEEDED_BYTES = 64 << 20
+"""For logs, pictures and a new database's first files; better said before the start than in the middle of it."""
+
+
+class DataDirectoryInUse(ControlPlaneError):
+    """Another control plane works in it."""
+
+    code = "data_directory_in_use"
+
+
+class NoDataDirectory(ControlPlaneError):
+    """It cannot be made or written to."""
+
+    code = "no_data_directory"
+
+
+@contextmanager
+def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[None]:
+    """Ours alone, and nobody else's while we work in it. Raises NoDataDirectory, DataDirectoryInUse."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(path).free
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise NoDataDirectory(f"The data directory {path} cannot be used: {error.strerror}.") from None
+    if free_bytes < needed_bytes:
+        os.close(lock)
+        raise NoDataDirectory(
+            f"No disk space: {free_bytes >> 20} MB are free at {path}, and {needed_bytes >> 20} MB are needed to start."
+        )
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise DataDirectoryInUse(
+            f"Another server runs in {path}: stop it, or set LIVE_DATA_DIR to another directory."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def is_in_use(data_dir: Path) -> bool:
+    """Whether somebody holds the lock of the data directory."""
+    try:
+        with (data_dir / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

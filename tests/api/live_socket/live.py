@@ -1,0 +1,184 @@
+"""A live socket on a port of its own, and clients for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from api.contract.limits import RateLimit
+from api.live_socket.connection import Timing
+from api.live_socket.route import LiveSocket
+from control_plane.accounts.caller import Caller, Role
+from control_plane.accounts.sessions import AccountBlocked
+from control_plane.base.ids import GiftId, Seq, StreamId, UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.eventlog.log import Appending, EventLog
+from control_plane.eventlog.types import Combo, EventType, Gift, Person
+from control_plane.ledger.transfers import IdempotencyConflict
+from control_plane.live.hub import Hub
+from control_plane.streams.model import StreamOver
+from tests.control_plane.live.readers import DEADLINE_S, in_background, new_stream
+from tests.control_plane.people import new_user
+
+
+@dataclass
+class House:
+    """One stream, its host, and a server for its viewers. Tokens: `host`, `fan`, `operator`; those in `banned` raise, those in `away` find no
+    database."""
+
+    database: Database
+    hub: Hub
+    log: EventLog
+    host: UserId
+    fan: UserId
+    stream_id: StreamId
+    base: str = ""
+    tokens: dict[str, Caller] = field(default_factory=dict)
+    banned: set[str] = field(default_factory=lambda: {"banned"})
+    away: set[str] = field(default_factory=lambda: {"away"})
+    asked_in_vain: int = 0
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    user_limit: RateLimit = field(default_factory=lambda: RateLimit(1e9))
+    socket: LiveSocket = field(init=False)
+
+    async def identify(self, token: str) -> Caller | None:
+        if token in self.banned:
+            raise AccountBlocked
+        if token in self.away:
+            self.asked_in_vain += 1
+            raise DatabaseUnavailable
+        return self.tokens.get(token)
+
+    def wait_s(self, user_id: UserId) -> float:
+        return self.user_limit.wait_s(user_id)
+
+    async def become(self, visibility: str) -> None:
+        """Told as a notification would."""
+        await self.database.execute("update stream set visibility = $2 where id = $1", self.stream_id, visibility)
+        self.socket.stream_changed(self.stream_id)
+
+    async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
+        """Once per key; gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 takes until `go_on`."""
+        if gift_id == 2:
+            raise StreamOver("This live stream has ended.")
+        if gift_id == 5:
+            raise IdempotencyConflict
+        if gift_id == 3:
+            raise TimeoutError("a bug")
+        if gift_id == 4:
+            await self.go_on.wait()
+
+        async def work(connection: Connection, appending: Appending) -> Seq:
+            seq = await connection.fetchval(
+                "select seq from stream_event where stream_id = $1 and frame::json #>> '{data,combo,id}' = $2",
+                stream_id,
+                key,
+            )
+            if seq is None:
+                seq = appending.next_seq
+                sender = Person(caller.user_id, "fan", "")
+                appending.add(
+                    EventType.GIFT, Gift(gift_id, "Rose", "", count, count, sender, self.host, count, Combo(key, 1))
+                )
+            return Seq(seq)
+
+        return await self.log.append(stream_id, work)
+
+    def url(self, query: str = "", stream_id: object = None) -> str:
+        return f"{self.base}/ws/live/{self.stream_id if stream_id is None else stream_id}{query}"
+
+    @asynccontextmanager
+    async def visit(
+        self, query: str = "", *, token: str | None = None, stream_id: object = None, **options: Any
+    ) -> AsyncIterator[Client]:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        url = self.url(query, stream_id)
+        options = {"ping_interval": None, "max_queue": None, "proxy": None} | options
+        async with connect(url, additional_headers=headers, **options) as client:
+            yield Client(client)
+
+
+class Client:
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def frame(self) -> dict[str, Any]:
+        """The next, whatever it is."""
+        async with asyncio.timeout(DEADLINE_S):
+            frame: dict[str, Any] = json.loads(await self.connection.recv())
+            return frame
+
+    async def next(self) -> dict[str, Any]:
+        """The next that is not `stats`, which may come at any moment."""
+        while (frame := await self.frame())["type"] == "stats":
+            pass
+        return frame
+
+    async def hello(self) -> dict[str, Any]:
+        frame = await self.next()
+        assert frame["type"] == "hello"
+        return frame
+
+    async def events(self, count: int) -> list[dict[str, Any]]:
+        return [await self.next() for _ in range(count)]
+
+    async def say(self, frame: dict[str, Any] | str | bytes) -> Self:
+        await self.connection.send(json.dumps(frame) if isinstance(frame, dict) else frame)
+        return self
+
+    async def rest(self) -> tuple[list[dict[str, Any]], int]:
+        """What still comes, but for `stats`, and the close code."""
+        frames = []
+        try:
+            while True:
+                frames.append(await self.next())
+        except ConnectionClosed as closed:
+            return frames, closed.rcvd.code if closed.rcvd else 1006
+
+    async def closed(self) -> int:
+        """The close code; whatever comes before it does not matter."""
+        return (await self.rest())[1]
+
+
+@asynccontextmanager
+async def serving(
+    database: Database, timing: Timing | None = None, sockets_per_address: int = 1000, **stream: Any
+) -> AsyncIterator[House]:
+    hub = Hub(database, period_s=0.1)
+    host, fan, operator = [await new_user(database, name) for name in ("host", "fan", "operator")]
+    stream_id = await new_stream(database, host, **stream)
+    house = House(database, hub, EventLog(database, hub), host, fan, stream_id)
+    house.tokens = {"host": Caller(host), "fan": Caller(fan), "operator": Caller(operator, Role.OPERATOR)}
+    house.socket = LiveSocket(
+        hub,
+        database,
+        house.identify,
+        house.send_gift,
+        lambda path: f"http://media/{path}/index.m3u8",
+        sockets_per_address=sockets_per_address,
+        page_token=lambda request: request.cookies.get("session"),
+        user_wait_s=house.wait_s,
+        timing=timing,
+    )
+    app = web.Application()
+    app.router.add_get("/ws/live/{id}", house.socket.handle)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(in_background(hub.run()))
+        await stack.enter_async_context(in_background(house.socket.run()))
+        stack.push_async_callback(house.log.close)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=False)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(house.socket.close_all, 1.0)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        house.base = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+        yield house

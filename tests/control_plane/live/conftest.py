@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from control_plane.base.ids import StreamId
+from control_plane.db.pool import Database
+from control_plane.eventlog.log import EventLog
+from control_plane.live.hub import Hub
+from tests.control_plane.live.readers import in_background, new_stream
+
+
+@pytest.fixture
+async def stream_id(database: Database) -> StreamId:
+    return await new_stream(database)
+
+
+@pytest.fixture
+async def hub(database: Database) -> AsyncIterator[Hub]:
+    hub = Hub(database, period_s=0.1)
+    async with in_background(hub.run()):
+        yield hub
+
+
+@pytest.fixture
+async def log(database: Database, hub: Hub) -> AsyncIterator[EventLog]:
+    """Its events are offered to the hub."""
+    log = EventLog(database, hub)
+    yield log
+    await log.close()

@@ -1,0 +1,236 @@
+"""From development mode into production: what development mode gave out is taken back, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from control_plane.accounts import store as accounts
+from control_plane.accounts.caller import Role
+from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.sign_in import Claims, SignIn, UnprovenClaims
+from control_plane.accounts.user import Identity, NewUser
+from control_plane.base.ids import UserId
+from control_plane.bus.postgres import Bus
+from control_plane.config.secrets import Keyring, Secret
+from control_plane.db.pool import Database
+from control_plane.ledger.free_coins import LedgerIsWrong
+from control_plane.ledger.store import packages, seed_packages
+from control_plane.ledger.transfers import NotEnoughCoins
+from control_plane.ledger.wallets import Wallet, wallet, wallets
+from control_plane.operations import audit
+from control_plane.operations.audit import Act, Actor
+from control_plane.operations.development import make_fit_for_production
+from control_plane.operations.installation import UsedInDevelopment, check_mode
+from control_plane.payments.purchases import Purchases
+from control_plane.payments.sale import Package
+from control_plane.payments.shops import Claim, SandboxStore, VerifiedPurchase
+from control_plane.streams import store as streams
+from control_plane.streams.keys import StreamKeys
+from stagedoor import demo
+from tests.control_plane.gifts.stage import ROSE, Stage, order
+from tests.control_plane.live.readers import new_stream
+
+OPERATOR = Actor("cli:test")
+KEYRING = Keyring((Secret("s", b"s" * 32),))
+
+
+class RealStore:
+    """Confirms every transaction id as a purchase of 100 coins."""
+
+    name = "real"
+
+    def recognises(self, claim: Claim) -> bool:
+        return claim.transaction_id.startswith("real")
+
+    async def verify(self, claim: Claim) -> VerifiedPurchase:
+        return VerifiedPurchase(claim.transaction_id, "coins_100", None)
+
+
+class Market(Stage):
+    """A stage with two shops: one takes money, one does not."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.sandbox = SandboxStore(KEYRING)
+        self.purchases = Purchases(database, [self.sandbox, RealStore()])
+        self.paid = 0
+        self.package: Package
+
+    async def open(self) -> None:
+        await super().open()
+        async with self.database.transaction() as connection:
+            await seed_packages(connection)
+        self.package = (await packages(self.database))[0]
+        assert self.package.coins == 100
+
+    async def buy(self, user_id: UserId) -> None:
+        self.paid += 1
+        await self.purchases.purchase(user_id, Claim(f"real{self.paid}"))
+
+    async def get_free(self, user_id: UserId) -> None:
+        await self.purchases.purchase(user_id, Claim(self.sandbox.issue(user_id, self.package)))
+
+    async def give(self, giver: UserId, receiver: UserId, coins: int) -> None:
+        await self.gifts.send(order(giver, receiver, ROSE, coins))
+
+
+@pytest.fixture
+async def market(database: Database) -> AsyncIterator[Market]:
+    await check_mode(database, dev=True)
+    market = Market(database)
+    await market.open()
+    yield market
+    await market.close()
+
+
+async def test_free_coins_are_taken_back_wherever_they_went(market: Market, database: Database) -> None:
+    anna, (star, _) = await market.user(), await market.star()
+    fan, (other, _) = await market.user(), await market.star()
+    await market.buy(anna)
+    await market.get_free(anna)
+    await market.give(anna, star, 150)  # the 100 free ones, then 50 that were paid for
+    await market.give(star, other, 30)  # of these, free ones
+    await market.get_free(fan)
+    await market.give(fan, other, 40)
+    assert await market.audit() == 300
+
+    taken_back = await make_fit_for_production(database, OPERATOR)
+    assert taken_back is not None
+    assert (taken_back.coins, taken_back.holders) == (200, 3)
+    assert await wallets(database, [anna, star, fan, other]) == {
+        anna: Wallet(bought=50),
+        star: Wallet(earned=50),
+        fan: Wallet(),
+        other: Wallet(),
+    }
+    assert await market.audit() == 100, "what was paid for"
+    with pytest.raises(NotEnoughCoins):
+        await market.give(fan, other, 1)
+    await market.give(anna, star, 50)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_was_given_to_whom_what_was_paid_for_remains(
+    market: Market, database: Database, seed: int
+) -> None:
+    chances = random.Random(seed)
+    people = [(await market.star())[0] for _ in range(4)]
+    for _ in range(60):
+        who, whom = chances.sample(people, 2)
+        try:
+            match chances.randrange(6):
+                case 0:
+                    await market.buy(who)
+                case 1:
+                    await market.get_free(who)
+                case _:
+                    await market.give(who, whom, chances.randint(1, 120))
+        except NotEnoughCoins:
+            continue
+    free = await market.audit() - 100 * market.paid
+    taken_back = await make_fit_for_production(database, OPERATOR)
+    assert taken_back is not None
+    assert taken_back.coins == free > 0
+    assert await market.audit() == 100 * market.paid
+
+
+async def test_twice_takes_nothing_more(market: Market, database: Database) -> None:
+    anna = await market.user()
+    await market.get_free(anna)
+    assert await make_fit_for_production(database, OPERATOR) is not None
+    assert await make_fit_for_production(database, OPERATOR) is None, "it is fit"
+    await check_mode(database, dev=True)
+    await market.get_free(anna)
+    await market.buy(anna)
+    again = await make_fit_for_production(database, OPERATOR)
+    assert again is not None
+    assert again.coins == 100
+    assert await wallet(database, anna) == Wallet(bought=100)
+
+
+async def test_a_ledger_that_does_not_add_up_changes_nothing(market: Market, database: Database) -> None:
+    anna = await market.user()
+    await market.get_free(anna)
+    await database.execute("update ledger_account set balance = 1000 where owner_id = $1", anna)
+    with pytest.raises(LedgerIsWrong, match="Nothing was changed"):
+        await make_fit_for_production(database, OPERATOR)
+    with pytest.raises(UsedInDevelopment):
+        await check_mode(database, dev=False)
+
+
+# ── people ──
+
+
+async def added(database: Database, new: NewUser, *identities: Identity) -> UserId:
+    async with database.transaction() as connection:
+        return await accounts.create(connection, new, identities)
+
+
+async def test_nobody_of_development_mode_gets_in(database: Database) -> None:
+    await check_mode(database, dev=True)
+    await demo.seed(database, [demo.SampleVideo("t", "", f"samples/{n}.mp4", "", "", 1000, 2, 2) for n in range(5)])
+    early = await added(database, NewUser(username="early", email="early@example.com"), Identity("google", "e"))
+    for table, column in (("app_user", "id"), ("user_identity", "user_id")):
+        await database.execute(f"update {table} set created_at = '2026-01-01' where {column} = $1", early)
+    sessions = Sessions(KEYRING, database, Bus(""), ttl_s=1000)
+    sign_in = SignIn(database, sessions, [UnprovenClaims()], believes_claims=True)
+    boss = await sign_in.sign_in(Claims(auth_token="dev:boss"))
+    squatter = await sign_in.sign_in(
+        Claims(username="squatter", email="ceo@example.com", password="known to all", social="google", social_id="ceo")
+    )
+    carol = await added(database, NewUser(username="carol", email="carol@example.com"))
+    async with database.transaction() as connection:
+        await audit.record(connection, OPERATOR, Act.USER_ADDED, audit.user(carol))
+    for user_id in (boss.id, early):
+        async with database.transaction() as connection:
+            await accounts.set_role(connection, user_id, Role.OPERATOR)
+    tokens = [await sessions.issue(user_id) for user_id in (early, boss.id, squatter.id, carol)]
+    stream = await streams.get(database, await new_stream(database, boss.id))
+    assert stream is not None
+    key = StreamKeys(KEYRING).issue(stream.id, stream.key_version, stream.key_salt)
+
+    taken_back = await make_fit_for_production(database, OPERATOR)
+    assert taken_back is not None
+    assert taken_back.operators == ["boss", "early"]
+    assert (taken_back.demo_people, taken_back.accounts) == (5, 2)
+    assert (taken_back.coins, taken_back.holders) == (50_000, 5)
+    await check_mode(database, dev=False)
+
+    after = Sessions(KEYRING, database, Bus(""), ttl_s=1000)
+    assert [await after.identify(token) for token in tokens] == [None] * 4
+    stream_now = await streams.get(database, stream.id)
+    assert stream_now is not None
+    assert not StreamKeys(KEYRING).verify(key, stream.id, stream_now.key_version, stream_now.key_salt)
+    for way in [Identity("dev", "boss"), Identity("google", "ceo"), Identity("demo", "ada"), Identity("dev", "ada")]:
+        assert await accounts.id_by_identity(database, way) is None
+    assert await accounts.id_by_identity(database, Identity("google", "e")) == early, "proven before"
+    found = await accounts.by_ids(database, [early, boss.id, squatter.id, carol])
+    assert {user.username: user.email for user in found.values()} == {
+        "early": "early@example.com",
+        "boss": "",
+        "squatter": "",
+        "carol": "carol@example.com",
+    }
+    assert {user.role for user in found.values()} == {Role.USER}
+    assert await database.fetchval("select count(*) from app_user where password_hash is not null") == 0
+    assert await accounts.by_username(database, "ada") is None, "her name is free"
+    assert await database.fetchval("select count(*) from app_user where banned_at is not null") == 5
+    assert await database.fetchval("select count(*) from video") == 0
+    assert await database.fetchval("select count(*) from ledger_account where balance > 0") == 0
+    (entry,) = await audit.latest(database, 1)
+    assert (entry.actor, entry.act) == (OPERATOR, "database.made_fit_for_production")
+    assert (entry.detail["coins"], entry.detail["operators"]) == (50_000, "boss early")
+    assert await after.identify(await after.issue(carol)) is not None, "whom the operator knows"
+
+
+async def test_production_is_left_alone(database: Database) -> None:
+    await check_mode(database, dev=False)
+    user_id = await added(database, NewUser(username="anna"), Identity("google", "a"))
+    sessions = Sessions(KEYRING, database, Bus(""), ttl_s=1000)
+    token = await sessions.issue(user_id)
+    assert await make_fit_for_production(database, OPERATOR) is None
+    assert await Sessions(KEYRING, database, Bus(""), ttl_s=1000).identify(token) is not None
+    assert await audit.latest(database, 1) == []
