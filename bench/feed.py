@@ -28,6 +28,7 @@ from control_plane.db.migrate import migrate
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
+from control_plane.live import store as live
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import STAR, Size, fill
@@ -73,9 +74,9 @@ READS = (
     Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
     Read("a purse", ledger._PURSE, lambda users: (one(users),)),
     Read("parties of a gift", gifts._PARTIES, lambda users: (one(users), STAR)),
-    Read("snapshot for a join", events._SNAPSHOT, lambda users: ([STAR], None, None)),
-    Read("figures of a stream", events._TOTALS, lambda users: ([STAR],)),
-    Read("figures of 50 streams", events._TOTALS, lambda users: (some(users, 50),)),
+    Read("snapshot for a join", live._SNAPSHOT, lambda users: ([STAR], None, None)),
+    Read("figures of a stream", live._TOTALS, lambda users: ([STAR],)),
+    Read("figures of 50 streams", live._TOTALS, lambda users: (some(users, 50),)),
     Read("newest events of 50 streams", events._TAILS, lambda users: (some(users, 50),)),
     Read("a stream", streams._GET, lambda users: (one(users),)),
     Read("no gift since", streams._GIFT_SINCE, lambda users: (STAR, LATER)),

@@ -25,6 +25,7 @@ from control_plane.bus import postgres as bus
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
+from control_plane.payments import store as payments
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 
@@ -74,7 +75,7 @@ class Plain:
     async def show_coin_worth(self, request: web.Request) -> web.Response:
         _decode(await request.read())
         async with self._pool.acquire() as connection:
-            rows = await connection.fetch(ledger._PACKAGES)
+            rows = await connection.fetch(payments._PACKAGES)
         packages = [
             {
                 "id": row["id"],
@@ -215,15 +216,15 @@ class Plain:
             purse = next(row for row in rows if row["kind"] == "bought")
             key = asked.hex()
             await connection.fetchrow(ledger._FIND_TRANSFER, caller_id, "purchase", key)
-            await connection.fetchrow(ledger._FIND_PURCHASE, "sandbox", key)
-            package = await connection.fetchrow(ledger._PACKAGE, body["title"])
+            await connection.fetchrow(payments._FIND_PURCHASE, "sandbox", key)
+            package = await connection.fetchrow(payments._PACKAGE, body["title"])
             assert package is not None
             coins = package["coins"]
             legs = ((None, purse["id"]), ("store", "bought"), (-coins, coins))
             posted = await connection.fetch(ledger._POST, caller_id, "purchase", key, asked, "sandbox", *legs)
             terms = (package["product_id"], coins, package["price_minor"], package["currency"])
             row = await connection.fetchrow(
-                ledger._RECORD_PURCHASE, caller_id, "sandbox", key, *terms, body["device"], posted[0]["transfer_id"]
+                payments._RECORD_PURCHASE, caller_id, "sandbox", key, *terms, body["device"], posted[0]["transfer_id"]
             )
             assert row is not None
         async with self._pool.acquire() as connection:

@@ -13,8 +13,8 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
-from control_plane.ledger.free_coins import DEMO_KEY
-from control_plane.ledger.store import seed_packages
+from control_plane.operations.free_coins import DEMO_KEY
+from control_plane.payments.store import seed_packages
 
 COINS = 10_000
 

@@ -30,8 +30,9 @@ from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.base.workers import Workers
 from control_plane.bus.postgres import Bus, Topic
-from control_plane.config.secrets import CLIENTS, Purpose, Secrets, check_against_database, load_or_create
+from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_create
 from control_plane.config.settings import Settings
+from control_plane.db.fingerprints import check_against_database
 from control_plane.db.migrate import migrate
 from control_plane.db.only_server import OnlyServer
 from control_plane.db.pool import Database, open_pool
@@ -39,7 +40,7 @@ from control_plane.db.remembered import Remembered
 from control_plane.eventlog.log import EventLog
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.sending import Gifts
-from control_plane.ledger.store import packages
+from control_plane.ledger.store import lock_accounts
 from control_plane.live.fanout import Fanout
 from control_plane.live.hub import Hub
 from control_plane.observe.lag import calm_garbage_collection, measure_lag
@@ -47,6 +48,7 @@ from control_plane.observe.metrics import Metrics
 from control_plane.operations import installation
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.shops import SandboxStore
+from control_plane.payments.store import packages
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.api_password import api_password
@@ -144,7 +146,7 @@ class _Server:
         urls = urls_of(settings, ports)
         bus, hub = Bus(dsn), Hub(database)
         bus.on_resync(hub.check)
-        event_log = EventLog(database, Fanout(hub, bus))
+        event_log = EventLog(database, Fanout(hub, bus), lock=lock_accounts)
         stack.push_async_callback(event_log.close)
         keys = StreamKeys(secrets[Purpose.PUBLISH])
         probe_keys = ProbeKeys(secrets[Purpose.PLAYBACK])

@@ -14,8 +14,8 @@ from control_plane.accounts.caller import Caller
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
-from control_plane.eventlog import store
 from control_plane.eventlog.log import StreamUnknown
+from control_plane.live import store
 from control_plane.live.audience import Audience
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume, Snapshot

@@ -11,8 +11,8 @@ from control_plane.accounts.caller import Caller
 from control_plane.base.ids import LARGEST_ID, Seq, UserId
 from control_plane.ledger.transfers import CLIENT_REF
 from control_plane.live.audience import Audience, AudienceRole
-from control_plane.live.frames import websocket_frame
 from control_plane.live.snapshot import PlaybackUrl, Snapshot, StreamView
+from control_plane.live.websocket import websocket_frame
 
 FRAME_LIMIT_BYTES = 4 << 10
 ID_LIMIT = 64

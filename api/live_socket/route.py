@@ -15,7 +15,7 @@ from api.live_socket.frames import CloseCode
 from api.live_socket.limits import AddressLimit
 from control_plane.base.ids import LARGEST_ID, StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
-from control_plane.eventlog import store
+from control_plane.live import store
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume
 

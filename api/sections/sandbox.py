@@ -8,9 +8,9 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
 from api.contract.request import Id as PositiveId
 from api.contract.request import Request, Text
-from control_plane.ledger.store import packages
 from control_plane.payments.purchases import UnknownProduct, choose_package
 from control_plane.payments.shops import ReceiptState
+from control_plane.payments.store import packages
 
 section = Section("sandbox")
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import string
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,8 +19,6 @@ from typing import Any
 
 from control_plane.base import private_file
 from control_plane.base.errors import ControlPlaneError
-from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
 
 KEPT = 8
 """Per purpose, the newest included. More than one, or rotations without a start in between would lock everybody out."""
@@ -151,43 +149,3 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnusableSecrets(f"The secrets file {path} cannot be written: {error.strerror}.") from None
-
-
-_KNOWN = "select purpose, key_id, fingerprint from secret_fingerprint"
-_REMEMBER = """
-    insert into secret_fingerprint (purpose, key_id, fingerprint) values ($1, $2, $3)
-    on conflict (purpose, key_id) do update set fingerprint = excluded.fingerprint
-"""
-_FORGET = "delete from secret_fingerprint where purpose = $1 and key_id <> all($2::text[])"
-
-
-Known = Mapping[str, Collection[bytes]]
-"""Fingerprints that a database has seen, by purpose."""
-
-
-async def known_fingerprints(connection: Connection) -> Known:
-    known: dict[str, set[bytes]] = {}
-    for row in await connection.fetch(_KNOWN):
-        known.setdefault(row["purpose"], set()).add(row["fingerprint"])
-    return known
-
-
-def check_known(mine: Secrets, known: Known) -> None:
-    """Raises UnusableSecrets when the database has seen other secrets, of which none is ours any more."""
-    for purpose, ring in mine.keyrings.items():
-        seen = known.get(purpose)
-        if seen and not any(secret.fingerprint() in seen for secret in ring.secrets):
-            raise UnusableSecrets(
-                f"The secrets file does not belong to this database: its {purpose} secrets are unknown there. "
-                "Restore the file that was used with it, or point LIVE_SECRETS_FILE to it."
-            )
-
-
-async def check_against_database(mine: Secrets, database: Database) -> None:
-    """And remember them. Raises UnusableSecrets as `check_known` does."""
-    async with database.transaction() as connection:
-        check_known(mine, await known_fingerprints(connection))
-        for purpose, ring in mine.keyrings.items():
-            for secret in ring.secrets:
-                await connection.execute(_REMEMBER, purpose.value, secret.key_id, secret.fingerprint())
-            await connection.execute(_FORGET, purpose.value, [secret.key_id for secret in ring.secrets])

@@ -2,7 +2,7 @@
 
 Whoever changes what viewers see hands the writer a piece of work. The writer runs it in a transaction that holds the stream's log row, numbers
 the events that it adds, and offers them to the hub after the commit. So the order of `seq` is the order of commits, and a rollback leaves no gap.
-Every transaction locks in one order: log rows by stream id, then ledger accounts by id.
+Every transaction locks in one order: log rows by stream id, then what `lock` locks (ledger accounts, by id).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from control_plane.base.ids import Seq, StreamId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.eventlog import store
+from control_plane.eventlog.encoding import encode_event
 from control_plane.eventlog.types import EventData, EventType
-from control_plane.ledger.account import Account
-from control_plane.ledger.store import lock_accounts
-from control_plane.live.frames import encode_event
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Lock = Callable[[Connection, Sequence[Any]], Awaitable[object]]
+"""Locks the rows that works will lock, in an order of its own. The log knows them by what the works call them."""
 BATCH = 64
 RETRY_S = 0.2
 
@@ -74,7 +74,7 @@ raising a ControlPlaneError) before it writes anything, since works that wait to
 class _Waiting:
     work: Work[Any]
     until: float
-    accounts: Collection[Account]
+    rows: Collection[Any]
     settled: Callable[[Any], object] | None = None
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -92,8 +92,9 @@ class _Waiting:
 class EventLog:
     """The writer: one append in flight per stream, a task of its own, so that a cancelled request cannot cut it."""
 
-    def __init__(self, database: Database, offers: Offers, clock: Clock = utc_now) -> None:
+    def __init__(self, database: Database, offers: Offers, clock: Clock = utc_now, *, lock: Lock | None = None) -> None:
         self._database = database
+        self._lock = lock
         self._offers = offers
         self._clock = clock
         self._waiting: dict[StreamId, deque[_Waiting]] = {}
@@ -105,15 +106,15 @@ class EventLog:
         stream_id: StreamId,
         work: Work[T],
         deadline_s: float = 15.0,
-        accounts: Collection[Account] = (),
+        rows: Collection[Any] = (),
         settled: Callable[[T | BaseException], object] | None = None,
     ) -> T:
-        """Run the work with the stream's log held. `accounts`: those that the work will lock, so that works that share a transaction do not
-        lock theirs one after the other. `settled` is told what came of it even if the caller is gone by then, in the order of the commits.
+        """Run the work with the stream's log held. `rows`: those that the work will lock, for `lock`, so that works that share a transaction do
+        not lock theirs one after the other. `settled` is told what came of it even if the caller is gone by then, in the order of the commits.
         Raises what the work raises, StreamUnknown, DatabaseUnavailable."""
         if self._closing:
             raise DatabaseUnavailable
-        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, accounts, settled)
+        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, rows, settled)
         queue = self._waiting.get(stream_id)
         if queue is None:
             queue = self._waiting[stream_id] = deque()
@@ -180,8 +181,9 @@ class EventLog:
             if held is None:
                 raise StreamUnknown("There is no such stream.")
             first, closed = Seq(held.last_seq + 1), held.closed
-            if len(batch) > 1 and (accounts := {account for waiting in batch for account in waiting.accounts}):
-                await lock_accounts(connection, list(accounts))
+            rows = {row for waiting in batch for row in waiting.rows}
+            if self._lock is not None and len(batch) > 1 and rows:
+                await self._lock(connection, list(rows))
             for waiting in batch:
                 appending = Appending(stream_id, closed, Seq(first + len(events)))
                 try:

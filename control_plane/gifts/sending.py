@@ -172,7 +172,7 @@ class Gifts:
             held = await hold(connection, request, accounts)
             return await self._transact(connection, appending, order, held, sending)
 
-        return await self._event_log.append(sending.stream_id, work, accounts=accounts)
+        return await self._event_log.append(sending.stream_id, work, rows=accounts)
 
     async def _transact(
         self, connection: Connection, appending: Appending, order: GiftOrder, held: Held, sending: _Sending

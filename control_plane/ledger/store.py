@@ -1,4 +1,4 @@
-"""SQL of coins: accounts, transfers, packages and purchases."""
+"""SQL of the ledger: accounts, transfers and balances."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger.account import Account, Kind, TransferId
-from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
-from control_plane.payments.sale import Package, Purchase
 
 # Each account is looked up for itself: a join, planned while the table is small, would go on reading all of it when it has grown.
 _OPEN = """
@@ -56,32 +54,6 @@ _RECEIVED = "select user_id, coins from coins_received where user_id = any($1::i
 _PURSE = """
     select kind, balance from ledger_account where owner_id = $1
     union all select 'received', coins from coins_received where user_id = $1
-"""
-_PACKAGE_COLUMNS = "id, product_id, title, coins, price_minor, currency"
-_PACKAGES = f"select {_PACKAGE_COLUMNS} from coin_package where active order by coins, id"
-_PACKAGE = f"select {_PACKAGE_COLUMNS} from coin_package where product_id = $1"
-_SEED_PACKAGES = """
-    insert into coin_package (id, product_id, title, coins, price_minor, currency)
-    select *, $6 from unnest($1::integer[], $2::text[], $3::text[], $4::integer[], $5::integer[])
-    on conflict (id) do update set product_id = excluded.product_id, title = excluded.title, coins = excluded.coins,
-        price_minor = excluded.price_minor, currency = excluded.currency
-"""
-_PURCHASE_COLUMNS = """
-    purchase.id, purchase.user_id, purchase.store, purchase.transaction_id, product_id, package.title, purchase.coins,
-    purchase.price_minor, purchase.currency, purchase.device, purchase.created_at
-"""
-_FIND_PURCHASE = f"""
-    select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
-    where store = $1 and transaction_id = $2
-"""
-_RECORD_PURCHASE = f"""
-    with purchase as (
-        insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, device, transfer_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        on conflict (store, transaction_id) do nothing
-        returning *
-    )
-    select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
 """
 
 
@@ -152,40 +124,3 @@ async def coins_received(source: Connection | Database, user_ids: Sequence[UserI
 async def purse(source: Connection | Database, user_id: UserId) -> dict[str, int]:
     """Balances by kind of account, and under `received` the coins that others ever gave."""
     return {row["kind"]: row["balance"] for row in await source.fetch(_PURSE, user_id)}
-
-
-async def packages(source: Connection | Database) -> Sequence[Package]:
-    """What is on sale, the smallest first."""
-    return [Package(**row) for row in await source.fetch(_PACKAGES)]
-
-
-async def package(source: Connection | Database, product_id: str) -> Package | None:
-    """Also one that is no longer on sale: it may have been paid for before."""
-    row = await source.fetchrow(_PACKAGE, product_id)
-    return None if row is None else Package(**row)
-
-
-async def seed_packages(connection: Connection) -> None:
-    """Bring `coin_package` to the packages of this release. Whether one is on sale is left as it is."""
-    rows = [(p.id, p.product_id, p.title, p.coins, p.price_minor) for p in COIN_PACKAGES]
-    await connection.execute(_SEED_PACKAGES, *zip(*rows, strict=True), CURRENCY)
-
-
-async def find_purchase(source: Connection | Database, store: str, transaction_id: str) -> Purchase | None:
-    row = await source.fetchrow(_FIND_PURCHASE, store, transaction_id)
-    return None if row is None else Purchase(**row)
-
-
-async def record_purchase(
-    connection: Connection,
-    user_id: UserId,
-    store: str,
-    transaction_id: str,
-    sold: Package,
-    device: str,
-    transfer_id: TransferId,
-) -> Purchase | None:
-    """None when this transaction has been credited already; one that is just being credited is waited for."""
-    terms = (sold.product_id, sold.coins, sold.price_minor, sold.currency)
-    row = await connection.fetchrow(_RECORD_PURCHASE, user_id, store, transaction_id, *terms, device, transfer_id)
-    return None if row is None else Purchase(**row)

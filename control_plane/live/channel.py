@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import msgspec
 
 from control_plane.base.ids import Seq, StreamId, UserId
+from control_plane.eventlog.encoding import glimpse
 from control_plane.eventlog.types import EventType, Stats
-from control_plane.live.frames import glimpse, websocket_frame
 from control_plane.live.snapshot import Snapshot
 from control_plane.live.subscriber import Leave, Subscriber
+from control_plane.live.websocket import websocket_frame
 
 EARLY_LIMIT = 4096
 LETTING_GO = 16

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
-from control_plane.eventlog import store
+from control_plane.eventlog import store as eventlog
 from control_plane.eventlog.log import StreamUnknown
+from control_plane.live import store
 from control_plane.live.channel import Channel, Counts
-from control_plane.live.frames import websocket_frame
 from control_plane.live.rounds import Rounds
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.stats import restate
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, Leave, Sink, Subscriber
+from control_plane.live.websocket import websocket_frame
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class Hub:
         if not positions:
             return
         async with self._database.connection() as connection:
-            tails = await store.tails(connection, list(positions))
+            tails = await eventlog.tails(connection, list(positions))
         for stream_id, position in positions.items():
             channel = self._channels.get(stream_id)
             if channel is None or channel.seq is None:
@@ -219,7 +220,7 @@ class Hub:
         if position is None:
             return
         async with self._database.connection() as connection:
-            stored = await store.frames_after(connection, channel.stream_id, position, position + PAGE)
+            stored = await eventlog.frames_after(connection, channel.stream_id, position, position + PAGE)
         if channel.seq is None or channel.seq >= tail:
             return  # offers came meanwhile
         if not stored or stored[0].seq > channel.seq + 1:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from control_plane.db.pool import Database
-from control_plane.eventlog import store
 from control_plane.eventlog.types import Newcomer, Stats
+from control_plane.live import store
 from control_plane.live.channel import Channel
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from control_plane.accounts import store as accounts
 from control_plane.db.pool import Database
-from control_plane.ledger.free_coins import take_back_free_coins
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
+from control_plane.operations.free_coins import take_back_free_coins
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 

@@ -10,10 +10,11 @@ from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.ledger import store
+from control_plane.ledger import store as ledger
 from control_plane.ledger.account import STORE, bought, earned
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
 from control_plane.ledger.wallets import Wallet
+from control_plane.payments import store as payments
 from control_plane.payments.sale import Package, Purchase
 from control_plane.payments.shops import Claim, Store, VerifiedPurchase
 
@@ -96,18 +97,18 @@ async def _credit(
     connection: Connection, request: Request, seller: Store, verified: VerifiedPurchase, claim: Claim
 ) -> Purchased:
     user_id = request.user_id
-    await store.open_accounts(connection, [bought(user_id)])
+    await ledger.open_accounts(connection, [bought(user_id)])
     held = await hold(connection, request, [bought(user_id), earned(user_id)])
-    credited = await store.find_purchase(connection, seller.name, verified.transaction_id)
+    credited = await payments.find_purchase(connection, seller.name, verified.transaction_id)
     if credited is not None:
         if credited.user_id != user_id:
             raise PurchaseOfAnother
         return Purchased(credited, held.wallet(user_id), replayed=True)
-    package = await store.package(connection, verified.product_id)
+    package = await payments.package(connection, verified.product_id)
     if package is None:
         raise UnknownProduct
     posted = await post(connection, held, {STORE: -package.coins, bought(user_id): package.coins})
-    purchase = await store.record_purchase(
+    purchase = await payments.record_purchase(
         connection,
         user_id,
         seller.name,

@@ -16,6 +16,7 @@ from control_plane.config.secrets import Keyring, Purpose
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
+from control_plane.ledger.store import lock_accounts
 from control_plane.operations.audit import Actor
 from control_plane.operations.operators import Operator
 from control_plane.streams.keys import StreamKeys
@@ -38,7 +39,7 @@ def with_operator(work: Work) -> None:
 
 @asynccontextmanager
 async def _operator(database: Database, settings: Settings) -> AsyncIterator[Operator]:
-    event_log = EventLog(database, _Unheard())
+    event_log = EventLog(database, _Unheard(), lock=lock_accounts)
     running = RunningStreams(database, Bus(""), stream_keys(settings), settings.database_away_s)
     try:
         yield Operator(database, Lifecycle(database, event_log, running), actor())

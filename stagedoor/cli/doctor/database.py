@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control_plane.base.clock import utc_now
 from control_plane.config import secrets
+from control_plane.db.fingerprints import check_known, known_fingerprints
 from control_plane.db.migrate import applied_version, migrations
 from control_plane.db.pool import connect
 from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
@@ -60,7 +61,7 @@ async def belonging(at: Installation) -> Finding | None:
     mine = secrets.load(at.settings.secrets_path)
     connection = await connect(at.dsn, CONNECT_S)
     try:
-        known = await secrets.known_fingerprints(connection) if await applied_version(connection) else {}
+        known = await known_fingerprints(connection) if await applied_version(connection) else {}
     finally:
         connection.terminate()
     if mine is None:
@@ -72,7 +73,7 @@ async def belonging(at: Installation) -> Finding | None:
             if known
             else None
         )
-    secrets.check_known(mine, known)
+    check_known(mine, known)
     return ok("those that it was used with") if known else None
 
 

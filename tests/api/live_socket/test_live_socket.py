@@ -23,7 +23,7 @@ from control_plane.accounts.caller import Caller
 from control_plane.base.ids import StreamId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog import store
+from control_plane.live import store
 from control_plane.live.audience import Audience
 from control_plane.live.snapshot import REPLAY_LIMIT_BYTES
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES

@@ -22,10 +22,10 @@ from control_plane.config.secrets import (
     Secret,
     Secrets,
     UnusableSecrets,
-    check_against_database,
     load_or_create,
     rotate,
 )
+from control_plane.db.fingerprints import check_against_database
 from control_plane.db.pool import Database
 
 

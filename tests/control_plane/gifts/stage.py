@@ -17,6 +17,7 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.sending import GiftOrder, Gifts
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.store import lock_accounts
 from control_plane.streams import store
 from control_plane.streams.model import StreamOptions
 from tests.control_plane.ledger.books import audit
@@ -71,7 +72,7 @@ class Stage:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.heard = Heard()
-        self.event_log = EventLog(database, self.heard)
+        self.event_log = EventLog(database, self.heard, lock=lock_accounts)
         assortment = Assortment(database, lifetime_s=0)
         self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format)
 

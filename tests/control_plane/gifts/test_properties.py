@@ -15,11 +15,11 @@ from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import StreamId, UserId
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.ledger.adjustments import adjust
-from control_plane.ledger.store import packages, seed_packages
 from control_plane.ledger.wallets import total_received, wallets
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, ReceiptState, SandboxStore
+from control_plane.payments.store import packages, seed_packages
 from tests.control_plane.gifts.stage import Stage, order
 
 PEOPLE = 3

@@ -16,17 +16,17 @@ from control_plane.base.ids import UserId
 from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
-from control_plane.ledger.free_coins import LedgerIsWrong
-from control_plane.ledger.store import packages, seed_packages
 from control_plane.ledger.transfers import NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, wallet, wallets
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.development import make_fit_for_production
+from control_plane.operations.free_coins import LedgerIsWrong
 from control_plane.operations.installation import UsedInDevelopment, check_mode
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, SandboxStore, VerifiedPurchase
+from control_plane.payments.store import packages, seed_packages
 from control_plane.streams import store as streams
 from control_plane.streams.keys import StreamKeys
 from stagedoor import demo

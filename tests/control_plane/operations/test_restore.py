@@ -22,9 +22,9 @@ from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.programs import programs_for, unprivileged_account
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
-from control_plane.eventlog import store as events
 from control_plane.eventlog.log import EventLog
 from control_plane.eventlog.types import Person
+from control_plane.live import store as live
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.operations import audit
 from control_plane.operations.audit import Actor
@@ -166,7 +166,7 @@ async def read(database: Database, stream_id: StreamId) -> Stream:
 
 async def snapshot(database: Database, stream_id: StreamId, resume: Resume | None = None) -> Snapshot:
     async with database.connection() as connection:
-        found = await events.snapshot(connection, stream_id, resume)
+        found = await live.snapshot(connection, stream_id, resume)
     assert found is not None
     return found
 

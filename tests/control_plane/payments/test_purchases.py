@@ -9,7 +9,6 @@ from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
-from control_plane.ledger.store import packages, seed_packages
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments.packages import COIN_PACKAGES
@@ -31,6 +30,7 @@ from control_plane.payments.shops import (
     SandboxStore,
     VerifiedPurchase,
 )
+from control_plane.payments.store import packages, seed_packages
 from tests.control_plane.ledger.books import audit, transfers_of
 from tests.control_plane.people import new_user
 

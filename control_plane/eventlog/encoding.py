@@ -1,9 +1,8 @@
-"""An event as the bytes that go to every socket: encoded once, framed once."""
+"""The stored form of an event: one JSON object, encoded once, sent as it is."""
 
 from __future__ import annotations
 
 import datetime as dt
-import struct
 
 import msgspec
 
@@ -46,13 +45,3 @@ _glimpses = msgspec.json.Decoder(Glimpse)
 
 def glimpse(frame: str) -> Glimpse:
     return _glimpses.decode(frame)
-
-
-def websocket_frame(payload: bytes) -> bytes:
-    """One finished, unmasked text frame (RFC 6455 section 5.2), as a server sends it."""
-    size = len(payload)
-    if size < 126:
-        return struct.pack("!BB", 0x81, size) + payload
-    if size < 1 << 16:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload

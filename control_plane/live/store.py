@@ -1,0 +1,110 @@
+"""SQL of live delivery: what viewers are shown when they join and while they watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from control_plane.base.ids import StreamId, UserId
+from control_plane.db.connections import Connection
+from control_plane.eventlog.types import Gifter, Status
+from control_plane.live.audience import Audience
+from control_plane.live.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
+
+_AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
+_TOP_GIFTERS = """
+    select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
+                               order by coins desc, user_id)::text as top_gifters
+    from unnest($1::int[]) as wanted (stream_id)
+    cross join lateral (
+        select user_id, coins from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
+        order by coins desc, user_id limit 10
+    ) as top
+    join app_user on app_user.id = top.user_id
+    group by stream_id
+"""
+_SNAPSHOT = f"""
+    with top as ({_TOP_GIFTERS})
+    select stream.user_id, path, status, title, live_at, likes, coins, top_gifters, epoch, last_seq, closed,
+        (select array_agg(frame order by seq) from stream_event as event
+         where event.stream_id = stream.id and seq > $2 and seq <= last_seq
+             and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, case $2::bigint when 0 then epoch end) = epoch
+         having sum(octet_length(frame)) <= {REPLAY_LIMIT_BYTES}) as replay
+    from stream join stream_log on stream_log.stream_id = stream.id left join top on top.stream_id = stream.id
+    where stream.id = $1[1]
+"""
+_TOTALS = f"""
+    with top as ({_TOP_GIFTERS})
+    select id, likes, coins, top_gifters from stream left join top on top.stream_id = stream.id where id = any($1)
+"""
+# Rows that a gift or a status holds are left for the next round: waiting for several rows at once could deadlock with their writers.
+_RAISE_PEAKS = """
+    with seen as (select * from unnest($1::int[], $2::int[]) as seen (stream_id, peak)),
+        held as (
+            select id, peak from stream join seen on stream_id = id where peak > peak_viewers
+            for no key update of stream skip locked
+        ),
+        raised as (update stream set peak_viewers = peak from held where stream.id = held.id returning stream.id)
+    select id from raised
+    union all
+    select stream_id from seen left join stream on id = stream_id where peak <= coalesce(peak_viewers, peak)
+"""
+_USERNAMES = "select id, username from app_user where id = any($1)"
+
+_top_gifters = msgspec.json.Decoder(list[Gifter])
+
+
+class Totals(NamedTuple):
+    likes: int
+    coins: int
+    top_gifters: list[Gifter]
+
+
+async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
+    """Of those streams that exist."""
+    rows = await connection.fetch(_AUDIENCES, stream_ids)
+    return {row["id"]: Audience(row["user_id"], row["public"]) for row in rows}
+
+
+async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume | None) -> Snapshot | None:
+    """One statement, so stream, log and replay are of the same moment."""
+    after, epoch = (None, None) if resume is None else (resume.after, resume.epoch)
+    row = await connection.fetchrow(_SNAPSHOT, [stream_id], after, epoch)
+    if row is None:
+        return None
+    replay = row["replay"] or []
+    recovered = recovers(resume, row["epoch"], row["last_seq"], len(replay))
+    return Snapshot(
+        stream_id=stream_id,
+        user_id=row["user_id"],
+        path=row["path"],
+        status=Status(row["status"]),
+        title=row["title"],
+        live_at=row["live_at"],
+        likes=row["likes"],
+        coins=row["coins"],
+        top_gifters=_top_gifters.decode(row["top_gifters"] or "[]"),
+        epoch=row["epoch"],
+        last_seq=row["last_seq"],
+        closed=row["closed"],
+        recovered=recovered,
+        replay=replay if recovered else [],
+    )
+
+
+async def totals(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Totals]:
+    return {
+        row["id"]: Totals(row["likes"], row["coins"], _top_gifters.decode(row["top_gifters"] or "[]"))
+        for row in await connection.fetch(_TOTALS, stream_ids)
+    }
+
+
+async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> set[StreamId]:
+    """The streams of which at least so many viewers are stored now. The others are busy: try again."""
+    return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}
+
+
+async def usernames(connection: Connection, user_ids: Sequence[UserId]) -> dict[UserId, str]:
+    return {row["id"]: row["username"] for row in await connection.fetch(_USERNAMES, user_ids)}
