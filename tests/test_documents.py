@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import configparser
 import functools
 import json
 import re
@@ -28,10 +28,8 @@ from tests.api.documentation.asyncapi_rules import misfits
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("bench/*.md")])
-PACKAGES = ("api", "control_plane", "hooks", "mediamtx")
-LEADS_TO_FILES = re.compile(
-    rf"(?:{'|'.join(PACKAGES)}|bench|docs|examples|ffmpeg_fixtures|requirements|scripts|tests)/[\w./-]*"
-)
+PACKAGES = ("api", "control_plane", "ffmpeg_fixtures", "hooks", "mediamtx", "stagedoor")
+LEADS_TO_FILES = re.compile(rf"(?:{'|'.join(PACKAGES)}|bench|docs|examples|requirements|scripts|tests)/[\w./-]*")
 DESCRIBED = asyncapi(Urls("live.example.com", 8080, 1935, 8888, 8889, 8890))
 
 ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
@@ -131,34 +129,27 @@ def test_the_list_of_settings_is_not_stale(tmp_path: Path) -> None:
 # ── architecture ──
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Packages that a module needs when it runs."""
-    waiting: list[ast.AST] = [ast.parse(path.read_text())]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.partition(".")[0]
-        waiting.extend(ast.iter_child_nodes(node))
+def layers(contract: str) -> list[set[str]]:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    return [set(re.findall(r"\w+", line)) for line in setup[contract]["layers"].strip().splitlines()]
 
 
-def test_imports_point_inwards_as_the_table_says() -> None:
-    knows = {
-        row[0].strip("`/"): set(re.findall(r"`(\w+)`", row[2]))
-        for row in table(text_of("architecture.md"), "Four packages")
+def test_the_table_of_packages_is_what_the_linter_checks() -> None:
+    upper = layers("importlinter:contract:packages")
+    below = {name: set().union(*upper[at + 1 :]) for at, names in enumerate(upper) for name in names}
+    described = {
+        row[0].strip("`/"): set(re.findall(r"`(\w+)`", row[2])) for row in table(text_of("architecture.md"), "Packages")
     }
-    assert knows.keys() == set(PACKAGES)
-    outward = {
-        str(path.relative_to(ROOT)): strangers
-        for package, known in knows.items()
-        for path in (ROOT / package).rglob("*.py")
-        if (strangers := set(imported(path)) & (knows.keys() - known - {package}))
-    }
-    assert {path for path in outward if not path.startswith("stagedoor/")} == set()
-    assert outward, "they put the parts together"
+    assert described == below
+
+
+def test_the_folders_of_the_domain_are_described_in_their_order() -> None:
+    rows = re.findall(
+        r"^\| (`control_plane/\w+/`(?:, `control_plane/\w+/`)*) \|", text_of("architecture.md"), re.MULTILINE
+    )
+    described = [set(re.findall(r"control_plane/(\w+)/", row)) for row in rows]
+    assert described == layers("importlinter:contract:domain")
 
 
 # ── the live socket ──

@@ -11,6 +11,7 @@ import pytest
 
 import api
 import control_plane
+import stagedoor
 from api.contract.client import Client
 from api.contract.errors import CODES, SessionMissing, TooManyRequests, contract_code
 from control_plane.accounts.sessions import AccountBlocked
@@ -39,7 +40,7 @@ NEVER_MET_BY_A_CALL = {
 
 def every_error() -> Iterator[type[ControlPlaneError]]:
     """Those of the domain and of this folder, wherever they are defined."""
-    for package in (control_plane, api):
+    for package in (control_plane, api, stagedoor):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -47,7 +48,7 @@ def every_error() -> Iterator[type[ControlPlaneError]]:
     while waiting:
         for error in waiting.pop().__subclasses__():
             waiting.append(error)
-            if error.__module__.partition(".")[0] in {"control_plane", "api"}:
+            if error.__module__.partition(".")[0] in {"control_plane", "api", "stagedoor"}:
                 yield error
 
 
