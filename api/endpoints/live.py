@@ -79,7 +79,7 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
         if call.trusted and not stream.ended
         else None
     )
-    view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
+    view = live_view(stream, call.urls, key, call.platform.prober.seen(stream.id))
     return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
 
 

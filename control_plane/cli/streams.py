@@ -36,15 +36,24 @@ def list_streams(
         if as_json:
             typer.echo(msgspec.json.encode(found))
             return
-        table = columns("id", "user", "status", "since", "coins", "title")
+        table = columns("id", "user", "status", "since", "coins", "plays", "title")
         for stream in found:
             since = stream.ended_at or stream.interrupted_at or stream.live_at or stream.created_at
             status = f"{stream.status.value} ({stream.end_reason.value})" if stream.end_reason else stream.status.value
             age = f"{int((utc_now() - since).total_seconds())} s"
-            table.add_row(str(stream.id), str(stream.user_id), status, age, str(stream.coins), stream.title)
+            table.add_row(
+                str(stream.id), str(stream.user_id), status, age, str(stream.coins), _plays(stream), stream.title
+            )
         out.print(table if found else "No stream is running.")
 
     with_database(work)
+
+
+def _plays(stream: Stream) -> str:
+    """What viewers have of it, as the last probe saw it."""
+    if stream.playing is None:
+        return ""
+    return stream.playing_note or ("yes" if stream.playing else "no")
 
 
 def end(stream_id: int) -> None:

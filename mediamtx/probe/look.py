@@ -21,7 +21,7 @@ def probe(order: Order, started: float) -> ProbeResult:
     try:
         via, sight = _look(order, started + order.deadline_s)
     except NoSight as reason:
-        return ProbeResult(reason.outcome, seconds=time.monotonic() - started, why=str(reason))
+        return ProbeResult(reason.outcome, seconds=time.monotonic() - started, why=str(reason), trouble=reason.trouble)
     frame = sight.frame
     if frame is not None and order.picture:
         write_picture(frame, Path(order.picture))

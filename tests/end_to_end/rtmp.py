@@ -1,11 +1,62 @@
-"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not."""
+"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not, and to send media as no encoder would."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 _CHUNK = 65536
+
+AUDIO, VIDEO = 8, 9
+"""Kinds of tags and of messages."""
+
+
+class Tag(NamedTuple):
+    """Of an FLV file, and a message of RTMP."""
+
+    kind: int
+    at_ms: int
+    data: bytes
+
+    @property
+    def is_config(self) -> bool:
+        """Whether it holds SPS and PPS."""
+        return self.kind == VIDEO and self.data[1] == 0
+
+    @property
+    def is_key_frame(self) -> bool:
+        return self.kind == VIDEO and self.data[0] >> 4 == 1 and not self.is_config
+
+
+def tags(flv: bytes) -> Iterator[Tag]:
+    at = 9 + 4
+    while at + 11 <= len(flv):
+        size = int.from_bytes(flv[at + 1 : at + 4])
+        at_ms = int.from_bytes(flv[at + 7 : at + 8] + flv[at + 4 : at + 7])
+        yield Tag(flv[at], at_ms, flv[at + 11 : at + 11 + size])
+        at += 11 + size + 4
+
+
+async def publish(host: str, port: int, app: bytes, name: bytes, media: Iterable[Tag]) -> None:
+    """Sends each at its time, until there are no more or the server closes; whatever the server says is not looked at."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        await _greet(reader, writer)
+        writer.write(_request(app, name, b"connect"))
+        reading = asyncio.create_task(reader.read())
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        for tag in media:
+            await asyncio.wait({reading}, timeout=max(0.0, started + tag.at_ms / 1000 - loop.time()))
+            if reading.done():
+                break
+            data = _text(b"@setDataFrame") + tag.data if tag.kind not in (AUDIO, VIDEO) else tag.data
+            writer.write(_message(6, tag.kind, 1, data, tag.at_ms))
+        reading.cancel()
+    finally:
+        writer.close()
 
 
 async def publish_attempt(
@@ -17,16 +68,8 @@ async def publish_attempt(
     reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), deadline_s)
     try:
         async with asyncio.timeout(deadline_s):
-            writer.write(b"\x03" + bytes(1536))
-            await reader.readexactly(1 + 1536)
-            s2 = await reader.readexactly(1536)
-            writer.write(s2)
-            writer.write(_message(2, 1, 0, struct.pack(">I", _CHUNK)))
-            url = b"rtmp://localhost/" + app
-            connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
-            writer.write(_message(3, 20, 0, connect))
-            writer.write(_message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"))
-            writer.write(_message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")))
+            await _greet(reader, writer)
+            writer.write(_request(app, name, first))
             while b"NetStream." not in answer:
                 part = await reader.read(65536)
                 if not part:
@@ -39,9 +82,35 @@ async def publish_attempt(
     return bytes(answer)
 
 
-def _message(channel: int, kind: int, stream: int, payload: bytes) -> bytes:
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x03" + bytes(1536))
+    await reader.readexactly(1 + 1536)
+    writer.write(await reader.readexactly(1536))
+
+
+def _request(app: bytes, name: bytes, first: bytes) -> bytes:
+    """All that leads to a publish, without waiting for answers."""
+    url = b"rtmp://localhost/" + app
+    connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
+    return b"".join(
+        (
+            _message(2, 1, 0, struct.pack(">I", _CHUNK)),
+            _message(3, 20, 0, connect),
+            _message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"),
+            _message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")),
+        )
+    )
+
+
+def _message(channel: int, kind: int, stream: int, payload: bytes, at_ms: int = 0) -> bytes:
     """One message; the first chunk has 128 bytes unless it is ours that raises the size."""
-    head = bytes([channel]) + b"\0\0\0" + len(payload).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
+    head = (
+        bytes([channel])
+        + at_ms.to_bytes(3)
+        + len(payload).to_bytes(3, "big")
+        + bytes([kind])
+        + struct.pack("<I", stream)
+    )
     return head + payload
 
 
