@@ -167,14 +167,13 @@ def without_pictures_after(media: list[Tag], at_ms: int) -> list[Tag]:
 
 
 def with_parameters_broken(media: list[Tag]) -> list[Tag]:
-    """SPS and PPS of another stream, so to say."""
-    at = 14  # the first byte of the SPS behind its kind
-    return [
-        tag._replace(data=tag.data[:at] + bytes(byte ^ 0xA5 for byte in tag.data[at:-4]) + tag.data[-4:])
-        if tag.is_config
-        else tag
-        for tag in media
-    ]
+    """An SPS that nothing can be made of, with its length and its first byte as they were."""
+    return [tag._replace(data=_broken(tag.data)) if tag.is_config else tag for tag in media]
+
+
+def _broken(config: bytes) -> bytes:
+    begin, end = 14, 13 + int.from_bytes(config[11:13])
+    return config[:begin] + bytes(byte ^ 0xA5 for byte in config[begin:end]) + config[end:]
 
 
 PLAIN = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25")
