@@ -62,6 +62,10 @@ class NotThisWay(NoSight):
     outcome = Outcome.UNSUPPORTED
 
 
+class Unanswered(NotThisWay):
+    """The media server has not answered this way in time: where the other way is no better, it is the server that hangs."""
+
+
 class Broken(NoSight):
     """The media server did not answer as it should: says nothing about the stream."""
 
