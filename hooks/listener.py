@@ -39,6 +39,7 @@ LONGEST_ID = 64
 BODY_WITHIN_S = 5.0
 """MediaMTX sends head and body at once, and gives an answer ten seconds."""
 LOGGED_PER_S = 20
+"""Lines about refusals, of publishers and of all others each: strangers who ask for pages of HLS must not hide a publisher's wrong key."""
 _LONG = re.compile(r"[^/.]{17,}")
 """Longer than any part of a path of ours, such as live/2147483647-opus; a stream key has 52 characters."""
 
@@ -84,7 +85,8 @@ class HooksListener:
         self._decide = decide
         self._hint = hint
         self._metrics = metrics
-        self._logged_at: deque[float] = deque(maxlen=LOGGED_PER_S)
+        self._publishers_logged_at: deque[float] = deque(maxlen=LOGGED_PER_S)
+        self._others_logged_at: deque[float] = deque(maxlen=LOGGED_PER_S)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         offered = request.headers.get("Authorization", "").encode(errors="surrogateescape")
@@ -139,8 +141,9 @@ class HooksListener:
     def _log_refusal(self, call: AuthCall, verdict: Verdict) -> None:
         """Not more than a few a second: a flood of strangers must not become a flood of lines."""
         now = time.monotonic()
-        if len(self._logged_at) < LOGGED_PER_S or now - self._logged_at[0] > 1:
-            self._logged_at.append(now)
+        logged_at = self._publishers_logged_at if call.action == Action.PUBLISH else self._others_logged_at
+        if len(logged_at) < LOGGED_PER_S or now - logged_at[0] > 1:
+            logged_at.append(now)
             log.warning(
                 "access_refused",
                 extra={

@@ -165,7 +165,7 @@ class _Server:
         await self._keep("hub", hub.run())
         await self._keep("reconciler", reconciler.run())
         await self._keep("lag", measure_lag(self._metrics))
-        probe = _probe(settings, urls)
+        probe = _probe(settings, urls, media)
         prober = Prober(
             probe,
             running,
@@ -253,9 +253,9 @@ def _limits(settings: Settings, open_files: int) -> Limits:
     return Limits(most, settings.connections_per_address, key_of)
 
 
-def _probe(settings: Settings, urls: Urls) -> MediaMTXProbe:
+def _probe(settings: Settings, urls: Urls, media: MediaMTXClient) -> MediaMTXProbe:
     host = media_host(settings)
-    return MediaMTXProbe(f"http://{host}:{urls.hls_port}", f"http://{host}:{urls.webrtc_port}")
+    return MediaMTXProbe(f"http://{host}:{urls.hls_port}", f"http://{host}:{urls.webrtc_port}", media)
 
 
 def _live_socket(platform: Platform, hub: Hub) -> LiveSocket:

@@ -90,7 +90,7 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
         if call.trusted and not stream.ended
         else None
     )
-    view = live_view(stream, call.urls, key, call.platform.prober.playing(stream.id))
+    view = live_view(stream, call.urls, key, call.platform.prober.seen(stream.id))
     if not call.trusted:
         return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
     # Old apps store this user as their own record.

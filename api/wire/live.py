@@ -11,7 +11,7 @@ from api.wire.values import NO_TIME, Flag, Id, Url, WireTime
 
 
 class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
-    """The last six are for the owner's eyes alone, left out for everybody else; all but `playing` carry the stream key or belong to it."""
+    """The last seven are for the owner's eyes alone, left out for everybody else; all but `playing…` carry the stream key or belong to it."""
 
     id: Id = 0
     user_id: Id = 0
@@ -42,3 +42,5 @@ class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
     srt_url: Url | UnsetType = UNSET
     playing: Flag | UnsetType = UNSET
     """For the owner: whether media truly flows; left out while nobody knows."""
+    playing_note: str | UnsetType = UNSET
+    """For the owner, together with `playing`: what viewers miss and what to change at the encoder, to be shown as it is. Empty when all is well."""

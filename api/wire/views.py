@@ -24,6 +24,7 @@ from api.wire.preferences import Audience
 from control_plane.accounts.user import User as Person
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
+from control_plane.streams.probing.prober import Seen
 from control_plane.videos.video import Sound as SoundRow
 from control_plane.videos.video import Video as VideoRow
 
@@ -141,8 +142,9 @@ def feed_item(video: VideoRow, user: User, urls: Urls) -> FeedItem:
     return FeedItem(video=view, user=user, sound=sound)
 
 
-def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None, playing: bool | None = None) -> LiveStreaming:
-    """With `key`: as its owner sees it, ways in included, and `playing` if that is known."""
+def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None, seen: Seen | None = None) -> LiveStreaming:
+    """With `key`: as its owner sees it, ways in included, and what a probe has seen."""
+    playing = seen.playing if seen else None
     return LiveStreaming(
         id=stream.id,
         user_id=stream.user_id,
@@ -164,4 +166,5 @@ def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None, playing:
         whip_url=urls.whip(stream, key) if key else UNSET,
         srt_url=urls.srt(stream, key) if key else UNSET,
         playing=UNSET if key is None or playing is None else int(playing),
+        playing_note=UNSET if key is None or seen is None or playing is None else seen.result.note,
     )

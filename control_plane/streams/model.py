@@ -83,6 +83,8 @@ class Stream:
     playing: bool | None = None
     """Whether media truly flowed when a probe last looked at the present publisher; None: not known. What the `Prober` of this process
     says is newer."""
+    playing_note: str = ""
+    """What viewers missed then, and what the broadcaster can change; "" when all was well."""
 
     @property
     def ended(self) -> bool:

@@ -15,7 +15,8 @@ from control_plane.streams.model import Stream, StreamOptions, Visibility
 
 _COLUMNS = """
     id, user_id, path, status, key_version, key_salt, visibility, price, title, grace_s, source_id, local_start,
-    created_at, live_at, interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers, playing
+    created_at, live_at, interrupted_at, ended_at, end_reason, revoked_at, coins, likes, peak_viewers, playing,
+    case when playing is null then '' else coalesce(probe ->> 'note', '') end as playing_note
 """
 _CREATE = f"""
     with owner as (select id from app_user where id = $1 and banned_at is null for share),
@@ -104,6 +105,7 @@ def _stream(row: Row) -> Stream:
         likes=row["likes"],
         peak_viewers=row["peak_viewers"],
         playing=row["playing"],
+        playing_note=row["playing_note"],
     )
 
 

@@ -14,13 +14,17 @@ import msgspec
 from control_plane.streams.media.api_password import api_authorization
 from control_plane.streams.media.model import MediaServerUnavailable
 from mediamtx.node.client import bare
-from mediamtx.node.config import EXCLUDED, PATH_PATTERN, MediaMTXConfig, callback_address
+from mediamtx.node.config import EXCLUDED, OTHER_PATHS, PATH_PATTERN, MediaMTXConfig, callback_address
 from mediamtx.node.wire import Info
+
+QUIET = ("warn", "error")
+"""Levels at which it quotes no client."""
 
 
 class Global(msgspec.Struct, frozen=True, rename="camel"):
     """Of `/v3/config/global/get`, what has to agree with us. `callback` holds the hook secret."""
 
+    log_level: str
     auth_method: str
     excluded: list[dict[str, str]] = msgspec.field(name="authHTTPExclude")
     callback: str = msgspec.field(name="authHTTPAddress")
@@ -39,6 +43,8 @@ class Inspection:
     settings: Global = field(repr=False)
     has_path: bool
     """Whether the paths of our streams are configured."""
+    has_other_paths: bool
+    """Whether all other names are, for which we are asked then."""
 
     def differs(self, config: MediaMTXConfig) -> tuple[str, ...]:
         """Settings, by name, with which it cannot work with us."""
@@ -56,6 +62,16 @@ class Inspection:
         }
         return tuple(name for name, same in equal.items() if not same)
 
+    def outdated(self, config: MediaMTXConfig) -> tuple[str, ...]:
+        """What it does as earlier releases had it configured, in words. It works with us nevertheless."""
+        level = self.settings.log_level
+        found = {
+            f"it logs at level {level}, and writes stream keys into its log": level in QUIET
+            or level == config.log_level,
+            "publishers at a wrong path are cut off without a status and without a line in our log": self.has_other_paths,
+        }
+        return tuple(words for words, right in found.items() if not right)
+
 
 async def inspect(api_url: str, api_password: str, deadline_s: float = 3.0) -> Inspection:
     """Raises MediaServerUnavailable."""
@@ -70,9 +86,11 @@ async def inspect(api_url: str, api_password: str, deadline_s: float = 3.0) -> I
                 at = parsedate_to_datetime(response.headers["Date"])
             async with session.get(f"{base}/v3/config/global/get") as response:
                 settings = msgspec.json.decode(await response.read(), type=Global)
-            url = f"{base}/v3/config/paths/get/{quote(PATH_PATTERN)}"
-            async with session.get(url, raise_for_status=False) as response:
-                has_path = response.status == 200
+            paths = []
+            for pattern in (PATH_PATTERN, OTHER_PATHS):
+                url = f"{base}/v3/config/paths/get/{quote(pattern)}"
+                async with session.get(url, raise_for_status=False) as response:
+                    paths.append(response.status == 200)
     except TimeoutError as error:
         raise MediaServerUnavailable(f"The control API does not answer within {deadline_s:g} s.") from error
     except aiohttp.ClientResponseError as error:
@@ -81,7 +99,7 @@ async def inspect(api_url: str, api_password: str, deadline_s: float = 3.0) -> I
         raise MediaServerUnavailable(f"The control API cannot be reached ({type(error).__name__}).") from error
     except (msgspec.MsgspecError, KeyError, ValueError) as error:
         raise MediaServerUnavailable("What answers there is not MediaMTX's control API.") from error
-    return Inspection(info.version, at, settings, has_path)
+    return Inspection(info.version, at, settings, *paths)
 
 
 def _port(address: str) -> int:

@@ -42,6 +42,7 @@ class CodecProps(msgspec.Struct, frozen=True):
 
 
 class Track(msgspec.Struct, frozen=True, rename="camel"):
+    codec: str
     codec_props: CodecProps | None = None
 
     @property
@@ -65,6 +66,7 @@ class Path(msgspec.Struct, frozen=True, rename="camel"):
             online=self.online,
             source=MediaSource(self.source.type, SourceId(self.source.id)) if self.source else None,
             inbound_bytes=self.inbound_bytes,
+            codecs=tuple(track.codec for track in self.tracks2),
             size=next((size for track in self.tracks2 if (size := track.size)), None),
         )
 

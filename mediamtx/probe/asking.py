@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from mediamtx.probe.sight import AGENT, Broken, NotThere
+from mediamtx.probe.sight import AGENT, Broken, NoAnswer, NotThere
 
 _LARGEST_BYTES = 1 << 20
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -22,7 +22,8 @@ class Answer:
 
 
 def ask(url: str, key: str, timeout_s: float, offer: str | None = None) -> Answer:
-    """GET, or POST of an SDP offer. Raises NotThere for a 404, Broken where there is no answer or we are not let in."""
+    """GET, or POST of an SDP offer. Raises NotThere for a 404, NoAnswer where the request was sent and none comes in time,
+    Broken where the server cannot be reached or does not let us in."""
     request = urllib.request.Request(url, None if offer is None else offer.encode())  # noqa: S310
     for name, value in {**headers(key), "Content-Type": "application/sdp"}.items():
         request.add_header(name, value)
@@ -36,6 +37,8 @@ def ask(url: str, key: str, timeout_s: float, offer: str | None = None) -> Answe
             if refusal.code == http.client.UNAUTHORIZED:
                 raise Broken("not let in") from None
             return Answer(refusal.code, refusal.read(_LARGEST_BYTES).decode(errors="replace"), url)
+    except TimeoutError:
+        raise NoAnswer("no answer: TimeoutError") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Broken(f"no answer: {type(error).__name__}") from None
 

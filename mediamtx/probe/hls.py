@@ -6,15 +6,18 @@ A playlist goes on showing the last segments of a stream that stands still. So a
 from __future__ import annotations
 
 import time
+from typing import Any
 from urllib.parse import urljoin
 
 import av
 
 from mediamtx.probe.asking import Answer, ask, headers
-from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight
+from mediamtx.probe.sight import SILENCE_S, NoAnswer, NothingFlows, NotPackaged, NotThisWay, Sight, Undecodable
 
 _AGAIN_S = 0.2
 _PACKETS_LIMIT = 2000
+_UNDECODED_LIMIT = 25
+"""Packets of video without a picture, after which it is the pictures that are wrong: a segment begins with a key frame."""
 
 
 def look(url: str, key: str, until_s: float) -> Sight:
@@ -34,13 +37,17 @@ def look(url: str, key: str, until_s: float) -> Sight:
 
 
 def _index(url: str, key: str, until_s: float) -> Answer:
-    """Until MediaMTX has it: its muxer is made a moment after the stream is online, and the answer is 500 so long."""
+    """Until MediaMTX has it. Its muxer is made a moment after the stream is online: so long the answer is 500, then it waits for the first
+    segment, which needs a key frame and the next one. A muxer that fails is made anew, and so on."""
     while True:
-        answer = ask(url, key, until_s - time.monotonic())
+        try:
+            answer = ask(url, key, until_s - time.monotonic())
+        except NoAnswer:
+            raise NotPackaged("no HLS index in time") from None
         if answer.status == 200:
             return answer
         if time.monotonic() > until_s:
-            raise NotThisWay(f"HLS answered {answer.status}")
+            raise NotPackaged(f"HLS answered {answer.status}")
         time.sleep(_AGAIN_S)
 
 
@@ -54,7 +61,7 @@ def _media_playlist(index: Answer) -> str:
 def _playlist(url: str, key: str, until_s: float) -> str:
     answer = ask(url, key, until_s - time.monotonic())
     if answer.status != 200:
-        raise Broken(f"HLS answered {answer.status}")
+        raise NotPackaged(f"HLS answered {answer.status}")
     return answer.text
 
 
@@ -63,11 +70,14 @@ def _decode(url: str, key: str, until_s: float) -> Sight:
     options = {
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers(key).items()),
         "live_start_index": "-1",
+        "analyzeduration": "1000000",  # else ffmpeg looks for five seconds at pictures that it cannot decode
     }
     left_s = max(until_s - time.monotonic(), 0.1)
     try:
         with av.open(url, options=options, timeout=left_s) as container:
             return _first(container, until_s)
+    except av.InvalidDataError:
+        raise Undecodable("HLS segments that are none") from None
     except (av.FFmpegError, OSError) as error:
         raise NotThisWay(f"HLS cannot be decoded: {type(error).__name__}") from None
 
@@ -78,15 +88,27 @@ def _first(container: av.container.InputContainer, until_s: float) -> Sight:
     if video is not None:
         video.codec_context.thread_count = 1
     frame, sounds = None, None if audio is None else False
+    undecoded = 0
     for packet, _ in zip(container.demux(), range(_PACKETS_LIMIT), strict=False):
         if packet.stream is audio:
             sounds = True
         elif packet.stream is video and frame is None:
-            frame = next((decoded for decoded in packet.decode() if isinstance(decoded, av.VideoFrame)), None)
+            frame = _decoded(packet)
+            undecoded += frame is None
         if (frame is not None or video is None) and sounds is not False:
             break
-        if time.monotonic() > until_s:
+        if time.monotonic() > until_s or undecoded >= _UNDECODED_LIMIT:
             break
+    if undecoded >= _UNDECODED_LIMIT:
+        raise Undecodable("no picture in the HLS segments")
     if frame is None and (video is not None or not sounds):
         raise NotThisWay("no picture in the HLS segment")
     return Sight(frame, video.codec_context.name if video is not None else "", sounds)
+
+
+def _decoded(packet: av.Packet[Any]) -> av.VideoFrame | None:
+    """The first picture in it; none in one that is broken."""
+    try:
+        return next((decoded for decoded in packet.decode() if isinstance(decoded, av.VideoFrame)), None)
+    except av.InvalidDataError:
+        return None

@@ -9,7 +9,7 @@ from control_plane.streams.probing.model import Outcome, ProbeResult, Via
 from mediamtx.probe import hls, whep
 from mediamtx.probe.order import Answer, Order
 from mediamtx.probe.picture import jpeg
-from mediamtx.probe.sight import NoSight, NotThisWay, Sight
+from mediamtx.probe.sight import NoAnswer, NoSight, NotPackaged, NotThisWay, Sight, Unanswered
 
 HLS_S = 4.0
 """What WHEP leaves of the time; half of it where that is short."""
@@ -20,7 +20,10 @@ def probe(order: Order, started: float) -> Answer:
     try:
         via, sight = _look(order, started + order.deadline_s)
     except NoSight as reason:
-        return Answer(order.number, ProbeResult(reason.outcome, seconds=time.monotonic() - started, why=str(reason)))
+        result = ProbeResult(
+            reason.outcome, seconds=time.monotonic() - started, why=str(reason), trouble=reason.trouble
+        )
+        return Answer(order.number, result)
     frame = sight.frame
     picture = jpeg(frame) if frame is not None and order.picture else b""
     result = ProbeResult(
@@ -40,5 +43,10 @@ def _look(order: Order, until_s: float) -> tuple[Via, Sight]:
     whep_until_s = until_s - min(HLS_S, order.deadline_s / 2)
     try:
         return Via.WHEP, asyncio.run(whep.look(order.whep_url, order.key, whep_until_s))
-    except NotThisWay:
-        return Via.HLS, hls.look(order.hls_url, order.key, until_s)
+    except NotThisWay as by_whep:
+        try:
+            return Via.HLS, hls.look(order.hls_url, order.key, until_s)
+        except NotPackaged:
+            if isinstance(by_whep, Unanswered):
+                raise NoAnswer("no answer: TimeoutError") from None
+            raise

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import Self
 
 from control_plane.base import child
 from control_plane.base.child import Kind
-from control_plane.streams.media.model import PathName
+from control_plane.streams.media.model import MediaServer, MediaServerUnavailable, PathName
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult
 from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, answer_decoder, line
+from mediamtx.probe.shown import shown
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +97,13 @@ class _Launcher:
 
 
 class MediaMTXProbe:
-    """A `Probe`, from entering to leaving. The addresses are those of MediaMTX's HLS and WebRTC servers, e.g. `http://127.0.0.1:8888`."""
+    """A `Probe`, from entering to leaving. The addresses are those of MediaMTX's HLS and WebRTC servers, e.g. `http://127.0.0.1:8888`.
+    `media` is asked for the codecs of what a probe saw."""
 
-    def __init__(self, hls_url: str, webrtc_url: str, start_s: float = _START_S) -> None:
+    def __init__(self, hls_url: str, webrtc_url: str, media: MediaServer, start_s: float = _START_S) -> None:
         self._hls_url = hls_url
         self._webrtc_url = webrtc_url
+        self._media = media
         self._start_s = start_s
         self._numbers = itertools.count(1)
         self._launcher: _Launcher | None = None
@@ -135,7 +139,16 @@ class MediaMTXProbe:
             result = ProbeResult(Outcome.FAILED, why="its launcher hangs")
         except OSError as error:
             result = ProbeResult(Outcome.FAILED, why=f"not launched: {error.strerror}")
+        if result.outcome in (Outcome.PLAYING, Outcome.NOT_PLAYING):
+            result = shown(result, await self._codecs(path))
         return replace(result, seconds=time.monotonic() - started)
+
+    async def _codecs(self, path: PathName) -> Sequence[str]:
+        try:
+            known = await self._media.get_path(path)
+        except MediaServerUnavailable:
+            return ()
+        return known.codecs if known else ()
 
     async def _running(self) -> _Launcher:
         """The launcher; another one if it has died. To start it holds up the loop: done at our start, and hardly ever again."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import av
 
-from control_plane.streams.probing.model import Outcome
+from control_plane.streams.probing.model import Outcome, Trouble
 
 AGENT = "stagedoor-probe"
 """As the media server's log and control API name us."""
@@ -28,12 +28,13 @@ class NoSight(Exception):
     """`str()` is a few words without secrets; `outcome` is what it means where nothing else shows more."""
 
     outcome: ClassVar[Outcome]
+    trouble: ClassVar[Trouble] = Trouble.NONE
 
 
 class NothingFlows(NoSight):
     """The way is open, and no media comes along."""
 
-    outcome = Outcome.NOT_PLAYING
+    outcome, trouble = Outcome.NOT_PLAYING, Trouble.SILENT
 
 
 class NotThere(NoSight):
@@ -42,13 +43,34 @@ class NotThere(NoSight):
     outcome = Outcome.NOT_PLAYING
 
 
+class NotPackaged(NoSight):
+    """The last way, and the media server has nothing to play there: its HLS muxer waits for a key frame, ends at each start, or does not
+    carry the codecs."""
+
+    outcome, trouble = Outcome.NOT_PLAYING, Trouble.NOT_PACKAGED
+
+
+class Undecodable(NoSight):
+    """The last way, and what comes are no pictures, for a decoder that is there."""
+
+    outcome, trouble = Outcome.NOT_PLAYING, Trouble.UNDECODABLE
+
+
 class NotThisWay(NoSight):
     """This way cannot carry it, or not now: another one may."""
 
     outcome = Outcome.UNSUPPORTED
 
 
+class Unanswered(NotThisWay):
+    """The media server has not answered this way in time: where the other way is no better, it is the server that hangs."""
+
+
 class Broken(NoSight):
     """The media server did not answer as it should: says nothing about the stream."""
 
     outcome = Outcome.FAILED
+
+
+class NoAnswer(Broken):
+    """The media server took the request, and did not answer it in time."""

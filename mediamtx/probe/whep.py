@@ -21,7 +21,7 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
 from mediamtx.probe.asking import ask
-from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight
+from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight, Unanswered
 
 CONNECT_S = 3.0
 AUDIO_S = 0.5
@@ -34,13 +34,15 @@ _FRAMES = 2
 async def look(url: str, key: str, until_s: float) -> Sight:
     """`until_s` on the monotonic clock, which is the loop's. Raises NoSight."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # the default would ask a public STUN server
+    answered = False
     try:
         async with asyncio.timeout_at(until_s):
             video, audio = await _connect(connection, url, key, until_s)
+            answered = True
             frame = await _frame(connection, video.receiver)
             return Sight(frame, _codec(video), await _hears(audio))
     except TimeoutError:
-        raise NotThisWay("no picture in time") from None
+        raise (NotThisWay("no picture in time") if answered else Unanswered("no answer in time")) from None
     finally:
         await connection.close()
 

@@ -83,18 +83,17 @@ def list_streams(
             typer.echo(msgspec.json.encode([_shown(stream) for stream in found]))
             return
         hosts = await accounts.names(database, list({stream.user_id for stream in found}))
-        table = columns("id", "host", "status", "since", "playing", "viewers", "coins", "title")
+        table = columns("id", "host", "status", "since", "plays", "viewers", "coins", "title")
         viewers = await _viewers(settings)
         for stream in found:
             since = stream.ended_at or stream.interrupted_at or stream.live_at or stream.created_at
             status = f"{stream.status.value} ({stream.end_reason.value})" if stream.end_reason else stream.status.value
-            playing = {True: "yes", False: "no", None: ""}[stream.playing]
             table.add_row(
                 str(stream.id),
                 hosts.get(stream.user_id, str(stream.user_id)),
                 status,
                 age((utc_now() - since).total_seconds()),
-                playing,
+                _plays(stream),
                 f"peak {stream.peak_viewers}" if stream.ended else str(viewers.get(stream.id, "")),
                 str(stream.coins),
                 stream.title,
@@ -104,6 +103,13 @@ def list_streams(
             err.print(f"[dim]The newest {len(found)} of {every}: --limit shows more.[/]")
 
     with_database(work)
+
+
+def _plays(stream: Stream) -> str:
+    """What viewers have of it, as the last probe saw it."""
+    if stream.playing is None:
+        return ""
+    return stream.playing_note or ("yes" if stream.playing else "no")
 
 
 def end(stream_id: int) -> None:

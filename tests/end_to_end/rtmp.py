@@ -1,11 +1,12 @@
-"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not, and to send a picture."""
+"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not, and to send media as no encoder would."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 _CHUNK = 65536
 _SPS = bytes.fromhex("6764000cac3b50b04b420000030002000003003d08")
@@ -17,6 +18,36 @@ _PARAMETERS = (
 _KEY_FRAME = b"\x65\x88\x84\x00\x10"
 _LOOKED_AT_MS = 3000
 """The server takes a publisher for complete when its timestamps have passed two seconds, however long that takes."""
+
+
+AUDIO, VIDEO = 8, 9
+"""Kinds of tags and of messages."""
+
+
+class Tag(NamedTuple):
+    """Of an FLV file, and a message of RTMP."""
+
+    kind: int
+    at_ms: int
+    data: bytes
+
+    @property
+    def is_config(self) -> bool:
+        """Whether it holds SPS and PPS."""
+        return self.kind == VIDEO and self.data[1] == 0
+
+    @property
+    def is_key_frame(self) -> bool:
+        return self.kind == VIDEO and self.data[0] >> 4 == 1 and not self.is_config
+
+
+def tags(flv: bytes) -> Iterator[Tag]:
+    at = 9 + 4
+    while at + 11 <= len(flv):
+        size = int.from_bytes(flv[at + 1 : at + 4])
+        at_ms = int.from_bytes(flv[at + 7 : at + 8] + flv[at + 4 : at + 7])
+        yield Tag(flv[at], at_ms, flv[at + 11 : at + 11 + size])
+        at += 11 + size + 4
 
 
 class Publishing:
@@ -34,16 +65,8 @@ class Publishing:
 
     async def ask(self, app: bytes, name: bytes, first: bytes = b"connect") -> None:
         """Until the server closes, or says a status. `first` is the name of the first command."""
-        self._writer.write(b"\x03" + bytes(1536))
-        await self._reader.readexactly(1 + 1536)
-        s2 = await self._reader.readexactly(1536)
-        self._writer.write(s2)
-        self._writer.write(_message(2, 1, 0, struct.pack(">I", _CHUNK)))
-        url = b"rtmp://localhost/" + app
-        connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
-        self._writer.write(_message(3, 20, 0, connect))
-        self._writer.write(_message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"))
-        self._writer.write(_message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")))
+        await _greet(self._reader, self._writer)
+        self._writer.write(_request(app, name, first))
         while b"NetStream." not in self.answer:
             part = await self._reader.read(65536)
             if not part:
@@ -81,6 +104,26 @@ async def publishing(host: str, port: int) -> AsyncIterator[Publishing]:
         writer.close()
 
 
+async def publish(host: str, port: int, app: bytes, name: bytes, media: Iterable[Tag]) -> None:
+    """Sends each at its time, until there are no more or the server closes; whatever the server says is not looked at."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        await _greet(reader, writer)
+        writer.write(_request(app, name, b"connect"))
+        reading = asyncio.create_task(reader.read())
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        for tag in media:
+            await asyncio.wait({reading}, timeout=max(0.0, started + tag.at_ms / 1000 - loop.time()))
+            if reading.done():
+                break
+            data = _text(b"@setDataFrame") + tag.data if tag.kind not in (AUDIO, VIDEO) else tag.data
+            writer.write(_message(6, tag.kind, 1, data, tag.at_ms))
+        reading.cancel()
+    finally:
+        writer.close()
+
+
 async def publish_attempt(
     host: str, port: int, app: bytes, name: bytes, deadline_s: float = 10.0, *, first: bytes = b"connect"
 ) -> bytes:
@@ -94,6 +137,26 @@ async def publish_attempt(
     except (TimeoutError, OSError, asyncio.IncompleteReadError):
         pass
     return bytes(answer)
+
+
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x03" + bytes(1536))
+    await reader.readexactly(1 + 1536)
+    writer.write(await reader.readexactly(1536))
+
+
+def _request(app: bytes, name: bytes, first: bytes) -> bytes:
+    """All that leads to a publish, without waiting for answers."""
+    url = b"rtmp://localhost/" + app
+    connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
+    return b"".join(
+        (
+            _message(2, 1, 0, struct.pack(">I", _CHUNK)),
+            _message(3, 20, 0, connect),
+            _message(3, 20, 0, _text(b"createStream") + _number(4) + b"\x05"),
+            _message(8, 20, 1, _text(b"publish") + _number(5) + b"\x05" + _text(name) + _text(b"live")),
+        )
+    )
 
 
 def _message(channel: int, kind: int, stream: int, payload: bytes, at_ms: int = 0) -> bytes:

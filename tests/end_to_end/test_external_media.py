@@ -13,6 +13,7 @@ from aiohttp import ClientError, ClientSession
 
 from control_plane.config.settings import MEDIAMTX_PORTS
 from ffmpeg_fixtures.publisher import Publisher
+from mediamtx.node.config import OTHER_PATHS
 from mediamtx.obtain.binary import obtain
 from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, until, watching
 
@@ -44,8 +45,8 @@ async def printed(platform: Stagedoor, *options: str) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def started_by_hand(config: Path, api_url: str) -> AsyncIterator[None]:
-    """The real server, in a folder of its own."""
+async def started_by_hand(config: Path, api_url: str, answers: int = 401) -> AsyncIterator[None]:
+    """The real server, in a folder of its own. `answers`: what a stranger is answered by its control API."""
     with config.with_suffix(".log").open("wb") as log:
         server = await asyncio.create_subprocess_exec(
             obtain(), config, cwd=config.parent, stdout=log, stderr=log, start_new_session=True
@@ -53,7 +54,8 @@ async def started_by_hand(config: Path, api_url: str) -> AsyncIterator[None]:
     try:
         async with ClientSession() as session:
             await until(
-                lambda: listens(session, api_url), what=f"MediaMTX by hand: {config.with_suffix('.log').read_text()}"
+                lambda: listens(session, api_url, answers),
+                what=f"MediaMTX by hand: {config.with_suffix('.log').read_text()}",
             )
         yield
     finally:
@@ -62,11 +64,11 @@ async def started_by_hand(config: Path, api_url: str) -> AsyncIterator[None]:
         await server.wait()
 
 
-async def listens(session: ClientSession, api_url: str) -> bool:
-    """For a stranger: the API is there, and refuses."""
+async def listens(session: ClientSession, api_url: str, status: int = 401) -> bool:
+    """For a stranger: the API is there, and by default refuses."""
     try:
         async with session.get(f"{api_url}/v3/info") as response:
-            return response.status == 401
+            return response.status == status
     except ClientError:
         return False
 
@@ -119,3 +121,27 @@ async def test_publishing_and_watching_through_a_mediamtx_elsewhere(stopped: Sta
         status, report = await stopped.command("doctor")
         assert status == 0
         assert "it calls us with an older hook secret" in report
+
+
+async def test_the_doctor_notices_a_configuration_of_an_earlier_release(stopped: Stagedoor, tmp_path: Path) -> None:
+    ports = free_ports()
+    api_url = f"http://127.0.0.1:{ports['mediamtx_api_port']}"
+    stopped.set(**ports, mediamtx_api_url=api_url)
+    config, _ = await printed(stopped)
+    older = config.partition(f'  "{OTHER_PATHS}":')[0].replace('logLevel: "warn"', 'logLevel: "info"')
+    assert older.count("\n") < config.count("\n")
+    (tmp_path / "older.yml").write_text(older)
+    open_api = older.replace("authHTTPExclude: [", 'authHTTPExclude: [{"action": "api"}, ')
+    assert open_api != older
+    (tmp_path / "open.yml").write_text(open_api)
+
+    async with started_by_hand(tmp_path / "older.yml", api_url):
+        await stopped.start()
+        status, report = await stopped.command("doctor", "--json")
+        assert status == 0, report
+        for words in ("earlier release", "at level info", "wrong path", "stagedoor mediamtx-config"):
+            assert words in report
+    async with started_by_hand(tmp_path / "open.yml", api_url, answers=200):
+        status, report = await stopped.command("doctor", "--json")
+        assert status == 1, report
+        assert "its control API asks for no password" in report

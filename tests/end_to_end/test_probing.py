@@ -58,6 +58,9 @@ async def test_a_publisher_who_sends_nothing_is_online_and_does_not_play(stopped
         publisher.pause()
         await until(lambda: plays(stopped, host, stream, 0), 30, what="not playing")
         assert await records(stopped) == {stream["id"]: False}
+        told = (await stopped.done("api/liveStream", host, id=stream["id"]))["LiveStreaming"]["playing_note"]
+        assert "no picture arrives" in told
+        assert told[:20] in (await stopped.command("stream", "list"))[1]
         assert "stagedoor_streams_playing 0.0" in await stopped.metrics()
         publisher.resume()
         await until(lambda: plays(stopped, host, stream), 30, what="playing again")

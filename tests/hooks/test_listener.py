@@ -426,6 +426,17 @@ async def test_a_flood_of_refusals_does_not_become_a_flood_of_lines(
     assert listener.decided() == {("publish", "unknown_stream"): 300}, "all are counted"
 
 
+async def test_refused_readers_do_not_crowd_out_the_line_about_a_publisher(
+    listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener.verdict = Verdict.UNKNOWN_STREAM
+    await asyncio.gather(
+        *(listener.auth(HLS_PAGE) for _ in range(LOGGED_PER_S)), *(listener.auth(API_CALL) for _ in range(30))
+    )
+    await listener.auth(RTMP_PUBLISH)
+    assert [vars(record)["action"] for record in caplog.records].count("publish") == 1
+
+
 async def test_decisions_are_counted_by_their_reason_and_timed(listener: Listener) -> None:
     await listener.auth(RTMP_PUBLISH)
     await listener.auth(HLS_PAGE)

@@ -10,7 +10,7 @@
 /**
  * What the owner of a stream is told about it.
  * @typedef {{ id: number, title: string, playback_url: string, whep_url: string, rtmp_url: string, rtmp_server: string,
- *   stream_key: string, visibility: string, whip_url: string, srt_url: string, playing?: number }} OwnStream
+ *   stream_key: string, visibility: string, whip_url: string, srt_url: string, playing?: number, playing_note?: string }} OwnStream
  */
 
 /**

@@ -187,11 +187,11 @@ async function lookAtMedia() {
   if (!stream || status !== "live" || document.visibilityState === "hidden") return;
   const own = await currentStream().catch(() => null);
   if (status !== "live" || !stream || own?.id !== stream.id) return;
-  const { playing } = own;
+  const { playing, playing_note: note } = own;
   const open = own.visibility === "public";
   if (!open) media.textContent = "This stream is private: nobody can watch it yet. Only public streams can be watched.";
-  else media.textContent = playing === undefined ? "" : playing ? "Checked: viewers see your picture." : "You are connected, but no picture arrives.";
-  media.dataset.playing = String(open && playing);
+  else media.textContent = playing === undefined ? "" : note || (playing ? "Checked: viewers see your picture." : "You are connected, but no picture arrives.");
+  media.dataset.playing = String(open && playing && !note);
 }
 
 /**

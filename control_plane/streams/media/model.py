@@ -38,6 +38,8 @@ class MediaPath:
     online: bool
     source: MediaSource | None
     inbound_bytes: int
+    codecs: tuple[str, ...] = ()
+    """Of its tracks, in the media server's own words."""
     size: Size | None = None
     """Of the picture that the publisher sends now; None without one, or where the codec does not say."""
 

@@ -18,11 +18,23 @@ class Outcome(StrEnum):
 
     PLAYING = "playing"
     NOT_PLAYING = "not_playing"
-    """The path is there or is not, but nothing comes out of it."""
+    """Viewers see and hear nothing, or no picture where there is one."""
     UNSUPPORTED = "unsupported"
-    """Neither way of looking can show this codec: says nothing about the stream."""
+    """Media comes, which the probe itself cannot decode: says nothing about the stream."""
     FAILED = "failed"
     """The probe itself did not work, or was killed at its deadline: says nothing about the stream."""
+
+
+class Trouble(StrEnum):
+    """Why a stream does not play."""
+
+    NONE = ""
+    SILENT = "silent"
+    """The publisher is connected and sends nothing."""
+    NOT_PACKAGED = "not_packaged"
+    """Media arrives, and the media server makes nothing of it that can be played: codec, order of the pictures, no key frame."""
+    UNDECODABLE = "undecodable"
+    """Media can be loaded, and no picture be decoded from it."""
 
 
 class Via(StrEnum):
@@ -47,6 +59,10 @@ class ProbeResult:
     seconds: float = 0.0
     why: str = ""
     """A few words for the log, without secrets."""
+    trouble: Trouble = Trouble.NONE
+    """Of NOT_PLAYING, unless the path has gone."""
+    note: str = ""
+    """A sentence or two for the broadcaster: what viewers miss, and what to change. "" when all is well, and when it is not known."""
 
 
 class Probe(Protocol):

@@ -101,6 +101,11 @@ class Prober:
         seen = self.seen(stream_id)
         return None if seen is None else seen.playing
 
+    def note(self, stream_id: StreamId) -> str:
+        """For the broadcaster: what viewers miss, and what to change. "" when all is well, and when it is not known."""
+        seen = self.seen(stream_id)
+        return "" if seen is None else seen.result.note
+
     def seen(self, stream_id: StreamId) -> Seen | None:
         watch = self._watches.get(stream_id)
         return None if watch is None else watch.seen
@@ -184,7 +189,8 @@ class Prober:
             watch.seen, watch.failures = Seen(result, self._clock()), 0
             if before is None or before.playing != watch.seen.playing:
                 how = result.via.value if result.via is not None else result.why
-                log.info("stream_probed", extra={"stream": stream_id, "outcome": result.outcome.value, "how": how})
+                told = {"stream": stream_id, "outcome": result.outcome.value, "how": how, "note": result.note}
+                log.info("stream_probed", extra=told)
         watch.due_at = began + self._interval_s
         never_played = before is None or not before.playing
         if result.outcome in (Outcome.NOT_PLAYING, Outcome.FAILED) and never_played and watch.retries < len(RETRIES_S):

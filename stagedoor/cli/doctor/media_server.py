@@ -24,6 +24,11 @@ from stagedoor.cli.doctor.installation import Installation
 NOT_ASKED = "it answers only while this server runs, which tells it that we may use its control API"
 RUN_CONFIG = "`stagedoor mediamtx-config` prints the configuration it needs."
 
+IN_WORDS = {
+    "authHTTPExclude": "authHTTPExclude (its control API asks for no password, so that others can run commands through it)",
+    "paths": "paths (it refuses every stream)",
+}
+
 
 async def binary(at: Installation) -> Finding | None:
     if at.settings.mediamtx_api_url:
@@ -55,17 +60,20 @@ async def configured(at: Installation) -> Finding | None:
     if running is None or mine is None:
         return None
     hooks = mine[Purpose.HOOK]
-    differs = running.differs(configuration(at.settings, at.ports, hooks, ()))
+    wanted = configuration(at.settings, at.ports, hooks, ())
+    differs = running.differs(wanted)
     if differs == ("authHTTPAddress",) and _calls_with_an_older_secret(at, running, hooks):
         elsewhere = bool(at.settings.mediamtx_api_url)
         advice = (
             f"Restart it: {RUN_CONFIG}" if elsewhere else "Restart the server: it starts MediaMTX with the new one."
         )
         return warning("it calls us with an older hook secret, which will be forgotten", advice)
+    again = f"Start it again with the configuration of this release: {RUN_CONFIG}"
     if differs:
-        return broken(
-            f"it runs, but not as we need it: {', '.join(differs)}", f"Start it with our configuration: {RUN_CONFIG}"
-        )
+        named = ", ".join(IN_WORDS.get(name, name) for name in differs)
+        return broken(f"it runs, but not as we need it: {named}", again)
+    if older := running.outdated(wanted):
+        return warning(f"it runs with the configuration of an earlier release: {'; '.join(older)}", again)
     if running.version != VERSION:
         return warning(f"it is {running.version}, and we know {VERSION}", f"Run {VERSION} there.")
     return ok(f"{running.version} runs, and asks us who may publish and watch")

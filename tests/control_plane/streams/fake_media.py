@@ -56,7 +56,7 @@ class FakeMedia:
         self.leave(path)
         source = MediaSource("rtmpConn", SourceId(source_id))
         created_at = created_at or utc_now()
-        self.paths[path] = MediaPath(path, True, source, sent, size)
+        self.paths[path] = MediaPath(path, True, source, sent, size=size)
         self.connections[source.id] = MediaConnection(source, created_at, "10.0.0.1:5000", protocol, "FMLE/3.0", sent)
 
     def send(self, path: PathName, sent: int) -> None:

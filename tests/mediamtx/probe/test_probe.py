@@ -12,41 +12,50 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import psutil
 import pytest
 
 from control_plane.base.niceness import AUTOGROUP
 from control_plane.streams.media.model import PathName
-from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
+from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Trouble, Via
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
+from mediamtx.node.client import MediaMTXClient
 from mediamtx.probe.__main__ import NICE
 from mediamtx.probe.media_probe import MediaMTXProbe
 from mediamtx.probe.order import Order, line
 from mediamtx.probe.picture import WIDTH, jpeg
-from tests.mediamtx.rig import Rig, running, until
+from tests.end_to_end.rtmp import VIDEO, Tag, publish, tags
+from tests.mediamtx.rig import STREAM_KEY, Rig, running, until
 
 PATH = PathName("live/7")
 KEY = ProbeKey("kPROBEKEYdoesNotLeak")
 DEADLINE_S = 12.0
+UNASKED = MediaMTXClient("http://127.0.0.1:9", "")
+"""A probe that failed has seen no stream whose codecs could be asked for."""
 
 
 def probe_of(rig: Rig) -> MediaMTXProbe:
     config = rig.config
-    return MediaMTXProbe(f"http://127.0.0.1:{config.hls_port}", f"http://127.0.0.1:{config.webrtc_port}")
+    return MediaMTXProbe(f"http://127.0.0.1:{config.hls_port}", f"http://127.0.0.1:{config.webrtc_port}", rig.client)
 
 
 @asynccontextmanager
 async def online(rig: Rig, picture: Picture, scheme: str = "rtmp") -> AsyncIterator[Publisher]:
     whip_url = f"http://127.0.0.1:{rig.config.webrtc_port}/{PATH}/whip?token=k"
     async with Publisher(rig.publish_url(PATH) if scheme == "rtmp" else whip_url, picture) as publisher:
-        async with asyncio.timeout(20):
-            while not await is_online(rig):  # noqa: ASYNC110  it is the server that changes
-                await asyncio.sleep(0.02)
+        await comes_online(rig)
         yield publisher
 
 
-async def is_online(rig: Rig) -> bool:
-    path = await rig.client.get_path(PATH)
+async def comes_online(rig: Rig, name: PathName = PATH) -> None:
+    async with asyncio.timeout(20):
+        while not await is_online(rig, name):  # noqa: ASYNC110  it is the server that changes
+            await asyncio.sleep(0.02)
+
+
+async def is_online(rig: Rig, name: PathName = PATH) -> bool:
+    path = await rig.client.get_path(name)
     return path is not None and path.online
 
 
@@ -136,6 +145,125 @@ def decoded_size(data: bytes) -> tuple[int, int]:
     return frame.width, frame.height
 
 
+# ── what viewers cannot be shown ──
+
+
+async def recorded(*encoder: str, sound: str = "aac") -> list[Tag]:
+    """Half a minute of an encoder's RTMP, made at once."""
+    source = (
+        "-v error -f lavfi -i testsrc2=size=160x120:rate=25 -f lavfi -i sine=sample_rate=44100 -t 30 -pix_fmt yuv420p"
+    )
+    ffmpeg = await asyncio.create_subprocess_exec(
+        imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), *encoder, "-c:a", sound, "-f", "flv", "-flvflags", "no_duration_filesize", "-",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    flv, _ = await ffmpeg.communicate()
+    assert ffmpeg.returncode == 0
+    return list(tags(flv))
+
+
+def without_pictures_after(media: list[Tag], at_ms: int) -> list[Tag]:
+    return [tag for tag in media if tag.kind != VIDEO or tag.at_ms < at_ms]
+
+
+def with_parameters_broken(media: list[Tag]) -> list[Tag]:
+    """An SPS that nothing can be made of, with its length and its first byte as they were."""
+    return [tag._replace(data=_broken(tag.data)) if tag.is_config else tag for tag in media]
+
+
+def _broken(config: bytes) -> bytes:
+    begin, end = 14, 13 + int.from_bytes(config[11:13])
+    return config[:begin] + bytes(byte ^ 0xA5 for byte in config[begin:end]) + config[end:]
+
+
+PLAIN = ("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25")
+REORDERED = (
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-bf",
+    "16",
+    "-x264-params",
+    "b-adapt=0:b-pyramid=normal:ref=8:keyint=50",
+)
+
+
+async def test_what_neither_way_can_show_does_not_play_and_its_note_says_why(rig: Rig) -> None:
+    """All at once: most take as long as a probe may."""
+    plain = await recorded(*PLAIN)
+    cases: dict[int, tuple[list[Tag], Outcome, str]] = {
+        1: (without_pictures_after(plain, 0), Outcome.PLAYING, "sound only"),  # announced and never sent
+        2: (without_pictures_after(plain, 4000), Outcome.NOT_PLAYING, "no picture arrives"),
+        3: (with_parameters_broken(plain), Outcome.NOT_PLAYING, "H.264"),
+        4: ([tag for tag in plain if not tag.is_key_frame], Outcome.NOT_PLAYING, "key frame each second"),
+        5: (await recorded(*REORDERED), Outcome.NOT_PLAYING, "no B-frames"),
+        6: (await recorded("-vn", sound="libmp3lame"), Outcome.NOT_PLAYING, "cannot hear your MP3"),
+    }
+    async with probe_of(rig) as probe, asyncio.TaskGroup() as publishers:
+        sending = [
+            publishers.create_task(
+                publish("127.0.0.1", rig.config.rtmp_port, b"live", f"{n}?token={STREAM_KEY}".encode(), media)
+            )
+            for n, (media, _, _) in cases.items()
+        ]
+        for n in cases:
+            await comes_online(rig, PathName(f"live/{n}"))
+        await falls_silent(rig, PathName("live/2"))
+        results = await asyncio.gather(*(probe.probe(PathName(f"live/{n}"), KEY, None, DEADLINE_S) for n in cases))
+        for publisher in sending:
+            publisher.cancel()
+    found = {n: (result.outcome, result.note) for n, result in zip(cases, results, strict=True)}
+    for n, (_, outcome, words) in cases.items():
+        assert found[n][0] is outcome, (n, results)
+        assert words in found[n][1], (n, results)
+
+
+async def falls_silent(rig: Rig, name: PathName) -> None:
+    """Until a second passes with sound alone."""
+    async with asyncio.timeout(20):
+        before, now = 0, 1 << 20
+        while not 0 <= now - before < 20_000:
+            await asyncio.sleep(1)
+            path = await rig.client.get_path(name)
+            before, now = now, path.inbound_bytes if path else 0
+
+
+async def test_video_that_only_the_encoder_knows_does_not_play_though_its_sound_does(rig: Rig) -> None:
+    """MediaMTX leaves the video out of HLS."""
+    url = f"srt://127.0.0.1:{rig.config.srt_port}?streamid=publish:{PATH}:x:{STREAM_KEY}&pkt_size=1316"
+    source = "-v error -re -f lavfi -i testsrc2=size=160x120:rate=25 -f lavfi -i sine=sample_rate=44100"
+    ffmpeg = await asyncio.create_subprocess_exec(
+        imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), "-c:v", "mpeg2video", "-g", "25", "-c:a", "aac", "-f", "mpegts", url,
+        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await comes_online(rig)
+        async with probe_of(rig) as probe:
+            result = await probe.probe(PATH, KEY, None, DEADLINE_S)
+    finally:
+        ffmpeg.kill()
+        await ffmpeg.wait()
+    assert result.outcome is Outcome.NOT_PLAYING
+    assert result.note == "Your encoder sends MPEG-2 video, which viewers cannot be shown. Set it to H.264."
+
+
+async def test_a_stream_without_a_key_frame_plays_when_one_has_come(rig: Rig) -> None:
+    plain = await recorded(*PLAIN)
+    late = [tag for tag in plain if not tag.is_key_frame or tag.at_ms > 8000]
+    name = f"7?token={STREAM_KEY}".encode()
+    sending = asyncio.create_task(publish("127.0.0.1", rig.config.rtmp_port, b"live", name, late))
+    try:
+        await comes_online(rig)
+        async with probe_of(rig) as probe:
+            without = await probe.probe(PATH, KEY, None, 3.0)
+            assert (without.outcome, without.trouble) == (Outcome.NOT_PLAYING, Trouble.NOT_PACKAGED)
+            assert (await probe.probe(PATH, KEY, None, DEADLINE_S)).outcome is Outcome.PLAYING
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
 # ── its process ──
 
 
@@ -194,7 +322,7 @@ async def probes(count: int = 1) -> list[psutil.Process]:
 
 @pytest.fixture
 async def probe(hanging: Hanging) -> AsyncIterator[MediaMTXProbe]:
-    async with MediaMTXProbe(hanging.url, hanging.url, start_s=10.0) as probe:
+    async with MediaMTXProbe(hanging.url, hanging.url, UNASKED, start_s=10.0) as probe:
         yield probe
     assert relatives() == []
 
@@ -231,7 +359,7 @@ async def test_one_that_crashes_has_failed_and_no_other_notices(probe: MediaMTXP
 async def test_without_its_launcher_a_probe_fails_and_the_next_one_has_another(
     hanging: Hanging, blow: signal.Signals, why: str
 ) -> None:
-    async with MediaMTXProbe(hanging.url, hanging.url, start_s=3.0) as probe:
+    async with MediaMTXProbe(hanging.url, hanging.url, UNASKED, start_s=3.0) as probe:
         struck = asyncio.create_task(probe.probe(PATH, KEY, None, 4.0))
         [process] = await probes()
         launcher = relatives()[0]
@@ -253,7 +381,7 @@ async def test_it_gives_way_is_no_part_of_our_process_group_and_shows_no_secret(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVE_DATABASE_URL", "postgresql://somebody:secret@127.0.0.1/db")
-    async with MediaMTXProbe(hanging.url, hanging.url) as probe:
+    async with MediaMTXProbe(hanging.url, hanging.url, UNASKED) as probe:
         task = asyncio.create_task(probe.probe(PATH, KEY, None, 10.0))
         await probes()
         await until(lambda: hanging.guests > 0)
@@ -273,7 +401,7 @@ async def test_it_gives_way_is_no_part_of_our_process_group_and_shows_no_secret(
 @pytest.mark.parametrize("turns", range(1, 6))
 async def test_whenever_its_start_is_cancelled_nothing_is_left_running(hanging: Hanging, turns: int) -> None:
     async def begin() -> None:
-        async with MediaMTXProbe(hanging.url, hanging.url) as probe:
+        async with MediaMTXProbe(hanging.url, hanging.url, UNASKED) as probe:
             await probe.probe(PATH, KEY, None, 10.0)
 
     task = asyncio.create_task(begin())

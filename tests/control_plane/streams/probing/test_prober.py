@@ -31,7 +31,7 @@ from tests.control_plane.streams.samples import SECRET
 
 PROBE_KEYS = ProbeKeys(Keyring((SECRET,)))
 PLAYS = ProbeResult(Outcome.PLAYING, Via.WHEP, 360, 640, "h264", True, pictured=True, seconds=0.5)
-STILL = ProbeResult(Outcome.NOT_PLAYING, why="silent")
+STILL = ProbeResult(Outcome.NOT_PLAYING, why="silent", note="Check the camera.")
 UNSUPPORTED = ProbeResult(Outcome.UNSUPPORTED)
 FAILED = ProbeResult(Outcome.FAILED, why="killed at its deadline")
 INTERVAL_S = 30.0
@@ -180,6 +180,13 @@ async def test_online_and_playing_differ(studio: Studio, result: ProbeResult, pl
     assert studio.prober.streams_playing() == 0
     assert studio.prober.thumbnail(made.id) == ""
     assert (await studio.recorded(made))["playing"] is playing
+    assert studio.prober.note(made.id) == result.note
+    stored = await store.get(studio.here.database, made.id)
+    assert stored is not None
+    assert stored.playing_note == result.note
+    lost = await studio.here.lifecycle.publisher_lost(made.id, SourceId("a"), "publisher_lost", 0)
+    assert lost is not None
+    assert lost.playing_note == "", "of a publisher who has gone"
     assert studio.counted(result.outcome.value, "none") == 1
 
 
