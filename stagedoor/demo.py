@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from control_plane.accounts import store as accounts
 from control_plane.accounts.user import Identity, NewUser
@@ -15,8 +16,11 @@ from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
 from control_plane.operations.free_coins import DEMO_KEY
 from control_plane.payments.store import seed_packages
+from ffmpeg_fixtures.clips import HEIGHT, WIDTH, Clip, generate
 
 COINS = 10_000
+SAMPLES = "samples"
+"""The folder of the clips, below the media directory."""
 
 PEOPLE = (
     NewUser(username="ada", first_name="Ada", last_name="Marlow", email="ada@example.com"),
@@ -53,6 +57,15 @@ _VIDEO = """
     insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
+
+
+async def prepare(database: Database, media_dir: Path, progress: Callable[[str], None], *, dev: bool) -> None:
+    """Before the server is ready. The clips are drawn once and kept in `media_dir`."""
+    media_dir.mkdir(exist_ok=True)
+    await stock(database)
+    if dev:
+        clips = await generate(media_dir / SAMPLES, progress)
+        await seed(database, [_sample(clip) for clip in clips])
 
 
 async def stock(database: Database) -> None:
@@ -95,4 +108,17 @@ async def _video(connection: Connection, user_id: UserId, username: str, sample:
         sample.duration_ms,
         sample.width,
         sample.height,
+    )
+
+
+def _sample(clip: Clip) -> SampleVideo:
+    return SampleVideo(
+        title=clip.title,
+        description=clip.description,
+        media=f"{SAMPLES}/{clip.media}",
+        thumbnail=f"{SAMPLES}/{clip.thumbnail}",
+        preview=f"{SAMPLES}/{clip.preview}",
+        duration_ms=clip.duration_ms,
+        width=WIDTH,
+        height=HEIGHT,
     )

@@ -7,8 +7,12 @@ import msgspec
 from api.contract.client import Client
 from api.contract.platform import Platform
 from api.http.urls import Urls
+from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.caller import Caller
 from control_plane.base.ids import UserId
+from control_plane.gifts.bundle import Giving
+from control_plane.payments.bundle import Payments
+from control_plane.streams.bundle import Streams
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -23,6 +27,22 @@ class Call(msgspec.Struct, frozen=True):
     """The caller comes from a session token. False: an old app build named itself in the body (compatibility mode)."""
     token: str = ""
     """The session token that came with the call."""
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.platform.accounts
+
+    @property
+    def streams(self) -> Streams:
+        return self.platform.streams
+
+    @property
+    def giving(self) -> Giving:
+        return self.platform.giving
+
+    @property
+    def payments(self) -> Payments:
+        return self.platform.payments
 
     @property
     def user_id(self) -> UserId:

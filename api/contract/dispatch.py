@@ -153,7 +153,7 @@ class Dispatcher:
     async def _caller(self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]) -> tuple[Caller | None, bool]:
         """Who calls, and whether a session proves it."""
         named = named_caller(endpoint.caller_fields, fields)
-        if token and (caller := await self._platform.sessions.identify(token)) is not None:
+        if token and (caller := await self._platform.accounts.sessions.identify(token)) is not None:
             if named is not None and named != caller.user_id:
                 raise CallerDiffers(f"{endpoint.caller_fields[0]} names another user than the one who is signed in.")
             return caller, True

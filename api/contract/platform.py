@@ -1,28 +1,19 @@
-"""The parts of the control plane that calls may use. Put together in `control_plane/server/`."""
+"""What every call may use: the bundles of the domains, and what belongs to this server. Put together in `stagedoor/parts/`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.contract.limits import RateLimit
 from api.http.urls import Urls
-from control_plane.accounts.sessions import Sessions
-from control_plane.accounts.sign_in import SignIn
+from control_plane.accounts.bundle import Accounts
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
-from control_plane.db.remembered import Remembered
-from control_plane.gifts.assortment import Assortment
-from control_plane.gifts.sending import Gifts
+from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
-from control_plane.payments.purchases import Purchases
-from control_plane.payments.sale import Package
-from control_plane.payments.shops import SandboxStore
-from control_plane.streams.keys import StreamKeys
-from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.media.reconciler import Reconciler
-from control_plane.streams.probing.prober import Prober
-from control_plane.streams.running import RunningStreams
+from control_plane.payments.bundle import Payments
+from control_plane.streams.bundle import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +25,7 @@ class Platform:
     user_limit: RateLimit
     """Calls and gifts of each user, by whichever way they come."""
     database: Database
-    sessions: Sessions
-    sign_in: SignIn
-    keys: StreamKeys
-    running: RunningStreams
-    lifecycle: Lifecycle
-    reconciler: Reconciler
-    prober: Prober
-    assortment: Assortment
-    gifts: Gifts
-    packages: Remembered[Sequence[Package]]
-    """What coins are sold in."""
-    purchases: Purchases
-    sandbox: SandboxStore | None
-    """The store of development mode; None elsewhere."""
+    accounts: Accounts
+    streams: Streams
+    giving: Giving
+    payments: Payments

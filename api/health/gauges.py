@@ -15,10 +15,12 @@ def watch(platform: Platform, hub: Hub, live_socket: LiveSocket) -> None:
     metrics.watch(
         "stagedoor_streams",
         "Streams that have not ended, by state",
-        lambda: Counter(stream.status.value for stream in platform.running.all()),
+        lambda: Counter(stream.status.value for stream in platform.streams.running.all()),
         label="status",
     )
-    metrics.watch("stagedoor_streams_playing", "Streams that a probe has seen playing", platform.prober.streams_playing)
+    metrics.watch(
+        "stagedoor_streams_playing", "Streams that a probe has seen playing", platform.streams.prober.streams_playing
+    )
     metrics.watch("stagedoor_sockets", "Live sockets of this process", hub.sockets)
     metrics.watch_total(
         "stagedoor_sockets_closed",

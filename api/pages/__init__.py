@@ -29,11 +29,11 @@ REFUSALS = {
 
 class Pages:
     def __init__(self, platform: Platform, viewers: Viewers, fetch_player: FetchScript) -> None:
-        thumbnail_of = platform.prober.thumbnail
+        thumbnail_of = platform.streams.prober.thumbnail
         self._html = Html(platform)
         self._sign_in = SignInPages(platform)
         self._live = LiveNow(
-            platform.database, platform.running, partial(request_urls, platform=platform), viewers, thumbnail_of
+            platform.database, platform.streams.running, partial(request_urls, platform=platform), viewers, thumbnail_of
         )
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)

@@ -43,13 +43,13 @@ class Way:
 
 
 async def _by_name(platform: Platform, name: str) -> User:
-    return await platform.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
+    return await platform.accounts.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
 
 
 async def _by_token(platform: Platform, token: str) -> User | None:
-    if await platform.sessions.identify(token) is None:
+    if await platform.accounts.sessions.identify(token) is None:
         return None
-    return await platform.sign_in.sign_in(Claims(auth_token=token))
+    return await platform.accounts.sign_in.sign_in(Claims(auth_token=token))
 
 
 WAYS = (
@@ -99,7 +99,7 @@ class SignInPages:
     async def caller(self, request: web.Request) -> Caller | None:
         """Who is signed in. Raises AccountBlocked."""
         token = page_token(request)
-        return await self._platform.sessions.identify(token) if token else None
+        return await self._platform.accounts.sessions.identify(token) if token else None
 
     async def show(self, request: web.Request) -> web.Response:
         try:
@@ -119,7 +119,7 @@ class SignInPages:
         if user is None:
             return json({"message": f"This {way.label.lower()} is not valid here."}, NOT_VALID)
         response = json(await self._view(request, user))
-        token = await self._platform.sessions.issue(user.id, value)
+        token = await self._platform.accounts.sessions.issue(user.id, value)
         keep(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 
@@ -131,7 +131,7 @@ class SignInPages:
         forget(response, scheme)
         if token := page_token(request):
             with suppress(AccountBlocked):  # whose sessions have ended before
-                await self._platform.sessions.end(token)
+                await self._platform.accounts.sessions.end(token)
         return response
 
     def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:
@@ -147,7 +147,7 @@ class SignInPages:
         return SessionView(
             user=await self._me(request, user) if user else None,
             ways=self._views,
-            sandbox=self._platform.sandbox is not None,
+            sandbox=self._platform.payments.sandbox is not None,
         )
 
     async def _me(self, request: web.Request, user: User) -> Me:

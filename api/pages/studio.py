@@ -72,11 +72,11 @@ class StudioPage:
         return await store.unfinished_of(self._platform.database, caller.user_id)
 
     def _view(self, request: web.Request, stream: Stream) -> LiveStreaming:
-        urls, seen = request_urls(request, self._platform), self._platform.prober.seen(stream.id)
+        urls, seen = request_urls(request, self._platform), self._platform.streams.prober.seen(stream.id)
         return live_view(stream, urls, self._key(stream), seen)
 
     def _key(self, stream: Stream) -> StreamKey:
-        return self._platform.keys.issue(stream.id, stream.key_version, stream.key_salt)
+        return self._platform.streams.keys.issue(stream.id, stream.key_version, stream.key_salt)
 
 
 async def _code(text: str) -> web.Response:

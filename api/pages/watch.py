@@ -92,7 +92,7 @@ class WatchPage:
         stream_id = StreamId(int(text)) if _NUMBER.fullmatch(text) and int(text) <= LARGEST_ID else None
         if stream_id is None:
             return None
-        return self._platform.running.get(stream_id) or await store.get(self._platform.database, stream_id)
+        return self._platform.streams.running.get(stream_id) or await store.get(self._platform.database, stream_id)
 
 
 def _watched(stream: Stream, host: User, urls: Urls) -> Watched:

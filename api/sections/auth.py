@@ -65,7 +65,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Login and sign-up in one call; answers the account with a session token."""
-    user = await call.platform.sign_in.sign_in(
+    user = await call.accounts.sign_in.sign_in(
         Claims(
             auth_token=body.auth_token,
             social=body.social,
@@ -83,7 +83,7 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             device_token=body.device_token,
         )
     )
-    return await own_profile(call, user, await call.platform.sessions.issue(user.id, body.auth_token))
+    return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
 
 
 def _date(text: str) -> dt.date | None:

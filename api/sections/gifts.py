@@ -51,7 +51,7 @@ class ShowGifts(Request, frozen=True, kw_only=True):
 @section.endpoint("showGifts", access=Access.OPEN)
 async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
     """The catalogue; with `id` or `type` only what matches."""
-    gifts = await call.platform.assortment.gifts()
+    gifts = await call.giving.assortment.gifts()
     if body.id is None and not body.type:
         return _whole_catalogue(gifts, call.urls)
     wanted = {id_: gift for id_, gift in gifts.items() if body.id in (None, id_) and body.type in ("", gift.category)}
@@ -94,7 +94,7 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
 )
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
     """Send a gift to somebody who is live. The answer's user is the sender, with the new wallet."""
-    gifts, gift_id = call.platform.gifts, GiftId(body.gift_id)
+    gifts, gift_id = call.giving.gifts, GiftId(body.gift_id)
     stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None
     if body.receiver_id is None and stream_id is not None:
         outcome = await gifts.send_to_stream(call.user_id, stream_id, gift_id, body.gift_count, body.client_ref)
@@ -107,7 +107,6 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
             stream_id=stream_id,
         )
         outcome = await gifts.send(order, body.client_ref)
-    call.platform.metrics.gift_sent(outcome.sent.coins, replayed=outcome.replayed)
     sent = _sent_view(outcome.sent, call.urls)
     sender = await own_profile(call, await person(call, call.user_id))
     return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)

@@ -78,7 +78,7 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
         options = _options(call, body)
         if not call.trusted:  # an unproven caller decides nothing about the owner's stream
             options = StreamOptions(grace_s=call.platform.settings.grace_s)
-        stream = await call.platform.lifecycle.go_live(call.user_id, options, proven=call.trusted)
+        stream = await call.streams.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
     owner = await person(call, call.user_id)
@@ -86,11 +86,11 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     if not call.trusted and stream.visibility is not Visibility.PUBLIC:
         stream = dataclasses.replace(stream, title="", price=0, local_start="")
     key = (
-        call.platform.keys.issue(stream.id, stream.key_version, stream.key_salt)
+        call.streams.keys.issue(stream.id, stream.key_version, stream.key_salt)
         if call.trusted and not stream.ended
         else None
     )
-    view = live_view(stream, call.urls, key, call.platform.prober.seen(stream.id))
+    view = live_view(stream, call.urls, key, call.streams.prober.seen(stream.id))
     if not call.trusted:
         return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
     # Old apps store this user as their own record.
@@ -104,7 +104,7 @@ async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
         raise StreamNotFound("There is no such stream.")
     if stream.user_id != call.user_id or not call.trusted:
         raise NotYourStream("This stream belongs to somebody else.")
-    lifecycle, reconciler = call.platform.lifecycle, call.platform.reconciler
+    lifecycle, reconciler = call.streams.lifecycle, call.streams.reconciler
     if body.ended_at:
         ended = await lifecycle.end(stream_id, EndReason.OWNER)
         if ended is not None:

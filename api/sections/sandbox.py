@@ -34,10 +34,10 @@ class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
 @section.endpoint("sandbox/purchases", access=Access.PROVEN, refusals=(UnknownProduct,))
 async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt | Beside:
     """Buy a coin package for nothing, by its number of coins or its product id. The receipt stands beside the envelope too, for scripts."""
-    assert call.platform.sandbox is not None, "this endpoint exists in development mode only"
+    assert call.payments.sandbox is not None, "this endpoint exists in development mode only"
     package = choose_package(await packages(call.platform.database), body.product_id, body.coin)
     receipt = SandboxReceipt(
-        transaction_id=call.platform.sandbox.issue(call.user_id, package, body.state),
+        transaction_id=call.payments.sandbox.issue(call.user_id, package, body.state),
         product_id=package.product_id,
         coin=package.coins,
         price=package.price_minor / 100,

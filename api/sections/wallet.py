@@ -34,7 +34,7 @@ async def show_coin_worth(call: Call, body: Nothing) -> ShowCoinWorthAnswer:
     """The cash worth of one coin, and the packages that coins are sold in."""
     return ShowCoinWorthAnswer(
         coin_worth=CoinWorth(id=1, price=float(call.platform.settings.cash_per_coin)),
-        coin_packages=_price_list(await call.platform.packages.get(), call.urls),
+        coin_packages=_price_list(await call.payments.packages.get(), call.urls),
     )
 
 
@@ -88,7 +88,7 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
 async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
     """Credit a purchase that a store confirms, once ever. Coins and price are those of our own catalogue, whatever the body says."""
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
-    purchased = await call.platform.purchases.purchase(call.user_id, claim, body.client_ref)
+    purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase
     if not purchased.replayed:
         call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)

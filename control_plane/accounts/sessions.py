@@ -55,7 +55,6 @@ class Sessions:
         self,
         keyring: Keyring,
         database: Database,
-        bus: Bus,
         ttl_s: int,
         clock: Clock = utc_now,
         *,
@@ -69,6 +68,9 @@ class Sessions:
         self._verified: OrderedDict[str, _Claims] = OrderedDict()
         self._states: OrderedDict[UserId, tuple[SessionState, float]] = OrderedDict()
         self._changes = 0
+
+    def follow(self, bus: Bus) -> None:
+        """From now on a change of a user in another process is known at once."""
         bus.subscribe(Topic.USER, lambda message: self._forget(UserId(message.id)))
         bus.on_resync(self._forget_all)
 

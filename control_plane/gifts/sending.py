@@ -30,6 +30,7 @@ from control_plane.ledger.transfers import (
     spend,
 )
 from control_plane.ledger.wallets import Wallet, wallet
+from control_plane.observe.metrics import Metrics
 from control_plane.streams.model import StreamOver
 
 LARGEST_COUNT = 9999
@@ -101,9 +102,15 @@ class Gifts:
     """`picture_url` makes what viewers load of a picture's file name."""
 
     def __init__(
-        self, database: Database, event_log: EventLog, assortment: Assortment, picture_url: Callable[[str], str]
+        self,
+        database: Database,
+        event_log: EventLog,
+        assortment: Assortment,
+        picture_url: Callable[[str], str],
+        metrics: Metrics,
     ) -> None:
         self._database = database
+        self._metrics = metrics
         self._event_log = event_log
         self._assortment = assortment
         self._picture_url = picture_url
@@ -172,7 +179,10 @@ class Gifts:
             held = await hold(connection, request, accounts)
             return await self._transact(connection, appending, order, held, sending)
 
-        return await self._event_log.append(sending.stream_id, work, rows=accounts)
+        outcome = await self._event_log.append(sending.stream_id, work, rows=accounts)
+        if not outcome.replayed:
+            self._metrics.gift_sent(outcome.sent.coins)
+        return outcome
 
     async def _transact(
         self, connection: Connection, appending: Appending, order: GiftOrder, held: Held, sending: _Sending

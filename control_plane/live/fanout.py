@@ -10,12 +10,15 @@ from control_plane.eventlog.log import Offers
 
 
 class Fanout:
-    """Fulfils `Offers`: the hub at once, everybody else over the bus."""
+    """Implements `Offers`: to the hub at once, to other processes over the bus."""
 
     def __init__(self, hub: Offers, bus: Bus) -> None:
         self._hub = hub
         self._bus = bus
-        bus.subscribe(Topic.EVENTS, self._received)
+
+    def follow(self) -> None:
+        """From now on events of other processes are offered to the hub too."""
+        self._bus.subscribe(Topic.EVENTS, self._received)
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
         self._hub.offer(stream_id, first_seq, frames)

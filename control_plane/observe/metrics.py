@@ -64,11 +64,9 @@ class Metrics:
             "stagedoor_part_restarts", "Restarts of a supervised process", ("part",), registry=self.registry
         )
 
-    def gift_sent(self, coins: int, *, replayed: bool) -> None:
-        """A repeat, answered with what its first attempt did, moves nothing."""
-        if not replayed:
-            self.gifts.inc()
-            self.gift_coins.inc(coins)
+    def gift_sent(self, coins: int) -> None:
+        self.gifts.inc()
+        self.gift_coins.inc(coins)
 
     def probed(self, outcome: str, via: str, seconds: float) -> None:
         self.probes.labels(outcome, via).inc()

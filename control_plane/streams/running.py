@@ -71,8 +71,11 @@ class RunningStreams:
         self._wake = asyncio.Event()
         self._missing = asyncio.Lock()
         self._current_until = 0.0
-        bus.subscribe(Topic.STREAM, self._notified)
-        bus.on_resync(self._resync)
+
+    def follow(self) -> None:
+        """From now on changes of streams in other processes are read. Before `run`."""
+        self._bus.subscribe(Topic.STREAM, self._notified)
+        self._bus.on_resync(self._resync)
 
     def __len__(self) -> int:
         return len(self._by_id)

@@ -14,7 +14,6 @@ from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -119,9 +118,7 @@ def token(user: Somebody) -> None:
 
     async def work(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
-        issued = await Sessions(keyring(settings, Purpose.SESSION), database, Bus(""), settings.session_ttl_s).issue(
-            user_id
-        )
+        issued = await Sessions(keyring(settings, Purpose.SESSION), database, settings.session_ttl_s).issue(user_id)
         async with database.transaction() as connection:
             await audit.record(connection, actor(), Act.SESSION_ISSUED, audit.user(user_id))
         typer.echo(issued)

@@ -54,7 +54,7 @@ def clock() -> Clock:
 @pytest.fixture
 def process(database: WatchedDatabase, dsn: str, clock: Clock) -> Callable[[], Sessions]:
     """The sessions of one more process, which does not hear from the others and remembers for the whole test."""
-    return lambda: Sessions(Keyring((SECRET,)), database, Bus(dsn), TTL_S, clock, state_s=3600)
+    return lambda: Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ async def test_after_a_rotation_old_tokens_go_on_until_their_secret_is_dropped(
     database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
 ) -> None:
     before, after, dropped = (
-        Sessions(Keyring(ring), database, Bus(dsn), TTL_S, clock) for ring in ((SECRET,), (NEWER, SECRET), (NEWER,))
+        Sessions(Keyring(ring), database, TTL_S, clock) for ring in ((SECRET,), (NEWER, SECRET), (NEWER,))
     )
     old, new = await before.issue(user_id), await after.issue(user_id)
     assert jwt.get_unverified_header(new)["kid"] == "n"
@@ -324,7 +324,7 @@ async def test_signing_out_is_remembered_until_the_last_token_would_have_expired
 async def test_who_signs_out_without_end_signs_out_everywhere(
     database: WatchedDatabase, dsn: str, user_id: UserId
 ) -> None:
-    sessions = Sessions(Keyring((SECRET,)), database, Bus(dsn), TTL_S)
+    sessions = Sessions(Keyring((SECRET,)), database, TTL_S)
     token = await sessions.issue(user_id)
     for _ in range(store.MOST_ENDED):
         await sessions.end(await sessions.issue(user_id))
@@ -338,7 +338,8 @@ async def test_other_processes_hear_of_a_sign_out(
     process: Callable[[], Sessions], database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
 ) -> None:
     bus = Bus(dsn)
-    there = Sessions(Keyring((SECRET,)), database, bus, TTL_S, clock, state_s=3600)
+    there = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
+    there.follow(bus)
     token = await there.issue(user_id)
     async with in_background(bus.run()):
         await until(bus.connected.is_set)
@@ -385,7 +386,8 @@ async def test_a_revocation_is_not_undone_by_a_question_that_was_asked_before_it
 async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, Bus]]:
     """Sessions of another process, which listens."""
     bus = Bus(dsn)
-    sessions = Sessions(Keyring((SECRET,)), database, bus, TTL_S, clock, state_s=3600)
+    sessions = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
+    sessions.follow(bus)
     async with in_background(bus.run()):
         await bus.connected.wait()
         yield sessions, bus
@@ -419,7 +421,7 @@ async def test_another_process_that_could_not_hear_of_it_asks_again(
 async def test_without_any_notification_a_revocation_is_known_after_a_while(
     sessions: Sessions, database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
 ) -> None:
-    deaf = Sessions(Keyring((SECRET,)), database, Bus(dsn), TTL_S, clock, state_s=0.05)
+    deaf = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=0.05)
     token = await sessions.issue(user_id)
     assert await deaf.identify(token) == Caller(user_id)
     await sessions.revoke_all(user_id)

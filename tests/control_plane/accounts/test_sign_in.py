@@ -28,7 +28,6 @@ from control_plane.accounts.sign_in import (
 )
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Keyring, Secret
 from tests.control_plane.watched_database import WatchedDatabase
 
@@ -66,7 +65,7 @@ class Door:
 async def door(database: WatchedDatabase, dsn: str) -> Door:
     async with database.transaction() as connection:
         ann = await store.create(connection, ANN, ANNS_WAYS)
-    sessions = Sessions(Keyring((Secret("s", b"s" * 32),)), database, Bus(dsn), 3600, state_s=0)
+    sessions = Sessions(Keyring((Secret("s", b"s" * 32),)), database, 3600, state_s=0)
     return Door(database, sessions, ann)
 
 

@@ -18,6 +18,7 @@ from control_plane.gifts.sending import GiftOrder, Gifts
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.store import lock_accounts
+from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
 from control_plane.streams.model import StreamOptions
 from tests.control_plane.ledger.books import audit
@@ -74,7 +75,7 @@ class Stage:
         self.heard = Heard()
         self.event_log = EventLog(database, self.heard, lock=lock_accounts)
         assortment = Assortment(database, lifetime_s=0)
-        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format)
+        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, Metrics())
 
     async def open(self) -> None:
         async with self.database.transaction() as connection:

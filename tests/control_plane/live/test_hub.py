@@ -176,6 +176,7 @@ async def test_two_processes_deliver_each_others_events(database: Database, dsn:
         for seed in range(2):
             hub, bus = Hub(database, period_s=0.2), Bus(dsn)
             fanout = Fanout(hub, bus)
+            fanout.follow()
             await stack.enter_async_context(in_background(hub.run()))
             await stack.enter_async_context(in_background(bus.run()))
             await bus.connected.wait()
@@ -221,7 +222,8 @@ async def test_the_bus_is_faster_than_the_check_of_the_log(database: Database, d
     async with AsyncExitStack() as stack:
         hubs = [Hub(database, period_s=60) for _ in range(2)]
         buses = [Bus(dsn) for _ in hubs]
-        here, _ = [Fanout(hub, bus) for hub, bus in zip(hubs, buses, strict=True)]
+        here, there = [Fanout(hub, bus) for hub, bus in zip(hubs, buses, strict=True)]
+        there.follow()
         for hub, bus in zip(hubs, buses, strict=True):
             await stack.enter_async_context(in_background(hub.run()))
             await stack.enter_async_context(in_background(bus.run()))

@@ -13,7 +13,6 @@ from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import Claims, SignIn, UnprovenClaims
 from control_plane.accounts.user import Identity, NewUser
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import NotEnoughCoins
@@ -175,7 +174,7 @@ async def test_nobody_of_development_mode_gets_in(database: Database) -> None:
     early = await added(database, NewUser(username="early", email="early@example.com"), Identity("google", "e"))
     for table, column in (("app_user", "id"), ("user_identity", "user_id")):
         await database.execute(f"update {table} set created_at = '2026-01-01' where {column} = $1", early)
-    sessions = Sessions(KEYRING, database, Bus(""), ttl_s=1000)
+    sessions = Sessions(KEYRING, database, ttl_s=1000)
     sign_in = SignIn(database, sessions, [UnprovenClaims()], believes_claims=True)
     boss = await sign_in.sign_in(Claims(auth_token="dev:boss"))
     squatter = await sign_in.sign_in(
@@ -199,7 +198,7 @@ async def test_nobody_of_development_mode_gets_in(database: Database) -> None:
     assert (taken_back.coins, taken_back.holders) == (50_000, 5)
     await check_mode(database, dev=False)
 
-    after = Sessions(KEYRING, database, Bus(""), ttl_s=1000)
+    after = Sessions(KEYRING, database, ttl_s=1000)
     assert [await after.identify(token) for token in tokens] == [None] * 4
     stream_now = await streams.get(database, stream.id)
     assert stream_now is not None
@@ -229,8 +228,8 @@ async def test_nobody_of_development_mode_gets_in(database: Database) -> None:
 async def test_production_is_left_alone(database: Database) -> None:
     await check_mode(database, dev=False)
     user_id = await added(database, NewUser(username="anna"), Identity("google", "a"))
-    sessions = Sessions(KEYRING, database, Bus(""), ttl_s=1000)
+    sessions = Sessions(KEYRING, database, ttl_s=1000)
     token = await sessions.issue(user_id)
     assert await make_fit_for_production(database, OPERATOR) is None
-    assert await Sessions(KEYRING, database, Bus(""), ttl_s=1000).identify(token) is not None
+    assert await Sessions(KEYRING, database, ttl_s=1000).identify(token) is not None
     assert await audit.latest(database, 1) == []

@@ -54,7 +54,7 @@ async def user_id(database: Database) -> UserId:
 
 def sessions_of(database: Database) -> Sessions:
     """As a process sees them that has just been told of a change."""
-    return Sessions(Keyring((Secret("a", b"the first secret of this server!"),)), database, Bus(""), 3600)
+    return Sessions(Keyring((Secret("a", b"the first secret of this server!"),)), database, 3600)
 
 
 async def acts(database: Database) -> list[tuple[str, str]]:

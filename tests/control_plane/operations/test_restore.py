@@ -16,7 +16,6 @@ import pytest
 
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import StreamId, UserId
-from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Keyring, Purpose, Secrets, load_or_create
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.programs import programs_for, unprivileged_account
@@ -71,7 +70,7 @@ class Accident:
     seen: Resume = field(init=False)
 
     def sessions(self, database: Database) -> Sessions:
-        return Sessions(self.secrets[Purpose.SESSION], database, Bus(""), ttl_s=1000)
+        return Sessions(self.secrets[Purpose.SESSION], database, ttl_s=1000)
 
     @property
     def _publish(self) -> Keyring:

@@ -31,6 +31,7 @@ class Process:
         self.database = database
         self.bus = Bus(dsn)
         self.running = RunningStreams(database, self.bus, KEYS, away_s, miss_s=miss_s)
+        self.running.follow()
         self.event_log = EventLog(database, Unheard())
         self.peak_viewers: dict[StreamId, int] = {}
         self.lifecycle = Lifecycle(

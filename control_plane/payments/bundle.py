@@ -1,0 +1,20 @@
+"""What calls use of payments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from control_plane.db.remembered import Remembered
+from control_plane.payments.purchases import Purchases
+from control_plane.payments.sale import Package
+from control_plane.payments.shops import SandboxStore
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    packages: Remembered[Sequence[Package]]
+    """What coins are sold in."""
+    purchases: Purchases
+    sandbox: SandboxStore | None
+    """The shop of development mode; None elsewhere."""

@@ -1,0 +1,18 @@
+"""Accounts: sessions and sign-in."""
+
+from __future__ import annotations
+
+from control_plane.accounts.bundle import Accounts
+from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.sign_in import SignIn, UnprovenClaims
+from control_plane.config.secrets import Purpose, Secrets
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from stagedoor.parts.live import Live
+
+
+def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live) -> Accounts:
+    sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
+    sessions.follow(live.bus)
+    provers = [UnprovenClaims()] if settings.dev else []
+    return Accounts(sessions, SignIn(database, sessions, provers, believes_claims=settings.dev))

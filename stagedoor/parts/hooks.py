@@ -1,0 +1,40 @@
+"""The private listener that MediaMTX calls. It serves before MediaMTX starts, and decides once the streams are loaded."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from control_plane.config.secrets import Keyring
+from control_plane.observe.metrics import Metrics
+from hooks.listener import HooksListener
+from hooks.until_loaded import UntilLoaded
+from stagedoor.listening import listen_to_media_server
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    streams: UntilLoaded
+    serve: Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
+    """Starts to serve on a socket. What it returns stops that again; leaving the part does so too."""
+
+
+@asynccontextmanager
+async def hooks(keyring: Keyring, metrics: Metrics) -> AsyncIterator[Hooks]:
+    streams = UntilLoaded()
+    listener = HooksListener(keyring, streams.decide, streams.hint, metrics)
+    runner = web.ServerRunner(web.Server(listener.handle, access_log=None, tcp_keepalive=False))
+    await runner.setup()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(runner.cleanup)
+
+        async def serve(on: socket.socket) -> Callable[[], Awaitable[None]]:
+            stop = await listen_to_media_server(runner, on)
+            stack.push_async_callback(stop)
+            return stop
+
+        yield Hooks(streams, serve)

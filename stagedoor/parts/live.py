@@ -1,0 +1,42 @@
+"""Delivery of events: the bus between processes, the hub with this process's sockets, and the log that both are offered from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from control_plane.base.workers import Workers
+from control_plane.bus.postgres import Bus
+from control_plane.db.pool import Database
+from control_plane.eventlog.log import EventLog
+from control_plane.ledger.store import lock_accounts
+from control_plane.live.fanout import Fanout
+from control_plane.live.hub import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    bus: Bus
+    """Opened, and not yet connected: subscriptions come first (`following`)."""
+    hub: Hub
+    event_log: EventLog
+
+
+@asynccontextmanager
+async def live(dsn: str, database: Database) -> AsyncIterator[Live]:
+    bus, hub = Bus(dsn), Hub(database)
+    fanout = Fanout(hub, bus)
+    fanout.follow()
+    bus.on_resync(hub.check)
+    event_log = EventLog(database, fanout, lock=lock_accounts)
+    try:
+        yield Live(bus, hub, event_log)
+    finally:
+        await event_log.close()
+
+
+@asynccontextmanager
+async def following(opened: Live, workers: Workers) -> AsyncIterator[None]:
+    async with workers.running("bus", opened.bus.run()), workers.running("hub", opened.hub.run()):
+        yield

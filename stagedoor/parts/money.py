@@ -1,0 +1,30 @@
+"""Money: gifts, coin packages and purchases."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from api.http.urls import Urls
+from control_plane.config.secrets import Purpose, Secrets
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.db.remembered import Remembered
+from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.bundle import Giving
+from control_plane.gifts.sending import Gifts
+from control_plane.observe.metrics import Metrics
+from control_plane.payments.bundle import Payments
+from control_plane.payments.purchases import Purchases
+from control_plane.payments.shops import SandboxStore
+from control_plane.payments.store import packages
+from stagedoor.parts.live import Live
+
+
+def giving(database: Database, live: Live, urls: Urls, metrics: Metrics) -> Giving:
+    assortment = Assortment(database)
+    return Giving(assortment, Gifts(database, live.event_log, assortment, urls.gift_picture, metrics))
+
+
+def payments(settings: Settings, secrets: Secrets, database: Database) -> Payments:
+    sandbox = SandboxStore(secrets[Purpose.SANDBOX]) if settings.dev else None
+    return Payments(Remembered(partial(packages, database)), Purchases(database, [sandbox] if sandbox else []), sandbox)
