@@ -15,7 +15,7 @@ from mediamtx.obtain.step import Progress, StepFailed, run_step
 _INSTALL_S = 300.0
 _PROBE_S = 20.0
 _GO_VERSION = re.compile(r"\bgo([0-9]+)\.([0-9]+)")
-DEFAULT_LOCK = Path(__file__).resolve().parent.parent / "requirements" / "toolchain.lock"
+DEFAULT_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "toolchain.lock"
 
 
 @dataclass(frozen=True, slots=True)

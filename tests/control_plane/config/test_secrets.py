@@ -88,7 +88,7 @@ def test_processes_that_start_at_once_get_the_same_secrets(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("dies_at", ["fsync", "link"])
 def test_a_start_that_is_killed_leaves_no_half_file(path: Path, dies_at: str) -> None:
-    code = f"import os, pathlib, sys; from control_plane import secrets; os.{dies_at} = lambda *_: os._exit(9)\n"
+    code = f"import os, pathlib, sys; from control_plane.config import secrets; os.{dies_at} = lambda *_: os._exit(9)\n"
     code += "secrets.load_or_create(pathlib.Path(sys.argv[1]))"
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60).returncode == 9
     assert not path.exists()

@@ -4,16 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.live.hub import Hub
-from tests.control_plane.live.readers import in_background, new_stream
-
-
-@pytest.fixture
-async def stream_id(database: Database) -> StreamId:
-    return await new_stream(database)
+from tests.control_plane.live.readers import in_background
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ ASSET = f"mediamtx_{VERSION}_{release_platform()}.tar.gz"
 _COMMAND = """
 import sys
 from mediamtx.__main__ import app
-from mediamtx.pinned import RELEASE_SHA256
+from mediamtx.obtain.pinned import RELEASE_SHA256
 RELEASE_SHA256[sys.argv[1]] = sys.argv[2]
 app(sys.argv[3:], prog_name="python -m mediamtx")
 """

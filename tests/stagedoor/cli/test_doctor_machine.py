@@ -10,7 +10,7 @@ import pytest
 JUDGE = """
 import asyncio, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from control_plane.cli.doctor.machine import open_files
+from stagedoor.cli.doctor.machine import open_files
 print(asyncio.run(open_files(None)).state.name)
 """
 
