@@ -49,6 +49,7 @@ from control_plane.secrets import CLIENTS, Purpose, Secrets, check_against_datab
 from control_plane.server.alone import OnlyServer
 from control_plane.server.listening import (
     Limits,
+    hook_connections,
     listen,
     listen_to_media_server,
     public_connections,
@@ -122,7 +123,7 @@ class _Server:
         await self._set_up(hooks_runner)
 
         async def serve_hooks(listener: socket.socket) -> Callable[[], Awaitable[None]]:
-            stop = await listen_to_media_server(hooks_runner, listener)
+            stop = await listen_to_media_server(hooks_runner, listener, hook_connections(open_files))
             stack.push_async_callback(stop)
             return stop
 
