@@ -37,10 +37,13 @@ RETRY_ACCEPT_S = 0.5
 LOGGED_EVERY_S = 1.0
 LARGEST_LIMIT = 1 << 20
 """Of open files. Linux allows a process no more unless it was changed, also where the hard limit is infinite."""
-RESERVED = 96
-"""Descriptors that the public never takes: the hooks listener, MediaMTX's control API, pipes to children, files."""
-HOOK_CONNECTIONS = 48
-"""Of the hooks listener: half of the reserve. MediaMTX closes each after one call, so more than a few are open only when something is wrong."""
+RESERVED = 48
+"""Descriptors that the public never takes, besides those of the hooks listener: MediaMTX's control API, pipes to children, files."""
+LEAST_HOOK_CONNECTIONS = 64
+HOOKS_SHARE = 32
+"""The hooks listener may have one descriptor in so many. MediaMTX calls one after the other, and closes each connection after its call."""
+IDLE_HOOK_S = 1.0
+"""A connection to the hooks listener that has sent no head for so long makes room for others. MediaMTX sends its head at once."""
 PER_PROBE = 8
 LEAST = 16
 
@@ -61,7 +64,12 @@ def raise_open_files() -> int:
 
 def public_connections(open_files: int, *, database_pool: int, probes: int) -> int:
     """How many the public listener holds at most, so that everybody else has descriptors left."""
-    return max(LEAST, open_files - RESERVED - database_pool - PER_PROBE * probes)
+    return max(LEAST, open_files - RESERVED - hook_connections(open_files) - database_pool - PER_PROBE * probes)
+
+
+def hook_connections(open_files: int) -> int:
+    """How many the hooks listener holds at most."""
+    return max(LEAST_HOOK_CONNECTIONS, open_files // HOOKS_SHARE)
 
 
 class _Handler(web.RequestHandler):
@@ -140,9 +148,11 @@ class Heads:
     def forget(self, connection: _Handler) -> None:
         self._since.pop(connection, None)
 
-    def evict(self) -> bool:
-        """Close the connection that has kept us waiting longest, to make room; whether there was one."""
-        for connection in tuple(self._since):
+    def evict(self, idle_s: float) -> bool:
+        """Close the connection that has kept us waiting longest, if that is `idle_s` or more; whether there was one."""
+        for connection, since in tuple(self._since.items()):
+            if self._loop.time() - since < idle_s:
+                return False
             del self._since[connection]
             if connection.give_up():
                 return True
@@ -223,15 +233,15 @@ async def listen(
 
 
 async def listen_to_media_server(
-    runner: web.BaseRunner, listener: socket.socket, most: int = HOOK_CONNECTIONS
+    runner: web.BaseRunner, listener: socket.socket, most: int, idle_s: float = IDLE_HOOK_S
 ) -> Callable[[], Awaitable[None]]:
-    """Serve what only MediaMTX should reach. It sends its heads at once: so when `most` are open, the connection that has sent none for
-    longest makes room, and MediaMTX's calls get in whatever idles there. (uvloop accepts these, in a fifth less time than `Door`.)"""
+    """Serve what only MediaMTX should reach. When `most` are open, one that idles makes room, so that MediaMTX's calls get in whatever else
+    is connected. (uvloop accepts these, in a fifth less time than `Door`.)"""
     heads, stalls = Heads(), Stalls()
     connection = _connections(_server(runner), heads, stalls)
 
     def accepted() -> asyncio.BaseProtocol:
-        if stalls.open >= most and not heads.evict():
+        if stalls.open >= most and not heads.evict(idle_s):
             return _Refused()
         return connection()
 

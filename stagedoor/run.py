@@ -52,7 +52,7 @@ async def serve(
         secrets = load_or_create(settings.secrets_path)
         api_keys = _api_keys(settings, secrets)
         processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, progress)
-        opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics))
+        opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
         dsn = await processes.postgresql()
         db = await stack.enter_async_context(database(dsn, settings, secrets, workers, progress))

@@ -38,7 +38,11 @@ SERVER = Actor("server")
 
 _TABLE = "select 'installation'::regclass::oid::bigint"
 _SYSTEM = "select system_identifier::text from pg_control_system()"
-_TIMELINE = "select timeline_id::text from pg_control_checkpoint()"
+_TIMELINE = """
+    select case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint())
+        else ('x' || substring(pg_walfile_name(pg_current_wal_insert_lsn()) for 8))::bit(32)::int end::text
+"""
+"""Of the log that is written now. The newest checkpoint has the earlier one for a moment after a promotion."""
 _READ = "select incarnation, earlier, seen, beat, development_since from installation for update"
 _NEW_INCARNATION = "update installation set earlier = earlier || incarnation, incarnation = $1"
 _NOTE = "update installation set seen = $1, beat = $2"

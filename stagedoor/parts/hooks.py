@@ -13,7 +13,7 @@ from control_plane.config.secrets import Keyring
 from control_plane.observe.metrics import Metrics
 from hooks.listener import HooksListener
 from hooks.until_loaded import UntilLoaded
-from stagedoor.listening import listen_to_media_server
+from stagedoor.listening import hook_connections, listen_to_media_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Hooks:
 
 
 @asynccontextmanager
-async def hooks(keyring: Keyring, metrics: Metrics) -> AsyncIterator[Hooks]:
+async def hooks(keyring: Keyring, metrics: Metrics, open_files: int) -> AsyncIterator[Hooks]:
     streams = UntilLoaded()
     listener = HooksListener(keyring, streams.decide, streams.hint, metrics)
     runner = web.ServerRunner(web.Server(listener.handle, access_log=None, tcp_keepalive=False))
@@ -33,7 +33,7 @@ async def hooks(keyring: Keyring, metrics: Metrics) -> AsyncIterator[Hooks]:
         stack.push_async_callback(runner.cleanup)
 
         async def serve(on: socket.socket) -> Callable[[], Awaitable[None]]:
-            stop = await listen_to_media_server(runner, on)
+            stop = await listen_to_media_server(runner, on, hook_connections(open_files))
             stack.push_async_callback(stop)
             return stop
 

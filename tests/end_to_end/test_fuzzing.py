@@ -75,24 +75,27 @@ def _call_everything(document: dict[str, Any], base: str, token: str) -> None:
         if operation.body or operation.query:  # without them there is nothing to get wrong
             modes.append(schemathesis.GenerationMode.NEGATIVE)
         for mode in modes:
+            _call(operation.as_strategy(generation_mode=mode), INPUTS // len(operations) // 2, answered, base, token)
 
-            @hypothesis.settings(
-                max_examples=max(INPUTS // len(operations) // 2, 5),
-                derandomize=True,
-                database=None,
-                deadline=None,
-                suppress_health_check=list(hypothesis.HealthCheck),
-            )
-            @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-            def call(case: schemathesis.Case[Any], answered: list[int] = answered) -> None:
-                response = case.call(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-                assert response.status_code < 500, (case.as_curl_command(), response.text[:500])
-                if "application/json" in response.headers.get("Content-Type", ""):
-                    answer = response.json()
-                    assert not isinstance(answer, dict) or answer.get("code") not in {500, 503}, case.as_curl_command()
-                    assert not answered or answer["code"] in answered, (case.as_curl_command(), answer)
 
-            call()
+def _call(cases: Any, number: int, answered: list[int], base: str, token: str) -> None:
+    @hypothesis.settings(
+        max_examples=max(number, 5),
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(case=cases)
+    def call(case: schemathesis.Case[Any]) -> None:
+        response = case.call(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        assert response.status_code < 500, (case.as_curl_command(), response.text[:500])
+        if "application/json" in response.headers.get("Content-Type", ""):
+            answer = response.json()
+            assert not isinstance(answer, dict) or answer.get("code") not in {500, 503}, case.as_curl_command()
+            assert not answered or answer["code"] in answered, (case.as_curl_command(), answer)
+
+    call()
 
 
 FRAMES = (

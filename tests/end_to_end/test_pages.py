@@ -755,10 +755,14 @@ async def test_gifts_are_within_reach_in_full_screen_and_shown_above_the_sheet(h
         await page.locator('[data-gift="1"]').click()
         banner, panel = page.locator(".banner"), page.locator("#panel")
         await expect(banner).to_contain_text("farid")
-        [over, under] = [await place.bounding_box() for place in (banner, panel)]
-        assert over is not None
-        assert under is not None
-        assert over["y"] + over["height"] <= under["y"]
+
+        async def is_above() -> bool:
+            [over, under] = [await place.bounding_box() for place in (banner, panel)]
+            assert over is not None
+            assert under is not None
+            return over["y"] + over["height"] <= under["y"]
+
+        await until(is_above, what="the banner comes to rest above the sheet")
         await house.end(token, stream)
 
 

@@ -207,8 +207,13 @@ async def test_strangers_knocking_delay_nobody(stagedoor: Stagedoor) -> None:
     strange = {"action": "publish", "path": "live/99999", "query": "token=" + "x" * 44}
     headers = {"Authorization": aiohttp.encode_basic_auth("mediamtx", secret)}
 
+    abreast = asyncio.Semaphore(40)  # MediaMTX makes one call after the other
+
     async def ask(body: dict[str, str]) -> int:
-        async with stagedoor.session.post(url.replace("/event", "/auth"), json=body, headers=headers) as response:
+        async with (
+            abreast,
+            stagedoor.session.post(url.replace("/event", "/auth"), json=body, headers=headers) as response,
+        ):
             return response.status
 
     with hanging(stagedoor.run["pids"]["postgres"]):

@@ -34,6 +34,7 @@ async def listening(
     body: bytes = b"here",
     *,
     hooks: bool = False,
+    idle_s: float = 0,
 ) -> AsyncIterator[Open]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if slow is not None:
@@ -47,7 +48,7 @@ async def listening(
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         if hooks:
-            stop = await listen_to_media_server(runner, listener, most)
+            stop = await listen_to_media_server(runner, listener, most, idle_s)
         else:
             stop = await listen(runner, listener, Limits(most, per_address, lambda _: key), HEAD_S, STALLED_S)
         stack.push_async_callback(stop)
@@ -168,6 +169,17 @@ async def test_what_idles_at_the_hooks_listener_makes_room_for_what_calls() -> N
         one_more, _ = await connect()
         assert await is_closed(one_more)  # all eight are at work
         slow.set()
+        for reader, _ in calls:
+            assert await answered(reader)
+
+
+async def test_calls_that_come_all_at_once_take_no_room_from_each_other() -> None:
+    async with listening(8, hooks=True, idle_s=60) as connect:
+        calls = [await connect() for _ in range(8)]
+        one_more, _ = await connect()
+        assert await is_closed(one_more)
+        for _, writer in calls:
+            writer.write(REQUEST)
         for reader, _ in calls:
             assert await answered(reader)
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from control_plane.accounts.sessions import Sessions
@@ -207,9 +208,22 @@ class Cluster:
     async def running(self, settings: Mapping[str, str] = {}) -> AsyncIterator[str]:
         server = EmbeddedPostgres(self._data_dir, {**SETTINGS, **settings}, roots_state=fast_folder())
         try:
-            yield await server.start(lambda _: None)
+            dsn = await server.start(lambda _: None)
+            await self._promoted(dsn)
+            yield dsn
         finally:
             await server.stop()
+
+    @staticmethod
+    async def _promoted(dsn: str) -> None:
+        """It takes connections a moment before it takes writes."""
+        connection = await asyncpg.connect(dsn)
+        try:
+            async with asyncio.timeout(30):
+                while await connection.fetchval("select pg_is_in_recovery()"):  # noqa: ASYNC110  it is the server that changes
+                    await asyncio.sleep(0.02)
+        finally:
+            await connection.close()
 
     @property
     def files(self) -> Path:
@@ -360,7 +374,7 @@ async def test_a_restore_to_a_point_in_time(cluster: Cluster, accident: Accident
         "full_page_writes": "on",
     }
     async with cluster.running(recovery) as dsn, opened(dsn) as database:
-        assert await database.fetchval("select timeline_id from pg_control_checkpoint()") == 2
+        assert await database.fetchval("select substring(pg_walfile_name(pg_current_wal_insert_lsn()) for 8)::int") == 2
         for table in (
             "app_user",
             "stream",
