@@ -15,7 +15,7 @@ import imageio_ffmpeg
 
 from control_plane.base import child
 from control_plane.base.child import Account, Limits
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 
@@ -32,6 +32,7 @@ class FfmpegFailed(ControlPlaneError):
     """ffmpeg is missing, failed, or did not finish in time; the sentence holds the end of what it wrote, without secrets."""
 
     code = "ffmpeg_failed"
+    kind = ErrorKind.STOPS
 
 
 def executable() -> str:

@@ -22,7 +22,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 FPS = 15
 SAMPLE_RATE = 48_000
@@ -37,6 +37,7 @@ class WebRTCRefused(ControlPlaneError):
     """The media server does not let us in, or has no such stream."""
 
     code = "webrtc_refused"
+    kind = ErrorKind.STOPS
 
 
 class _Pace:

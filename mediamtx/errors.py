@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 
 class MediaMTXError(ControlPlaneError):
     """The media server is not available, or does not run."""
 
     code = "mediamtx_failed"
+    kind = ErrorKind.STOPS
 
 
 class MediaMTXUnavailable(MediaMTXError):

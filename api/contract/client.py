@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from enum import StrEnum
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 
 class Client(StrEnum):
@@ -28,6 +28,7 @@ class WrongApiKey(ControlPlaneError):
     """An API key came that belongs to none of the apps."""
 
     code = "wrong_api_key"
+    kind = ErrorKind.WRONG_API_KEY
 
 
 def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:

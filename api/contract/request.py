@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from api.contract.cut import cut
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.ledger.transfers import CLIENT_REF, LONGEST_CLIENT_REF
 
@@ -55,10 +55,12 @@ class MalformedRequest(ControlPlaneError):
     """The body is not what this endpoint takes; the sentence names the field."""
 
     code = "malformed_request"
+    kind = ErrorKind.MALFORMED
 
 
 class BodyTooLarge(ControlPlaneError):
     code = "body_too_large"
+    kind = ErrorKind.MALFORMED
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

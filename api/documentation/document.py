@@ -185,7 +185,7 @@ def _codes(endpoint: Endpoint) -> dict[int, str]:
         code: [] for code in (*OF_EVERY_CALL, *((NO_SESSION, LOG_OUT) if needs_session else ()))
     }
     for refusal in endpoint.refusals:
-        why.setdefault(CODE_OF[refusal], []).append(refusal.code.replace("_", " "))
+        why.setdefault(CODE_OF[refusal.kind], []).append(refusal.code.replace("_", " "))
     why[REFUSED].append("too many requests")
     return {code: ", ".join(sorted(why[code])) or SHORTLY[code] for code in sorted(why)}
 

@@ -16,7 +16,7 @@ from control_plane.accounts.caller import Caller
 from control_plane.accounts.store import SessionState
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.bus.postgres import Bus, Topic
 from control_plane.config.secrets import Keyring
@@ -33,6 +33,7 @@ class AccountBlocked(ControlPlaneError):
     """The apps look for `have been blocked` in this sentence, and nowhere else."""
 
     code = "account_blocked"
+    kind = ErrorKind.FORBIDDEN
 
     def __init__(self) -> None:
         super().__init__("You have been blocked. Please contact support.")

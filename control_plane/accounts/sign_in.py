@@ -19,7 +19,7 @@ from control_plane.accounts import store
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import Identity, NewUser, User
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 
@@ -38,10 +38,12 @@ class NotRegistered(ControlPlaneError):
     """The claims lead to no account; the app opens its registration screen."""
 
     code = "not_registered"
+    kind = ErrorKind.REFUSED
 
 
 class AlreadyTaken(ControlPlaneError):
     code = "already_taken"
+    kind = ErrorKind.REFUSED
 
     @classmethod
     def of(cls, error: asyncpg.UniqueViolationError) -> AlreadyTaken:
@@ -51,6 +53,7 @@ class AlreadyTaken(ControlPlaneError):
 
 class InvalidUsername(ControlPlaneError):
     code = "invalid_username"
+    kind = ErrorKind.REFUSED
 
 
 def check_indexed(field: str, text: str) -> None:
@@ -71,12 +74,14 @@ class ClaimTooLong(ControlPlaneError):
     """The database has an index over this text, which takes no more."""
 
     code = "claim_too_long"
+    kind = ErrorKind.REFUSED
 
 
 class SignInNotProven(ControlPlaneError):
     """Outside of development mode: no provider vouches for the claims."""
 
     code = "sign_in_not_proven"
+    kind = ErrorKind.FORBIDDEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,13 @@ import datetime as dt
 from dataclasses import dataclass
 
 from control_plane.accounts.caller import Role
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 
 
 class UserNotFound(ControlPlaneError):
     code = "user_not_found"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("There is no such user.")

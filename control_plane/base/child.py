@@ -25,7 +25,7 @@ from pathlib import Path
 
 from control_plane.base import child_start
 from control_plane.base.child_start import UNLIMITED
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 ROOTS_STATE = Path("/var/lib/stagedoor")
 """Where the children of a server that root started find their programs and files."""
@@ -41,6 +41,7 @@ class NoUnprivilegedUser(ControlPlaneError):
     """Root's children have no user to run as."""
 
     code = "no_unprivileged_user"
+    kind = ErrorKind.STOPS
 
 
 class Kind(IntEnum):

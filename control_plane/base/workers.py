@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ class PartFailed(ControlPlaneError):
     """A part cannot go on and could not be restarted."""
 
     code = "part_failed"
+    kind = ErrorKind.STOPS
 
 
 class Workers:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.settings import PREFIX, Settings
 
 BACKLOG = 1024
@@ -21,6 +21,7 @@ class PortInUse(ControlPlaneError):
     """Another program listens there."""
 
     code = "port_in_use"
+    kind = ErrorKind.STOPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from control_plane.base import private_file
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 KEPT = 8
 """Per purpose, the newest included. More than one, or rotations without a start in between would lock everybody out."""
@@ -38,6 +38,7 @@ class UnusableSecrets(ControlPlaneError):
     """The secrets file cannot be read, or belongs to another database."""
 
     code = "unusable_secrets"
+    kind = ErrorKind.STOPS
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.network import (
     ANY,
     is_loopback,
@@ -45,6 +45,7 @@ class InvalidSettings(ControlPlaneError):
     """Names the setting, never the value of a secret one."""
 
     code = "invalid_settings"
+    kind = ErrorKind.STOPS
 
 
 def _setting(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
 from control_plane.db.pool import connect, unavailable_as_such
 
@@ -28,6 +28,7 @@ class DatabaseIsNewer(ControlPlaneError):
     """The database was migrated by a newer release than this one."""
 
     code = "database_is_newer"
+    kind = ErrorKind.STOPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_such
 
@@ -23,6 +23,7 @@ _ANSWER_S = 10.0
 
 class AnotherServerRuns(ControlPlaneError):
     code = "another_server_runs"
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__(

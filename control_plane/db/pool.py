@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.settings import InvalidSettings
 from control_plane.db.connections import Connection, Connections, new_connection
 
@@ -42,6 +42,7 @@ class DatabaseUnavailable(ControlPlaneError):
     """No answer in time, or none that is of use. Whether a transaction that was at its COMMIT took effect is unknown."""
 
     code = "database_unavailable"
+    kind = ErrorKind.UNAVAILABLE
 
     def __init__(self) -> None:
         super().__init__("The database cannot be reached at the moment. Please try again.")

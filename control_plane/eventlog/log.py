@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from control_plane.base.clock import Clock, utc_now
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import Seq, StreamId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
@@ -36,6 +36,7 @@ class StreamUnknown(ControlPlaneError):
     """There is no stream of this id."""
 
     code = "stream_unknown"
+    kind = ErrorKind.NOT_FOUND
 
 
 class Offers(Protocol):

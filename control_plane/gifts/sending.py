@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -38,6 +38,7 @@ LARGEST_COUNT = 9999
 
 class GiftToOneself(ControlPlaneError):
     code = "gift_to_oneself"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("You cannot send a gift to yourself.")
@@ -45,6 +46,7 @@ class GiftToOneself(ControlPlaneError):
 
 class InvalidGiftCount(ControlPlaneError):
     code = "invalid_gift_count"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__(f"gift_count must be from 1 to {LARGEST_COUNT}.")
@@ -54,6 +56,7 @@ class UnknownGift(ControlPlaneError):
     """Not in the catalogue, or not any more."""
 
     code = "unknown_gift"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("This gift is not available.")
@@ -63,6 +66,7 @@ class ReceiverNotLive(ControlPlaneError):
     """No such user, or one without a running stream that the sender may watch."""
 
     code = "receiver_not_live"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("This person is not live at the moment.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.ledger import store
@@ -13,6 +13,7 @@ from control_plane.ledger.wallets import Wallet
 
 class InvalidAdjustment(ControlPlaneError):
     code = "invalid_adjustment"
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__("An adjustment gives one coin or more.")

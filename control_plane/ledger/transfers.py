@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -54,6 +54,7 @@ class IdempotencyConflict(ControlPlaneError):
     """The key has been used by this user for the same operation with another request."""
 
     code = "idempotency_conflict"
+    kind = ErrorKind.CONFLICT
 
     def __init__(self) -> None:
         super().__init__("This client_ref was used for another request before. Please use a new one.")
@@ -61,6 +62,7 @@ class IdempotencyConflict(ControlPlaneError):
 
 class InvalidClientRef(ControlPlaneError):
     code = "invalid_client_ref"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__(
@@ -70,6 +72,7 @@ class InvalidClientRef(ControlPlaneError):
 
 class NotEnoughCoins(ControlPlaneError):
     code = "not_enough_coins"
+    kind = ErrorKind.REFUSED
 
     def __init__(self, missing: int) -> None:
         super().__init__(f"You do not have enough coins: {missing} more {'is' if missing == 1 else 'are'} needed.")
@@ -80,6 +83,7 @@ class TooManyCoins(ControlPlaneError):
     """More than a transfer may move or an account may hold."""
 
     code = "too_many_coins"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("That is more coins than an account can take.")

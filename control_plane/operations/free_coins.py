@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.ledger.account import ADJUSTMENT, Account, Kind
@@ -34,6 +34,7 @@ _ACCOUNTS = "select id, owner_id, kind, balance from ledger_account where owner_
 
 class LedgerIsWrong(ControlPlaneError):
     code = "ledger_is_wrong"
+    kind = ErrorKind.STOPS
 
     def __init__(self, account_id: int) -> None:
         super().__init__(

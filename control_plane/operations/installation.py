@@ -21,7 +21,7 @@ import asyncpg
 
 from control_plane.accounts import store as accounts
 from control_plane.base import private_file
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable, Row
 from control_plane.operations import audit
@@ -56,6 +56,7 @@ class UsedInDevelopment(ControlPlaneError):
     """Production was started on a database of development mode."""
 
     code = "used_in_development"
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__(
@@ -69,12 +70,14 @@ class UnusableIncarnation(ControlPlaneError):
     """The file beside the secrets cannot be read or written."""
 
     code = "unusable_incarnation"
+    kind = ErrorKind.STOPS
 
 
 class NotInstalled(ControlPlaneError):
     """A restore is under way, or has brought the tables without their rows."""
 
     code = "not_installed"
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__(
@@ -86,6 +89,7 @@ class DatabaseReplaced(ControlPlaneError):
     """What this process remembers is of another database."""
 
     code = "database_replaced"
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__("The database was restored or replaced while the server ran. Start the server again.")

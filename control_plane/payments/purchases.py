@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -25,10 +25,12 @@ class StoreNotConnected(ControlPlaneError):
     """No store of this server can confirm the claim."""
 
     code = "store_not_connected"
+    kind = ErrorKind.REFUSED
 
 
 class UnknownProduct(ControlPlaneError):
     code = "unknown_product"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("There is no such coin package.")
@@ -36,6 +38,7 @@ class UnknownProduct(ControlPlaneError):
 
 class PurchaseOfAnother(ControlPlaneError):
     code = "purchase_of_another"
+    kind = ErrorKind.FORBIDDEN
 
     def __init__(self) -> None:
         super().__init__("This purchase belongs to another account.")

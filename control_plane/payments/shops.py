@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.payments.sale import Package
@@ -25,6 +25,7 @@ class ReceiptRefused(ControlPlaneError):
     """The store does not know the transaction, or the receipt is forged or damaged."""
 
     code = "receipt_refused"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("The store does not confirm this purchase.")
@@ -32,6 +33,7 @@ class ReceiptRefused(ControlPlaneError):
 
 class PurchasePending(ControlPlaneError):
     code = "purchase_pending"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("This purchase is not paid yet. The coins come when the store confirms the payment.")
@@ -39,6 +41,7 @@ class PurchasePending(ControlPlaneError):
 
 class PurchaseRefunded(ControlPlaneError):
     code = "purchase_refunded"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("This purchase was refunded.")

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import StreamId, UserId
 from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.media.model import PathName, SourceId
@@ -24,30 +24,35 @@ class StreamNotFound(ControlPlaneError):
     """No such stream, or none that this caller may know of."""
 
     code = "stream_not_found"
+    kind = ErrorKind.NOT_FOUND
 
 
 class StreamOver(ControlPlaneError):
     """The stream has ended; nothing about it changes any more."""
 
     code = "stream_over"
+    kind = ErrorKind.REFUSED
 
 
 class NotYourStream(ControlPlaneError):
     """Only the owner and operators may do this."""
 
     code = "not_your_stream"
+    kind = ErrorKind.FORBIDDEN
 
 
 class StreamNotOpen(ControlPlaneError):
     """The stream is not public, and this caller has no way in."""
 
     code = "stream_not_open"
+    kind = ErrorKind.FORBIDDEN
 
 
 class VisibilityNotAvailable(ControlPlaneError):
     """The media server admits viewers of public streams only, so nobody could watch such a stream, not even its host."""
 
     code = "visibility_not_available"
+    kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
         super().__init__("Private streams are not available yet. Please go live with a public one.")

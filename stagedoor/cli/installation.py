@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.settings import Settings, load
 from control_plane.db.pool import Database
 from control_plane.operations import installation
@@ -22,6 +22,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 class ServerRuns(ControlPlaneError):
     code = "server_runs"
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__("A server uses this database. Stop it first.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 NEEDED_BYTES = 64 << 20
 """For logs, pictures and a new database's first files; better said before the start than in the middle of it."""
@@ -19,12 +19,14 @@ class DataDirectoryInUse(ControlPlaneError):
     """Another control plane works in it."""
 
     code = "data_directory_in_use"
+    kind = ErrorKind.STOPS
 
 
 class NoDataDirectory(ControlPlaneError):
     """It cannot be made or written to."""
 
     code = "no_data_directory"
+    kind = ErrorKind.STOPS
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from control_plane.base.child import ROOTS_STATE, Account, make_public_folder
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 Progress = Callable[[str], None]
 
@@ -35,6 +35,7 @@ class EmbeddedPostgresFailed(ControlPlaneError):
     """The embedded PostgreSQL cannot run; the sentence says why and what to do."""
 
     code = "embedded_postgres_failed"
+    kind = ErrorKind.STOPS
 
 
 def unprivileged_account() -> Account | None:

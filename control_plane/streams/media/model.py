@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NewType, Protocol
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 PathName = NewType("PathName", str)
 SourceId = NewType("SourceId", str)
@@ -19,6 +19,7 @@ class MediaServerUnavailable(ControlPlaneError):
     """The media server did not answer in time, or answered what cannot be read. Says nothing about any path."""
 
     code = "media_server_unavailable"
+    kind = ErrorKind.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
