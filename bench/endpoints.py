@@ -24,7 +24,7 @@ from control_plane.config.secrets import Purpose
 from control_plane.ledger.adjustments import adjust
 from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
 from control_plane.payments.sale import Package
-from control_plane.payments.shops import SandboxStore
+from control_plane.payments.shops import SandboxShop
 
 PEOPLE = 64
 CALLERS = (1, 16, 64)
@@ -149,7 +149,7 @@ async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:
 def cases_of(ours: Platform, people: list[Person], stream_of: Mapping[int, int]) -> Iterator[Case]:
     next_of = {person.id: after for person, after in zip(people, people[1:] + people[:1], strict=True)}
     star = people[0]
-    store = SandboxStore(ours.secrets[Purpose.SANDBOX])
+    store = SandboxShop(ours.secrets[Purpose.SANDBOX])
     cheapest = COIN_PACKAGES[0]
     package = Package(cheapest.id, cheapest.product_id, cheapest.title, cheapest.coins, cheapest.price_minor, CURRENCY)
 

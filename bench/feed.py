@@ -72,7 +72,7 @@ READS = (
     Read("a user's sessions", accounts._SESSION, lambda users: (one(users),)),
     Read("a visit", accounts._VISIT, lambda users: (one(users), 1)),
     Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
-    Read("a purse", ledger._PURSE, lambda users: (one(users),)),
+    Read("a wallet", ledger._WALLET, lambda users: (one(users),)),
     Read("parties of a gift", gifts._PARTIES, lambda users: (one(users), STAR)),
     Read("snapshot for a join", live._SNAPSHOT, lambda users: ([STAR], None, None)),
     Read("figures of a stream", live._TOTALS, lambda users: ([STAR],)),

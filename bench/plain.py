@@ -179,10 +179,10 @@ class Plain:
                 }
                 if await connection.fetchrow(ledger._FIND_TRANSFER, caller_id, "gift", body["client_ref"]) is not None:
                     raise web.HTTPConflict
-                purse, star = held[caller_id, "bought"], held[receiver_id, "earned"]
-                if purse["balance"] < coins:
+                wallet, star = held[caller_id, "bought"], held[receiver_id, "earned"]
+                if wallet["balance"] < coins:
                     raise web.HTTPPaymentRequired
-                legs = ((purse["id"], star["id"]), ("bought", "earned"), (-coins, coins))
+                legs = ((wallet["id"], star["id"]), ("bought", "earned"), (-coins, coins))
                 posted = await connection.fetch(ledger._POST, caller_id, "gift", body["client_ref"], asked, "", *legs)
                 seq = log["last_seq"] + 1
                 sent = await connection.fetchrow(
@@ -213,14 +213,14 @@ class Plain:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(ledger._OPEN, (caller_id,), ("bought",))
             rows = await connection.fetch(ledger._LOCK, (caller_id, caller_id), ("bought", "earned"))
-            purse = next(row for row in rows if row["kind"] == "bought")
+            wallet = next(row for row in rows if row["kind"] == "bought")
             key = asked.hex()
             await connection.fetchrow(ledger._FIND_TRANSFER, caller_id, "purchase", key)
             await connection.fetchrow(payments._FIND_PURCHASE, "sandbox", key)
             package = await connection.fetchrow(payments._PACKAGE, body["title"])
             assert package is not None
             coins = package["coins"]
-            legs = ((None, purse["id"]), ("store", "bought"), (-coins, coins))
+            legs = ((None, wallet["id"]), ("store", "bought"), (-coins, coins))
             posted = await connection.fetch(ledger._POST, caller_id, "purchase", key, asked, "sandbox", *legs)
             terms = (package["product_id"], coins, package["price_minor"], package["currency"])
             row = await connection.fetchrow(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 FRAMES_PER_S = 20.0
 BURST = 40.0
-FAULTS = 10
+FAULTS_PER_WINDOW = 10
 FAULT_WINDOW_S = 60.0
 
 
@@ -37,9 +37,9 @@ class FrameLimit:
         """Note a fault; True when it is one too many."""
         now = self._clock()
         if self._faults is None:
-            self._faults = deque(maxlen=FAULTS)
+            self._faults = deque(maxlen=FAULTS_PER_WINDOW)
         self._faults.append(now)
-        return len(self._faults) == FAULTS and now - self._faults[0] < FAULT_WINDOW_S
+        return len(self._faults) == FAULTS_PER_WINDOW and now - self._faults[0] < FAULT_WINDOW_S
 
 
 class AddressLimit:

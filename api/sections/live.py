@@ -108,13 +108,13 @@ async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
     if body.ended_at:
         ended = await lifecycle.end(stream_id, EndReason.OWNER)
         if ended is not None:
-            await reconciler.put_out(ended)
+            await reconciler.disconnect(ended)
         return ended or await _again(call, stream_id)
     if body.rotate_key:
         rotated = await lifecycle.rotate(stream_id)
         if rotated is None:
             raise StreamOver("This stream has ended.")
-        await reconciler.put_out(rotated)
+        await reconciler.disconnect(rotated)
         return rotated
     if body.visibility not in (Visibility.PUBLIC, stream.visibility):
         raise VisibilityNotAvailable

@@ -17,7 +17,7 @@ from api.http.urls import Urls
 from api.wire import CoinPackage, CoinWorth, PurchaseCoin, Transaction, wire_time
 from api.wire.profile import Profile, own_profile, person
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
-from control_plane.payments.purchases import PurchaseOfAnother, StoreNotConnected, UnknownProduct
+from control_plane.payments.purchases import PurchaseOfAnother, ShopNotConnected, UnknownProduct
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, PurchasePending, PurchaseRefunded, ReceiptRefused
 
@@ -81,7 +81,7 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
     "purchaseCoin",
     access=Access.PROVEN,
     refusals=(
-        *(PurchaseOfAnother, StoreNotConnected, UnknownProduct, PurchasePending, PurchaseRefunded, ReceiptRefused),
+        *(PurchaseOfAnother, ShopNotConnected, UnknownProduct, PurchasePending, PurchaseRefunded, ReceiptRefused),
         *(IdempotencyConflict, InvalidClientRef, TooManyCoins),
     ),
 )

@@ -69,9 +69,9 @@ class Database:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def connection(self, deadline_s: float = DEADLINE_S) -> Use:
+    def connection(self, deadline_s: float = DEADLINE_S) -> Lease:
         """A connection for at most `deadline_s`, waiting for a free one included. Raises DatabaseUnavailable."""
-        return Use(self._connections, deadline_s)
+        return Lease(self._connections, deadline_s)
 
     def transaction(self, deadline_s: float = DEADLINE_S) -> Transaction:
         return Transaction(self._connections, deadline_s)
@@ -100,7 +100,7 @@ class Database:
         await self._connections.close(deadline_s)
 
 
-class Use:
+class Lease:
     """One use of a connection. At the deadline the connection is cut off, and with it whatever waits for it."""
 
     __slots__ = ("_connection", "_connections", "_deadline_s", "_is_late")
@@ -143,7 +143,7 @@ class Use:
         self._connection.terminate()
 
 
-class Transaction(Use):
+class Transaction(Lease):
     """One use of a connection, within a transaction: done when it is left, or by an error undone."""
 
     __slots__ = ("_transaction",)

@@ -51,7 +51,7 @@ _POST = """
 """
 _BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
 _RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
-_PURSE = """
+_WALLET = """
     select kind, balance from ledger_account where owner_id = $1
     union all select 'received', coins from coins_received where user_id = $1
 """
@@ -121,6 +121,6 @@ async def coins_received(source: Connection | Database, user_ids: Sequence[UserI
     return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
 
 
-async def purse(source: Connection | Database, user_id: UserId) -> dict[str, int]:
+async def wallet(source: Connection | Database, user_id: UserId) -> dict[str, int]:
     """Balances by kind of account, and under `received` the coins that others ever gave."""
-    return {row["kind"]: row["balance"] for row in await source.fetch(_PURSE, user_id)}
+    return {row["kind"]: row["balance"] for row in await source.fetch(_WALLET, user_id)}

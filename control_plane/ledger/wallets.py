@@ -47,5 +47,5 @@ async def total_received(source: Connection | Database, user_ids: Sequence[UserI
 
 async def wallet_and_received(source: Connection | Database, user_id: UserId) -> tuple[Wallet, int]:
     """Both at once, for what a user is shown of themselves."""
-    purse = await store.purse(source, user_id)
-    return Wallet(purse.get(Kind.BOUGHT, 0), purse.get(Kind.EARNED, 0)), purse.get("received", 0)
+    balances = await store.wallet(source, user_id)
+    return Wallet(balances.get(Kind.BOUGHT, 0), balances.get(Kind.EARNED, 0)), balances.get("received", 0)

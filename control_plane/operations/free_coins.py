@@ -16,7 +16,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.ledger.account import ADJUSTMENT, Account, Kind
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
-from control_plane.payments.shops import SandboxStore
+from control_plane.payments.shops import SandboxShop
 
 DEMO_KEY = "demo"
 """Of the transfers that give demo people their coins."""
@@ -45,7 +45,7 @@ class LedgerIsWrong(ControlPlaneError):
 async def take_back_free_coins(connection: Connection) -> Mapping[UserId, int]:
     """How many of each user's. Within a transaction, in which nobody else moves coins. Raises LedgerIsWrong."""
     await connection.execute(_STILL)
-    rows = await connection.fetch(_ENTRIES, SandboxStore.name, Operation.ADJUSTMENT.value, DEMO_KEY)
+    rows = await connection.fetch(_ENTRIES, SandboxShop.name, Operation.ADJUSTMENT.value, DEMO_KEY)
     balances: dict[int, int] = defaultdict(int)
     free: dict[int, int] = defaultdict(int)
     for _, entries in groupby(rows, itemgetter("transfer_id")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from control_plane.db.remembered import Remembered
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
-from control_plane.payments.shops import SandboxStore
+from control_plane.payments.shops import SandboxShop
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +16,5 @@ class Payments:
     packages: Remembered[Sequence[Package]]
     """What coins are sold in."""
     purchases: Purchases
-    sandbox: SandboxStore | None
+    sandbox: SandboxShop | None
     """The shop of development mode; None elsewhere."""

@@ -16,12 +16,12 @@ from control_plane.ledger.transfers import Operation, Request, fingerprint, hold
 from control_plane.ledger.wallets import Wallet
 from control_plane.payments import store as payments
 from control_plane.payments.sale import Package, Purchase
-from control_plane.payments.shops import Claim, Store, VerifiedPurchase
+from control_plane.payments.shops import Claim, Shop, VerifiedPurchase
 
 LONGEST_DEVICE = 64
 
 
-class StoreNotConnected(ControlPlaneError):
+class ShopNotConnected(ControlPlaneError):
     """No store of this server can confirm the claim."""
 
     code = "store_not_connected"
@@ -64,13 +64,13 @@ def choose_package(packages: Sequence[Package], product_id: str = "", coins: int
 class Purchases:
     """Credits what the stores confirm. Without a store, nothing can be bought."""
 
-    def __init__(self, database: Database, stores: Sequence[Store]) -> None:
+    def __init__(self, database: Database, stores: Sequence[Shop]) -> None:
         self._database = database
         self._stores = stores
 
     async def purchase(self, user_id: UserId, claim: Claim, client_ref: str | None = None) -> Purchased:
         """Credit the coins that our own catalogue has for the product. The transaction id is the idempotency key, and `client_ref` where given.
-        Raises StoreNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins, and what `Store.verify`
+        Raises ShopNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins, and what `Shop.verify`
         raises."""
         seller = self._store_of(claim)
         verified = await seller.verify(claim)
@@ -80,16 +80,16 @@ class Purchases:
         async with self._database.transaction() as connection:
             return await _credit(connection, request, seller, verified, claim)
 
-    def _store_of(self, claim: Claim) -> Store:
+    def _store_of(self, claim: Claim) -> Shop:
         for candidate in self._stores:
             if candidate.recognises(claim):
                 return candidate
         if not self._stores:
-            raise StoreNotConnected("Coins cannot be bought yet: this server is not connected to a store.")
-        raise StoreNotConnected("This purchase is not from a store that this server is connected to.")
+            raise ShopNotConnected("Coins cannot be bought yet: this server is not connected to a store.")
+        raise ShopNotConnected("This purchase is not from a store that this server is connected to.")
 
 
-def _request(user_id: UserId, seller: Store, verified: VerifiedPurchase, client_ref: str | None) -> Request:
+def _request(user_id: UserId, seller: Shop, verified: VerifiedPurchase, client_ref: str | None) -> Request:
     transaction = fingerprint(store=seller.name, transaction_id=verified.transaction_id)
     # Some stores' ids are longer than a key may be.
     key = hashlib.sha256(verified.transaction_id.encode()).hexdigest() if client_ref is None else key_of(client_ref)
@@ -97,7 +97,7 @@ def _request(user_id: UserId, seller: Store, verified: VerifiedPurchase, client_
 
 
 async def _credit(
-    connection: Connection, request: Request, seller: Store, verified: VerifiedPurchase, claim: Claim
+    connection: Connection, request: Request, seller: Shop, verified: VerifiedPurchase, claim: Claim
 ) -> Purchased:
     user_id = request.user_id
     await ledger.open_accounts(connection, [bought(user_id)])

@@ -65,7 +65,7 @@ class VerifiedPurchase:
     """Whom it was sold to, where the store knows."""
 
 
-class Store(Protocol):
+class Shop(Protocol):
     """A store's name stands in the purchases for ever."""
 
     @property
@@ -96,7 +96,7 @@ class _Receipt(msgspec.Struct, array_like=True, frozen=True):
     state: ReceiptState
 
 
-class SandboxStore:
+class SandboxShop:
     """Sells for nothing, in development mode. Its receipt, `sandbox.<contents>.<signature>`, holds all that it knows."""
 
     name = "sandbox"

@@ -13,11 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from control_plane.base import child
+from control_plane.base import child, private_file
 from control_plane.base.child import Account, Kind
 from mediamtx.node.config import MediaMTXConfig, render
 from mediamtx.node.hook_command import hook_command, write_hook_file
-from mediamtx.node.private_file import write_private
 
 _CONF = "conf"
 
@@ -61,7 +60,7 @@ class MediaMTXHome:
             _link(self.directory / place.name, place)
 
     def write_config(self, config: MediaMTXConfig) -> None:
-        write_private(self.config_path, render(config), self.account)
+        private_file.replace(self.config_path, render(config), self.account)
 
     def write_hook(self, hooks_url: str, secret: str, script: Path) -> tuple[str, ...]:
         """Raises OSError. Returns how MediaMTX runs the hook, empty if it cannot: then the control API shows within a second who comes and
@@ -75,7 +74,7 @@ class MediaMTXHome:
             log.warning("mediamtx_without_hooks", extra={"reason": f"{sys.executable} is closed to other users"})
             return ()
         copy = self.files / script.name
-        write_private(copy, script.read_text(encoding="utf-8"), self.account)
+        private_file.replace(copy, script.read_text(encoding="utf-8"), self.account)
         return hook_command(copy, self.hook_file, python)
 
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from control_plane.base import private_file
 from control_plane.base.child import Account
 from mediamtx.errors import MediaMTXNotStarted
-from mediamtx.node.private_file import write_private
 
 
 def write_hook_file(path: Path, hooks_url: str, secret: str, reader: Account | None = None) -> None:
-    write_private(path, hook_file_text(hooks_url, secret), reader)
+    private_file.replace(path, hook_file_text(hooks_url, secret), reader)
 
 
 def hook_file_text(hooks_url: str, secret: str) -> str:

@@ -35,12 +35,12 @@ def mediamtx_config(
     ] = None,
 ) -> None:
     """Print the configuration for a MediaMTX elsewhere (LIVE_MEDIAMTX_API_URL), with the hook secret in it."""
+    from control_plane.base import private_file
     from hooks import SEND_EVENT
     from mediamtx.node import launch
     from mediamtx.node.config import render
     from mediamtx.node.hook_command import hook_command as ours
     from mediamtx.node.hook_command import hook_file_text
-    from mediamtx.node.private_file import write_private
 
     settings = load()
     settings.check_for_mediamtx_elsewhere()
@@ -50,8 +50,8 @@ def mediamtx_config(
     config = launch.configuration(settings, Ports.of(settings), hooks, command)
     hook_text = hook_file_text(config.hooks_url, config.hook_secret)
     if to is not None:
-        write_private(to / "mediamtx.yml", render(config))
-        write_private(to / "hook", hook_text)
+        private_file.replace(to / "mediamtx.yml", render(config))
+        private_file.replace(to / "hook", hook_text)
         say(f"Written: {to / 'mediamtx.yml'} and {to / 'hook'}, which hold the hook secret.")
         return
     typer.echo(hook_text if hook_file else render(config), nl=False)

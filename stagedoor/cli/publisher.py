@@ -18,7 +18,7 @@ from control_plane.streams.model import Stream
 from stagedoor.cli.terminal import out, say
 from stagedoor.processes.run_file import RunFile
 
-PUT_OUT_S = 5.0
+DISCONNECT_S = 5.0
 LOOK_S = 0.1
 
 
@@ -29,7 +29,7 @@ async def tell_when_gone(settings: Settings, database: Database, stream: Stream)
     if url is None or password is None:
         return  # nothing runs here, so nobody publishes
     try:
-        async with asyncio.timeout(PUT_OUT_S), MediaMTXClient(url, password) as media:
+        async with asyncio.timeout(DISCONNECT_S), MediaMTXClient(url, password) as media:
             await _gone(media, database, stream)
     except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
         say(

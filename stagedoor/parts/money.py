@@ -15,7 +15,7 @@ from control_plane.gifts.sending import Gifts
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.payments.purchases import Purchases
-from control_plane.payments.shops import SandboxStore
+from control_plane.payments.shops import SandboxShop
 from control_plane.payments.store import packages
 from stagedoor.parts.live import Live
 
@@ -26,5 +26,5 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics) -> Givi
 
 
 def payments(settings: Settings, secrets: Secrets, database: Database) -> Payments:
-    sandbox = SandboxStore(secrets[Purpose.SANDBOX]) if settings.dev else None
+    sandbox = SandboxShop(secrets[Purpose.SANDBOX]) if settings.dev else None
     return Payments(Remembered(partial(packages, database)), Purchases(database, [sandbox] if sandbox else []), sandbox)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from control_plane.db.connections import Connections
-from control_plane.db.pool import DEADLINE_S, Database, Row, Transaction, Use
+from control_plane.db.pool import DEADLINE_S, Database, Lease, Row, Transaction
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +31,7 @@ class WatchedDatabase(Database):
         self.passing.set()
         self.kept_back = 0
 
-    def connection(self, deadline_s: float = DEADLINE_S) -> Use:
+    def connection(self, deadline_s: float = DEADLINE_S) -> Lease:
         self.uses += 1
         return super().connection(deadline_s)
 

@@ -40,7 +40,7 @@ PASS_S = 1.0
 AWAY_S = 3.0
 HINT_LOOKS = 20
 HINT_LOOK_S = 0.05
-PUT_OUT_S = 3.0
+DISCONNECT_S = 3.0
 ABREAST = 16
 """How many streams are asked about or changed at once: each takes a connection to the media server or the database."""
 SLICE = 200
@@ -201,18 +201,18 @@ class Reconciler:
             await asyncio.sleep(0)
         if self._running.following:  # cut off from the other processes, we would take theirs for strangers
             strangers = [path for path in online.values() if self._running.by_path(path.name) is None]
-            steps += [(path.name, partial(self._put_out, path)) for path in strangers]
+            steps += [(path.name, partial(self._disconnect_stranger, path)) for path in strangers]
         await self._each(steps)
         # A pass that the database held up is no silence of the media server's.
         self._answered_at = self._monotonic()
         self._forget(streams, online.values())
 
-    async def put_out(self, stream: Stream) -> bool:
+    async def disconnect(self, stream: Stream) -> bool:
         """After a stream was ended or its key rotated: close the publisher that came in before, and see it gone.
 
         False when the media server does not answer or the publisher is still there in time; the next passes go on trying."""
         try:
-            async with asyncio.timeout(PUT_OUT_S):
+            async with asyncio.timeout(DISCONNECT_S):
                 while True:
                     path = await self._media.get_path(stream.path)
                     if path is None or path.source is None or not await self._is_revoked(stream, path.source):
@@ -306,7 +306,7 @@ class Reconciler:
             return
         self._note_size(stream, publisher, path.size)
         if path.size is not None and publisher.has_turned(path.size):
-            await self._put_out_turned(stream, publisher, path.size)
+            await self._disconnect_turned(stream, publisher, path.size)
             return
         if stream.source_id != source.id:
             replaced_bytes = self._bytes_of(stream.source_id)
@@ -323,7 +323,7 @@ class Reconciler:
             returned = expected is None or _same_shape(expected, size)
             publisher.may_turn = returned and publisher.connection.protocol in RETURNING
 
-    async def _put_out_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
+    async def _disconnect_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
         """The media server keeps the shape that it saw first, and viewers by HLS see the picture stretched. The next connection begins
         with the new shape."""
         if await self._media.kick(publisher.connection.source):
@@ -347,7 +347,7 @@ class Reconciler:
     async def _lost(self, stream: Stream, source_id: SourceId, why: str) -> None:
         await self._lifecycle.publisher_lost(stream.id, source_id, why, self._bytes_of(source_id))
 
-    async def _put_out(self, path: MediaPath) -> None:
+    async def _disconnect_stranger(self, path: MediaPath) -> None:
         """Media on a path that belongs to no unfinished stream: ended, or banned, between its auth and its first frame."""
         if path.source is not None and await self._media.kick(path.source):
             log.info("publisher_put_out", extra={"path": path.name, "source": path.source.id})

@@ -18,7 +18,7 @@ from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import total_received, wallets
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
-from control_plane.payments.shops import Claim, ReceiptState, SandboxStore
+from control_plane.payments.shops import Claim, ReceiptState, SandboxShop
 from control_plane.payments.store import packages, seed_packages
 from tests.control_plane.gifts.stage import Stage, order
 
@@ -75,7 +75,7 @@ class World:
         self.stage = stage
         self.people = people
         self.on_sale = on_sale
-        self.sandbox = SandboxStore(Keyring((Secret("s", b"s" * 32),)))
+        self.sandbox = SandboxShop(Keyring((Secret("s", b"s" * 32),)))
         self.purchases = Purchases(stage.database, [self.sandbox])
         self.streams: dict[UserId, StreamId] = {}
         self.changing: set[UserId] = set()

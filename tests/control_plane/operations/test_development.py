@@ -24,7 +24,7 @@ from control_plane.operations.free_coins import LedgerIsWrong
 from control_plane.operations.installation import UsedInDevelopment, check_mode
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
-from control_plane.payments.shops import Claim, SandboxStore, VerifiedPurchase
+from control_plane.payments.shops import Claim, SandboxShop, VerifiedPurchase
 from control_plane.payments.store import packages, seed_packages
 from control_plane.streams import store as streams
 from control_plane.streams.keys import StreamKeys
@@ -53,7 +53,7 @@ class Market(Stage):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.sandbox = SandboxStore(KEYRING)
+        self.sandbox = SandboxShop(KEYRING)
         self.purchases = Purchases(database, [self.sandbox, RealStore()])
         self.paid = 0
         self.package: Package

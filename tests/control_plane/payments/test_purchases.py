@@ -16,7 +16,7 @@ from control_plane.payments.purchases import (
     Purchased,
     PurchaseOfAnother,
     Purchases,
-    StoreNotConnected,
+    ShopNotConnected,
     UnknownProduct,
     choose_package,
 )
@@ -27,7 +27,7 @@ from control_plane.payments.shops import (
     PurchaseRefunded,
     ReceiptRefused,
     ReceiptState,
-    SandboxStore,
+    SandboxShop,
     VerifiedPurchase,
 )
 from control_plane.payments.store import packages, seed_packages
@@ -48,8 +48,8 @@ class AnonymousStore:
 
 
 @pytest.fixture
-def sandbox() -> SandboxStore:
-    return SandboxStore(Keyring((Secret("s", b"s" * 32),)))
+def sandbox() -> SandboxShop:
+    return SandboxShop(Keyring((Secret("s", b"s" * 32),)))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def catalogue(database: Database) -> list[Package]:
 
 
 @pytest.fixture
-def purchases(database: Database, sandbox: SandboxStore, catalogue: list[Package]) -> Purchases:
+def purchases(database: Database, sandbox: SandboxShop, catalogue: list[Package]) -> Purchases:
     return Purchases(database, [sandbox, AnonymousStore()])
 
 
@@ -88,7 +88,7 @@ def test_a_package_is_chosen_by_product_or_by_coins() -> None:
 
 
 async def test_a_confirmed_purchase_credits_bought_coins(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
 
@@ -101,7 +101,7 @@ async def test_a_confirmed_purchase_credits_bought_coins(
 
 
 async def test_the_coins_are_those_of_our_catalogue_whatever_the_receipt_says(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
     generous = replace(catalogue[0], coins=1_000_000, price_minor=1)
@@ -113,7 +113,7 @@ async def test_the_coins_are_those_of_our_catalogue_whatever_the_receipt_says(
 
 
 async def test_the_same_transaction_answers_the_first_outcome_with_the_current_wallet(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
     claim = Claim(sandbox.issue(ann, catalogue[0]))
@@ -128,7 +128,7 @@ async def test_the_same_transaction_answers_the_first_outcome_with_the_current_w
 
 
 async def test_concurrent_claims_of_one_transaction_credit_once(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
     claim = Claim(sandbox.issue(ann, catalogue[0]))
@@ -157,7 +157,7 @@ async def test_a_transaction_that_two_users_claim_at_once_credits_one_of_them(
 
 
 async def test_another_users_transaction_is_refused(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann, ben = await new_user(database), await new_user(database)
     unclaimed = Claim(sandbox.issue(ann, catalogue[0]))
@@ -177,7 +177,7 @@ async def test_another_users_transaction_is_refused(
 async def test_what_is_not_paid_credits_nothing(
     database: Database,
     purchases: Purchases,
-    sandbox: SandboxStore,
+    sandbox: SandboxShop,
     catalogue: list[Package],
     state: ReceiptState,
     refusal: type[ControlPlaneError],
@@ -194,7 +194,7 @@ async def test_a_forged_receipt_credits_nothing(
     database: Database, purchases: Purchases, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
-    forger = SandboxStore(Keyring((Secret("s", b"guess" * 7),)))
+    forger = SandboxShop(Keyring((Secret("s", b"guess" * 7),)))
 
     with pytest.raises(ReceiptRefused):
         await purchases.purchase(ann, Claim(forger.issue(ann, catalogue[0])))
@@ -203,7 +203,7 @@ async def test_a_forged_receipt_credits_nothing(
 
 
 async def test_a_client_ref_stands_for_one_transaction(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann, ben = await new_user(database), await new_user(database)
     await purchases.purchase(ann, Claim(sandbox.issue(ann, catalogue[0])), "ref")
@@ -237,7 +237,7 @@ async def test_a_client_ref_that_is_no_key_is_refused(database: Database, purcha
 
 
 async def test_a_package_that_is_no_longer_on_sale_is_still_credited(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
     await database.execute("update coin_package set active = false")
@@ -246,7 +246,7 @@ async def test_a_package_that_is_no_longer_on_sale_is_still_credited(
 
 
 async def test_a_product_that_we_do_not_sell_is_refused(
-    database: Database, purchases: Purchases, sandbox: SandboxStore, catalogue: list[Package]
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
 ) -> None:
     ann = await new_user(database)
 
@@ -256,14 +256,14 @@ async def test_a_product_that_we_do_not_sell_is_refused(
     assert await audit(database) == 0
 
 
-async def test_without_a_store_nothing_can_be_bought(database: Database, sandbox: SandboxStore) -> None:
+async def test_without_a_store_nothing_can_be_bought(database: Database, sandbox: SandboxShop) -> None:
     package = Package(1, "coins_100", "100 coins", 100, 99, "USD")
 
-    with pytest.raises(StoreNotConnected, match="not connected to a store"):
+    with pytest.raises(ShopNotConnected, match="not connected to a store"):
         await Purchases(database, []).purchase(UserId(1), Claim(sandbox.issue(UserId(1), package)))
 
 
 @pytest.mark.parametrize("transaction_id", ["", "2000000123456789", "cs_test_a1", "\0", "Sandbox.x"])
 async def test_a_transaction_of_no_store_of_ours_is_refused(purchases: Purchases, transaction_id: str) -> None:
-    with pytest.raises(StoreNotConnected, match="not from a store"):
+    with pytest.raises(ShopNotConnected, match="not from a store"):
         await purchases.purchase(UserId(1), Claim(transaction_id))

@@ -16,7 +16,7 @@ from control_plane.payments.shops import (
     PurchaseRefunded,
     ReceiptRefused,
     ReceiptState,
-    SandboxStore,
+    SandboxShop,
     VerifiedPurchase,
 )
 
@@ -27,8 +27,8 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 @pytest.fixture
-def store() -> SandboxStore:
-    return SandboxStore(Keyring((NEW, OLD)))
+def store() -> SandboxShop:
+    return SandboxShop(Keyring((NEW, OLD)))
 
 
 def parts(receipt: str) -> tuple[str, str]:
@@ -36,7 +36,7 @@ def parts(receipt: str) -> tuple[str, str]:
     return contents, signature
 
 
-async def test_a_receipt_says_what_was_sold_to_whom(store: SandboxStore) -> None:
+async def test_a_receipt_says_what_was_sold_to_whom(store: SandboxShop) -> None:
     receipt = store.issue(ANN, PACKAGE)
 
     verified = await store.verify(Claim(receipt))
@@ -45,33 +45,33 @@ async def test_a_receipt_says_what_was_sold_to_whom(store: SandboxStore) -> None
     assert verified == VerifiedPurchase(verified.transaction_id, "coins_100", ANN)
 
 
-async def test_every_receipt_is_another_transaction(store: SandboxStore) -> None:
+async def test_every_receipt_is_another_transaction(store: SandboxShop) -> None:
     ids = {(await store.verify(Claim(store.issue(ANN, PACKAGE)))).transaction_id for _ in range(10)}
 
     assert len(ids) == 10
 
 
-async def test_a_receipt_outlives_the_rotation_of_the_secret(store: SandboxStore) -> None:
-    receipt = SandboxStore(Keyring((OLD,))).issue(ANN, PACKAGE)
+async def test_a_receipt_outlives_the_rotation_of_the_secret(store: SandboxShop) -> None:
+    receipt = SandboxShop(Keyring((OLD,))).issue(ANN, PACKAGE)
 
     assert (await store.verify(Claim(receipt))).user_id == ANN
 
 
-async def test_what_is_not_paid_is_refused(store: SandboxStore) -> None:
+async def test_what_is_not_paid_is_refused(store: SandboxShop) -> None:
     with pytest.raises(PurchasePending):
         await store.verify(Claim(store.issue(ANN, PACKAGE, ReceiptState.PENDING)))
     with pytest.raises(PurchaseRefunded):
         await store.verify(Claim(store.issue(ANN, PACKAGE, ReceiptState.REFUNDED)))
 
 
-async def test_a_receipt_signed_with_another_secret_is_refused(store: SandboxStore) -> None:
-    forged = SandboxStore(Keyring((Secret("n", b"guessed" * 5),))).issue(ANN, PACKAGE)
+async def test_a_receipt_signed_with_another_secret_is_refused(store: SandboxShop) -> None:
+    forged = SandboxShop(Keyring((Secret("n", b"guessed" * 5),))).issue(ANN, PACKAGE)
 
     with pytest.raises(ReceiptRefused):
         await store.verify(Claim(forged))
 
 
-async def test_a_pending_receipt_cannot_be_made_a_paid_one(store: SandboxStore) -> None:
+async def test_a_pending_receipt_cannot_be_made_a_paid_one(store: SandboxShop) -> None:
     contents, signature = parts(store.issue(ANN, PACKAGE, ReceiptState.PENDING))
     fields = json.loads(base64.urlsafe_b64decode(contents + "=" * (-len(contents) % 4)))
     paid = json.dumps([*fields[:-1], "purchased"]).encode()
@@ -80,7 +80,7 @@ async def test_a_pending_receipt_cannot_be_made_a_paid_one(store: SandboxStore) 
         await store.verify(Claim(f"sandbox.{base64.urlsafe_b64encode(paid).decode().rstrip('=')}.{signature}"))
 
 
-async def test_no_other_text_passes_for_the_same_receipt(store: SandboxStore) -> None:
+async def test_no_other_text_passes_for_the_same_receipt(store: SandboxShop) -> None:
     """Else the last characters' unused bits would make several transactions of one."""
     receipt = store.issue(ANN, PACKAGE)
     contents, signature = parts(receipt)
@@ -97,13 +97,13 @@ async def test_no_other_text_passes_for_the_same_receipt(store: SandboxStore) ->
     "text",
     ["sandbox.", "sandbox..", "sandbox.abc", "sandbox.abc.", "sandbox.abc.ndef", "sandbox.é.né", "sandbox.a\0.n", "x"],
 )
-async def test_what_is_no_receipt_is_refused(store: SandboxStore, text: str) -> None:
+async def test_what_is_no_receipt_is_refused(store: SandboxShop, text: str) -> None:
     with pytest.raises(ReceiptRefused):
         await store.verify(Claim(text))
 
 
 @pytest.mark.parametrize("contents", [b"[]", b"{", b'["id", 7]', b"\xff"])
-async def test_a_signed_receipt_of_another_form_is_refused(store: SandboxStore, contents: bytes) -> None:
+async def test_a_signed_receipt_of_another_form_is_refused(store: SandboxShop, contents: bytes) -> None:
     text = base64.urlsafe_b64encode(contents).decode().rstrip("=")
     digest = hmac.new(NEW.value, b"sandbox/v1\0" + text.encode(), hashlib.sha256).digest()
     signature = NEW.key_id + base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -112,12 +112,12 @@ async def test_a_signed_receipt_of_another_form_is_refused(store: SandboxStore, 
         await store.verify(Claim(f"sandbox.{text}.{signature}"))
 
 
-async def test_an_endless_receipt_is_refused(store: SandboxStore) -> None:
+async def test_an_endless_receipt_is_refused(store: SandboxShop) -> None:
     with pytest.raises(ReceiptRefused):
         await store.verify(Claim("sandbox." + "a" * 5_000_000 + ".n"))
 
 
-def test_only_its_own_receipts_are_recognised(store: SandboxStore) -> None:
+def test_only_its_own_receipts_are_recognised(store: SandboxShop) -> None:
     assert store.recognises(Claim(store.issue(ANN, PACKAGE)))
     assert not store.recognises(Claim("2000000123456789"))
     assert not store.recognises(Claim(""))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shlex
-import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from mediamtx.errors import MediaMTXNotStarted
 from mediamtx.node.config import MediaMTXConfig, render
 from mediamtx.node.hook_command import command_line, hook_command, write_hook_file
-from mediamtx.node.private_file import write_private
 
 CONFIG = MediaMTXConfig(
     hooks_url="http://127.0.0.1:9080/hooks/",
@@ -95,23 +93,3 @@ def test_neither_the_hook_command_nor_the_path_settings_hold_the_secret(tmp_path
     write_hook_file(hook_file, CONFIG.hooks_url, CONFIG.hook_secret)
     assert hook_file.read_text() == "http://127.0.0.1:9080/hooks/event\np@ss/word\n"
     assert CONFIG.hook_secret not in " ".join(hook_command(tmp_path / "send_event.py", hook_file))
-
-
-def test_a_private_file_is_its_owners_only_and_replaced_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / "secret"
-    write_private(path, "first")
-    first = path.stat()
-    write_private(path, "second")
-    assert path.read_text() == "second"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.stat().st_ino != first.st_ino
-    assert [file.name for file in path.parent.iterdir()] == ["secret"]
-
-
-def test_a_private_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    write_private(path, "first")
-    with pytest.raises(UnicodeEncodeError):
-        write_private(path, "\udcff")
-    assert path.read_text() == "first"
-    assert [file.name for file in tmp_path.iterdir()] == ["secret"]

@@ -16,11 +16,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from control_plane.base import private_file
 from control_plane.streams.media.model import MediaServerUnavailable
 from mediamtx.errors import MediaMTXGaveUp, MediaMTXNotStarted, PortTaken
 from mediamtx.node.client import MediaMTXClient
 from mediamtx.node.config import MediaMTXConfig, render
-from mediamtx.node.private_file import write_private
 from mediamtx.node.process import MediaMTXProcess
 from mediamtx.obtain.pinned import VERSION
 from tests.mediamtx.node import left_running
@@ -363,7 +363,7 @@ async def test_a_server_that_an_earlier_release_left_running_as_root_is_stopped(
     """It has its configuration in the data directory."""
     config = config_for(tmp_path, listener.url)
     old = tmp_path / "m" / "conf" / "mediamtx.yml"
-    write_private(old, render(config))
+    private_file.replace(old, render(config))
     left = await asyncio.create_subprocess_exec(
         mediamtx_binary, old, stdout=asyncio.subprocess.DEVNULL, start_new_session=True
     )

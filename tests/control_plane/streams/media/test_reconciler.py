@@ -618,7 +618,7 @@ async def test_putting_out_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -
     )
     assert denied is not None
     theatre.media.closes_at_once = False
-    putting_out = asyncio.create_task(theatre.reconciler.put_out(denied))
+    putting_out = asyncio.create_task(theatre.reconciler.disconnect(denied))
     await until(lambda: len(theatre.media.kicked) >= 2)
     assert not putting_out.done()
     theatre.media.leave(made.path)
@@ -627,9 +627,9 @@ async def test_putting_out_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -
 
 async def test_putting_out_nobody_is_done_at_once(theatre: Theatre) -> None:
     made = await theatre.stream()
-    assert await theatre.reconciler.put_out(made) is True
+    assert await theatre.reconciler.disconnect(made) is True
     theatre.media.publish(made.path, "a")
-    assert await theatre.reconciler.put_out(made) is True, "whom nobody denied"
+    assert await theatre.reconciler.disconnect(made) is True, "whom nobody denied"
     assert theatre.media.kicked == []
 
 
@@ -638,7 +638,7 @@ async def test_who_came_with_the_new_key_is_not_put_out(theatre: Theatre) -> Non
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
     await theatre.comes_in(made, "b", version=2, created_at=utc_now() - LATER)
-    assert await theatre.reconciler.put_out(rotated) is True
+    assert await theatre.reconciler.disconnect(rotated) is True
     assert theatre.media.kicked == []
     await theatre.passes()
     assert theatre.state(made) == (Status.LIVE, "b")
@@ -662,7 +662,7 @@ async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_
     if seen_before:
         await looking
     assert rotated is not None
-    assert await theatre.reconciler.put_out(rotated) is True
+    assert await theatre.reconciler.disconnect(rotated) is True
     await theatre.passes()
     assert theatre.media.kicked == ["old key"]
     assert theatre.state(made) in {(Status.CREATED, None), (Status.INTERRUPTED, None)}
@@ -705,7 +705,7 @@ async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_ol
         )
         await knocking
         assert denied is not None
-        assert await theatre.reconciler.put_out(denied) is True
+        assert await theatre.reconciler.disconnect(denied) is True
         theatre.media.publish(made.path, let_in[-1], created_at=utc_now() + LATER)
         await theatre.passes()
         assert made.path not in theatre.media.paths
@@ -761,7 +761,7 @@ async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
     theatre.media.away = True
-    assert await theatre.reconciler.put_out(rotated) is False
+    assert await theatre.reconciler.disconnect(rotated) is False
     theatre.media.away = False
     await theatre.passes()
     assert theatre.media.kicked == ["a"]

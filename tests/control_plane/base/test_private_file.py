@@ -1,0 +1,30 @@
+"""Files of mode 0600."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from control_plane.base import private_file
+
+
+def test_a_private_file_is_its_owners_only_and_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "secret"
+    private_file.replace(path, "first")
+    first = path.stat()
+    private_file.replace(path, "second")
+    assert path.read_text() == "second"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.stat().st_ino != first.st_ino
+    assert [file.name for file in path.parent.iterdir()] == ["secret"]
+
+
+def test_a_private_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    private_file.replace(path, "first")
+    with pytest.raises(UnicodeEncodeError):
+        private_file.replace(path, "\udcff")
+    assert path.read_text() == "first"
+    assert [file.name for file in tmp_path.iterdir()] == ["secret"]
