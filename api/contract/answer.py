@@ -22,6 +22,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def envelope(code: int, msg: Any, beside: Mapping[str, Any]) -> bytes:
+    """`msg` is left out where it is UNSET."""
+    if msg is msgspec.UNSET:
+        return _encode({"code": code, **beside})
     return _encode({"code": code, "msg": msg, **beside})
 
 

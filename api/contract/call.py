@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from api.contract.client import Client
 from api.contract.platform import Platform
+from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.caller import Caller
@@ -13,6 +17,8 @@ from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
 from control_plane.streams.bundle import Streams
+
+NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -27,6 +33,8 @@ class Call(msgspec.Struct, frozen=True):
     """The caller comes from a session token. False: an old app build named itself in the body (compatibility mode)."""
     token: str = ""
     """The session token that came with the call."""
+    uploads: Mapping[str, Upload] = NO_UPLOADS
+    """The files of a form, by field."""
 
     @property
     def accounts(self) -> Accounts:

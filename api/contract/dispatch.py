@@ -10,15 +10,16 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 from aiohttp import web
 
 from api.contract.answer import answer, envelope
-from api.contract.call import Call
+from api.contract.call import NO_UPLOADS, Call
 from api.contract.client import Client, detect
-from api.contract.endpoint import Access, Beside, Endpoint, Registry, unserved
+from api.contract.endpoint import Access, Beside, Endpoint, IosRefusal, Registry, unserved
 from api.contract.errors import (
     DONE,
     FAILED,
@@ -33,6 +34,7 @@ from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.http.address import client_address, is_limited, limit_key
 from api.http.cookies import page_token
+from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
@@ -47,17 +49,28 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
+UPLOAD_DEADLINE_S = 1800.0
+"""With a multipart form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
 UNDER_WAY = 4096
 """Calls at once, of everybody."""
 UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
 """Bodies that are still on their way: each may hold as much memory as LIVE_BODY_LIMIT says. Those of apps come with their head."""
 RETRY_S = 1.0
+UPLOADS = "uploads"
+"""The folder below the data directory, for files of calls that have not ended."""
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 PATHS = 1024
 """Remembered with what they lead to; apps use a few, strangers may try any."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _PROCESS = secrets.token_hex(4)
 _numbers = itertools.count(1)
+
+
+class _Who(NamedTuple):
+    caller: Caller | None
+    proven: bool
+    token: str
+    """The session token of the headers, "" without."""
 
 
 class Dispatcher:
@@ -94,7 +107,7 @@ class Dispatcher:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            with self._deadlines.within(DEADLINE_S):
+            with self._deadlines.within(UPLOAD_DEADLINE_S if takes_form(endpoint, request) else DEADLINE_S):
                 msg = await self._answer(request, endpoint, client)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -112,6 +125,8 @@ class Dispatcher:
         except Exception:
             code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
             log.exception("call_broke", extra={"endpoint": name})
+        if code != DONE and client is Client.IOS and endpoint is not None and endpoint.ios_refusal is not None:
+            code, msg = _without_text(endpoint.ios_refusal, code)
         self._count(request, client, name, code, started)
         return answer(request, envelope(code, msg, top_level), request_id, extra)
 
@@ -130,16 +145,42 @@ class Dispatcher:
     ) -> Any:
         if request.method != "POST":
             raise MalformedRequest("Use POST.")
+        if takes_form(endpoint, request):
+            return await self._answer_form(request, endpoint, client, address, key)
         fields = decode_object(await self._body(request, key))
-        caller, proven, token = None, False, ""
-        if endpoint.access is not Access.OPEN:
-            token = _token(request)
-            caller, proven = await self._caller(endpoint, token or page_token(request) or "", fields)
-        if caller is not None and key is not None and (wait_s := self._platform.user_limit.wait_s(caller.user_id)):
-            raise TooManyRequests(wait_s)
+        caller = await self._caller(endpoint, request, fields, key)
+        return await self._call(request, endpoint, client, address, caller, fields)
+
+    async def _answer_form(
+        self, request: web.Request, endpoint: Endpoint, client: Client, address: str, key: str | None
+    ) -> Any:
+        settings = self._platform.settings
+        folder = settings.data_dir / UPLOADS
+        folder.mkdir(exist_ok=True)
+        named_in_form = settings.identity_from_body and endpoint.access is Access.USER
+        if not named_in_form:  # before the form is read, which may be large
+            await self._caller(endpoint, request, {}, key)
+        with self._unfinished.one(key) as room:
+            if not room:
+                raise TooManyRequests(RETRY_S)
+            async with received(request, endpoint.uploads, folder, settings.body_limit) as form:
+                caller = await self._caller(endpoint, request, form.fields, key if named_in_form else None)
+                return await self._call(request, endpoint, client, address, caller, form.fields, form.uploads)
+
+    async def _call(
+        self,
+        request: web.Request,
+        endpoint: Endpoint,
+        client: Client,
+        address: str,
+        who: _Who,
+        fields: Mapping[str, Any],
+        uploads: Mapping[str, Upload] = NO_UPLOADS,
+    ) -> Any:
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
-        call = Call(client, self._platform, urls, address, caller, proven, token if proven or caller is None else "")
+        token = who.token if who.proven or who.caller is None else ""
+        call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads)
         return await endpoint.handler(call, body)
 
     async def _body(self, request: web.Request, key: str | None) -> bytes:
@@ -150,7 +191,21 @@ class Dispatcher:
                 raise TooManyRequests(RETRY_S)
             return await read_body(request)
 
-    async def _caller(self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]) -> tuple[Caller | None, bool]:
+    async def _caller(
+        self, endpoint: Endpoint, request: web.Request, fields: Mapping[str, Any], key: str | None
+    ) -> _Who:
+        """Who calls. With a `key` (of the address), the call counts against the user's rate."""
+        if endpoint.access is Access.OPEN:
+            return _Who(None, False, "")
+        token = _token(request)
+        caller, proven = await self._identified(endpoint, token or page_token(request) or "", fields)
+        if caller is not None and key is not None and (wait_s := self._platform.user_limit.wait_s(caller.user_id)):
+            raise TooManyRequests(wait_s)
+        return _Who(caller, proven, token)
+
+    async def _identified(
+        self, endpoint: Endpoint, token: str, fields: Mapping[str, Any]
+    ) -> tuple[Caller | None, bool]:
         """Who calls, and whether a session proves it."""
         named = named_caller(endpoint.caller_fields, fields)
         if token and (caller := await self._platform.accounts.sessions.identify(token)) is not None:
@@ -191,6 +246,14 @@ class Dispatcher:
                     "app": client.value,
                 },
             )
+
+
+def takes_form(endpoint: Endpoint, request: web.Request) -> bool:
+    return bool(endpoint.uploads) and is_form(request)
+
+
+def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:
+    return (code, msgspec.UNSET) if refusal.answers is None else (DONE, refusal.answers)
 
 
 def _token(request: web.Request) -> str:

@@ -48,6 +48,13 @@ class Beside:
     top_level: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class IosRefusal:
+    """What iOS gets where it cannot read a refusal's text: no `msg` at all, or `answers` with code 200."""
+
+    answers: Any = None
+
+
 Handler = Callable[[Call, Any], Awaitable[Any]]
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -69,6 +76,9 @@ class Endpoint:
     summary: str
     refusals: tuple[type[ControlPlaneError], ...]
     """What this endpoint refuses, beyond what every call may be refused for."""
+    uploads: Mapping[str, int]
+    """Fields of files, with the largest size of each in bytes: the endpoint takes a multipart form as well as JSON."""
+    ios_refusal: IosRefusal | None
 
 
 class Section:
@@ -86,6 +96,8 @@ class Section:
         aliases: tuple[str, ...] = (),
         top_level: Mapping[str, Any] = MappingProxyType({}),
         refusals: tuple[type[ControlPlaneError], ...] = (),
+        uploads: Mapping[str, int] = MappingProxyType({}),
+        ios_refusal: IosRefusal | None = None,
     ) -> Callable[[F], F]:
         def register(handler: F) -> F:
             hints = get_type_hints(handler)
@@ -103,6 +115,8 @@ class Section:
                     top_level,
                     inspect.getdoc(handler) or "",
                     refusals,
+                    uploads,
+                    ios_refusal,
                 )
             )
             return handler

@@ -154,7 +154,8 @@ def _operation(
         "requestBody": {
             "required": bool(model["required"]),
             "content": {
-                "application/json": {"schema": request, "example": examples.get(endpoint.name) or example(model)}
+                "application/json": {"schema": request, "example": examples.get(endpoint.name) or example(model)},
+                **_form(endpoint, request),
             },
         },
         "responses": {
@@ -176,6 +177,21 @@ def _operation(
             **(_refused_in_development() if dev else {}),
         },
     }
+
+
+def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
+    """The same fields, and files beside them."""
+    if not endpoint.uploads:
+        return {}
+    files = {
+        name: {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": f"At most {most} bytes.",
+        }
+        for name, most in endpoint.uploads.items()
+    }
+    return {"multipart/form-data": {"schema": {"allOf": [request, {"type": "object", "properties": files}]}}}
 
 
 def _codes(endpoint: Endpoint) -> dict[int, str]:

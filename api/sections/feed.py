@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
+from api.contract.paging import window
 from api.contract.request import CallerId, Page, Request, Text
 from api.wire import FeedItem
 from api.wire.views import feed_item, user_view
@@ -11,8 +12,6 @@ from control_plane.accounts.store import by_ids
 from control_plane.videos.store import feed
 
 section = Section("feed")
-
-PAGE_SIZE = 10
 
 
 class ShowRelatedVideos(Request, frozen=True, kw_only=True):
@@ -25,7 +24,7 @@ class ShowRelatedVideos(Request, frozen=True, kw_only=True):
 @section.endpoint("showRelatedVideos", access=Access.GUEST)
 async def show_related_videos(call: Call, body: ShowRelatedVideos) -> list[FeedItem]:
     """A page of the home feed; past the end an empty one."""
-    videos = await feed(call.platform.database, PAGE_SIZE, body.starting_point * PAGE_SIZE)
+    videos = await feed(call.platform.database, *window(body.starting_point))
     owners = await by_ids(call.platform.database, list({video.user_id for video in videos}))
     shown = {user_id: user_view(owner, call.urls) for user_id, owner in owners.items()}
     return [feed_item(video, shown[video.user_id], call.urls) for video in videos]

@@ -1,0 +1,191 @@
+"""Endpoints that the test defines: multipart forms, answers that differ by client, refusals without text, pages."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import FormData, web
+from aiohttp.test_utils import TestClient
+
+from api.contract.call import Call
+from api.contract.client import Client
+from api.contract.endpoint import Access, IosRefusal, Nothing, Section
+from api.contract.paging import window
+from api.contract.request import CallerId, Page, Request, Text
+from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.ids import UserId
+from control_plane.db.pool import Database
+from tests.api.served import API_KEYS, served
+from tests.control_plane.live.readers import until
+from tests.control_plane.people import new_user
+
+LARGEST = 1 << 20
+section = Section("cloakroom")
+
+
+class NoHooksLeft(ControlPlaneError):
+    code = "no_hooks_left"
+    kind = ErrorKind.REFUSED
+
+
+class LeaveCoat(Request, frozen=True, kw_only=True):
+    user_id: CallerId | None = None
+    colour: Text = ""
+
+
+class ShowCoats(Request, frozen=True, kw_only=True):
+    starting_point: Page = Page(0)
+
+
+@section.endpoint("leaveCoat", access=Access.PROVEN, uploads={"picture": LARGEST})
+async def leave_coat(call: Call, body: LeaveCoat) -> dict[str, Any]:
+    picture = call.uploads.get("picture")
+    content = picture.path.read_bytes() if picture else b""
+    return {"colour": body.colour, "bytes": len(content), "same": content == b"x" * len(content), "by": call.user_id}
+
+
+@section.endpoint("greet", access=Access.OPEN)
+async def greet(call: Call, body: Nothing) -> str | dict[str, str]:
+    return "hello" if call.client is Client.IOS else {"text": "hello"}
+
+
+@section.endpoint("takeHook", access=Access.OPEN, ios_refusal=IosRefusal())
+async def take_hook(call: Call, body: Nothing) -> str:
+    raise NoHooksLeft("There is no hook left.")
+
+
+@section.endpoint("showHooks", access=Access.OPEN, ios_refusal=IosRefusal(answers={"public": []}))
+async def show_hooks(call: Call, body: Nothing) -> str:
+    raise NoHooksLeft("There is no hook left.")
+
+
+@section.endpoint("showCoats", access=Access.OPEN)
+async def show_coats(call: Call, body: ShowCoats) -> list[int]:
+    limit, offset = window(body.starting_point)
+    return list(range(35))[offset : offset + limit]
+
+
+class Guest:
+    def __init__(self, client: TestClient[web.Request, web.Application], token: str, folder: Path) -> None:
+        self.client = client
+        self.headers = {"Authorization": f"Bearer {token}"}
+        self.folder = folder
+
+    async def post(self, name: str, *, app: str = "document", **options: Any) -> dict[str, Any]:
+        headers = {**self.headers, "Api-Key": API_KEYS[app], **options.pop("headers", {})}
+        async with self.client.post(f"/api/{name}", headers=headers, **options) as response:
+            assert response.status == 200
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    @property
+    def left_over(self) -> list[Path]:
+        return list((self.folder / "uploads").glob("*"))
+
+
+@pytest.fixture
+async def guest(dsn: str, database: Database, tmp_path: Path) -> AsyncIterator[Guest]:
+    async with served(dsn, database, tmp_path, section) as (client, platform):
+        user_id = await new_user(database)
+        yield Guest(client, await platform.accounts.sessions.issue(UserId(user_id)), tmp_path)
+
+
+def form(size: int, **fields: str) -> FormData:
+    data = FormData(fields)
+    data.add_field("picture", io.BytesIO(b"x" * size), filename="coat.jpg", content_type="image/jpeg")
+    return data
+
+
+async def test_a_form_brings_fields_and_a_file_larger_than_any_json_body(guest: Guest) -> None:
+    answer = await guest.post("leaveCoat", data=form(LARGEST, colour=" grün "))
+    assert answer["code"] == 200
+    assert {**answer["msg"], "by": 0} == {"colour": "grün", "bytes": LARGEST, "same": True, "by": 0}
+    assert guest.left_over == []
+    assert (await guest.post("leaveCoat", json={"colour": "red"}))["msg"]["colour"] == "red"
+
+
+async def test_what_is_too_large_is_refused_and_leaves_nothing(guest: Guest) -> None:
+    answer = await guest.post("leaveCoat", data=form(LARGEST + 1))
+    assert (answer["code"], answer["msg"]) == (400, f"picture may have at most {LARGEST} bytes.")
+    answer = await guest.post("leaveCoat", data=form(1, colour="x" * 10_001))
+    assert (answer["code"], answer["msg"]) == (400, "The text fields of the form are too large.")
+    many = form(1, **{f"field{number}": "x" for number in range(100)})
+    assert (await guest.post("leaveCoat", data=many))["code"] == 400
+    assert guest.left_over == []
+
+
+async def test_a_form_that_is_none_is_refused(guest: Guest) -> None:
+    as_form = {"headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+    other = FormData()
+    other.add_field("video", b"x", filename="x.mp4")
+    twice = form(1)
+    twice.add_field("picture", b"x", filename="b.jpg")
+    bodies: list[dict[str, Any]] = [
+        {"data": b"--b\r\nnonsense", **as_form},
+        {"data": b"", **as_form},
+        {"data": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+        {"data": b'--b\r\nContent-Disposition: form-data; name="picture"; filename="x"\r\n\r\nxxx', **as_form},
+        {"data": other},
+        {"data": twice},
+    ]
+    for body in bodies:
+        answer = await guest.post("leaveCoat", **body)
+        assert answer["code"] == 400, answer
+    assert guest.left_over == []
+
+
+async def test_strangers_upload_nothing(guest: Guest) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--b\r\nContent-Disposition: form-data; name="picture"; filename="x"\r\n\r\n'
+        while True:
+            sent += 1
+            yield b"x" * 1024
+            await asyncio.sleep(0.01)
+
+    guest.headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await guest.post("leaveCoat", data=endless())
+    assert answer["code"] == 401
+    assert sent < 500
+
+
+async def test_an_upload_that_its_client_gives_up_leaves_nothing(guest: Guest) -> None:
+    begun = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="picture"; filename="x"\r\n\r\n'
+        yield b"x" * 70_000
+        begun.set()
+        await asyncio.Event().wait()
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    upload = asyncio.create_task(guest.post("leaveCoat", data=half(), headers=headers))
+    await begun.wait()
+    await until(lambda: bool(guest.left_over))
+    upload.cancel()
+    await until(lambda: not guest.left_over)
+
+
+async def test_an_answer_may_differ_by_client(guest: Guest) -> None:
+    assert (await guest.post("greet", app="ios"))["msg"] == "hello"
+    assert (await guest.post("greet", app="android"))["msg"] == {"text": "hello"}
+
+
+async def test_ios_gets_refusals_that_it_can_read(guest: Guest) -> None:
+    assert await guest.post("takeHook", app="ios") == {"code": 201}
+    assert await guest.post("showHooks", app="ios") == {"code": 200, "msg": {"public": []}}
+    for name in ("takeHook", "showHooks"):
+        assert await guest.post(name, app="android") == {"code": 201, "msg": "There is no hook left."}
+
+
+async def test_lists_come_in_pages(guest: Guest) -> None:
+    pages = [(await guest.post("showCoats", json={"starting_point": str(page)}))["msg"] for page in range(5)]
+    assert [number for page in pages for number in page] == list(range(35))
+    assert [len(page) for page in pages] == [10, 10, 10, 5, 0]

@@ -1,0 +1,59 @@
+"""The contract's listener with endpoints that a test defines, over the real parts of a server and a database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from api.contract.dispatch import Dispatcher
+from api.contract.endpoint import Registry, Section
+from api.contract.limits import RateLimit
+from api.contract.platform import Platform
+from api.http.urls import Urls
+from control_plane.config.secrets import CLIENTS, load_or_create
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.observe.metrics import Metrics
+from stagedoor.parts.accounts import accounts
+from stagedoor.parts.live import live
+from stagedoor.parts.money import giving, payments
+from stagedoor.parts.streams import streams
+from tests.control_plane.streams.fake_media import FakeMedia
+
+URLS = Urls("live.example.com", 8080, 1935, 8888, 8889, 8890)
+API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
+
+
+@asynccontextmanager
+async def served(
+    dsn: str, database: Database, folder: Path, section: Section
+) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Platform]]:
+    """A client of these endpoints. Nothing runs in the background, no other process is started."""
+    settings = Settings(dev=True, data_dir=folder, probes=0, body_limit=10_000)
+    secrets = load_or_create(settings.secrets_path)
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        delivery = await stack.enter_async_context(live(dsn, database))
+        on_air = await stack.enter_async_context(
+            streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
+        )
+        platform = Platform(
+            settings=settings,
+            urls=URLS,
+            api_keys=API_KEYS,
+            metrics=metrics,
+            user_limit=RateLimit(settings.user_rate),
+            database=database,
+            accounts=accounts(settings, secrets, database, delivery),
+            streams=on_air,
+            giving=giving(database, delivery, URLS, metrics),
+            payments=payments(settings, secrets, database),
+        )
+        dispatcher = Dispatcher(Registry([section]), platform)
+        app = web.Application(client_max_size=settings.body_limit)
+        app.router.add_route("*", "/{path:.*}", dispatcher.handle)
+        yield await stack.enter_async_context(TestClient(TestServer(app))), platform
