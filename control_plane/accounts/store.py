@@ -17,7 +17,9 @@ from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 
 _SELECT = f"""
-    select u.*, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+    select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
+        u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code, u.device_token, u.banned_at,
+        u.created_at, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits

@@ -29,3 +29,13 @@ class ControlPlaneError(Exception):
 
     code: ClassVar[str] = "control_plane_error"
     kind: ClassVar[ErrorKind]
+
+
+class InvariantBroken(Exception):
+    """Something is not as it must be in any case, such as the sum of a transfer: a fault of ours. Unlike `assert` it is raised under `-O` too."""
+
+
+def require(condition: bool, invariant: str) -> None:
+    """Raises InvariantBroken."""
+    if not condition:
+        raise InvariantBroken(invariant)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from control_plane.base.clock import Clock, utc_now
-from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.errors import ControlPlaneError, ErrorKind, require
 from control_plane.base.ids import Seq, StreamId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
@@ -58,7 +58,7 @@ class Appending:
         self.added: list[tuple[EventType, EventData]] = []
 
     def add(self, type_: EventType, data: EventData) -> None:
-        assert not self.closed, "a closed log takes no event"
+        require(not self.closed, "a closed log takes no event")
         self.added.append((type_, data))
         self.next_seq = Seq(self.next_seq + 1)
 

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.errors import ControlPlaneError, ErrorKind, require
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -179,8 +179,8 @@ def spend(held: Held, user_id: UserId, coins: int) -> dict[Account, int]:
 
 async def post(connection: Connection, held: Held, amounts: Mapping[Account, int]) -> Posted:
     """Write the transfer. Raises NotEnoughCoins and TooManyCoins before it writes anything."""
-    assert held.repeats is None, "a repeat is answered, not posted"
-    assert sum(amounts.values()) == 0, "the entries of a transfer sum to zero"
+    require(held.repeats is None, "a repeat is answered, not posted")
+    require(sum(amounts.values()) == 0, "the entries of a transfer sum to zero")
     legs = [(account, amount) for account, amount in amounts.items() if amount]
     for account, amount in legs:
         if amount > LARGEST_AMOUNT:

@@ -11,7 +11,9 @@ from control_plane.db.pool import Database, Row
 from control_plane.videos.video import Sound, Video
 
 _FEED = f"""
-    select v.*, s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
+    select v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
+        v.allow_comments, v.allow_duet, v.views, v.created_at,
+        s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
     from video v left join sound s on s.id = v.sound_id
