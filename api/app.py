@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
-from aiohttp import web, web_response
+from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from api.contract.answer import HEADERS, SERVER, envelope
+from api.contract.answer import HEADERS, envelope
 from api.contract.dispatch import Dispatcher
 from api.contract.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
 from api.contract.limits import RateLimit, UnderWay
@@ -29,12 +29,16 @@ from control_plane.config.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+SERVER = "stagedoor"
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600
 _SEPARATOR = re.compile(r"[/\\]")
 PAGES_UNDER_WAY = 2048
 """At once, of everybody."""
 CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
+FILES = ("/static", "/media")
+"""Files are open to everybody and cost little."""
+ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
 """Live sockets last, and have limits of their own."""
 
@@ -43,36 +47,34 @@ def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
     """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
-    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[_refusals_for_people(pages)])
+    middlewares = [_refusals_for_people(pages)]
+    if platform.settings.dev:
+        middlewares.append(_our_names_only(platform.urls))
+    middlewares.append(_not_too_often(platform.settings))
+    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=middlewares)
     app.on_response_prepare.append(_safe_headers)
-    # aiohttp names its version and Python's, also where it answers by itself.
-    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]
     app[PUBLIC_URL] = platform.urls.public_url
     endpoints = registry(dev=platform.settings.dev)
     dispatcher = Dispatcher(endpoints, platform)
     health = Health(platform, checks)
     documentation = Documentation(endpoints, platform.urls, dev=platform.settings.dev)
-    routes: list[web.AbstractRouteDef] = [
-        web.get("/readyz", health.ready),
-        web.get("/metrics", health.metrics),
-        web.get("/ws/live/{id}", live_socket.handle),
-        web.get("/openapi.json", documentation.openapi),
-        web.get("/asyncapi.json", documentation.asyncapi),
-        web.get("/docs", documentation.page),
-        web.static("/static/docs", ASSETS),
-        *pages.routes(),
-        web.static("/static/gifts", ARTWORK),
-        web.static("/media", media_dir),
-    ]
-    often = RateLimit(platform.settings.address_rate)
-    under_way = UnderWay(platform.settings.calls_per_address, PAGES_UNDER_WAY)
-    routes = [_not_too_often(route, often, under_way, platform.settings) for route in routes]
-    routes += [
-        web.get("/healthz", health.alive),
-        *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
-        web.route("*", "/{path:.*}", _contract(dispatcher)),
-    ]
-    app.add_routes([_by_our_names_only(route, platform.urls) for route in routes] if platform.settings.dev else routes)
+    app.add_routes(
+        [
+            web.get(ALIVE, health.alive),
+            web.get("/readyz", health.ready),
+            web.get("/metrics", health.metrics),
+            web.get("/ws/live/{id}", live_socket.handle),
+            web.get("/openapi.json", documentation.openapi),
+            web.get("/asyncapi.json", documentation.asyncapi),
+            web.get("/docs", documentation.page),
+            web.static("/static/docs", ASSETS),
+            *pages.routes(),
+            web.static("/static/gifts", ARTWORK),
+            web.static("/media", media_dir),
+            *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
+            web.route("*", "/{path:.*}", _contract(dispatcher)),
+        ]
+    )
     return app
 
 
@@ -88,27 +90,34 @@ def _contract(dispatcher: Dispatcher) -> Handler:
     return handle
 
 
-def _not_too_often(
-    route: web.AbstractRouteDef, often: RateLimit, under_way: UnderWay, settings: Settings
-) -> web.AbstractRouteDef:
-    """Most pages ask the database. The contract counts for itself, and files are cheap."""
-    if not isinstance(route, web.RouteDef):
-        return route
-    handler: Handler = route.handler
+def _not_too_often(settings: Settings) -> Middleware:
+    """Limits what one address asks of pages, most of which read the database. The contract counts for itself, and files are cheap."""
+    often = RateLimit(settings.address_rate)
+    under_way = UnderWay(settings.calls_per_address, PAGES_UNDER_WAY)
 
-    async def count(request: web.Request) -> web.StreamResponse:
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        path = _route_of(request)
+        if path in (ALIVE, ANY_OTHER) or path.startswith(("/api/", *FILES)):
+            return await handler(request)
         address = client_address(request, settings.trusted_proxies)
         key = limit_key(address) if is_limited(address, settings) else None
         if key is not None and (wait_s := often.wait_s(key)):
             raise _too_many(wait_s)
-        if route.path.startswith(SOCKETS):
+        if path.startswith(SOCKETS):
             return await handler(request)
         with under_way.one(key) as room:
             if not room:
                 raise _too_many(1.0)
             return await handler(request)
 
-    return web.RouteDef(route.method, route.path, count, route.kwargs)
+    return count
+
+
+def _route_of(request: web.Request) -> str:
+    """The path as the route was declared; "" where no route fits."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
 
 
 def _too_many(wait_s: float) -> web.HTTPTooManyRequests:
@@ -159,22 +168,21 @@ def _refusal(
     return web.Response(text=f"{text}\n", status=status, headers={"Cache-Control": "no-store", **headers})
 
 
-def _by_our_names_only(route: web.AbstractRouteDef, urls: Urls) -> web.AbstractRouteDef:
+def _our_names_only(urls: Urls) -> Middleware:
     """Development mode lets anybody in who reaches it. A page in the developer's browser, whose name was made to lead to this machine, must
     not: its requests carry that name as their host. Nor may a page of another site: a plain form or `no-cors` request needs no token here and no
     preflight, but browsers name its origin. Files are open to everybody anyway."""
-    if not isinstance(route, web.RouteDef):
-        return route
-    handler: Handler = route.handler
 
-    async def check(request: web.Request) -> web.StreamResponse:
-        if not is_addressed_to_us(request.headers.get("Host", ""), urls):
-            raise web.HTTPMisdirectedRequest(text="In development mode this server answers to local names only.\n")
-        if _is_cross_site(request):
-            raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not _route_of(request).startswith(FILES):
+            if not is_addressed_to_us(request.headers.get("Host", ""), urls):
+                raise web.HTTPMisdirectedRequest(text="In development mode this server answers to local names only.\n")
+            if _is_cross_site(request):
+                raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
         return await handler(request)
 
-    return web.RouteDef(route.method, route.path, check, route.kwargs)
+    return check
 
 
 def _is_cross_site(request: web.Request) -> bool:
@@ -189,6 +197,7 @@ def _is_cross_site(request: web.Request) -> bool:
 
 
 async def _safe_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     if request.path.startswith(("/static/", "/media/")):

@@ -112,6 +112,18 @@ class _Handler(web.RequestHandler):
             self._heads.expect(self)
         super().data_received(data)
 
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What aiohttp answers by itself. It would name its version and Python's."""
+        response = super().handle_error(request, status, exc, message)
+        response.headers["Server"] = "stagedoor"
+        return response
+
     def head_came(self) -> None:
         self._busy = True
         self._heads.forget(self)

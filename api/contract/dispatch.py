@@ -128,7 +128,7 @@ class Dispatcher:
         if code != DONE and client is Client.IOS and endpoint is not None and endpoint.ios_refusal is not None:
             code, msg = _without_text(endpoint.ios_refusal, code)
         self._count(request, client, name, code, started)
-        return answer(request, envelope(code, msg, top_level), request_id, extra)
+        return answer(envelope(code, msg, top_level), request_id, extra)
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
