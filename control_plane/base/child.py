@@ -1,7 +1,8 @@
-"""Child processes: the user they run as, their environment, their limits, and the programs and files that this user can reach.
+"""Child processes: their unprivileged user, environment, resource limits, and the files that this user can read.
 
-A child of root never runs as root. Each kind of child has a user of its own, so that none reads the files of another, nor ours. Folders of
-root are often closed to others (a virtual environment below /root), so root's children find copies below `ROOTS_STATE`.
+When the server runs as root, its children do not. Each kind of child has its own user id, so it can read neither the
+files of another kind nor those of the server. Folders of root are often closed to other users (for example a virtual
+environment below /root), so the children of root use copies below `ROOTS_STATE`.
 """
 
 from __future__ import annotations
@@ -28,24 +29,26 @@ from control_plane.base.child_start import UNLIMITED
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 ROOTS_STATE = Path("/var/lib/stagedoor")
-"""Where the children of a server that root started find their programs and files."""
+"""Folder with the programs and files of the children of a server that runs as root."""
 
 _UIDS = range(60_900, 61_184)
-"""Neither distributions nor systemd give these to anyone: https://systemd.io/UIDS-GIDS/."""
+"""User ids that neither distributions nor systemd assign: https://systemd.io/UIDS-GIDS/."""
 _INHERITED = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _ABANDONED_S = 3600.0
+"""Age after which a scratch folder counts as left behind. Smaller: the folder of a running child is deleted. Larger:
+leftovers of a killed server fill the disk for longer."""
 _OF_OUR_USER = ("PATH", "HOME", "TMPDIR")
 
 
 class NoUnprivilegedUser(ControlPlaneError):
-    """Root's children have no user to run as."""
+    """No user id is free for the children of a server that runs as root."""
 
     code = "no_unprivileged_user"
     kind = ErrorKind.STOPS
 
 
 class Kind(IntEnum):
-    """Each has a user of its own."""
+    """Kinds of child processes. Each kind runs as its own user id."""
 
     MEDIA_SERVER = 0
     WORKER = 1
@@ -63,8 +66,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one process. `memory_bytes` counts what it can write (RLIMIT_DATA): RLIMIT_AS also counts what threads and allocators only reserve,
-    gigabytes on a machine with many cores."""
+    """Resource limits of one process. `memory_bytes` is RLIMIT_DATA: memory that the process can write. RLIMIT_AS also
+    counts address space that threads and allocators only reserve, which is gigabytes on a machine with many cores."""
 
     memory_bytes: int = UNLIMITED
     cpu_s: int = UNLIMITED
@@ -73,15 +76,16 @@ class Limits:
 
 @functools.cache
 def account_for(kind: Kind) -> Account | None:
-    """The user that children of this kind run as; None, our own, where we are not root. Raises NoUnprivilegedUser."""
+    """The user for children of this kind; None when the server is not root and children run as its own user. Raises
+    NoUnprivilegedUser."""
     if os.geteuid() != 0:
         return None
     for uid in _UIDS[kind :: len(Kind)]:
         if not _is_known(uid):
             return Account(f"uid {uid}", uid, uid)
     raise NoUnprivilegedUser(
-        f"Every user id from {_UIDS[0]} to {_UIDS[-1]} belongs to a user of this machine, so none is left for"
-        " the children of root: start as another user than root."
+        f"All user ids from {_UIDS[0]} to {_UIDS[-1]} are in use on this machine, so none is free for the"
+        " child processes of root. Start the server as a user other than root."
     )
 
 
@@ -96,27 +100,29 @@ def _is_known(uid: int) -> bool:
 
 
 def command(argv: Sequence[str | Path], account: Account | None, limits: Limits) -> list[str]:
-    """The command line that limits itself, becomes the account and then the program: the process id stays the same."""
+    """The command line that sets the limits, changes to the account and then executes `argv` under the same process
+    id."""
     uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
     numbers = (uid, gid, limits.memory_bytes, limits.cpu_s, limits.open_files)
     return [sys.executable, "-I", "-S", child_start.__file__, ",".join(map(str, numbers)), *map(str, argv)]
 
 
 def restrict(account: Account | None, limits: Limits) -> None:
-    """The same for this process, which stays the program that it is."""
+    """Apply the account and the limits to this process."""
     uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
     child_start.restrict(uid, gid, limits.memory_bytes, limits.cpu_s, limits.open_files)
 
 
 def environment(account: Account | None, *more: str) -> dict[str, str]:
-    """Of our variables the few that a child needs, and those named in `more`: ours hold secrets."""
+    """The environment of a child: the few variables that it needs, and those named in `more`. Others hold secrets."""
     names = (*_INHERITED, *more, *(() if account else _OF_OUR_USER))
     known = {name: os.environ[name] for name in names if name in os.environ}
     return known if account is None else {"PATH": os.defpath, "HOME": "/", **known}
 
 
 def runnable(program: Path, account: Account | None) -> Path:
-    """The program where the account can run it: itself, or a copy that is made once for each content. Blocks. Raises OSError."""
+    """A path at which the account can execute the program: `program` itself, or a copy that is made once per content.
+    Blocks. Raises OSError."""
     if account is None or is_readable(program):
         return program
     if not os.access(program, os.X_OK):
@@ -138,7 +144,7 @@ def runnable(program: Path, account: Account | None) -> Path:
 
 
 def is_readable(path: Path) -> bool:
-    """Whether every user can open the file, and run it if it is a program."""
+    """Whether every user can read the file, and execute it if it is a program."""
     for place in {path.absolute(), path.resolve()}:
         if any(not folder.stat().st_mode & 0o001 for folder in place.parents):
             return False
@@ -147,7 +153,7 @@ def is_readable(path: Path) -> bool:
 
 
 def files_of(directory: Path, account: Account | None) -> Path:
-    """The folder for what a child reads in place of `directory`, which its account cannot reach. Nothing is made yet."""
+    """The folder with the files of a child in place of `directory`, which its account cannot reach. Creates nothing."""
     if account is None:
         return directory
     mark = hashlib.sha256(bytes(directory.absolute().resolve())).hexdigest()[:16]
@@ -155,7 +161,7 @@ def files_of(directory: Path, account: Account | None) -> Path:
 
 
 def make_files_of(directory: Path, account: Account | None) -> Path:
-    """The same folder, made for us to write and for the account to read."""
+    """Create the folder of `files_of`, writable for the server and readable for the account."""
     folder = files_of(directory, account)
     if account is None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -169,7 +175,8 @@ def make_files_of(directory: Path, account: Account | None) -> Path:
 
 @contextmanager
 def scratch(directory: Path, account: Account | None, prefix: str) -> Iterator[Path]:
-    """A folder for the account to write in, removed afterwards: in `directory`, or where the account can reach it."""
+    """A temporary folder that the account can write: in `directory`, or in a place that the account can reach. Removed
+    on exit."""
     if account is not None:
         directory = ROOTS_STATE / "scratch"
         make_public_folder(directory)
@@ -181,12 +188,13 @@ def scratch(directory: Path, account: Account | None, prefix: str) -> Iterator[P
 
 
 def take(file: Path, target: Path) -> None:
-    """Copy what a child has written, in one step. Only a file of its own: it may have put a link to one of ours there."""
+    """Copy a file that a child has written, atomically. Raises OSError for a link, because a child may link to a file
+    of the server."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as source:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
-            raise OSError(errno.EINVAL, "not a file of the child's own", str(file))
+            raise OSError(errno.EINVAL, "not a regular file with a single link", str(file))
         temporary = target.with_name(f".{target.name}.new")
         with temporary.open("wb") as copy:
             shutil.copyfileobj(source, copy)
@@ -194,7 +202,7 @@ def take(file: Path, target: Path) -> None:
 
 
 def _sweep(directory: Path) -> None:
-    """What a killed server left behind."""
+    """Delete scratch folders that a killed server left behind."""
     for folder in directory.iterdir():
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_S:
@@ -202,7 +210,7 @@ def _sweep(directory: Path) -> None:
 
 
 def make_public_folder(path: Path) -> None:
-    """Everybody may enter, whatever our umask; folders that exist keep their permissions."""
+    """Create a folder that every user may enter, independent of the umask. Existing folders keep their permissions."""
     if not path.exists():
         make_public_folder(path.parent)
         path.mkdir(exist_ok=True)

@@ -1,7 +1,8 @@
-"""What a child process runs first: `python -I -S child_start.py <uid>,<gid>,<memory>,<cpu>,<open files> <program> <argument>…`.
+"""The first program of a child process: sets resource limits, drops privileges and then executes the real program.
 
-It limits itself, becomes an unprivileged user, and then becomes the program. A process that has threads cannot do this safely between fork and
-exec. Only the standard library is imported, and little of it, so that it takes 20 ms.
+Usage: `python -I -S child_start.py <uid>,<gid>,<memory>,<cpu>,<open files> <program> <argument>…`. A process with
+threads cannot do this safely between fork and exec. The script imports little, and only from the standard library, so
+that it takes 20 ms.
 """
 
 import ctypes
@@ -11,13 +12,14 @@ import sys
 from contextlib import suppress
 
 UNLIMITED = -1
-"""Also a uid and gid that stay as they are."""
+"""No limit. As a uid or gid: unchanged."""
 _PR_SET_NO_NEW_PRIVS = 38
 _NOT_STARTED = 127
 
 
 def restrict(uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int) -> None:
-    """Raises OSError where the user cannot be changed. A limit that a system does not know is left out."""
+    """Apply the user and the limits to this process. Raises OSError when the user cannot be changed. Limits that the
+    system lacks are skipped."""
     os.umask(0o077)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, memory_bytes)
@@ -32,7 +34,7 @@ def restrict(uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int)
 
 
 def _limit(kind: int, most: int) -> None:
-    """Soft and hard. Never above a hard limit that we may not raise."""
+    """Set the soft and the hard limit. Falls back to the present hard limit where it may not be raised."""
     if most == UNLIMITED:
         return
     hard = resource.getrlimit(kind)[1]

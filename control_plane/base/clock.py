@@ -1,4 +1,4 @@
-"""Time as the control plane keeps it: aware UTC, whole milliseconds."""
+"""Time in the control plane: timezone-aware UTC in whole milliseconds."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def utc_now() -> dt.datetime:
 
 
 def iso_ms(at: dt.datetime) -> str:
-    """`2026-01-31T12:00:00.000Z`, as in every frame of the live socket."""
+    """`2026-01-31T12:00:00.000Z`: the format of every time in frames of the live socket."""
     return at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,8 @@
-"""Ends for what is short and frequent.
+"""Timeouts for short, frequent operations, on one shared timer.
 
-`asyncio.timeout` sets a timer of the event loop for each use and takes it away again, which costs as much as a quarter of a short call
-(`bench/README.md`). Here one timer looks at all that is under way, so an end comes up to STEP_S late.
+`asyncio.timeout` creates and cancels a timer of the event loop for each use, which costs up to a quarter of a short
+call (`bench/README.md`). Here one timer checks all pending deadlines every STEP_S, so a timeout comes up to STEP_S
+late.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from types import TracebackType
 from typing import Any
 
 STEP_S = 0.1
+"""Seconds between two checks. Larger: timeouts come later. Smaller: the checks cost more CPU."""
 
 CutOff = Callable[[], object]
 
 
 class Deadlines:
-    """Of one event loop."""
+    """The pending deadlines of one event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -25,25 +27,25 @@ class Deadlines:
         self._looking = False
 
     def set(self, what: object, seconds: float, cut_off: CutOff) -> None:
-        """`cut_off` is called when `what` is still there in so many seconds."""
+        """Call `cut_off` after `seconds`, unless `clear(what)` is called before."""
         self._under_way[what] = (self._loop.time() + seconds, cut_off)
         if not self._looking:
             self._looking = True
             self._loop.call_later(STEP_S, self._look)
 
     def clear(self, what: object) -> None:
-        """In time; or else it was cut off."""
+        """Cancel the deadline of `what`. No effect when it has expired."""
         self._under_way.pop(what, None)
 
     def within(self, seconds: float) -> Within:
-        """`with deadlines.within(5): …` raises TimeoutError when what is awaited inside takes longer."""
+        """`with deadlines.within(5): …` raises TimeoutError when the block takes longer. Use it inside a task."""
         return Within(self, self._loop, seconds)
 
     def _look(self) -> None:
         now = self._loop.time()
         try:
             for what in [what for what, (end, _) in self._under_way.items() if end <= now]:
-                if entry := self._under_way.pop(what, None):  # else the one before has cleared it
+                if entry := self._under_way.pop(what, None):  # an earlier `cut_off` may have cleared it
                     entry[1]()
         finally:
             self._looking = bool(self._under_way)
@@ -52,7 +54,8 @@ class Deadlines:
 
 
 class Within:
-    """What `asyncio.timeout` does, by its means: the task is cancelled, and the cancellation told from anybody else's."""
+    """Context manager with the semantics of `asyncio.timeout`: cancels the task at the deadline, and converts only its
+    own cancellation into TimeoutError."""
 
     __slots__ = ("_cancelling", "_deadlines", "_expired", "_seconds", "_task")
 

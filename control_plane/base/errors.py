@@ -1,4 +1,4 @@
-"""The root of all errors that are reported to a caller or an operator, and their kinds."""
+"""The base class of all errors that are reported to a caller or an operator, and the error kinds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import ClassVar
 
 
 class ErrorKind(StrEnum):
-    """What an error means to whoever caused it. Interfaces map kinds to their own codes, so a new error needs no entry anywhere."""
+    """What an error means to the caller. Interfaces map kinds to their own codes, so a new error class needs no entry
+    elsewhere."""
 
     REFUSED = "refused"
-    """Understood, and not possible; the sentence says why."""
+    """The request is valid but not possible; the error's text says why."""
     FORBIDDEN = "forbidden"
     CONFLICT = "conflict"
     TOO_OFTEN = "too often"
@@ -19,13 +20,13 @@ class ErrorKind(StrEnum):
     WRONG_API_KEY = "wrong API key"
     NOT_FOUND = "not found"
     UNAVAILABLE = "unavailable"
-    """A part does not answer; the same call may work in a moment."""
+    """A part of the system does not answer; a retry may succeed."""
     STOPS = "stops"
-    """Ends a start, a command or the server. No call meets it."""
+    """Ends a start, a command or the server. Never the answer to a call."""
 
 
 class ControlPlaneError(Exception):
-    """An expected failure. `str(error)` is a sentence for the person at the other end and holds no secret."""
+    """An expected failure. `str(error)` is shown to the caller or operator and holds no secret."""
 
     code: ClassVar[str] = "control_plane_error"
     kind: ClassVar[ErrorKind]

@@ -1,4 +1,4 @@
-"""Ids that must not be swapped for one another. What apps see is a 32-bit integer."""
+"""Types of ids, so that the type checker finds ids that are swapped. Apps see ids as 32-bit integers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ UserId = NewType("UserId", int)
 StreamId = NewType("StreamId", int)
 GiftId = NewType("GiftId", int)
 Seq = NewType("Seq", int)
-"""Number of an event within its stream's log, from 1, without gaps."""
+"""Sequence number of an event in its stream's log: from 1, without gaps."""
 
 LARGEST_ID = 2**31 - 1

@@ -1,4 +1,4 @@
-"""Which hosts are this machine, which are neighbours on a private network, and which are the public's."""
+"""Hosts and addresses: which are loopback, private or public, and which belong to this machine."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from collections.abc import Iterable
 import psutil
 
 ANY = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
-"""What a listener binds to that takes connections from everywhere."""
+"""Bind addresses of a listener that accepts connections on every interface."""
 _PRIVATE = tuple(
     ipaddress.ip_network(network)
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fe80::/10")
 )
-"""RFC 1918 and link-local. Python's own `is_private` holds more, such as networks that are set aside for documentation."""
+"""RFC 1918 and link-local. Python's `is_private` includes more, such as networks that are reserved for
+documentation."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _FAMILIES = {socket.AF_INET, socket.AF_INET6}
 
 
-@functools.lru_cache(maxsize=1024)  # asked for at every call
+@functools.lru_cache(maxsize=1024)  # called for every request
 def is_loopback(host: str) -> bool:
-    """True for localhost and loopback addresses; a name is not looked up."""
+    """True for localhost and loopback addresses. Names are not resolved."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     address = parse_address(host)
@@ -32,7 +33,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private(host: str) -> bool:
-    """True for addresses that only a private network reaches, and for names that only such a network knows (`.local`)."""
+    """True for private addresses, and for `.local` names."""
     if host.lower().endswith(".local"):
         return True
     address = parse_address(host)
@@ -40,7 +41,7 @@ def is_private(host: str) -> bool:
 
 
 def own_addresses() -> list[str]:
-    """Of the interfaces that are up, without the loopback's; the way out of this machine first."""
+    """Addresses of the interfaces that are up, without loopback. The address of the default route comes first."""
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     found = [
         entry.address.partition("%")[0]
@@ -53,19 +54,19 @@ def own_addresses() -> list[str]:
 
 
 def lan_address(addresses: Iterable[str]) -> str | None:
-    """Under which neighbours reach this machine: of its addresses the first private one of IPv4, else None."""
+    """The first private IPv4 address, by which machines on the same network reach this one; None without one."""
     return next((address for address in addresses if ":" not in address and is_private(address)), None)
 
 
 def public_address(addresses: Iterable[str], bind: str) -> str | None:
-    """The first address by which everybody reaches a listener that is bound to `bind`, one of ANY."""
+    """The first public address at which a listener bound to `bind` (one of ANY) can be reached; None without one."""
     reached = (address for address in addresses if bind != "0.0.0.0" or ":" not in address)  # noqa: S104
     return next((address for address in reached if ipaddress.ip_address(address).is_global), None)
 
 
 def parse_address(text: str) -> Address | None:
-    """The address in a text, in the one form in which addresses are compared: an IPv4 address mapped into IPv6 is the IPv4 one (a listener
-    on `::` sees those), and a zone says nothing about who it is. None for what is no address."""
+    """Parse an address into the form in which addresses are compared; None when the text is no address. An IPv4-mapped
+    IPv6 address, which a listener on `::` sees, becomes the IPv4 address. A zone is dropped."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0] if ":" in text else text)
     except ValueError:
@@ -74,7 +75,8 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_network(text: str) -> Network:
-    """Raises ValueError. A network of mapped addresses is the IPv4 network, as in `parse_address`."""
+    """Parse a network. An IPv4-mapped IPv6 network becomes the IPv4 network, as in `parse_address`. Raises
+    ValueError."""
     network = ipaddress.ip_network(text)
     if network.version == 6 and network.subnet_of(_MAPPED):
         mapped = network.network_address.ipv4_mapped
@@ -84,7 +86,7 @@ def parse_network(text: str) -> Network:
 
 
 def _way_out() -> str:
-    """The address of the interface with the default route; nothing is sent. "" where there is none."""
+    """The address of the interface with the default route; "" without one. Sends no packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

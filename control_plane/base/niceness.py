@@ -1,4 +1,4 @@
-"""Giving way to everything else on the machine."""
+"""CPU priority (niceness) of this process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def give_way(nice: int) -> None:
-    """From 1, a little, to 19. Where Linux groups processes by session, the niceness that counts between sessions is the session's: it is set
-    too, if this process leads its session. Somebody else's, a terminal with all that runs in it, is left as it is."""
+    """Lower the CPU priority of this process; `nice` is from 1 (little) to 19.
+
+    Where Linux groups processes by session (autogroup), only the niceness of the session counts against other sessions.
+    It is set too if this process leads its session. The session of another process, such as a terminal, is left
+    unchanged.
+    """
     os.nice(nice)
     if os.getsid(0) == os.getpid():
         with suppress(OSError):

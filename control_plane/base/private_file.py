@@ -1,4 +1,5 @@
-"""Private files: mode 0600 from their first byte, and never half written, whatever is killed when."""
+"""Private files, written atomically: mode 0600 from the first byte, and never half written, even when the process is
+killed."""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ from control_plane.base.child import Account
 
 
 def replace(path: Path, text: str, reader: Account | None = None) -> None:
-    """Readers see the old file or the new one. The folder is made (0700) when missing. `reader`: a child process that may read it too (its
-    group, mode 0640). Raises OSError."""
+    """Write the file atomically: readers see the old content or the new. A missing folder is created with mode 0700.
+    `reader`: the account of a child process that may read the file too (by its group, mode 0640). Raises OSError."""
     with _written(path, text, reader) as temporary:
         temporary.rename(path)
 
 
 def create(path: Path, text: str) -> bool:
-    """False when the file exists, which then stays as it is: of several processes that create it at once, one does. Raises OSError."""
+    """Create the file; return False and leave it unchanged when it exists. Of several processes that create it at once,
+    one succeeds. Raises OSError."""
     with _written(path, text) as temporary:
         try:
             os.link(temporary, path)
@@ -30,7 +32,8 @@ def create(path: Path, text: str) -> bool:
 
 @contextmanager
 def _written(path: Path, text: str, reader: Account | None = None) -> Iterator[Path]:
-    """A complete file in the same folder, to be given its name. The name is on the disk when this is left."""
+    """Yield a complete temporary file in the same folder, for the caller to rename or link. The exit flushes the new
+    name to disk."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

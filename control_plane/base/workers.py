@@ -1,4 +1,5 @@
-"""Tasks that run as long as their part does. One that ends by itself ends everything: never half a system."""
+"""Supervised background tasks: each runs while its part of the server is open. One that ends by itself stops the
+server."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 class PartFailed(ControlPlaneError):
-    """A part cannot go on and could not be restarted."""
+    """A background task failed or ended."""
 
     code = "part_failed"
     kind = ErrorKind.STOPS
 
 
 class Workers:
-    """Owns the long-running tasks; each is cancelled, and awaited, where its part is closed."""
+    """Owns the long-running tasks. Each is cancelled and awaited when its part is closed."""
 
     def __init__(self) -> None:
         self._failed: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -34,15 +35,15 @@ class Workers:
             yield
         finally:
             task.cancel()
-            with suppress(asyncio.CancelledError, Exception):  # an error of its own was told by `_ended`
+            with suppress(asyncio.CancelledError, Exception):  # `_ended` has logged the task's own error
                 await task
 
     async def keep(self, stack: AsyncExitStack, name: str, work: Coroutine[Any, Any, object]) -> None:
-        """Running until the stack gets to it."""
+        """Run the task until the stack is closed."""
         await stack.enter_async_context(self.running(name, work))
 
     async def until(self, stop: asyncio.Event) -> None:
-        """Wait for the stop; raises PartFailed when a worker ended before it."""
+        """Wait for `stop`. Raises PartFailed when a worker ends before it."""
         stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([stopping, self._failed], return_when=asyncio.FIRST_COMPLETED)
@@ -60,5 +61,5 @@ class Workers:
         else:
             log.critical("part_failed", extra={"part": task.get_name()}, exc_info=error)
         why = "it ended" if error is None else str(error) or type(error).__name__
-        self._failed.set_exception(PartFailed(f"{task.get_name()} cannot go on: {why}"))
-        self._failed.exception()  # asked for later, or never
+        self._failed.set_exception(PartFailed(f"{task.get_name()} failed: {why}"))
+        self._failed.exception()  # marks the exception as retrieved; `until` raises it

@@ -1,7 +1,7 @@
-"""How control-plane processes tell each other that something changed, over PostgreSQL's LISTEN and NOTIFY.
+"""The message bus between control-plane processes: publish and subscribe over PostgreSQL LISTEN and NOTIFY.
 
-A message is a hint: it may be lost, and every client of the database may send one. It says which row to read, and nothing that is believed
-without reading. Subscribers are also told when the connection was lost and is back (`resync`), and then read everything again.
+A message is a hint: it may be lost, and every client of the database may send one. So a message only names a row to
+read. After each connect and reconnect the bus calls the `resync` callbacks, and subscribers read everything again.
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_s
 log = logging.getLogger(__name__)
 
 CHANNEL = "stagedoor"
-LIMIT_BYTES = 7900  # PostgreSQL takes 8000
+LIMIT_BYTES = 7900  # of one payload; PostgreSQL rejects 8000 and more
 PING_S = 5.0
+"""Idle time before the connection is checked. Larger: a hung server goes unnoticed for longer. Smaller: more
+queries."""
 GATHER_S = 0.005
-"""What comes within it leaves together: a NOTIFY takes a lock of the whole server."""
+"""Messages published within this time share a NOTIFY, because each NOTIFY takes a lock of the whole server. Larger:
+other processes see events later. Smaller: the lock is taken more often."""
 
 
 class Topic(StrEnum):
     STREAM = "stream"
-    """Who may publish to or watch this stream has changed."""
+    """Access to this stream (publish or watch) has changed."""
     USER = "user"
     """This user's sessions have changed."""
     EVENTS = "events"
-    """A stream has new events, from `first_seq` on."""
+    """The stream has new events from `first_seq` on."""
 
 
 class Message(msgspec.Struct, array_like=True):
@@ -52,13 +55,14 @@ Receive = Callable[[Message], None]
 
 
 async def notify_within(connection: Connection, topic: Topic, id_: int, sender: str = "") -> None:
-    """Send with a transaction, for the few that change access. NOTIFY serialises commits, so never on a busy path. `sender`: the name of our
-    bus, for those to whom it makes a difference."""
+    """Publish a message with the caller's transaction, for rare changes of access. NOTIFY serialises commits, so it
+    must not be used on a busy path. `sender`: the `Bus.name` of this process, for subscribers that treat their own
+    messages differently."""
     await connection.execute(_NOTIFY, [msgspec.json.encode([Message(sender, topic, id_)]).decode()])
 
 
 class Bus:
-    """Owns one connection that listens and sends. `run` keeps it alive; `publish` never waits."""
+    """One connection that listens and notifies. `run` reconnects it; `publish` never waits."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -73,17 +77,18 @@ class Bus:
         self._subscribers[topic].append(receive)
 
     def on_resync(self, resync: Callable[[], Any]) -> None:
-        """Called each time the connection is made: whatever came before may have been missed."""
+        """Register a callback for each connect and reconnect: messages before it may have been lost."""
         self._resyncs.append(resync)
 
     def publish(self, stream_id: StreamId, first_seq: Seq) -> None:
-        """Tell the other processes of events. Not connected: dropped, for they find them in the tables."""
+        """Notify other processes of events. Dropped while disconnected: other processes then find the events in the
+        tables."""
         if self.connected.is_set():
             self._outbox.append(Message(self.name, Topic.EVENTS, stream_id, first_seq))
             self._wake.set()
 
     async def run(self) -> None:
-        """Connect, again and again, until cancelled."""
+        """Connect and reconnect until cancelled."""
         while True:
             try:
                 await self._session()
@@ -95,7 +100,7 @@ class Bus:
         connection = await connect(self._dsn)
         try:
             with unavailable_as_such():
-                connection.add_termination_listener(lambda _: self._wake.set())  # the next use finds out why
+                connection.add_termination_listener(lambda _: self._wake.set())  # the next use raises the cause
                 await connection.add_listener(CHANNEL, self._received)
                 self._outbox.clear()
                 self.connected.set()
@@ -112,7 +117,7 @@ class Bus:
             async with asyncio.timeout(PING_S):
                 await self._wake.wait()
         except TimeoutError:
-            await connection.execute("select 1", timeout=PING_S)  # a hung server must not look like a quiet one
+            await connection.execute("select 1", timeout=PING_S)  # a hung server looks like an idle one
             return
         await asyncio.sleep(GATHER_S)
         self._wake.clear()
@@ -120,7 +125,7 @@ class Bus:
         await connection.execute(_NOTIFY, _payloads(waiting), timeout=PING_S)
 
     def _received(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        # Our own events, which we know; all messages of a payload have one sender and one topic.
+        # Skip own events without decoding them. All messages of a payload have one sender and one topic.
         if str(payload).startswith(f'[["{self.name}","{Topic.EVENTS}"'):
             return
         try:
@@ -134,7 +139,7 @@ class Bus:
 
 
 def _payloads(messages: list[Message]) -> list[str]:
-    """Group messages into as few payloads as fit."""
+    """Group messages into as few payloads of LIMIT_BYTES as possible."""
     payloads: list[str] = []
     group: list[bytes] = []
     size = 2

@@ -1,4 +1,4 @@
-"""The stored form of an event: one JSON object, encoded once, sent as it is."""
+"""JSON encoding of events: an event is encoded once, stored in that form and sent unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Numbered(msgspec.Struct):
 
 
 def encode_event(type_: EventType, seq: Seq, at: dt.datetime, data: EventData) -> str:
-    """The stored form: one JSON object."""
+    """The event's frame: one JSON object."""
     return _encoder.encode(_Numbered(type_, seq, iso_ms(at), data)).decode()
 
 
@@ -30,7 +30,7 @@ class _State(msgspec.Struct):
 
 
 class Glimpse(msgspec.Struct):
-    """What a hub must know of an event, whatever release wrote it."""
+    """The fields of a stored frame that the hub needs. It also reads frames that another release wrote."""
 
     type: str
     data: _State

@@ -1,8 +1,9 @@
-"""The numbered event log of a stream, and its one writer.
+"""The numbered event log of a stream, and its single writer.
 
-Whoever changes what viewers see hands the writer a piece of work. The writer runs it in a transaction that holds the stream's log row, numbers
-the events that it adds, and offers them to the hub after the commit. So the order of `seq` is the order of commits, and a rollback leaves no gap.
-Every transaction locks in one order: log rows by stream id, then what `lock` locks (ledger accounts, by id).
+A caller that changes what viewers see passes a work (a function) to the writer. The writer runs the work in a
+transaction that holds the stream's log row, numbers the events that the work adds, and offers them to the hub after the
+commit. So the order of `seq` is the order of commits, and a rollback leaves no gap. Every transaction acquires its
+locks in one order: log rows by stream id, then the rows that `lock` locks (ledger accounts, by id).
 """
 
 from __future__ import annotations
@@ -27,38 +28,41 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Lock = Callable[[Connection, Sequence[Any]], Awaitable[object]]
-"""Locks the rows that works will lock, in an order of its own. The log knows them by what the works call them."""
+"""Locks the rows that works have named, in one consistent order. The log does not interpret the names."""
 BATCH = 64
+"""Works that share a transaction. Larger: its locks are held for longer. Smaller: a busy stream commits more often."""
 RETRY_S = 0.2
+"""Pause before a batch is retried after a database failure. Larger: callers wait longer after an outage. Smaller: more
+attempts while the database is down."""
 
 
 class StreamUnknown(ControlPlaneError):
-    """There is no stream of this id."""
+    """No stream has this id."""
 
     code = "stream_unknown"
     kind = ErrorKind.NOT_FOUND
 
 
 class Offers(Protocol):
-    """Who is told of committed events: the hub, and through the bus the hubs of other processes."""
+    """Receives committed events: the hub of this process and, over the bus, the hubs of other processes."""
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
-        """Never raises and never waits. No frames: there are some from `first_seq` on, in the log."""
+        """Never raises and never waits. Without `frames`, the log holds new events from `first_seq` on."""
         ...
 
 
 class Appending:
-    """The log as a piece of work sees it, inside the transaction that holds it."""
+    """The log inside one transaction, as a work sees it."""
 
     def __init__(self, stream_id: StreamId, closed: bool, next_seq: Seq) -> None:
         self.stream_id = stream_id
         self.closed = closed
         self.next_seq = next_seq
-        """Number of the event that is added next."""
+        """The number of the next event to be added."""
         self.added: list[tuple[EventType, EventData]] = []
 
     def add(self, type_: EventType, data: EventData) -> None:
-        require(not self.closed, "a closed log takes no event")
+        require(not self.closed, "a closed log accepts no events")
         self.added.append((type_, data))
         self.next_seq = Seq(self.next_seq + 1)
 
@@ -67,8 +71,9 @@ class Appending:
 
 
 Work = Callable[[Connection, Appending], Awaitable[T]]
-"""Must be repeatable: when a connection dies at its COMMIT, whether that took effect is unknown and the work is run again. Refuses (by
-raising a ControlPlaneError) before it writes anything, since works that wait together share a transaction."""
+"""A function that changes a stream and adds events. It must be idempotent: when a connection dies at its COMMIT, the
+outcome is unknown and the work runs again. To refuse, it raises a ControlPlaneError before it writes anything, because
+works that wait together share a transaction."""
 
 
 @dataclass(slots=True)
@@ -82,7 +87,7 @@ class _Waiting:
     def resolve(self, result: Any) -> None:
         if self.settled is not None:
             self.settled(result)
-        if self.answer.done():  # its caller was cancelled; the work is done all the same
+        if self.answer.done():  # the caller was cancelled; the work took effect all the same
             return
         if isinstance(result, BaseException):
             self.answer.set_exception(result)
@@ -91,7 +96,8 @@ class _Waiting:
 
 
 class EventLog:
-    """The writer: one append in flight per stream, a task of its own, so that a cancelled request cannot cut it."""
+    """The single writer: one task per stream commits one batch at a time, so a cancelled request cannot interrupt a
+    commit."""
 
     def __init__(self, database: Database, offers: Offers, clock: Clock = utc_now, *, lock: Lock | None = None) -> None:
         self._database = database
@@ -110,9 +116,13 @@ class EventLog:
         rows: Collection[Any] = (),
         settled: Callable[[T | BaseException], object] | None = None,
     ) -> T:
-        """Run the work with the stream's log held. `rows`: those that the work will lock, for `lock`, so that works that share a transaction do
-        not lock theirs one after the other. `settled` is told what came of it even if the caller is gone by then, in the order of the commits.
-        Raises what the work raises, StreamUnknown, DatabaseUnavailable."""
+        """Run the work in a transaction that holds the stream's log, and return its result.
+
+        `deadline_s`: how long the work is retried while the database is unavailable. `rows`: the rows that the work
+        will lock. `lock` locks them for a whole batch, because works that lock one after the other could deadlock with
+        another batch. `settled` is called with the result or the error, in commit order, even if the caller was
+        cancelled. Raises what the work raises, StreamUnknown and DatabaseUnavailable.
+        """
         if self._closing:
             raise DatabaseUnavailable
         waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, rows, settled)
@@ -127,7 +137,7 @@ class EventLog:
         return result
 
     async def close(self, deadline_s: float = 5.0) -> None:
-        """Let what was accepted finish, and take nothing more."""
+        """Accept no more works, and wait until the accepted ones are finished or `deadline_s` is over."""
         self._closing = True
         if self._writers:
             _, late = await asyncio.wait(self._writers, timeout=deadline_s)
@@ -146,7 +156,7 @@ class EventLog:
                 waiting.resolve(DatabaseUnavailable())
 
     async def _settle(self, stream_id: StreamId, batch: list[_Waiting]) -> None:
-        """Answer every one of the batch, repeating what the database did not take until its time is over."""
+        """Resolve every work of the batch. Database failures are retried until the deadline of each work."""
         try:
             while batch := _in_time(batch):
                 try:
@@ -157,7 +167,7 @@ class EventLog:
                 except Exception as error:
                     if len(batch) == 1:
                         return batch[0].resolve(error)
-                    for waiting in batch:  # one of them spoiled the transaction for all
+                    for waiting in batch:  # one work failed the transaction of all
                         await self._settle(stream_id, [waiting])
                     return None
                 else:
@@ -174,7 +184,7 @@ class EventLog:
     async def _commit(
         self, stream_id: StreamId, batch: list[_Waiting]
     ) -> tuple[list[tuple[_Waiting, Any]], Seq, list[str]]:
-        """What each answered, and the events: the number of the first, and their frames."""
+        """Return the result of each work, the number of the first event, and the frames of all events."""
         results: list[tuple[_Waiting, Any]] = []
         events: list[store.Event] = []
         async with self._database.transaction() as connection:
@@ -203,7 +213,7 @@ class EventLog:
 
 
 def _in_time(batch: list[_Waiting]) -> list[_Waiting]:
-    """Answer those whose time is over; return the others."""
+    """Resolve the works whose deadline is over with DatabaseUnavailable; return the others."""
     now = asyncio.get_running_loop().time()
     for waiting in batch:
         if waiting.until <= now:

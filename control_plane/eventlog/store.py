@@ -1,4 +1,4 @@
-"""SQL of the event log."""
+"""SQL of the event log: create, lock, append, read."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ async def lock_log(connection: Connection, stream_id: StreamId) -> HeldLog | Non
 
 
 async def append(connection: Connection, stream_id: StreamId, events: Sequence[Event], closed: bool) -> None:
-    """The caller holds the log; the events continue its numbers."""
+    """Append events that continue the log's numbers. The caller holds the lock of the log."""
     seqs, types, ats, frames = zip(*events, strict=True) if events else ((), (), (), ())
     await connection.execute(_APPEND, stream_id, seqs, types, ats, frames, closed)
 
 
 async def tails(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Seq]:
-    """The newest number of each of these streams."""
+    """The newest event number of each of these streams."""
     return {row["stream_id"]: row["last_seq"] for row in await connection.fetch(_TAILS, stream_ids)}
 
 

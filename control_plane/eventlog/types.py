@@ -1,4 +1,5 @@
-"""The numbered events of a stream: their names and their data. What viewers see is defined here and nowhere else."""
+"""Types of a stream's numbered events and of its stats. Everything that viewers receive about a stream is defined
+here."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class EventType(StrEnum):
 
 
 class Status(StrEnum):
-    """Of a stream: `created → live ⇄ interrupted → ended`."""
+    """Status of a stream: `created → live ⇄ interrupted → ended`."""
 
     CREATED = "created"
     LIVE = "live"
@@ -54,11 +55,11 @@ class Gift(msgspec.Struct, frozen=True):
     icon: str
     count: int
     coins: int
-    """In all: price × count."""
+    """Total price: price × count."""
     sender: Person
     receiver_id: UserId
     sender_total: int
-    """What the sender has given to this stream, this gift included."""
+    """Coins that the sender has given to this stream, this gift included."""
     combo: Combo
 
 
@@ -79,7 +80,7 @@ EventData = Gift | StatusChange
 
 
 class Gifter(msgspec.Struct, frozen=True):
-    """One of those who gave most to a stream."""
+    """One of the users who gave the most coins to a stream."""
 
     user_id: UserId
     username: str
@@ -92,11 +93,11 @@ class Newcomer(msgspec.Struct, frozen=True):
 
 
 class Stats(msgspec.Struct, frozen=True, tag_field="type", tag="stats"):
-    """How the stream stands: not an event, has no number, and each one replaces the one before."""
+    """The current figures of a stream. Not an event: it has no number, and each frame replaces the previous one."""
 
     viewers: int
     likes: int
     coins: int
     top_gifters: Sequence[Gifter]
     joined: Sequence[Newcomer]
-    """Who came since the last of these frames."""
+    """Users who joined since the previous of these frames."""

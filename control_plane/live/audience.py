@@ -1,4 +1,4 @@
-"""Who may be on a stream's live socket, and as what."""
+"""Access to a stream's live socket: who may join, and in which role."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class Audience:
         return AudienceRole.OPERATOR if caller.role is Role.OPERATOR else AudienceRole.VIEWER
 
     def admits(self, caller: Caller | None) -> bool:
-        """A stream that is not public is open to its host and to operators."""
+        """A stream that is not public admits only its host and operators."""
         return self.public or self.role_of(caller) in (AudienceRole.HOST, AudienceRole.OPERATOR)

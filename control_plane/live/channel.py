@@ -1,4 +1,4 @@
-"""One stream's sockets in this process: what has been delivered to them, what is next, and who is watching. Nothing here waits or reads."""
+"""The live sockets of one stream in this process: delivery position, pending frames and viewers. No waiting, no I/O."""
 
 from __future__ import annotations
 
@@ -16,24 +16,28 @@ from control_plane.live.subscriber import Leave, Subscriber
 from control_plane.live.websocket import websocket_frame
 
 EARLY_LIMIT = 4096
+"""Early events kept while the one before them is missing. More are dropped, because the hub can read them from the log.
+Larger: a long gap takes more memory. Smaller: more events are read from the log."""
 LETTING_GO = 16
-"""What it weighs, in writes."""
+"""Cost of disconnecting one socket, in socket writes (see `rounds.SLICE_WEIGHT`). Larger: many disconnects take longer.
+Smaller: a slice full of disconnects blocks the event loop."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Of this process, since its start."""
+    """Counters of this process since its start."""
 
     delivered: int = 0
-    """Events × sockets, live ones."""
+    """Events × live sockets."""
     found: int = 0
-    """Events that no offer brought: they were read from the log."""
+    """Events that no offer delivered, read from the log."""
     cut: int = 0
-    """Sockets that were too slow."""
+    """Sockets disconnected because they were too slow."""
 
 
 class Channel:
-    """`seq` is the position: the number of the newest event that was delivered here. There is none until the first snapshot was read."""
+    """The live sockets of one stream. `seq` is the delivery position: the number of the newest event delivered here,
+    None until the first snapshot was read."""
 
     def __init__(self, stream_id: StreamId, counts: Counts) -> None:
         self.stream_id = stream_id
@@ -42,19 +46,19 @@ class Channel:
         self.joining: set[Subscriber] = set()
         self.live: dict[Subscriber, None] = {}
         self.writing = False
-        """Whether somebody is going through `writes`."""
+        """Whether an iterator of `writes` is running."""
         self.stats_due = False
-        """The figures have changed since they were last told."""
+        """The figures have changed since the last stats frame."""
         self.peak = 0
         self.stored_peak = 0
         self.joined: set[UserId] = set()
-        """Who came since they were last told of."""
+        """Users who joined since the last stats frame."""
         self._counts = counts
         self._early: dict[int, str] = {}
         self._pending: list[bytes] = []
         self._stats = b""
         self._stats_pending = False
-        self._somebody_is_behind = False
+        self._any_behind = False
         self._host_id: UserId | None = None
         self._people: Counter[UserId | Subscriber] = Counter()
 
@@ -69,7 +73,7 @@ class Channel:
         return bool(self._pending) or self._stats_pending
 
     def take(self, first_seq: int, frames: Sequence[str]) -> None:
-        """Deliver what is next; drop what was delivered before; keep for a while what is too early."""
+        """Deliver the next events, drop those already delivered, and keep those that are too early."""
         for seq, frame in enumerate(frames, first_seq):
             if self.seq is not None and seq == self.seq + 1:
                 self._early.pop(seq, None)
@@ -94,7 +98,8 @@ class Channel:
             subscriber.held.append(finished)
 
     def writes(self) -> Iterator[int]:
-        """Write what is pending to every live socket, one a step, for `Rounds`. What comes meanwhile leaves together in the next round."""
+        """Write pending frames to every live socket, one socket per step, for `Rounds`. Frames that arrive meanwhile
+        leave together in the next pass. Each step yields its cost in socket writes."""
         while self.has_pending:
             frames, self._pending, self._stats_pending = self._pending, [], False
             last = self.seq or 0
@@ -122,19 +127,20 @@ class Channel:
             self._counts.delivered += missing
         if subscriber.stats is not self._stats and not self.ended:
             if subscriber.is_behind():
-                self._somebody_is_behind = True
+                self._any_behind = True
             else:
                 subscriber.sink.write(self._stats)
                 subscriber.stats = self._stats
 
     def tell(self, stats: Stats) -> None:
-        """Replaces what was told before, also where that still waits."""
+        """Set the stats frame to write. It replaces the previous one, even if that one is still pending."""
         self._stats = websocket_frame(msgspec.json.encode(stats))
         self._stats_pending = True
 
     def tell_those_behind(self) -> None:
-        if self._somebody_is_behind:
-            self._somebody_is_behind, self._stats_pending = False, True
+        """Retry the stats frame for the sockets that were behind."""
+        if self._any_behind:
+            self._any_behind, self._stats_pending = False, True
 
     # ── subscribers ──
 
@@ -144,19 +150,21 @@ class Channel:
 
     @property
     def viewers(self) -> int:
-        """People, not sockets: somebody on two phones is one, a guest is one for each socket, and the host is none."""
+        """People, not sockets: a user on two devices counts once, each guest socket counts once, the host does not
+        count."""
         return len(self._people)
 
     def attach(self, subscriber: Subscriber) -> None:
-        """Before the snapshot is read, so that nothing can fall between the two."""
+        """Register the subscriber before its snapshot is read, so that no event is lost between the two."""
         subscriber.seq = self.seq
         self.joining.add(subscriber)
 
     def admit(self, subscriber: Subscriber, snapshot: Snapshot) -> bool:
-        """The snapshot was read: what was held and is not in it remains in `held`, and what comes from now on is written.
+        """Make the subscriber live with the snapshot that was read for it. Held frames that the snapshot includes are
+        dropped, the others remain in `held`, and later events are written.
 
-        False, and read another one, if the snapshot is older than the first event held: somebody else's, read a little later, opened the
-        channel meanwhile.
+        False if the snapshot is older than the first held event (a newer snapshot of another subscriber opened the
+        channel meanwhile) or the subscriber was removed. The caller then reads another snapshot.
         """
         if self.seq is None:
             self.seq = snapshot.last_seq
@@ -178,7 +186,7 @@ class Channel:
         return True
 
     def rename(self, subscriber: Subscriber, user_id: UserId) -> None:
-        """A guest has said who they are."""
+        """Set the user of a guest who has signed in, and correct the viewer count."""
         if subscriber in self.live and subscriber.user_id != user_id:
             self._count_out(subscriber)
             subscriber.user_id = user_id

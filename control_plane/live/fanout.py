@@ -1,4 +1,5 @@
-"""Where committed events go: to the sockets of this process, and as a hint to the other processes, which read them from the log."""
+"""Fan-out of committed events: to the sockets of this process, and as hints over the bus to other processes, which read
+the events from the log."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from control_plane.eventlog.log import Offers
 
 
 class Fanout:
-    """Implements `Offers`: to the hub at once, to other processes over the bus."""
+    """Implements `Offers`: offers events to the hub at once, and publishes them on the bus for other processes."""
 
     def __init__(self, hub: Offers, bus: Bus) -> None:
         self._hub = hub
         self._bus = bus
 
     def follow(self) -> None:
-        """From now on events of other processes are offered to the hub too."""
+        """Subscribe the hub to the events of other processes."""
         self._bus.subscribe(Topic.EVENTS, self._received)
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:

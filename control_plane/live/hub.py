@@ -1,8 +1,9 @@
-"""From committed events to the sockets of this process: each in order, exactly once, whatever was lost on the way.
+"""The hub: delivers committed events to the live sockets of this process, in order and exactly once, even if offers are
+lost.
 
-An offer is only a hint. The next event is delivered, an older one dropped; for a later one the hub waits a moment and then reads the log. And
-twice a second it asks for the newest number of every stream that has sockets here, which finds what the bus, or a death between commit and
-offer, has lost.
+An offer is a hint. The next event is delivered, and an older one is dropped. When an event comes too early, the hub
+waits GAP_S and then reads the log. Every PERIOD_S it also reads the newest event number of every stream that has
+sockets here. This finds events that the bus lost, or that a process committed but did not offer before it died.
 """
 
 from __future__ import annotations
@@ -26,15 +27,21 @@ from control_plane.live.websocket import websocket_frame
 log = logging.getLogger(__name__)
 
 PERIOD_S = 0.5
+"""Time between two checks for lost events, and between two stats frames. Larger: lost events arrive later and figures
+are older. Smaller: more queries."""
 GAP_S = 0.02
+"""Time to wait for a missing event before the log is read. Larger: events after a real gap arrive later. Smaller:
+events that are only out of order cost a query."""
 PAGE = 500
+"""Events read from the log at once. Larger: one stream that is far behind delays the others. Smaller: more queries."""
 
 Hello = Callable[[Snapshot, int], bytes]
-"""The first frame's JSON, from the snapshot and the number of viewers."""
+"""Encodes the first frame (JSON) from the snapshot and the number of viewers."""
 
 
 class Hub:
-    """Fulfils `Offers`. `run` does the writing and looks after gaps; the rest answers at once, but for `join`, which reads."""
+    """Implements `Offers`. `run` writes to the sockets and fills gaps. All other methods return at once, except `join`,
+    which reads the database."""
 
     def __init__(self, database: Database, *, period_s: float = PERIOD_S, gap_s: float = GAP_S) -> None:
         self.counts = Counts()
@@ -43,37 +50,41 @@ class Hub:
         self._gap_s = gap_s
         self._channels: dict[StreamId, Channel] = {}
         self._peaks: dict[StreamId, int] = {}
-        """Not stored yet, of streams whose last socket has left: until the next round at the latest, unless the database is away."""
+        """Peaks not stored yet, of streams whose last socket has left. The next round stores them, unless the database
+        is away."""
         self._rounds = Rounds()
         self._check = asyncio.Event()
         self._check_all = False
         self._check_these: set[StreamId] = set()
 
-    # ── who is there ──
+    # ── figures ──
 
     def sockets(self, stream_id: StreamId | None = None) -> int:
-        """Of one stream, or of all."""
+        """Number of live sockets of one stream, or of all."""
         channels = self._channels.values() if stream_id is None else [self._channels.get(stream_id)]
         return sum(len(channel.live) for channel in channels if channel)
 
     def viewers(self, stream_id: StreamId) -> int:
-        """People on this process's sockets, without the host."""
+        """Number of people on this process's sockets, without the host."""
         channel = self._channels.get(stream_id)
         return channel.viewers if channel else 0
 
     def peak(self, stream_id: StreamId) -> int:
-        """The most viewers at once since a socket is here, as far as it is not stored with the stream; 0 when all of it is."""
+        """The most viewers at once in this process; 0 once the last socket has left and the peak is stored with the
+        stream."""
         channel = self._channels.get(stream_id)
         return max(self._peaks.get(stream_id, 0), channel.peak if channel else 0)
 
-    # ── coming and going ──
+    # ── join and leave ──
 
     async def join(
         self, stream_id: StreamId, sink: Sink, user_id: UserId | None, resume: Resume | None, hello: Hello
     ) -> Subscriber:
-        """Write hello, what was missed, and from then on every event. Raises StreamUnknown, DatabaseUnavailable.
+        """Subscribe a socket: write hello, the missed events, and from then on every event. Raises StreamUnknown,
+        DatabaseUnavailable.
 
-        The caller lets it `leave`, also after `sink.leave` was called. Of an ended stream: hello, what was missed, `Leave.ENDED`.
+        The caller must call `leave`, even after `sink.leave` was called. An ended stream: hello, the missed events,
+        then `Leave.ENDED`.
         """
         channel = self._channels.get(stream_id)
         if channel is None:
@@ -89,13 +100,12 @@ class Hub:
         except BaseException:
             self.leave(subscriber)
             raise
-        sink.leave(Leave.RESET)  # the log went backwards
+        sink.leave(Leave.RESET)  # both snapshots were older than the events: the log went backwards
         return subscriber
 
     def _welcome(self, channel: Channel, subscriber: Subscriber, snapshot: Snapshot, hello: bytes) -> None:
-        if (
-            sum(map(len, subscriber.held)) > QUEUE_LIMIT_BYTES
-        ):  # the snapshot took so long that another attempt is cheaper
+        # The snapshot took so long that a new join is cheaper than writing all held frames.
+        if sum(map(len, subscriber.held)) > QUEUE_LIMIT_BYTES:
             self.leave(subscriber)
             subscriber.sink.leave(Leave.RESET)
             return
@@ -115,7 +125,7 @@ class Hub:
         return snapshot
 
     def identify(self, subscriber: Subscriber, user_id: UserId) -> None:
-        """A guest has said who they are."""
+        """Set the user of a guest who has signed in."""
         if channel := self._channels.get(subscriber.stream_id):
             channel.rename(subscriber, user_id)
 
@@ -130,10 +140,10 @@ class Hub:
                 self._peaks[channel.stream_id] = self.peak(channel.stream_id)
             del self._channels[channel.stream_id]
 
-    # ── what happens ──
+    # ── delivery ──
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
-        """Committed events. No frames: there are some from `first_seq` on, to be read from the log."""
+        """Accept committed events. Without `frames`, the log holds new events from `first_seq` on."""
         channel = self._channels.get(stream_id)
         if channel is None:
             return
@@ -144,7 +154,7 @@ class Hub:
             self._check_one(stream_id)
 
     def check(self) -> None:
-        """Look for lost events now; for when offers may have been missed."""
+        """Look for lost events now, because offers may have been missed."""
         self._check_all = True
         self._check.set()
 
@@ -168,7 +178,7 @@ class Hub:
         self._drop_if_empty(channel)
 
     async def run(self) -> None:
-        """Until cancelled. A database that is away only delays."""
+        """Run until cancelled. An unavailable database only delays."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._rounds.run(), name="hub-write")
             group.create_task(self._look_for_lost(), name="hub-lost-events")
@@ -215,14 +225,15 @@ class Hub:
                 await self._catch_up(channel, tail)
 
     async def _catch_up(self, channel: Channel, tail: Seq) -> None:
-        """One page; where there is more, the next look comes at once, and other streams have their turn in between."""
+        """Read one page from the log. If there is more, the next check comes at once, so that other streams get their
+        turn in between."""
         position = channel.seq
         if position is None:
             return
         async with self._database.connection() as connection:
             stored = await eventlog.frames_after(connection, channel.stream_id, position, position + PAGE)
         if channel.seq is None or channel.seq >= tail:
-            return  # offers came meanwhile
+            return  # offers arrived meanwhile
         if not stored or stored[0].seq > channel.seq + 1:
             self._reset(channel)
             return
@@ -239,7 +250,8 @@ class Hub:
         self._drop_if_empty(channel)
 
     async def _store_peaks(self) -> None:
-        """With the streams, so that whoever ends one, a command in another process too, finds its peak there."""
+        """Store grown peaks with their streams, so that any process that ends a stream (also a command) finds its
+        peak."""
         grown = {channel: channel.peak for channel in self._channels.values() if channel.peak > channel.stored_peak}
         peaks = self._peaks | {
             channel.stream_id: max(peak, self._peaks.get(channel.stream_id, 0)) for channel, peak in grown.items()

@@ -1,4 +1,4 @@
-"""Long work on the loop, in slices: everything else has its turn in between."""
+"""Cooperative scheduling of long work on the event loop: in slices, with other tasks in between."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Iterator
 
 SLICE_S = 0.002
 SLICE_WEIGHT = 16
-"""The loop may be held for 5 ms. What a step costs shows only in part while it runs: uvloop sends when the loop comes round, and a socket
-that was let go has its own task to wake. Hence a limit to both."""
+"""Limits of one slice: seconds, and socket writes. The loop may be blocked for 5 ms. Time alone does not show what a
+step costs: uvloop sends later, and a disconnected socket wakes a task. Larger: auth callbacks wait longer. Smaller:
+delivery to many sockets takes longer."""
 TURNS_OF_OTHERS = 4
-"""Of the loop, between two slices: as many as an auth callback takes, from its connection to its answer."""
+"""Event-loop iterations to yield between slices. An auth callback needs four, from its connection to its answer.
+Larger: delivery is slower. Smaller: an auth callback waits for several slices."""
 TURN = 16
-"""Steps of one round before it is the next one's turn, so that a small stream does not wait for a big one."""
+"""Steps of one round before the next round's turn. Larger: a small stream waits for a big one. Smaller: more
+switching."""
 
 
 class Rounds:
-    """Iterators whose steps answer what they weigh: 1 is a write to a socket, about 10 µs."""
+    """Runs iterators in turn. Each step yields its cost: 1 is a write to a socket, about 10 µs."""
 
     def __init__(self) -> None:
         self._waiting: deque[Iterator[int]] = deque()
@@ -28,7 +31,7 @@ class Rounds:
         self._added.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
             await self._added.wait()

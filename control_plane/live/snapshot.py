@@ -1,4 +1,4 @@
-"""What somebody who joins a stream is told first: how the stream stands, and what they have missed."""
+"""The snapshot that a joining socket gets first: the state of the stream, and a replay of the events it has missed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.types import Gifter, Status
 
 REPLAY_LIMIT = 1000
+"""Events that a resume may have missed; beyond it the client starts from the snapshot. Larger: one join reads and sends
+more. Smaller: fewer clients can resume."""
 REPLAY_LIMIT_BYTES = 512 << 10
-"""A thousand gifts fit. It is written at once, so it bounds what a socket costs that asks for everything and reads nothing."""
+"""Bytes of a replay; a thousand gifts fit. A replay is written at once, so the limit bounds the memory of a client that
+resumes and reads nothing. Larger: such a client costs more. Smaller: fewer clients can resume."""
 
 PlaybackUrl = Callable[[str], str]
-"""From a stream's path to where it plays."""
+"""Maps a stream's path to its playback URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where somebody who comes back left off. Without an epoch only `after=0` resumes: a number alone may be that of an event which was lost
-    with a restored backup."""
+    """The position of a client that reconnects. Without an epoch only `after=0` resumes: a number alone may be that of
+    an event that a restored backup has lost."""
 
     after: int
     epoch: str | None = None
@@ -31,7 +34,8 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A stream and its log at one moment of the database: whatever number `last_seq` has reached is in the figures, and nothing after it."""
+    """A stream and its log at one moment of the database: the figures include all events up to `last_seq`, and none
+    after it."""
 
     stream_id: StreamId
     user_id: UserId
@@ -46,7 +50,7 @@ class Snapshot:
     last_seq: Seq
     closed: bool
     recovered: bool
-    """The replay holds every event after the one that the reader saw last; otherwise it is empty."""
+    """Whether `replay` holds every event after the last one that the client saw; otherwise it is empty."""
     replay: Sequence[str]
 
     def view(self, viewers: int, playback_url: PlaybackUrl) -> StreamView:
@@ -65,14 +69,14 @@ class Snapshot:
 
 
 class StreamView(msgspec.Struct, frozen=True, kw_only=True):
-    """`hello.stream`."""
+    """The stream in the first frame (`hello.stream`)."""
 
     id: StreamId
     user_id: UserId
     status: Status
     title: str
     started_at: str | None
-    """Of the first publish; none before it."""
+    """Time of the first publish; None before it."""
     viewers: int
     likes: int
     coins: int
@@ -84,11 +88,11 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recovers(resume: Resume | None, epoch: str, last_seq: int, replayed: int) -> bool:
-    """Whether a reader may keep what they have and go on with the replay, rather than start from the snapshot.
+    """Whether a client may keep its state and continue with the replay, rather than start from the snapshot.
 
-    Not if there is nothing to go on from (no `after`), the numbers belong to another log (epoch), may do so (no epoch, and not from the
-    beginning), or belong to none (beyond the newest), more than 1000 events or 512 KiB were missed, or the log no longer holds them all.
-    Somebody who missed nothing has recovered, with an empty replay.
+    False if there is no `after`, if the epoch is that of another log or missing (except with `after=0`), if `after` is
+    beyond the newest event, if more than REPLAY_LIMIT events or REPLAY_LIMIT_BYTES were missed, or if the log no longer
+    holds all missed events. A client that missed nothing recovers with an empty replay.
     """
     if resume is None:
         return False

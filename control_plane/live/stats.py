@@ -1,4 +1,5 @@
-"""How streams stand, for those who watch: folded, so that it costs the same however much happens."""
+"""Stats frames: the current figures of streams for their viewers, at most one frame per period however many events
+there are."""
 
 from __future__ import annotations
 
@@ -11,21 +12,22 @@ from control_plane.live.channel import Channel
 
 
 async def restate(database: Database, channels: Sequence[Channel]) -> None:
-    """Read the figures of all these streams at once, and tell each. Raises DatabaseUnavailable; then all of it is still due."""
+    """Read the figures of all these streams at once, and set each channel's stats frame. Raises DatabaseUnavailable;
+    the stats are then still due."""
     joined = {channel: channel.joined.copy() for channel in channels}
     for channel in channels:
         channel.stats_due = False
     try:
         async with database.connection() as connection:
             totals = await store.totals(connection, [channel.stream_id for channel in channels])
-            people = {user_id for told in joined.values() for user_id in told}
+            people = {user_id for user_ids in joined.values() for user_id in user_ids}
             usernames = await store.usernames(connection, sorted(people)) if people else {}
     except BaseException:
         for channel in channels:
             channel.stats_due = True
         raise
-    for channel, told in joined.items():
+    for channel, user_ids in joined.items():
         if stream := totals.get(channel.stream_id):
-            newcomers = [Newcomer(user_id, usernames[user_id]) for user_id in sorted(told) if user_id in usernames]
+            newcomers = [Newcomer(user_id, usernames[user_id]) for user_id in sorted(user_ids) if user_id in usernames]
             channel.tell(Stats(channel.viewers, stream.likes, stream.coins, stream.top_gifters, newcomers))
-            channel.joined -= told
+            channel.joined -= user_ids

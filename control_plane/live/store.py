@@ -1,4 +1,4 @@
-"""SQL of live delivery: what viewers are shown when they join and while they watch."""
+"""SQL of live delivery: access, snapshots, figures and peaks of viewers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ _TOTALS = f"""
     with top as ({_TOP_GIFTERS})
     select id, likes, coins, top_gifters from stream left join top on top.stream_id = stream.id where id = any($1)
 """
-# Rows that a gift or a status holds are left for the next round: waiting for several rows at once could deadlock with their writers.
+# Rows locked by a gift or a status change wait for the next round: waiting for several row locks could deadlock with
+# their owners.
 _RAISE_PEAKS = """
     with seen as (select * from unnest($1::int[], $2::int[]) as seen (stream_id, peak)),
         held as (
@@ -63,13 +64,13 @@ class Totals(NamedTuple):
 
 
 async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
-    """Of those streams that exist."""
+    """Access data of the streams that exist."""
     rows = await connection.fetch(_AUDIENCES, stream_ids)
     return {row["id"]: Audience(row["user_id"], row["public"]) for row in rows}
 
 
 async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume | None) -> Snapshot | None:
-    """One statement, so stream, log and replay are of the same moment."""
+    """Read stream, log and replay in one statement, so that they are of the same moment. None for an unknown stream."""
     after, epoch = (None, None) if resume is None else (resume.after, resume.epoch)
     row = await connection.fetchrow(_SNAPSHOT, [stream_id], after, epoch)
     if row is None:
@@ -102,7 +103,8 @@ async def totals(connection: Connection, stream_ids: Sequence[StreamId]) -> dict
 
 
 async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> set[StreamId]:
-    """The streams of which at least so many viewers are stored now. The others are busy: try again."""
+    """Raise stored peaks. Returns the streams whose stored peak is now at least as high; the others were locked: try
+    again."""
     return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}
 
 

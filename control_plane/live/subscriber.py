@@ -1,4 +1,4 @@
-"""One socket, as the hub sees it."""
+"""One live socket, as the hub sees it: its sink, its position and its limits of unsent bytes."""
 
 from __future__ import annotations
 
@@ -8,35 +8,40 @@ from typing import Protocol
 from control_plane.base.ids import Seq, StreamId, UserId
 
 QUEUE_LIMIT_BYTES = 256 << 10
+"""Unsent bytes beyond which a socket is disconnected as too slow. Larger: slow sockets take more memory. Smaller: a
+short stall of the network disconnects viewers."""
 STATE_LIMIT_BYTES = 16 << 10
+"""Unsent bytes beyond which a stats frame waits. Larger: slow sockets queue outdated figures. Smaller: they see figures
+less often."""
 
 
 class Leave(StrEnum):
-    """Why the hub lets a socket go. It has forgotten it by then."""
+    """Why the hub disconnects a socket. The hub has already removed it."""
 
     ENDED = "ended"
-    """The stream is over, and the socket has been told so."""
+    """The stream has ended, and the socket has received that event."""
     TOO_SLOW = "too_slow"
     RESET = "reset"
-    """The stream's log was lost or reset: whoever comes back gets the new one."""
+    """The stream's log was lost or reset. A client that reconnects gets the new one."""
 
 
 class Sink(Protocol):
-    """The way out to one client. Neither waits nor raises: what cannot be sent is the sink's own affair."""
+    """Output to one client. It neither waits nor raises; it handles failed sends itself."""
 
     def write(self, frames: bytes) -> None:
-        """One or more finished WebSocket frames."""
+        """Send one or more complete WebSocket frames."""
         ...
 
     def buffered_bytes(self) -> int:
-        """Written, and not yet taken by the operating system."""
+        """Bytes written, and not yet accepted by the operating system."""
         ...
 
     def leave(self, why: Leave) -> None: ...
 
 
 class Subscriber:
-    """`held` collects what happens while its snapshot is being read; from then on `seq` is the number of the last event written to it."""
+    """A socket's subscription. `held` collects frames while the snapshot is read; after that, `seq` is the number of
+    the last event written."""
 
     __slots__ = ("allowed_bytes", "held", "seq", "sink", "stats", "stream_id", "user_id")
 
@@ -50,13 +55,13 @@ class Subscriber:
         self.allowed_bytes = QUEUE_LIMIT_BYTES
 
     def is_slow(self) -> bool:
-        """Whether what was written before is still waiting beyond the limit. Asked before a write, not after it: what has just been written
-        has had no chance to leave, and a replay may exceed the limit by itself."""
+        """Whether earlier writes are still unsent beyond the limit. Checked before a write, not after it: bytes just
+        written had no chance to leave, and a replay may exceed the limit by itself."""
         buffered = self.sink.buffered_bytes()
         if buffered <= QUEUE_LIMIT_BYTES:
             self.allowed_bytes = QUEUE_LIMIT_BYTES
         return buffered > self.allowed_bytes
 
     def is_behind(self) -> bool:
-        """Whether state, which the next one replaces, should rather wait."""
+        """Whether a stats frame should wait; the next one replaces it anyway."""
         return self.sink.buffered_bytes() > STATE_LIMIT_BYTES

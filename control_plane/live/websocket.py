@@ -1,4 +1,4 @@
-"""Finished WebSocket frames: an event is framed once, and every socket gets the same bytes."""
+"""WebSocket framing: an event is framed once, and every socket gets the same bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 
 
 def websocket_frame(payload: bytes) -> bytes:
-    """One finished, unmasked text frame (RFC 6455 section 5.2), as a server sends it."""
+    """A complete, unmasked text frame (RFC 6455 section 5.2), as servers send it."""
     size = len(payload)
     if size < 126:
         return struct.pack("!BB", 0x81, size) + payload

@@ -1,4 +1,5 @@
-"""Log lines: a constant event with fields, readable or as JSON. Ids instead of objects, and never a secret."""
+"""Structured logging: a constant event name with fields, as text or JSON. Fields hold ids instead of objects, and never
+a secret."""
 
 from __future__ import annotations
 
@@ -17,21 +18,22 @@ _SHARED: list[Any] = [
 
 
 _OF_WHAT_WAS_SENT = {"aiohttp.http_exceptions", "aiohttp.web_protocol"}
-"""Named, for to import them takes longer than most commands."""
+"""Modules of the errors that malformed requests cause. Names instead of imports: importing them takes longer than most
+commands."""
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Not that somebody sends what is no HTTP, or goes away: they are answered, and anybody may do it any number of times."""
+    """False for malformed HTTP and for disconnects. They are answered, and any client can cause any number of them."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, ConnectionError) and type(error).__module__ not in _OF_WHAT_WAS_SENT
 
 
 def set_up(format_: str, level: str) -> None:
-    """All loggers of the process, to standard error."""
+    """Send the logs of all loggers of the process to standard error."""
     if format_ == "json":
         rendering: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        # The default prints the values of all variables, secrets among them, and takes half a second of everybody's time to do it.
+        # The default prints the values of all variables, secrets included, and blocks the event loop for half a second.
         plain = structlog.dev.plain_traceback
         rendering = [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28, exception_formatter=plain)
@@ -45,7 +47,7 @@ def set_up(format_: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # A request line may hold a key in its query; ours are logged by endpoint (LIVE_ACCESS_LOG).
+    # A request line may hold a key in its query. Requests are logged by endpoint instead (LIVE_ACCESS_LOG).
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Everything that is measured, in one registry. Labels come from closed sets: never a path, an id or an address."""
+"""Prometheus metrics, in one registry. Labels come from closed sets: never a path, an id or an address."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Metrics:
         self.calls = Tally(
             ("stagedoor_requests", "Contract calls by endpoint and code"),
             ("endpoint", "code"),
-            ("stagedoor_request_seconds", "Time to answer"),
+            ("stagedoor_request_seconds", "Time to answer a contract call"),
             timed_by=("endpoint",),
             bounds=_CALLS,
         )
         self.auth = Tally(
             ("stagedoor_auth_decisions", "Answers to the media server's auth callback"),
             ("action", "verdict"),
-            ("stagedoor_auth_seconds", "Time to decide in the process"),
+            ("stagedoor_auth_seconds", "Time to decide an auth callback, without the network"),
             timed_by=(),
             bounds=_FAST,
         )
@@ -48,16 +48,19 @@ class Metrics:
         )
         self.probes = Counter(
             "stagedoor_probes",
-            "Looks at live streams, by what came of them and by which way",
+            "Probes of live streams, by outcome and by transport",
             ("outcome", "via"),
             registry=self.registry,
         )
         self.probe_seconds = Histogram(
-            "stagedoor_probe_seconds", "Time of one look, its process included", buckets=_PROBES, registry=self.registry
+            "stagedoor_probe_seconds",
+            "Duration of a probe, its process included",
+            buckets=_PROBES,
+            registry=self.registry,
         )
         self.loop_lag_seconds = Gauge(
             "stagedoor_loop_lag_seconds",
-            "Longest wait of the event loop for its turn, over the last ten seconds",
+            "Largest lag of the event loop in the last ten seconds",
             registry=self.registry,
         )
         self.part_restarts = Counter(
@@ -75,11 +78,12 @@ class Metrics:
     def watch_total(
         self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str = ""
     ) -> None:
-        """A counter that somebody else keeps."""
+        """Register a counter that another part keeps. `read` is called at each scrape. With `label`, it returns one
+        value per label value."""
         self.registry.register(_Watched(name, help_, read, label, CounterMetricFamily))
 
     def watch(self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str = "") -> None:
-        """A gauge that is read when it is scraped; with `label`, `read` answers a value for each of its values."""
+        """Register a gauge. `read` is called at each scrape. With `label`, it returns one value per label value."""
         self.registry.register(_Watched(name, help_, read, label, GaugeMetricFamily))
 
     def render(self) -> bytes:
@@ -87,8 +91,8 @@ class Metrics:
 
 
 class Tally:
-    """What happens often, counted and timed in plain numbers by the one thread that does it. `Counter` and `Histogram` lock, and look for the
-    bucket one by one, which is a tenth of a short call."""
+    """A counter and a histogram of a frequent operation, kept as plain numbers by a single thread. `Counter` and
+    `Histogram` take a lock and search the bucket linearly, which costs a tenth of a short call."""
 
     def __init__(
         self,
@@ -98,7 +102,8 @@ class Tally:
         timed_by: tuple[str, ...],
         bounds: Sequence[float],
     ) -> None:
-        """`counted`, `timed`: name and meaning of the counter and of the histogram, whose labels are the first of the counter's."""
+        """`counted`, `timed`: name and help text of the counter and of the histogram. The histogram's labels,
+        `timed_by`, are the first of the counter's `labels`."""
         assert labels[: len(timed_by)] == timed_by
         self._counted, self._labels = counted, labels
         self._timed, self._timed_by = timed, timed_by
@@ -108,7 +113,7 @@ class Tally:
         self._buckets: defaultdict[tuple[str | int, ...], list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
 
     def count(self, values: tuple[str | int, ...], seconds: float) -> None:
-        """Once, of the labels' values."""
+        """Count one operation with these label values; it took `seconds`."""
         self._counts[values] += 1
         timed = values[: len(self._timed_by)]
         self._seconds[timed] += seconds

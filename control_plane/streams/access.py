@@ -1,4 +1,5 @@
-"""May this client publish to, or read from, this path? A pure decision over what is known of the stream."""
+"""Authorization: may this client publish to, or read from, this path? A pure function of the stream and the offered
+keys."""
 
 from __future__ import annotations
 
@@ -18,17 +19,18 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a client asks of a path. `keys` is everything it offered that may be a stream key; one right key is enough."""
+    """A client's request for a path. `keys` holds everything it offered that may be a stream key; one valid key is
+    enough."""
 
     action: Action
     path: PathName
     keys: tuple[str, ...]
     source_id: SourceId | None = None
-    """The connection that asks. Its publisher will have this id; None where the media server gives none."""
+    """The connection that asks; its publisher will have the same id. None if the media server gives no id."""
 
 
 class Verdict(StrEnum):
-    """ALLOW, or the reason of the refusal: also the label under which it is counted and logged."""
+    """ALLOW, or the reason of the refusal. Also the label in metrics and logs."""
 
     ALLOW = "allow"
     UNKNOWN_STREAM = "unknown_stream"
@@ -37,7 +39,7 @@ class Verdict(StrEnum):
     NOT_PUBLIC = "not_public"
     DATABASE_AWAY = "database_away"
     NOT_OURS = "not_ours"
-    """Another action than publish and read: nothing of ours is served by it."""
+    """An action other than publish and read; Stagedoor uses no other."""
 
 
 def decide(
@@ -48,8 +50,12 @@ def decide(
     current: bool,
     probe_keys: ProbeKeys | None = None,
 ) -> Verdict:
-    """`stream` is the unfinished stream of this path, if there is one; `current` is False when what we know of it is too old to let a
-    publisher in, who may have been banned meanwhile. Reads of public streams go on even then, and those of our own probe."""
+    """Decide one request, without I/O.
+
+    `stream`: the unfinished stream of this path, if there is one. `current`: False if the table of streams is too old
+    to admit a publisher, because the publisher may have been banned since. Reads of public streams, and of this
+    installation's probes, are allowed even then.
+    """
     if stream is None or stream.ended:
         return Verdict.UNKNOWN_STREAM
     if request.action is Action.READ:

@@ -1,4 +1,4 @@
-"""What calls use of streams."""
+"""The services of streams that endpoints use."""
 
 from __future__ import annotations
 

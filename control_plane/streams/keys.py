@@ -1,8 +1,9 @@
-"""Stream keys: computed, not stored.
+"""Stream keys: signed with HMAC, computed when needed, not stored.
 
-A key is signed over the id and version of its stream and over a random salt of the stream's row. A restored backup gives ids out again: the
-salt of the new row differs, so keys of the old one open nothing. The salt travels in the key: whoever has the secret can check who made a
-key without asking the database, and compares the salt once the row is known.
+A key is signed over the id and version of its stream and over a random salt of the stream's row. A restored backup
+gives out the same ids again. The salt of the new row differs, so keys of the old row are invalid. The key carries the
+salt. So a process with the secret can verify the signature without the database, and compares the salt once it has the
+row.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LENGTH = _SALT_END + 43
 
 
 class StreamKeys:
-    """Issues and verifies the keys that let a publisher in."""
+    """Issues and verifies stream keys."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -35,12 +36,13 @@ class StreamKeys:
         return _remembered(self._keyring.signing, stream_id, version, salt)
 
     def verify(self, key: str, stream_id: StreamId, version: int, salt: bytes) -> bool:
-        """In constant time as to the key. Any text is taken, only the very key passes."""
+        """Constant time in the key. Accepts any text; True only for the valid key."""
         secret = self._secret_of(key)
         return secret is not None and hmac.compare_digest(key, _remembered(secret, stream_id, version, salt))
 
     def made_by_us(self, key: str, stream_id: StreamId, version: int) -> bool:
-        """Whether it is a key of some stream that has or had this id. It opens nothing before `verify` has seen the row's salt."""
+        """Whether the key was signed for a stream that has or had this id. It admits nothing before `verify` has
+        compared the row's salt."""
         secret = self._secret_of(key)
         if secret is None:
             return False
@@ -48,7 +50,7 @@ class StreamKeys:
             salt = base64.b64decode(key[1:_SALT_END], altchars=b"-_", validate=True)
         except ValueError:
             return False
-        # Strangers choose this salt: remembering it would let them push out what is asked for often.
+        # The client chooses this salt: caching it would let strangers evict the entries that are used often.
         return hmac.compare_digest(key, _compute(secret, stream_id, version, salt))
 
     def _secret_of(self, key: str) -> Secret | None:
@@ -62,7 +64,8 @@ def _compute(secret: Secret, stream_id: StreamId, version: int, salt: bytes) -> 
 
 
 _remembered = functools.lru_cache(maxsize=20_000)(_compute)
-"""Asked for at every attempt to publish, inside the media server's one loop."""
+"""Cache of computed keys: each attempt to publish needs one while the media server's event loop waits. Larger: more
+memory. Smaller: keys are computed again in that time."""
 
 
 def _text(value: bytes) -> str:

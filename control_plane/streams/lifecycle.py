@@ -1,7 +1,9 @@
-"""What may happen to a stream: `created → live ⇄ interrupted → ended`.
+"""The lifecycle of a stream, `created → live ⇄ interrupted → ended`: create, publisher online, publisher lost, end,
+rotate.
 
-Each change is one transaction through the stream's event log, so that what is stored, what viewers are told and what the auth callback
-answers cannot come apart. A change names the state it leaves, and coming too late is an answer (None), not an error.
+Each change is one transaction through the stream's event log. So the stored state, the events that viewers get and the
+answers of the auth callback stay consistent. A change names the status it leaves. If the stream has left it already,
+the change returns None; this is no error.
 """
 
 from __future__ import annotations
@@ -26,13 +28,15 @@ from control_plane.streams.running import RunningStreams
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
+"""Attempts of `go_live` when calls of one user race. Fewer: concurrent calls fail more often. More: a call can take
+longer."""
 
 Also = Callable[[Connection, Stream], Awaitable[None]]
-"""What is stored in the same transaction as a change, such as whose act it was."""
+"""Stored in the same transaction as a change, for example an audit entry."""
 
 
 class Lifecycle:
-    """The only writer of streams."""
+    """The only writer of the status and options of streams."""
 
     def __init__(
         self,
@@ -47,10 +51,13 @@ class Lifecycle:
         self._peak_viewers = peak_viewers
 
     async def go_live(self, user_id: UserId, options: StreamOptions, *, proven: bool = True) -> Stream:
-        """The user's stream, ready to be published to. One that was never published is answered again, with the new options; an older one
-        ends as replaced. A caller who is not proven to be this user (`proven` is False) changes nothing about a stream that exists: it is
-        answered as it is. Raises StreamOver and AccountBlocked."""
-        for _ in range(ATTEMPTS):  # two calls at once: the loser of the race finds the winner's stream
+        """Return the user's stream, ready to be published to.
+
+        A stream that was never published is returned again with the new options. An older one ends as replaced.
+        `proven`: whether the caller is proven to be this user. If not, an existing stream is returned unchanged. Raises
+        StreamOver and AccountBlocked.
+        """
+        for _ in range(ATTEMPTS):  # of two calls at once, the loser finds the winner's stream
             running = await store.unfinished_of(self._database, user_id)
             if running is None:
                 try:
@@ -87,8 +94,11 @@ class Lifecycle:
     async def publisher_online(
         self, stream_id: StreamId, publisher: MediaConnection, replaced_bytes: int, key_version: int | None = None
     ) -> Stream | None:
-        """A publisher's media has arrived; it may be a second one that takes over. `replaced_bytes`: what the one before it had sent.
-        `key_version`: of the key that let it in; nothing changes when the stream has another one by now."""
+        """A publisher's media has arrived; the publisher may take over from an earlier one.
+
+        `replaced_bytes`: bytes that the earlier publisher had sent. `key_version`: version of the key that admitted the
+        publisher; None if unknown. If the stream has another version by now, nothing changes and None is returned.
+        """
         source_id = publisher.source.id
 
         async def work(connection: Connection, appending: Appending) -> Stream | None:
@@ -96,7 +106,7 @@ class Lifecycle:
             if stream is not None:
                 await store.close_sessions(connection, stream_id, "taken_over", replaced_bytes, besides=source_id)
                 await store.open_session(connection, stream_id, publisher, key_version)
-                # Said on a take-over too: the media server has dropped every viewer of the old connection.
+                # Sent on a take-over too: the media server has disconnected every viewer of the old connection.
                 appending.add(EventType.STATUS, StatusChange(Status.LIVE))
             return stream
 
@@ -117,7 +127,8 @@ class Lifecycle:
     async def end(
         self, stream_id: StreamId, reason: EndReason, inbound_bytes: int = 0, also: Also | None = None
     ) -> Stream | None:
-        """From now on no key opens it; the reconciler puts out who still publishes."""
+        """End the stream. Its key is invalid from then on, and the reconciler disconnects a publisher that is still
+        connected."""
         peak_viewers = self._peak_viewers(stream_id)
 
         async def work(connection: Connection, appending: Appending) -> Stream | None:
@@ -132,7 +143,7 @@ class Lifecycle:
         return await self._apply(stream_id, work, "stream_ended", also, reason=reason.value)
 
     async def rotate(self, stream_id: StreamId, also: Also | None = None) -> Stream | None:
-        """A new key; publishers who came in with an older one are put out."""
+        """Change the key; the reconciler disconnects publishers that were admitted with an older one."""
 
         async def work(connection: Connection, appending: Appending) -> Stream | None:
             return await store.rotate(connection, stream_id)
@@ -158,7 +169,7 @@ class Lifecycle:
         def settled(outcome: Stream | BaseException | None) -> None:
             if isinstance(outcome, Stream):
                 self._running.put(outcome)
-            else:  # too late, or unknown: whether a COMMIT whose answer is lost took effect
+            else:  # too late, or the outcome of the COMMIT is unknown
                 self._running.look_at(stream_id)
 
         stream = await self._event_log.append(stream_id, work, settled=settled)

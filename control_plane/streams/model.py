@@ -1,4 +1,5 @@
-"""A stream: what one `liveStream` call makes. It outlives the connections that publish to it."""
+"""A stream: one broadcast, created by `liveStream`. It outlives the connections that publish to it. Also the errors of
+streams."""
 
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ class Visibility(StrEnum):
 
 
 class StreamNotFound(ControlPlaneError):
-    """No such stream, or none that this caller may know of."""
+    """The stream does not exist, or this caller may not know of it."""
 
     code = "stream_not_found"
     kind = ErrorKind.NOT_FOUND
 
 
 class StreamOver(ControlPlaneError):
-    """The stream has ended; nothing about it changes any more."""
+    """The stream has ended and cannot change any more."""
 
     code = "stream_over"
     kind = ErrorKind.REFUSED
@@ -42,14 +43,15 @@ class NotYourStream(ControlPlaneError):
 
 
 class StreamNotOpen(ControlPlaneError):
-    """The stream is not public, and this caller has no way in."""
+    """The stream is not public, and this caller may not join it."""
 
     code = "stream_not_open"
     kind = ErrorKind.FORBIDDEN
 
 
 class VisibilityNotAvailable(ControlPlaneError):
-    """The media server admits viewers of public streams only, so nobody could watch such a stream, not even its host."""
+    """The media server admits only viewers of public streams, so a stream with this visibility could not be watched,
+    even by its host."""
 
     code = "visibility_not_available"
     kind = ErrorKind.REFUSED
@@ -66,7 +68,7 @@ class Stream:
     status: Status
     key_version: int
     key_salt: bytes
-    """Random, of this row alone, and new with each version: what is signed for this stream is signed over it too."""
+    """Random, unique to this row, and new with each version. Everything signed for this stream is signed over it."""
     visibility: Visibility
     price: int
     title: str
@@ -76,27 +78,28 @@ class Stream:
     local_start: str
     created_at: dt.datetime
     live_at: dt.datetime | None
-    """First publish."""
+    """Time of the first publish."""
     interrupted_at: dt.datetime | None
     ended_at: dt.datetime | None
     end_reason: EndReason | None
     revoked_at: dt.datetime | None
-    """Of the last rotation, or of the end. For people: who is put out is decided by the key's version."""
+    """Time of the last rotation, or of the end. For operators only: the key's version decides which publishers are
+    disconnected."""
     coins: int
     likes: int
     peak_viewers: int
     playing: bool | None = None
-    """Whether media truly flowed when a probe last looked at the present publisher; None: not known. What the `Prober` of this process
-    says is newer."""
+    """Whether media really flowed when a probe last checked the present publisher; None if unknown. The `Prober` of
+    this process has newer results."""
     playing_note: str = ""
-    """What viewers missed then, and what the broadcaster can change; "" when all was well."""
+    """What viewers missed at that time, and what the broadcaster can change; "" without a problem."""
 
     @property
     def ended(self) -> bool:
         return self.status is Status.ENDED
 
     def duration_s(self) -> int:
-        """From the first publish to the end; 0 while it runs, and for what never published."""
+        """Seconds from the first publish to the end; 0 while it runs, and if it was never published."""
         if self.live_at is None or self.ended_at is None:
             return 0
         return int((self.ended_at - self.live_at).total_seconds())
@@ -104,7 +107,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """What a broadcaster decides when going live. Bounds are checked where they are parsed and again by the database."""
+    """What a broadcaster chooses when going live. Limits are checked by the parser, and again by the database."""
 
     title: str = ""
     visibility: Visibility = Visibility.PUBLIC

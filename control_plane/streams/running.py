@@ -1,7 +1,8 @@
-"""All streams that have not ended, in memory: what the auth callback answers from and the reconciler compares with.
+"""The table of unfinished streams, in memory. The auth callback answers from it, and the reconciler compares it with
+the media server.
 
-The database is the truth. This copy is loaded at the start, changed by the transactions of this process as they commit, kept fresh by
-notifications of other processes, and loaded anew whenever the connection that listens was lost.
+The database is authoritative. The table is loaded at the start and updated when transactions of this process commit.
+Notifications of other processes refresh it, and it is loaded again whenever the listening connection was lost.
 """
 
 from __future__ import annotations
@@ -26,12 +27,19 @@ from control_plane.streams.probing.keys import ProbeKeys
 log = logging.getLogger(__name__)
 
 FIRST_VERSION = 1
+"""The key version of a new stream."""
 MISS_DEADLINE_S = 0.05
+"""Timeout of the one query that the auth callback may make. Larger: the media server's event loop is blocked for
+longer. Smaller: a slow database refuses new streams of other processes."""
 AGAIN_S = 1.0
+"""Time until own changes are read again, and pause after a lookup that failed. Larger: a lost answer to a COMMIT is
+corrected later. Smaller: more queries."""
 ADMITTED_MAX = 32
-"""Connections remembered per stream: the one that publishes, and attempts that are not online yet. Only who has the key adds to them."""
+"""Connections remembered per stream: the one that publishes, and attempts that are not online yet. Only holders of the
+key add to them. Larger: more memory. Smaller: the publisher's own entry may be evicted."""
 OVER_MAX = 10_000
-"""Ended streams whose ids are remembered, each about 100 bytes."""
+"""Ended streams whose ids are remembered, about 100 bytes each. Larger: more memory. Smaller: encoders that retry with
+an old key cost queries."""
 _PATH = re.compile(r"live/([1-9][0-9]{0,9})")
 
 
@@ -57,15 +65,15 @@ class RunningStreams:
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
         self._admitted: dict[StreamId, dict[SourceId, int]] = {}
-        """Of each stream here: with which key version a connection was let in; the oldest first."""
+        """Per stream: the key version that admitted each connection, oldest first."""
         self._over: dict[StreamId, None] = {}
-        """Streams that have ended, the oldest first: an encoder that goes on knocking with such a key costs no query each time."""
+        """Ended streams, oldest first: an encoder that keeps retrying with such a key costs no query."""
         self._no_lookup_until = 0.0
         self._stale: set[StreamId] = set()
         self._later: set[StreamId] = set()
-        """Ours, to be looked at once more in AGAIN_S: the answer to a COMMIT may come late, or never."""
+        """Own changes to read again after AGAIN_S, in case the answer to a COMMIT came late or was lost."""
         self._reads: list[set[StreamId]] = []
-        """Of each read that is under way: what was put here since it began."""
+        """Per read in progress: the streams that were put here since it began."""
         self._reload_all = True
         self._follows = False
         self._wake = asyncio.Event()
@@ -73,7 +81,7 @@ class RunningStreams:
         self._current_until = 0.0
 
     def follow(self) -> None:
-        """From now on changes of streams in other processes are read. Before `run`."""
+        """Subscribe to changes of streams in other processes. Called before `run`."""
         self._bus.subscribe(Topic.STREAM, self._notified)
         self._bus.on_resync(self._resync)
 
@@ -90,7 +98,8 @@ class RunningStreams:
         return list(self._by_id.values())
 
     def admitted_version(self, stream_id: StreamId, source_id: SourceId) -> int | None:
-        """The version of the key that let this connection in; None where this process did not, or has forgotten."""
+        """Version of the key that admitted this connection; None if another process admitted it, or if it was
+        forgotten."""
         return self._admitted.get(stream_id, {}).get(source_id)
 
     def _admit(self, stream: Stream, source_id: SourceId) -> None:
@@ -101,12 +110,12 @@ class RunningStreams:
             del admitted[next(iter(admitted))]
 
     def put(self, stream: Stream) -> None:
-        """Take over a change of ours that is committed."""
+        """Apply a committed change of this process."""
         self._set(stream)
         self._later.add(stream.id)
 
     def _set(self, stream: Stream) -> None:
-        """An ended stream leaves the table."""
+        """Replace the stream in the table; an ended one is removed."""
         for changed in self._reads:
             changed.add(stream.id)
         old = self._by_id.pop(stream.id, None)
@@ -122,27 +131,29 @@ class RunningStreams:
             self._by_path[stream.path] = stream
 
     def look_at(self, stream_id: StreamId) -> None:
-        """Read this one anew: something may have become of it."""
+        """Read this stream again: it may have changed."""
         self._stale.add(stream_id)
         self._wake.set()
 
     async def tell_others(self, connection: Connection, stream_id: StreamId) -> None:
-        """With the transaction that changes it. We know by `put`."""
+        """Notify the other processes within the transaction that changes the stream. This process learns of it by
+        `put`."""
         await notify_within(connection, Topic.STREAM, stream_id, self._bus.name)
 
     @property
     def current(self) -> bool:
-        """Whether what we know is recent enough to let publishers in."""
+        """Whether the table is recent enough to admit publishers."""
         return self.following or asyncio.get_running_loop().time() < self._current_until
 
     @property
     def following(self) -> bool:
-        """Whether we hear of what other processes change, and have read what they changed before."""
+        """Whether changes of other processes are received, and their earlier changes have been read."""
         return self._follows and self._bus.connected.is_set()
 
     async def decide(self, request: AccessRequest) -> Verdict:
-        """From memory, but for one case: a publisher with a valid first key of a stream that we have not heard of costs one short query,
-        one at a time, and none within AGAIN_S after one that was not answered. Nobody without such a key can cause any."""
+        """Decide from memory, with one exception: a publisher with a signed key of the first version, for a stream that
+        is not in the table, costs one short query. These queries run one at a time, and pause for AGAIN_S after one
+        that failed. A client without such a key cannot cause any."""
         stream = self._by_path.get(request.path)
         publishes = request.action is Action.PUBLISH
         if stream is None and publishes and request.keys:
@@ -153,7 +164,7 @@ class RunningStreams:
         return verdict
 
     async def load(self) -> None:
-        """Read the whole table. Raises DatabaseUnavailable, and then leaves it as it was."""
+        """Read the whole table. Raises DatabaseUnavailable; the table is then unchanged."""
         with self._reading() as changed:
             streams = await store.unfinished(self._database)
         newer = [self._by_id[id_] for id_ in changed if id_ in self._by_id]
@@ -166,7 +177,7 @@ class RunningStreams:
         self._current_until = asyncio.get_running_loop().time() + self._away_s
 
     async def run(self) -> None:
-        """Follow the notifications, until cancelled."""
+        """Process notifications until cancelled."""
         loop = asyncio.get_running_loop()
         look_again_at = loop.time() + AGAIN_S
         while True:
@@ -190,7 +201,7 @@ class RunningStreams:
     async def _refresh(self) -> None:
         if self._reload_all:
             self._stale.clear()
-            self._reload_all = False  # before the read, during which the listening connection may be lost again
+            self._reload_all = False  # cleared before the read, during which the listening connection may be lost again
             try:
                 await self.load()
             except DatabaseUnavailable:
@@ -206,8 +217,8 @@ class RunningStreams:
                 raise
 
     async def _read(self, stream_ids: Collection[StreamId], deadline_s: float = DEADLINE_S) -> None:
-        """Bring these rows over. What was put here while we read stays: it is newer than the row in all likelihood, and another look will
-        tell."""
+        """Copy these rows to the table. Streams that were put here during the read stay, because they are probably
+        newer, and are read again."""
         with self._reading() as changed:
             streams = await store.by_ids(self._database, stream_ids, deadline_s)
         for stream in streams:

@@ -1,4 +1,4 @@
-"""SQL of streams and of the connections that publish to them."""
+"""SQL of streams, and of the connections that publish to them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ _CLOSE_SESSIONS = """
 """
 _ADMITTED_VERSION = "select key_version from publish_session where stream_id = $1 and source_id = $2"
 _GIFT_SINCE = "select max(created_at) > $2 from gift_sent where stream_id = $1"
-"""The newest is read from the index, where `exists` is planned for gifts that it finds soon, and reads all of them if there is no such gift."""
+"""`max` reads the newest gift from the index. `exists` would be planned as if a match came soon, and reads all gifts if
+there is none."""
 
 
 def _stream(row: Row) -> Stream:
@@ -141,13 +142,13 @@ async def latest(database: Database, limit: int) -> Sequence[Stream]:
 
 
 async def create(connection: Connection, user_id: UserId, options: StreamOptions) -> Stream | None:
-    """None for a user who is banned, or does not exist; a ban at the same moment comes before this or finds the stream. Raises
-    UniqueViolationError (stream_one_unfinished) when the user has an unfinished one."""
+    """None if the user is banned or does not exist. A concurrent ban either comes before this or finds the stream.
+    Raises UniqueViolationError (stream_one_unfinished) if the user has an unfinished stream."""
     return _maybe(await connection.fetchrow(_CREATE, user_id, *_options(options)))
 
 
 async def configure(connection: Connection, stream_id: StreamId, options: StreamOptions) -> Stream | None:
-    """None once it has been published to."""
+    """None once the stream has been published to."""
     return _maybe(await connection.fetchrow(_CONFIGURE, stream_id, *_options(options)))
 
 
@@ -158,12 +159,12 @@ async def read(connection: Connection, stream_id: StreamId) -> Stream | None:
 async def online(
     connection: Connection, stream_id: StreamId, source_id: SourceId, key_version: int | None = None
 ) -> Stream | None:
-    """None when that source publishes already, the stream is over, or its key is no longer of this version."""
+    """None if this source already publishes, the stream has ended, or its key has another version by now."""
     return _maybe(await connection.fetchrow(_ONLINE, stream_id, source_id, key_version))
 
 
 async def lost(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:
-    """None when another source, or none, publishes by now."""
+    """None if another source, or none, publishes by now."""
     return _maybe(await connection.fetchrow(_LOST, stream_id, source_id))
 
 
@@ -181,19 +182,21 @@ class Listed(NamedTuple):
 
 
 async def listed(database: Database, stream_ids: Sequence[StreamId]) -> dict[StreamId, Listed]:
-    """What a list of streams shows besides the streams themselves."""
+    """What a list of streams shows besides the fields of `Stream`."""
     return {row["id"]: Listed(row["username"], row["coins"]) for row in await database.fetch(_LISTED, stream_ids)}
 
 
 async def revoke_every_key(connection: Connection) -> int:
-    """Of the unfinished streams, whose number this is. Nobody is told: for when no table of streams is in memory yet."""
+    """Revoke the keys of all unfinished streams and return their number. Sends no notification: to be used while no
+    process has a table of streams in memory."""
     return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def probed(
     database: Database, stream_id: StreamId, source_id: SourceId, playing: bool | None, found: str
 ) -> None:
-    """What a probe saw of this publisher, `found` being JSON. Nothing when another one, or none, publishes by now."""
+    """Store the result of a probe of this publisher (`found` is JSON). No effect if another source, or none, publishes
+    by now."""
     await database.execute(_PROBED, stream_id, source_id, playing, found)
 
 
@@ -215,12 +218,12 @@ async def open_session(
 async def close_sessions(
     connection: Connection, stream_id: StreamId, why: str, inbound_bytes: int, besides: SourceId | None = None
 ) -> None:
-    """Close the stream's open publisher sessions, but for that of `besides`."""
+    """Close the stream's open publisher sessions, except that of `besides`."""
     await connection.execute(_CLOSE_SESSIONS, stream_id, besides, why, inbound_bytes)
 
 
 async def admitted_version(database: Database, stream_id: StreamId, source_id: SourceId) -> int | None:
-    """The version of the key with which this publisher came in, as far as it was noted."""
+    """Version of the key that admitted this publisher, if stored."""
     version: int | None = await database.fetchval(_ADMITTED_VERSION, stream_id, source_id)
     return version
 

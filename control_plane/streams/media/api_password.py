@@ -1,4 +1,5 @@
-"""With what MediaMTX's control API is used. MediaMTX asks the hooks listener who may: whoever uses the API runs commands as MediaMTX's user."""
+"""Credentials of MediaMTX's control API. MediaMTX asks the hooks listener to verify them, because a client of this API
+can run commands as MediaMTX's user."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ _LABEL = b"stagedoor control api"
 
 
 def api_password(hook_secret: str) -> str:
-    """Derived, so that nothing more is stored, and who knows it does not know the hook secret."""
+    """Derived from the hook secret, so nothing more is stored. The hook secret cannot be computed from it."""
     return hmac.digest(hook_secret.encode(), _LABEL, hashlib.sha256).hex()
 
 

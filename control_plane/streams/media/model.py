@@ -1,4 +1,4 @@
-"""What the control plane asks of a media server. `mediamtx/` fulfils it; nothing here knows how."""
+"""The media server as the control plane sees it: a Protocol and its values. `mediamtx/` implements it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 PathName = NewType("PathName", str)
 SourceId = NewType("SourceId", str)
 Size = tuple[int, int]
-"""Width and height of a picture."""
+"""Width and height of a picture, in pixels."""
 
 
 class MediaServerUnavailable(ControlPlaneError):
-    """The media server did not answer in time, or answered what cannot be read. Says nothing about any path."""
+    """The media server did not answer in time, or its answer cannot be read. Says nothing about any path."""
 
     code = "media_server_unavailable"
     kind = ErrorKind.UNAVAILABLE
@@ -24,30 +24,30 @@ class MediaServerUnavailable(ControlPlaneError):
 
 @dataclass(frozen=True, slots=True)
 class MediaSource:
-    """One publisher's connection. `id` is the same in the auth request, the hooks and the control API."""
+    """A publisher's connection. `id` is the same in the auth request, the hooks and the control API."""
 
     kind: str
-    """The media server's own word: rtmpConn, srtConn, webRTCSession, ..."""
+    """As the media server names it: rtmpConn, srtConn, webRTCSession, ..."""
     id: SourceId
 
 
 @dataclass(frozen=True, slots=True)
 class MediaPath:
-    """A path as the media server sees it at this moment."""
+    """The state of a path on the media server."""
 
     name: PathName
     online: bool
     source: MediaSource | None
     inbound_bytes: int
     codecs: tuple[str, ...] = ()
-    """Of its tracks, in the media server's own words."""
+    """Codecs of its tracks, as the media server names them."""
     size: Size | None = None
-    """Of the picture that the publisher sends now; None without one, or where the codec does not say."""
+    """Size of the picture that the publisher sends now; None without a picture, or if the codec does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaConnection:
-    """Who is behind a source: kept with the publisher's session."""
+    """Details of a publisher's connection, stored with the publisher's session."""
 
     source: MediaSource
     created_at: dt.datetime
@@ -65,13 +65,13 @@ class MediaServerInfo:
 
 
 class MediaServer(Protocol):
-    """Every call has a deadline of its own and raises MediaServerUnavailable past it."""
+    """Every call has its own timeout and raises MediaServerUnavailable when it is over."""
 
     async def info(self) -> MediaServerInfo: ...
 
     def list_paths(self) -> AsyncIterator[Sequence[MediaPath]]:
-        """All paths, page by page, with a deadline for each page. Pages are not of one moment: a path may be missing, or listed twice,
-        when others come or go meanwhile. So a path that is missing is gone only if `get_path` says so as well."""
+        """List all paths page by page, with a timeout for each page. Pages are not of one moment: a path may be missing
+        or listed twice while others come and go. So a missing path is gone only if `get_path` confirms it."""
         ...
 
     async def get_path(self, name: PathName) -> MediaPath | None: ...
@@ -79,5 +79,5 @@ class MediaServer(Protocol):
     async def get_connection(self, source: MediaSource) -> MediaConnection | None: ...
 
     async def kick(self, source: MediaSource) -> bool:
-        """Close this connection; False when it is already gone."""
+        """Disconnect this publisher; False if it is already gone."""
         ...

@@ -1,7 +1,8 @@
-"""Brings our streams to what the media server really has.
+"""The reconciler: compares the table of streams with the paths of the media server, and updates the streams to match.
 
-Hooks are hints: they come late, twice, swapped or not at all. So every second, and whenever a hook arrives, what is online there is compared
-with what we hold, keyed by (stream, source). A listing that fails changes nothing, and absence is believed only after asking for the path.
+Hooks may be lost, repeated or reordered, so the reconciler treats them as hints and reads the control API. Every PASS_S
+it compares all paths, and at each hook one path, keyed by (stream, source). A listing that fails changes nothing. A
+path that is missing in a listing counts as gone only after `get_path` has confirmed it.
 """
 
 from __future__ import annotations
@@ -37,25 +38,37 @@ from control_plane.streams.running import FIRST_VERSION, RunningStreams
 log = logging.getLogger(__name__)
 
 PASS_S = 1.0
+"""Time between two passes. Larger: changes whose hook was lost are noticed later. Smaller: more load on the media
+server."""
 AWAY_S = 3.0
+"""Time without an answer of the media server until its streams count as interrupted. Larger: viewers learn later that
+it is down. Smaller: a short stall interrupts streams."""
 HINT_LOOKS = 20
+"""Checks of a path until it shows what its hint says: with HINT_LOOK_S one second in all. Fewer: a slow change waits
+for the next pass. More: requests that the next pass makes anyway."""
 HINT_LOOK_S = 0.05
+"""Time between two of these checks. Larger: viewers learn of a change later. Smaller: more requests."""
 DISCONNECT_S = 3.0
+"""Time that `disconnect` waits until the publisher is gone. Larger: its caller waits longer. Smaller: it returns False
+although the publisher is about to go."""
 ABREAST = 16
-"""How many streams are asked about or changed at once: each takes a connection to the media server or the database."""
+"""Streams that are checked or changed at once; each takes a connection to the media server or the database. Larger: a
+pass can use up the database's connections. Smaller: a pass with many changes takes longer."""
 SLICE = 200
-"""Streams that a pass compares before it lets the event loop do other work: 200 take less than a millisecond."""
+"""Streams that a pass compares before other tasks run: 200 take less than a millisecond. Larger: the event loop is
+blocked for longer. Smaller: a pass takes longer."""
 RETURNING = frozenset({"rtmp", "rtmps", "srt"})
-"""Protocols whose encoders reconnect by themselves. A browser that sends by WHIP does not."""
+"""Protocols whose encoders reconnect by themselves. A browser that publishes by WHIP does not."""
 SHAPE_TOLERANCE = 0.05
-"""Sizes whose proportions differ by less have one shape: encoders round sizes to even numbers or to 16, and scale them to the network."""
+"""Sizes whose proportions differ by less have the same shape: encoders round sizes to even numbers or to 16, and scale
+them to the network. Larger: a picture that has turned is not noticed. Smaller: rounding disconnects a publisher."""
 
 Step = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a hook says: the media of this path has come (`online`) or gone."""
+    """A message of a hook: the media of this path has arrived (`online`) or has gone."""
 
     path: PathName
     online: bool
@@ -66,12 +79,12 @@ class Hint:
 class _Publisher:
     connection: MediaConnection
     key_version: int | None
-    """Of the key that let it in; None: not known, though the stream has had more than one."""
+    """Version of the key that admitted it; None if unknown although the stream has had more than one."""
     inbound_bytes: int = 0
     size: Size | None = None
-    """Of its first picture: viewers by HLS get no other for as long as it is connected."""
+    """Size of its first picture. Viewers by HLS get this shape for as long as it is connected."""
     may_turn: bool = True
-    """Whether it is disconnected when its picture changes its shape."""
+    """Whether a change of its picture's shape disconnects it."""
 
     def has_turned(self, size: Size) -> bool:
         return self.may_turn and self.size is not None and not _same_shape(self.size, size)
@@ -86,13 +99,15 @@ _Wait = tuple[Status, dt.datetime | None]
 
 
 def _wait_of(stream: Stream) -> _Wait:
-    """What it waits for. Each interruption is a wait of its own, though nobody may have looked while it was live in between."""
+    """Identifies what the stream waits for. Each interruption is a separate wait, even if no pass saw it live in
+    between."""
     return stream.status, stream.interrupted_at
 
 
 @dataclass(slots=True)
 class Clocks:
-    """How long a stream has been waiting as far as this process has seen; starts anew after a downtime of ours or of the media server."""
+    """How long each stream has waited, as this process has seen it. Waits restart after a downtime of this process or
+    of the media server."""
 
     since: dict[StreamId, tuple[_Wait, float]] = field(default_factory=dict)
 
@@ -115,7 +130,7 @@ class Clocks:
 
 
 class Reconciler:
-    """Owns the comparison; one pass at a time."""
+    """Owns the comparison; runs one pass at a time."""
 
     def __init__(
         self,
@@ -141,11 +156,12 @@ class Reconciler:
         self._pass_s = pass_s
         self._clocks = Clocks()
         self._hints: dict[PathName, tuple[Hint, int]] = {}
-        """And how often to look for what each of them says."""
+        """The newest hint of each path, and the number of checks left."""
         self._wake = asyncio.Event()
         self._publishers: dict[SourceId, _Publisher] = {}
         self._turned: dict[StreamId, Size] = {}
-        """Streams whose publisher was disconnected because its picture turned: the size with which it should return."""
+        """Streams whose publisher was disconnected because its picture turned, and the size with which it should
+        return."""
         self._answered_at = monotonic()
         self._away = False
         self._reachable = False
@@ -155,12 +171,13 @@ class Reconciler:
         return self._reachable
 
     def hint(self, hint: Hint) -> None:
-        """Never waits. A later hint of the same path replaces the earlier one: both only say where to look."""
+        """Queue a hint; never waits. A newer hint of a path replaces the older one, because hints only say which path
+        to check."""
         self._hints[hint.path] = (hint, HINT_LOOKS)
         self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled. Whatever fails is tried again with the next pass."""
+        """Run until cancelled. Failures are retried in the next pass."""
         loop = asyncio.get_running_loop()
         next_pass = loop.time()
         while True:
@@ -170,12 +187,12 @@ class Reconciler:
             self._wake.clear()
             hints, self._hints = self._hints, {}
             await self._each((str(path), partial(self._follow, *hint)) for path, hint in hints.items())
-            if loop.time() >= next_pass:  # however many hints come
+            if loop.time() >= next_pass:  # hints must not delay the pass
                 await self._guarded("", self.reconcile)
                 next_pass = loop.time() + self._pass_s
 
     async def reconcile(self) -> None:
-        """One pass over everything."""
+        """Run one pass over all paths and streams."""
         now = self._monotonic()
         online: dict[PathName, MediaPath] = {}
         try:
@@ -199,18 +216,21 @@ class Reconciler:
                 if step is not None:
                     steps.append((stream.path, step))
             await asyncio.sleep(0)
-        if self._running.following:  # cut off from the other processes, we would take theirs for strangers
+        if self._running.following:  # otherwise streams of other processes look like strangers
             strangers = [path for path in online.values() if self._running.by_path(path.name) is None]
             steps += [(path.name, partial(self._disconnect_stranger, path)) for path in strangers]
         await self._each(steps)
-        # A pass that the database held up is no silence of the media server's.
+        # Time that the pass waited for the database does not count as silence of the media server.
         self._answered_at = self._monotonic()
         self._forget(streams, online.values())
 
     async def disconnect(self, stream: Stream) -> bool:
-        """After a stream was ended or its key rotated: close the publisher that came in before, and see it gone.
+        """After a stream was ended or its key rotated: disconnect the publisher that was admitted before, and wait
+        until it is gone.
 
-        False when the media server does not answer or the publisher is still there in time; the next passes go on trying."""
+        False if the media server does not answer, or if the publisher is still there after DISCONNECT_S. Later passes
+        retry.
+        """
         try:
             async with asyncio.timeout(DISCONNECT_S):
                 while True:
@@ -224,7 +244,7 @@ class Reconciler:
             return False
 
     async def _each(self, steps: Iterable[tuple[str, Step]]) -> None:
-        """ABREAST at once."""
+        """Run all steps, ABREAST at a time."""
         waiting = iter(steps)
 
         async def work() -> None:
@@ -234,7 +254,7 @@ class Reconciler:
         await asyncio.gather(*(work() for _ in range(ABREAST)))
 
     async def _guarded(self, of: str, step: Step) -> None:
-        """`of`: the path that it concerns; "" for all."""
+        """Run a step and log its failure. `of`: the path that the step concerns; "" for all paths."""
         try:
             await step()
         except (MediaServerUnavailable, DatabaseUnavailable) as error:
@@ -242,12 +262,12 @@ class Reconciler:
         except Exception:
             if not of:
                 raise
-            # It concerns one stream: the others' go on.
+            # The failure concerns one stream; the steps of other streams continue.
             log.exception("reconciler_failed", extra={"of": of[:200]})
 
     async def _follow(self, hint: Hint, looks: int) -> None:
-        """A hook was started before the media server's own books are in order: look until they are, for a second, and hold up nobody's else
-        hint meanwhile."""
+        """Act on a hint. A hook may run before the control API shows the change, so the path is checked again for up to
+        a second. Other hints are processed meanwhile."""
         stream = self._running.by_path(hint.path)
         if stream is None:
             return
@@ -266,8 +286,8 @@ class Reconciler:
         self._wake.set()
 
     def _due(self, stream: Stream, path: MediaPath | None, now: float) -> Step | None:
-        """What has to be asked or written for this stream. None where all is as it was, as for nearly all streams of a pass: then it costs
-        no task."""
+        """Return what must be checked or written for this stream; None if nothing has changed. Nearly all streams of a
+        pass are unchanged, and cost no task."""
         if path is not None and path.source is not None:
             if self._is_as_it_was(stream, path, path.source):
                 return None
@@ -278,7 +298,7 @@ class Reconciler:
             if self._clocks.waited_s(stream, now) >= stream.grace_s:
                 return partial(self._lifecycle.end, stream.id, EndReason.GRACE_OVER)
         elif self._sockets(stream.id):
-            self._clocks.start(stream, now)  # whoever waits for it keeps it waiting
+            self._clocks.start(stream, now)  # viewers on its live socket keep it waiting
         elif self._clocks.waited_s(stream, now) >= self._never_published_s:
             return partial(self._never_published, stream)
         return None
@@ -300,7 +320,7 @@ class Reconciler:
     async def _publishing(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
         publisher = await self._publisher(stream, source)
         if publisher is None:
-            return  # gone again; the next pass tells
+            return  # already gone; the next pass handles it
         if self._is_outdated(stream, publisher):
             await self._media.kick(source)
             return
@@ -319,13 +339,13 @@ class Reconciler:
         if publisher.size is None and size is not None:
             publisher.size = size
             expected = self._turned.pop(stream.id, None)
-            # One that returned as it was would do so again, and nobody would see anything.
+            # If it returned with the old shape, disconnecting it again would not help.
             returned = expected is None or _same_shape(expected, size)
             publisher.may_turn = returned and publisher.connection.protocol in RETURNING
 
     async def _disconnect_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
-        """The media server keeps the shape that it saw first, and viewers by HLS see the picture stretched. The next connection begins
-        with the new shape."""
+        """Disconnect a publisher whose picture has turned. The media server keeps the first shape, so viewers by HLS
+        see a stretched picture. The next connection begins with the new shape."""
         if await self._media.kick(publisher.connection.source):
             publisher.may_turn = False
             self._turned[stream.id] = size
@@ -348,7 +368,8 @@ class Reconciler:
         await self._lifecycle.publisher_lost(stream.id, source_id, why, self._bytes_of(source_id))
 
     async def _disconnect_stranger(self, path: MediaPath) -> None:
-        """Media on a path that belongs to no unfinished stream: ended, or banned, between its auth and its first frame."""
+        """Disconnect a publisher whose path belongs to no unfinished stream: it was ended, or its user banned, between
+        authorization and first frame."""
         if path.source is not None and await self._media.kick(path.source):
             log.info("publisher_put_out", extra={"path": path.name, "source": path.source.id})
 
@@ -359,9 +380,10 @@ class Reconciler:
         return publisher is not None and self._is_outdated(stream, publisher)
 
     def _is_outdated(self, stream: Stream, publisher: _Publisher) -> bool:
-        """Whether it came in with a key that was taken away since. Clocks do not matter, nor how long the change took to be committed.
-        A publisher of whom nothing is known is one of those: its encoder returns with a connection of which we know."""
-        known = self._running.get(stream.id) or stream  # `stream` may be from the beginning of a long pass
+        """Whether the publisher was admitted with a key that has been revoked since. Versions are compared, so neither
+        clocks nor the duration of a commit matter. A publisher of unknown version is outdated: its encoder reconnects,
+        and then its version is known."""
+        known = self._running.get(stream.id) or stream  # `stream` may be as old as the start of a long pass
         newest = max(stream.key_version, known.key_version)
         return publisher.key_version is None or publisher.key_version < newest
 
@@ -380,7 +402,7 @@ class Reconciler:
         if version is not None:
             return version
         if stream.key_version == FIRST_VERSION:
-            return FIRST_VERSION  # there was no other
+            return FIRST_VERSION  # the stream never had another version
         return await store.admitted_version(self._database, stream.id, source_id)
 
     def _bytes_of(self, source_id: SourceId | None) -> int:
@@ -388,7 +410,7 @@ class Reconciler:
         return 0 if publisher is None else publisher.inbound_bytes
 
     async def _was_given_to(self, stream: Stream) -> bool:
-        """A recent gift keeps an unpublished stream waiting, too."""
+        """Whether the stream got a gift recently, which also keeps an unpublished stream waiting."""
         since = self._clock() - dt.timedelta(seconds=self._never_published_s)
         return await store.gift_since(self._database, stream.id, since)
 

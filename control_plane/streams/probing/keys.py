@@ -1,4 +1,5 @@
-"""How our own probe is let in to streams that are not public: a key of one stream that opens it for a minute or two, for reading only."""
+"""Probe keys: admit this installation's probes to streams that are not public. A key opens one stream for reading, for
+a minute or two."""
 
 from __future__ import annotations
 
@@ -14,24 +15,26 @@ from control_plane.config.secrets import Keyring, Secret
 from control_plane.streams.probing.model import ProbeKey
 
 LIFE_S = 60
-"""Valid in the minute of its making and in the next: longer than any probe takes to knock."""
+"""A key is valid in the minute in which it was issued and in the next. Larger: a leaked key is valid for longer.
+Smaller: it may expire before the probe connects."""
 _LENGTH = 44
 """One character that names the secret, and 43 of base64url(HMAC-SHA256)."""
 
 
 class ProbeKeys:
-    """Issues and verifies them, with the playback secret. `clock`: seconds since 1970, in step between machines."""
+    """Issues and verifies probe keys, with the playback secret. `clock`: seconds since 1970, synchronised between
+    machines."""
 
     def __init__(self, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
         self._keyring = keyring
         self._clock = clock
 
     def issue(self, stream_id: StreamId, salt: bytes) -> ProbeKey:
-        """`salt`: of the stream's row, as in its stream key."""
+        """`salt`: that of the stream's row, as in its stream key."""
         return _compute(self._keyring.signing, stream_id, salt, self._minute())
 
     def verify(self, key: str, stream_id: StreamId, salt: bytes) -> bool:
-        """In constant time as to the key. Any text is taken, only a key of this stream and of now passes."""
+        """Constant time in the key. Accepts any text; True only for a key of this stream that has not expired."""
         if len(key) != _LENGTH or not key.isascii():
             return False
         secret = self._keyring.get(key[0])

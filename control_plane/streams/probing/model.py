@@ -1,4 +1,5 @@
-"""What the control plane asks of a probe: does media truly flow on this path? `mediamtx/` fulfils it; nothing here knows how."""
+"""The probe as the control plane sees it: does media really flow on this path? A Protocol and its values. `mediamtx/`
+implements it."""
 
 from __future__ import annotations
 
@@ -10,19 +11,19 @@ from typing import NewType, Protocol
 from control_plane.streams.media.model import PathName
 
 ProbeKey = NewType("ProbeKey", str)
-"""Opens one stream for reading, shortly."""
+"""Opens one stream for reading, for a short time."""
 
 
 class Outcome(StrEnum):
-    """Also the label under which a probe is counted."""
+    """The result of a probe, and its label in metrics."""
 
     PLAYING = "playing"
     NOT_PLAYING = "not_playing"
-    """Viewers see and hear nothing, or no picture where there is one."""
+    """Viewers see and hear nothing, or get no picture although one is sent."""
     UNSUPPORTED = "unsupported"
-    """Media comes, which the probe itself cannot decode: says nothing about the stream."""
+    """Media arrives that the probe itself cannot decode. Says nothing about the stream."""
     FAILED = "failed"
-    """The probe itself did not work, or was killed at its deadline: says nothing about the stream."""
+    """The probe failed, or was killed at its deadline. Says nothing about the stream."""
 
 
 class Trouble(StrEnum):
@@ -30,11 +31,12 @@ class Trouble(StrEnum):
 
     NONE = ""
     SILENT = "silent"
-    """The publisher is connected and sends nothing."""
+    """The publisher is connected and sends no media."""
     NOT_PACKAGED = "not_packaged"
-    """Media arrives, and the media server makes nothing of it that can be played: codec, order of the pictures, no key frame."""
+    """Media arrives, and the media server cannot package it for playback: codec, order of the pictures, no key
+    frame."""
     UNDECODABLE = "undecodable"
-    """Media can be loaded, and no picture be decoded from it."""
+    """Media can be loaded, but no picture can be decoded from it."""
 
 
 class Via(StrEnum):
@@ -44,7 +46,7 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one look has shown. Width, height and codec are of the picture, 0 and "" without one."""
+    """The result of one probe. Width, height and codec describe the picture; 0 and "" without one."""
 
     outcome: Outcome
     via: Via | None = None
@@ -53,20 +55,21 @@ class ProbeResult:
     video_codec: str = ""
     """h264, hevc, vp8, av1, ..."""
     audio: bool | None = None
-    """Whether sound came; None where this way carries none of it: AAC does not go out over WebRTC."""
+    """Whether sound arrived; None if the transport does not carry it: WebRTC does not carry AAC."""
     pictured: bool = False
-    """The picture that was asked for has been written."""
+    """Whether the requested picture was written."""
     seconds: float = 0.0
     why: str = ""
-    """A few words for the log, without secrets."""
+    """A short reason for the log, without secrets."""
     trouble: Trouble = Trouble.NONE
-    """Of NOT_PLAYING, unless the path has gone."""
+    """The cause of NOT_PLAYING, unless the path has gone."""
     note: str = ""
-    """A sentence or two for the broadcaster: what viewers miss, and what to change. "" when all is well, and when it is not known."""
+    """One or two sentences for the broadcaster: what viewers miss, and what to change. "" without a problem, and if
+    unknown."""
 
 
 class Probe(Protocol):
     async def probe(self, path: PathName, key: ProbeKey, picture: Path | None, deadline_s: float) -> ProbeResult:
-        """Never raises, and is over soon after the deadline, come what may; so is all that it has started, cancelled or not. `picture`:
-        where to put a JPEG of what was seen, in the place of an earlier one."""
+        """Probe the path. Never raises. Returns soon after `deadline_s` and leaves no process behind, cancelled or not.
+        `picture`: where to write a JPEG of what was seen; it replaces an earlier file."""
         ...

@@ -1,7 +1,8 @@
-"""Looks at each live stream now and then: a publisher that is online may send nothing that plays.
+"""The prober: schedules probes of live streams, because a publisher that is online may send nothing that plays.
 
-A probe is a child process that takes a picture and says what it saw. Few run at once, the stream that waits longest is next, and one that
-hangs costs nothing but its place until its deadline. What it shows is told, measured and stored; nothing is decided by it.
+A probe is a child process that takes a picture and reports what it saw. Few probes run at once, and the stream that has
+waited longest is next. A probe that hangs holds its slot until its deadline. Results are logged, measured and stored;
+no decision depends on them.
 """
 
 from __future__ import annotations
@@ -30,19 +31,23 @@ from control_plane.streams.running import RunningStreams
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 12.0
-"""Key frames may be ten seconds apart."""
+"""Time until a probe is killed. Larger: a probe that hangs holds its slot for longer. Smaller: streams whose key frames
+are ten seconds apart fail."""
 TICK_S = 0.2
+"""Time between two checks for due probes. Larger: the first result comes later. Smaller: more idle work."""
 RETRIES_S = (0.5, 0.5, 1.0, 1.0, 2.0, 4.0, 8.0)
-"""Between the first looks at a publisher, until it was seen playing."""
+"""Pauses between the first probes of a publisher, until one saw it playing. Larger: a stream that starts slowly shows
+as not playing for longer. Smaller: more probes."""
 BELIEVED_FAILURES = 3
-"""What was seen counts until so many later probes have failed."""
+"""A result is kept until this many later probes have failed. Larger: an outdated result is shown for longer. Smaller:
+failures of the probe itself hide the result."""
 
 _PLAYING = {Outcome.PLAYING: True, Outcome.NOT_PLAYING: False, Outcome.UNSUPPORTED: None}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the last probe that worked has shown."""
+    """The result of the last probe that worked."""
 
     result: ProbeResult
     at: dt.datetime
@@ -54,7 +59,7 @@ class Seen:
 
 @dataclass(slots=True)
 class _Watch:
-    """One publisher's connection. Another one of the same stream is looked at anew."""
+    """Probe state of one publisher's connection. Another connection of the same stream gets a new one."""
 
     source_id: SourceId
     due_at: float
@@ -65,7 +70,7 @@ class _Watch:
 
 
 class Prober:
-    """Owns the schedule and what was seen. `limit` probes run at once."""
+    """Owns the schedule and the results. At most `limit` probes run at once."""
 
     def __init__(
         self,
@@ -97,12 +102,12 @@ class Prober:
         self._looking = 0
 
     def playing(self, stream_id: StreamId) -> bool | None:
-        """Whether media truly flows; None while nobody knows: not live, not looked at yet, or not to be shown by any probe of ours."""
+        """Whether media really flows; None if unknown: not live, not probed yet, or not decodable by the probe."""
         seen = self.seen(stream_id)
         return None if seen is None else seen.playing
 
     def note(self, stream_id: StreamId) -> str:
-        """For the broadcaster: what viewers miss, and what to change. "" when all is well, and when it is not known."""
+        """For the broadcaster: what viewers miss, and what to change. "" without a problem, and if unknown."""
         seen = self.seen(stream_id)
         return "" if seen is None else seen.result.note
 
@@ -114,11 +119,12 @@ class Prober:
         return sum(self.playing(stream_id) is True for stream_id in self._watches)
 
     def thumbnail(self, stream_id: StreamId) -> str:
-        """Address below `/media/`, new with each picture; "" when there is none. Only public streams have one: `/media/` is open to everybody."""
+        """Address below `/media/`, new with each picture; "" without one. Only public streams have one, because
+        `/media/` needs no authorization."""
         return self._thumbnails.address(stream_id)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         self._thumbnails.open([stream.id for stream in self._running.all() if stream.visibility is Visibility.PUBLIC])
         async with asyncio.TaskGroup() as probes:
             while True:
@@ -130,7 +136,7 @@ class Prober:
                 await asyncio.sleep(TICK_S)
 
     def _follow(self) -> None:
-        """Every publisher that is online has a watch, and nobody else."""
+        """Keep one watch for each publisher that is online, and drop all others."""
         unfinished = {stream.id: stream for stream in self._running.all()}
         now = self._monotonic()
         watches = {}
@@ -144,7 +150,7 @@ class Prober:
         self._thumbnails.keep(unfinished, hidden)
 
     def _due(self) -> Iterator[tuple[Stream, _Watch]]:
-        """Whoever has waited longest, as many as there are free places."""
+        """The streams that have waited longest, one for each free slot."""
         now = self._monotonic()
         waiting = [
             (watch.due_at, id_) for id_, watch in self._watches.items() if not watch.looking and watch.due_at <= now
@@ -158,7 +164,7 @@ class Prober:
         try:
             await self._look(stream, watch)
         except Exception:
-            log.exception("probe_broke", extra={"stream": stream.id})  # one's; the others' go on
+            log.exception("probe_broke", extra={"stream": stream.id})  # probes of other streams continue
             watch.due_at = self._monotonic() + self._interval_s
 
     async def _look(self, stream: Stream, watch: _Watch) -> None:
@@ -174,7 +180,7 @@ class Prober:
         self._metrics.probed(result.outcome.value, result.via.value if result.via else "none", result.seconds)
         if result.pictured:
             self._thumbnails.written(stream.id)
-        if self._watches.get(stream.id) is watch:  # else its publisher has gone, and this says nothing about another
+        if self._watches.get(stream.id) is watch:  # otherwise its publisher has gone
             self._take(stream.id, watch, result, began)
             await self._store(stream.id, watch, result)
 
@@ -189,8 +195,8 @@ class Prober:
             watch.seen, watch.failures = Seen(result, self._clock()), 0
             if before is None or before.playing != watch.seen.playing:
                 how = result.via.value if result.via is not None else result.why
-                told = {"stream": stream_id, "outcome": result.outcome.value, "how": how, "note": result.note}
-                log.info("stream_probed", extra=told)
+                fields = {"stream": stream_id, "outcome": result.outcome.value, "how": how, "note": result.note}
+                log.info("stream_probed", extra=fields)
         watch.due_at = began + self._interval_s
         never_played = before is None or not before.playing
         if result.outcome in (Outcome.NOT_PLAYING, Outcome.FAILED) and never_played and watch.retries < len(RETRIES_S):

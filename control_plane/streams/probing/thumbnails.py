@@ -1,4 +1,4 @@
-"""One small picture per public stream, in a folder that is served: kept for an hour after the stream's end."""
+"""Thumbnails: one small JPEG per public stream, in a folder that is served. Kept for an hour after the stream's end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ log = logging.getLogger(__name__)
 
 FOLDER = "thumbnails"
 KEPT_S = 3600.0
+"""Time that a thumbnail is kept after the end. Larger: more disk. Smaller: pages that still show the stream lose its
+picture."""
 
 
 class Thumbnails:
-    """Owns `<media directory>/thumbnails`. Probes write there what `file` names; nobody else does."""
+    """Owns `<media directory>/thumbnails`. Only probes write there, to the file that `file` names."""
 
     def __init__(
         self, media_dir: Path, kept_s: float = KEPT_S, monotonic: Callable[[], float] = time.monotonic
@@ -25,11 +27,11 @@ class Thumbnails:
         self._kept_s = kept_s
         self._monotonic = monotonic
         self._ended_at: dict[StreamId, float | None] = {}
-        """Of each picture that is there; None while its stream goes on."""
+        """One entry per picture; None while its stream is unfinished."""
         self._written_ms: dict[StreamId, int] = {}
 
     def open(self, unfinished: Collection[StreamId]) -> None:
-        """Begin with what an earlier start has left, but for the pictures of streams that have ended since."""
+        """Take over the pictures that an earlier run left, and delete those of streams that have ended since."""
         self._folder.mkdir(parents=True, exist_ok=True)
         wanted = {self.file(stream_id): stream_id for stream_id in unfinished}
         for file in self._folder.iterdir():
@@ -46,16 +48,17 @@ class Thumbnails:
         self._written_ms[stream_id] = time.time_ns() // 1_000_000
 
     def name(self, stream_id: StreamId) -> str:
-        """Below the media directory; "" when there is none."""
+        """Path below the media directory; "" without a picture."""
         return f"{FOLDER}/{stream_id}.jpg" if stream_id in self._ended_at else ""
 
     def address(self, stream_id: StreamId) -> str:
-        """The name, followed by when the picture was written: another address for each picture, without a look at the file."""
+        """The name and the time of writing: a new address for each picture, without a look at the file."""
         name = self.name(stream_id)
         return f"{name}?v={self._written_ms[stream_id]}" if name else ""
 
     def keep(self, unfinished: Collection[StreamId], hidden: Collection[StreamId] = ()) -> None:
-        """Delete the pictures of all others, an hour after this was first said of them, and those of `hidden` streams at once."""
+        """Delete the pictures of streams that are not `unfinished`, an hour after the first call without them, and
+        those of `hidden` streams at once."""
         now = self._monotonic()
         for stream_id, ended_at in list(self._ended_at.items()):
             if stream_id in hidden:

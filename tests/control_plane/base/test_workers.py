@@ -66,10 +66,10 @@ async def test_the_stop_ends_the_waiting() -> None:
 @pytest.mark.parametrize(
     ("work", "sentence"),
     [
-        (ends, "part cannot go on: it ended"),
-        (lambda: fails(DiskFull("The disk is full.")), "part cannot go on: The disk is full."),
-        (lambda: fails(ValueError("surprise")), "part cannot go on: surprise"),
-        (lambda: fails(TimeoutError()), "part cannot go on: TimeoutError"),
+        (ends, "part failed: it ended"),
+        (lambda: fails(DiskFull("The disk is full.")), "part failed: The disk is full."),
+        (lambda: fails(ValueError("surprise")), "part failed: surprise"),
+        (lambda: fails(TimeoutError()), "part failed: TimeoutError"),
     ],
 )
 async def test_a_worker_that_ends_by_itself_ends_everything(work: Any, sentence: str) -> None:
@@ -88,7 +88,7 @@ async def test_the_first_failure_is_the_one_that_is_told() -> None:
     workers = Workers()
     async with workers.running("first", ends()), workers.running("second", fails(ValueError("later"))):
         await over("first", "second")
-        with pytest.raises(PartFailed, match="first cannot go on"):
+        with pytest.raises(PartFailed, match="first failed"):
             await workers.until(asyncio.Event())
 
 
