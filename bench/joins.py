@@ -140,8 +140,8 @@ async def plays(session: aiohttp.ClientSession, port: int, path: str) -> bool:
 
 @asynccontextmanager
 async def media_server(callback_port: int, auth: str) -> AsyncIterator[MediaMTXConfig]:
-    """A MediaMTX with the platform's configuration, hooks that do nothing, and `auth`: `http` (callback at this port) or
-    `internal` (no callback)."""
+    """A MediaMTX with the platform's configuration, hooks that do nothing, and `auth`: `http` (callback at this
+    port) or `internal` (no callback)."""
     settings = load({f"LIVE_{name.upper()}_PORT": "0" for name in PORTS})
     ports, listeners = reserve(settings, {}, media_server_runs=False)
     for listener in listeners:
