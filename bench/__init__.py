@@ -1,1 +1,1 @@
-"""Measurements, not tests: `python -m bench` lists them, `bench/README.md` keeps what they said and how to read it."""
+"""Benchmarks. `python -m bench --help` lists them; `bench/README.md` has their results and how to read them."""

@@ -1,4 +1,4 @@
-"""`python -m bench <name> [--quick]`."""
+"""Command line of the benchmarks: `python -m bench <name> [--quick]`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import asyncio
 from importlib import import_module
 
 BENCHES = {
-    "callback": "the auth callback against a bare server: CPU, p50, p99; alone, with 1,000 sockets, with 20 probed streams",
+    "callback": "auth callback against a bare server: CPU, p50, p99; alone, with 1,000 sockets, with 20 probed streams",
     "joins": "viewers joining through the real MediaMTX, with our callback, a bare one, and none",
     "endpoints": "each endpoint of the contract against a plain handler that does the same database work",
-    "feed": "the feed and other reads with 200,000 videos, 100,000 users and 100,000 gifts; plans made once against chosen ones",
+    "feed": "feed and other reads with 200,000 videos, 100,000 users and gifts each; generic and automatic plans",
     "live": "from an accepted publish to `live` at a socket",
-    "listing": "`/live` with 5,000 streams: how long it holds the loop, and a call's cost for 10 and for 10,000 callers",
+    "listing": "`/live` with 5,000 streams: how long it blocks the loop, and a call's CPU at 10 and 10,000 calls/s",
     "start": "warm start to /readyz",
-    "paths": "how long a pass over 2,000 live streams holds the event loop, against one listing of all",
+    "paths": "how long a reconciler pass over 2,000 live streams blocks the event loop, against one listing of all",
     "memory": "memory at rest and per idle socket",
     "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",
 }
@@ -23,12 +23,12 @@ BENCHES = {
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measurements; bench/README.md says how to read them.",
+        description="Benchmarks; bench/README.md explains how to read them.",
         epilog="\n".join(f"  {name:10} {what}" for name, what in BENCHES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=BENCHES, metavar="NAME", help="which; see below")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: rough figures, soon")
+    parser.add_argument("name", choices=BENCHES, metavar="NAME", help="the benchmark; see below")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: fast, with rough figures")
     arguments = parser.parse_args()
     asyncio.run(import_module(f"bench.{arguments.name}").run(arguments.quick))
 

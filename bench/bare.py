@@ -1,7 +1,7 @@
-"""The least that aiohttp can do for a callback: a bare `web.Server` that reads the request and always answers 200. `python -m bench.bare`
+"""Baseline of the auth callback: a bare aiohttp `web.Server` that reads the request and always answers 200.
 
-With `fan_out`, its loop also does what a simple live socket does: whoever connects to the second port is sent `frame` `per_s` times a second,
-one write for each socket, all of them in one go.
+Run as `python -m bench.bare`. With `per_s`, its loop also does what a simple live socket does: it writes `FRAME` to all
+sockets on the second port `per_s` times a second, one write per socket, without yielding in between.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Audience(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not derived from it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not subclasses
 
     def data_received(self, data: bytes) -> None:
         if self._transport is not None and self._transport not in self._everybody:

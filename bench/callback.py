@@ -1,7 +1,7 @@
-"""The auth callback: a new TCP connection for each call, our hooks listener against a bare `web.Server` that always answers 200.
+"""Benchmark of the auth callback: our hooks listener against a bare `web.Server`, a new TCP connection for each call.
 
-The listener is measured where it lives, in the process of the whole platform. Alone, that is pinned to one core, and callers and all else share
-the other; in the loaded cases nothing is pinned, as in production.
+The listener is measured inside the process of the whole platform. In the case `alone` that process is pinned to one
+core, and callers and the rest share the other. In the loaded cases nothing is pinned, as in production.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass
 class Rounds:
-    """Measured by case and server."""
+    """Measurements by case and server."""
 
     of: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
 
@@ -66,7 +66,7 @@ class Rounds:
 
 
 def auth_call(platform: Platform, path: str, key: str | None) -> bytes:
-    """As MediaMTX v1.20.1 sends it for RTMP (with a key) or HLS."""
+    """The callback that MediaMTX v1.20.1 sends for RTMP (with a key) or HLS."""
     body = {
         "ip": "127.0.0.1",
         "user": "",
@@ -143,8 +143,8 @@ async def crowded(plan: Plan, calling: Callers, ours: Platform, bare: Child, sta
     show_loaded(
         f"{SOCKETS} open sockets of the platform receive {EVENTS_PER_S} gifts a second",
         rounds,
-        "bare: in an idle process of its own, which shows what the machine adds. bare, fanning out: its own loop writes as many "
-        "frames to as many sockets, in one go for each event, as simple live sockets do.",
+        "bare: an idle process of its own, which shows what the machine adds. bare, fanning out: its loop writes as "
+        "many frames to as many sockets, without yielding within an event, as simple live sockets do.",
     )
     decided(await ours.auth_buckets(), before, "with the sockets")
 
@@ -188,7 +188,7 @@ async def loaded_round(
 
 
 async def processors(pid: int, seconds: float) -> float:
-    """What a process uses at the moment, in processors."""
+    """CPU use of a process, in processors, measured for `seconds`."""
     before = cpu_s(pid)
     await asyncio.sleep(seconds)
     return (cpu_s(pid) - before) / seconds
@@ -242,7 +242,7 @@ def show_loaded(title: str, rounds: Rounds, note: str) -> None:
 
 
 def decided(after: dict[str, float], before: dict[str, float], when: str) -> None:
-    """The decision in the process, from its own histogram."""
+    """Print the quantiles of the decision itself, from the process's own histogram."""
     counts = {bound: count - before.get(bound, 0) for bound, count in after.items()}
     total = counts.pop("+Inf", 0)
     for share in (0.5, 0.99, 0.999):
@@ -253,7 +253,7 @@ def decided(after: dict[str, float], before: dict[str, float], when: str) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Somebody who is live, and somebody with coins."""
+    """A host with a stream, and a gifter with coins."""
 
     stream_id: int
     path: str
@@ -283,12 +283,12 @@ async def crowd(port: int, path: str) -> AsyncIterator[Child]:
 async def leave(viewers: Child) -> None:
     left: dict[str, Any] = await viewers.leave()
     if left["lost"]:
-        raise RuntimeError(f"{left['lost']} sockets were cut off meanwhile")
+        raise RuntimeError(f"{left['lost']} sockets were disconnected during the measurement")
 
 
 @asynccontextmanager
 async def gifts(ours: Platform, stage: Stage) -> AsyncIterator[None]:
-    """Fifty a second, each by a call of its own, whether or not the one before it is answered yet."""
+    """Send `EVENTS_PER_S` gifts a second, each by a call of its own, without waiting for earlier answers."""
 
     async def send() -> None:
         await ours.call(

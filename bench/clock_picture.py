@@ -1,6 +1,7 @@
-"""A publisher whose picture is a clock: the time at which each frame was made, as 40 large blocks, black or white. `python -m bench.clock_picture`
+"""Publisher whose picture shows the time of each frame as 40 large blocks, black or white.
 
-32 bits are the milliseconds of the Unix time, the highest first, row by row; 8 are their check. Read by `glass.js`.
+Run as `python -m bench.clock_picture`. 32 bits are the Unix time in milliseconds (modulo 2³²), highest bit first, row
+by row; 8 bits are a checksum. `glass.js` reads them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MILLISECOND = Fraction(1, 1000)
 
 
 def bits_of(ms: int) -> int:
-    """40 bits."""
+    """The 40 bits for a time: its low 32 bits, then the checksum."""
     ms &= 0xFFFFFFFF
     check = (ms ^ ms >> 8 ^ ms >> 16 ^ ms >> 24 ^ 0x5A) & 0xFF
     return ms << 8 | check

@@ -1,4 +1,7 @@
-"""Viewers who sit on live sockets: `python -m bench.crowd`, in a process of its own. They take whatever comes, answer pings, and leave together."""
+"""Idle viewers on live sockets, in a process of their own: `python -m bench.crowd`.
+
+They read and drop frames, answer pings, and disconnect together.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,17 @@ from bench.processes import configuration, say, stdin
 from control_plane.base.niceness import give_way
 
 ABREAST = 50
+"""Number of sockets that join at the same time."""
 PING, PONG = b"\x89\x00", b"\x8a\x80\x00\x00\x00\x00"
 NICE = 19
-"""Behind whoever is measured."""
+"""Lowest priority, so that the crowd does not take CPU from the measured server."""
 
 
 class Viewer(asyncio.BufferedProtocol):
-    """`joined` is set by the upgrade's answer and, where a hello is to come, by that."""
+    """One viewer. `joined` resolves when the server accepts the WebSocket upgrade."""
 
     buffer = memoryview(bytearray(1 << 16))
-    """Of all: nobody looks at it twice."""
+    """Shared by all viewers: received data is not kept."""
     received_bytes = 0
     lost = 0
 
@@ -32,7 +36,7 @@ class Viewer(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not derived from it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not subclasses
         self._transport.write(self._request)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -52,7 +56,7 @@ class Viewer(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         Viewer.lost += 1
         if not self.joined.done():
-            self.joined.set_exception(ConnectionError("cut off"))
+            self.joined.set_exception(ConnectionError("the server closed the connection"))
 
 
 async def join(port: int, path: str, slots: asyncio.Semaphore) -> asyncio.Transport:

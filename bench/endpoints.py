@@ -1,7 +1,7 @@
-"""Each endpoint of the contract against a plain aiohttp + asyncpg handler that does the same database work (`plain.py`).
+"""Benchmark of each endpoint of the contract against a plain aiohttp + asyncpg handler with the same SQL (`plain.py`).
 
-Both servers are pinned to one core and use the same PostgreSQL; callers and PostgreSQL share the other core. Connections are kept open, as the
-apps keep theirs.
+Both servers are pinned to one core and use the same PostgreSQL; callers and PostgreSQL share the other core.
+Connections are kept alive, as by the apps.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ CALLERS = (1, 16, 64)
 COINS = 1_000_000
 AGAINST_PLAIN = Target(1.3)
 LARGEST_PER_S = 12_000
-"""More requests than anybody answers in a second: so many are made where each may be sent only once."""
+"""Requests prepared per second for cases whose requests may be sent only once. Smaller than a server's calls/s: the
+callers run out of requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Case:
     name: str
     endpoint: str
     body: Callable[[Person, int], dict[str, Any]]
-    """Of the caller's request, from a number that none had before."""
+    """Makes the request's body for a caller, from a unique number."""
     signed_in: bool = True
     once: bool = False
 
@@ -128,7 +129,7 @@ def row(case: Case, ours: list[Measured], plain: list[Measured]) -> list[str]:
 
 
 async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:
-    """People, and the stream of each by their id."""
+    """Create the users. Returns them, and their stream ids by user id."""
     people: list[Person] = []
     streams: dict[int, int] = {}
     database = await ours.open_database()
@@ -141,7 +142,7 @@ async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:
             people.append(Person(user_id, token, name))
     finally:
         await database.close()
-    for person, receiver in zip(people, people[1:] + people[:1], strict=True):  # opens everybody's earnings
+    for person, receiver in zip(people, people[1:] + people[:1], strict=True):  # opens each user's account of earnings
         await ours.call("sendGift", person.token, gift_id=1, gift_count=1, receiver_id=receiver.id)
     return people, streams
 
@@ -205,7 +206,7 @@ def cases_of(ours: Platform, people: list[Person], stream_of: Mapping[int, int])
 
 
 async def samples(ours: Platform, people: list[Person], cases: list[Case]) -> dict[str, Any]:
-    """An answer of ours for each, whose shape the plain handlers take."""
+    """One answer of ours for each endpoint, as the template for the plain handlers."""
     answers: dict[str, Any] = {}
     person = people[-1]
     for case in cases:

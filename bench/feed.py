@@ -1,7 +1,7 @@
-"""The feed and other reads of an installation with a long history, against a young one, and plans made once against plans that PostgreSQL chooses.
+"""Benchmark of the feed and other reads on a large and on a small database, with generic and with automatic plans.
 
-The database is filled by `tests/control_plane/grown.py`. SQL is timed at one connection that is set up as ours are; the calls go through the whole
-platform.
+`tests/control_plane/grown.py` fills the databases. SQL is timed on one connection with the product's settings; calls go
+through the whole platform.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DEEPEST = videos.DEEPEST // PAGE - 1
 SQL_OF_A_PAGE = Target(5)
 AGAINST_CHOSEN = Target(1.2)
 WARM_UP = 8
-"""PostgreSQL chooses between the two kinds of plans after five executions."""
+"""Executions before the measurement. With `auto`, PostgreSQL chooses between custom and generic plans after five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Read:
     name: str
     statement: str
     arguments: Callable[[int], Sequence[Any]]
-    """Given the number of users."""
+    """Makes the statement's arguments from the number of users."""
 
 
 def some(users: int, count: int) -> list[int]:
@@ -119,7 +119,7 @@ async def connected(dsn: str, plan_cache_mode: str) -> AsyncIterator[Connection]
 
 
 async def pages(dsn: str, times: int) -> None:
-    """Both statements of a page."""
+    """Time both statements of a feed page."""
     rows = []
     async with connected(dsn, "force_generic_plan") as connection:
         for changed in (False, True):
@@ -159,11 +159,11 @@ async def plans(databases: Mapping[str, tuple[str, int]], rounds: int, times: in
     columns = [""]
     for size in databases:
         columns += [f"{size}, once", "chosen", f"once/chosen ({AGAINST_CHOSEN})"]
-    table("A statement that is planned once, and as PostgreSQL chooses", columns, rows)
+    table("Statements with a generic plan (planned once) and with the plan that PostgreSQL chooses", columns, rows)
 
 
 async def per_use(connections: Sequence[Connection], read: Read, users: int, times: int) -> list[float]:
-    """Microseconds at each, in turn: who comes second finds the rows in the processor's cache."""
+    """Microseconds per execution on each connection. The order alternates, because the second one finds warm caches."""
     took = [0.0] * len(connections)
     order = list(enumerate(connections))
     for _ in range(times):

@@ -1,4 +1,4 @@
-// Runs in the page that is measured, before its own scripts: reads the clock in each picture that is shown (see clock_picture.py).
+// Reads the clock in each video frame that the page shows (see clock_picture.py). Runs before the scripts of the page.
 (() => {
   const COLUMNS = 8, ROWS = 5, WIDTH = 320, HEIGHT = 180;
   const seen = { firstMs: null, frames: [], unreadable: 0 };

@@ -1,6 +1,7 @@
-"""Glass to glass: a clock in the picture, read in the browser from every frame that is shown, on our watch page and on MediaMTX's own pages.
+"""Benchmark of glass-to-glass latency on our watch page and on MediaMTX's own pages, in headless Chromium.
 
-Publisher and browser share one machine and so one clock. From opening the page to the first frame is measured on the same visits.
+The publisher's picture is a clock; the browser reads it from every frame that it shows. Both run on one machine, so
+they share its clock. The same visits measure the time from opening the page to the first frame.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 ONLINE_S = 20.0
 FIRST_FRAME_S = 20.0
 SETTLED_AFTER_MS = 5000
-"""Players catch up after their start: what comes within this time is not counted."""
+"""Frames within this time after the first are not counted: players catch up after their start."""
 SCRIPT = Path(__file__).with_name("glass.js").read_text()
 
 GLASS = Target(3.0)
@@ -60,10 +61,10 @@ async def run(quick: bool) -> None:
         visits: dict[str, list[Visit]] = defaultdict(list)
         async with child("bench.clock_picture", {"url": stream["rtmp_url"]}):
             await until(lambda: plays(ours.session, hls, path), ONLINE_S, "the stream plays")
-            await asyncio.sleep(5)  # a full playlist, as somebody finds it who does not come in the first second
+            await asyncio.sleep(5)  # until the playlist is full, as most viewers find it
             for number in range(rounds):
                 for page, address in pages.items():
-                    # Who opens a page may wait for a key frame: each round comes at another moment between two of them.
+                    # A first frame may have to wait for a key frame: spread the rounds over the time between two.
                     await asyncio.sleep(number / rounds * GOP_S)
                     visits[page].append(await visit(browser, address, seconds))
                     last = visits[page][-1]
@@ -76,7 +77,7 @@ async def run(quick: bool) -> None:
 
 
 async def visit(browser: Browser, address: str, seconds: float) -> Visit:
-    """Each in a browser context of its own: nothing is cached."""
+    """Open the page in a browser context of its own, so that nothing is cached."""
     context = await browser.new_context(viewport={"width": 1280, "height": 720})
     try:
         page = await context.new_page()
@@ -123,5 +124,5 @@ def show(visits: Mapping[str, list[Visit]]) -> None:
 
 
 def find_browser() -> str | None:
-    """None: Playwright's own."""
+    """Path of the system's browser; None for Playwright's own."""
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)

@@ -1,7 +1,8 @@
-"""Viewers joining a stream through the real MediaMTX: its HLS index with the cookie check's redirect, a new session and a new connection each.
+"""Benchmark of HLS viewers joining a stream through the real MediaMTX, each with a new session and a new connection.
 
-Three servers of the same version and configuration, each with the same small publisher: one whose callback is ours, one whose callback is a bare
-`web.Server` that always answers 200, one that asks nobody. Nothing is pinned: they share the cores as they do in production.
+A join is the HLS index with the redirect of the cookie check. Three servers have the same version, configuration and
+small publisher: one uses our callback, one a bare `web.Server` that always answers 200, one has no callback. Nothing is
+pinned: they share the cores as in production.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from mediamtx.obtain.binary import obtain
 
 CALLERS = 8
 JOINS_AT_ONCE = 250
-"""Sessions live for half a minute, and MediaMTX slows down with their number: the server that is asked least would have the most."""
+"""Joins per server and round. A fixed number rather than a fixed time: sessions live for half a minute and MediaMTX
+slows down with their number, so the fastest server would be slowed most."""
 LONGEST_S = 20.0
 JOINS = Target(0.9, at_least=True)
 ONLINE_S = 20.0
@@ -138,7 +140,8 @@ async def plays(session: aiohttp.ClientSession, port: int, path: str) -> bool:
 
 @asynccontextmanager
 async def media_server(callback_port: int, auth: str) -> AsyncIterator[MediaMTXConfig]:
-    """MediaMTX as the platform runs it, but for whom it asks (`http`: the callback at this port, `internal`: nobody) and its hooks."""
+    """A MediaMTX with the platform's configuration, hooks that do nothing, and `auth`: `http` (callback at this
+    port) or `internal` (no callback)."""
     settings = load({f"LIVE_{name.upper()}_PORT": "0" for name in PORTS})
     ports, listeners = reserve(settings, {}, media_server_runs=False)
     for listener in listeners:

@@ -1,4 +1,4 @@
-"""`/live` with 5,000 streams: how long it holds the event loop, and what a call costs by the number of calls in the same second."""
+"""Benchmark of `/live` with 5,000 streams: how long it blocks the event loop, and a call's CPU by calls a second."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _in(scale: float, unit: str, values: list[float], target: Target | None = No
 
 
 class _Listing:
-    """A list whose second is over whenever `next_second` is called."""
+    """The listing with a clock of its own: `next_second` expires its cache."""
 
     def __init__(self, database: Database, running: RunningStreams) -> None:
         self._now = 0.0
@@ -95,7 +95,7 @@ async def _listing(database: Database) -> _Listing:
 
 
 async def _longest_hold(listing: _Listing) -> float:
-    """The longest time between two turns of the loop while a page is made."""
+    """Seconds: the longest time between two iterations of the event loop while a page is made."""
     listing.next_second()
     call = asyncio.ensure_future(listing.show())
     longest, before = 0.0, time.perf_counter()

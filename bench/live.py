@@ -1,8 +1,8 @@
-"""From an accepted publish to `live` at a socket, by timestamps of one clock: MediaMTX's own (when the connection was made, when the path went
-online) and the arrival of the frame at a viewer.
+"""Benchmark of the time from an accepted publish to the event `live` at a viewer's socket.
 
-Up to `online` the time is the publisher's and the media server's, which looks at the tracks first; from there on it is ours. The callback's answer
-lies between connection and online.
+All timestamps are of one clock: MediaMTX's for the connection and for the path going online, and the arrival of the
+frame at the socket. The time until `online` is the publisher's and MediaMTX's, which first analyses the tracks; our
+callback answers within it. The time after it is ours.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FRACTION = re.compile(r"\.(\d{6})\d*")
 
 @dataclass(frozen=True, slots=True)
 class GoneLive:
-    """Milliseconds."""
+    """Durations in milliseconds."""
 
     media_server: float
     """Connection to online."""
@@ -94,7 +94,7 @@ async def go_live(ours: Platform, clip: Path, name: str) -> GoneLive:
 
 @asynccontextmanager
 async def watching(ours: Platform, stream_id: int) -> AsyncIterator[asyncio.Future[float]]:
-    """When the socket was told that the stream is live."""
+    """Open a live socket. The future is the Unix time at which `live` arrived."""
     arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     url = ours.url(f"/ws/live/{stream_id}").replace("http://", "ws://")
     async with ours.session.ws_connect(url) as socket:
@@ -131,5 +131,5 @@ async def gone(ours: Platform, stream_id: int) -> bool:
 
 
 def moment(text: str) -> float:
-    """Of RFC 3339 with nanoseconds."""
+    """Parse RFC 3339 with nanoseconds into Unix time."""
     return dt.datetime.fromisoformat(_FRACTION.sub(r".\1", text)).timestamp()

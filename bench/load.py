@@ -1,6 +1,6 @@
-"""Callers of an HTTP server: raw sockets in a process of their own, as light as Python can be, so that the server is what is measured.
+"""Load generator for HTTP servers: callers on raw sockets in a process of their own, with as little CPU as possible.
 
-Each caller asks, waits for the whole answer, and asks again.
+Each caller sends a request, waits for the whole answer, and sends the next.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`requests` are sent in turn, again from the first unless they may be sent `once` only; an answer that lacks `expect` is a failure.
-    With `then`, a call is two requests on one connection, and only the second answer is looked at."""
+    """`requests` are sent in turn; without `once` they repeat. An answer without `expect` counts as a failure.
+
+    With `then`, a call is two requests on one connection, and only the second answer is checked.
+    """
 
     port: int
     requests: Sequence[bytes]
@@ -42,15 +44,15 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Of one run of a load."""
+    """Result of one run of a load."""
 
     latencies_s: Sequence[float]
-    """Sorted. With a new connection for each call it is part of the call."""
+    """Sorted. Without keep-alive they include making the connection."""
     seconds: float
     failures: int
     first_failure: str
     answer_bytes: int
-    """Of the last answer."""
+    """Size of the last answer."""
 
     @property
     def calls(self) -> int:
@@ -69,7 +71,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def post(path: str, body: bytes, **headers: str) -> bytes:
-    """One request; the names of headers with _ for -."""
+    """A POST request as bytes; `_` in the names of headers becomes `-`."""
     lines = [
         f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
@@ -81,7 +83,7 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
 
 
 def apply(load: Load) -> Answers:
-    """In the process of the callers."""
+    """Run the load; called in the callers' process."""
     requests = iter(load.requests) if load.once else cycle(load.requests)
     latencies: list[float] = []
     failures, first_failure, size = 0, "", 0
@@ -89,7 +91,7 @@ def apply(load: Load) -> Answers:
     until = started + load.seconds
     with selectors.DefaultSelector() as waiting:
         calls: dict[socket.socket, tuple[float, bytes, bytes]] = {}
-        """When it began, what is still to be asked, what has come of the answer."""
+        """For each open call: its start, the request that is still to be sent, the received part of the answer."""
 
         def ask(connection: socket.socket | None) -> None:
             request = next(requests, None)
@@ -118,7 +120,7 @@ def apply(load: Load) -> Answers:
                 chunk = connection.recv(1 << 16)
                 received += chunk
                 if not chunk and not is_whole(received):
-                    raise ConnectionError(f"cut off after {received[:_SHOWN]!r}")
+                    raise ConnectionError(f"the server closed the connection after {received[:_SHOWN]!r}")
                 if not is_whole(received):
                     calls[connection] = (at, then, received)
                     continue
@@ -160,11 +162,11 @@ def is_whole(received: bytes) -> bool:
 class Measured:
     answers: Answers
     cpu_us: float
-    """Of the serving process, for each call, whatever else it did meanwhile included."""
+    """CPU of the serving process per call, with everything else that it did during the run."""
 
 
 class Callers:
-    """Made by `callers`."""
+    """A process that sends load. Create it with `callers`."""
 
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
@@ -178,7 +180,7 @@ class Callers:
         return answers
 
     async def measure(self, load: Load, pid: int, background_cpu: float = 0.0) -> Measured:
-        """`background_cpu`: what the process uses without these calls, in processors."""
+        """`background_cpu`: CPU use of the process without these calls, in processors; it is subtracted."""
         before = cpu_s(pid)
         answers = await self.apply(load)
         used = cpu_s(pid) - before - background_cpu * answers.seconds
@@ -187,7 +189,7 @@ class Callers:
 
 @asynccontextmanager
 async def callers(cores: set[int] | None = None) -> AsyncIterator[Callers]:
-    """A process that calls, on these cores only."""
+    """Start a process of callers, on these cores only."""
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     try:
         pid = await asyncio.get_running_loop().run_in_executor(pool, os.getpid)

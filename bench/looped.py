@@ -1,4 +1,4 @@
-"""Many publishers for little: one small clip, encoded once, looped to all addresses by one ffmpeg that copies."""
+"""Many cheap publishers: one ffmpeg loops a small clip, encoded once, to all addresses without transcoding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def encode(path: Path) -> None:
 
 @asynccontextmanager
 async def looped_publishers(urls: Sequence[str]) -> AsyncIterator[int]:
-    """To RTMP addresses; the process's id."""
+    """Publish to these RTMP URLs; yields ffmpeg's pid."""
     with tempfile.TemporaryDirectory(prefix="stagedoor-bench-") as folder:
         clip = Path(folder) / "clip.mp4"
         await encode(clip)

@@ -1,4 +1,4 @@
-"""Memory that is the process's own (USS): of the control plane at rest, and for each idle live socket, against idle sockets of bare aiohttp."""
+"""Benchmark of memory (USS): of the control plane at rest and per idle live socket, against idle sockets of aiohttp."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ async def run(quick: bool) -> None:
                     await asyncio.sleep(SETTLE_S)
                     each = (private_bytes(pid) - at_rest) / sockets
                     rows.append([f"{sockets:,} {name}: each", figure(each / 1000, "KB"), f"{joined:,.0f} joined/s"])
-    table("Memory of its own", ["", "USS", ""], rows)
+    table("Memory of the process alone", ["", "USS", ""], rows)

@@ -1,5 +1,7 @@
-"""How long a pass of the reconciler holds the event loop: streams that are as they were, listed in pages and compared in slices, against one listing
-of all and one comparison."""
+"""Benchmark of how long a reconciler pass blocks the event loop when no stream has changed.
+
+Compares listing in pages and comparing in slices with one listing and one comparison of all streams.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +69,8 @@ async def _measure(passes: int) -> None:
 
 
 async def _held(port: int, streams: list[Stream], passes: int, items_per_page: int, in_one_go: int) -> list[float]:
-    """Of each pass: the longest turn of the event loop, in ms."""
-    # A pass in which nothing has changed asks neither for anything.
+    """The longest iteration of the event loop in each pass, in ms."""
+    # A pass without changes uses neither.
     database, lifecycle = cast("Database", None), cast("Lifecycle", None)
     running = RunningStreams(database, Bus(""), StreamKeys(Keyring((Secret("a", bytes(32)),))), 900)
     for stream in streams:
@@ -87,7 +89,7 @@ async def _held(port: int, streams: list[Stream], passes: int, items_per_page: i
     held = []
     async with MediaMTXClient(f"http://127.0.0.1:{port}", "", 30.0, items_per_page) as client:
         ours = Reconciler(client, running, lifecycle, database, never_published_s=600)
-        await ours.reconcile()  # asks about each publisher, once
+        await ours.reconcile()  # the first pass looks up each publisher
         beating = asyncio.create_task(beat())
         for _ in range(passes):
             await asyncio.sleep(0.02)

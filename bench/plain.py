@@ -1,8 +1,9 @@
-"""The same database work as each endpoint, written down plainly: aiohttp's router, asyncpg's pool, a handler each. `python -m bench.plain`
+"""Baseline of the endpoints: plain handlers on aiohttp's router and asyncpg's pool with the same database work.
 
-The statements are those of the product, by import, so that they cannot differ. Each handler takes one connection for all it has to read; JSON is
-read and written by msgspec. There is no leniency, no limit, no metric, no request id, no deadline: what those cost is what is measured. An answer
-is a copy of one that the product gave, with the values of this request in it, so it has the same size.
+Run as `python -m bench.plain`. The SQL is imported from the product, so it cannot differ. Each handler acquires one
+connection for all its reads; msgspec decodes and encodes JSON. There is no leniency, limit, metric, request id or
+deadline: the benchmark measures what those cost. An answer is a copy of the product's answer with the values of this
+request, so it has the same size.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Plain:
-    """`answers` holds one `msg` of the product for each endpoint."""
+    """Handlers. `config["answers"]` has one `msg` of the product for each endpoint."""
 
     def __init__(self, config: Json, pool: Pool) -> None:
         self._answers: Json = config["answers"]
@@ -144,7 +145,7 @@ class Plain:
         return done({**shape, "User": {**own, "auth_token": token}})
 
     async def live_stream(self, request: web.Request) -> web.Response:
-        """Asked again before the first publish, as `endpoints.py` does it: the unfinished stream takes the new options."""
+        """Repeated call before the first publish, as in `endpoints.py`: changes options of the unfinished stream."""
         body = _decode(await request.read())
         caller_id = self._caller(bearer(request))
         shape = self._answers["liveStream"]
@@ -204,7 +205,7 @@ class Plain:
         return done({**shape, "User": own, "GiftSend": view, "SentGift": view})
 
     async def purchase_coin(self, request: web.Request) -> web.Response:
-        """The receipt is believed: its signature is not database work."""
+        """The receipt's signature is not checked: that is not database work."""
         body = _decode(await request.read())
         caller_id = self._caller(bearer(request))
         shape = self._answers["purchaseCoin"]

@@ -1,4 +1,4 @@
-"""The whole of Stagedoor as a user starts it, in a process of its own, on free ports and in a folder that goes with it."""
+"""Start the whole of Stagedoor as a user does: in a process of its own, on free ports, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = 3000
 
 
 class Platform:
-    """Made by `platform`. `start` and `stop` as often as one likes."""
+    """A Stagedoor process. Create it with `platform`; it can be stopped and started again."""
 
     def __init__(self, data_dir: Path, settings: dict[str, str], session: aiohttp.ClientSession) -> None:
         self.data_dir = data_dir
@@ -71,14 +71,14 @@ class Platform:
 
     @property
     def media_api(self) -> dict[str, str]:
-        """The headers with which MediaMTX's control API answers."""
+        """Headers that authorize calls of MediaMTX's control API."""
         return api_authorization(api_password(self.hook_password))
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.run['http_port']}{path}"
 
     async def start(self) -> float:
-        """Seconds from the command to /readyz 200."""
+        """Start; returns the seconds from the command to /readyz 200."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIVE_")}
         ports = {f"LIVE_{port.upper()}_PORT": "0" for port in PORTS}
         set_ = {f"LIVE_{name.upper()}": value for name, value in self._settings.items()}
@@ -117,7 +117,7 @@ class Platform:
                 await self._process.wait()
 
     def pin(self) -> None:
-        """The control plane on a core of its own; PostgreSQL and MediaMTX beside the callers."""
+        """Pin the control plane to one core, and PostgreSQL and MediaMTX to the others, which the callers use too."""
         control_plane, *others = family(self.pid)
         pin(control_plane.pid, SERVER_CORES)
         for process in others:
@@ -125,7 +125,7 @@ class Platform:
                 pin(process.pid, OTHER_CORES)
 
     async def call(self, endpoint: str, token: str = "", /, **body: Any) -> Any:
-        """`msg` of a call that succeeds."""
+        """Call an endpoint and return `msg`. Raises RuntimeError if its code is not 200."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with self.session.post(self.url(f"/api/{endpoint}"), json=body, headers=headers) as response:
             envelope = json.loads(await response.read())
@@ -134,7 +134,7 @@ class Platform:
         return envelope["msg"]
 
     async def sign_in(self, name: str) -> tuple[int, str]:
-        """User id and session token."""
+        """Sign in; returns user id and session token."""
         user = (await self.call("registerUser", auth_token=f"dev:{name}"))["User"]
         return user["id"], user["auth_token"]
 
@@ -145,11 +145,11 @@ class Platform:
         return stream
 
     async def metric(self, name: str) -> float:
-        """The sum over all samples that begin so; 0 while there is none."""
+        """The sum of all samples whose name begins with `name`; 0 if there is none."""
         return sum(float(line.split()[-1]) for line in await self._samples() if line.startswith(name))
 
     async def auth_buckets(self) -> dict[str, float]:
-        """The histogram of the decision: calls by upper bound in seconds."""
+        """Histogram of the auth decision: cumulative counts by upper bound in seconds."""
         prefix = 'stagedoor_auth_seconds_bucket{le="'
         found = [line.removeprefix(prefix).split('"} ') for line in await self._samples() if line.startswith(prefix)]
         return {bound: float(count) for bound, count in found}
@@ -162,7 +162,7 @@ class Platform:
         return await open_pool(self.dsn, 4)
 
     async def sweep(self) -> None:
-        """Whatever a killed platform left running, and its files."""
+        """Kill the processes that a killed platform left running, and delete its files."""
         mine = []
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
@@ -176,7 +176,7 @@ class Platform:
 
 @asynccontextmanager
 async def platform(**settings: str) -> AsyncIterator[Platform]:
-    """Started, with these settings besides development mode."""
+    """Start a platform in development mode with these settings; stop it on exit."""
     with tempfile.TemporaryDirectory(prefix="stagedoor-bench-") as folder:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
             running = Platform(Path(folder) / "data", settings, session)

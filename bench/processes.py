@@ -1,4 +1,4 @@
-"""The processes of a measurement: what they use, on which cores they run, and that none is left behind."""
+"""Processes of a benchmark: start and stop children, measure CPU and memory, pin to cores."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
 SERVER_CORES = {0}
 OTHER_CORES = set(range(1, CORES)) or {0}
-"""Whoever calls the server that is measured, and all that stands behind it, stays off its core, where there is more than one."""
+"""Cores of the callers and of the database and MediaMTX: all but the measured server's, if there is more than one."""
 KILL_S = 5.0
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of all threads that the process has now: by Linux' scheduler in nanoseconds, elsewhere as coarse as it comes."""
+    """Processor time of all current threads of a process: from Linux's scheduler in nanoseconds, elsewhere coarser."""
     with suppress(OSError, IndexError):
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         if tasks:
@@ -32,12 +32,12 @@ def cpu_s(pid: int) -> float:
 
 
 def private_bytes(pid: int) -> int:
-    """What would be free if it ended."""
+    """Memory that would be freed if the process ended (USS)."""
     return int(psutil.Process(pid).memory_full_info().uss)
 
 
 def pin(pid: int, cores: Iterable[int]) -> None:
-    """All its threads, where the system can do that; what it starts later inherits it."""
+    """Pin all threads of a process, if the system supports it. Later threads and processes inherit it."""
     if not hasattr(os, "sched_setaffinity"):
         return
     for thread in psutil.Process(pid).threads():
@@ -54,8 +54,11 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 class Child:
-    """A module of this package in a process of its own. It is configured by a line of JSON, answers with one when it is ready, and ends when its
-    standard input does."""
+    """A module of this package in a process of its own.
+
+    It reads its configuration as a line of JSON, writes one when it is ready, and exits at the end of its standard
+    input.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, ready: Mapping[str, Any]) -> None:
         self.pid = process.pid
@@ -67,7 +70,7 @@ class Child:
         return int(self.ready["port"])
 
     async def leave(self, deadline_s: float = 10.0) -> dict[str, Any]:
-        """Let it end; its last line."""
+        """Let the child exit; returns the last line that it wrote."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -112,7 +115,7 @@ async def configuration(reader: asyncio.StreamReader) -> dict[str, Any]:
 
 
 async def stdin() -> asyncio.StreamReader:
-    """In a child: its configuration is the first line, its end is our order to leave."""
+    """Standard input of a child: the first line is its configuration, the end means that it should exit."""
     reader = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     return reader

@@ -1,4 +1,4 @@
-"""What a measurement prints."""
+"""Output of the benchmarks: headings, tables, and figures coloured by their targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ out = Console(width=150 if not Console().is_terminal else None)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should be: at most (or with `at_least`, no less than) `limit`."""
+    """Limit of a figure: a maximum, or with `at_least` a minimum."""
 
     limit: float
     at_least: bool = False
@@ -43,7 +43,7 @@ def step(line: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
-    """The first column is text, the others figures."""
+    """The first column is text, the others are figures."""
     drawn = Table(title=title, title_justify="left", caption=note or None, caption_justify="left")
     for number, column in enumerate(columns):
         drawn.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
@@ -61,5 +61,5 @@ def figure(value: float, unit: str = "", target: Target | None = None) -> str:
 
 
 def ratio(values: Sequence[float], target: Target | None = None) -> str:
-    """Median of the rounds' ratios."""
+    """The median of the rounds' ratios, as text."""
     return figure(median(values), "×", target)

@@ -1,4 +1,4 @@
-"""The least that aiohttp needs for sockets: an application whose one route is a WebSocket that nobody writes to. `python -m bench.sockets`"""
+"""Baseline of memory per socket: a bare aiohttp application with idle WebSockets. Run as `python -m bench.sockets`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Warm start: from the command to /readyz 200, in a data directory that has been used before. Beside it, what the interpreter needs to read the code,
-and what an empty aiohttp server needs."""
+"""Benchmark of a warm start: from the command to /readyz 200, in a data directory that has been used before.
+
+Baselines: the interpreter with the imports, and an empty aiohttp server.
+"""
 
 from __future__ import annotations
 

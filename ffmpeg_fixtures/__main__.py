@@ -1,4 +1,7 @@
-"""`python -m ffmpeg_fixtures publish <address>`: go live with a test picture, without an ffmpeg of one's own."""
+"""Command line `python -m ffmpeg_fixtures`: publish a test picture to an address, or draw the demo's clips.
+
+It uses the bundled ffmpeg, so none has to be installed.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,17 @@ def publish(
     url: Annotated[str, typer.Argument(help="rtmp://, srt://, or http:// for WHIP, with the stream key.")],
     duration_s: Annotated[float | None, typer.Option("--duration", help="Seconds; without it, until Ctrl-C.")] = None,
     gop_s: Annotated[float, typer.Option("--gop", help="Seconds between key frames.")] = 1.0,
-    b_frames: Annotated[int, typer.Option("--b-frames", help="B-frames between others; WebRTC cannot show any.")] = 0,
+    b_frames: Annotated[
+        int, typer.Option("--b-frames", help="Number of B-frames in a row. WebRTC cannot play any.")
+    ] = 0,
     codec: Annotated[VideoCodec, typer.Option("--codec")] = VideoCodec.H264,
 ) -> None:
-    """Send a moving test picture with a tone. The address, and the key in it, can be seen in this machine's process list."""
+    """Publish a moving test picture with a tone. The address with its key is visible in this machine's process list."""
     try:
         publisher = Publisher(url, Picture(gop_s=gop_s, b_frames=b_frames, codec=codec, duration_s=duration_s))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    typer.echo(f"Publishing to {ffmpeg.masked(url)} until {'it is over' if duration_s else 'Ctrl-C'}")
+    typer.echo(f"Publishing to {ffmpeg.masked(url)} {f'for {duration_s:g} s' if duration_s else 'until Ctrl-C'}")
     with _failures_told():
         asyncio.run(_publish(publisher))
 
@@ -45,7 +50,7 @@ def make_clips(directory: Path) -> None:
 
 
 async def _publish(publisher: Publisher) -> None:
-    """Until it is over, or one of the two signals comes. Raises FfmpegFailed with what ffmpeg wrote."""
+    """Publish until the duration is over, or SIGINT or SIGTERM. Raises FfmpegFailed with ffmpeg's output."""
     async with publisher:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, publisher.interrupt)

@@ -1,4 +1,4 @@
-"""The sample videos of the demo feed: five short vertical clips, drawn and played by ffmpeg's own generators."""
+"""Sample videos of the demo feed: five short vertical clips, with picture and sound from ffmpeg's generators."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Clip:
     description: str
     duration_s: int
     picture: str
-    """A filter graph of ffmpeg without input, WIDTH × HEIGHT at FPS."""
+    """ffmpeg filter graph without an input, WIDTH × HEIGHT at FPS."""
     sound: str
-    """An expression for `aevalsrc`."""
+    """Expression for ffmpeg's `aevalsrc`."""
 
     @property
     def media(self) -> str:
-        """The file's name: H.264 and AAC in MP4, playable while it loads."""
+        """File name of the video: H.264 and AAC in MP4, with fast start."""
         return f"{self.slug}.mp4"
 
     @property
@@ -46,7 +46,7 @@ class Clip:
 
     @property
     def preview(self) -> str:
-        """The file's name: two seconds as an animated GIF."""
+        """File name of the preview: two seconds as an animated GIF."""
         return f"{self.slug}.gif"
 
     @property
@@ -133,7 +133,10 @@ CLIPS: tuple[Clip, ...] = (
 
 
 async def generate(directory: Path, progress: Callable[[str], None]) -> tuple[Clip, ...]:
-    """Make what is missing in the directory; all clips. A file has its name only when it is complete. Raises FfmpegFailed."""
+    """Draw the clips that are missing in the directory and return all clips. A file appears only when it is complete.
+
+    Raises FfmpegFailed.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for unfinished in directory.glob(f"{_UNFINISHED}*"):
@@ -148,7 +151,7 @@ async def generate(directory: Path, progress: Callable[[str], None]) -> tuple[Cl
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     except OSError as error:
-        raise FfmpegFailed(f"The sample videos cannot be kept: {error.strerror}: {error.filename}.") from error
+        raise FfmpegFailed(f"The sample videos cannot be written: {error.strerror}: {error.filename}.") from error
     return CLIPS
 
 
@@ -163,10 +166,10 @@ async def _generate(clip: Clip, directory: Path, slots: asyncio.Semaphore) -> No
 
 
 def arguments(clip: Clip, folder: Path) -> list[str]:
-    """For one run of ffmpeg that draws once and writes all three files."""
+    """ffmpeg arguments that draw a clip once and write all three files."""
     graph = (
         f"{clip.picture},trim=duration={clip.duration_s},split=3[whole][still][moving];"
-        "[whole]scale=out_range=tv,format=yuv420p[video];"  # phones take the full range for the usual one
+        "[whole]scale=out_range=tv,format=yuv420p[video];"  # phones play full range as if it were limited range
         f"[still]select=eq(n\\,{FPS * 2})[thumbnail];"
         f"[moving]trim=duration=2,fps=6,scale={WIDTH // 3}:-2,split[frames][colours];"
         "[colours]palettegen=max_colors=32:stats_mode=diff[palette];"

@@ -1,4 +1,4 @@
-"""The ffmpeg that the pip package `imageio-ffmpeg` carries, run as a child process that is never left behind."""
+"""Run the ffmpeg of the pip package `imageio-ffmpeg` as a child process that is always killed at the end."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TAIL_BYTES = 2_000
 _KILLED_S = 5.0
 _UNLIMITED = Limits()
 _MEMORY_BYTES = 4 << 30
-"""On a machine with many cores the stacks of its threads count: a quarter of this is too little for 64."""
+"""Limit of address space. The stacks of ffmpeg's threads count: with 64 cores a quarter of this is too little."""
 _OPEN_FILES = 256
 
 
 class FfmpegFailed(ControlPlaneError):
-    """ffmpeg is missing, failed, or did not finish in time; the sentence holds the end of what it wrote, without secrets."""
+    """ffmpeg is missing, failed, or timed out. The text includes the end of its output, without secrets."""
 
     code = "ffmpeg_failed"
     kind = ErrorKind.STOPS
@@ -40,19 +40,22 @@ def executable() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise FfmpegFailed(
-            "No ffmpeg is there for this platform: install one and name it in IMAGEIO_FFMPEG_EXE."
+            "There is no bundled ffmpeg for this platform: install ffmpeg and set IMAGEIO_FFMPEG_EXE to its path."
         ) from error
 
 
 def masked(text: str) -> str:
-    """The same without stream keys, in the query or in an SRT stream id: they become ***."""
+    """Replace stream keys in a query or an SRT stream id by ***."""
     return _SECRET.sub(r"\1***", text)
 
 
 async def spawn(
     arguments: Sequence[str], account: Account | None = None, limits: Limits = _UNLIMITED
 ) -> asyncio.subprocess.Process:
-    """Out of reach of the terminal's Ctrl-C; what it writes is to be read from `stderr`. Raises FfmpegFailed."""
+    """Start ffmpeg in a session of its own, which the terminal's Ctrl-C does not reach. Raises FfmpegFailed.
+
+    The caller reads `stderr`; ffmpeg blocks when that pipe is full.
+    """
     try:
         program = await asyncio.to_thread(child.runnable, Path(executable()), account)
         return await asyncio.create_subprocess_exec(
@@ -69,7 +72,7 @@ async def spawn(
 
 
 async def run(arguments: Sequence[str], what: str, deadline_s: float, account: Account | None = None) -> None:
-    """Run ffmpeg to its end, within limits. Raises FfmpegFailed, naming `what` it should have done."""
+    """Run ffmpeg within limits and wait for it. Raises FfmpegFailed; `what` names the task in its text."""
     cpu_s = math.ceil(deadline_s) * (os.cpu_count() or 1)
     process = await spawn(arguments, account, Limits(_MEMORY_BYTES, cpu_s, _OPEN_FILES))
     try:
@@ -85,7 +88,7 @@ async def run(arguments: Sequence[str], what: str, deadline_s: float, account: A
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
-    """By SIGKILL, if it still runs; returns when it is gone."""
+    """Send SIGKILL if the process runs, and wait until it has ended."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""A synthetic publisher: a moving test picture with a tone, sent by ffmpeg to an RTMP, SRT or WHIP address.
+"""Synthetic publisher: ffmpeg sends a moving test picture with a tone to an RTMP, SRT or WHIP address.
 
-The address with its stream key stands in ffmpeg's command line, where every user of the machine can read it: ffmpeg takes it no
-other way. So this is for tests and for trying things out. What we show of the address and of ffmpeg's words is masked.
+ffmpeg takes the address with its stream key only on its command line, which every user of the machine can read. So use
+this for tests and trials only. Addresses and ffmpeg's output are masked before they are shown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class VideoCodec(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is published. Viewers of WebRTC need H264 without B-frames; HLS starts at key frames, so keep `gop_s` small."""
+    """The test picture. WebRTC needs H264 without B-frames. HLS starts at key frames: keep `gop_s` small."""
 
     width: int = 360
     height: int = 640
@@ -42,7 +42,7 @@ class Picture:
     bitrate_kbps: int = 800
     tone_hz: int = 440
     duration_s: float | None = None
-    """None: until it is stopped."""
+    """None: publish until stopped."""
 
 
 _ENCODERS: dict[VideoCodec, tuple[str, ...]] = {
@@ -65,12 +65,10 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
 
 
 def arguments(url: str, picture: Picture) -> list[str]:
-    """Of ffmpeg, without its name. The address's scheme decides: rtmp(s), srt, http(s) for WHIP. Raises ValueError for others."""
+    """ffmpeg's arguments, by the URL's scheme: rtmp(s), srt, http(s) for WHIP. Raises ValueError for another scheme."""
     output = _OUTPUTS.get(urlsplit(url).scheme)
     if output is None:
-        raise ValueError(
-            f"an address to publish to begins with one of {', '.join(f'{scheme}://' for scheme in _OUTPUTS)}"
-        )
+        raise ValueError(f"a publish address must begin with one of {', '.join(f'{scheme}://' for scheme in _OUTPUTS)}")
     gop = str(max(1, round(picture.gop_s * picture.fps)))
     rate = f"{picture.bitrate_kbps}k"
     return [
@@ -87,12 +85,9 @@ def arguments(url: str, picture: Picture) -> list[str]:
 
 
 class Publisher:
-    """Publishes from entering to leaving:
+    """Publishes inside `async with Publisher(url) as publisher:`.
 
-        async with Publisher(url) as publisher:
-            ...
-
-    It may end earlier by itself, when it was refused or cut off: `wait` and `returncode` tell.
+    ffmpeg ends earlier when the server refuses or disconnects it: see `wait` and `returncode`.
     """
 
     def __init__(self, url: str, picture: Picture | None = None) -> None:
@@ -102,7 +97,7 @@ class Publisher:
         self._written: deque[str] = deque(maxlen=_TAIL_LINES)
         self._reader: asyncio.Task[None] | None = None
         self.interrupted = False
-        """By us; else a return code of 255 is ffmpeg's for a server that does not permit it."""
+        """True after `interrupt`. Without it, return code 255 means that the server refused the publisher."""
 
     def __repr__(self) -> str:
         return f"Publisher({ffmpeg.masked(self._url)!r}, returncode={self.returncode})"
@@ -128,29 +123,29 @@ class Publisher:
 
     @property
     def returncode(self) -> int | None:
-        """None while it publishes, or tries to. 0: its duration is over. 0 or 255: interrupted. Negative: the signal that ended it."""
+        """None while ffmpeg runs. 0: the duration is over. 0 or 255: interrupted. Negative: killed by that signal."""
         return self._process.returncode if self._process is not None else None
 
     @property
     def stderr_tail(self) -> str:
-        """The last lines that ffmpeg wrote, without stream keys."""
+        """The last lines of ffmpeg's output, without stream keys."""
         return "\n".join(self._written)
 
     async def wait(self, deadline_s: float | None) -> int:
-        """Until it has ended and its words are read; its return code. Raises TimeoutError if it goes on."""
+        """Wait until ffmpeg has ended and its output is read; return its return code. Raises TimeoutError."""
         assert self._reader is not None
         async with asyncio.timeout(deadline_s):
             await asyncio.wait({self._reader})
             return await self._child.wait()
 
     def interrupt(self) -> None:
-        """As a broadcaster who presses the button: ffmpeg tells the server and ends. Does not wait for it."""
+        """Disconnect as a broadcaster who ends the stream: ffmpeg closes the connection properly. Does not wait."""
         if self.returncode is None:
             self.interrupted = True
             self._child.send_signal(signal.SIGINT)
 
     async def stop(self) -> None:
-        """Interrupt, and wait; by force if that takes longer than 3 seconds."""
+        """Interrupt and wait; kill after 3 seconds."""
         self.interrupt()
         try:
             with suppress(TimeoutError):
@@ -159,7 +154,7 @@ class Publisher:
             await ffmpeg.kill(self._child)
 
     async def kill(self) -> None:
-        """As a phone that loses its battery: nobody says good-bye. Returns when it is gone."""
+        """Die as a phone without battery: kill ffmpeg, so that it closes no connection properly. Waits for it."""
         await ffmpeg.kill(self._child)
 
     @property

@@ -1,4 +1,4 @@
-"""Sounds as ffmpeg expressions of the time `t` in seconds, one value between -1 and 1, for the source `aevalsrc`."""
+"""Sounds for ffmpeg's `aevalsrc`: expressions of the time `t` in seconds with values between -1 and 1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def pad(hertz: Sequence[float], swell_s: float, volume: float = 0.3) -> str:
 
 
 def melody(base_hertz: float, semitones: Sequence[int], step_s: float, decay: float = 6.0, volume: float = 0.3) -> str:
-    """Plucked notes in a loop, each that many semitones above the base."""
+    """Plucked notes in a loop; `semitones` are their distances above the base."""
     semitone = "+".join(f"{note}*eq(ld(0),{index})" for index, note in enumerate(semitones))
     return (
         f"{volume}*(st(0,mod(floor(t/{step_s}),{len(semitones)}))*0"

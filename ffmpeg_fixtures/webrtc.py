@@ -1,4 +1,4 @@
-"""A publisher by WHIP and a viewer by WHEP, as browsers are, made of aiortc: they can stand still and count, which ffmpeg cannot."""
+"""WHIP publisher and WHEP viewer on aiortc, like browsers. Unlike ffmpeg they can pause and count frames."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 FPS = 15
 SAMPLE_RATE = 48_000
 SAMPLES = SAMPLE_RATE // 50
-"""Of one Opus packet."""
+"""Samples of one Opus packet."""
 TONE_HZ = 440
 _DEADLINE_S = 10.0
 _VIDEO_CLOCK_HZ = 90_000
 
 
 class WebRTCRefused(ControlPlaneError):
-    """The media server does not let us in, or has no such stream."""
+    """The media server refuses the session or has no such stream."""
 
     code = "webrtc_refused"
     kind = ErrorKind.STOPS
 
 
 class _Pace:
-    """When the next frame is due, in real time. Standing still, none is."""
+    """Paces frames in real time; none is due while `flowing` is cleared."""
 
     def __init__(self, per_s: float) -> None:
         self._step_s = 1 / per_s
@@ -53,12 +53,12 @@ class _Pace:
         await self.flowing.wait()
         now = asyncio.get_running_loop().time()
         due_at = now if self._due_at is None else self._due_at + self._step_s
-        self._due_at = max(due_at, now - self._step_s)  # what was missed is not made up for
+        self._due_at = max(due_at, now - self._step_s)  # do not catch up on missed frames
         await asyncio.sleep(max(self._due_at - now, 0))
 
 
 class _Picture(MediaStreamTrack):
-    """A grey wave that moves."""
+    """A moving grey wave."""
 
     kind = "video"
 
@@ -102,7 +102,7 @@ class _Tone(MediaStreamTrack):
 
 
 class _Session:
-    """A connection from entering to leaving; the server is told when we leave. Raises WebRTCRefused."""
+    """A WHIP or WHEP session as a context manager: entering raises WebRTCRefused, leaving deletes the session."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -127,7 +127,7 @@ class _Session:
     ) -> None:
         await self.connection.close()
         if self._session_url is not None:
-            with suppress(aiohttp.ClientError, TimeoutError):  # it may have ended before us, and the server with it
+            with suppress(aiohttp.ClientError, TimeoutError):  # session and server may be gone already
                 async with _http() as http, http.delete(self._session_url):
                     pass
 
@@ -141,7 +141,7 @@ class _Session:
 
 
 class WhipPublisher(_Session):
-    """Publishes a moving picture and a tone to a WHIP address, which has the stream key in its query."""
+    """Publishes a moving picture and a tone to a WHIP URL, whose query contains the stream key."""
 
     def __init__(self, url: str, width: int = 320, height: int = 240, codec: str = "H264") -> None:
         super().__init__(url)
@@ -153,7 +153,7 @@ class WhipPublisher(_Session):
         video.setCodecPreferences([offered for offered in capabilities if offered.mimeType == f"video/{codec}"])
 
     def pause(self) -> None:
-        """Stay connected, and send nothing."""
+        """Stay connected but send nothing."""
         for track in self._tracks:
             track.pace.flowing.clear()
 
@@ -163,7 +163,7 @@ class WhipPublisher(_Session):
 
 
 class WhepViewer(_Session):
-    """Watches a WHEP address: `pictures` and `sounds` grow while there are any, `size` is that of the last picture."""
+    """Watches a WHEP URL. `pictures` and `sounds` count received frames; `size` is that of the last picture."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -187,7 +187,7 @@ class WhepViewer(_Session):
 
     @property
     def over(self) -> bool:
-        """The server has closed it."""
+        """Whether the server has closed the connection."""
         return self.connection.connectionState in {"closed", "failed"}
 
     async def _watch(self, track: MediaStreamTrack) -> None:

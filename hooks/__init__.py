@@ -1,4 +1,4 @@
-"""What MediaMTX calls, and the script that it runs to do so."""
+"""Hooks of MediaMTX: the HTTP listener that it calls, and the script that it runs to post events."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""What MediaMTX calls, on a listener of its own: `/hooks/auth` and `/hooks/event`.
+"""HTTP listener for MediaMTX's hooks: the auth callback `/hooks/auth`, and `/hooks/event`.
 
-MediaMTX (v1.20.1) asks `/hooks/auth` from inside the one loop that runs all its paths, over a new connection each time: while we think,
-everybody waits. So there is no application and no router here, the answer comes from memory, and nothing has a side effect.
+MediaMTX (v1.20.1) calls `/hooks/auth` from the loop that runs all its paths, over a new connection each time. All
+publishers and viewers wait for the answer. So there is no aiohttp application and no router, the answer comes from
+memory, and it has no side effects.
 """
 
 from __future__ import annotations
@@ -32,19 +33,21 @@ from control_plane.streams.media.reconciler import Hint
 log = logging.getLogger(__name__)
 
 USER = "mediamtx"
-"""The name in the basic authentication of both calls; the hook secret is its password."""
+"""User name in the Basic auth of both calls; the hook secret is the password."""
 LARGEST_BODY = 16 * 1024
 LONGEST_ID = 64
-"""Of a connection: MediaMTX's are UUIDs of 36 characters. They are kept, so they must not be of any length."""
+"""Maximum length of a connection id. MediaMTX's are UUIDs of 36 characters. Ids are stored, so they are bounded."""
 BODY_WITHIN_S = 5.0
-"""MediaMTX sends head and body at once, and gives an answer ten seconds."""
+"""Timeout for a request body. MediaMTX sends head and body at once, and waits 8 s for an answer
+(its read timeout)."""
 LOGGED_PER_S = 20
-"""Lines about refusals, of publishers and of all others each: strangers who ask for pages of HLS must not hide a publisher's wrong key."""
+"""Refusals logged per second, for publishers and for all other callers each. Two budgets, so that a flood of refused
+HLS requests does not hide a publisher's wrong key. Larger: such a flood fills the log."""
 _LONG = re.compile(r"[^/.]{17,}")
-"""Longer than any part of a path of ours, such as live/2147483647-opus; a stream key has 52 characters."""
+"""Longer than any part of our paths, such as live/2147483647-opus. A stream key has 52 characters."""
 
 API = "api"
-"""The action for which MediaMTX asks before it answers a call of its control API. Ours carry `api_password`."""
+"""Action of the auth callback for a call of MediaMTX's control API. Our calls carry `api_password`."""
 
 ACTIONS = {action.value: action for action in Action}
 
@@ -52,7 +55,10 @@ Decide = Callable[[AccessRequest], Awaitable[Verdict]]
 
 
 class AuthCall(msgspec.Struct, frozen=True):
-    """Body of MediaMTX's auth request (v1.20.1, internal/auth/manager.go); what we do not look at is left out. `query` holds the key."""
+    """Body of MediaMTX's auth callback (v1.20.1, internal/auth/manager.go), without the fields that we ignore.
+
+    `query` contains the stream key.
+    """
 
     action: str
     path: str
@@ -64,7 +70,7 @@ class AuthCall(msgspec.Struct, frozen=True):
 
 
 class EventCall(msgspec.Struct, frozen=True):
-    """Body of what `send_event.py` posts."""
+    """Body that `send_event.py` posts."""
 
     event: str
     path: str
@@ -77,7 +83,7 @@ _event_decoder = msgspec.json.Decoder(EventCall)
 
 
 class HooksListener:
-    """The handler of a bare `web.Server`."""
+    """Request handler for an `aiohttp.web.Server` without an application."""
 
     def __init__(self, keyring: Keyring, decide: Decide, hint: Callable[[Hint], None], metrics: Metrics) -> None:
         self._allowed = [_basic(USER, secret.value.hex()) for secret in keyring.secrets]
@@ -123,7 +129,7 @@ class HooksListener:
         return _answer(401, verdict.value)
 
     def _may_use_api(self, password: str) -> Verdict:
-        """From memory: MediaMTX's control API is never called from here, which would ask again."""
+        """Decide from memory. Calling the control API here would trigger another auth callback."""
         if not password:
             return Verdict.KEY_MISSING
         offered = password.encode(errors="surrogatepass")
@@ -139,7 +145,7 @@ class HooksListener:
         return _answer(204)
 
     def _log_refusal(self, call: AuthCall, verdict: Verdict) -> None:
-        """Not more than a few a second: a flood of strangers must not become a flood of lines."""
+        """Log a refusal, at most `LOGGED_PER_S` a second, so that a flood of requests does not flood the log."""
         now = time.monotonic()
         logged_at = self._publishers_logged_at if call.action == Action.PUBLISH else self._others_logged_at
         if len(logged_at) < LOGGED_PER_S or now - logged_at[0] > 1:
@@ -156,15 +162,18 @@ class HooksListener:
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    if request.content.is_eof():  # as nearly always: it is all here
+    if request.content.is_eof():  # the usual case; it saves the cost of a timeout
         return await request.read()
     async with asyncio.timeout(BODY_WITHIN_S):
         return await request.read()
 
 
 class _Answer(web.StreamResponse):
-    """MediaMTX looks at the status alone. aiohttp would make a head from a dictionary, line by line, which takes longer than the decision.
-    Each call comes over a connection of its own: to close it with the answer is a tenth less work than to wait for its other end."""
+    """A response that is precomputed bytes, head included. MediaMTX reads the status only.
+
+    aiohttp builds a head from a dictionary, which takes longer than the decision. Each call has a connection of its
+    own, and closing it with the answer takes a tenth less CPU than waiting for MediaMTX to close it.
+    """
 
     def __init__(self, whole: bytes) -> None:
         super().__init__()
@@ -199,8 +208,11 @@ def _request(action: Action, call: AuthCall) -> AccessRequest:
 
 
 def _offered_keys(call: AuthCall) -> tuple[str, ...]:
-    """At most three. RTMP and RTSP give the query's token in `token`, SRT the password there; of HLS and WebRTC only the raw query has it,
-    next to an Authorization header that an HTTP client may have added for a reason of its own."""
+    """The keys in a call, three at most.
+
+    `token` has the query's token for RTMP and RTSP, and the password for SRT. For HLS and WebRTC only the raw query has
+    the key, and an HTTP client may have added an unrelated Authorization header.
+    """
     keys = dict.fromkeys(key for key in (call.token, call.password, _query_token(call.query)) if key)
     return tuple(keys)
 
@@ -216,7 +228,7 @@ def _query_token(query: str) -> str:
 
 
 def _shown(path: str) -> str:
-    """For the log. Encoders are set up wrongly with the key in the path: what is as long as a part of one is masked."""
+    """The path for the log. Misconfigured encoders put the stream key into the path, so long parts are masked."""
     return _LONG.sub("***", path)[:80]
 
 

@@ -1,9 +1,11 @@
-"""What MediaMTX runs when a path goes online or offline: `python -I -S send_event.py <hook file> online|offline`.
+"""Hook script that MediaMTX runs when a path goes online or offline.
 
-It tells our hooks listener, and gives up after 3 s: MediaMTX waits for it at its own stop. It starts for every event, so
-it imports only what starts fast: `socket` and `json` would double its time, `_socket` is what `socket` wraps.
-The hook file has two lines, address and secret. The environment also holds the publisher's query, and in it the stream
-key: only the three names below are ever looked at.
+Usage: `python -I -S send_event.py <hook file> online|offline`
+
+It posts the event to our hooks listener and gives up after 3 s, because MediaMTX waits for it when it stops. It starts
+for every event, so it imports only fast modules: `socket` and `json` would double its run time (`socket` wraps
+`_socket`). The hook file has two lines, address and secret. The environment also contains the publisher's query with
+the stream key: the script reads only the three variables below.
 """
 
 import _socket
@@ -13,12 +15,14 @@ from binascii import b2a_base64
 from time import monotonic, sleep
 
 GIVE_UP_S = 3.0
+"""Deadline for all attempts. Larger: MediaMTX stops more slowly, or is killed before its offline hooks ran."""
 PAUSES_S = (0.1, 0.2, 0.4)
+"""Backoff between attempts; the last one repeats."""
 EVENTS = ("online", "offline")
 
 
 class Failed(Exception):
-    """Why there is no use in trying (again), in words without secrets."""
+    """An error that a retry cannot fix. The text has no secrets."""
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +36,7 @@ def main(argv: list[str]) -> int:
     except Failed as failure:
         sys.stderr.write(f"send_event: {event}: {failure}\n")
         return 1
-    except KeyboardInterrupt:  # MediaMTX ends an online hook when the path is offline again
+    except KeyboardInterrupt:  # MediaMTX interrupts an online hook when the path goes offline
         return 1
     return 0
 
@@ -49,7 +53,7 @@ def read_hook_file(path: str) -> tuple[str, str]:
 
 
 def parse_address(address: str) -> tuple[str, int, str]:
-    """Host, port and path of `http://127.0.0.1:9080/hooks/event` or `http://[::1]:9080/…`."""
+    """Split `http://127.0.0.1:9080/hooks/event` or `http://[::1]:9080/…` into host, port and path."""
     scheme, _, rest = address.partition("://")
     authority, _, path = rest.partition("/")
     host, _, port = authority.rpartition(":")
@@ -65,9 +69,9 @@ def body(event: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """JSON of what MediaMTX puts into these fields; nothing else has to pass."""
+    """Quote a JSON string. Raises Failed for characters that no path, type or id of MediaMTX contains."""
     if not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
-        raise Failed("a variable holds what no path, type or id can")
+        raise Failed("a variable contains characters that no path, type or id can have")
     return f'"{text}"'
 
 
@@ -85,7 +89,7 @@ def request(host: str, port: int, target: str, secret: str, text: str) -> bytes:
 
 
 def send(host: str, port: int, message: bytes) -> None:
-    """Until the listener takes it, refuses it, or the time is up."""
+    """Send until the listener accepts or refuses the message. Raises Failed if it refuses or at the deadline."""
     end = monotonic() + GIVE_UP_S
     attempt = 0
     while True:
@@ -106,7 +110,7 @@ def send(host: str, port: int, message: bytes) -> None:
 
 
 def exchange(host: str, port: int, message: bytes, end: float, attempt: int) -> int:
-    """The status of the answer. Raises OSError, also when time is up."""
+    """Send the message once and return the HTTP status. Raises OSError, also at the deadline."""
     found = _socket.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
     family, kind, protocol, _, address = found[attempt % len(found)]
     connection = _socket.socket(family, kind, protocol)

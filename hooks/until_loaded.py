@@ -1,6 +1,7 @@
-"""What the hooks listener asks between its start and the moment in which the streams are loaded.
+"""Delays auth callbacks until the table of streams is loaded.
 
-MediaMTX asks us who may use its control API, and we use it from its start on: so the listener serves before there is a table of streams.
+MediaMTX calls the auth hook for each use of its control API, which we use from its start on. So the hooks listener
+serves before the streams are loaded.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from control_plane.streams.access import AccessRequest, Verdict
 from control_plane.streams.media.reconciler import Hint
 
 WAIT_S = 5.0
-"""An adopted MediaMTX asks for publishers while we start. Below its read timeout of 8 s, and so below what it waits for an answer."""
+"""Maximum wait of an auth callback. An adopted MediaMTX calls for publishers while we start. It must stay below
+MediaMTX's read timeout of 8 s, after which MediaMTX gives up on the callback."""
 
 
 class UntilLoaded:
-    """`decide` waits for `loaded`. Hints until then are dropped: the first look at the media server sees what they would tell."""
+    """`decide` waits for `loaded`. Hints before it are dropped: the reconciler's first pass finds the same changes."""
 
     def __init__(self, wait_s: float = WAIT_S) -> None:
         self._wait_s = wait_s

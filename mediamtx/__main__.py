@@ -1,4 +1,4 @@
-"""`python -m mediamtx obtain`: have the pinned executable ready, and print where it is."""
+"""Command line `python -m mediamtx obtain`: find, download or build the pinned executable and print its path."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def main() -> None:
 
 @app.command()
 def obtain(
-    given: Annotated[Path | None, typer.Option("--bin", envvar="LIVE_MEDIAMTX_BIN", help="Use this one.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="Instead of stagedoor's folder in the user's cache.")] = None,
-    release_url: Annotated[str, typer.Option(help="Where release archives are, without the version.")] = RELEASE_URL,
+    given: Annotated[Path | None, typer.Option("--bin", envvar="LIVE_MEDIAMTX_BIN", help="Executable.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Cache folder. Default: ~/.cache/stagedoor.")] = None,
+    release_url: Annotated[str, typer.Option(help="URL of the archives, without the version.")] = RELEASE_URL,
 ) -> None:
-    """Find, fetch or build the executable: progress goes to standard error, its path to standard output."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that a step's group is ended, too
-    # An empty variable is how a shell says "unset"; as a path it would be the current folder.
+    """Find, download or build the executable. Prints progress to standard error and the path to standard output."""
+    # Exit by an exception, so that run_step also kills the process group of the running step.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # Treat an empty LIVE_MEDIAMTX_BIN as unset; as a path it would be the current folder.
     explicit = given if given and str(given) != "." else None
     try:
         path = binary.obtain(

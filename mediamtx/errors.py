@@ -1,4 +1,7 @@
-"""What can go wrong with the media server itself. What it answers is `control_plane.streams.media.model`'s business."""
+"""Errors of the MediaMTX executable and process.
+
+Errors of calls to its control API are in `control_plane.streams.media.model`.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,26 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 
 class MediaMTXError(ControlPlaneError):
-    """The media server is not available, or does not run."""
+    """Base class: MediaMTX is not available or does not run."""
 
     code = "mediamtx_failed"
     kind = ErrorKind.STOPS
 
 
 class MediaMTXUnavailable(MediaMTXError):
-    """No source gave the pinned executable. The text names each one, why it failed, and what to do."""
+    """No source provided the pinned executable. The text names each source, why it failed, and what to do."""
 
     code = "mediamtx_unavailable"
 
 
 class MediaMTXNotStarted(MediaMTXError):
-    """It died or stayed silent at its start; the text holds its own last words."""
+    """MediaMTX exited or did not answer while it started. The text includes the last lines of its log."""
 
     code = "mediamtx_not_started"
 
 
 class PortTaken(MediaMTXNotStarted):
-    """Somebody else listens where it should; `port_name` is the field of `MediaMTXConfig`."""
+    """A port of MediaMTX is in use by another program. `port_name` is the field of `MediaMTXConfig`."""
 
     code = "mediamtx_port_taken"
 
@@ -36,6 +39,6 @@ class PortTaken(MediaMTXNotStarted):
 
 
 class MediaMTXGaveUp(MediaMTXError):
-    """It died so often that starting it again is no help."""
+    """MediaMTX failed too often within a minute, so the supervisor stops restarting it."""
 
     code = "mediamtx_gave_up"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes everything ready that `make run` or `make test` needs: the virtual environment, the locked packages, MediaMTX, a browser.
+"""Set-up for `make run` and `make test`: the virtual environment, the locked packages, MediaMTX, a browser.
 
-Standard library only, and old syntax: it is the first thing that runs, perhaps under an old Python. Each step has a time-out, shows that it
-works, and when it fails says why and what to do. What is ready is left alone, so that a second start costs nothing.
+It uses the standard library only, and old syntax, because it runs first, perhaps under an old Python. Each step has a
+timeout and shows its progress; a failure says why and what to do. Steps that are done are skipped, so a second run is
+fast.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ def newer_python():
         if path and subprocess.call([path, "-c", check], stderr=subprocess.DEVNULL) == 0:
             return path
     fail(
-        "Python %d.%d or newer is needed, and this is %d.%d. Install it, then try again."
+        "Python %d.%d or newer is needed, but this is %d.%d. Install a newer Python, then try again."
         % (OLDEST + sys.version_info[:2])
     )
 
@@ -54,7 +55,7 @@ def newer_python():
 def environment():
     python = os.path.join(VENV, "bin", "python")
     if not os.path.exists(python) or subprocess.call([python, "-c", ""], stderr=subprocess.DEVNULL) != 0:
-        hint = "On Debian and Ubuntu the package python3-venv has what may be missing."
+        hint = "On Debian and Ubuntu, install the package python3-venv."
         step("Making a virtual environment", [sys.executable, "-m", "venv", "--clear", VENV], 120, hint)
     return python
 
@@ -62,12 +63,12 @@ def environment():
 def packages(python, which):
     lock = os.path.join(HERE, "requirements", which + ".lock")
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", lock]
-    hint = "The packages come from the Python package index that pip is set up for; is it reachable?"
+    hint = "Check that the Python package index that pip is configured for can be reached."
     once(which, digest(lock), "Installing the locked packages (%s)" % which, command, 900, hint)
 
 
 def project(python):
-    """Editable, so that the command `stagedoor` runs this checkout."""
+    """Install the project as editable, so that the command `stagedoor` runs this checkout."""
     command = [
         python,
         "-m",
@@ -83,19 +84,19 @@ def project(python):
 
 
 def media_server(python):
-    """Returns at once when the executable is there; prints its own progress while it fetches or builds it."""
+    """Obtain MediaMTX. Returns at once if it is cached; else it prints its progress while it downloads or builds it."""
     command = [python, "-m", "mediamtx", "obtain"]
     process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL)
-    # make forwards SIGTERM to us only, and a step's programs are in a group of their own, which the child ends.
+    # make sends SIGTERM to this process only. The child kills its programs, which are in process groups of their own.
     before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
     status = process.wait()
     signal.signal(signal.SIGTERM, before)
     if status != 0:
-        fail("MediaMTX is missing; the lines above say why.")
+        fail("MediaMTX is missing: see the reason above.")
 
 
 def browser(python):
-    """For the tests of pages: the system's, one that Playwright has, or the distribution's package where we may install it."""
+    """Browser for the tests of pages: the system's, Playwright's, or the distribution's package if we run as root."""
     if any(shutil.which(name) for name in BROWSERS) or os.environ.get("LIVE_TEST_BROWSER"):
         return
     looked = subprocess.run([python, "-c", PLAYWRIGHT_HAS_ONE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -103,7 +104,7 @@ def browser(python):
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         environ = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        step("Asking for package lists", ["apt-get", "update", "-qq"], 300, "", environ)
+        step("Updating the package lists", ["apt-get", "update", "-qq"], 300, "", environ)
         step(
             "Installing Chromium",
             ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
@@ -116,7 +117,7 @@ def browser(python):
         "Fetching a browser for the tests",
         [python, "-m", "playwright", "install", "chromium"],
         600,
-        "Install Chromium or Chrome, or name one in LIVE_TEST_BROWSER.",
+        "Install Chromium or Chrome, or set LIVE_TEST_BROWSER to its path.",
     )
 
 
@@ -129,7 +130,7 @@ with sync_playwright() as p:
 
 
 def once(name, state, title, command, limit_s, hint):
-    """A step that leaves a stamp, and is not taken again while what it depends on is the same."""
+    """Run a step and record `state` in a stamp file; skip the step while the recorded state is the same."""
     stamp = os.path.join(VENV, "." + name + ".done")
     try:
         with open(stamp) as file:
@@ -163,7 +164,7 @@ def step(title, command, limit_s, hint, environ=None):
             status, why = 1, "it took longer than %d s" % limit_s
         except KeyboardInterrupt:
             process.kill()
-            fail("stopped while: " + title)
+            fail("interrupted during: " + title)
         finally:
             done.set()
         if status != 0:

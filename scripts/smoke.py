@@ -1,8 +1,9 @@
-"""Replays the six published calls and the whole live path against a running server: `scripts/smoke [base URL]`.
+"""Smoke test: replays the six published calls and the whole live path against a running server.
 
-As any client would, over the network: the addresses are those that the server answers. In development mode it needs nothing. Elsewhere it takes
-two session tokens from the environment (SMOKE_HOST_TOKEN, SMOKE_FAN_TOKEN: `stagedoor token <user>`), and skips what only development mode has.
-Exit status: 0 when all went well, 1 when something did not, 2 for a wrong call.
+Usage: `scripts/smoke [base URL]`. It works as a client over the network, with the URLs that the server returns. In
+development mode it needs nothing else. In production it takes two session tokens from the environment
+(SMOKE_HOST_TOKEN, SMOKE_FAN_TOKEN: `stagedoor token <user>`) and skips the steps that need development mode.
+Exit status: 0 if all steps passed, 1 if one failed, 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -31,23 +32,23 @@ GIFT_COUNT = 2
 DEADLINE_S = 20.0
 LISTED_WITHIN_S = 5
 REFUSED_WITHIN_S = 15.0
-"""MediaMTX lets a refused client wait for up to four seconds."""
+"""MediaMTX delays its refusal by up to four seconds."""
 
 Answer = dict[str, Any]
 Frame = dict[str, Any]
 
 
 class Failed(Exception):
-    """What was wrong, in a sentence without secrets."""
+    """A step failed. The text has no secrets."""
 
 
 class Skipped(Exception):
-    """Why this cannot be tried here."""
+    """A step cannot be tried here. The text is the reason."""
 
 
 @dataclass
 class Watching:
-    """A socket on the stream; remembers every frame."""
+    """A live socket of the stream, with all received frames."""
 
     socket: aiohttp.ClientWebSocketResponse
     frames: list[Frame] = field(default_factory=list)
@@ -61,7 +62,7 @@ class Watching:
 
 
 class Smoke:
-    """One run. The steps depend on each other: the first that fails is the last."""
+    """One run. The steps depend on each other, so the run stops at the first failure."""
 
     def __init__(self, base: str, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
         self.base = base
@@ -70,7 +71,7 @@ class Smoke:
         self.host_token = os.environ.get("SMOKE_HOST_TOKEN", "")
         self.fan_token = os.environ.get("SMOKE_FAN_TOKEN", "")
         self.proven = bool(self.host_token)
-        """Not in development mode: whoever calls has a session."""
+        """True in production, where every call needs a session token."""
         self.host_id = 0
         self.stream: Answer = {}
         self.watching: Watching | None = None
@@ -114,7 +115,7 @@ class Smoke:
 
     async def show_user_detail(self) -> None:
         user = (await self.call("showUserDetail", {"user_id": str(self.host_id)}, self.six_token))["User"]
-        expect(user["id"] == self.host_id, "it answers another user")
+        expect(user["id"] == self.host_id, "the answer is another user")
 
     async def show_related_videos(self) -> None:
         body = {"user_id": str(self.host_id), "device_id": "smoke", "starting_point": 0}
@@ -154,8 +155,8 @@ class Smoke:
             try:
                 status = await publisher.wait(REFUSED_WITHIN_S)
             except TimeoutError:
-                raise Failed("it was not refused") from None
-        expect(status != 0, "it was let in")
+                raise Failed("the publisher was not refused") from None
+        expect(status != 0, "the publisher was accepted")
 
     async def publish(self) -> None:
         socket = await self.session.ws_connect(self.stream["websocket_url"])
@@ -178,7 +179,7 @@ class Smoke:
         for _ in range(LISTED_WITHIN_S):
             if await self.is_listed():
                 return
-            await asyncio.sleep(1)  # the list is made once a second
+            await asyncio.sleep(1)  # the server updates the list once a second
         raise Failed("the stream is on no page of /live")
 
     async def is_listed(self) -> bool:
@@ -200,7 +201,7 @@ class Smoke:
             expect(len(await response.read()) > 1000, "a segment is empty")
 
     async def playlist(self, url: str) -> Playlist:
-        """Once it is there and names something: a stream that has just begun has neither for a moment."""
+        """Poll until the playlist exists and lists something: for a moment a new stream has neither."""
         seen = "nothing"
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end:
@@ -229,7 +230,7 @@ class Smoke:
             raise Skipped("no SMOKE_FAN_TOKEN" if self.gift else "the catalogue is empty")
         coins = GIFT_COUNT * int(self.gift["coin"])
         if self.proven and (await self.call("showUserDetail", {}, self.fan_token))["User"]["wallet"] < coins:
-            raise Skipped(f"whose SMOKE_FAN_TOKEN it is has fewer than {coins} coins")
+            raise Skipped(f"the user of SMOKE_FAN_TOKEN has fewer than {coins} coins")
         body = {
             "receiver_id": self.host_id,
             "gift_id": self.gift["id"],
@@ -237,7 +238,7 @@ class Smoke:
             "client_ref": f"smoke-{uuid.uuid4()}",
         }
         first, again = [(await self.call("sendGift", body, self.fan_token))["User"]["wallet"] for _ in range(2)]
-        expect(first == again, "a repeat was paid twice")
+        expect(first == again, "a retry with the same client_ref was charged twice")
         await until(lambda: watching.events("gift"), "the gift")
         given = watching.events("gift")
         expect(len(given) == 1 and given[0]["coins"] == coins, f"the socket shows {len(given)} gifts")
@@ -249,7 +250,7 @@ class Smoke:
         await until(lambda: watching.socket.close_code is not None, "the end on the socket")
         expect(watching.socket.close_code == 4410, f"the socket was closed with {watching.socket.close_code}")
         expect(watching.events("status")[-1]["status"] == "ended", "the last event is not the end")
-        await until(lambda: publisher.returncode is not None, "the publisher is put out")
+        await until(lambda: publisher.returncode is not None, "the publisher is disconnected")
 
     async def finish(self) -> None:
         body = {"id": self.stream["id"], "ended_at": STARTED_AT}
@@ -260,10 +261,10 @@ class Smoke:
         try:
             await self.finish()
         except (Failed, OSError, TimeoutError, aiohttp.ClientError):
-            return  # told before; without a publisher the server ends it by itself
+            return  # a step has reported it; without a publisher the server ends the stream by itself
 
     async def call(self, endpoint: str, body: Answer, token: str = "") -> Any:
-        """`msg` of a call that succeeds."""
+        """POST a call and return `msg` of its answer. Raises Failed if the call fails."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         path = endpoint if "/" in endpoint else f"api/{endpoint}"
         async with self.session.post(urljoin(self.base, path), json=body, headers=headers) as response:
@@ -276,7 +277,7 @@ class Smoke:
 @dataclass(frozen=True)
 class Playlist:
     lines: list[str]
-    """What it names, as whole addresses."""
+    """Absolute URLs of its entries."""
 
     @classmethod
     def of(cls, url: str, text: str) -> Playlist:
@@ -306,7 +307,7 @@ async def running(base: str) -> AsyncIterator[Smoke]:
 
 
 async def smoke(base: str, console: Console) -> bool:
-    """Whether all went well."""
+    """Run all steps and print them. Returns whether all passed."""
     console.print(f"Stagedoor at {base}", highlight=False, markup=False)
     skipped = 0
     async with running(base) as run:
@@ -325,7 +326,7 @@ async def smoke(base: str, console: Console) -> bool:
                 return False
             else:
                 line(console, "green", "ok", name, f"{(time.monotonic() - began) * 1000:.0f} ms")
-    console.print(f"[bold green]All is well[/]{f', and {skipped} steps were skipped' if skipped else ''}.")
+    console.print(f"[bold green]All steps passed[/]{f', {skipped} were skipped' if skipped else ''}.")
     return True
 
 
@@ -343,7 +344,7 @@ def main() -> int:
     parser.add_argument("base", nargs="?", default="http://localhost:8080", help="default: %(default)s")
     base = parser.parse_args().base
     if not base.startswith(("http://", "https://")):
-        parser.error("the base URL begins with http:// or https://")
+        parser.error("the base URL must begin with http:// or https://")
     try:
         return 0 if asyncio.run(smoke(base.rstrip("/") + "/", Console(highlight=False))) else 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The control API of MediaMTX v1.20.1 as a `MediaServer`."""
+"""Client of MediaMTX's control API (v1.20.1): list paths, look up and kick connections. Implements `MediaServer`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from mediamtx.node import wire
 T = TypeVar("T")
 
 ITEMS_PER_PAGE = 250
-"""A page is read in one go, which holds the event loop for about 2 ms (`make bench-paths`), and longer with hundreds of viewers on each path.
-Smaller pages cost the media server more, which lists all its paths for each of them."""
+"""Paths per page. Decoding a page blocks the event loop for about 2 ms (`make bench-paths`), longer with hundreds of
+viewers on each path. Smaller pages cost MediaMTX more, which lists all its paths for each page."""
 
 
 class _Kind(NamedTuple):
@@ -46,11 +46,14 @@ KINDS = {
     "hlsSession": _Kind("hlssessions", "hls"),
     "moqSession": _Kind("moqsessions", "moq"),
 }
-"""Whoever can be looked up and kicked, by the `type` that paths, hooks and readers carry."""
+"""Connections that can be looked up and kicked, by the `type` in paths, hooks and readers."""
 
 
 class MediaMTXClient:
-    """`async with MediaMTXClient("http://127.0.0.1:9997", config.api_password) as client`. Connections are kept open between calls."""
+    """`async with MediaMTXClient("http://127.0.0.1:9997", config.api_password) as client`.
+
+    Connections are kept open between calls. All methods raise MediaServerUnavailable.
+    """
 
     def __init__(
         self, api_url: str, api_password: str, deadline_s: float = 2.0, items_per_page: int = ITEMS_PER_PAGE
@@ -62,7 +65,7 @@ class MediaMTXClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # The deadline of a call is ours.
+        # No timeout of aiohttp: `_deadline` bounds each call.
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), headers=self._authorization)
         return self
 
@@ -77,8 +80,11 @@ class MediaMTXClient:
             return _present(await self._get("info", wire.Info), "info").value()
 
     async def list_paths(self) -> AsyncIterator[Sequence[MediaPath]]:
-        """The server sorts by name and cuts each page from a fresh list: a path that moves over the edge between two pages is missed or
-        listed twice."""
+        """Yield the paths page by page.
+
+        MediaMTX cuts each page from a fresh list, sorted by name. So a path that moves across the boundary of two pages
+        is missed or listed twice.
+        """
         number, count = 0, 1
         while number < count:
             call = f"paths/list?itemsPerPage={self._items_per_page}&page={number}"
@@ -94,7 +100,7 @@ class MediaMTXClient:
         return path.value() if path else None
 
     async def get_connection(self, source: MediaSource) -> MediaConnection | None:
-        """None also for kinds behind which nobody is, such as a stream that the server fetches itself."""
+        """Return the connection; None if it is gone or `source` is no connection, e.g. a source that MediaMTX pulls."""
         kind = KINDS.get(source.kind)
         if kind is None:
             return None
@@ -105,13 +111,13 @@ class MediaMTXClient:
     async def kick(self, source: MediaSource) -> bool:
         kind = KINDS.get(source.kind)
         if kind is None:
-            raise MediaServerUnavailable(f"The media server has a {source.kind}, which nobody can kick.")
+            raise MediaServerUnavailable(f"The media server has a {source.kind}, which cannot be kicked.")
         async with self._deadline(kind.resource):
             return await self._call("POST", f"{kind.resource}/kick/{quote(source.id, safe='')}") is not None
 
     @asynccontextmanager
     async def _deadline(self, what: str) -> AsyncIterator[None]:
-        """Everything that may go wrong on the way, as MediaServerUnavailable. Its text holds no address of theirs."""
+        """Bound a call by the deadline and turn its errors into MediaServerUnavailable, whose text has no addresses."""
         try:
             async with asyncio.timeout(self._deadline_s):
                 yield
@@ -131,7 +137,7 @@ class MediaMTXClient:
         return None if body is None else msgspec.json.decode(body, type=model)
 
     async def _call(self, method: str, call: str) -> bytes | None:
-        """The body of a 200, None for a 404, which is also what a server that is switched off answers."""
+        """Return the body of a 200; None for a 404, which MediaMTX also answers if the protocol's server is off."""
         assert self._session is not None, "used outside `async with`"
         url = URL(f"{self._base}/v3/{call}", encoded=True)
         async with self._session.request(method, url, allow_redirects=False) as response:
@@ -143,7 +149,7 @@ class MediaMTXClient:
 
 
 def bare(api_url: str) -> str:
-    """Without a name and password of its own: ours are sent."""
+    """Remove user and password from the URL, since the API password is sent instead."""
     return str(URL(api_url).with_user(None)).rstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""The configuration that MediaMTX v1.20.1 runs with. All of it is here; its API is never used to change it."""
+"""MediaMTX's configuration file (v1.20.1). It is written at each start; the control API never changes it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from control_plane.streams.media.api_password import api_password
 from mediamtx.node.hook_command import command_line
 
 PATH_PATTERN = "~^live/([0-9]+)(-[a-z]+)?$"
-"""`live/<stream id>`, and derived ones such as `live/7-opus`."""
+"""Matches `live/<stream id>`, and derived paths such as `live/7-opus`."""
 
 OTHER_PATHS = "all_others"
-"""Every other name, matched last. Without it MediaMTX closes a connection to a wrong path without a status and without asking us: encoders then
-retry for ever and our log knows nothing. Names that MediaMTX finds invalid (a slash at the end, other characters than letters, digits and
-`_-/.`) it still refuses by itself."""
+"""Matches every other name, last. Without it MediaMTX closes a connection to a wrong path without a status and without
+calling the auth hook: encoders then retry for ever and our log shows nothing. MediaMTX still refuses invalid names (a
+slash at the end, characters other than letters, digits and `_-/.`) by itself."""
 
 HOOK_USER = "mediamtx"
-"""The user name of its calls to our hooks listener; the password is the hook secret."""
+"""User name with which MediaMTX calls our hooks listener; the password is the hook secret."""
 
 EXCLUDED = ("metrics", "pprof")
-"""Actions for which nobody is asked. Never `api`: by it a path is added whose `runOnInit` is any command."""
+"""Actions without the auth hook. Never add `api`: it lets a caller add a path whose `runOnInit` runs any command."""
 
 HLSVariant = Literal["lowLatency", "fmp4", "mpegts"]
 _REACHED_AT = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -32,11 +32,14 @@ _Value = str | bool | int | list[str] | list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaMTXConfig:
-    """Ports are real ones, never 0. `hook_command` is an argument vector to which `online` or `offline` is added; empty: no hooks, and what
-    they would tell is seen at the next look at the API."""
+    """What varies in the configuration of a MediaMTX. Ports are never 0.
+
+    `hook_command` is an argument vector to which `online` or `offline` is appended. If it is empty, MediaMTX runs no
+    hooks, and the reconciler sees changes when it next lists the paths.
+    """
 
     hooks_url: str
-    """Of the hooks listener, e.g. http://127.0.0.1:9080/hooks; `/auth` is called below it."""
+    """URL of the hooks listener, e.g. http://127.0.0.1:9080/hooks; MediaMTX calls `/auth` below it."""
     hook_secret: str = field(repr=False)
     hook_command: tuple[str, ...]
     bind: str = "127.0.0.1"
@@ -46,17 +49,18 @@ class MediaMTXConfig:
     webrtc_udp_port: int = 8189
     srt_port: int = 8890
     api_bind: str = "127.0.0.1"
-    """Whoever may use the API runs commands: it wants our password, and is for the loopback or a private network besides."""
+    """Callers of the API can run commands, so it needs our password and belongs on loopback or a private network."""
     api_port: int = 9997
     webrtc_hosts: tuple[str, ...] = ("127.0.0.1",)
-    """Addresses or names under which viewers reach us, offered besides those of the interfaces we listen on."""
+    """Addresses or names offered to viewers as ICE candidates, in addition to those of the interfaces."""
     trusted_proxies: tuple[str, ...] = ()
-    """Networks whose X-Forwarded-For is believed by the HLS and WebRTC servers."""
+    """Networks whose X-Forwarded-For header the HLS and WebRTC servers trust."""
     hls_variant: HLSVariant = "lowLatency"
     read_timeout_s: int = 8
-    """Silence after which a publisher counts as lost. An unanswered auth callback stops the server as long."""
+    """Silence after which a publisher counts as lost, and timeout of the auth callback, which blocks all paths.
+    Smaller: publishers on bad networks are interrupted. Larger: lost publishers are noticed later."""
     log_level: str = "warn"
-    """Its own word. From `info` on it quotes what clients sent, whole and in many places, stream keys among it."""
+    """MediaMTX's name of the level. From `info` on, its log contains what clients sent, stream keys included."""
 
     @property
     def api_password(self) -> str:
@@ -64,12 +68,12 @@ class MediaMTXConfig:
 
     @property
     def api_url(self) -> str:
-        """As seen from this machine."""
+        """URL of the control API from this machine."""
         return local_url(self.api_bind, self.api_port)
 
     @property
     def listeners(self) -> dict[tuple[str, int], str]:
-        """The name of the field, by protocol and port."""
+        """Names of the port fields by protocol and port."""
         return {
             ("tcp", self.rtmp_port): "rtmp_port",
             ("tcp", self.hls_port): "hls_port",
@@ -81,17 +85,17 @@ class MediaMTXConfig:
 
 
 def local_url(bind: str, port: int) -> str:
-    """How this machine reaches a listener of its own."""
+    """URL by which this machine reaches its own listener."""
     return f"http://{_address(reached_at(bind), port)}"
 
 
 def reached_at(bind: str) -> str:
-    """The host under which this machine reaches what is bound to this address."""
+    """Host by which this machine reaches a listener that is bound to `bind`."""
     return _REACHED_AT.get(bind, bind)
 
 
 def render(config: MediaMTXConfig) -> str:
-    """YAML whose values are JSON; the same bytes for the same configuration. It holds the secret: `write_private` it."""
+    """Render YAML with JSON values, deterministically. It contains the hook secret: write it with `private_file`."""
     lines = ["# Written by stagedoor at each start; changes made here are lost."]
     for title, settings in _sections(config):
         lines += ["", f"# {title}"]
@@ -157,7 +161,8 @@ def _sections(config: MediaMTXConfig) -> Iterator[tuple[str, dict[str, _Value]]]
 def _path_settings(config: MediaMTXConfig) -> dict[str, _Value]:
     return {
         "source": "publisher",
-        # Who may take over is decided in the callback: a phone that changes networks leaves a half-open connection.
+        # A phone that changes networks leaves a half-open connection, so a new publisher may take over. The auth
+        # callback decides who may.
         "overridePublisher": True,
         "record": False,
         **_hooks(config.hook_command),
@@ -165,7 +170,7 @@ def _path_settings(config: MediaMTXConfig) -> dict[str, _Value]:
 
 
 _OTHER_PATH_SETTINGS: dict[str, _Value] = {"source": "publisher", "record": False}
-"""No hooks: the callback lets nobody in, and what should come in nevertheless the reconciler puts out."""
+"""No hooks: the auth callback refuses all publishers here, and the reconciler kicks any that is online nevertheless."""
 
 
 def _hooks(command: tuple[str, ...]) -> dict[str, _Value]:
@@ -175,7 +180,7 @@ def _hooks(command: tuple[str, ...]) -> dict[str, _Value]:
 
 
 def callback_address(config: MediaMTXConfig) -> str:
-    """With the secret as user information of the URL: sent as Basic authorization, and printed as *** by MediaMTX."""
+    """URL of the auth callback, with the hook secret as its password: MediaMTX sends it as Basic auth and logs ***."""
     parts = urlsplit(f"{config.hooks_url.rstrip('/')}/auth")
     return urlunsplit(parts._replace(netloc=f"{HOOK_USER}:{quote(config.hook_secret, safe='')}@{parts.netloc}"))
 

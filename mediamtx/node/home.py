@@ -1,7 +1,8 @@
-"""The files that MediaMTX reads: its configuration, the hook's address and secret, and for root's MediaMTX a copy of the hook script.
+"""MediaMTX's files: its configuration, the hook file (address and secret), and under root a copy of the hook script.
 
-They stand in `<data dir>/mediamtx`. Where root started us, MediaMTX's user cannot reach that: they stand below `child.ROOTS_STATE`, owned by
-root and readable by that user alone, and `<data dir>/mediamtx/conf` and `hook` are links.
+They are in `<data dir>/mediamtx`. If root started us, MediaMTX's unprivileged user cannot reach that folder. Then they
+are below `child.ROOTS_STATE`, owned by root and readable by that user alone, and `<data dir>/mediamtx/conf` and `hook`
+are links.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class MediaMTXHome:
     directory: Path
-    """`<data dir>/mediamtx`, with the log, which we open."""
+    """`<data dir>/mediamtx`, which also contains the log. We open the log, so MediaMTX's user need not reach it."""
     files: Path
     account: Account | None
-    """As whom MediaMTX runs; None: as ourselves."""
+    """User that MediaMTX runs as; None for our own."""
 
     @property
     def config_path(self) -> Path:
-        """In a folder of its own: MediaMTX watches all of it, and would wake at each line of its log."""
+        """In a folder of its own: MediaMTX watches the whole folder, so a log in it would wake it at each line."""
         return self.files / _CONF / "mediamtx.yml"
 
     @property
     def config_paths(self) -> tuple[Path, ...]:
-        """Also where releases before this one wrote it, when root started them."""
+        """The current path, and the one that earlier releases used under root."""
         return self.config_path, self.directory / _CONF / "mediamtx.yml"
 
     @property
@@ -50,7 +51,10 @@ class MediaMTXHome:
         return self.files / "hook"
 
     def make(self) -> None:
-        """Raises OSError. Secrets that an earlier start wrote into the data directory are removed where they are not read any more."""
+        """Create the folders and links. Under root, remove secrets that an earlier start left in the data directory.
+
+        Raises OSError.
+        """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         child.make_files_of(self.directory, self.account)
         if self.account is None:
@@ -63,8 +67,10 @@ class MediaMTXHome:
         private_file.replace(self.config_path, render(config), self.account)
 
     def write_hook(self, hooks_url: str, secret: str, script: Path) -> tuple[str, ...]:
-        """Raises OSError. Returns how MediaMTX runs the hook, empty if it cannot: then the control API shows within a second who comes and
-        goes."""
+        """Write the hook file and return the hook's command, empty if MediaMTX's user cannot run one. Raises OSError.
+
+        Without hooks the reconciler sees publishers come and go within a second.
+        """
         self.make()
         write_hook_file(self.hook_file, hooks_url, secret, self.account)
         if self.account is None:
@@ -102,7 +108,7 @@ def _open_to(account: Account, folder: Path) -> None:
 
 
 def _python_for_all() -> str | None:
-    """This interpreter, or the system's: the hook needs the standard library alone, and of that little."""
+    """A Python that every user can run: this interpreter, or the system's. The hook needs the standard library only."""
     for python in (sys.executable, shutil.which("python3", path=os.defpath)):
         if python and child.is_readable(Path(python)):
             return python

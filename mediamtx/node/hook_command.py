@@ -1,4 +1,4 @@
-"""How MediaMTX is told to run our hook script: its command line, and the private file with address and secret."""
+"""The hook script's command line for MediaMTX, and the private hook file with the listener's address and secret."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def write_hook_file(path: Path, hooks_url: str, secret: str, reader: Account | N
 
 
 def hook_file_text(hooks_url: str, secret: str) -> str:
-    """Two lines, address and secret: the hook starts for each event, and reading JSON would take it half its time."""
+    """Two lines, address and secret. No JSON: importing a parser would take half of the hook's run time."""
     return f"{hooks_url.rstrip('/')}/event\n{secret}\n"
 
 
 def hook_command(script: Path, hook_file: Path, python: str = sys.executable) -> tuple[str, ...]:
-    """An interpreter without site packages and user settings: it starts in 10 ms and obeys no environment."""
+    """Run Python without site packages, user settings and environment variables, so that it starts in 10 ms."""
     return (python, "-I", "-S", str(script.resolve()), str(hook_file.resolve()))
 
 
 def command_line(argv: Sequence[str]) -> str:
-    """One `runOn…` value: MediaMTX splits it as a shell would, then expands `$NAME` even inside single quotes.
+    """Render a `runOn…` value. MediaMTX splits it as a shell would, then expands `$NAME` even inside single quotes.
 
-    v1.20.1 (internal/externalcmd) knows no way to escape a dollar sign: an argument with one is MediaMTXNotStarted.
+    v1.20.1 (internal/externalcmd) cannot escape a dollar sign. Raises MediaMTXNotStarted for an argument with one.
     """
     for argument in argv:
         if "$" in argument:
@@ -37,5 +37,7 @@ def command_line(argv: Sequence[str]) -> str:
                 f"MediaMTX would expand the dollar sign in {argument!r}: move the project or its data directory"
             )
         if "\0" in argument or "\n" in argument:
-            raise MediaMTXNotStarted(f"no command line of MediaMTX can hold {argument!r}")
+            raise MediaMTXNotStarted(
+                f"no command line of MediaMTX can hold {argument!r}: move the project or its data directory"
+            )
     return shlex.join(argv)

@@ -1,4 +1,4 @@
-"""What a MediaMTX v1.20.1 that runs says of itself, compared with what we would have it run with."""
+"""Compare a running MediaMTX (v1.20.1) with our configuration, by its control API."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mediamtx.node.config import EXCLUDED, OTHER_PATHS, PATH_PATTERN, MediaMTXCo
 from mediamtx.node.wire import Info
 
 QUIET = ("warn", "error")
-"""Levels at which it quotes no client."""
+"""Log levels at which MediaMTX does not log what clients sent."""
 
 
 class Global(msgspec.Struct, frozen=True, rename="camel"):
-    """Of `/v3/config/global/get`, what has to agree with us. `callback` holds the hook secret."""
+    """The settings in `/v3/config/global/get` that must match ours. `callback` contains the hook secret."""
 
     log_level: str
     auth_method: str
@@ -39,15 +39,15 @@ class Global(msgspec.Struct, frozen=True, rename="camel"):
 class Inspection:
     version: str
     at: dt.datetime
-    """Its clock, in whole seconds."""
+    """MediaMTX's clock, in whole seconds."""
     settings: Global = field(repr=False)
     has_path: bool
-    """Whether the paths of our streams are configured."""
+    """Whether our streams' paths are configured."""
     has_other_paths: bool
-    """Whether all other names are, for which we are asked then."""
+    """Whether all other names are configured, so that MediaMTX calls the auth hook for them."""
 
     def differs(self, config: MediaMTXConfig) -> tuple[str, ...]:
-        """Settings, by name, with which it cannot work with us."""
+        """Names of settings that differ from ours so that MediaMTX cannot work with us."""
         running = self.settings
         equal = {
             "authMethod": running.auth_method == "http",
@@ -63,12 +63,12 @@ class Inspection:
         return tuple(name for name, same in equal.items() if not same)
 
     def outdated(self, config: MediaMTXConfig) -> tuple[str, ...]:
-        """What it does as earlier releases had it configured, in words. It works with us nevertheless."""
+        """Sentences about settings of earlier releases, with which MediaMTX still works."""
         level = self.settings.log_level
         found = {
             f"it logs at level {level}, and writes stream keys into its log": level in QUIET
             or level == config.log_level,
-            "publishers at a wrong path are cut off without a status and without a line in our log": self.has_other_paths,
+            "it disconnects publishers at a wrong path without a status or a line in our log": self.has_other_paths,
         }
         return tuple(words for words, right in found.items() if not right)
 

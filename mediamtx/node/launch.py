@@ -1,4 +1,4 @@
-"""From our settings to a media server that runs: adopted from an earlier start, or started."""
+"""Map Stagedoor's settings to MediaMTX's configuration, and create its supervisor."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mediamtx.node.home import home_of
 from mediamtx.node.process import MediaMTXProcess
 
 SETTING_OF = {"api_port": "mediamtx_api_port"}
-"""What a port of `MediaMTXConfig` is called in the settings, where the names differ."""
+"""Name in the settings of a port field of `MediaMTXConfig`, where the two differ."""
 
 
 def configuration(settings: Settings, ports: Ports, hooks: Keyring, hook_command: tuple[str, ...]) -> MediaMTXConfig:
-    """`hook_command` is how the hook script is run where MediaMTX runs."""
+    """`hook_command` runs the hook script on the machine where MediaMTX runs."""
     loopback = is_loopback(settings.bind)
     return MediaMTXConfig(
         hooks_url=hooks_url(settings, ports),
@@ -42,14 +42,14 @@ def configuration(settings: Settings, ports: Ports, hooks: Keyring, hook_command
 
 
 def _loopback_address(bind: str) -> str:
-    """Of the family in which we listen: a candidate of the other one reaches nobody."""
+    """Loopback address of the family that we listen on. Viewers cannot connect to a candidate of the other family."""
     return "::1" if ":" in bind else "127.0.0.1"
 
 
 def supervised(
     settings: Settings, config: MediaMTXConfig, binary: Path, hook_script: Path, on_spawn: Callable[[int], None]
 ) -> MediaMTXProcess:
-    """Not running yet. Its hooks run the script, which finds address and secret in a private file."""
+    """Return a MediaMTX that is not started yet, with the hook file written. Raises MediaMTXNotStarted."""
     home = home_of(settings.data_dir / "mediamtx")
     try:
         command = home.write_hook(config.hooks_url, config.hook_secret, hook_script)
@@ -59,16 +59,16 @@ def supervised(
 
 
 def hooks_url(settings: Settings, ports: Ports) -> str:
-    """Of the hooks listener, as MediaMTX reaches it."""
+    """URL by which MediaMTX reaches the hooks listener."""
     return settings.hooks_url.rstrip("/") or f"{local_url(settings.hooks_bind, ports.hooks_port)}/hooks"
 
 
 def media_host(settings: Settings) -> str:
-    """Where we reach the media server's own listeners, those for clients: the machine whose control API we use."""
+    """Host of MediaMTX's client listeners (RTMP, HLS, WebRTC) for us: the same host as its control API."""
     host = urlsplit(settings.mediamtx_api_url).hostname or reached_at(settings.bind)
     return f"[{host}]" if ":" in host else host
 
 
 def hook_file(settings: Settings) -> Path:
-    """Where MediaMTX runs as we do."""
+    """Path of the hook file if MediaMTX runs as our own user."""
     return settings.data_dir / "mediamtx" / "hook"

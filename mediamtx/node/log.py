@@ -1,4 +1,7 @@
-"""What MediaMTX writes: a file that it appends to, never a pipe, so that it outlives whoever started it."""
+"""MediaMTX's log file: rotation, and the reason of a failed start.
+
+MediaMTX appends to a file, not to a pipe, so that it keeps running when the control plane that started it dies.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class ServerLog:
     path: Path
 
     def open(self) -> BinaryIO:
-        """For appending, by us and by whoever inherits it; readable by its owner only."""
+        """Open for appending, by us and by a child that inherits it. Only the owner can read the file."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         return os.fdopen(descriptor, "ab", buffering=0)
 
@@ -34,20 +37,23 @@ class ServerLog:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def rotate(self) -> None:
-        """Before a start: nobody holds the file. The last few are kept."""
+        """Rename the file; call it while MediaMTX is stopped. Keeps the last `_GENERATIONS` files."""
         if self.size_bytes:
             self._shift()
             self.path.rename(self._old(1))
 
     def trim(self) -> None:
-        """While the server writes: what is large is copied and cut. A line written meanwhile may be lost. Blocks."""
+        """Copy and truncate a file of more than `BYTES_MAX` while MediaMTX runs. May lose a line. Blocks."""
         if self.size_bytes > BYTES_MAX:
             self._shift()
             shutil.copy2(self.path, self._old(1))
             os.truncate(self.path, 0)
 
     def failure(self, what: str, since_bytes: int, listeners: Mapping[tuple[str, int], str]) -> MediaMTXNotStarted:
-        """`what` happened, and why, as far as the words since then tell; `listeners` as in the configuration."""
+        """Build the error for a failed start: `what` happened, with the reason found in the log after `since_bytes`.
+
+        `listeners` are those of `MediaMTXConfig`.
+        """
         words = self._tail(since_bytes)
         if taken := _IN_USE.search(words):
             port = int(taken[2])
@@ -55,8 +61,8 @@ class ServerLog:
                 return PortTaken(name, port)
         if refused := _NOT_ALLOWED.search(words):
             return MediaMTXNotStarted(
-                f"MediaMTX may not listen on port {refused[1]}: it does not run as root, also where root starts it. Set a port from 1024 up and"
-                " have it redirected, or lower net.ipv4.ip_unprivileged_port_start"
+                f"MediaMTX may not listen on port {refused[1]}: it does not run as root, even if root starts it. "
+                "Set a port from 1024 up and redirect this one to it, or lower net.ipv4.ip_unprivileged_port_start"
             )
         lines = [line for line in words.splitlines() if line.strip()][-_LINES:]
         said = "; it said: " + " | ".join(lines) if lines else " and said nothing"

@@ -1,5 +1,8 @@
-"""hls.js, as MediaMTX v1.20.1 carries it: served at `/<any path>/hls.min.js`, whether there is a stream or not, and to anybody
-(internal/servers/hls/http_server.go). So it is there with every MediaMTX, built, downloaded or given, and needs no registry."""
+"""Fetch hls.js, the player of our pages, from MediaMTX (v1.20.1, internal/servers/hls/http_server.go).
+
+MediaMTX serves it at `/<any path>/hls.min.js`, without auth and without a stream. So every MediaMTX has it, and we need
+no package registry.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ DEADLINE_S = 5.0
 
 
 async def fetch_player_script(hls_url: str) -> bytes:
-    """`hls_url` is that of the HLS server, without a path. Only the pinned script is taken, for it will run on our pages: raises
-    MediaServerUnavailable for any other, and when there is none."""
+    """`hls_url` is the HLS server's URL without a path.
+
+    Raises MediaServerUnavailable if there is no script, or another than the pinned one: it will run on our pages.
+    """
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEADLINE_S)) as session,
@@ -25,5 +30,5 @@ async def fetch_player_script(hls_url: str) -> bytes:
     except (aiohttp.ClientError, TimeoutError) as error:
         raise MediaServerUnavailable(f"The media server's player is not available ({type(error).__name__}).") from error
     if hashlib.sha256(script).hexdigest() != HLS_JS_SHA256:
-        raise MediaServerUnavailable("The media server's player is not the one that we pin.")
+        raise MediaServerUnavailable("The media server's player does not have the pinned SHA-256.")
     return script

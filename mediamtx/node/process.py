@@ -1,4 +1,7 @@
-"""The server, our child or left running by an earlier control plane: `start` or `adopt`, then `supervise`, `stop`."""
+"""Supervise the MediaMTX process: `start` or `adopt`, then `supervise`, `stop`.
+
+The process is our child, or was left running by an earlier control plane and is adopted.
+"""
 
 from __future__ import annotations
 
@@ -30,35 +33,37 @@ from mediamtx.obtain.pinned import VERSION
 
 _START_DEADLINE_S = 10.0
 _STOP_DEADLINE_S = 6.0
-"""It waits for running hooks, which take 3 s at most."""
+"""MediaMTX waits for running hooks, which take 3 s at most. Smaller: it is killed before its offline hooks ran."""
 _USELESS_DEADLINE_S = 1.0
-"""For one that is of no use: not adopted, or not ready in time. Nobody needs its hooks."""
+"""For a MediaMTX that is not adopted or not ready in time. Its hooks need not run."""
 _KILL_DEADLINE_S = 2.0
 _ADOPT_DEADLINE_S = 3.0
 _POLL_S = 0.05
 _WATCH_S = 0.1
 _TRIM_EVERY_S = 30.0
 _PAUSES_S = (0.0, 0.5, 1.0, 2.0)
-"""Before each restart, by how many failures there were lately; after as many as this and one more, we give up."""
+"""Backoff before each restart, by the number of failures within `_LATELY_S`. One failure more than entries: give up."""
 _LATELY_S = 60.0
+"""Window in which failures count. Smaller: a server that dies every few seconds is restarted for ever."""
 _OF_GO = ("GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT")
 _MEMORY_SHARE = 0.5
-"""Of the machine's, from where Go's garbage collector works harder (GOMEMLIMIT). A smaller share costs CPU, a larger one gets the machine
-into swap. No limit of the system is set: Go reserves far more than it uses, and ends at once when it is refused memory."""
+"""Share of the machine's memory above which Go's garbage collector works harder (GOMEMLIMIT). Smaller: it costs CPU.
+Larger: the machine swaps. There is no system limit: Go reserves far more memory than it uses, and exits at once when an
+allocation is refused."""
 _OPEN_FILES = 65_536
-"""At least, where we may: each publisher and viewer is one."""
+"""Minimum limit of open files, if the system permits it: each publisher and viewer takes one."""
 
 log = logging.getLogger(__name__)
 
 
 def nobody_asks(_pid: int) -> None:
-    """The default of `on_spawn`."""
+    """Default of `on_spawn`: does nothing."""
 
 
 class MediaMTXProcess:
-    """Keeps the files of `MediaMTXHome(directory)`, and runs as its account.
+    """Uses the files of `MediaMTXHome(directory)` and runs MediaMTX as its account.
 
-    `on_spawn` hears each new pid at once, before the server is ready, so that it is noted if we are killed meanwhile.
+    `on_spawn` is called with each new pid before the server is ready, so that the pid is recorded if we are killed.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class MediaMTXProcess:
 
     @property
     def pid(self) -> int | None:
-        """Another one after a restart; None while there is none."""
+        """Changes with each restart; None while MediaMTX does not run."""
         running = self._child or self._adopted
         return running.pid if running else None
 
@@ -87,8 +92,10 @@ class MediaMTXProcess:
         return self._log.path
 
     async def start(self) -> None:
-        """Returns when the API answers us, for which the hooks listener has to answer MediaMTX. Raises PortTaken or MediaMTXNotStarted; then
-        nothing is left running."""
+        """Start MediaMTX and return when its API answers, which requires that our hooks listener answers MediaMTX.
+
+        Raises PortTaken or MediaMTXNotStarted, and leaves no process behind.
+        """
         assert self.pid is None, "started twice"
         try:
             self._home.make()
@@ -103,8 +110,8 @@ class MediaMTXProcess:
     async def adopt(self, pid: int) -> bool:
         """Take over a server that an earlier control plane left running, with its publishers and viewers.
 
-        It has to be our executable with our configuration file, unchanged, and to answer with the pinned version.
-        Otherwise False, and `start` is next: a server of ours is stopped by then, anybody else's process left alone.
+        It must be our executable with our unchanged configuration file, and answer with the pinned version. Otherwise
+        returns False, and the caller calls `start`: a server of ours has been stopped, another process is left alone.
         """
         assert self.pid is None, "started twice"
         self._adopted = self._ours(pid)
@@ -120,9 +127,9 @@ class MediaMTXProcess:
         return False
 
     async def supervise(self) -> NoReturn:
-        """Runs until it is cancelled, which has to come before `stop`. A dead server is started again within a second.
+        """Restart MediaMTX whenever it dies, at first at once, then with backoff. Cancel this before `stop`.
 
-        Raises MediaMTXGaveUp when it died, or could not be started, five times within a minute.
+        Raises MediaMTXGaveUp after five failures (exits or failed starts) within a minute.
         """
         failures: deque[float] = deque()
         while True:
@@ -137,7 +144,7 @@ class MediaMTXProcess:
             await asyncio.sleep(_PAUSES_S[len(failures) - 1])
 
     async def stop(self) -> None:
-        """Its offline hooks still run; by force after 6 s. Cancelled, it kills: nothing is left running."""
+        """Stop MediaMTX after its offline hooks; kill it after 6 s, or at once if cancelled. Leaves no process."""
         await self._end(_STOP_DEADLINE_S)
 
     async def _end(self, deadline_s: float) -> None:
@@ -166,14 +173,14 @@ class MediaMTXProcess:
         log.info("mediamtx_started", extra={"pid": process.pid})
 
     def _executable(self) -> Path:
-        """Where its account can run it."""
+        """Path at which MediaMTX's account can run the executable: the original, or a copy."""
         try:
             return child.runnable(self._binary, self._home.account)
         except OSError as error:
             raise MediaMTXNotStarted(f"MediaMTX cannot be started: {error}") from error
 
     def _spawn(self, executable: Path) -> subprocess.Popen[bytes]:
-        """In a session of its own: neither Ctrl-C in our terminal nor our end reaches it."""
+        """Spawn in a new session, so that neither Ctrl-C in our terminal nor our own exit ends MediaMTX."""
         limits = Limits(open_files=max(_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         environment = {"GOMEMLIMIT": str(_memory_bytes()), **child.environment(self._home.account, *_OF_GO)}
         try:
@@ -198,18 +205,18 @@ class MediaMTXProcess:
                     what = f"did not answer within {_START_DEADLINE_S:.0f} s"
                     raise self._log.failure(what, since_bytes, self._config.listeners)
                 info = await _info(client)
-                # An older one is somebody else's server on the API port: ours is about to find out.
+                # An older server is another program's on the API port: our child is about to fail to bind it.
                 if info is None or info.started_at < spawned_at:
                     await asyncio.sleep(_POLL_S)
                 elif info.version != VERSION:
-                    raise MediaMTXNotStarted(f"MediaMTX is {info.version}, but this program speaks {VERSION}")
+                    raise MediaMTXNotStarted(f"MediaMTX is {info.version}, but this program needs {VERSION}")
                 else:
                     return
         what = f"ended with status {process.returncode} at its start"
         raise self._log.failure(what, since_bytes, self._config.listeners)
 
     async def _serve_until_failure(self) -> str:
-        """Start the server if it is not there, and wait for its end; the reason, whichever failed."""
+        """Start MediaMTX if it does not run, and wait until it exits. Returns why it failed to start or exited."""
         if self.pid is None:
             try:
                 await self._launch()
@@ -233,13 +240,14 @@ class MediaMTXProcess:
         return True
 
     def _alive(self) -> bool:
-        """A dead one that its parent has not yet collected counts as gone."""
+        """A zombie, which its parent has not reaped yet, counts as gone."""
         if self._child is not None:
             return self._child.poll() is None
         return self._adopted is not None and _is_alive(self._adopted)
 
     def _signal(self, number: signal.Signals) -> None:
-        """Never to a stranger with the same pid: a child's is kept until collected, psutil compares start times."""
+        """Never signals another process that reuses the pid: a child keeps its pid until reaped, and psutil compares
+        start times."""
         if self._child is not None:
             self._child.send_signal(number)
         elif self._adopted is not None and _is_alive(self._adopted):
@@ -249,7 +257,7 @@ class MediaMTXProcess:
         return [str(executable), str(self.config_path)]
 
     def _ours(self, pid: int) -> psutil.Process | None:
-        """Something that runs with our configuration file, in a session of its own as we start it."""
+        """Return the process if it is a MediaMTX of ours: it runs with our configuration file and leads a session."""
         try:
             process = psutil.Process(pid)
             ours = process.cmdline()[1:] in [[str(path)] for path in self._home.config_paths] and os.getsid(pid) == pid
@@ -258,7 +266,7 @@ class MediaMTXProcess:
             return None
 
     def _is_as_started_now(self, process: psutil.Process) -> bool:
-        """The same executable and user, and byte by byte the configuration that we would write. Blocks."""
+        """Whether executable, user and configuration file (byte by byte) are those of a start now. Blocks."""
         account = self._home.account
         try:
             written = self.config_path.read_text(encoding="utf-8")
@@ -284,9 +292,9 @@ async def _info(client: MediaMTXClient) -> MediaServerInfo | None:
 
 
 def _memory_bytes() -> int:
-    """For GOMEMLIMIT, of the machine or of our container."""
+    """Value of GOMEMLIMIT: a share of the memory of the machine or container."""
     memory = psutil.virtual_memory().total
-    with suppress(OSError, ValueError):  # "max" where there is no limit
+    with suppress(OSError, ValueError):  # the file contains "max" if there is no limit
         memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return int(memory * _MEMORY_SHARE)
 

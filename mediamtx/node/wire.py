@@ -1,6 +1,6 @@
-"""The control API's JSON, as far as we read it (MediaMTX v1.20.1, internal/defs). Unknown keys are skipped.
+"""JSON of MediaMTX's control API, as far as we read it (v1.20.1, internal/defs). Unknown keys are skipped.
 
-`query` is left out everywhere on purpose: it holds stream keys.
+`query` is left out on purpose: it contains stream keys.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from control_plane.streams.media.model import (
 )
 
 LONGEST_TOLD = 500
+"""Characters kept of a text that a client sent. Larger: encoders can fill the database."""
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class CodecProps(msgspec.Struct, frozen=True):
-    """Of H264, H265 and AV1; those of other codecs have no size. The server updates it when the publisher sends new parameters."""
+    """Picture size, present for H264, H265 and AV1. MediaMTX updates it when the publisher sends new parameters."""
 
     width: int = 0
     height: int = 0
@@ -52,7 +53,7 @@ class Track(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Path(msgspec.Struct, frozen=True, rename="camel"):
-    """Without `readers`, which has an entry for each viewer."""
+    """`readers` is left out: it has an entry for each viewer."""
 
     name: str
     online: bool
@@ -77,7 +78,7 @@ class PathList(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Connection(msgspec.Struct, frozen=True, rename="camel"):
-    """Any kind of connection or session; SRT knows no user agent, HLS sessions receive nothing."""
+    """Any kind of connection or session. SRT has no user agent; HLS sessions have no inbound bytes."""
 
     created: dt.datetime
     remote_addr: str
@@ -96,10 +97,10 @@ class Connection(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def _told(by_a_stranger: str) -> str:
-    """What an encoder says of itself comes through as it is: a NUL byte, which no database takes, or a megabyte."""
+    """Remove NUL, which PostgreSQL refuses, and cut the text: MediaMTX passes on what a client sends, of any length."""
     return by_a_stranger.replace("\0", "")[:LONGEST_TOLD]
 
 
 def _utc(at: dt.datetime) -> dt.datetime:
-    """It writes its local time with an offset."""
+    """MediaMTX writes local time with an offset."""
     return at.astimezone(dt.UTC)

@@ -1,4 +1,4 @@
-"""The pinned MediaMTX executable, from the first source that has it: a given path, our cache, the release, a build."""
+"""Obtain the pinned MediaMTX executable: from a given path, else the cache, else the release, else a build."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHAT_TO_DO = (
 
 
 def silent(_line: str) -> None:
-    """Nobody waits."""
+    """A `Progress` that drops its lines."""
 
 
 def obtain(
@@ -34,9 +34,9 @@ def obtain(
     toolchain_lock: Path = DEFAULT_LOCK,
     progress: Progress = silent,
 ) -> Path:
-    """Blocks until the executable is there, for minutes when it has to be built.
+    """Return the path of the executable. Blocks, for minutes if it has to be built.
 
-    An explicit path is taken or refused, never replaced by something else. Raises MediaMTXUnavailable.
+    An explicit path is checked and never replaced by another source. Raises MediaMTXUnavailable.
     """
     if explicit is not None:
         return _given(explicit)
@@ -64,7 +64,7 @@ def _given(path: Path) -> Path:
     except StepFailed as error:
         raise MediaMTXUnavailable(
             f"LIVE_MEDIAMTX_BIN={path} is not an executable of MediaMTX {VERSION}: {error}. "
-            "Correct it, or leave it unset to have the right one obtained."
+            "Correct it, or unset it to download or build the right version."
         ) from error
     return path
 
@@ -91,9 +91,9 @@ def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progre
 
 
 def check_version(executable: Path) -> None:
-    """Raises StepFailed unless the file runs here and calls itself the pinned version."""
+    """Raises StepFailed unless the file runs on this machine and reports the pinned version."""
     if not executable.is_file():
-        raise StepFailed("there is no such file")
+        raise StepFailed("no such file")
     account = child.account_for(Kind.MEDIA_SERVER)
     try:
         program = child.runnable(executable, account)
@@ -101,8 +101,8 @@ def check_version(executable: Path) -> None:
         raise StepFailed(f"it cannot be run: {error.strerror}") from error
     answer = run_step(
         child.command([program, "--version"], account, Limits(cpu_s=int(_VERSION_S))),
-        progress=silent, what="asking it for its version", timeout_s=_VERSION_S,
+        progress=silent, what="running it with --version", timeout_s=_VERSION_S,
         cwd=Path("/"), env=child.environment(account),
     )  # fmt: skip
     if answer.strip() != VERSION:
-        raise StepFailed(f"it is {answer.strip()[:40] or 'something else'}")
+        raise StepFailed(f"its version is {answer.strip()[:40] or 'unknown'}")

@@ -1,4 +1,4 @@
-"""MediaMTX built from its Go module, as its own release does it, with what `go generate` makes taken from npm."""
+"""Build MediaMTX from its Go module, as its release does. `hls.min.js`, a file of `go generate`, comes from npm."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mediamtx.obtain.toolchain import Toolchain
 _FETCH_S = 300.0
 _COMPILE_S = 900.0
 _NO_RETRIES = ("--fetch-retries=0", "--fetch-timeout=30000")
-"""Without a network npm retries for minutes; the caller has other sources to try."""
+"""Fail at once without a network. By default npm retries for minutes, while the caller has other sources to try."""
 _RPI_CAMERA = Path("internal/staticsources/rpicamera")
 
 
 def build(toolchain: Toolchain, scratch: Path, progress: Progress) -> Path:
-    """The executable, built in `scratch`. GOPROXY, GOFLAGS and npm's settings apply. Raises StepFailed."""
+    """Build in `scratch` and return the executable. GOPROXY, GOFLAGS and npm's settings apply. Raises StepFailed."""
     go = toolchain.go()
     job = _Build(go, scratch, _environment(), progress)
     source = job.copied_module()
@@ -46,7 +46,7 @@ class _Build:
         return run_step(argv, progress=self.progress, what=what, timeout_s=timeout_s, cwd=cwd, env=self.env, why=why)
 
     def copied_module(self) -> Path:
-        """A writable copy: Go keeps its module cache read-only, and refuses overlays inside it."""
+        """Return a writable copy of the module: Go keeps its module cache read-only and refuses overlays inside it."""
         argv: list[str | Path] = [self.go, "mod", "download", "-json", f"{GO_MODULE}@{VERSION}"]
         module = json.loads(self._run(argv, f"fetching the Go module of MediaMTX {VERSION}", _FETCH_S, self.scratch))
         if module.get("Sum") != GO_MODULE_SUM:
@@ -81,11 +81,11 @@ class _Build:
         except (tarfile.TarError, LookupError, TypeError, ValueError, OSError) as error:
             raise StepFailed(f"{package} cannot be unpacked ({error})") from error
         if sha256_of(target) != HLS_JS_SHA256:
-            raise StepFailed(f"{package} is not the one that we pin")
+            raise StepFailed(f"{package} does not have the pinned SHA-256")
         return target
 
     def compile(self, source: Path) -> Path:
-        self._run([self.go, "mod", "download"], "fetching the modules that it is made of", _FETCH_S, source)
+        self._run([self.go, "mod", "download"], "fetching the Go modules that MediaMTX imports", _FETCH_S, source)
         target = self.scratch / "mediamtx"
         argv: list[str | Path] = [self.go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", target, "."]
         self._run(argv, "building MediaMTX (a minute or two)", _COMPILE_S, source)
@@ -93,7 +93,7 @@ class _Build:
 
 
 def npm_reason(output: str) -> str:
-    """Of `npm --json`, which answers errors as an object too."""
+    """Return the error summary from the output of `npm --json`, which reports errors as a JSON object."""
     try:
         return str(json.loads(output)["error"]["summary"])[:400]
     except (ValueError, LookupError, TypeError):
@@ -101,7 +101,7 @@ def npm_reason(output: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, but for this machine, by the Go that we chose, outside any workspace of theirs."""
+    """The caller's environment, without cross-compilation, another GOROOT or a Go workspace."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("GOOS", "GOARCH", "GOROOT")}
     return {**inherited, "CGO_ENABLED": "0", "GOWORK": "off"}
 
@@ -111,7 +111,7 @@ def _write_version(source: Path) -> None:
 
 
 def without_rpi_camera(source: Path) -> None:
-    """On arm the module lacks a folder of the Raspberry Pi camera: drop it, and let its stand-in build everywhere."""
+    """Remove the Raspberry Pi camera's arm sources, whose folder the module lacks; build its stub on all platforms."""
     folder = source / _RPI_CAMERA
     for file in [*folder.glob("*_arm_.go"), *folder.glob("camera_linux_arm*.go")]:
         file.unlink()

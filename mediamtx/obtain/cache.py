@@ -1,4 +1,7 @@
-"""Where obtained executables are kept: verified before every use, replaced as a whole, one writer at a time."""
+"""Cache of MediaMTX executables, below `~/.cache/stagedoor`.
+
+An executable is verified before every use and replaced atomically. A file lock admits one writer at a time.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from mediamtx.obtain.pinned import VERSION, release_platform
 from mediamtx.obtain.step import Progress, StepFailed
 
 _LOCK_WAIT_S = 1800.0
+"""Wait for another process that builds MediaMTX. Smaller: this process gives up while the other one still builds."""
 _SCRATCH = "scratch-"
 
 
@@ -40,7 +44,7 @@ class CachedBinary:
         return self.home / "mediamtx"
 
     def verified(self) -> Path | None:
-        """The executable if it is what was put there; None when there is none or it has changed since."""
+        """Return the executable if its SHA-256 matches the recorded one; None if it is missing or has changed."""
         try:
             recorded = (self.home / "sha256").read_text(encoding="ascii").strip()
             intact = sha256_of(self.path) == recorded
@@ -49,13 +53,13 @@ class CachedBinary:
         return self.path if intact and os.access(self.path, os.X_OK) else None
 
     def discard(self, progress: Progress) -> None:
-        """Remove what is there, if anything."""
+        """Remove a cached executable that failed verification, if there is one."""
         if self.home.exists():
-            progress("the cached MediaMTX is damaged or was tampered with; obtaining it anew")
+            progress("the cached MediaMTX is damaged or was tampered with; obtaining it again")
             shutil.rmtree(self.home)
 
     def place(self, executable: Path) -> Path:
-        """Move the file into the cache. Both names appear at once or not at all; needs the lock."""
+        """Move the executable into the cache, atomically with its SHA-256. The caller holds the lock."""
         with scratch_directory(self.directory) as scratch:
             home = scratch / "home"
             home.mkdir()
@@ -66,7 +70,7 @@ class CachedBinary:
 
     @contextlib.contextmanager
     def locked(self, progress: Progress) -> Iterator[None]:
-        """Held by one process at a time; the system lets go of it when the holder dies."""
+        """Hold the cache's lock, one process at a time. The system releases it when the holder dies."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "lock").open("w") as lock:
             _wait_for(lock.fileno(), progress)
@@ -77,7 +81,7 @@ class CachedBinary:
 
 @contextlib.contextmanager
 def scratch_directory(directory: Path) -> Iterator[Path]:
-    """A folder on the cache's own file system, so that results are renamed into place. Needs the lock."""
+    """A temporary folder on the cache's file system, so that results can be renamed. The caller holds the lock."""
     with tempfile.TemporaryDirectory(dir=directory, prefix=_SCRATCH) as scratch:
         yield Path(scratch)
 

@@ -1,4 +1,4 @@
-"""MediaMTX from its official release archive: `<url>/<version>/mediamtx_<version>_<os>_<arch>.tar.gz`."""
+"""Download MediaMTX's official release archive, `<url>/<version>/mediamtx_<version>_<os>_<arch>.tar.gz`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from mediamtx.obtain.pinned import RELEASE_SHA256, VERSION, release_platform
 from mediamtx.obtain.step import Progress, StepFailed
 
 _ANSWER_S = 5.0
-"""For the name, the connection, redirections and the first byte; without a network it mostly fails at once."""
+"""Timeout for the name lookup, connection, redirects and first byte. Larger: a machine without a network waits longer
+before it builds MediaMTX. Smaller: slow networks fail."""
 _STALL_S = 20.0
 _DOWNLOAD_S = 180.0
 _ARCHIVE_BYTES_MAX = 256 << 20
@@ -29,9 +30,10 @@ T = TypeVar("T")
 
 
 def download(base_url: str, scratch: Path, progress: Progress) -> Path:
-    """The executable, unpacked into `scratch`. Raises StepFailed, within seconds when the network is away.
+    """Unpack the executable into `scratch` and return its path. Raises StepFailed, within seconds without a network.
 
-    The archive has to have the digest that is pinned here: a checksum file beside it would be replaced together with it."""
+    The archive must have the pinned digest. A checksum file beside the archive proves nothing: an attacker who
+    replaces one replaces both."""
     asset = f"mediamtx_{VERSION}_{release_platform()}.tar.gz"
     expected = RELEASE_SHA256.get(release_platform())
     if expected is None:
@@ -48,7 +50,7 @@ def _fetch(url: str, target: Path, bytes_max: int) -> Path:
         raise StepFailed(f"{url} is not an http address")
     deadline = time.monotonic() + _DOWNLOAD_S
     try:
-        # A name lookup knows no time-out, hence the thread: one that hangs is left behind.
+        # A name lookup has no timeout, so it runs in a thread; a lookup that hangs leaves its thread behind.
         opened = within(_ANSWER_S, lambda: urllib.request.urlopen(url, timeout=_STALL_S))  # noqa: S310
         with cast(BinaryIO, opened) as response, target.open("wb") as file:
             size_bytes = 0
@@ -67,13 +69,13 @@ def _fetch(url: str, target: Path, bytes_max: int) -> Path:
 
 
 def _unpack(archive: Path, target: Path) -> Path:
-    """Only the one member, as a plain file under a name of ours: nothing that an archive says decides a path."""
+    """Extract only the executable, to `target`. No path comes from the archive, so it cannot write elsewhere."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
             member = next((m for m in tar if m.name in ("mediamtx", "./mediamtx") and m.isreg()), None)
             source = tar.extractfile(member) if member else None
             if member is None or source is None or member.size > _EXECUTABLE_BYTES_MAX:
-                raise StepFailed(f"{archive.name} holds no executable that we would take")
+                raise StepFailed(f"{archive.name} contains no executable `mediamtx` of at most 512 MB")
             with source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
             target.chmod(0o755)

@@ -1,4 +1,4 @@
-"""One step of setting up: an outside program with a deadline, whose last words are kept when it fails."""
+"""Run an external program as a set-up step, with a timeout; a failure carries the last line of its output."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 Progress = Callable[[str], None]
-"""Takes one line for the person who waits."""
+"""Shows one line of progress to the user."""
 
 _STILL_AT_IT_S = 15.0
+"""Interval between progress lines while a step runs."""
 
 
 class StepFailed(Exception):
-    """Why this source cannot give us the executable, in one line."""
+    """A step failed. The text is the reason, in one line."""
 
 
 def last_words(output: str) -> str:
-    """The last line that says something."""
+    """The last line that is not blank."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1][:400] if lines else ""
 
@@ -35,8 +36,10 @@ def run_step(
     env: Mapping[str, str] | None = None,
     why: Callable[[str], str] = last_words,
 ) -> str:
-    """Announce `what`, run the program in a process group of its own, return its standard output. Raises StepFailed with what `why` makes of
-    the program's errors, or else of its output."""
+    """Run the program in its own process group and return its standard output; `what` names the step to the user.
+
+    Raises StepFailed. `why` extracts the reason from standard error, or from standard output if it finds none.
+    """
     progress(what)
     started_at = time.monotonic()
     try:

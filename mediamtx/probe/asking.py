@@ -1,4 +1,4 @@
-"""HTTP with the media server, by the standard library: an HTTP client's import would cost more than all our requests."""
+"""HTTP requests of a probe to MediaMTX, by the standard library: importing aiohttp would take longer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ class Answer:
     status: int
     text: str
     url: str
-    """After redirections."""
+    """Final URL, after redirects."""
 
 
 def ask(url: str, key: str, timeout_s: float, offer: str | None = None) -> Answer:
-    """GET, or POST of an SDP offer. Raises NotThere for a 404, NoAnswer where the request was sent and none comes in time,
-    Broken where the server cannot be reached or does not let us in."""
+    """GET, or POST an SDP offer.
+
+    Raises NotThere for a 404, NoAnswer if the request was sent and times out, Broken if the server cannot be reached or
+    refuses the key.
+    """
     request = urllib.request.Request(url, None if offer is None else offer.encode())  # noqa: S310
     for name, value in {**headers(key), "Content-Type": "application/sdp"}.items():
         request.add_header(name, value)

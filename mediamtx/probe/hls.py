@@ -1,6 +1,7 @@
-"""Looking by HLS: what WHEP cannot carry, and pictures that come seldom.
+"""Probe a stream by HLS, for codecs that WHEP cannot carry and for low frame rates.
 
-A playlist goes on showing the last segments of a stream that stands still. So a picture is not enough: the playlist has to grow as well.
+A playlist keeps listing the last segments of a stalled stream. So one picture is not enough: the playlist must also
+change.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from mediamtx.probe.sight import SILENCE_S, NoAnswer, NothingFlows, NotPackaged,
 _AGAIN_S = 0.2
 _PACKETS_LIMIT = 2000
 _UNDECODED_LIMIT = 25
-"""Packets of video without a picture, after which it is the pictures that are wrong: a segment begins with a key frame."""
+"""Video packets without a decoded picture after which the stream counts as undecodable. A segment begins with a key
+frame, so a sound stream decodes long before. Smaller: encoders with a delay of many frames are misjudged."""
 
 
 def look(url: str, key: str, until_s: float) -> Sight:
-    """`until_s` on `time.monotonic`'s clock. Blocks. Raises NoSight."""
+    """Blocks until `until_s` (`time.monotonic`) at most. Raises NoSight."""
     media_url = _media_playlist(_index(url, key, until_s))
     before = _playlist(media_url, key, until_s)
     sight = _decode(url, key, until_s)
-    # Parts come several times a second, segments only with key frames.
+    # Low-latency parts come several times a second, so silence shows soon. Segments only come with key frames.
     patient_until_s = min(until_s, time.monotonic() + SILENCE_S) if "#EXT-X-PART:" in before else until_s
     asked_at = time.monotonic()
     while _playlist(media_url, key, until_s) == before:
@@ -37,8 +39,11 @@ def look(url: str, key: str, until_s: float) -> Sight:
 
 
 def _index(url: str, key: str, until_s: float) -> Answer:
-    """Until MediaMTX has it. Its muxer is made a moment after the stream is online: so long the answer is 500, then it waits for the first
-    segment, which needs a key frame and the next one. A muxer that fails is made anew, and so on."""
+    """Poll for the index until MediaMTX has it. Raises NotPackaged at the deadline.
+
+    MediaMTX creates the muxer a moment after the stream is online and answers 500 until then. After that it holds the
+    request until the first segment, which needs a key frame and the next one. It recreates a muxer that fails.
+    """
     while True:
         try:
             answer = ask(url, key, until_s - time.monotonic())
@@ -66,18 +71,18 @@ def _playlist(url: str, key: str, until_s: float) -> str:
 
 
 def _decode(url: str, key: str, until_s: float) -> Sight:
-    """The first picture of the newest segment; of a stream that is sound alone, the first sound."""
+    """Decode the first picture of the newest segment, or the first sound of an audio-only stream."""
     options = {
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers(key).items()),
         "live_start_index": "-1",
-        "analyzeduration": "1000000",  # else ffmpeg looks for five seconds at pictures that it cannot decode
+        "analyzeduration": "1000000",  # µs; by default ffmpeg analyses undecodable pictures for five seconds
     }
     left_s = max(until_s - time.monotonic(), 0.1)
     try:
         with av.open(url, options=options, timeout=left_s) as container:
             return _first(container, until_s)
     except av.InvalidDataError:
-        raise Undecodable("HLS segments that are none") from None
+        raise Undecodable("the HLS segments are not valid media") from None
     except (av.FFmpegError, OSError) as error:
         raise NotThisWay(f"HLS cannot be decoded: {type(error).__name__}") from None
 
@@ -107,7 +112,7 @@ def _first(container: av.container.InputContainer, until_s: float) -> Sight:
 
 
 def _decoded(packet: av.Packet[Any]) -> av.VideoFrame | None:
-    """The first picture in it; none in one that is broken."""
+    """The first picture in the packet; None if it has none or is broken."""
     try:
         return next((decoded for decoded in packet.decode() if isinstance(decoded, av.VideoFrame)), None)
     except av.InvalidDataError:

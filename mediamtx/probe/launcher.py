@@ -1,4 +1,4 @@
-"""One process per order, killed at its deadline."""
+"""Fork one probe process per order, kill it at its deadline, and forward its answer."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from control_plane.streams.probing.model import Outcome, ProbeResult
 from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, line, order_decoder
 
 OVERTIME_S = 1.0
-"""A probe ends by itself at its deadline, unless it hangs."""
+"""Time after its deadline at which a probe is killed. A probe that does not hang ends by itself at its deadline.
+Smaller: it is killed before it reports why."""
 _WATCH_S = 0.05
 _READ_BYTES = 1 << 16
 _LAZY = (
     *("encodings.idna", "concurrent.futures.thread", "av.subtitles.stream"),
     *("cryptography.hazmat.backends.openssl.backend", "cryptography.hazmat.primitives.serialization.ssh"),
 )
-"""What Python, PyAV and aiortc import when they first need it. Where root started us, our user may not be able to read it then."""
+"""Modules that Python, PyAV and aiortc import on first use. They are imported early: after root has changed to an
+unprivileged user they may not be readable."""
 
 
 @dataclass(slots=True)
 class _Child:
-    """`answer` is the end of its pipe: no probe writes where others do, since what it decodes may have taken it over."""
+    """A running probe. `answer` is our end of its own pipe: probes share no output, because hostile media may take over
+    the decoder of one."""
 
     number: int
     kill_at: float
@@ -38,14 +41,17 @@ class _Child:
 
 
 def load() -> None:
-    """It takes a moment, which is not the probes': each finds it loaded."""
+    """Import what probes need before the first fork, so that each probe finds it loaded."""
     for name in ("mediamtx.probe.look", *_LAZY):
-        with suppress(ImportError):  # the probe will tell
+        with suppress(ImportError):  # the probe imports it again and reports the error
             importlib.import_module(name)
 
 
 def serve(orders: int, answers: int) -> None:
-    """Until the end of `orders`; both are file descriptors. Nothing here may start a thread: a process that has some must not fork."""
+    """Read orders until the end of `orders` and write answers to `answers`, both file descriptors.
+
+    Nothing here may start a thread: forking a process with threads is unsafe.
+    """
     children: dict[int, _Child] = {}
     reader = _Reader(orders)
     try:
@@ -80,7 +86,7 @@ class _Reader:
 
 
 def _launch(order: Order, not_its: Collection[int], started: float) -> tuple[int, int]:
-    """Its process id, and where its answer comes from."""
+    """Fork the probe's process. Returns its pid and the read end of its answer pipe."""
     ours, its = os.pipe()
     pid = os.fork()
     if pid:
@@ -92,13 +98,13 @@ def _launch(order: Order, not_its: Collection[int], started: float) -> tuple[int
         for descriptor in (ours, *not_its):
             os.close(descriptor)
         allowed_s = order.deadline_s + 2 * OVERTIME_S
-        signal.setitimer(signal.ITIMER_REAL, allowed_s)  # ends us, if nobody is left to do it
+        signal.setitimer(signal.ITIMER_REAL, allowed_s)  # ends this process even if the launcher is gone
         cpu_s = math.ceil(allowed_s) * (os.cpu_count() or 1)
         setrlimit(RLIMIT_CPU, (cpu_s, cpu_s))
         _write(its, line(_probe(order, started)))
         status = 0
     finally:
-        os._exit(status)  # there is nothing to tidy up that the end of a process does not
+        os._exit(status)  # skips the launcher's cleanup; the exit releases all resources of the probe
 
 
 def _probe(order: Order, started: float) -> Answer:
@@ -106,12 +112,12 @@ def _probe(order: Order, started: float) -> Answer:
         from mediamtx.probe.look import probe
 
         return probe(order, started)
-    except Exception as error:  # whatever it is, it is an answer; its text could hold an address with a secret
+    except Exception as error:  # every error becomes an answer, without its text, which may hold a URL with a secret
         return _failed(order.number, type(error).__name__)
 
 
 def _watch(children: dict[int, _Child], answers: int) -> None:
-    """Pass on what they tell, collect the dead, answer for those who could not, and kill whoever is late."""
+    """Read and forward answers, reap exited probes, answer for failed ones, and kill those past their deadline."""
     now = time.monotonic()
     for pid, child in list(children.items()):
         late = child.kill_at <= now

@@ -1,4 +1,4 @@
-"""By WHEP first, and by HLS what WHEP cannot carry."""
+"""Probe one stream: by WHEP first, then by HLS if WHEP cannot carry it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from mediamtx.probe.picture import jpeg
 from mediamtx.probe.sight import NoAnswer, NoSight, NotPackaged, NotThisWay, Sight, Unanswered
 
 HLS_S = 4.0
-"""What WHEP leaves of the time; half of it where that is short."""
+"""Time reserved for HLS before the deadline, at most half of it. Smaller: HLS, which waits for key frames, times out.
+Larger: WHEP gives up on slow connections."""
 
 
 def probe(order: Order, started: float) -> Answer:
-    """Blocks until something is seen, or the order's deadline, which counts from `started` on the monotonic clock."""
+    """Blocks until there is a result, at most until `started` (`time.monotonic`) + the order's deadline."""
     try:
         via, sight = _look(order, started + order.deadline_s)
     except NoSight as reason:

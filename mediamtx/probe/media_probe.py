@@ -1,4 +1,4 @@
-"""Probes of a MediaMTX, each in a process of its own that is killed at its deadline, and never left behind."""
+"""Probe streams of a MediaMTX. Each probe is a process that is killed at its deadline and never outlives us."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from mediamtx.probe.shown import shown
 log = logging.getLogger(__name__)
 
 _START_S = 4.0
-"""Above the deadline: aiortc may have to be loaded, by a process that gives way to all others."""
+"""Time added to a probe's deadline for the launcher to start: it imports aiortc at a low priority. Smaller: the first
+probe on a busy machine counts as hanging."""
 _ENDED_S = 2.0
 _COMMAND = (sys.executable, "-P", "-m", "mediamtx.probe")
 _OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
@@ -35,7 +36,7 @@ _JPEG = b"\xff\xd8\xff"
 
 
 class _Launcher:
-    """A running `python -m mediamtx.probe`, and who waits for an answer of it."""
+    """A running `python -m mediamtx.probe`, with a future for each pending order."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -66,7 +67,7 @@ class _Launcher:
         return answer
 
     async def end(self) -> None:
-        """With all its probes, which share its process group."""
+        """Kill the launcher and all its probes, which share its process group."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         assert self._process.stdin is not None
@@ -81,7 +82,7 @@ class _Launcher:
             await asyncio.gather(self._listening, return_exceptions=True)
 
     async def _listen(self) -> None:
-        """Until it has ended, and all its probes."""
+        """Resolve answers until the launcher and all its probes have ended; then fail the pending orders."""
         assert self._process.stdout is not None
         try:
             async for told in self._process.stdout:
@@ -97,8 +98,11 @@ class _Launcher:
 
 
 class MediaMTXProbe:
-    """A `Probe`, from entering to leaving. The addresses are those of MediaMTX's HLS and WebRTC servers, e.g. `http://127.0.0.1:8888`.
-    `media` is asked for the codecs of what a probe saw."""
+    """A `Probe`, used as an async context manager.
+
+    The URLs are those of MediaMTX's HLS and WebRTC servers, e.g. `http://127.0.0.1:8888`. `media` lists the codecs of a
+    probed path.
+    """
 
     def __init__(self, hls_url: str, webrtc_url: str, media: MediaServer, start_s: float = _START_S) -> None:
         self._hls_url = hls_url
@@ -135,7 +139,7 @@ class MediaMTXProbe:
                 if picture is not None:
                     result = replace(result, pictured=await asyncio.to_thread(_keep, answer.picture, picture))
         except TimeoutError:
-            await self._end()  # the next one has another
+            await self._end()  # the next probe starts another launcher
             result = ProbeResult(Outcome.FAILED, why="its launcher hangs")
         except OSError as error:
             result = ProbeResult(Outcome.FAILED, why=f"not launched: {error.strerror}")
@@ -151,7 +155,7 @@ class MediaMTXProbe:
         return known.codecs if known else ()
 
     async def _running(self) -> _Launcher:
-        """The launcher; another one if it has died. To start it holds up the loop: done at our start, and hardly ever again."""
+        """Return the launcher; restart it if it has died. A start blocks the event loop, so the first is on entry."""
         async with self._launching:
             if self._launcher is None or self._launcher.gone:
                 await self._end()
@@ -165,7 +169,10 @@ class MediaMTXProbe:
 
 
 def _keep(picture: bytes, file: Path) -> bool:
-    """In one step, in place of an earlier one. Not what is no JPEG: the folder is served, and the probe has met a stranger's media."""
+    """Replace the picture file atomically. False if it failed or `picture` is not a JPEG.
+
+    The folder is served to browsers, and a probe that has decoded hostile media may return anything.
+    """
     if not picture.startswith(_JPEG):
         return False
     temporary = file.with_name(f".{file.name}.new")

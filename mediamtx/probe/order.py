@@ -1,4 +1,4 @@
-"""What is said to the launcher's process, and what comes back from the probes: a line of JSON each."""
+"""Messages between the control plane and the probe launcher: orders and answers, one line of JSON each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from control_plane.streams.probing.model import ProbeResult
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`deadline_s` counts from when it is begun. `picture`: whether one is wanted."""
+    """Request for one probe. `deadline_s` counts from its start. `picture`: return a thumbnail as well."""
 
     number: int
     whep_url: str
@@ -23,15 +23,15 @@ class Order(msgspec.Struct, frozen=True):
 
 class Answer(msgspec.Struct, frozen=True):
     number: int
-    """The order's."""
+    """Number of the order that it answers."""
     result: ProbeResult
     picture: bytes = b""
-    """A JPEG, where the result says `pictured`."""
+    """A JPEG if the result has `pictured`, else empty."""
 
 
 order_decoder = msgspec.json.Decoder(Order)
 LARGEST_ANSWER_BYTES = 1 << 20
-"""A picture has some 30 KB."""
+"""A picture has about 30 KB. A probe that writes more is killed."""
 answer_decoder = msgspec.json.Decoder(Answer)
 
 

@@ -1,4 +1,4 @@
-"""A frame as a small JPEG."""
+"""Encode a video frame as a small JPEG, the thumbnail of a stream."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import av
 WIDTH = 360
 _LARGEST_SIDE = 8192
 _QUALITY = 5
-"""ffmpeg's scale: 2 is best, 31 worst."""
+"""On ffmpeg's scale, where 2 is best and 31 is worst."""
 
 
 def jpeg(frame: av.VideoFrame) -> bytes:
-    """At most `WIDTH` wide, never enlarged."""
+    """Scale the frame down to `WIDTH` if it is wider, and encode it."""
     width = _even(min(WIDTH, frame.width))
     height = _even(min(round(frame.height * width / frame.width), _LARGEST_SIDE))
     scaled = frame.reformat(width=width, height=height, format="yuvj420p")
@@ -27,5 +27,5 @@ def jpeg(frame: av.VideoFrame) -> bytes:
 
 
 def _even(length: int) -> int:
-    """As halved chroma wants it."""
+    """Round down to an even number, which 4:2:0 chroma requires."""
     return max(length // 2 * 2, 2)

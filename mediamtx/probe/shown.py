@@ -1,6 +1,7 @@
-"""What viewers of a stream can be shown, from what a probe saw and from the codecs of the stream: the result, with a note for the broadcaster.
+"""Turn a probe's result and the stream's codecs into what viewers can play, with a note for the broadcaster.
 
-MediaMTX v1.20.1 leaves out of HLS and WebRTC the tracks that they do not carry. So a stream whose video is left out looks like sound alone.
+MediaMTX v1.20.1 omits tracks from HLS and WebRTC that these cannot carry. So a stream whose video is omitted looks
+audio-only to a probe.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _VIDEO = {
     "MPEG-1/2 Video": "MPEG-2",
     "M-JPEG": "Motion JPEG",
 }
-"""MediaMTX's word for a codec, and the usual one."""
+"""MediaMTX's name of a codec to the usual name."""
 _AUDIO = {
     "MPEG-4 Audio": "AAC",
     "MPEG-4 Audio LATM": "AAC",
@@ -36,26 +37,29 @@ _AUDIO = {
     "LPCM": "PCM",
 }
 _PLAYED_VIDEO = {"H264", "H265"}
-"""With the right settings of the encoder, everywhere or nearly so. AV1, VP8 and VP9 play in some players and in some forms."""
+"""Codecs that nearly all players play, with the right encoder settings. AV1, VP8 and VP9 play in some players only."""
 _HEARD = {"AAC", "Opus"}
 
-SOUND_ONLY = "Viewers hear you and see no picture: your encoder sends sound only."
+SOUND_ONLY = "Viewers hear you but see no picture: your encoder sends sound only."
 SILENT = "Your encoder is connected, but no picture arrives. Check its camera and its connection."
 SETTINGS = (
-    "Your {video} video arrives, but viewers cannot be shown it. Set the encoder to a key frame each second and to no B-frames, "
-    "and start it again."
+    "Your {video} video arrives, but viewers cannot be shown it. Set the encoder to a key frame each second and to no "
+    "B-frames, and start it again."
 )
-UNDECODABLE = "Your {video} video arrives, but its pictures are broken. Set the encoder to H.264, main profile, and start it again."
+UNDECODABLE = (
+    "Your {video} video arrives, but its pictures are broken. Set the encoder to H.264, main profile, and start it "
+    "again."
+)
 VIDEO_CODEC = "Your encoder sends {video} video, which viewers cannot be shown. Set it to H.264."
 AUDIO_CODEC = "Viewers cannot hear your {audio} sound. Set the encoder to AAC, or to Opus for WHIP."
 
 
 def shown(result: ProbeResult, codecs: Sequence[str]) -> ProbeResult:
-    """`codecs`: those of its tracks, in MediaMTX's words, none where they are not known. A failed look stays as it is."""
+    """`codecs`: MediaMTX's names of the stream's codecs, empty if unknown. A failed probe is returned unchanged."""
     video = [codec for codec in codecs if codec in _VIDEO]
     audio = [_AUDIO[codec] for codec in codecs if codec in _AUDIO]
     if result.outcome is Outcome.PLAYING:
-        if not result.video_codec and video:  # left out of what the probe was sent
+        if not result.video_codec and video:  # MediaMTX omitted the video track
             result = replace(result, outcome=Outcome.NOT_PLAYING, trouble=Trouble.NOT_PACKAGED)
         elif not result.video_codec:
             return replace(result, note=SOUND_ONLY)

@@ -1,4 +1,4 @@
-"""What a way of looking at a stream comes to: a `Sight`, or the reason why there is none."""
+"""Outcome of probing a stream by one protocol: a `Sight`, or a `NoSight` error with the reason."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import av
 from control_plane.streams.probing.model import Outcome, Trouble
 
 AGENT = "stagedoor-probe"
-"""As the media server's log and control API name us."""
+"""User agent of probes, shown in MediaMTX's log and control API."""
 SILENCE_S = 3.0
-"""No media for so long, on an open way: nothing flows."""
+"""Time without media on an open connection after which a stream counts as silent. Smaller: network stalls count as
+silence. Larger: a probe reaches its deadline first and cannot decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`frame` is None of a stream that is sound alone."""
+    """What a probe received. `frame` is None for an audio-only stream."""
 
     frame: av.VideoFrame | None
     video_codec: str
@@ -25,14 +26,17 @@ class Sight:
 
 
 class NoSight(Exception):
-    """`str()` is a few words without secrets; `outcome` is what it means where nothing else shows more."""
+    """A probe by one protocol got no picture. `str()` is a short reason without secrets.
+
+    `outcome` is the probe's result unless another protocol finds more.
+    """
 
     outcome: ClassVar[Outcome]
     trouble: ClassVar[Trouble] = Trouble.NONE
 
 
 class NothingFlows(NoSight):
-    """The way is open, and no media comes along."""
+    """The connection is open, but no media arrives."""
 
     outcome, trouble = Outcome.NOT_PLAYING, Trouble.SILENT
 
@@ -44,33 +48,33 @@ class NotThere(NoSight):
 
 
 class NotPackaged(NoSight):
-    """The last way, and the media server has nothing to play there: its HLS muxer waits for a key frame, ends at each start, or does not
-    carry the codecs."""
+    """MediaMTX has nothing to play by HLS, the last protocol: its muxer waits for a key frame, fails at each start, or
+    does not carry the codecs."""
 
     outcome, trouble = Outcome.NOT_PLAYING, Trouble.NOT_PACKAGED
 
 
 class Undecodable(NoSight):
-    """The last way, and what comes are no pictures, for a decoder that is there."""
+    """The video that arrives by HLS, the last protocol, cannot be decoded, although a decoder exists."""
 
     outcome, trouble = Outcome.NOT_PLAYING, Trouble.UNDECODABLE
 
 
 class NotThisWay(NoSight):
-    """This way cannot carry it, or not now: another one may."""
+    """This protocol cannot carry the stream now; another one may."""
 
     outcome = Outcome.UNSUPPORTED
 
 
 class Unanswered(NotThisWay):
-    """The media server has not answered this way in time: where the other way is no better, it is the server that hangs."""
+    """MediaMTX did not answer by this protocol in time. If the other one fails too, the server hangs."""
 
 
 class Broken(NoSight):
-    """The media server did not answer as it should: says nothing about the stream."""
+    """MediaMTX answered with an error or not at all. It says nothing about the stream."""
 
     outcome = Outcome.FAILED
 
 
 class NoAnswer(Broken):
-    """The media server took the request, and did not answer it in time."""
+    """MediaMTX accepted the request but did not answer in time."""

@@ -1,7 +1,7 @@
-"""Looking by WHEP: what comes out now, without any buffer in between.
+"""Probe a stream by WHEP, which shows the current media without a buffer in between.
 
-MediaMTX v1.20.1 answers 400 where the client has none of the stream's codecs (aiortc: HEVC, AV1, VP9), and closes the connection at the
-first B-frame of an H264 stream.
+MediaMTX v1.20.1 answers 400 if the client supports none of the stream's codecs (aiortc lacks HEVC, AV1 and VP9). It
+closes the connection at the first B-frame of an H264 stream.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ AUDIO_S = 0.5
 _LISTEN_S = 0.1
 _CREATED = 201
 _FRAMES = 2
-"""One could be the last before a standstill, or before the B-frame that ends the connection."""
+"""Pictures to receive. One could be the last before a stall, or before a B-frame that closes the connection."""
 
 
 async def look(url: str, key: str, until_s: float) -> Sight:
-    """`until_s` on the monotonic clock, which is the loop's. Raises NoSight."""
+    """Returns at `until_s` at the latest (monotonic clock, also the loop's). Raises NoSight."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # the default would ask a public STUN server
     answered = False
     try:
@@ -62,21 +62,21 @@ async def _connect(
     try:
         await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     except (ValueError, InvalidStateError):
-        raise NotThisWay("an answer that aiortc does not take") from None
+        raise NotThisWay("aiortc rejects the WHEP answer") from None
     if video.currentDirection != "recvonly":
         raise NotThisWay("no video by WHEP")
     return video, audio
 
 
 async def _frame(connection: RTCPeerConnection, receiver: RTCRtpReceiver) -> av.VideoFrame:
-    """The second picture; listening meanwhile whether anything comes at all."""
+    """Receive `_FRAMES` pictures and return the last. Meanwhile, fail if no packets arrive."""
     receiving = asyncio.create_task(_receive(receiver.track))
     try:
         heard, quiet_s = 0, 0.0
         while not receiving.done():
             await asyncio.wait({receiving}, timeout=_LISTEN_S)
             packets = await _packets(receiver)
-            # By turns, not by the clock: while we ourselves are kept waiting for the processor, we are deaf.
+            # Silence is counted in turns, not by the clock: while this process waits for the CPU, it receives nothing.
             heard, quiet_s = packets, 0.0 if packets != heard else quiet_s + _LISTEN_S
             if quiet_s > CONNECT_S and connection.connectionState != "connected":
                 raise NotThisWay("no WebRTC connection")
@@ -97,7 +97,7 @@ async def _receive(track: MediaStreamTrack) -> av.VideoFrame:
 
 
 async def _hears(audio: RTCRtpTransceiver) -> bool | None:
-    """For AAC the server has an audio section too, in which nothing ever comes."""
+    """Whether audio packets arrive; None if WHEP cannot carry the audio (for AAC the server sends an empty section)."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + (AUDIO_S if _codec(audio) == "opus" else 0)
     while not await _packets(audio.receiver):
@@ -113,6 +113,6 @@ async def _packets(receiver: RTCRtpReceiver) -> int:
 
 
 def _codec(transceiver: RTCRtpTransceiver) -> str:
-    """h264, vp8, opus, ... of what was agreed on first."""
+    """The first negotiated codec in lower case (h264, vp8, opus, …), or an empty string."""
     codecs = [codec.name.lower() for codec in transceiver._codecs if codec.name.lower() != "rtx"]
     return codecs[0] if codecs else ""

@@ -56,7 +56,7 @@ async def test_a_media_server_that_hangs_is_noticed(stagedoor: Stagedoor) -> Non
     with hanging(stagedoor.run["pids"]["mediamtx"]):
         status, output = await smoke(stagedoor.url(""))
     assert (status, outcomes(output)) == (1, ["ok"] * 7 + ["FAIL"]), output
-    assert "it was not refused" in output
+    assert "the publisher was not refused" in output
 
 
 async def test_where_no_server_is_the_first_step_says_so() -> None:

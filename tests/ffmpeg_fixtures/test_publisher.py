@@ -67,7 +67,7 @@ def test_the_scheme_of_the_address_decides_how_it_is_sent() -> None:
     assert [option(argv, "-f") for argv in (rtmp[10:], srt[10:], whip[10:])] == ["flv", "mpegts", "whip"]
     assert [option(argv, "-c:a") for argv in (rtmp, srt, whip)] == ["aac", "aac", "libopus"]
     assert [argv[-1][:4] for argv in (rtmp, srt, whip)] == ["rtmp", "srt:", "http"]
-    with pytest.raises(ValueError, match="begins with one of rtmp://"):
+    with pytest.raises(ValueError, match="must begin with one of rtmp://"):
         arguments("ftp://127.0.0.1/live/7?token=k", Picture())
 
 

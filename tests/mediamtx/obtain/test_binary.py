@@ -163,7 +163,7 @@ def test_tools_of_an_earlier_attempt_go_when_the_executable_is_there(release_sit
 
 def test_a_release_of_another_version_is_not_kept(release_site: ReleaseSite, cache: Path) -> None:
     release_site.publish(b"#!/bin/sh\necho v0.0.1\n")
-    with pytest.raises(MediaMTXUnavailable, match=r"release archive: it is v0\.0\.1"):
+    with pytest.raises(MediaMTXUnavailable, match=r"release archive: its version is v0\.0\.1"):
         obtain_from(release_site, cache)
     assert CachedBinary(cache).verified() is None
 
