@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test rehearse check lint types format publish documents smoke lock clean
+.PHONY: help run test rehearse check lint types pages format publish documents smoke lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,13 +20,16 @@ test: ## set everything up, check types and style, run every test
 rehearse: ## what takes too long for every change: 10,000 mutated inputs at every door (after make test)
 	@FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/end_to_end/test_fuzzing.py
 
-check: lint types ## style and types
+check: lint types pages ## style and types, of Python and of the pages
 
 lint:
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types:
 	@$(BIN)/mypy
+
+pages: ## types and style of the pages' scripts and styles alone
+	@$(BIN)/python -m tests.page_tools
 
 format: ## bring the code into its form
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
