@@ -49,6 +49,8 @@ STAND_STILL = """great => {
 }"""
 CROWD = """
     with made as (insert into app_user (username) select 'crowd' || n from generate_series(1, $1) as n returning id),
+        push as (insert into push_setting (user_id) select id from made),
+        privacy as (insert into privacy_setting (user_id) select id from made),
         streams as (
             insert into stream (user_id, path, grace_s, status, live_at, interrupted_at)
             select id, 'live/crowd-' || id, 1800, 'interrupted', now(), now() from made returning id
