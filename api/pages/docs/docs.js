@@ -1,25 +1,46 @@
 // The documentation page works without this; with it, calls can be tried and examples copied.
-"use strict";
 
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const announce = (text) => { document.getElementById("announcer").textContent = text; };
+/**
+ * @param {string} selector
+ * @param {ParentNode} [root]
+ * @returns {HTMLElement[]}
+ */
+const all = (selector, root = document) => [...root.querySelectorAll(selector)].filter((element) => element instanceof HTMLElement);
+
+/**
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} type
+ * @param {ParentNode} [root]
+ * @returns {T}
+ */
+const find = (selector, type, root = document) => {
+  const found = root.querySelector(selector);
+  if (!(found instanceof type)) throw new Error(`the page has no ${selector}`);
+  return found;
+};
+
+/** @param {string} text */
+const announce = (text) => { find("#announcer", HTMLElement).textContent = text; };
 
 // ── contents ──
 
-const contents = document.querySelector(".contents details");
+const contents = find(".contents details", HTMLDetailsElement);
 const wide = matchMedia("(min-width: 60rem)");
 const unfold = () => { contents.open = wide.matches; };
 wide.addEventListener("change", unfold);
 unfold();
 contents.addEventListener("click", (event) => {
-  if (event.target.closest("a") && !wide.matches) contents.open = false;
+  if (event.target instanceof Element && event.target.closest("a") && !wide.matches) contents.open = false;
 });
 
-const filter = document.querySelector(".filter");
+const filter = find(".filter", HTMLElement);
+const wantedName = find("input", HTMLInputElement, filter);
 filter.hidden = false;
-filter.addEventListener("input", (event) => {
-  const wanted = event.target.value.trim().toLowerCase();
-  const matches = (text) => text.toLowerCase().includes(wanted);
+filter.addEventListener("input", () => {
+  const wanted = wantedName.value.trim().toLowerCase();
+  /** @param {string | null} text */
+  const matches = (text) => (text ?? "").toLowerCase().includes(wanted);
   for (const item of all(".contents li")) item.hidden = !matches(item.textContent);
   for (const group of all(".contents section")) group.hidden = all("li", group).every((item) => item.hidden);
   for (const article of all(".endpoint")) article.hidden = !matches(article.id.replace("_", "/"));
@@ -27,7 +48,7 @@ filter.addEventListener("input", (event) => {
     section.hidden = all(".endpoint", section).every((article) => article.hidden);
   }
   const found = all(".contents li, .endpoint").some((part) => !part.hidden);
-  document.getElementById("no-match").textContent = found ? "" : "There is no endpoint by that name.";
+  find("#no-match", HTMLElement).textContent = found ? "" : "There is no endpoint by that name.";
 });
 
 // An object is folded away until a link leads to it.
@@ -59,19 +80,36 @@ for (const example of navigator.clipboard ? all("pre.curl") : []) {
 // ── trying ──
 
 // A token or key typed into one form is in all of them, until the page is left.
+/**
+ * @param {string} name
+ * @param {string} value
+ */
 const share = (name, value) => {
-  for (const input of all(`.try input[name=${name}]`)) input.value = value;
+  for (const input of all(`.try input[name=${name}]`)) if (input instanceof HTMLInputElement) input.value = value;
 };
 
+/**
+ * What is typed into a form; null where it has no such field.
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ */
+const typed = (form, name) => {
+  const value = new FormData(form).get(name);
+  return typeof value === "string" ? value : null;
+};
+
+/** @param {HTMLFormElement} form */
 const headersOf = (form) => {
+  /** @type {Record<string, string>} */
   const headers = { "Content-Type": "application/json" };
-  const token = form.elements.token?.value.trim();
-  const key = form.elements.key?.value.trim();
+  const token = typed(form, "token")?.trim();
+  const key = typed(form, "key")?.trim();
   if (token) headers.Authorization = `Bearer ${token}`;
   if (key) headers["Api-Key"] = key;
   return headers;
 };
 
+/** @param {string} text */
 const readable = (text) => {
   try {
     return [JSON.parse(text), JSON.stringify(JSON.parse(text), null, 2)];
@@ -80,10 +118,14 @@ const readable = (text) => {
   }
 };
 
+/**
+ * What came of it, and the answer.
+ * @param {HTMLFormElement} form
+ * @returns {Promise<[string, string]>}
+ */
 const send = async (form) => {
-  const { path, method } = form.dataset;
-  const options = { method, headers: headersOf(form), signal: AbortSignal.timeout(40_000) };
-  if (form.elements.body) options.body = form.elements.body.value;
+  const { path = "", method = "POST" } = form.dataset;
+  const options = { method, headers: headersOf(form), body: typed(form, "body"), signal: AbortSignal.timeout(40_000) };
   const started = performance.now();
   const response = await fetch(path, options);
   const [answer, text] = readable(await response.text());
@@ -95,12 +137,12 @@ const send = async (form) => {
 };
 
 for (const details of all(".try")) {
-  const form = details.querySelector("form");
-  const output = form.querySelector("output");
-  const received = form.querySelector(".received");
+  const form = find("form", HTMLFormElement, details);
+  const output = find("output", HTMLOutputElement, form);
+  const received = find(".received", HTMLElement, form);
   details.hidden = false;
   form.addEventListener("input", ({ target }) => {
-    if (target.name === "token" || target.name === "key") share(target.name, target.value);
+    if (target instanceof HTMLInputElement && (target.name === "token" || target.name === "key")) share(target.name, target.value);
   });
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -115,7 +157,7 @@ for (const details of all(".try")) {
       [output.textContent, received.textContent] = await send(form);
       received.hidden = false;
     } catch (error) {
-      output.textContent = `No answer: ${error.message}`;
+      output.textContent = `No answer: ${error instanceof Error ? error.message : error}`;
     } finally {
       form.ariaBusy = "false";
     }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Who is signed in on this page, and the form to change that. Its rows are the ways in that the server offers. */
 
-import { showSession, signIn, signOut } from "./api.js";
+import { messageOf, showSession, signIn, signOut } from "./api.js";
 import { avatar, button, find, make, renew } from "./dom.js";
 
 /** @typedef {import("./api.js").Session} Session */
@@ -84,8 +84,9 @@ export class Account {
    * @param {() => void} onDone
    */
   forms(onDone) {
-    const [first, ...others] = this.#forms(onDone);
-    return others.length ? [first, make("details", { class: "others" }, make("summary", {}, "Another way"), ...others)] : [first];
+    const forms = this.#forms(onDone);
+    const others = forms.splice(1);
+    return others.length ? [...forms, make("details", { class: "others" }, make("summary", {}, "Another way"), ...others)] : forms;
   }
 
   /** @param {() => void} onDone */
@@ -102,10 +103,10 @@ export class Account {
         event.preventDefault();
         error.textContent = "";
         try {
-          this.#take(await signIn(way.field, /** @type {HTMLInputElement} */ (input).value));
+          this.#take(await signIn(way.field, input.value));
           onDone();
         } catch (refused) {
-          error.textContent = /** @type {Error} */ (refused).message;
+          error.textContent = messageOf(refused);
         }
       });
       return form;

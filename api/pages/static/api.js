@@ -34,6 +34,14 @@ export class Refused extends Error {
 }
 
 /**
+ * What is told of an error that was caught.
+ * @param {unknown} error
+ */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
  * Throws Refused; status 0 when there was no answer.
  * @param {string} method
  * @param {string} path

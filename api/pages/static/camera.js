@@ -1,7 +1,7 @@
 // @ts-check
 /** Going live from this very browser: its camera and microphone, sent by WHIP. */
 
-import { hasAddress } from "./playback.js";
+import { offer } from "./playback.js";
 
 const PICTURE = { width: { ideal: 720 }, height: { ideal: 1280 }, frameRate: { ideal: 30 } };
 const BITRATE_BPS = 2_500_000;
@@ -57,7 +57,7 @@ export class Camera {
       });
     }
     const [track] = turned.getVideoTracks();
-    if (this.#media !== before) return track.stop();
+    if (!track || this.#media !== before) return track?.stop();
     this.#take(new MediaStream([track, ...before.getAudioTracks()]));
     for (const sender of this.#connection?.getSenders() ?? []) {
       if (sender.track?.kind === "video") await sender.replaceTrack(track);
@@ -99,15 +99,7 @@ export class Camera {
         if (track.kind === "video") preferH264(transceiver);
       }
       connection.onconnectionstatechange = () => this.#connection === connection && connection.connectionState === "failed" && this.#lost();
-      await connection.setLocalDescription();
-      await hasAddress(connection);
-      const response = await fetch(address, {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${key}` },
-        body: connection.localDescription?.sdp,
-      });
-      if (response.status !== 201) throw new Error(`The media server refused the camera (${response.status}).`);
-      await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
+      await offer(connection, address, { Authorization: `Bearer ${key}` });
     } catch (error) {
       this.stop();
       throw error;

@@ -16,9 +16,11 @@ export function find(selector, type, root = document) {
 }
 
 /**
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Record<string, string>} [attributes]
  * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -65,6 +67,25 @@ export function button(label, onClick, className = "button") {
 }
 
 /**
+ * Adds a line on top of a list that keeps `most` lines.
+ * @param {HTMLElement} list
+ * @param {HTMLElement} line
+ * @param {number} most
+ */
+export function addLine(list, line, most) {
+  list.prepend(line);
+  while (list.childElementCount > most) list.lastElementChild?.remove();
+}
+
+/**
+ * The rows of a list of figures.
+ * @param {[figure: string, of: string][]} figures
+ */
+export function figureRows(figures) {
+  return figures.map(([figure, of]) => make("div", {}, make("dt", {}, of), make("dd", {}, figure)));
+}
+
+/**
  * One of the drawings that stand hidden at the top of every page.
  * @param {string} name
  */
@@ -89,15 +110,29 @@ export function withIcon(name, text) {
 }
 
 /**
+ * Gives the element the colour of a person.
+ * @param {HTMLElement} element
+ * @param {number} userId
+ */
+export function tint(element, userId) {
+  element.style.setProperty("--hue", String((userId * 137) % 360));
+}
+
+/** @param {string} username */
+export function initial(username) {
+  return [...username][0]?.toUpperCase() ?? "?";
+}
+
+/**
  * A person: their picture if we have it ourselves, else their initial on a colour of their own.
  * @param {{ user_id: number, username: string, profile_pic?: string }} person
  */
 export function avatar(person) {
   const element = make("span", { class: "avatar", "aria-hidden": "true" });
-  element.style.setProperty("--hue", String((person.user_id * 137) % 360));
+  tint(element, person.user_id);
   const picture = ours(person.profile_pic ?? "");
   if (picture.startsWith("/")) element.append(make("img", { src: picture, alt: "" }));
-  else element.textContent = [...person.username][0]?.toUpperCase() ?? "?";
+  else element.textContent = initial(person.username);
   return element;
 }
 

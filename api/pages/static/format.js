@@ -18,6 +18,15 @@ export function counted(number, one, many = `${one}s`) {
 }
 
 /**
+ * `Rose`, `3 × Rose`
+ * @param {number} count
+ * @param {string} title
+ */
+export function times(count, title) {
+  return count > 1 ? `${count} × ${title}` : title;
+}
+
+/**
  * `4:05`, `1:04:05`
  * @param {number} seconds
  */

@@ -1,8 +1,9 @@
 // @ts-check
 /** The catalogue of gifts, the purse, and sending: quick taps on one gift go out as one. */
 
-import { buyInSandbox, showGifts, showPackages } from "./api.js";
+import { buyInSandbox, messageOf, showGifts, showPackages } from "./api.js";
 import { button, coins, find, make, ours, renew } from "./dom.js";
+import { times } from "./format.js";
 
 /** @typedef {import("./api.js").Gift} Gift */
 /** @typedef {import("./account.js").Account} Account */
@@ -43,7 +44,7 @@ export class GiftPanel {
     try {
       this.#gifts = await showGifts();
     } catch (error) {
-      this.#tell(/** @type {Error} */ (error).message);
+      this.#tell(messageOf(error));
     }
     this.show();
   }
@@ -136,10 +137,10 @@ export class GiftPanel {
     for (const element of this.grid.querySelectorAll(".tapped")) element.classList.remove("tapped");
     try {
       await this.send({ type: "gift", id: uniqueId(), gift_id: gift.id, count });
-      this.#tell(`You sent ${count > 1 ? `${count} × ` : ""}${gift.title}.`);
+      this.#tell(`You sent ${times(count, gift.title)}.`);
       this.account.setWallet((this.account.user?.wallet ?? 0) - gift.coin * count);
     } catch (error) {
-      this.#tell(/** @type {Error} */ (error).message);
+      this.#tell(messageOf(error));
       this.account.refresh().then(() => this.#showPurse());
     }
     this.#spending -= gift.coin * count;
@@ -158,7 +159,7 @@ export class GiftPanel {
           return element;
         }));
     } catch (error) {
-      this.#tell(/** @type {Error} */ (error).message);
+      this.#tell(messageOf(error));
     }
   }
 
@@ -175,7 +176,7 @@ export class GiftPanel {
       this.#tell(`${pack.coins.toLocaleString("en")} coins added.`);
       this.#closeShop();
     } catch (error) {
-      this.#tell(/** @type {Error} */ (error).message);
+      this.#tell(messageOf(error));
     }
     this.#showPurse();
   }

@@ -2,6 +2,7 @@
 /** Gifts as they come in: a banner each, great ones on the whole stage, all of them in words for who listens. */
 
 import { avatar, icon, make, ours } from "./dom.js";
+import { times } from "./format.js";
 
 /** @typedef {import("./live_socket.js").GiftData} GiftData */
 
@@ -15,7 +16,7 @@ const LEAVE_MS = 350;
 /** @param {number} coins */
 const shownMs = (coins) => Math.min(6_000, 2_600 + Math.sqrt(coins) * 60);
 
-/** @typedef {{ gift: GiftData, item: HTMLElement, times: HTMLElement, count: number, timer: number }} Banner */
+/** @typedef {{ gift: GiftData, item: HTMLElement, counter: HTMLElement, count: number, timer: number }} Banner */
 
 export class GiftShow {
   /** @type {Map<string, Banner>} */ #banners = new Map();
@@ -64,12 +65,12 @@ export class GiftShow {
   #fill() {
     while (this.#banners.size < LANES && this.#queue.length) {
       const gift = /** @type {GiftData} */ (this.#queue.shift());
-      const times = make("span", { class: "times" }, `×${gift.count}`);
+      const counter = make("span", { class: "times" }, `×${gift.count}`);
       const item = make("li", { class: "banner" }, avatar(gift.sender),
         make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), make("span", {}, `sent ${gift.title}`)),
-        make("img", { src: ours(gift.icon), alt: "", width: "44", height: "44" }), times);
+        make("img", { src: ours(gift.icon), alt: "", width: "44", height: "44" }), counter);
       /** @type {Banner} */
-      const banner = { gift, item, times, count: gift.count, timer: 0 };
+      const banner = { gift, item, counter, count: gift.count, timer: 0 };
       this.#banners.set(gift.combo.id, banner);
       this.lanes.append(item);
       this.#time(banner);
@@ -82,10 +83,10 @@ export class GiftShow {
    */
   #more(banner, gift) {
     banner.count += gift.count;
-    banner.times.textContent = `×${banner.count}`;
-    banner.times.classList.remove("pulse");
-    void banner.times.offsetWidth; // the animation begins anew
-    banner.times.classList.add("pulse");
+    banner.counter.textContent = `×${banner.count}`;
+    banner.counter.classList.remove("pulse");
+    void banner.counter.offsetWidth; // the animation begins anew
+    banner.counter.classList.add("pulse");
     this.#time(banner);
   }
 
@@ -111,7 +112,7 @@ export class GiftShow {
     const gift = this.#great.shift();
     this.#greatIsOn = gift !== undefined;
     if (!gift) return this.spotlight.replaceChildren();
-    const words = make("p", {}, make("b", { dir: "auto" }, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`);
+    const words = make("p", {}, make("b", { dir: "auto" }, gift.sender.username), ` sent ${times(gift.count, gift.title)}`);
     this.spotlight.replaceChildren(make("div", { class: "great" }, make("span", { class: "rays" }),
       make("img", { src: ours(gift.icon), alt: "" }), words));
     setTimeout(() => this.#nextGreat(), 4_200);
@@ -138,6 +139,6 @@ export class GiftShow {
 export function giftLine(gift) {
   const coins = make("span", { class: "coins" }, icon("coin"), String(gift.coins.toLocaleString("en")));
   return make("li", { class: "line" }, avatar(gift.sender),
-    make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), ` sent ${gift.count > 1 ? `${gift.count} × ` : ""}${gift.title}`),
+    make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), ` sent ${times(gift.count, gift.title)}`),
     make("img", { src: ours(gift.icon), alt: "", width: "28", height: "28" }), coins);
 }

@@ -3,7 +3,7 @@
 
 import { Account } from "./account.js";
 import { showLive } from "./api.js";
-import { avatar, find, icon, make, ours } from "./dom.js";
+import { avatar, find, icon, initial, make, ours, tint } from "./dom.js";
 import { compact } from "./format.js";
 
 /** @typedef {import("./api.js").LiveItem} LiveItem */
@@ -77,9 +77,9 @@ function cardOf(item) {
 /** @param {LiveItem} item */
 function parts(item) {
   const picture = make("span", { class: "picture" });
-  picture.style.setProperty("--hue", String((item.user_id * 137) % 360));
+  tint(picture, item.user_id);
   if (item.thumbnail_url) picture.append(make("img", { src: ours(item.thumbnail_url), alt: "", loading: "lazy" }));
-  else picture.append(make("span", { class: "drawn", "aria-hidden": "true" }, [...item.username][0]?.toUpperCase() ?? ""));
+  else picture.append(make("span", { class: "drawn", "aria-hidden": "true" }, initial(item.username)));
   const interrupted = item.status === "interrupted";
   picture.append(make("span", { class: "badges" },
     make("span", { class: interrupted ? "badge" : "badge live" }, interrupted ? "Paused" : "Live"),

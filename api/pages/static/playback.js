@@ -29,7 +29,7 @@ export function begin(video, onBlocked) {
  * @param {RTCPeerConnection} connection
  * @returns {Promise<void>}
  */
-export function hasAddress(connection) {
+function hasAddress(connection) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, GATHERING_MS);
     const found = () => {
@@ -38,4 +38,20 @@ export function hasAddress(connection) {
     };
     connection.addEventListener("icecandidate", found, { once: true });
   });
+}
+
+/**
+ * The exchange of WHIP and WHEP: one offer, one answer. Throws an error with a sentence.
+ * @param {RTCPeerConnection} connection
+ * @param {string | URL} url
+ * @param {Record<string, string>} [headers]
+ */
+export async function offer(connection, url, headers = {}) {
+  await connection.setLocalDescription();
+  await hasAddress(connection);
+  const body = connection.localDescription?.sdp ?? null;
+  const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/sdp", ...headers }, body });
+  if (response.status !== 201) throw new Error(`The media server refused the connection (${response.status}).`);
+  const sdp = await response.text();
+  if (connection.signalingState !== "closed") await connection.setRemoteDescription({ type: "answer", sdp });
 }

@@ -12,7 +12,7 @@ const COPIED_MS = 1_800;
 
 /**
  * @param {OwnStream} stream
- * @returns {PublishWay[]}
+ * @returns {[PublishWay, ...PublishWay[]]}
  */
 export function publishWays(stream) {
   return [
@@ -115,7 +115,7 @@ export class PublishWays {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const ids = [...this.tabs.children].map((tab) => tab.id.replace("tab-", ""));
-    this.#choose(ids[(ids.indexOf(this.#chosen) + step + ids.length) % ids.length]);
+    this.#choose(ids[(ids.indexOf(this.#chosen) + step + ids.length) % ids.length] ?? this.#chosen);
   }
 
   /** @param {Line} line */
@@ -174,7 +174,7 @@ async function copied(value) {
  * @param {string} value
  */
 function copyBySelection(value) {
-  const area = /** @type {HTMLTextAreaElement} */ (make("textarea", { class: "unseen", readonly: "" }));
+  const area = make("textarea", { class: "unseen", readonly: "" });
   area.value = value;
   document.body.append(area);
   area.select();

@@ -2,9 +2,9 @@
 /** The studio: going live, how it goes, and the end. */
 
 import { Account } from "./account.js";
-import { Refused, currentStream, liveStream } from "./api.js";
+import { Refused, currentStream, liveStream, messageOf } from "./api.js";
 import { Camera } from "./camera.js";
-import { find, holding, make } from "./dom.js";
+import { addLine, figureRows, find, holding, make } from "./dom.js";
 import { clock, since } from "./format.js";
 import { giftLine } from "./gift_show.js";
 import { ENDED, FORBIDDEN, LiveSocket, SIGN_IN } from "./live_socket.js";
@@ -18,12 +18,14 @@ import { figures as summaryFigures } from "./stage_state.js";
 const FEED_LINES = 50;
 const PLAYING_EVERY_MS = 5_000;
 const RETRY_MS = 4_000;
+/** @type {Record<string, [title: string, text: string]>} */
 const STATES = {
   created: ["Waiting for your picture", "Start sending in one of the ways on this page; you go live with the first picture."],
   live: ["You are live", ""],
   interrupted: ["Reconnecting…", "Your picture stopped arriving. Send again with the same key to resume."],
 };
 
+/** @type {[title: string, text: string]} */
 const NEW_KEY = ["New key made", "Update your encoder: the old key has stopped working."];
 
 const guest = find("#guest", HTMLElement);
@@ -86,7 +88,7 @@ function reach(reached) {
  * @param {HTMLElement} place
  */
 function tell(error, place) {
-  place.textContent = /** @type {Error} */ (error).message;
+  place.textContent = messageOf(error);
   if (error instanceof Refused && error.status === 401) account.refresh();
 }
 
@@ -114,8 +116,7 @@ function open(own, found = false) {
       figures(told);
     },
     gift(gift) {
-      feed.prepend(giftLine(gift));
-      while (feed.childElementCount > FEED_LINES) feed.lastElementChild?.remove();
+      addLine(feed, giftLine(gift), FEED_LINES);
       find("#no-gifts", HTMLElement).hidden = true;
     },
     status(told, at) {
@@ -166,7 +167,7 @@ function become(now, anew = false) {
 }
 
 function showState() {
-  const [title, text] = rekeyed && status !== "live" ? NEW_KEY : STATES[/** @type {keyof typeof STATES} */ (status)] ?? ["", ""];
+  const [title, text] = rekeyed && status !== "live" ? NEW_KEY : STATES[status] ?? ["", ""];
   if (state.dataset.title === title) return;
   state.dataset.title = title;
   state.replaceChildren(make("b", {}, title), ...(text ? [make("span", {}, text)] : []));
@@ -203,8 +204,7 @@ function end(summary, reason) {
   const why = { grace_over: "Your picture did not come back in time.", never_published: "Nothing was sent.", replaced: "You started another stream.",
     operator: "An operator ended it." }[reason];
   find("#over .why", HTMLElement).textContent = why ?? "";
-  find("#over .figures", HTMLElement).replaceChildren(...(summary ? summaryFigures(summary) : []).map(([figure, of]) =>
-    make("div", {}, make("dt", {}, of), make("dd", {}, figure))));
+  find("#over .figures", HTMLElement).replaceChildren(...figureRows(summary ? summaryFigures(summary) : []));
   only(over);
 }
 
@@ -336,7 +336,7 @@ function useCamera(pressed, work) {
     try {
       await work();
     } catch (error) {
-      told = /** @type {Error} */ (error).message;
+      told = messageOf(error);
     }
     if (stream?.id !== asked?.id) camera.stop(); // it ended meanwhile
     showCamera(told);

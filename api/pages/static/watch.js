@@ -3,7 +3,7 @@
 
 import { Account } from "./account.js";
 import { ambience } from "./ambience.js";
-import { avatar, coins, find, icon, make } from "./dom.js";
+import { addLine, avatar, coins, figureRows, find, icon, make, tint } from "./dom.js";
 import { clock, compact, since } from "./format.js";
 import { GiftPanel } from "./gift_panel.js";
 import { GiftShow, giftLine } from "./gift_show.js";
@@ -63,8 +63,7 @@ const socket = new LiveSocket(watched.id, {
     figures(stream);
   },
   gift(gift, _at, missed) {
-    feed.prepend(giftLine(gift));
-    while (feed.childElementCount > FEED_LINES) feed.lastElementChild?.remove();
+    addLine(feed, giftLine(gift), FEED_LINES);
     if (!missed) giftShow.add(gift);
   },
   status(status, at) {
@@ -126,7 +125,7 @@ function drawn(state) {
   else if (state.kind === "loading") parts.push(make("span", { class: "unseen" }, "Loading"));
   if (state.text) parts.push(make("p", { dir: "auto" }, state.text));
   if (state.figures?.length) {
-    parts.push(make("dl", { class: "figures" }, ...state.figures.map(([figure, of]) => make("div", {}, make("dt", {}, of), make("dd", {}, figure)))));
+    parts.push(make("dl", { class: "figures" }, ...figureRows(state.figures)));
   }
   if (state.kind === "ended") parts.push(make("a", { class: "button", href: "/" }, "See what is live"));
   return parts;
@@ -189,7 +188,7 @@ function openPanel(open) {
 
 function fill() {
   new ResizeObserver(() => root.style.setProperty("--sheet", `${panel.offsetHeight}px`)).observe(panel);
-  stage.style.setProperty("--hue", String((watched.host.user_id * 137) % 360));
+  tint(stage, watched.host.user_id);
   for (const place of document.querySelectorAll(".host-avatar")) place.replaceChildren(avatar(watched.host));
   if (!document.fullscreenEnabled) fullscreen.hidden = true;
   if (!("RTCPeerConnection" in window)) low.hidden = true;

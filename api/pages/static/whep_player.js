@@ -1,7 +1,7 @@
 // @ts-check
 /** WHEP: half a second behind instead of two, by WebRTC. Cannot carry every stream, so whoever uses it needs something to fall back to. */
 
-import { begin, hasAddress } from "./playback.js";
+import { begin, offer } from "./playback.js";
 
 const FIRST_PICTURE_MS = 8_000;
 /** Sound that has not come so long after the first picture does not come. */
@@ -69,17 +69,8 @@ export class WhepPlayer {
     this.#audio = connection.addTransceiver("audio", { direction: "recvonly" }).receiver.track;
     connection.ontrack = ({ track }) => media.addTrack(track);
     connection.onconnectionstatechange = () => connection.connectionState === "failed" && this.#fail();
-    await connection.setLocalDescription();
-    await hasAddress(connection);
-    const response = await fetch(this.url, {
-      method: "POST",
-      headers: { "Content-Type": "application/sdp" },
-      body: connection.localDescription?.sdp,
-    });
-    if (response.status !== 201) throw new Error(`WHEP: ${response.status}`);
-    const sdp = await response.text();
+    await offer(connection, this.url);
     if (this.#connection !== connection) return;
-    await connection.setRemoteDescription({ type: "answer", sdp });
     this.video.srcObject = media;
     begin(this.video, this.onBlocked);
   }

