@@ -51,7 +51,7 @@ class CachedBinary:
     def discard(self, progress: Progress) -> None:
         """Remove what is there, if anything."""
         if self.home.exists():
-            progress("the cached MediaMTX is damaged or was tampered with; obtaining it anew")
+            progress("the cached MediaMTX is damaged or was tampered with; obtaining it again")
             shutil.rmtree(self.home)
 
     def place(self, executable: Path) -> Path:
