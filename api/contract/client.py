@@ -39,7 +39,7 @@ def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:
         for client in _CLIENTS:
             if hmac.compare_digest(offered, api_keys[client].encode()):
                 return client
-        raise WrongApiKey("The API key is not one of this server's.")
+        raise WrongApiKey("Unknown API key.")
     if "CFNetwork" in headers.get("User-Agent", ""):
         return Client.IOS
     if headers.get("Auth-Token", "").strip() not in {"", "0", "null"}:

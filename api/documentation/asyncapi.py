@@ -107,7 +107,7 @@ TO_CLIENTS = (
     Frame(
         "error",
         Error,
-        "Refused, and nothing has happened; the socket stays open.",
+        "Refused; the socket stays open. Nothing has happened, except perhaps after `database_unavailable`.",
         examples=[
             Error("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
             Error(code="malformed", message="This is not JSON."),

@@ -329,6 +329,16 @@ def _health(*, dev: bool) -> dict[str, Any]:
                 "503": _status("Not ready: send no calls here.", ready),
             },
         ),
+        "/metrics": _get(
+            "metrics",
+            "Metrics, as Prometheus reads them: for callers on this machine, and with the metrics token as a bearer token.",
+            {
+                **refused,
+                "200": {"description": "The text format of Prometheus.", "content": PLAIN},
+                "403": {"description": "Neither on this machine nor with the metrics token.", "content": PLAIN},
+                "429": too_often,
+            },
+        ),
     }
 
 

@@ -105,7 +105,10 @@ def _access(operation: Operation) -> str:
 
 def _answers(notation: Notation, operation: Operation) -> str:
     """What is answered when all goes well."""
-    answer: Schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    content = operation["responses"]["200"]["content"]
+    if "application/json" not in content:
+        return "text"
+    answer: Schema = content["application/json"]["schema"]
     if "oneOf" not in answer:
         return notation.shape(answer)
     done = notation.component(answer["oneOf"][0])["properties"]

@@ -9,7 +9,7 @@ from api.contract.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, NO
 
 INTRODUCTION = """\
 Every call is a `POST` of a JSON object, and every answer is one: `{"code": 200, "msg": …}`. The HTTP status is always 200; `code` tells the \
-outcome, and under every code but 200 `msg` is a sentence for the person at the other end. Only `/live` and the addresses for operators are \
+outcome, and with every code but 200 `msg` is a sentence to show to the user. Only `/live` and the addresses for operators are \
 plain `GET`s, with the statuses of HTTP. The live socket is described in `/asyncapi.json`.
 
 Requests are read leniently: numbers may come as text, an empty body is `{}`, `null` and unknown keys are left out, an id of `0` or `""` is \
@@ -17,7 +17,7 @@ none. The names of endpoints ignore case and doubled slashes, and work without `
 never `null`, flags are 0 or 1, and an object that is absent is left out.
 
 A session token comes from `registerUser` (`msg.User.auth_token`) and goes into `Authorization: Bearer …` or `Auth-Token: …`. \
-`Api-Key` says which of the apps is calling; it may be left out."""
+`Api-Key` names the calling app; it may be left out."""
 
 DEVELOPMENT = """\
 This server runs in development mode: `registerUser` with `{"auth_token": "dev:ada"}` signs anybody in, a call without a session may name \
@@ -62,7 +62,7 @@ RECEIVER=$(curl -s SERVER/api/showUserDetail -d '{"username": "ben"}' | value "[
 
 CODES = {
     DONE: "Done. `msg` is as the endpoint describes it.",
-    REFUSED: "Refused, for a reason to show: not enough coins, nobody by that name, called too often …",
+    REFUSED: "Refused, for a reason to show: not enough coins, no user of that name, called too often …",
     WRONG_KEY: "Unknown API key.",
     MALFORMED: "The request is malformed. The sentence names the field.",
     NO_SESSION: "No session, or one that is not valid any more.",

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from api.contract.call import Call
 from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Section
-from api.contract.request import CallerId, ClientRef, Id, Request, Text
+from api.contract.request import CallerId, ClientRef, Id, MalformedRequest, Request, Text
 from api.http.urls import Urls
 from api.wire import Gift, GiftSend, wire_time
 from api.wire.profile import Profile, own_profile, person
@@ -93,15 +93,17 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     ),
 )
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
-    """Send a gift to somebody who is live. The answer's user is the sender, with the new wallet."""
+    """Send a gift to a host who is live. `receiver_id` or `live_streaming_id` is needed. The answer's user is the sender, with the new wallet."""
     gifts, gift_id = call.giving.gifts, GiftId(body.gift_id)
     stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None
-    if body.receiver_id is None and stream_id is not None:
+    if body.receiver_id is None:
+        if stream_id is None:
+            raise MalformedRequest("receiver_id or live_streaming_id is missing.")
         outcome = await gifts.send_to_stream(call.user_id, stream_id, gift_id, body.gift_count, body.client_ref)
     else:
         order = GiftOrder(
             sender_id=call.user_id,
-            receiver_id=UserId(body.receiver_id or 0),
+            receiver_id=UserId(body.receiver_id),
             gift_id=gift_id,
             count=body.gift_count,
             stream_id=stream_id,

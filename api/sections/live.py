@@ -71,7 +71,7 @@ class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 @section.endpoint("liveStream", refusals=(NotYourStream, StreamNotFound, StreamOver, VisibilityNotAvailable))
 async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
-    """Go live, and be told how to publish. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
+    """Go live, and get addresses and key to publish with. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
     if body.id is None:
         if body.ended_at or body.rotate_key:
             raise MalformedRequest("id is missing: which stream is meant?")
@@ -103,7 +103,7 @@ async def _change(call: Call, body: LiveStream, stream_id: StreamId) -> Stream:
     if stream is None:
         raise StreamNotFound("There is no such stream.")
     if stream.user_id != call.user_id or not call.trusted:
-        raise NotYourStream("This stream belongs to somebody else.")
+        raise NotYourStream("This is not your stream.")
     lifecycle, reconciler = call.streams.lifecycle, call.streams.reconciler
     if body.ended_at:
         ended = await lifecycle.end(stream_id, EndReason.OWNER)

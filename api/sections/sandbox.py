@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
-from api.contract.request import Id as PositiveId
 from api.contract.request import Request, Text
+from control_plane.base.ids import LARGEST_ID
 from control_plane.payments.purchases import UnknownProduct, choose_package
 from control_plane.payments.shops import ReceiptState
 from control_plane.payments.store import packages
 
 section = Section("sandbox")
 
+CoinCount = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+
 
 class SandboxPurchase(Request, frozen=True, kw_only=True):
-    coin: PositiveId | None = None
-    """The package with this number of coins: 100, 500 …"""
+    coin: CoinCount | None = None
+    """The package with this number of coins: 100, 500 …, as a number or as text; 0 or empty: by `product_id`."""
     product_id: Text = ""
-    """The package of this id, such as `coins_100`; empty: see `coin`."""
+    """The package of this id, such as `coins_100`; empty: by `coin`."""
     state: ReceiptState = ReceiptState.PURCHASED
     """What the store says of the receipt when `purchaseCoin` asks."""
 
@@ -33,7 +37,7 @@ class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
 
 @section.endpoint("sandbox/purchases", access=Access.PROVEN, refusals=(UnknownProduct,))
 async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt | Beside:
-    """Buy a coin package for nothing, by its number of coins or its product id. The receipt stands beside the envelope too, for scripts."""
+    """Buy a coin package for nothing, by its number of coins or its product id. The receipt is repeated beside the envelope, for scripts."""
     assert call.payments.sandbox is not None, "this endpoint exists in development mode only"
     package = choose_package(await packages(call.platform.database), body.product_id, body.coin)
     receipt = SandboxReceipt(

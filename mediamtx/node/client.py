@@ -111,7 +111,7 @@ class MediaMTXClient:
     async def kick(self, source: MediaSource) -> bool:
         kind = KINDS.get(source.kind)
         if kind is None:
-            raise MediaServerUnavailable(f"The media server has a {source.kind}, which cannot be kicked.")
+            raise MediaServerUnavailable(f"The media server has a {source.kind}, which cannot be disconnected.")
         async with self._deadline(kind.resource):
             return await self._call("POST", f"{kind.resource}/kick/{quote(source.id, safe='')}") is not None
 

@@ -19,7 +19,7 @@ def warn_of_development(console: Console, *, lan: bool) -> None:
     reach = "Everybody in this machine's network can reach it." if lan else "It refuses public addresses."
     console.print(
         Panel(
-            "Anybody may sign in as anybody, coins are free, and there is demo data.\n"
+            "Anyone can sign in under any name, coins are free, and there is demo data.\n"
             f"{reach} `stagedoor run` without LIVE_DEV is production.",
             title="[bold]development mode[/]",
             border_style="yellow",

@@ -56,8 +56,8 @@ def renew(
 
 
 def production(yes: Yes = False) -> None:
-    """Take back what development mode gave out, so that production accepts this database. Coins that nobody paid for are taken back, demo people
-    are removed, sessions, stream keys and operator roles end, and nobody can sign in to an account that was made there."""
+    """Take back what development mode gave out, so that production accepts this database. Coins that were not paid for are taken back, demo people
+    are removed, sessions, stream keys and operator roles end, and the accounts that were made there have no way to sign in."""
 
     async def work(database: Database, settings: Settings) -> None:
         if not yes:

@@ -154,7 +154,7 @@ def revoke(user: Somebody) -> None:
 
 
 def ban(user: Somebody) -> None:
-    """Block a user: sessions end, nobody signs in as this user, and the user's stream ends, which disconnects its encoder."""
+    """Block a user: sessions end, the user cannot sign in, and the user's stream ends, which disconnects its encoder."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
         await carry_out_ban(operator, database, settings, await user_id_of(database, user), user)

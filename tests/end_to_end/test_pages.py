@@ -738,7 +738,7 @@ async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_nobody_i
         await page.get_by_role("dialog").get_by_role("button", name="Sign in").first.click()
         await expect(page.locator(".state")).to_contain_text("Private streams cannot be watched yet.")
         await page.goto(f"{house.base}/studio")
-        await expect(page.locator("#media")).to_contain_text("nobody can watch it yet", timeout=COMES_MS)
+        await expect(page.locator("#media")).to_contain_text("viewers cannot watch it yet", timeout=COMES_MS)
         token = await house.platform.sign_in("priya")
         await house.end(token, stream)
 

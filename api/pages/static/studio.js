@@ -190,7 +190,7 @@ async function lookAtMedia() {
   if (status !== "live" || !stream || own?.id !== stream.id) return;
   const { playing, playing_note: note } = own;
   const open = own.visibility === "public";
-  if (!open) media.textContent = "This stream is private: nobody can watch it yet. Only public streams can be watched.";
+  if (!open) media.textContent = "This stream is private, so viewers cannot watch it yet. Only public streams can be watched.";
   else media.textContent = playing === undefined ? "" : note || (playing ? "Checked: viewers see your picture." : "You are connected, but no picture arrives.");
   media.dataset.playing = String(open && playing && !note);
 }

@@ -183,7 +183,7 @@ class EmbeddedPostgres:
             if process.poll() is not None:
                 raise server_log.failure(f"PostgreSQL {_ended(process)} while it started", self._home.log, since_bytes)
             if time.monotonic() >= end:
-                what = f"PostgreSQL let nobody in within {_START_DEADLINE_S:.0f} seconds"
+                what = f"PostgreSQL accepted no connection within {_START_DEADLINE_S:.0f} seconds"
                 raise server_log.failure(what, self._home.log, since_bytes)
             try:
                 await _connect_once(self._socket_dir)

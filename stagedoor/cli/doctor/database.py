@@ -110,6 +110,6 @@ def skew(whose: str, skew_s: float) -> Finding:
     text = f"{whose}'s is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} ours"
     if abs(skew_s) > SKEW_S:
         return warning(
-            text, "Publishers who must go are told from others by the time: let all machines follow one clock (NTP)."
+            text, "Keep the clocks of all machines in step (NTP): times decide which publishers are disconnected."
         )
     return ok(text)

@@ -28,13 +28,13 @@ async def settings(at: Installation) -> Finding:
     mode = "development" if at.dev else "production"
     if not at.dev and is_loopback(at.settings.public_host):
         return warning(
-            f"{mode} mode, but clients are told to come to {at.settings.public_host}",
+            f"{mode} mode, but the URLs for clients name {at.settings.public_host}",
             "Set LIVE_PUBLIC_HOST to the name by which they reach this server, and LIVE_BIND to 0.0.0.0 or an address of it.",
         )
     if at.settings.public_url.startswith("https:") and not at.settings.trusted_proxies:
         return warning(
-            f"{mode} mode behind a proxy whose word is not believed",
-            "Set LIVE_TRUSTED_PROXIES to its address, or all clients count as one that calls too often.",
+            f"{mode} mode behind a proxy whose X-Forwarded-For is ignored",
+            "Set LIVE_TRUSTED_PROXIES to its address, or all clients share one rate limit.",
         )
     return ok(f"{mode} mode, reached at {at.settings.public_url or at.settings.public_host}")
 

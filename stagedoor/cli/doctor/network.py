@@ -60,7 +60,7 @@ async def hooks_listener(at: Installation) -> Finding | None:
     except (aiohttp.ClientError, TimeoutError) as error:
         return broken(
             f"{url} does not answer ({type(error).__name__})",
-            "Without it nobody can publish or watch: restart the server.",
+            "Without it, publishing and watching do not work: restart the server.",
         )
     if status == 401:
         return warning(

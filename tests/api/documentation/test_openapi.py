@@ -223,6 +223,7 @@ def test_addresses_outside_the_contract_are_described_too() -> None:
     assert REAL["paths"]["/healthz"].keys() == {"get"}
     assert PRODUCTION["paths"]["/healthz"]["get"]["responses"].keys() == {"200"}
     assert PRODUCTION["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "429", "503"}
+    assert PRODUCTION["paths"]["/metrics"]["get"]["responses"].keys() == {"200", "403", "429"}
     live = PRODUCTION["paths"]["/live"]["get"]
     assert live["responses"].keys() == {"200", "304", "400", "429", "503"}
     assert [parameter["name"] for parameter in live["parameters"]] == ["page", "If-None-Match"]
