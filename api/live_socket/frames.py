@@ -1,4 +1,4 @@
-"""The frames of the live socket that belong to one socket; those that belong to the stream are in `control_plane.events`."""
+"""The frames of the live socket that belong to one socket; those that belong to the stream are in `control_plane.eventlog`."""
 
 from __future__ import annotations
 
