@@ -98,7 +98,7 @@ def choose_again(settings: Settings, ports: Ports, name: str) -> Ports:
     """Replace a port that another program bound after it was reserved. Raises PortInUse if the settings fix that
     port."""
     if getattr(settings, name):
-        raise PortInUse(_sentence(settings, name, "it was taken meanwhile"))
+        raise PortInUse(_sentence(settings, name, "another program has just bound it"))
     with _bind(settings, name, 0) as bound:
         return dataclasses.replace(ports, **{name: bound.getsockname()[1]})
 

@@ -12,7 +12,7 @@ from control_plane.db.embedded.programs import EmbeddedPostgresFailed
 
 _MAX_BYTES = 10_000_000
 _TAIL_BYTES = 8_000
-_TOLD_LINES = 4
+_QUOTED_LINES = 4
 _TROUBLE = re.compile(r"\b(?:FATAL|PANIC|ERROR|HINT|error|hint): ")
 _NO_SPACE = "No space left on device"
 
@@ -40,10 +40,10 @@ def failure(what: str, log: Path, since_bytes: int) -> EmbeddedPostgresFailed:
     lines = written_since(log, since_bytes)
     if any(_NO_SPACE in line and "shared memory" not in line for line in lines):
         return EmbeddedPostgresFailed(f"{what}: no space is left on the disk.")
-    told = [line for line in lines if _TROUBLE.search(line)] or lines
-    if not told:
+    reported = [line for line in lines if _TROUBLE.search(line)] or lines
+    if not reported:
         return EmbeddedPostgresFailed(f"{what}, and wrote nothing to {log}.")
-    reasons = "\n".join(f"    {line}" for line in told[-_TOLD_LINES:])
+    reasons = "\n".join(f"    {line}" for line in reported[-_QUOTED_LINES:])
     return EmbeddedPostgresFailed(f"{what}. From {log}:\n{reasons}")
 
 
