@@ -1,4 +1,5 @@
-"""What a new database begins with: gifts and coin packages; in development mode also five people with coins and five videos."""
+"""Initial data of a new database: gifts and coin packages, and in development mode five demo users with coins and
+videos."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ from control_plane.payments.store import seed_packages
 from ffmpeg_fixtures.clips import HEIGHT, WIDTH, Clip, generate
 
 COINS = 10_000
+"""Coins of each demo user."""
 SAMPLES = "samples"
-"""The folder of the clips, below the media directory."""
+"""Directory of the clips, below the media directory."""
 
 PEOPLE = (
     NewUser(username="ada", first_name="Ada", last_name="Marlow", email="ada@example.com"),
@@ -33,7 +35,7 @@ PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class SampleVideo:
-    """File names below the media directory; `title` is its sound's name."""
+    """A demo video. File names are relative to the media directory; `title` becomes the name of its sound."""
 
     title: str
     description: str
@@ -47,7 +49,7 @@ class SampleVideo:
 
 _ANY_GIFT = "select exists (select from gift)"
 _ANY_PACKAGE = "select exists (select from coin_package)"
-_ANYBODY = "select exists (select from app_user)"
+_ANY_USER = "select exists (select from app_user)"
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' and subject = any($1::text[])"
 _SOUND = """
     insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
@@ -60,7 +62,7 @@ _VIDEO = """
 
 
 async def prepare(database: Database, media_dir: Path, progress: Callable[[str], None], *, dev: bool) -> None:
-    """Before the server is ready. The clips are drawn once and kept in `media_dir`."""
+    """Add the missing initial data. The demo clips are rendered once and kept in `media_dir`."""
     media_dir.mkdir(exist_ok=True)
     await stock(database)
     if dev:
@@ -69,7 +71,8 @@ async def prepare(database: Database, media_dir: Path, progress: Callable[[str],
 
 
 async def stock(database: Database) -> None:
-    """Gifts and coin packages to begin with, also in production. What is there already is the operator's, and stays as it is."""
+    """Add gifts and coin packages where there are none, also in production. Existing ones stay as the operator left
+    them."""
     async with database.transaction() as connection:
         if not await connection.fetchval(_ANY_GIFT):
             await seed_catalogue(connection)
@@ -78,9 +81,9 @@ async def stock(database: Database) -> None:
 
 
 async def seed(database: Database, samples: Sequence[SampleVideo]) -> None:
-    """People and videos, into an empty database; and the people's coins, once each."""
+    """Add demo users and videos to an empty database, and credit each demo user's coins once."""
     async with database.transaction(deadline_s=30) as connection:
-        if not await connection.fetchval(_ANYBODY):
+        if not await connection.fetchval(_ANY_USER):
             for person, sample in zip(PEOPLE, samples, strict=True):
                 await _video(connection, await _person(connection, person), person.username, sample)
         people = [row["user_id"] for row in await connection.fetch(_DEMO_PEOPLE, [p.username for p in PEOPLE])]

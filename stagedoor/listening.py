@@ -1,7 +1,7 @@
-"""How connections come in: what is true of both listeners before a request is read.
+"""The two listeners: connection limits, per-address limits, and timeouts for request heads and stalled writes.
 
-aiohttp limits neither how long a client may take for a request's head nor how many connections there are. Both are done here, in its own
-request handler and in front of it.
+aiohttp limits neither the time for a request's head nor the number of connections. This module adds both: timeouts in a
+subclass of aiohttp's request handler, limits where connections are accepted.
 """
 
 from __future__ import annotations
@@ -23,33 +23,43 @@ from control_plane.config.ports import BACKLOG
 log = logging.getLogger(__name__)
 
 HEAD_WITHIN_S = 10.0
-"""From the connection to the end of the first head, and from the first byte of each later head to its end."""
+"""Timeout of a request's head: from the connection to the end of the first head, and from the first to the last byte of
+each later head. Shorter disconnects slow phones; longer lets idle clients hold descriptors."""
 IDLE_S = 75.0
-"""Between two requests. Longer than proxies keep theirs (60 s by default), so that it is not us who close one that is about to be used."""
+"""Keep-alive timeout between two requests. It must be longer than that of proxies (60 s by default): otherwise we close
+connections that a proxy is about to use."""
 LINGER_S = 2.0
-"""How long the rest of a body that nobody reads is taken, for its sender to see the answer."""
+"""How long the rest of an unread request body is received, so that its sender can read the answer."""
 STALLED_S = 60.0
-"""How long a client may take nothing of an answer (nginx's send_timeout). Shorter cuts off phones that change networks and players that
-pause; longer holds a descriptor and the answer's memory for clients that are gone."""
+"""How long a client may read nothing of an answer (as nginx's send_timeout). Shorter disconnects phones that change
+networks and players that pause. Longer holds a descriptor and the answer's memory for clients that are gone."""
 ACCEPTED_AT_ONCE = 16
-"""Before everybody else has their turn."""
+"""Connections accepted per turn of the event loop. More delays all other tasks during a flood; fewer accepts bursts
+slower."""
 RETRY_ACCEPT_S = 0.5
+"""Pause after `accept` failed for lack of descriptors or memory."""
 LOGGED_EVERY_S = 1.0
 LARGEST_LIMIT = 1 << 20
-"""Of open files. Linux allows a process no more unless it was changed, also where the hard limit is infinite."""
+"""Largest limit of open files. Linux's default maximum per process, also where the hard limit is infinite."""
 RESERVED = 48
-"""Descriptors that the public never takes, besides those of the hooks listener: MediaMTX's control API, pipes to children, files."""
+"""Descriptors reserved for MediaMTX's control API, pipes to children and files, besides those of the hooks listener.
+Fewer: a flood of public connections makes these fail."""
 LEAST_HOOK_CONNECTIONS = 64
 HOOKS_SHARE = 32
-"""The hooks listener may have one descriptor in so many. MediaMTX calls one after the other, and closes each connection after its call."""
+"""The hooks listener may use 1/HOOKS_SHARE of the descriptors. MediaMTX makes its calls one after the other, and closes
+each connection after its call."""
 IDLE_HOOK_S = 1.0
-"""A connection to the hooks listener that has sent no head for so long makes room for others. MediaMTX sends its head at once."""
+"""When the hooks listener is full, a connection that has sent no head for this time may be evicted. MediaMTX sends its
+head at once."""
 PER_PROBE = 8
+"""Descriptors reserved per probe."""
 LEAST = 16
+"""Public connections that are allowed in any case."""
 
 
 def raise_open_files() -> int:
-    """The soft limit up to the hard one, for this process and its children; what it is then."""
+    """Raise the soft limit of open files to the hard limit, for this process and its children. Returns the new soft
+    limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = LARGEST_LIMIT if hard == resource.RLIM_INFINITY else min(hard, LARGEST_LIMIT)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -63,17 +73,17 @@ def raise_open_files() -> int:
 
 
 def public_connections(open_files: int, *, database_pool: int, probes: int) -> int:
-    """How many the public listener holds at most, so that everybody else has descriptors left."""
+    """The connection limit of the public listener. It leaves descriptors for everything else in this process."""
     return max(LEAST, open_files - RESERVED - hook_connections(open_files) - database_pool - PER_PROBE * probes)
 
 
 def hook_connections(open_files: int) -> int:
-    """How many the hooks listener holds at most."""
+    """The connection limit of the hooks listener."""
     return max(LEAST_HOOK_CONNECTIONS, open_files // HOOKS_SHARE)
 
 
 class _Handler(web.RequestHandler):
-    """One connection. Waits for a head from the start, and again from the first byte after an answer."""
+    """One connection. The head timeout runs from the start, and again from the first byte after an answer."""
 
     __slots__ = ("_busy", "_heads", "_lost", "_stalls", "_transport")
 
@@ -132,7 +142,8 @@ class _Handler(web.RequestHandler):
         self._busy = False
 
     def give_up(self) -> bool:
-        """Close, unless an answer is still on its way out; whether it was."""
+        """Abort the connection, unless a request is in progress or an answer is still being sent. Returns whether it is
+        closed."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return True
@@ -143,7 +154,8 @@ class _Handler(web.RequestHandler):
 
 
 class Heads:
-    """Of all connections of a listener those whose head is awaited, the longest first. One timer looks at them."""
+    """The head timeout of a listener: all connections that wait for a request's head, oldest first, on one shared
+    timer."""
 
     def __init__(self, within_s: float = HEAD_WITHIN_S) -> None:
         self._within_s = within_s
@@ -161,7 +173,8 @@ class Heads:
         self._since.pop(connection, None)
 
     def evict(self, idle_s: float) -> bool:
-        """Close the connection that has kept us waiting longest, if that is `idle_s` or more; whether there was one."""
+        """Close the connection that has waited longest, if it has waited `idle_s` or more. Returns whether one was
+        closed."""
         for connection, since in tuple(self._since.items()):
             if self._loop.time() - since < idle_s:
                 return False
@@ -184,20 +197,23 @@ class Heads:
 
 
 class Stalls:
-    """Aborts connections whose client has taken nothing of what waits for it, for `within_s`. Without it, a client that stops reading
-    keeps its descriptor for ever: closing a connection waits until everything is written."""
+    """The write timeout: aborts connections whose client has read nothing for `within_s` although data waits for it.
+
+    Without it, a client that stops reading keeps its descriptor for ever, because closing a connection waits until
+    everything is written.
+    """
 
     def __init__(self, within_s: float = STALLED_S) -> None:
         self._loop = asyncio.get_running_loop()
         self._within_s = within_s
         self._open: set[asyncio.Transport] = set()
         self._waiting: dict[asyncio.Transport, tuple[int, float]] = {}
-        """Bytes that wait for each, and since when that number has been the same."""
+        """Bytes in each write buffer, and the time since which that number has not changed."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """The number of open connections."""
         return len(self._open)
 
     def watch(self, transport: asyncio.Transport) -> None:
@@ -224,7 +240,8 @@ class Stalls:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of connections: `most` in all, `per_address` of those to whom `key_of` gives a key by their address."""
+    """Connection limits: `most` in total, and `per_address` for each key that `key_of` gives for a peer address. A key
+    of None is not limited per address."""
 
     most: int
     per_address: int
@@ -238,7 +255,7 @@ async def listen(
     head_within_s: float = HEAD_WITHIN_S,
     stalled_s: float = STALLED_S,
 ) -> Callable[[], Awaitable[None]]:
-    """Serve the public by a runner that is set up. What it returns stops listening."""
+    """Serve public connections with a runner that is set up. Returns a function that stops listening."""
     door = Door(listener, _connections(_server(runner), Heads(head_within_s), Stalls(stalled_s)), limits)
     door.start()
     return door.stop
@@ -247,8 +264,11 @@ async def listen(
 async def listen_to_media_server(
     runner: web.BaseRunner, listener: socket.socket, most: int, idle_s: float = IDLE_HOOK_S
 ) -> Callable[[], Awaitable[None]]:
-    """Serve what only MediaMTX should reach. When `most` are open, one that idles makes room, so that MediaMTX's calls get in whatever else
-    is connected. (uvloop accepts these, in a fifth less time than `Door`.)"""
+    """Serve the private listener for MediaMTX. Returns a function that stops listening.
+
+    When `most` connections are open, an idle one is evicted, so that MediaMTX's calls are served even if other programs
+    hold connections. uvloop accepts here, which takes a fifth less time than `Door`.
+    """
     heads, stalls = Heads(), Stalls()
     connection = _connections(_server(runner), heads, stalls)
 
@@ -273,12 +293,13 @@ class _Refused(asyncio.Protocol):
 
 def _server(runner: web.BaseRunner) -> web.Server:
     server = runner.server
-    assert server is not None, "it is set up"
+    assert server is not None, "the runner must be set up"
     return server
 
 
 def _connections(server: web.Server, heads: Heads, stalls: Stalls) -> Callable[..., _Handler]:
-    """What makes a protocol for each connection of this server. `lost` is called when it is gone."""
+    """A factory of protocols for this server's connections. Its parameter `lost` is called when the connection is
+    closed."""
     handle, make_request = server.request_handler, server.request_factory
 
     @functools.wraps(handle)
@@ -294,13 +315,16 @@ def _connections(server: web.Server, heads: Heads, stalls: Stalls) -> Callable[.
         protocol.head_came()
         return make_request(message, payload, protocol, writer, task)
 
-    server.request_handler, server.request_factory = handled, made  # each connection takes them from there
+    server.request_handler, server.request_factory = handled, made  # every connection reads them from the server
     return lambda lost=None: _Handler(server, heads, stalls, lost)
 
 
 class Door:
-    """Accepts the public's connections, as many as there may be. It counts when it accepts, so that the descriptors of everybody else are
-    not taken even for a moment. (uvloop's own servers accept all that wait, and drop some when descriptors run out.)"""
+    """Accepts public connections within the limits.
+
+    It counts at `accept`, so that even a burst never takes the descriptors reserved for the rest of the process.
+    uvloop's own servers accept every waiting connection, and drop some when descriptors run out.
+    """
 
     def __init__(
         self,
@@ -311,7 +335,7 @@ class Door:
         self._listener = listener
         self._connection = connection
         self._most = limits.most
-        self._per_address = min(limits.per_address, max(1, limits.most // 2))  # nobody takes the place of everybody
+        self._per_address = min(limits.per_address, max(1, limits.most // 2))  # one address never takes all connections
         self._key_of = limits.key_of
         self._loop = asyncio.get_running_loop()
         self._open = 0
@@ -342,7 +366,7 @@ class Door:
                 joined, peer = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
-            except OSError as error:  # no descriptor or no memory: some may be free in a moment
+            except OSError as error:  # no descriptor or no memory: retry soon
                 self._note(error.strerror or "accept failed")
                 self._loop.remove_reader(self._listener)
                 self._retry = self._loop.call_later(RETRY_ACCEPT_S, self._loop.add_reader, self._listener, self._accept)
@@ -389,7 +413,8 @@ class Door:
             lost()
 
     def _note(self, why: str) -> None:
-        """A line at most once a second, whatever comes: a flood of strangers must not become a flood of lines."""
+        """Count a refusal. Logs at most once per LOGGED_EVERY_S, so that a flood of connections does not flood the
+        log."""
         self._refused[why] += 1
         if self._log_timer is None:
             self._tell()

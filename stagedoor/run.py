@@ -1,4 +1,4 @@
-"""`stagedoor run`: opens the parts in the order in which they need each other, and closes them in reverse."""
+"""`stagedoor run`: opens the parts in the order of their dependencies, and closes them in reverse."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ class Started:
 async def serve(
     settings: Settings, progress: Progress, ready: Callable[[Started], object], stop: asyncio.Event
 ) -> None:
-    """Run until `stop` is set. Raises a ControlPlaneError of one sentence when a part cannot start or cannot go on; what was started by
-    then is stopped."""
+    """Run the server until `stop` is set. `ready` is called when it serves.
+
+    Raises a ControlPlaneError when a part cannot start or fails for good; all started parts are stopped first.
+    """
     workers, metrics = Workers(), Metrics()
     async with AsyncExitStack() as stack:
         stack.enter_context(data_directory(settings.data_dir))
-        open_files = raise_open_files()  # before there are children
+        open_files = raise_open_files()  # before children are started, which inherit the limit
         secrets = load_or_create(settings.secrets_path)
         api_keys = _api_keys(settings, secrets)
         processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, progress)

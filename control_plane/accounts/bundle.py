@@ -1,4 +1,4 @@
-"""What calls use of accounts."""
+"""The accounts services that endpoints use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls, as a verified session says."""
+"""The authenticated caller of an API call, taken from a verified session."""
 
 from __future__ import annotations
 

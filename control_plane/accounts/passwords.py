@@ -1,4 +1,4 @@
-"""Password hashes (argon2id), off the event loop in a bounded pool of threads."""
+"""Password hashing (argon2id), off the event loop in a bounded thread pool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 
 _hasher = PasswordHasher()
+# Each hash takes 64 MiB. More workers use more memory at once, fewer make sign-ups wait longer.
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
 
 

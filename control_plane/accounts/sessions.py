@@ -1,4 +1,5 @@
-"""Session tokens: a JWT of ours that says who calls (RFC 7519, HS256, `kid` names the secret)."""
+"""Session tokens: issue, verify, revoke and sign out. A token is a JWT (RFC 7519, HS256) whose `kid` names the
+secret."""
 
 from __future__ import annotations
 
@@ -25,12 +26,17 @@ from control_plane.db.pool import Database
 AUDIENCE = "session"
 ALGORITHM = "HS256"
 STATE_S = 5.0
+"""How long a user's session state is cached. Longer: a revocation whose notification is lost takes effect later.
+Shorter: more reads from the database."""
 REMEMBERED = 20_000
+"""Cache size in tokens, and in users. Smaller than the number of active users: most calls verify the signature and read
+the state again. Larger: more memory."""
 LONGEST_TOKEN = 1024
+"""Characters. Our tokens have about 300. Longer text is refused before it is decoded or cached."""
 
 
 class AccountBlocked(ControlPlaneError):
-    """The apps look for `have been blocked` in this sentence, and nowhere else."""
+    """The user is banned. The apps recognise a ban only by the words `have been blocked` in this text."""
 
     code = "account_blocked"
     kind = ErrorKind.FORBIDDEN
@@ -49,8 +55,11 @@ class _Claims:
 
 
 class Sessions:
-    """Issues and verifies. Signatures are checked once per token and remembered; whether a token was revoked is known within STATE_S, and
-    at once where the notification of the revocation arrives."""
+    """Issues, verifies and revokes session tokens.
+
+    Verified signatures are cached. A revocation takes effect when its notification arrives, and at the latest after
+    STATE_S.
+    """
 
     def __init__(
         self,
@@ -71,13 +80,13 @@ class Sessions:
         self._changes = 0
 
     def follow(self, bus: Bus) -> None:
-        """From now on a change of a user in another process is known at once."""
+        """Subscribe to changes of users, so that revocations by other processes invalidate the cache."""
         bus.subscribe(Topic.USER, lambda message: self._forget(UserId(message.id)))
         bus.on_resync(self._forget_all)
 
     async def issue(self, user_id: UserId, renews: str = "") -> str:
-        """A token of a new session, or of the same session as `renews` if that is a token of this user's: signing out ends a session with all
-        that it was renewed by. Raises UserNotFound and AccountBlocked."""
+        """A token of a new session. If `renews` is a valid token of this user, the new token belongs to the same
+        session, and signing out ends both. Raises UserNotFound and AccountBlocked."""
         renewed = self._verify(renews) if renews and await self.identify(renews) is not None else None
         session_id = renewed.session_id if renewed and renewed.user_id == user_id else secrets.token_hex(12)
         state = await self._state(user_id)
@@ -99,14 +108,15 @@ class Sessions:
         return jwt.encode(claims, secret.value, algorithm=ALGORITHM, headers={"kid": secret.key_id})
 
     async def identify(self, token: str) -> Caller | None:
-        """Who holds this token; None when it is not ours, has expired or was revoked. Raises AccountBlocked."""
+        """The caller that the token authenticates. None: the token is invalid, expired or revoked. Raises
+        AccountBlocked."""
         claims = self._verified.get(token) or self._verify(token)
         if claims is None or claims.expires_at <= self._clock().timestamp():
             return None
         state = await self._state(claims.user_id)
         if state is None:
             return None
-        if state.banned:  # before the version, which a ban raises too: who is blocked is told so
+        if state.banned:  # before the version, which a ban raises too: a banned user gets AccountBlocked
             raise AccountBlocked
         same_row = hmac.compare_digest(claims.salt.encode(), state.salt.hex().encode())
         if not same_row or state.version != claims.version or claims.session_id in state.ended:
@@ -114,18 +124,18 @@ class Sessions:
         return Caller(claims.user_id, state.role)
 
     async def revoke_all(self, user_id: UserId) -> bool:
-        """Every session of this user, on every device. False when there is no such user."""
+        """Revoke every session of this user. False: there is no such user."""
         async with self._database.transaction() as connection:
             revoked = await store.revoke_sessions(connection, user_id)
         self._forget(user_id)
         return revoked
 
     async def end(self, token: str) -> None:
-        """Sign out: no token of this one's session is valid any more. Whoever brings no valid token has nothing to end."""
+        """Sign out: revoke all tokens of this token's session. An invalid token changes nothing."""
         claims = self._verify(token)
         if claims is None or await self.identify(token) is None:
             return
-        until = self._clock() + dt.timedelta(seconds=self._ttl_s)  # a token that renews this one lives no longer
+        until = self._clock() + dt.timedelta(seconds=self._ttl_s)  # every token of the session has expired by then
         async with self._database.transaction() as connection:
             await store.end_session(connection, claims.user_id, claims.session_id, until)
         self._forget(claims.user_id)
@@ -137,7 +147,7 @@ class Sessions:
             secret = self._keyring.get(jwt.get_unverified_header(token).get("kid", ""))
             if secret is None:
                 return None
-            # Expiry is compared by our own clock, at every use.
+            # `identify` compares the expiry with our own clock at every use, because claims are cached.
             payload = jwt.decode(
                 token,
                 secret.value,
@@ -165,7 +175,7 @@ class Sessions:
         if known is not None and known[1] > now:
             return known[0]
         changes = -1
-        while changes != self._changes:  # what was read may be of before a revocation that we have heard of meanwhile
+        while changes != self._changes:  # read again if a revocation was notified during the read
             changes = self._changes
             state = await store.session_state(self._database, user_id)
         if state is not None:

@@ -1,7 +1,7 @@
-"""Login and sign-up in one: which account a set of claims leads to, or that one has to be made.
+"""Sign-in and sign-up: find the account that a client's claims identify, or create one.
 
-A claim counts only if it is proven. In development mode every claim counts, so that the apps run against a laptop; elsewhere a provider's
-own token has to prove it (`Prover`), and a name, an address or an id that a client sends proves nothing.
+A claim counts only if it is proven. In production a provider's own token proves it (`Prover`); a name, an address or an
+id that a client sends proves nothing. Development mode accepts every claim, so that the apps run against a laptop.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from control_plane.db.pool import Database
 
 DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280
-"""Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and one row has two such texts at most."""
+"""Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and an index row has at
+most two such texts."""
 _USERNAME = re.compile(r"[\w.\-]{1,40}")
 _TAKEN = {
     "app_user_username": "This username is already taken.",
@@ -35,7 +36,7 @@ _TAKEN = {
 
 
 class NotRegistered(ControlPlaneError):
-    """The claims lead to no account; the app opens its registration screen."""
+    """No account matches the claims. The app opens its registration screen."""
 
     code = "not_registered"
     kind = ErrorKind.REFUSED
@@ -47,7 +48,7 @@ class AlreadyTaken(ControlPlaneError):
 
     @classmethod
     def of(cls, error: asyncpg.UniqueViolationError) -> AlreadyTaken:
-        """What `store.create` says to a name, address or number that somebody else has."""
+        """From the error that `store.create` raises for a taken username, email address or phone number."""
         return cls(_TAKEN[str(error.constraint_name)])
 
 
@@ -57,7 +58,7 @@ class InvalidUsername(ControlPlaneError):
 
 
 def check_indexed(field: str, text: str) -> None:
-    """Raises ClaimTooLong."""
+    """Check the length of a text that the database indexes. Raises ClaimTooLong."""
     if len(text.encode()) > LARGEST_INDEXED:
         raise ClaimTooLong(f"{field} is too long.")
 
@@ -71,14 +72,14 @@ def check_username(username: str) -> None:
 
 
 class ClaimTooLong(ControlPlaneError):
-    """The database has an index over this text, which takes no more."""
+    """A text is longer than its database index accepts."""
 
     code = "claim_too_long"
     kind = ErrorKind.REFUSED
 
 
 class SignInNotProven(ControlPlaneError):
-    """Outside of development mode: no provider vouches for the claims."""
+    """No provider proves the claims, and this is not development mode."""
 
     code = "sign_in_not_proven"
     kind = ErrorKind.FORBIDDEN
@@ -86,7 +87,7 @@ class SignInNotProven(ControlPlaneError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a client says of itself. Empty text means that it said nothing."""
+    """What a client claims about its user. Empty text: not given."""
 
     auth_token: str = ""
     social: str = ""
@@ -105,15 +106,16 @@ class Claims:
 
 
 class Prover(Protocol):
-    """Checks a sign-in provider's own token against that provider's published keys."""
+    """Verifies a sign-in provider's token with that provider's published keys."""
 
     async def prove(self, claims: Claims) -> Sequence[Identity]:
-        """The identities that the token proves; empty when it is not one of this provider's."""
+        """The identities that the token proves. Empty: the token is not from this provider."""
         ...
 
 
 class UnprovenClaims:
-    """Development mode: whoever says who they are is believed. `dev:<name>` is anybody of that name."""
+    """Development mode: accepts every claimed identity without proof. The token `dev:<name>` signs in as that
+    username."""
 
     async def prove(self, claims: Claims) -> Sequence[Identity]:
         ways = []
@@ -122,7 +124,7 @@ class UnprovenClaims:
                 ways.append(Identity("dev", name))
         elif (
             claims.auth_token and claims.auth_token.count(".") != 2
-        ):  # a session token of ours that has expired names nobody
+        ):  # two dots: an expired session token, which is no identity
             ways.append(Identity("uid", claims.auth_token))
         if claims.social and claims.social_id:
             ways.append(Identity(claims.social.lower(), claims.social_id))
@@ -130,7 +132,7 @@ class UnprovenClaims:
 
 
 class SignIn:
-    """`believes_claims` is development mode: an account is made for whoever asks."""
+    """`believes_claims` (development mode): create accounts from unproven claims."""
 
     def __init__(
         self, database: Database, sessions: Sessions, provers: Sequence[Prover], *, believes_claims: bool
@@ -141,7 +143,8 @@ class SignIn:
         self._believes_claims = believes_claims
 
     async def sign_in(self, claims: Claims) -> User:
-        """The account, found or made. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong, SignInNotProven, AccountBlocked."""
+        """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
+        SignInNotProven and AccountBlocked."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proven = [identity for prover in self._provers for identity in await prover.prove(claims)]
@@ -160,7 +163,7 @@ class SignIn:
         raise NotRegistered("Open registration screen.")
 
     async def _by_name(self, identity: Identity) -> User:
-        """Development mode: somebody of that name who exists already, else a new one."""
+        """Development mode: the existing user with that name, else a new one."""
         user = await store.by_username(self._database, identity.subject)
         if user is None:
             return await self._create(Claims(username=identity.subject), [identity])
@@ -193,7 +196,7 @@ class SignIn:
             async with self._database.transaction() as connection:
                 user_id = await store.create(connection, new, identities)
         except asyncpg.UniqueViolationError as error:
-            for identity in identities:  # the same sign-up twice at once: the other one made it
+            for identity in identities:  # a concurrent call with the same identity may have created the account
                 made = await store.id_by_identity(self._database, identity)
                 if made is not None:
                     return await self._allowed(made)

@@ -1,4 +1,4 @@
-"""SQL of people, their ways in and their sessions."""
+"""SQL of users, sign-in identities and sessions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ _ADD_IDENTITY = """
     insert into user_identity (provider, subject, user_id) values ($1, $2, $3) on conflict do nothing
 """
 _NEW_SESSIONS = "session_version = session_version + 1, session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
-"""No token that was given out before is valid; the salt, so that none is after a backup was restored either."""
+"""Invalidates every earlier token. A restored backup may reach the same version again; the new salt keeps those tokens
+invalid."""
 _SESSION = """
     select session_version, session_salt, role, banned_at is not null as banned,
         array(select session_id from ended_session where user_id = $1) as ended
@@ -62,7 +63,8 @@ _END_SESSION = """
 """
 _ENDED_SESSIONS = "select count(*) from ended_session where user_id = $1"
 MOST_ENDED = 100
-"""Sessions of one user that are remembered as ended, since they are read with each look at the user. With more, all are revoked."""
+"""Ended sessions stored per user; past them every session of the user is revoked. All of them are read with the user's
+session state: more make each read slower, fewer revoke the other devices sooner."""
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = f"update app_user set banned_at = now(), {_NEW_SESSIONS} where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
@@ -149,7 +151,7 @@ async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId,
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """A user as operators list them."""
+    """A user's row in `stagedoor users list`."""
 
     id: UserId
     username: str
@@ -160,7 +162,7 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 async def overview(database: Database, limit: int, before: int | None = None) -> list[Overview]:
-    """Newest first; `before`: only smaller ids."""
+    """Newest first. `before`: only ids below it."""
     return [Overview(*row) for row in await database.fetch(_OVERVIEW, limit, before)]
 
 
@@ -179,7 +181,7 @@ async def id_by_identity(database: Database, identity: Identity) -> UserId | Non
 
 
 async def create(connection: Connection, new: NewUser, identities: Sequence[Identity]) -> UserId:
-    """Raises UniqueViolationError, whose constraint_name says what is taken."""
+    """Raises UniqueViolationError; its constraint_name names the taken field."""
     user_id: UserId = await connection.fetchval(
         _CREATE,
         new.username,
@@ -225,37 +227,38 @@ async def exists(connection: Connection, user_id: UserId) -> bool:
 
 
 async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
-    """False when there is no such user."""
+    """False: there is no such user."""
     return await _change(connection, user_id, _REVOKE)
 
 
 async def revoke_every_session(connection: Connection) -> int:
-    """Of everybody, for when no server runs or the tables in its memory are not read yet: nobody is told. How many users there are."""
+    """Revoke the sessions of all users and return their number. Notifies no process: call it only while no server runs
+    or before the server has loaded its tables."""
     return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
-    """Block them and free their names. Their rows stay, because the ledger refers to them."""
+    """Ban the demo users and free their names. Their rows stay, because the ledger refers to them."""
     people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
     await connection.execute(_REMOVE, people)
     return people
 
 
 async def lock_unproven(connection: Connection, since: dt.datetime) -> int:
-    """Accounts that people made for themselves since then lose what nobody has proven: every way to sign in, address, number and password. How many
-    accounts. Those that an operator added keep theirs, but ways to sign in that came since then go."""
+    """Remove unproven data from accounts that signed up since `since`: identities, email, phone and password. Returns
+    the number of accounts. Accounts that an operator added keep their data, except identities added since `since`."""
     locked = await connection.execute(_LOCK_UNPROVEN, since)
     await connection.execute(_FORGET_UNPROVEN, since)
     return int(locked.split()[-1])
 
 
 async def demote_operators(connection: Connection) -> Sequence[str]:
-    """All of them; their names."""
+    """Make every operator an ordinary user; returns their usernames."""
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
 
 
 async def end_session(connection: Connection, user_id: UserId, session_id: str, expires_at: dt.datetime) -> None:
-    """`expires_at`: when the last token of this session does."""
+    """`expires_at`: when the session's last token expires."""
     await connection.execute(_FORGET_ENDED, user_id, False)
     await connection.execute(_END_SESSION, user_id, session_id, expires_at)
     if await connection.fetchval(_ENDED_SESSIONS, user_id) > MOST_ENDED:
@@ -266,12 +269,12 @@ async def end_session(connection: Connection, user_id: UserId, session_id: str, 
 
 
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
-    """False when that is the role already, or there is no such user."""
+    """False: the user has that role already, or does not exist."""
     return await _change(connection, user_id, _SET_ROLE, role.value)
 
 
 async def ban(connection: Connection, user_id: UserId) -> bool:
-    """And every session is revoked. False when banned already, or there is no such user."""
+    """Ban the user and revoke every session. False: the user is banned already, or does not exist."""
     return await _change(connection, user_id, _BAN)
 
 
@@ -280,7 +283,7 @@ async def unban(connection: Connection, user_id: UserId) -> bool:
 
 
 async def _change(connection: Connection, user_id: UserId, statement: str, *values: str) -> bool:
-    """Something that sessions depend on: every process is told."""
+    """Change session state and notify every process. False: no row matched."""
     if await connection.fetchval(statement, user_id, *values) is None:
         return False
     await notify_within(connection, Topic.USER, user_id)

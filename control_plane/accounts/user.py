@@ -1,4 +1,4 @@
-"""A person, as the database holds them. What others may see of it is decided where it is rendered."""
+"""A user as stored. `api/wire` decides which fields other users may see."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUser:
-    """What sign-up knows. Empty text means unknown."""
+    """A user to create. Empty text: unknown."""
 
     username: str
     first_name: str = ""
@@ -89,7 +89,8 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One way in: what a provider calls this person. `uid` is the id that an app's sign-in library made."""
+    """A sign-in identity: the user's id (`subject`) at a provider. The provider `uid` is the id that an app's sign-in
+    library made."""
 
     provider: str
     subject: str

@@ -1,4 +1,4 @@
-"""The ports of this run: those of the settings, and free ones where the settings say 0."""
+"""Chooses and reserves the ports of this run: those of the settings, and free ones for settings of 0."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.settings import PREFIX, Settings
 
 BACKLOG = 1024
+"""Connections that the kernel queues until we accept them. Fewer: a burst of viewers is refused or delayed."""
 
 
 class PortInUse(ControlPlaneError):
-    """Another program listens there."""
+    """A port is in use by another program, or cannot be bound."""
 
     code = "port_in_use"
     kind = ErrorKind.STOPS
@@ -37,32 +38,34 @@ class Ports:
 
     @classmethod
     def of(cls, settings: Settings) -> Ports:
-        """As they are set."""
+        """The ports as set; 0 stays 0."""
         return cls(*(getattr(settings, field.name) for field in dataclasses.fields(cls)))
 
 
 OURS = frozenset({"http_port", "hooks_port"})
-"""We listen there ourselves; on the others MediaMTX does."""
+"""The ports of our own listeners. MediaMTX listens on the others."""
 NAMES = tuple(field.name for field in dataclasses.fields(Ports))
 _UDP = frozenset({"webrtc_udp_port", "srt_port"})
 _BIND_OF = {"hooks_port": "hooks_bind", "mediamtx_api_port": "mediamtx_api_bind"}
 
 
 class Listeners(NamedTuple):
-    """Ours; they listen already: who connects before we serve waits a moment instead of being refused."""
+    """Our bound, listening sockets. Clients that connect before we serve wait in the backlog instead of being
+    refused."""
 
     http: socket.socket
     hooks: socket.socket
 
 
 def reserve(settings: Settings, before: Mapping[str, int], *, media_server_runs: bool) -> tuple[Ports, Listeners]:
-    """Every port checked to be free, but for the media server's when that runs. Raises PortInUse.
+    """Choose every port and check that it is free, except the media server's if it runs already. Raises PortInUse.
 
-    `before`: the ports of an earlier start, taken again where the settings say 0 and they are still free."""
+    `before`: the ports of the previous start. A setting of 0 gets the same port again if it is still free.
+    """
     ports: dict[str, int] = {}
     bound: dict[str, socket.socket] = {}
     refused: list[PortInUse] = []
-    with ExitStack() as held:  # hold each until all are chosen, or two settings of 0 could get the same one
+    with ExitStack() as held:  # keep each bound until all are chosen: two settings of 0 must not get the same port
         for name in NAMES:
             if media_server_runs and name not in OURS:
                 ports[name] = getattr(settings, name) or before[name]
@@ -73,13 +76,13 @@ def reserve(settings: Settings, before: Mapping[str, int], *, media_server_runs:
                 refused.append(error)
                 continue
             ports[name] = bound[name].getsockname()[1]
-        if refused:  # all at once: whoever starts a second server would otherwise hear of them one by one
+        if refused:  # report all of them: an operator who starts a second server would otherwise see one per attempt
             raise PortInUse("\n".join([*(str(error) for error in refused), *_all_at_once(settings, bound, ports)]))
         return Ports(**ports), Listeners(bound["http_port"].dup(), bound["hooks_port"].dup())
 
 
 def taken(settings: Settings, *, media_server_runs: bool) -> list[str]:
-    """A sentence for each port that the settings insist on and that are not free now, but for the media server's when that runs."""
+    """An error text for each port that is set and not free, except the media server's if it runs already."""
     sentences = []
     for name in NAMES:
         if media_server_runs and name not in OURS:
@@ -92,9 +95,10 @@ def taken(settings: Settings, *, media_server_runs: bool) -> list[str]:
 
 
 def choose_again(settings: Settings, ports: Ports, name: str) -> Ports:
-    """Another free port in the place of one that was taken meanwhile. Raises PortInUse where the settings insist on it."""
+    """Replace a port that another program bound after it was reserved. Raises PortInUse if the settings fix that
+    port."""
     if getattr(settings, name):
-        raise PortInUse(_sentence(settings, name, "it was taken meanwhile"))
+        raise PortInUse(_sentence(settings, name, "another program has just bound it"))
     with _bind(settings, name, 0) as bound:
         return dataclasses.replace(ports, **{name: bound.getsockname()[1]})
 
@@ -111,7 +115,7 @@ def _bind(settings: Settings, name: str, before: int) -> socket.socket:
 
 
 def _all_at_once(settings: Settings, free: Mapping[str, socket.socket], given: Mapping[str, int]) -> list[str]:
-    """One line that moves every port that is taken, where there are several."""
+    """One line of settings that frees all conflicting ports at once; none if there is only one."""
     taken_ = [name for name in NAMES if name not in free and name not in given]
     return [f"All at once: {' '.join(f'{PREFIX}{name.upper()}=0' for name in taken_)}"] if len(taken_) > 1 else []
 
@@ -138,7 +142,7 @@ def _listen(host: str, port: int, *, udp: bool) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         if not udp:
-            listener.listen(BACKLOG)  # with SO_REUSEADDR, bind alone would pass beside another listener's
+            listener.listen(BACKLOG)  # with SO_REUSEADDR, bind alone succeeds beside another listener
     except OSError:
         listener.close()
         raise

@@ -1,7 +1,8 @@
-"""The signing secrets: stream keys, sessions, playback tokens, hooks, sandbox receipts, and the apps' API keys.
+"""The secrets file: signing secrets by purpose, with rotation, and the apps' API keys.
 
-Each purpose has a list: the first signs, all verify. They live in a file of mode 0600 that is made at the first start. The database keeps
-fingerprints, so that a process with other secrets than those the database knows refuses to start instead of locking everybody out.
+Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600 and is made at the first start.
+The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it would invalidate
+every session and stream key.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from control_plane.base import private_file
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 KEPT = 8
-"""Per purpose, the newest included. More than one, or rotations without a start in between would lock everybody out."""
+"""Secrets per purpose, including the newest. Fewer: several rotations between two starts invalidate what the running
+server still signs. More: old tokens stay valid for longer."""
 KEY_IDS = string.ascii_letters + string.digits
 CLIENTS = ("ios", "android", "android_kt", "document")
 
@@ -35,7 +37,7 @@ class Purpose(StrEnum):
 
 
 class UnusableSecrets(ControlPlaneError):
-    """The secrets file cannot be read, or belongs to another database."""
+    """The secrets file cannot be read or written, is damaged, or belongs to another database."""
 
     code = "unusable_secrets"
     kind = ErrorKind.STOPS
@@ -44,7 +46,7 @@ class UnusableSecrets(ControlPlaneError):
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
     key_id: str
-    """One character, which stands in the clear before what the secret signed."""
+    """One character. It is the plain prefix of every signature made with this secret."""
     value: bytes
 
     def fingerprint(self) -> bytes:
@@ -62,7 +64,7 @@ class Keyring:
         return self.secrets[0]
 
     def signed_by(self, key_id: str) -> Keyring:
-        """With this one first, if it is among them."""
+        """The same keyring with the secret `key_id` first, if it is there."""
         return Keyring(tuple(sorted(self.secrets, key=lambda secret: secret.key_id != key_id)))
 
     def get(self, key_id: str) -> Secret | None:
@@ -73,15 +75,17 @@ class Keyring:
 class Secrets:
     keyrings: Mapping[Purpose, Keyring]
     api_keys: Mapping[str, str]
-    """Per client; what a setting names stands above this."""
+    """By client. A setting (`LIVE_API_KEY_…`) takes precedence."""
 
     def __getitem__(self, purpose: Purpose) -> Keyring:
         return self.keyrings[purpose]
 
 
 def load_or_create(path: Path) -> Secrets:
-    """Of several processes that start at once, all get the same. Raises UnusableSecrets with a sentence that names the file and never its
-    content."""
+    """Load the file, or create it. Processes that start at the same time get the same secrets.
+
+    Raises UnusableSecrets, whose text names the file and never quotes its content.
+    """
     while (found := load(path)) is None:
         made = _generate()
         with _writing(path):
@@ -91,7 +95,7 @@ def load_or_create(path: Path) -> Secrets:
 
 
 def load(path: Path) -> Secrets | None:
-    """None where there is no file. Raises UnusableSecrets."""
+    """None: there is no file. Raises UnusableSecrets."""
     try:
         return _parse(json.loads(path.read_text()))
     except FileNotFoundError:
@@ -103,7 +107,10 @@ def load(path: Path) -> Secrets | None:
 
 
 def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secrets:
-    """Put a new secret before the old ones, and keep a few. Running processes take it up at their next start."""
+    """Add a new signing secret and keep the newest old ones (KEPT) for verification. Takes effect at the next start.
+
+    Raises UnusableSecrets.
+    """
     old = load_or_create(path)
     rings = dict(old.keyrings)
     for purpose in purposes:

@@ -1,7 +1,8 @@
-"""Every setting, typed, in one place.
+"""All settings: types, defaults, validation and loading.
 
-A value comes from the environment (`LIVE_HTTP_PORT=8081`), else from the TOML file that `LIVE_CONFIG` names (`http_port = 8081`), else from
-the default here. Unknown names and unreadable values stop the start: a typing error must not run with a default.
+A value comes from the environment (`LIVE_HTTP_PORT=8081`), else from the TOML file that `LIVE_CONFIG` names
+(`http_port = 8081`), else from the default here. An unknown name or an invalid value stops the start, so that a typing
+error does not silently run with a default.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MEDIAMTX_PORTS = (
     *("rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
     *("mediamtx_api_port", "hooks_port"),
 )
-"""Those that its configuration holds."""
+"""The ports in MediaMTX's configuration."""
 PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
@@ -42,7 +43,7 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 class InvalidSettings(ControlPlaneError):
-    """Names the setting, never the value of a secret one."""
+    """A setting is unknown or invalid. The text never quotes a secret value."""
 
     code = "invalid_settings"
     kind = ErrorKind.STOPS
@@ -61,89 +62,96 @@ def _port(default: int, doc: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator may decide. Times are seconds, sizes bytes."""
+    """The settings of an operator. Times are in seconds, sizes in bytes."""
 
     # ── addresses ──
     bind: str = _setting("127.0.0.1", "address that the public listeners bind to")
     lan: bool = _setting(
         False,
-        "development mode for a phone on the same network: unless they are set, LIVE_BIND is every address and LIVE_PUBLIC_HOST the one of "
-        "the private network",
+        "development mode for a phone in the same network: LIVE_BIND defaults to all addresses, LIVE_PUBLIC_HOST to "
+        "this machine's address in the private network",
     )
-    public_host: str = _setting("localhost", "public host name used in the URLs we return")
+    public_host: str = _setting("localhost", "public host name in the URLs that clients get")
     public_url: str = _setting(
         "",
-        "API, socket and pages as clients reach them behind a TLS proxy, such as https://live.example.com; empty: host and port",
+        "URL of API, socket and pages behind a TLS proxy, such as https://live.example.com; empty: made from host and "
+        "port",
     )
-    public_hls_url: str = _setting("", "likewise for HLS playback")
-    public_webrtc_url: str = _setting("", "likewise for WHIP and WHEP signalling")
+    public_hls_url: str = _setting("", "the same for HLS playback")
+    public_webrtc_url: str = _setting("", "the same for WHIP and WHEP signalling")
     http_port: int = _port(8080, "API, live socket and pages")
     rtmp_port: int = _port(1935, "RTMP ingest")
     hls_port: int = _port(8888, "HLS playback")
     webrtc_port: int = _port(8889, "WHIP and WHEP signalling")
     webrtc_udp_port: int = _port(8189, "WebRTC media, UDP")
     srt_port: int = _port(8890, "SRT ingest, UDP")
-    hooks_port: int = _port(9080, "what MediaMTX calls; private")
+    hooks_port: int = _port(9080, "hooks listener, which MediaMTX calls; private")
     hooks_bind: str = _setting("127.0.0.1", "address of the hooks listener")
     hooks_url: str = _setting(
-        "", "the hooks listener as MediaMTX reaches it, such as http://10.0.0.5:9080/hooks; empty: its address and port"
+        "",
+        "URL at which MediaMTX calls the hooks listener, such as http://10.0.0.5:9080/hooks; empty: its address and "
+        "port",
     )
     mediamtx_api_port: int = _port(9997, "MediaMTX's control API; private")
-    mediamtx_api_bind: str = _setting("127.0.0.1", "address of MediaMTX's control API when we run it")
-    trusted_proxies: tuple[str, ...] = _setting((), "networks whose X-Forwarded-For is believed, separated by commas")
+    mediamtx_api_bind: str = _setting("127.0.0.1", "address of MediaMTX's control API when Stagedoor runs it")
+    trusted_proxies: tuple[str, ...] = _setting((), "networks whose X-Forwarded-For is trusted, separated by commas")
 
     # ── parts ──
-    data_dir: Path = _setting(Path("data"), "where everything that must survive a restart is kept")
+    data_dir: Path = _setting(Path("data"), "directory of all data that must survive a restart")
     database_url: str = _setting("", "PostgreSQL 14 or newer; empty: an embedded one", secret=True)
     database_pool: int = _setting(10, "connections to PostgreSQL", least=2, most=200)
-    mediamtx_bin: str = _setting("", "MediaMTX executable; empty: obtained and cached")
-    mediamtx_api_url: str = _setting("", "control API of a MediaMTX that you run; empty: we run one", secret=True)
-    bus_url: str = _setting("", "how control-plane processes notify each other; empty: through PostgreSQL", secret=True)
+    mediamtx_bin: str = _setting("", "MediaMTX executable; empty: downloaded or built, and cached")
+    mediamtx_api_url: str = _setting(
+        "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
+    )
+    bus_url: str = _setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
     secrets_file: str = _setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── conduct ──
     dev: bool = _setting(
-        False, "development mode: sandbox store, unproven sign-in, demo data; never on a public address"
+        False, "development mode: sandbox store, sign-in without proof, demo data; never on a public address"
     )
-    body_identity: bool | None = _setting(
-        None, "believe the user id in a request body (old app builds); empty: as `dev`"
+    body_identity: bool | None = _setting(None, "trust the user id in a request body (old app builds); empty: as `dev`")
+    session_ttl_s: int = _setting(90 * 86400, "lifetime of a session token", least=60)
+    grace_s: int = _setting(
+        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
     )
-    session_ttl_s: int = _setting(90 * 86400, "life of a session token", least=60)
-    grace_s: int = _setting(60, "how long a stream waits for its lost publisher", least=0, most=1800)
     never_published_s: int = _setting(
-        600, "after this long without any sign of life an unpublished stream ends", least=10
+        600, "a stream that was never published ends after this time without live sockets and gifts", least=10
     )
-    database_away_s: int = _setting(900, "how long publishers are let in on the last known state", least=0)
+    database_away_s: int = _setting(
+        900, "how long publishers are admitted by the last known state while the database is unavailable", least=0
+    )
     probes: int = _setting(
-        2, "looks at live streams at once, each a process of its own that takes a picture; 0: none", least=0, most=64
+        2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
-    probe_interval_s: int = _setting(30, "how often a live stream is looked at", least=1)
+    probe_interval_s: int = _setting(30, "interval between two probes of a live stream", least=1)
     access_log: bool = _setting(False, "log every request")
     log_format: str = _setting("text", "text or json")
     log_level: str = _setting("info", "debug, info, warning or error")
     mediamtx_log_level: str = _setting(
-        "warn", "warn, error or info, which quotes what clients sent, stream keys among it: for a search only"
+        "warn", "warn, error or info; info logs what clients sent, including stream keys: use it only to find a fault"
     )
     metrics_token: str = _setting(
-        "", "bearer token that may read /metrics and readiness details from elsewhere", secret=True
+        "", "bearer token for /metrics and readiness details from other machines", secret=True
     )
-    cash_per_coin: str = _setting("0.005", "what one coin is worth on the cash-out screen, in whole currency units")
+    cash_per_coin: str = _setting("0.005", "value of one coin on the cash-out screen, in whole currency units")
 
     # ── limits ──
     body_limit: int = _setting(1 << 20, "largest JSON body, bytes", least=1024)
-    address_rate: int = _setting(600, "calls and pages per minute for one address", least=1)
+    address_rate: int = _setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = _setting(300, "calls and live socket gifts per minute by one user", least=1)
-    calls_per_address: int = _setting(128, "calls and pages under way at once for one address", least=1)
+    calls_per_address: int = _setting(128, "concurrent calls and pages from one address", least=1)
     connections_per_address: int = _setting(
-        1024, "connections from one address, with its live sockets; trusted proxies may have any number", least=1
+        1024, "connections from one address, including live sockets; unlimited for trusted proxies", least=1
     )
     sockets_per_address: int = _setting(200, "live sockets from one address", least=1)
 
-    # ── the apps' API keys; empty: one is made and kept with the secrets ──
+    # ── the apps' API keys; empty: generated and kept with the secrets ──
     api_key_ios: str = _setting("", "API key of the iOS app", secret=True)
     api_key_android: str = _setting("", "API key of the Java Android app", secret=True)
     api_key_android_kt: str = _setting("", "API key of the Kotlin Android app", secret=True)
-    api_key_document: str = _setting("", "API key of everybody else", secret=True)
+    api_key_document: str = _setting("", "API key of all other clients", secret=True)
 
     def __post_init__(self) -> None:
         if self.log_format not in {"text", "json"}:
@@ -174,23 +182,25 @@ class Settings:
             self.check_for_mediamtx_elsewhere()
         if self.lan and not self.dev:
             raise InvalidSettings(
-                "LIVE_LAN belongs to development mode: set LIVE_DEV=1 too, or unset it for production."
+                "LIVE_LAN works only in development mode: set LIVE_DEV=1 too, or unset it for production."
             )
         if self.dev:
             self._refuse_the_public()
 
     def check_for_mediamtx_elsewhere(self) -> None:
-        """One that we do not run is configured beforehand: nothing that its configuration holds may be chosen at our start. Raises
-        InvalidSettings."""
+        """A MediaMTX that we do not run is configured before our start, so its ports and the hooks URL must be fixed.
+
+        Raises InvalidSettings.
+        """
         for name in MEDIAMTX_PORTS:
             if getattr(self, name) == 0:
                 raise InvalidSettings(
-                    f"{_variable(name)} is 0, a free port: a MediaMTX that we do not run has to be configured with one that stays."
+                    f"{_variable(name)} is 0, a free port: a MediaMTX that Stagedoor does not run needs a fixed port."
                 )
         if self.hooks_bind in ANY and not self.hooks_url:
             raise InvalidSettings(
-                "LIVE_HOOKS_URL must say how a MediaMTX that we do not run reaches us, such as http://10.0.0.5:9080/hooks: "
-                f"LIVE_HOOKS_BIND is {self.hooks_bind!r}."
+                "LIVE_HOOKS_URL must be the address at which MediaMTX reaches the hooks listener, such as "
+                f"http://10.0.0.5:9080/hooks, because LIVE_HOOKS_BIND is {self.hooks_bind!r}."
             )
 
     def _refuse_the_public(self) -> None:
@@ -203,8 +213,9 @@ class Settings:
             on_the_lan = self.lan and (is_private(host) or (variable == "LIVE_BIND" and host in ANY))
             if not is_loopback(host) and not on_the_lan:
                 raise InvalidSettings(
-                    f"Development mode lets anybody in and refuses to run on a public address: {variable} is {host!r}. "
-                    f"Unset LIVE_DEV for production, or use {'an address of a private network' if self.lan else 'a loopback address'}."
+                    "Development mode signs users in without proof and refuses to run on a public address: "
+                    f"{variable} is {host!r}. Unset LIVE_DEV for production, or use "
+                    f"{'an address of a private network' if self.lan else 'a loopback address'}."
                 )
 
     @property
@@ -239,7 +250,7 @@ def describe() -> Iterator[SettingInfo]:
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Raises InvalidSettings with one sentence."""
+    """Read the settings from the environment and the TOML file. Raises InvalidSettings."""
     values: dict[str, Any] = {}
     if config := environ.get("LIVE_CONFIG"):
         values.update(_read_toml(Path(config)))
@@ -261,17 +272,19 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def on_the_lan(parsed: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
-    """LIVE_LAN's defaults, on a machine with these addresses; what was set stands above them."""
+    """Add LIVE_LAN's defaults for a machine with these addresses; explicit settings take precedence. Raises
+    InvalidSettings."""
     bind = parsed.get("bind", "0.0.0.0")  # noqa: S104
     host = parsed.get("public_host") or lan_address(addresses)
     if host is None:
         raise InvalidSettings(
-            "LIVE_LAN: no private network address found. Set LIVE_PUBLIC_HOST to the IP address or .local name your phone can reach."
+            "LIVE_LAN: no private network address found. Set LIVE_PUBLIC_HOST to the IP address or .local name that "
+            "your phone can reach."
         )
     if bind in ANY and (public := public_address(addresses, bind)):
         raise InvalidSettings(
-            f"Development mode lets anybody in, and this machine has the public address {public}: set LIVE_BIND to its address on the "
-            "private network."
+            "Development mode signs users in without proof, and this machine has the public address "
+            f"{public}: set LIVE_BIND to its address in the private network."
         )
     return {**parsed, "bind": bind, "public_host": host}
 

@@ -1,7 +1,7 @@
-"""The connections to the database: at most so many, made when they are needed and kept for the next use.
+"""Database connections: a bounded set, opened on demand, leased, released and reused.
 
-asyncpg has a pool of its own. It gives a connection back in a task that it waits for, which costs as much as the query itself
-(`bench/README.md`), and its ways of waiting for a server that hangs cannot be bounded from outside.
+asyncpg's own pool is not used. It releases a connection in a task and waits for it, which costs as much as the query
+itself (`bench/README.md`), and its waits for a server that hangs have no deadline that a caller could set.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ from control_plane.base.deadlines import Deadlines
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: it takes a parameter in the type stubs only
 
 IDLE_S = 300.0
-"""What nobody used for so long may have been forgotten by something between the server and us."""
+"""An idle connection is closed after this time. Longer: a firewall or proxy in between may have dropped it silently.
+Shorter: bursts reconnect more often."""
 
 _SESSION = {
     "timezone": "UTC",
     "application_name": "stagedoor",
     "statement_timeout": "10000",
     "lock_timeout": "5000",
-    # Of a process that stands still amid a transaction: its locks hold up everybody else's, and TCP gives up after hours.
+    # Ends the transaction of a process that hangs. Its locks would block all others, and TCP detects a dead peer only
+    # after hours.
     "idle_in_transaction_session_timeout": "30000",
-    # A use that is cut off closes its connection. PostgreSQL would notice only once the statement has finished.
+    # A lease past its deadline closes its connection. Without this, PostgreSQL notices only when the statement has
+    # finished.
     "client_connection_check_interval": "500",
-    # One plan for each statement, made without its arguments. By itself PostgreSQL plans statements with `= any($1)` again at every execution,
-    # which takes longer than to execute them. So a statement must not need its arguments to be planned well (tests/control_plane/db/test_plans.py).
+    # One generic plan per statement. By default PostgreSQL plans statements with `= any($1)` again at every execution,
+    # which takes longer than executing them. So every statement must have a good plan without known arguments
+    # (tests/control_plane/db/test_plans.py).
     "plan_cache_mode": "force_generic_plan",
 }
 
@@ -40,24 +44,24 @@ async def new_connection(dsn: str) -> Connection:
 
 
 class Connections:
-    """The one used last is used next; who waits longest comes first."""
+    """Leases connections: the most recently used first, to waiters in FIFO order."""
 
     def __init__(self, dsn: str, size: int) -> None:
         self._dsn = dsn
         self._places = size
-        """For connections that are not there yet."""
+        """Connections that may still be opened."""
         self._idle: list[tuple[Connection, float]] = []
-        """With the loop's time since when."""
+        """Each with the loop's time of its release; the most recent last."""
         self._used: set[Connection] = set()
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
-        """None: a place, to make a connection in."""
+        """A result of None is a free place: the waiter opens its own connection."""
         self._loop = asyncio.get_running_loop()
         self.deadlines = Deadlines()
         self._closing = False
         self._unused = asyncio.Event()
 
     def take(self) -> Connection | None:
-        """One that is there and free at this moment."""
+        """Acquire an idle connection without waiting. None: there is none."""
         while self._idle:
             connection, since = self._idle.pop()
             if not connection.is_closed() and since + IDLE_S > self._loop.time():
@@ -68,14 +72,17 @@ class Connections:
         return None
 
     async def wait(self) -> Connection:
-        """One as soon as there is one. Raises what `asyncpg.connect` raises, and InterfaceError once these are being closed."""
+        """Acquire a connection: open one if there is a free place, else wait for a release.
+
+        Raises what `asyncpg.connect` raises, and InterfaceError after `close` was called.
+        """
         self._refuse_when_closing()
         if self._places:
             self._places -= 1
         elif (connection := await self._turn()) is not None:
             if not connection.is_closed():
                 return connection
-            self._used.discard(connection)  # by the server, on its way to us; its place is ours
+            self._used.discard(connection)  # closed by the server between set_result and our wake-up: reuse its place
         try:
             connection = await new_connection(self._dsn)
         except BaseException:
@@ -90,14 +97,14 @@ class Connections:
         return connection
 
     async def _turn(self) -> Connection | None:
-        """A connection, or the place for one."""
+        """Wait in the queue for a connection, or for a free place (None)."""
         turn: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiting.append(turn)
         try:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._leave(turn.result())  # it came when it was no longer wanted
+                self._leave(turn.result())  # handed over after the cancellation: pass it on
             raise
 
     def _refuse_when_closing(self) -> None:
@@ -105,7 +112,7 @@ class Connections:
             raise asyncpg.InterfaceError("the connections are being closed")
 
     def give_back(self, connection: Connection) -> None:
-        """One that was closed, or is given back within a transaction, is not used again."""
+        """Release a connection. A closed one, or one within a transaction, is discarded and its place freed."""
         if self._closing or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
             self._used.discard(connection)
@@ -114,7 +121,7 @@ class Connections:
             self._leave(connection)
 
     def _leave(self, connection: Connection | None) -> None:
-        """A connection, or the place for one, to whoever waits."""
+        """Pass a connection, or a free place (None), to the first waiter; without a waiter, keep it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -126,19 +133,19 @@ class Connections:
             self._used.discard(connection)
             now = self._loop.time()
             self._idle.append((connection, now))
-            if self._idle[0][1] + IDLE_S < now:  # after a burst, those at the bottom
+            if self._idle[0][1] + IDLE_S < now:  # after a burst, the least recently used ones expire
                 self._idle.pop(0)[0].terminate()
                 self._places += 1
         if self._closing and not self._used:
             self._unused.set()
 
     def usage(self) -> tuple[int, int]:
-        """Connections open, and of these in use."""
+        """The number of open connections, and how many of them are in use."""
         used = sum(not connection.is_closed() for connection in self._used)
         return used + sum(not connection.is_closed() for connection, _ in self._idle), used
 
     async def close(self, deadline_s: float) -> None:
-        """Lets those that are in use come back, for so long."""
+        """Refuse waiters, wait up to `deadline_s` for leased connections, then terminate the rest."""
         self._closing = True
         for turn in self._waiting:
             if not turn.done():
@@ -150,7 +157,7 @@ class Connections:
                 for connection, _ in self._idle:
                     await connection.close()
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
-            pass  # what is left of them is cut off
+            pass  # the remaining connections are terminated below
         finally:
             for connection in (*self._used, *(connection for connection, _ in self._idle)):
                 connection.terminate()

@@ -1,11 +1,13 @@
-"""Counters: counts that grow with history, kept in the transaction that writes what is counted, so that a read costs the same however many rows
-there are. The table is `counter` of migration 0008; `counter_add(name, subject_id, change)` writes one, in SQL.
+"""Counters: counts kept in a table, so that reading one costs the same for any number of counted rows.
+
+The table `counter` (migration 0008) is updated by the SQL function `counter_add(name, subject_id, change)`, in the
+transaction that writes the counted row.
 """
 
 from __future__ import annotations
 
 
 def value_of(name: str, subject: str) -> str:
-    """SQL for a count. `name` is the counter's name, `subject` an SQL expression for the id of what it belongs to."""
+    """An SQL expression for a count. `subject` is an SQL expression for the id that the counter belongs to."""
     counted = f"name = '{name}' and subject_id = {subject}"
     return f"(select coalesce(sum(value), 0)::bigint from counter where {counted})"  # noqa: S608 (constants of stores)

@@ -1,4 +1,4 @@
-"""Fingerprints of the secrets that a database was used with: a server with other secrets must not start on it."""
+"""Fingerprints of the secrets that a database was used with. A server with other secrets must not start on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REMEMBER = """
 _FORGET = "delete from secret_fingerprint where purpose = $1 and key_id <> all($2::text[])"
 
 Known = Mapping[str, Collection[bytes]]
-"""Fingerprints that a database has seen, by purpose."""
+"""Fingerprints stored in a database, by purpose."""
 
 
 async def known_fingerprints(connection: Connection) -> Known:
@@ -27,18 +27,18 @@ async def known_fingerprints(connection: Connection) -> Known:
 
 
 def check_known(mine: Secrets, known: Known) -> None:
-    """Raises UnusableSecrets when the database has seen other secrets, of which none is ours any more."""
+    """Raises UnusableSecrets when, for some purpose, the database knows secrets and none of ours is among them."""
     for purpose, ring in mine.keyrings.items():
         seen = known.get(purpose)
         if seen and not any(secret.fingerprint() in seen for secret in ring.secrets):
             raise UnusableSecrets(
                 f"The secrets file does not belong to this database: its {purpose} secrets are unknown there. "
-                "Restore the file that was used with it, or point LIVE_SECRETS_FILE to it."
+                "Restore the file that was used with the database, or set LIVE_SECRETS_FILE to it."
             )
 
 
 async def check_against_database(mine: Secrets, database: Database) -> None:
-    """And remember them. Raises UnusableSecrets as `check_known` does."""
+    """Check our secrets, then store their fingerprints. Raises UnusableSecrets as `check_known` does."""
     async with database.transaction() as connection:
         check_known(mine, await known_fingerprints(connection))
         for purpose, ring in mine.keyrings.items():

@@ -1,4 +1,5 @@
-"""Numbered .sql files, each applied once, with its version, in one transaction under an advisory lock."""
+"""Schema migrations: numbered .sql files. Each is applied once, in one transaction with its version, under an advisory
+lock."""
 
 from __future__ import annotations
 
@@ -46,9 +47,9 @@ def migrations() -> Sequence[Migration]:
 
 
 async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None) -> int:
-    """Bring the database to this release's schema; returns how many migrations were applied.
+    """Apply the pending migrations and return their number. Waits for another process that migrates at the same time.
 
-    Raises DatabaseIsNewer, and DatabaseUnavailable. Another process that migrates at the same moment is waited for.
+    Raises DatabaseIsNewer and DatabaseUnavailable.
     """
     known = migrations()
     connection = await connect(dsn)
@@ -75,6 +76,6 @@ async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None)
 
 
 async def applied_version(connection: Connection) -> int:
-    """Of the latest migration; 0 for a database that was never migrated. Changes nothing."""
+    """The version of the latest applied migration; 0 for a database that was never migrated. Reads only."""
     with unavailable_as_such():
         return int(await connection.fetchval(_LATEST)) if await connection.fetchval(_ANY) else 0

@@ -1,4 +1,5 @@
-"""One server per database: two of them, each with a MediaMTX of its own, would take turns in declaring the other's streams lost."""
+"""One server per database, held by an advisory lock. Two servers, each with its own MediaMTX, would keep interrupting
+each other's streams."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_s
 log = logging.getLogger(__name__)
 
 _LOCK = 0x57A6ED01
-"""Next to that of the migrations."""
+"""The migrations' lock is 0x57A6ED00."""
 WAIT_S = 5.0
-"""The server before may be about to stop, or was killed and PostgreSQL is about to notice."""
+"""How long a start retries. The previous server may be stopping, or PostgreSQL may not have noticed yet that it was
+killed. Shorter: a quick restart fails. Longer: a real conflict is reported later."""
 _AGAIN_S = 0.2
 LOOK_S = 2.0
-"""How often the connection that holds the lock is used, to see that it is still there."""
+"""Interval of the checks that the connection with the lock is alive. Longer: a lost lock, which another server may
+acquire, is noticed later."""
 _ANSWER_S = 10.0
 
 
@@ -27,12 +30,13 @@ class AnotherServerRuns(ControlPlaneError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Another `stagedoor run` uses this database. Stop that one first, or give this one a database of its own (LIVE_DATABASE_URL)."
+            "Another `stagedoor run` uses this database. Stop it first, or set LIVE_DATABASE_URL to another database."
         )
 
 
 class OnlyServer:
-    """Holds an advisory lock, on a connection of its own, from `take` to `close`. It is gone with the connection, so with a killed process."""
+    """Holds an advisory lock on its own connection from `take` to `close`. PostgreSQL releases it when the connection
+    is lost, so also when the process is killed."""
 
     def __init__(self, dsn: str, wait_s: float = WAIT_S) -> None:
         self._dsn = dsn
@@ -40,7 +44,7 @@ class OnlyServer:
         self._connection: Connection | None = None
 
     async def take(self) -> None:
-        """Raises AnotherServerRuns, DatabaseUnavailable."""
+        """Acquire the lock, with retries for `wait_s`. Raises AnotherServerRuns and DatabaseUnavailable."""
         connection = await connect(self._dsn)
         try:
             until = asyncio.get_running_loop().time() + self._wait_s
@@ -55,7 +59,8 @@ class OnlyServer:
         self._connection = connection
 
     async def keep(self) -> None:
-        """Take it again whenever the connection was lost, until cancelled. Raises AnotherServerRuns when somebody else has it by then."""
+        """Check the lock until cancelled, and acquire it again after a lost connection. Raises AnotherServerRuns when
+        another server has acquired it meanwhile."""
         while True:
             try:
                 if self._connection is None:

@@ -1,4 +1,5 @@
-"""The connection pool. Every use has a deadline, and a connection whose use was cut short is never used again."""
+"""The database pool: leases and transactions. Every lease has a deadline; a connection whose lease was cut off is not
+reused."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ from control_plane.db.connections import Connection, Connections, new_connection
 Row = asyncpg.Record
 
 DEADLINE_S = 5.0
+"""Default deadline of a lease, including the wait for a free connection. Longer: callers wait longer while the database
+hangs. Shorter: calls fail under short bursts of load."""
 
 _UNAVAILABLE = (
     OSError,
@@ -31,7 +34,7 @@ _UNAVAILABLE = (
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.InternalClientError,  # what asyncpg says when a killed session's connection is used once more
+    asyncpg.InternalClientError,  # asyncpg raises it when the connection of a killed session is used again
 )
 
 
@@ -39,7 +42,7 @@ _TURNED_AWAY = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidC
 
 
 class DatabaseUnavailable(ControlPlaneError):
-    """No answer in time, or none that is of use. Whether a transaction that was at its COMMIT took effect is unknown."""
+    """The database did not answer in time, or cannot serve now. If it failed during COMMIT, the outcome is unknown."""
 
     code = "database_unavailable"
     kind = ErrorKind.UNAVAILABLE
@@ -50,7 +53,7 @@ class DatabaseUnavailable(ControlPlaneError):
 
 @contextmanager
 def unavailable_as_such() -> Iterator[None]:
-    """Turn every way in which PostgreSQL can be away into DatabaseUnavailable."""
+    """Convert every error of an unreachable or overloaded PostgreSQL into DatabaseUnavailable."""
     try:
         yield
     except _UNAVAILABLE as error:
@@ -58,19 +61,22 @@ def unavailable_as_such() -> Iterator[None]:
 
 
 def _left_in_order(error: BaseException) -> bool:
-    """Cancelled, timed out or broken in the middle of a statement: what the server does with it is unknown, and asking it nicely to stop
-    could hang just as long. A refusal of ours or of SQL leaves the connection in order, the last words of a killed session do not."""
+    """Whether the connection can be reused after this error.
+
+    Yes after an SQL error and after our own refusals. No after a cancellation, a timeout or a lost session: the
+    statement may still run, and a request to cancel it could hang as long.
+    """
     return isinstance(error, asyncpg.PostgresError | ControlPlaneError) and not isinstance(error, _UNAVAILABLE)
 
 
 class Database:
-    """Made by `open_pool`; owns the connections."""
+    """The pool; made by `open_pool`. Queries, leases and transactions raise DatabaseUnavailable."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     def connection(self, deadline_s: float = DEADLINE_S) -> Lease:
-        """A connection for at most `deadline_s`, waiting for a free one included. Raises DatabaseUnavailable."""
+        """Lease a connection for at most `deadline_s`, including the wait for a free one."""
         return Lease(self._connections, deadline_s)
 
     def transaction(self, deadline_s: float = DEADLINE_S) -> Transaction:
@@ -93,7 +99,7 @@ class Database:
             return await connection.execute(query, *args)
 
     def usage(self) -> tuple[int, int]:
-        """Connections open, and of these in use."""
+        """The number of open connections, and how many of them are in use."""
         return self._connections.usage()
 
     async def close(self, deadline_s: float = 3.0) -> None:
@@ -101,7 +107,7 @@ class Database:
 
 
 class Lease:
-    """One use of a connection. At the deadline the connection is cut off, and with it whatever waits for it."""
+    """A lease of one connection. At the deadline the connection is terminated, so that a pending statement fails."""
 
     __slots__ = ("_connection", "_connections", "_deadline_s", "_is_late")
 
@@ -132,7 +138,7 @@ class Lease:
         if error is not None and not _left_in_order(error):
             self._connection.terminate()
         self._connections.give_back(self._connection)
-        # Cut off between two steps of asyncpg, it may fail in whatever way.
+        # A connection terminated between two steps of asyncpg may raise any exception.
         if isinstance(error, _UNAVAILABLE) or (
             self._is_late and isinstance(error, Exception) and not isinstance(error, ControlPlaneError)
         ):
@@ -144,7 +150,7 @@ class Lease:
 
 
 class Transaction(Lease):
-    """One use of a connection, within a transaction: done when it is left, or by an error undone."""
+    """A lease with a transaction: committed on exit, rolled back on an error."""
 
     __slots__ = ("_transaction",)
 
@@ -164,7 +170,7 @@ class Transaction(Lease):
         try:
             if error is None:
                 await self._transaction.commit()
-            elif _left_in_order(error):  # else giving the connection up rolls back too; to ask for it could hang
+            elif _left_in_order(error):  # else terminating the connection rolls back; a ROLLBACK statement could hang
                 await self._transaction.rollback()
         except BaseException as late:
             await super().__aexit__(type(late), late, late.__traceback__)
@@ -173,14 +179,15 @@ class Transaction(Lease):
 
 
 async def open_pool(dsn: str, size: int, deadline_s: float = DEADLINE_S) -> Database:
-    """Raises DatabaseUnavailable when not one connection can be made."""
+    """Raises DatabaseUnavailable when no connection can be opened."""
     database = Database(Connections(dsn, size))
     async with database.connection(deadline_s):
         return database
 
 
 async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> Connection:
-    """One connection outside of the pool, for listening. Raises DatabaseUnavailable, and InvalidSettings when the server turns us away."""
+    """Open one connection outside of the pool, as for LISTEN. Raises DatabaseUnavailable, and InvalidSettings when the
+    server rejects the user or the database name."""
     try:
         with unavailable_as_such():
             async with asyncio.timeout(deadline_s):

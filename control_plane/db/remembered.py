@@ -1,4 +1,4 @@
-"""Something that is asked for with every call and changes once in a while, kept in memory for a few seconds."""
+"""A cache of one value with a time to live, for data that every call reads and that changes rarely."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 LIFETIME_S = 5.0
+"""Longer: changes show later. Shorter: more reads from the database."""
 
 
 class Remembered(Generic[T]):
-    """Read anew when it is older than `lifetime_s` and somebody asks. The same object is answered until then."""
+    """Caches what `read` returns for `lifetime_s`. Until then `get` returns the same object."""
 
     def __init__(
         self,
@@ -29,9 +30,9 @@ class Remembered(Generic[T]):
         self._reading = asyncio.Lock()
 
     async def get(self) -> T:
-        """Raises what reading raises."""
+        """Raises what `read` raises."""
         if self._value is None or self._clock() >= self._good_until:
-            async with self._reading:  # one reads for all that wait
+            async with self._reading:  # concurrent callers share one read
                 if self._value is None or self._clock() >= self._good_until:
                     self._value = await self._read()
                     self._good_until = self._clock() + self._lifetime_s

@@ -1,4 +1,4 @@
-"""The gifts on offer, in memory: asked for with every gift and every catalogue, changed once in a while."""
+"""Cache of the gifts on offer. Every gift and every catalogue call reads them; they change rarely."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from control_plane.gifts.gift import Gift
 
 
 class Assortment:
-    """Owns a copy of the catalogue's active gifts."""
-
     def __init__(
         self, database: Database, lifetime_s: float = LIFETIME_S, clock: Callable[[], float] = monotonic
     ) -> None:
@@ -22,7 +20,7 @@ class Assortment:
         self._remembered = Remembered(self._read, lifetime_s, clock)
 
     async def gifts(self) -> Mapping[GiftId, Gift]:
-        """In the order in which they are shown. Raises DatabaseUnavailable."""
+        """Active gifts in display order. Raises DatabaseUnavailable."""
         return await self._remembered.get()
 
     async def _read(self) -> Mapping[GiftId, Gift]:

@@ -1,4 +1,4 @@
-"""What calls use of gifts."""
+"""The gift services that endpoints use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gifts of a fresh installation, cheap to dear; their pictures are ours (`artwork/`, SVG)."""
+"""The gift catalogue of a fresh installation, cheapest first. The pictures are in `artwork/` (SVG)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CatalogueGift:
     picture: str
     """File name in `artwork/`."""
     time_s: int
-    """How long its animation runs."""
+    """Duration of the animation."""
     featured: bool = False
 
 
@@ -52,5 +52,5 @@ CATALOGUE: tuple[CatalogueGift, ...] = (
 
 
 def artwork() -> Traversable:
-    """The folder of the pictures, wherever the package is installed."""
+    """The folder of the pictures in the installed package."""
     return resources.files(__package__).joinpath("artwork")

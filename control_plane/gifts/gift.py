@@ -1,4 +1,4 @@
-"""A gift: as the catalogue offers it, and as it was sent."""
+"""A gift of the catalogue, and a gift that was sent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Gift:
     title: str
     coins: int
     picture: str
-    """Its file name among the gifts' pictures."""
+    """File name in `artwork/`."""
     category: GiftCategory
     featured: bool
     time_s: int
-    """How long it is shown."""
+    """Duration of the animation."""
     position: int
     created_at: dt.datetime
 
@@ -29,13 +29,13 @@ class SentGift:
     id: int
     stream_id: StreamId | None
     seq: Seq | None
-    """Number of its event in the stream's log."""
+    """Sequence number of its event in the stream's log."""
     gift_id: GiftId
     title: str
     picture: str
     count: int
     coins: int
-    """In all: price when sent × count."""
+    """Total: the price when it was sent × count."""
     sender_id: UserId
     receiver_id: UserId
     created_at: dt.datetime

@@ -1,4 +1,4 @@
-"""Sending a gift: coins, the gift's row and the event that viewers see are one transaction."""
+"""Sending a gift. Coins, the gift's row and the event for viewers are written in one transaction."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from control_plane.observe.metrics import Metrics
 from control_plane.streams.model import StreamOver
 
 LARGEST_COUNT = 9999
+"""Gifts in one call. Part of the API: the OpenAPI and AsyncAPI documents state it."""
 
 
 class GiftToOneself(ControlPlaneError):
@@ -53,7 +54,7 @@ class InvalidGiftCount(ControlPlaneError):
 
 
 class UnknownGift(ControlPlaneError):
-    """Not in the catalogue, or not any more."""
+    """The gift is not in the catalogue, or is no longer active."""
 
     code = "unknown_gift"
     kind = ErrorKind.REFUSED
@@ -63,7 +64,7 @@ class UnknownGift(ControlPlaneError):
 
 
 class ReceiverNotLive(ControlPlaneError):
-    """No such user, or one without a running stream that the sender may watch."""
+    """The receiver does not exist, or has no running stream that the sender may watch."""
 
     code = "receiver_not_live"
     kind = ErrorKind.REFUSED
@@ -74,28 +75,28 @@ class ReceiverNotLive(ControlPlaneError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiftOrder:
-    """A gift as its sender asks for it; the price is ours to know."""
+    """A sender's request. The price comes from the catalogue, not from the client."""
 
     sender_id: UserId
     receiver_id: UserId
     gift_id: GiftId
     count: int
     stream_id: StreamId | None = None
-    """The receiver's stream; None: whichever is running."""
+    """The receiver's stream. None: the one that is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class GiftOutcome:
     sent: SentGift
     wallet: Wallet
-    """The sender's, as it is now."""
+    """The sender's current wallet."""
     replayed: bool
-    """It had been sent before, under the same key."""
+    """The gift was sent before with the same key; nothing was charged again."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """What is known of an order before its transaction begins."""
+    """What `_prepare` read for an order before its transaction."""
 
     sender: Person
     gift: Gift
@@ -103,7 +104,7 @@ class _Sending:
 
 
 class Gifts:
-    """`picture_url` makes what viewers load of a picture's file name."""
+    """`picture_url` makes a URL from a picture's file name."""
 
     def __init__(
         self,
@@ -120,8 +121,11 @@ class Gifts:
         self._picture_url = picture_url
 
     async def send(self, order: GiftOrder, client_ref: str | None = None) -> GiftOutcome:
-        """Send it, once per sender and `client_ref`. A refusal changes nothing and is not remembered. Raises InvalidGiftCount, GiftToOneself,
-        UnknownGift, ReceiverNotLive, StreamOver, NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef, DatabaseUnavailable."""
+        """Send a gift, idempotent per sender and `client_ref`. A refusal changes nothing and does not use up the key.
+
+        Raises InvalidGiftCount, GiftToOneself, UnknownGift, ReceiverNotLive, StreamOver, NotEnoughCoins, TooManyCoins,
+        IdempotencyConflict, InvalidClientRef and DatabaseUnavailable.
+        """
         key = key_of(client_ref)
         if not 1 <= order.count <= LARGEST_COUNT:
             raise InvalidGiftCount
@@ -131,7 +135,8 @@ class Gifts:
         try:
             sending = await self._prepare(order)
         except ControlPlaneError:
-            # It may be a repeat: since then the stream may have ended, the gift have left the catalogue, and it spent the coins itself.
+            # It may be a retry of a gift that was sent: the stream may have ended since, the gift may be inactive now,
+            # and the first attempt may have spent the last coins.
             if client_ref is not None and (outcome := await self._sent_before(request)) is not None:
                 return outcome
             raise
@@ -140,7 +145,7 @@ class Gifts:
     async def send_to_stream(
         self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str | None
     ) -> GiftOutcome:
-        """Like `send`, to the owner of the stream. Raises ReceiverNotLive when there is no such stream."""
+        """Like `send`, to the owner of the stream. Also raises ReceiverNotLive when the stream does not exist."""
         if not 1 <= stream_id <= LARGEST_ID:
             raise ReceiverNotLive
         receiver_id = await store.owner_of(self._database, stream_id)
@@ -162,7 +167,9 @@ class Gifts:
             raise ReceiverNotLive
         if order.stream_id not in (None, parties.stream_id):
             raise StreamOver("This live stream has ended.")
-        if parties.coins < (coins := gift.coins * order.count):  # not worth a transaction of the stream's one writer
+        if parties.coins < (
+            coins := gift.coins * order.count
+        ):  # refuse early, without using the stream's single writer
             raise NotEnoughCoins(coins - parties.coins)
         if not parties.can_earn:
             await open_accounts(self._database, [earned(order.receiver_id)])
@@ -226,7 +233,8 @@ class Gifts:
 
 def _request(order: GiftOrder, key: str) -> Request:
     async def same(source: Connection | Database, found: FoundTransfer) -> bool:
-        """The same gift: one way in names the receiver, another the stream. Two streams that were both named have to be the same one."""
+        """Whether a retry through another entry point asks for the same gift. `sendGift` may name only the receiver,
+        the live socket names the stream; if both attempts name a stream, it must be the same one."""
         stream_id = order.stream_id or (await store.sent_by(source, found.id)).stream_id
         return found.fingerprint in (_fingerprint(order, None), _fingerprint(order, stream_id))
 

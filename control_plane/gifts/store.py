@@ -1,4 +1,4 @@
-"""SQL of gifts: the catalogue, and what was sent."""
+"""SQL of gifts: the catalogue and the gifts that were sent."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ _RECORD = f"""
 class Parties(NamedTuple):
     sender: Person
     coins: int
-    """What the sender has, of either kind."""
+    """The sender's coins, bought and earned."""
     stream_id: StreamId | None
-    """The receiver's stream that has not ended; None also for one that the sender may not watch."""
+    """The receiver's unfinished stream. None: there is none, or the sender may not watch it."""
     can_earn: bool
-    """Whether the receiver has an account for what others give."""
+    """Whether the receiver has a ledger account for earned coins."""
 
 
 async def offered(source: Connection | Database) -> Sequence[Gift]:
-    """The active gifts, in the order in which they are shown."""
+    """The active gifts in display order."""
     rows = await source.fetch(_OFFERED)
     return [Gift(**{**row, "category": GiftCategory(row["category"])}) for row in rows]
 
 
 async def seed_catalogue(connection: Connection) -> None:
-    """Bring `gift` to the catalogue of this release. Whether one is on offer is left as it is."""
+    """Upsert this release's catalogue into `gift`. The column `active` is left as it is."""
     rows = [
         (gift.id, gift.title, gift.coins, gift.picture, gift.category.value, gift.featured, gift.time_s, position)
         for position, gift in enumerate(CATALOGUE)
@@ -83,7 +83,7 @@ async def seed_catalogue(connection: Connection) -> None:
 
 
 async def parties(source: Connection | Database, sender_id: UserId, receiver_id: UserId) -> Parties | None:
-    """None: there is no such sender."""
+    """None: the sender does not exist."""
     row = await source.fetchrow(_PARTIES, sender_id, receiver_id)
     if row is None:
         return None
@@ -115,7 +115,8 @@ async def record(
     receiver_id: UserId,
     transfer_id: TransferId,
 ) -> tuple[SentGift, int]:
-    """What was sent, and what its sender has given to the stream by now. The caller holds the stream's log and the receiver's account."""
+    """The sent gift, and the sender's total coins to this stream. The caller must hold the locks of the stream's log
+    row and the receiver's account."""
     row = await connection.fetchrow(_RECORD, stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq)
     assert row is not None
     values = dict(row)

@@ -1,4 +1,4 @@
-"""Accounts: whose coins, and of which kind. Every movement of coins is between accounts."""
+"""Ledger accounts: an owner and a kind. Every transfer moves coins between accounts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from control_plane.base.ids import UserId
 TransferId = NewType("TransferId", int)
 
 LARGEST_AMOUNT = 10**12
-"""Coins in one transfer."""
+"""Coins that one entry of a transfer may add to an account."""
 LARGEST_BALANCE = 10**15
-"""Coins of one account: exact as a JSON number everywhere, and far from the end of 64 bits."""
+"""Coins of one account. Above 2**53 (9 * 10**15), clients that read JSON numbers as doubles lose coins by rounding."""
 
 
 class Kind(StrEnum):
@@ -27,17 +27,17 @@ class Kind(StrEnum):
 
 class Account(NamedTuple):
     owner_id: UserId | None
-    """None: the system's, of which there is one of each kind. It keeps no balance and is never locked."""
+    """None: the system account of that kind, which keeps no balance and is never locked."""
     kind: Kind
 
 
 def bought(user_id: UserId) -> Account:
-    """Coins that the user paid for or was given: for gifts, not for withdrawal."""
+    """Coins that the user paid for or got from an operator. They pay for gifts and cannot be withdrawn."""
     return Account(user_id, Kind.BOUGHT)
 
 
 def earned(user_id: UserId) -> Account:
-    """Coins that others gave."""
+    """Coins from gifts that the user received. They can be withdrawn."""
     return Account(user_id, Kind.EARNED)
 
 

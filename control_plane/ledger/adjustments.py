@@ -1,4 +1,4 @@
-"""Coins that an operator, or the demo data, gives to somebody."""
+"""Adjustments: coins credited to a user by an operator or by the demo data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class InvalidAdjustment(ControlPlaneError):
 
 
 async def adjust(database: Database, user_id: UserId, coins: int, key: str, note: str = "") -> Wallet:
-    """Give bought coins, once per user and key; `note` says why. Raises InvalidAdjustment, TooManyCoins, IdempotencyConflict."""
+    """Credit bought coins, idempotent per user and key. `note` is the reason that the ledger keeps.
+
+    Raises InvalidAdjustment, TooManyCoins, IdempotencyConflict and DatabaseUnavailable.
+    """
     if coins < 1:
         raise InvalidAdjustment
     if coins > LARGEST_AMOUNT:

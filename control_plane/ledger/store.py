@@ -10,7 +10,8 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger.account import Account, Kind, TransferId
 
-# Each account is looked up for itself: a join, planned while the table is small, would go on reading all of it when it has grown.
+# One index lookup per account. A join, planned while the table is small, would keep scanning the whole table when it
+# has grown.
 _OPEN = """
     insert into ledger_account (owner_id, kind, balance)
     select owner_id, kind, 0 from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)
@@ -70,18 +71,20 @@ class FoundTransfer(NamedTuple):
 class PostedTransfer(NamedTuple):
     id: TransferId
     balance_after: Mapping[int, int]
-    """By account id."""
+    """New balance by account id."""
 
 
 async def open_accounts(source: Connection | Database, accounts: Sequence[Account]) -> None:
-    """Make those that are missing, empty. For a statement of its own or the first of a transaction: it may wait for another one that does
-    the same, and that must not be waiting for us."""
+    """Create the missing accounts, with no coins. Run it as a statement of its own or as the first of a transaction: it
+    may wait for a concurrent call that creates the same account, and would deadlock if that one waited for a lock held
+    here."""
     owners, kinds = zip(*sorted(accounts), strict=True)
     await source.execute(_OPEN, owners, kinds)
 
 
 async def lock_accounts(connection: Connection, accounts: Sequence[Account]) -> dict[Account, HeldAccount]:
-    """Users' accounts that exist, in the order of their ids. What is read after this is newer than whatever they waited for."""
+    """Lock the users' accounts that exist, ordered by id to avoid deadlocks. Statements after this see the commits of
+    every transaction that held these locks before."""
     owners, kinds = zip(*accounts, strict=True)
     rows = await connection.fetch(_LOCK, owners, kinds)
     return {Account(row["owner_id"], Kind(row["kind"])): HeldAccount(row["id"], row["balance"]) for row in rows}
@@ -103,7 +106,8 @@ async def post(
     note: str,
     legs: Sequence[tuple[int | None, Kind, int]],
 ) -> PostedTransfer:
-    """`legs`: account id (None: the system's account of that kind), kind and amount. The caller holds the users' accounts."""
+    """Write a transfer and its entries, and update the balances. `legs`: account id (None: the system account of that
+    kind), kind and amount. The caller must hold the locks of the users' accounts."""
     account_ids, kinds, amounts = zip(*legs, strict=True)
     rows = await connection.fetch(_POST, user_id, operation, key, fingerprint, note, account_ids, kinds, amounts)
     balances = {row["account_id"]: row["balance_after"] for row in rows if row["balance_after"] is not None}
@@ -111,16 +115,16 @@ async def post(
 
 
 async def balances(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[Account, int]:
-    """Of all accounts that these users have."""
+    """The balances of all accounts of these users."""
     rows = await source.fetch(_BALANCES, user_ids)
     return {Account(row["owner_id"], Kind(row["kind"])): row["balance"] for row in rows}
 
 
 async def coins_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
-    """Of those who ever received any."""
+    """Total coins received, by user. Users who never received any are left out."""
     return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
 
 
 async def wallet(source: Connection | Database, user_id: UserId) -> dict[str, int]:
-    """Balances by kind of account, and under `received` the coins that others ever gave."""
+    """Balances by kind of account, plus `received`: the total of coins from gifts."""
     return {row["kind"]: row["balance"] for row in await source.fetch(_WALLET, user_id)}

@@ -1,14 +1,14 @@
-"""Transfers: coins move between accounts, once per idempotency key, and the entries of each transfer sum to zero.
+"""Transfers move coins between ledger accounts, idempotent per key. The entries of each transfer sum to zero.
 
-Whoever moves coins does it in four steps, within one transaction:
+A caller moves coins in four steps, within one transaction:
 
     held = await hold(connection, request, accounts)      # lock, then look the key up
-    if held.repeats is not None: ...                      # done before: answer the first outcome
+    if held.repeats is not None: ...                      # a retry: answer the first outcome
     amounts = spend(held, user_id, coins) | {...}         # decide; refusals are raised here, before anything is written
     posted = await post(connection, held, amounts)
 
-The key is looked up under the lock. A repeat that looked before waiting for its first attempt would not find it, and would be refused for want
-of the very coins that the first attempt spent.
+The key is looked up under the lock. A retry that looks it up before it waits for the first attempt's lock would not
+find it, and would then be refused because the first attempt has spent the coins.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ from control_plane.ledger.wallets import Wallet
 
 LONGEST_CLIENT_REF = 64
 CLIENT_REF = r"^(?! )[^\x00-\x1f\x7f]{0,63}[^\x00-\x20\x7f]\Z"
-"""Calls and live socket frames share it. A blank at an end is refused: a client that strips it would send another key."""
+"""Shared by API calls and live socket frames. A space at either end is refused, because a client that strips it would
+send a different key on retry."""
 _CLIENT_REF = re.compile(CLIENT_REF)
 
 
 class Operation(StrEnum):
-    """Each has a key space of its own."""
+    """Each operation has its own space of idempotency keys."""
 
     GIFT = "gift"
     PURCHASE = "purchase"
@@ -51,7 +52,7 @@ class Operation(StrEnum):
 
 
 class IdempotencyConflict(ControlPlaneError):
-    """The key has been used by this user for the same operation with another request."""
+    """This user used the key for the same operation with a different request."""
 
     code = "idempotency_conflict"
     kind = ErrorKind.CONFLICT
@@ -80,7 +81,7 @@ class NotEnoughCoins(ControlPlaneError):
 
 
 class TooManyCoins(ControlPlaneError):
-    """More than a transfer may move or an account may hold."""
+    """The amount exceeds LARGEST_AMOUNT, or the balance would exceed LARGEST_BALANCE."""
 
     code = "too_many_coins"
     kind = ErrorKind.REFUSED
@@ -90,12 +91,12 @@ class TooManyCoins(ControlPlaneError):
 
 
 Same = Callable[["Connection | Database", store.FoundTransfer], Awaitable[bool]]
-"""Whether the transfer found under a key is what the request asks for, although the fingerprints differ."""
+"""Compares a found transfer with the request when their fingerprints differ. True: it is the same request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for, and the key under which it happens once."""
+    """A requested transfer with its idempotency key. `note` is kept in the ledger."""
 
     user_id: UserId
     operation: Operation
@@ -107,13 +108,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Accounts that nobody else changes until the transaction is over."""
+    """Accounts locked until the end of the transaction."""
 
     request: Request
     ids: Mapping[Account, int]
     balances: Mapping[Account, int]
     repeats: TransferId | None
-    """What the same request did before."""
+    """The transfer that the same request made before. None: this is the first attempt."""
 
     def wallet(self, user_id: UserId) -> Wallet:
         return Wallet.of(user_id, self.balances)
@@ -123,20 +124,21 @@ class Held:
 class Posted:
     transfer_id: TransferId
     balances: Mapping[Account, int]
-    """Of all accounts that were held, after the transfer."""
+    """Balances after the transfer, of all held accounts."""
 
     def wallet(self, user_id: UserId) -> Wallet:
         return Wallet.of(user_id, self.balances)
 
 
 def fingerprint(**request: str | int | None) -> bytes:
-    """SHA-256 of the request. What is None is left out, so that a field that comes later does not change old fingerprints."""
+    """SHA-256 of the request. Fields that are None are left out, so that adding a field later keeps old fingerprints
+    valid."""
     given = {name: value for name, value in request.items() if value is not None}
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).digest()
 
 
 def key_of(client_ref: str | None) -> str:
-    """The client's own key, or for a client that has none one that nobody has. Raises InvalidClientRef."""
+    """The idempotency key: the client's, or a random one if the client sent none. Raises InvalidClientRef."""
     if client_ref is None:
         return secrets.token_urlsafe(24)
     if _CLIENT_REF.search(client_ref) is None or not client_ref.isprintable():
@@ -147,7 +149,7 @@ def key_of(client_ref: str | None) -> str:
 async def repeated(
     source: Connection | Database, request: Request, found: store.FoundTransfer | None
 ) -> TransferId | None:
-    """Raises IdempotencyConflict."""
+    """The id of the transfer that this request repeats. None: it is new. Raises IdempotencyConflict."""
     if found is None:
         return None
     if found.fingerprint == request.fingerprint or (request.same is not None and await request.same(source, found)):
@@ -156,8 +158,12 @@ async def repeated(
 
 
 async def hold(connection: Connection, request: Request, accounts: Sequence[Account]) -> Held:
-    """Lock users' accounts, at least one of them the requester's. One that does not exist is left out: it has no coins, and cannot be given
-    any before `store.open_accounts`. Raises IdempotencyConflict."""
+    """Lock users' accounts, then look up the key. At least one account must be the requester's, so that retries wait
+    here.
+
+    An account that does not exist is left out: it has no coins, and can get some only after `store.open_accounts`.
+    Raises IdempotencyConflict.
+    """
     locked = await store.lock_accounts(connection, accounts)
     found = await store.find_transfer(connection, request.user_id, request.operation, request.key)
     return Held(
@@ -169,7 +175,7 @@ async def hold(connection: Connection, request: Request, accounts: Sequence[Acco
 
 
 def spend(held: Held, user_id: UserId, coins: int) -> dict[Account, int]:
-    """What it takes from the user's accounts: bought coins first. Raises NotEnoughCoins."""
+    """The amounts that pay `coins` from the user's accounts, bought coins first. Raises NotEnoughCoins."""
     wallet = held.wallet(user_id)
     if wallet.total < coins:
         raise NotEnoughCoins(coins - wallet.total)
@@ -178,9 +184,10 @@ def spend(held: Held, user_id: UserId, coins: int) -> dict[Account, int]:
 
 
 async def post(connection: Connection, held: Held, amounts: Mapping[Account, int]) -> Posted:
-    """Write the transfer. Raises NotEnoughCoins and TooManyCoins before it writes anything."""
-    require(held.repeats is None, "a repeat is answered, not posted")
-    require(sum(amounts.values()) == 0, "the entries of a transfer sum to zero")
+    """Write the transfer. `amounts` must sum to zero. Raises NotEnoughCoins and TooManyCoins before anything is
+    written."""
+    require(held.repeats is None, "a retry must not be posted again")
+    require(sum(amounts.values()) == 0, "the entries of a transfer must sum to zero")
     legs = [(account, amount) for account, amount in amounts.items() if amount]
     for account, amount in legs:
         if amount > LARGEST_AMOUNT:

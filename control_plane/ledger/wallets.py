@@ -1,4 +1,4 @@
-"""What users own, and what they have received."""
+"""Wallets: the coins that users own, and the total that they received."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from control_plane.ledger.account import Account, Kind, bought, earned
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """Coins. Gifts spend the bought ones first; only the earned ones can be withdrawn."""
+    """A user's coins. Gifts spend bought coins first. Only earned coins can be withdrawn."""
 
     bought: int = 0
     earned: int = 0
@@ -34,18 +34,18 @@ async def wallet(source: Connection | Database, user_id: UserId) -> Wallet:
 
 
 async def wallets(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, Wallet]:
-    """One for each of these users; whoever never had a coin has an empty one."""
+    """A wallet for each of these users; empty for a user who never had coins."""
     balances = await store.balances(source, user_ids)
     return {user_id: Wallet.of(user_id, balances) for user_id in user_ids}
 
 
 async def total_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
-    """All coins that others ever gave to each of these users, spent and withdrawn ones included."""
+    """Coins that each of these users ever received, including spent and withdrawn ones. Users without any get 0."""
     received = await store.coins_received(source, user_ids)
     return {user_id: received.get(user_id, 0) for user_id in user_ids}
 
 
 async def wallet_and_received(source: Connection | Database, user_id: UserId) -> tuple[Wallet, int]:
-    """Both at once, for what a user is shown of themselves."""
+    """Wallet and total received in one query, for a user's own profile."""
     balances = await store.wallet(source, user_id)
     return Wallet(balances.get(Kind.BOUGHT, 0), balances.get(Kind.EARNED, 0)), balances.get("received", 0)

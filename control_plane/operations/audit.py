@@ -1,4 +1,4 @@
-"""Who of the operators did what, in a table that only grows. An entry is written in the transaction of the act that it tells of."""
+"""Audit log: operators' acts in an append-only table. Each entry is written in the transaction of its act."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 
 Actor = NewType("Actor", str)
-"""`cli:<login name>` for somebody at the command line; `server`."""
+"""`cli:<login name>` for an operator at the command line, or `server`."""
 Subject = NewType("Subject", str)
+"""What the act changed: `user:7`, `stream:12`, `secrets:hook`, `database:<incarnation>`."""
 
 
 class Act(StrEnum):
-    """`<what>.<what was done to it>`."""
+    """`<kind of subject>.<what was done>`."""
 
     USER_ADDED = "user.added"
     USER_MADE_OPERATOR = "user.made_operator"
@@ -34,8 +35,9 @@ class Act(StrEnum):
     KEY_REVOKED = "stream.key_revoked"
     SECRETS_ROTATED = "secrets.rotated"
     DATABASE_RESTORED = "database.restored"
-    """Recognised by the server at its start."""
+    """The server detected the restore at its start."""
     DATABASE_RENEWED = "database.renewed"
+    """An operator declared the restore (`stagedoor database renew`)."""
     DATABASE_TO_PRODUCTION = "database.made_fit_for_production"
 
 
@@ -45,7 +47,7 @@ class Entry:
     at: dt.datetime
     actor: Actor
     act: str
-    """One of Act, or one of a release that knew more."""
+    """A value of Act, or one that a newer release wrote."""
     subject: Subject
     detail: Mapping[str, Any]
 
@@ -68,12 +70,12 @@ _LATEST_ABOUT = """
 
 
 async def record(connection: Connection, actor: Actor, act: Act, subject: Subject, **detail: str | int) -> None:
-    """Within the act's transaction. `detail` holds names and reasons, never a secret."""
+    """Add an entry, within the act's transaction. `detail` must not hold secrets."""
     await connection.execute(_RECORD, actor, act.value, subject, msgspec.json.encode(detail).decode())
 
 
 async def latest(database: Database, limit: int, subject: Subject | None = None) -> Sequence[Entry]:
-    """Newest first."""
+    """Newest first. `subject`: only entries about it."""
     about = (_LATEST, limit) if subject is None else (_LATEST_ABOUT, limit, subject)
     return [_entry(row) for row in await database.fetch(*about)]
 

@@ -1,7 +1,8 @@
-"""The way of a database from development mode into production: what development mode gave out is taken back.
+"""Prepares a development database for production: takes back free coins, sign-ins, sessions, keys and roles.
 
-There anybody signed in as anybody and coins were free. Accounts stay, because the ledger and the audit log refer to them, but nobody can get
-into one that was made there: an operator who knows its owner issues a session (`stagedoor token`).
+In development mode sign-in needed no proof and coins were free. Accounts stay, because the ledger and the audit log
+refer to them, but an account made in development mode has no way to sign in any more. An operator who knows its owner
+can issue a session (`stagedoor token`).
 """
 
 from __future__ import annotations
@@ -24,18 +25,22 @@ _FORGET = "update installation set development_since = null"
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     demo_people: int
-    """Blocked, their names free again, their videos deleted."""
+    """Demo users: banned, their names freed, their videos deleted."""
     accounts: int
-    """That were made in development mode: nobody can sign in to them."""
+    """Accounts made in development mode, now without a way to sign in."""
     operators: Sequence[str]
-    """All who were, now ordinary users."""
+    """Usernames of the former operators, all ordinary users now."""
     coins: int
     holders: int
-    """Users whose coins these were."""
+    """Users whose coins were taken back."""
 
 
 async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack | None:
-    """All or nothing, while no server runs. None when development mode never used the database. Raises LedgerIsWrong, NotInstalled."""
+    """Do it in one transaction, while no server runs. None: development mode never used the database, nothing was
+    changed.
+
+    Raises LedgerIsWrong, NotInstalled and DatabaseUnavailable.
+    """
     async with database.transaction(installation.RENEWAL_S) as connection:
         row = await installation.read(connection)
         since = row["development_since"]

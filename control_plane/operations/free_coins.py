@@ -1,7 +1,8 @@
-"""Taking back the coins that nobody paid for: those of the sandbox store, and what demo people began with.
+"""Takes back unpaid coins: those of the sandbox store, and the demo users' first coins.
 
-Coins are alike in an account, so the ledger is gone through from its beginning, and of each transfer the free coins move first. Each account
-then holds a number of free ones, never more than its balance: these are taken back, and what is left was paid for.
+An account does not separate free coins from paid ones. So the ledger is replayed from its beginning, and each transfer
+moves free coins first. At the end each account holds a number of free coins, never more than its balance. These are
+taken back; the rest was paid for.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from control_plane.ledger.transfers import Operation, Request, fingerprint, hold
 from control_plane.payments.shops import SandboxShop
 
 DEMO_KEY = "demo"
-"""Of the transfers that give demo people their coins."""
+"""Idempotency key of the transfers that credit demo users."""
 _STILL = "lock table ledger_account in share row exclusive mode"
 _ENTRIES = """
     select transfer_id, account_id, amount, owner_id is not null as is_a_users,
@@ -38,12 +39,16 @@ class LedgerIsWrong(ControlPlaneError):
 
     def __init__(self, account_id: int) -> None:
         super().__init__(
-            f"The ledger does not add up: the balance of account {account_id} is not the sum of its entries. Nothing was changed."
+            f"The ledger is inconsistent: the balance of account {account_id} is not the sum of its entries. "
+            "Nothing was changed. Restore the database from a backup."
         )
 
 
 async def take_back_free_coins(connection: Connection) -> Mapping[UserId, int]:
-    """How many of each user's. Within a transaction, in which nobody else moves coins. Raises LedgerIsWrong."""
+    """Take the coins back and return their number by user. Locks all accounts until the end of the transaction.
+
+    Raises LedgerIsWrong.
+    """
     await connection.execute(_STILL)
     rows = await connection.fetch(_ENTRIES, SandboxShop.name, Operation.ADJUSTMENT.value, DEMO_KEY)
     balances: dict[int, int] = defaultdict(int)
@@ -51,7 +56,7 @@ async def take_back_free_coins(connection: Connection) -> Mapping[UserId, int]:
     for _, entries in groupby(rows, itemgetter("transfer_id")):
         legs = list(entries)
         moving = sum(leg["amount"] for leg in legs if leg["is_a_users"]) if legs[0]["is_free"] else 0
-        for leg in legs:  # what is taken comes before what is given
+        for leg in legs:  # ordered by amount: debits come before credits
             if not leg["is_a_users"]:
                 continue
             account, amount = leg["account_id"], leg["amount"]

@@ -1,9 +1,11 @@
-"""Which database this is, and what it was used for: compared at every start, and every BEAT_S while a server runs.
+"""Detects a restored, copied or promoted database, and one used in development mode. Checked at every start and every
+BEAT_S.
 
-A restored backup is another incarnation: its stream logs continue with numbers that viewers have seen on other events, and revocations that
-came after the backup are lost. It is recognised by its place (cluster, timeline, table), which its own row and the file beside the secrets
-both note, and by a counter that is behind the file's. A copy of everything, that file included, cannot be told from the original: then an
-operator says so (`renew`).
+A restored backup is a new incarnation: its stream logs would reuse sequence numbers that viewers have seen on other
+events, and revocations made after the backup are lost. Two things reveal a restore. The place of the database (cluster,
+timeline, table) differs from the place that its own row and the file beside the secrets recorded; or the counter in its
+row is behind the counter in the file. If the file was restored too, nothing differs: then an operator has to declare
+the restore (`renew`).
 """
 
 from __future__ import annotations
@@ -31,9 +33,10 @@ from control_plane.streams import store as streams
 log = logging.getLogger(__name__)
 
 BEAT_S = 10.0
-"""A restore that loses less than this, into the same place, is not seen. Each beat is a small write to the database and to the file."""
+"""A restore into the same place that loses less than this goes undetected, so longer detects less. Shorter writes to
+the database and to the file more often."""
 RENEWAL_S = 600.0
-"""Every user's row is written."""
+"""Deadline of a renewal, which writes every user's row. Shorter: a large database can never be renewed."""
 SERVER = Actor("server")
 
 _TABLE = "select 'installation'::regclass::oid::bigint"
@@ -42,7 +45,8 @@ _TIMELINE = """
     select case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint())
         else ('x' || substring(pg_walfile_name(pg_current_wal_insert_lsn()) for 8))::bit(32)::int end::text
 """
-"""Of the log that is written now. The newest checkpoint has the earlier one for a moment after a promotion."""
+"""The timeline of the WAL that is written now. After a promotion, the newest checkpoint still has the old timeline for
+a moment."""
 _READ = "select incarnation, earlier, seen, beat, development_since from installation for update"
 _NEW_INCARNATION = "update installation set earlier = earlier || incarnation, incarnation = $1"
 _NOTE = "update installation set seen = $1, beat = $2"
@@ -53,40 +57,41 @@ _NEW_EPOCHS = """
 
 
 class UsedInDevelopment(ControlPlaneError):
-    """Production was started on a database of development mode."""
+    """Production was started on a database that development mode used."""
 
     code = "used_in_development"
     kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__(
-            "This database was used in development mode, where anybody signs in as anybody and coins are free: its "
-            "accounts and coins prove nothing. `stagedoor database production` removes what development mode gave out; or "
-            "point LIVE_DATABASE_URL or LIVE_DATA_DIR to a fresh one."
+            "This database was used in development mode, where sign-in needs no proof and coins are free. Run "
+            "`stagedoor database production` to take back what development mode gave out, or set LIVE_DATABASE_URL or "
+            "LIVE_DATA_DIR to a fresh database."
         )
 
 
 class UnusableIncarnation(ControlPlaneError):
-    """The file beside the secrets cannot be read or written."""
+    """`incarnation.json` cannot be read or written."""
 
     code = "unusable_incarnation"
     kind = ErrorKind.STOPS
 
 
 class NotInstalled(ControlPlaneError):
-    """A restore is under way, or has brought the tables without their rows."""
+    """The table `installation` is missing or empty: a restore is in progress, or restored the tables without their
+    rows."""
 
     code = "not_installed"
     kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__(
-            "The database does not say which one it is: its table `installation` has no row. Restore it completely."
+            "The database cannot be identified: its table `installation` has no row. Restore it completely."
         )
 
 
 class DatabaseReplaced(ControlPlaneError):
-    """What this process remembers is of another database."""
+    """The state in this process's memory belongs to another database."""
 
     code = "database_replaced"
     kind = ErrorKind.STOPS
@@ -98,13 +103,13 @@ class DatabaseReplaced(ControlPlaneError):
 class Found(StrEnum):
     SAME = "same"
     PROMOTED = "promoted"
-    """On another timeline, with nothing missing: a standby took over. It may lack the last events."""
+    """Only the timeline differs: a standby was promoted. It may lack the last events."""
     RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What the database and the file both say of the last beat."""
+    """The last beat, as recorded in both the database and the file."""
 
     incarnation: str
     seen: str
@@ -114,18 +119,19 @@ class Noted:
 @dataclass(frozen=True, slots=True)
 class Renewed:
     users: int
-    """Whose sessions ended."""
+    """Users whose sessions ended."""
     streams: int
-    """Whose keys were revoked."""
+    """Streams whose keys were revoked."""
 
 
 def file_of(secrets_path: Path, data_dir: Path) -> Path:
-    """Beside the secrets, or where their folder is mounted read-only, in the data directory."""
+    """The path of `incarnation.json`: beside the secrets, or in the data directory if their folder is read-only."""
     return (secrets_path.parent if os.access(secrets_path.parent, os.W_OK) else data_dir) / "incarnation.json"
 
 
 async def check_mode(database: Database, *, dev: bool) -> None:
-    """Development mode leaves its mark. Raises UsedInDevelopment where production finds that."""
+    """Mark the database when development mode uses it. Raises UsedInDevelopment when production finds the mark, and
+    NotInstalled."""
     async with database.transaction() as connection:
         row = await read(connection)
         if dev:
@@ -135,7 +141,7 @@ async def check_mode(database: Database, *, dev: bool) -> None:
 
 
 async def read(connection: Connection) -> Row:
-    """The row, locked. Raises NotInstalled."""
+    """Lock and return the row of `installation`. Raises NotInstalled."""
     try:
         row = await connection.fetchrow(_READ)
     except asyncpg.UndefinedTableError:
@@ -146,8 +152,12 @@ async def read(connection: Connection) -> Row:
 
 
 async def recognise(database: Database, path: Path, *, running: bool = False) -> Found:
-    """Compare, note where it is now, and after a restore renew what must not continue; `running`: raise DatabaseReplaced instead, and leave that
-    to the next start. Raises UnusableIncarnation, NotInstalled."""
+    """Compare the database with the last beat, and record a new beat.
+
+    A restored database gets a new incarnation, new epochs, and all sessions and stream keys are revoked; with
+    `running`, DatabaseReplaced is raised instead, and the next start does that. A promoted one gets new epochs. Raises
+    UnusableIncarnation and NotInstalled.
+    """
     known = await asyncio.to_thread(_load, path)
     async with database.transaction(DEADLINE_S if running else RENEWAL_S) as connection:
         row = await read(connection)
@@ -170,8 +180,8 @@ async def recognise(database: Database, path: Path, *, running: bool = False) ->
 
 
 async def renew(database: Database, path: Path, actor: Actor, *, keep_sessions: bool = False) -> Renewed:
-    """An operator says that this database was restored; with `keep_sessions`, that nothing was lost. While no server runs. Raises
-    UnusableIncarnation, NotInstalled."""
+    """Treat this database as restored, by an operator's order, while no server runs. With `keep_sessions`, sessions and
+    stream keys stay valid, because nothing was lost. Raises UnusableIncarnation and NotInstalled."""
     async with database.transaction(RENEWAL_S) as connection:
         row = await read(connection)
         incarnation, renewed = await _renew(connection, actor, Act.DATABASE_RENEWED, keep_sessions=keep_sessions)
@@ -182,7 +192,8 @@ async def renew(database: Database, path: Path, actor: Actor, *, keep_sessions: 
 
 
 async def keep(database: Database, path: Path, beat_s: float = BEAT_S) -> None:
-    """Until cancelled. Raises DatabaseReplaced and NotInstalled when the database is another one by now."""
+    """Compare and record a beat every `beat_s`, until cancelled. Raises DatabaseReplaced and NotInstalled when the
+    database was replaced."""
     while True:
         await asyncio.sleep(beat_s)
         try:
@@ -197,7 +208,9 @@ def _compare(row: Row, place: str, known: Noted | None) -> Found:
     ):
         return Found.RESTORED
     places = {place, row["seen"] or place}
-    if known is not None and known.incarnation == row["incarnation"]:  # else the file is of another machine, and old
+    if (
+        known is not None and known.incarnation == row["incarnation"]
+    ):  # else the file is another machine's, and outdated
         places.add(known.seen)
     if len(places) == 1:
         return Found.SAME
@@ -224,13 +237,13 @@ async def _place(connection: Connection) -> str:
         try:
             async with connection.transaction():
                 parts.append(await connection.fetchval(question))
-        except asyncpg.InsufficientPrivilegeError:  # some hosted databases
+        except asyncpg.InsufficientPrivilegeError:  # some hosted databases forbid these functions
             parts.append("")
     return "/".join(parts)
 
 
 def _load(path: Path) -> Noted | None:
-    """None where there is no file yet."""
+    """None: there is no file yet. Raises UnusableIncarnation."""
     try:
         content = json.loads(path.read_text())
         return Noted(str(content["incarnation"]), str(content["seen"]), int(content.get("beat", 0)))

@@ -1,4 +1,7 @@
-"""What operators do to people and streams. Each act and its entry in the audit log are one transaction."""
+"""Operators' acts: add, ban and unban users, set roles, revoke sessions, end streams, rotate and revoke stream keys.
+
+Each act and its entry in the audit log are one transaction.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,6 @@ from control_plane.streams.model import Stream
 
 
 class Operator:
-    """One of them at work."""
-
     def __init__(self, database: Database, lifecycle: Lifecycle, actor: Actor) -> None:
         self._database = database
         self._lifecycle = lifecycle
@@ -43,13 +44,14 @@ class Operator:
             raise AlreadyTaken.of(error) from None
 
     async def set_role(self, user_id: UserId, role: Role) -> bool:
-        """False when it was so before. Raises UserNotFound, as all of these do."""
+        """False: the user had that role before. Raises UserNotFound, as all methods about a user do."""
         act = Act.USER_MADE_OPERATOR if role is Role.OPERATOR else Act.USER_MADE_ORDINARY
         async with self._database.transaction() as connection:
             return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
 
     async def revoke_sessions(self, user_id: UserId) -> Stream | None:
-        """And the key of the user's unfinished stream, which the sessions could read: that stream, if there is one."""
+        """Revoke every session, and the key of the user's unfinished stream, because the sessions could read that key.
+        Returns the stream, or None."""
 
         async def revoke(connection: Connection) -> bool:
             revoked = await accounts.revoke_sessions(connection, user_id)
@@ -62,8 +64,8 @@ class Operator:
         return stream
 
     async def ban(self, user_id: UserId) -> tuple[bool, Stream | None]:
-        """Nobody signs in as this user any more, and the user's stream ends, in one transaction: whether this changed anything, and the
-        stream."""
+        """Ban the user and end the user's stream, in one transaction. Returns whether the user was not banned before,
+        and the ended stream."""
 
         async def ban(connection: Connection) -> bool:
             return await self._done(connection, user_id, Act.USER_BANNED, await accounts.ban(connection, user_id))
@@ -80,8 +82,8 @@ class Operator:
         act: Act,
         change: Callable[[StreamId, Also], Awaitable[Stream | None]],
     ) -> tuple[bool, Stream | None]:
-        """Change the user's unfinished stream, if there is one, in the transaction that denies the user. A stream that is made while we look
-        is found by looking once more after the denial: a banned user makes none later."""
+        """Run `deny`, and change the user's unfinished stream in the same transaction. A stream created meanwhile is
+        found by a second look after the denial; a banned user cannot create one after that."""
         denied = False
         changed: Stream | None = None
         seen: set[StreamId] = set()
@@ -106,11 +108,12 @@ class Operator:
             return await self._done(connection, user_id, Act.USER_UNBANNED, await accounts.unban(connection, user_id))
 
     async def end_stream(self, stream_id: StreamId) -> Stream | None:
-        """None when it has ended before."""
+        """None: it had ended before."""
         return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
 
     async def rotate_key(self, stream_id: StreamId, act: Act = Act.KEY_ROTATED) -> Stream | None:
-        """Who publishes with the old key is put out. KEY_REVOKED where the new one is given to nobody."""
+        """Replace the key; publishers with the old one are disconnected. `act` is KEY_REVOKED if the new key is given
+        to nobody. None: the stream had ended before."""
         return await self._lifecycle.rotate(stream_id, also=self._also(act))
 
     def _also(self, act: Act) -> Also:

@@ -1,4 +1,4 @@
-"""What calls use of payments."""
+"""The payment services that endpoints use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from control_plane.payments.shops import SandboxShop
 @dataclass(frozen=True, slots=True)
 class Payments:
     packages: Remembered[Sequence[Package]]
-    """What coins are sold in."""
+    """The coin packages on sale."""
     purchases: Purchases
     sandbox: SandboxShop | None
-    """The shop of development mode; None elsewhere."""
+    """The sandbox store of development mode. None in production."""

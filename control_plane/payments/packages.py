@@ -1,4 +1,4 @@
-"""What a fresh installation sells coins for, and what a coin is worth when it is paid out."""
+"""The coin packages of a fresh installation, and the cash value of a coin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 CURRENCY = "USD"
 
 CASH_PER_COIN = Decimal("0.005")
-"""Less than a coin costs in any package: otherwise buying coins and cashing them out would pay."""
+"""Must be below the price of a coin in every package: otherwise buying coins and cashing them out makes a profit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class CoinPackage:
     """In whole units of the currency."""
     title: str
     product_id: str
-    """What the stores call it."""
+    """The stores' id of this package."""
 
     @property
     def price_minor(self) -> int:

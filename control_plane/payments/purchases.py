@@ -1,4 +1,4 @@
-"""Purchases: coins are credited when a store confirms the transaction, once ever, whoever presents it."""
+"""Purchases: credit coins once per store transaction, after the store has confirmed it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from control_plane.payments.sale import Package, Purchase
 from control_plane.payments.shops import Claim, Shop, VerifiedPurchase
 
 LONGEST_DEVICE = 64
+"""Characters of a client's device name that are stored; the rest is cut off."""
 
 
 class ShopNotConnected(ControlPlaneError):
-    """No store of this server can confirm the claim."""
+    """No connected store recognises the claim."""
 
     code = "store_not_connected"
     kind = ErrorKind.REFUSED
@@ -48,13 +49,13 @@ class PurchaseOfAnother(ControlPlaneError):
 class Purchased:
     purchase: Purchase
     wallet: Wallet
-    """As it is now."""
+    """The current wallet."""
     replayed: bool
-    """The transaction had been credited before."""
+    """The transaction was credited before; nothing was credited again."""
 
 
 def choose_package(packages: Sequence[Package], product_id: str = "", coins: int | None = None) -> Package:
-    """By its product id, or by its number of coins. Raises UnknownProduct."""
+    """Find a package by product id, or without one by its number of coins. Raises UnknownProduct."""
     for package in packages:
         if package.product_id == product_id or (not product_id and package.coins == coins):
             return package
@@ -62,16 +63,19 @@ def choose_package(packages: Sequence[Package], product_id: str = "", coins: int
 
 
 class Purchases:
-    """Credits what the stores confirm. Without a store, nothing can be bought."""
+    """Credits purchases that the stores confirm. Without stores, every purchase is refused."""
 
     def __init__(self, database: Database, stores: Sequence[Shop]) -> None:
         self._database = database
         self._stores = stores
 
     async def purchase(self, user_id: UserId, claim: Claim, client_ref: str | None = None) -> Purchased:
-        """Credit the coins that our own catalogue has for the product. The transaction id is the idempotency key, and `client_ref` where given.
-        Raises ShopNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins, and what `Shop.verify`
-        raises."""
+        """Credit a purchase, idempotent per store transaction and per `client_ref`. The number of coins comes from our
+        own table of packages, not from the client.
+
+        Raises ShopNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins
+        and what `Shop.verify` raises.
+        """
         seller = self._store_of(claim)
         verified = await seller.verify(claim)
         if verified.user_id not in (None, user_id):
@@ -91,7 +95,7 @@ class Purchases:
 
 def _request(user_id: UserId, seller: Shop, verified: VerifiedPurchase, client_ref: str | None) -> Request:
     transaction = fingerprint(store=seller.name, transaction_id=verified.transaction_id)
-    # Some stores' ids are longer than a key may be.
+    # Hashed, because some stores' ids are longer than a key may be.
     key = hashlib.sha256(verified.transaction_id.encode()).hexdigest() if client_ref is None else key_of(client_ref)
     return Request(user_id, Operation.PURCHASE, key, transaction, note=seller.name)
 
@@ -120,6 +124,6 @@ async def _credit(
         "".join(filter(str.isprintable, claim.device))[:LONGEST_DEVICE],
         posted.transfer_id,
     )
-    if purchase is None:  # somebody else presented it at the same moment; the transfer goes with the transaction
+    if purchase is None:  # another user presented it at the same moment; raising rolls the transfer back
         raise PurchaseOfAnother
     return Purchased(purchase, posted.wallet(user_id), replayed=False)

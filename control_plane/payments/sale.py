@@ -1,4 +1,4 @@
-"""Coins for money: what is on sale, and what was sold."""
+"""Coin packages on sale, and purchases."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from control_plane.base.ids import UserId
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """Coins at a price, as the database has it."""
+    """A coin package, as stored in the database."""
 
     id: int
     product_id: str
-    """What the stores call it."""
+    """The stores' id of this package."""
     title: str
     coins: int
     price_minor: int
@@ -24,13 +24,13 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """Coins and price are those of the package at that time."""
+    """A purchase. Coins and price are the package's at the time of the purchase."""
 
     id: int
     user_id: UserId
     store: str
     transaction_id: str
-    """The store's own, which may be shorter than what the app sent."""
+    """The store's own id. It may be shorter than the receipt that the app sent."""
     product_id: str
     title: str
     coins: int

@@ -1,4 +1,4 @@
-"""Stores: who says that coins were paid for. A client's claim alone never credits anything."""
+"""Stores verify purchases. A client's claim alone never credits coins."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from control_plane.config.secrets import Keyring, Secret
 from control_plane.payments.sale import Package
 
 LONGEST_RECEIPT = 1024
+"""Characters of a sandbox receipt; longer text is refused before its signature is checked."""
 
 
 class ReceiptRefused(ControlPlaneError):
@@ -49,30 +50,30 @@ class PurchaseRefunded(ControlPlaneError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a client says that it bought. Nothing of it is believed."""
+    """A client's unverified claim of a purchase."""
 
     transaction_id: str
-    """An id or a whole receipt, as the store gave it to the app."""
+    """A transaction id or a whole receipt, as the app got it from the store."""
     device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPurchase:
     transaction_id: str
-    """The store's own id of it: the same for each form in which it can be presented."""
+    """The store's id of the transaction, equal for every form in which a client can present it."""
     product_id: str
     user_id: UserId | None
-    """Whom it was sold to, where the store knows."""
+    """The buyer. None: the store does not know."""
 
 
 class Shop(Protocol):
-    """A store's name stands in the purchases for ever."""
+    """A store that verifies purchases. Its name is stored in the purchases, so it must never change."""
 
     @property
     def name(self) -> str: ...
 
     def recognises(self, claim: Claim) -> bool:
-        """Whether the claim has the form of this store's purchases."""
+        """Whether the claim has this store's format."""
         ...
 
     async def verify(self, claim: Claim) -> VerifiedPurchase:
@@ -97,7 +98,8 @@ class _Receipt(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SandboxShop:
-    """Sells for nothing, in development mode. Its receipt, `sandbox.<contents>.<signature>`, holds all that it knows."""
+    """The store of development mode, without payment. Its signed receipt, `sandbox.<contents>.<signature>`, holds the
+    whole transaction."""
 
     name = "sandbox"
     _prefix = "sandbox."
@@ -107,7 +109,7 @@ class SandboxShop:
         self._decoder = msgspec.json.Decoder(_Receipt)
 
     def issue(self, user_id: UserId, package: Package, state: ReceiptState = ReceiptState.PURCHASED) -> str:
-        """A new receipt, to be presented as the transaction id."""
+        """A new receipt. The client presents it as the transaction id."""
         receipt = _Receipt(
             id=secrets.token_urlsafe(12),
             user_id=user_id,
@@ -140,12 +142,12 @@ class SandboxShop:
             raise ReceiptRefused
         try:
             return self._decoder.decode(base64.urlsafe_b64decode(contents + "=" * (-len(contents) % 4)))
-        except (binascii.Error, msgspec.DecodeError):  # signed by a release whose receipts were different
+        except (binascii.Error, msgspec.DecodeError):  # signed by a release with another receipt format
             raise ReceiptRefused from None
 
 
 def _sign(secret: Secret, contents: str) -> str:
-    """Over the text as it is presented, so that no other text passes with the same signature."""
+    """Sign the encoded text itself, so that no other encoding of the same content passes with this signature."""
     digest = hmac.new(secret.value, b"sandbox/v1\0" + contents.encode(), hashlib.sha256).digest()
     return secret.key_id + _text(digest)
 

@@ -40,18 +40,18 @@ _RECORD_PURCHASE = f"""
 
 
 async def packages(source: Connection | Database) -> Sequence[Package]:
-    """What is on sale, the smallest first."""
+    """The packages on sale, smallest first."""
     return [Package(**row) for row in await source.fetch(_PACKAGES)]
 
 
 async def package(source: Connection | Database, product_id: str) -> Package | None:
-    """Also one that is no longer on sale: it may have been paid for before."""
+    """Also finds a package that is no longer on sale, because it may have been paid for before."""
     row = await source.fetchrow(_PACKAGE, product_id)
     return None if row is None else Package(**row)
 
 
 async def seed_packages(connection: Connection) -> None:
-    """Bring `coin_package` to the packages of this release. Whether one is on sale is left as it is."""
+    """Upsert this release's packages into `coin_package`. The column `active` is left as it is."""
     rows = [(p.id, p.product_id, p.title, p.coins, p.price_minor) for p in COIN_PACKAGES]
     await connection.execute(_SEED_PACKAGES, *zip(*rows, strict=True), CURRENCY)
 
@@ -70,7 +70,7 @@ async def record_purchase(
     device: str,
     transfer_id: TransferId,
 ) -> Purchase | None:
-    """None when this transaction has been credited already; one that is just being credited is waited for."""
+    """None: the transaction is credited already. Waits for a concurrent call that credits the same transaction."""
     terms = (sold.product_id, sold.coins, sold.price_minor, sold.currency)
     row = await connection.fetchrow(_RECORD_PURCHASE, user_id, store, transaction_id, *terms, device, transfer_id)
     return None if row is None else Purchase(**row)

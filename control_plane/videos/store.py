@@ -20,14 +20,15 @@ _FEED = f"""
     where v.id = any (array(select id from video where privacy = 'public' order by id desc limit $1 offset $2))
     order by v.id desc
 """
-"""The ids are chosen first: nothing is joined or counted for rows that are skipped. They are an array, because a plan for any `limit` expects a tenth
-of the table from a subquery, and reads all of it to join that; it expects ten ids from an array."""
+"""The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
+generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
+ten ids from an array."""
 
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 
 DEEPEST = 5_000
-"""Videos that can be reached by paging; the feed is empty past them. Each skipped video costs time, more where it was changed since the last vacuum:
-twice as many would take the last page over 5 ms (`bench/feed.py`)."""
+"""Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
+changed since the last vacuum. Twice as many would take the last page over 5 ms (`bench/feed.py`)."""
 
 
 def _video(row: Row) -> Video:
@@ -65,12 +66,12 @@ def _sound(row: Row) -> Sound:
 
 
 async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos, newest first; none past the first `DEEPEST`."""
+    """Public videos, newest first. Empty from offset `DEEPEST` on."""
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset)]
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
-    """The files stay."""
+    """Delete these users' videos from the database. The media files stay."""
     await connection.execute(_DELETE_OF, user_ids)

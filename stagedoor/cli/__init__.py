@@ -1,4 +1,4 @@
-"""The commands of `stagedoor`."""
+"""The command line `stagedoor`: its commands and groups of commands."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ TOP: Commands = {
     "audit": audit.audit,
 }
 GROUPS: Mapping[str, tuple[str, Commands]] = {
-    "users": ("Add people, and act on them.", users.COMMANDS),
-    "stream": ("Look at streams and act on them.", streams.COMMANDS),
-    "database": ("The database after a restore, or on its way into production.", installation.COMMANDS),
-    "secrets": ("The signing secrets.", secrets.COMMANDS),
+    "users": ("Add, list, ban and manage users.", users.COMMANDS),
+    "stream": ("List, end and manage streams.", streams.COMMANDS),
+    "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
+    "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
 }
 
 
@@ -60,7 +60,7 @@ for name, (about, commands) in GROUPS.items():
 
 
 def main() -> None:
-    """The console script: one clear sentence instead of a traceback for what is expected to go wrong."""
+    """The entry point of the console script. A ControlPlaneError is printed as a message without a traceback."""
     try:
         app()
     except ControlPlaneError as error:

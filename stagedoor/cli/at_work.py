@@ -1,4 +1,4 @@
-"""An operator at the command line: who it is, and the parts of the control plane with which acts are done."""
+"""The operator at the command line: the actor for the audit log, and the services that commands use."""
 
 from __future__ import annotations
 
@@ -52,23 +52,24 @@ def stream_keys(settings: Settings) -> StreamKeys:
 
 
 def keyring(settings: Settings, purpose: Purpose) -> Keyring:
-    """What it signs is valid now: the server that runs hears of a rotation at its next start."""
+    """A keyring that signs with the running server's secret, because that server takes up a rotation only at its next
+    start."""
     ring = secrets.load_or_create(settings.secrets_path)[purpose]
     _, signing = RunFile(settings.data_dir).mode() if is_in_use(settings.data_dir) else (False, {})
     return ring.signed_by(signing.get(purpose, ""))
 
 
 def actor() -> Actor:
-    """By the login name, under sudo of who is behind it."""
+    """The login name; under sudo, that of the user who ran sudo."""
     uid = int(os.environ.get("SUDO_UID", os.getuid()))
     try:
         return Actor(f"cli:{pwd.getpwuid(uid).pw_name}")
-    except KeyError:  # in a container, a number may be all there is
+    except KeyError:  # in a container, the user id may have no name
         return Actor(f"cli:{uid}")
 
 
 async def user_id_of(database: Database, user: str) -> UserId:
-    """Of an id or a username. Raises UserNotFound."""
+    """The user with this id or username. A number may be an id without a user. Raises UserNotFound."""
     if user.isascii() and user.isdecimal():
         if int(user) > LARGEST_ID:
             raise UserNotFound
@@ -80,7 +81,7 @@ async def user_id_of(database: Database, user: str) -> UserId:
 
 
 class _Unheard:
-    """Fulfils `Offers` where no hub is: the servers find the events in the log, half a second later."""
+    """Implements `Offers` without a hub: discards events. The servers find them in the log within half a second."""
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
-        """Nobody listens here."""
+        pass

@@ -18,10 +18,10 @@ def audit(
     subject: Annotated[
         str, typer.Argument(help="Only entries about this subject, e.g. user:7 or stream:12 (default: all).")
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the latest ones.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of entries.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What operators did, newest first."""
+    """Show the audit log of operators' acts, newest first."""
 
     async def work(database: Database, settings: Settings) -> None:
         entries = await latest(database, limit, Subject(subject) if subject else None)
@@ -32,7 +32,7 @@ def audit(
         for entry in entries:
             detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
             table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC", entry.actor, entry.act, entry.subject, detail)
-        nothing = f"No entries about {subject}." if subject else "No operator has done anything yet."
+        nothing = f"No entries about {subject}." if subject else "The audit log is empty."
         out.print(table if entries else nothing, highlight=False, markup=False)
 
     with_database(work)

@@ -1,4 +1,5 @@
-"""What the terminal shows: the warning of development mode, and the addresses when everything is up."""
+"""The messages of `stagedoor run` in a terminal: the warning of development mode, and the addresses when it is
+ready."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def warn_of_development(console: Console, *, lan: bool) -> None:
-    reach = "Everybody in this machine's network can reach it." if lan else "It refuses public addresses."
+    reach = "Every device in this machine's network can reach it." if lan else "It refuses public addresses."
     console.print(
         Panel(
-            "Anyone can sign in under any name, coins are free, and there is demo data.\n"
-            f"{reach} `stagedoor run` without LIVE_DEV is production.",
+            "Sign-in needs no proof, coins are free, and there is demo data.\n"
+            f"{reach} Without LIVE_DEV, `stagedoor run` starts in production mode.",
             title="[bold]development mode[/]",
             border_style="yellow",
             expand=False,
@@ -29,7 +30,7 @@ def warn_of_development(console: Console, *, lan: bool) -> None:
 
 
 def announce(console: Console, started: Started) -> None:
-    """The addresses, and commands that work when they are pasted."""
+    """Print the addresses, and commands for a first broadcast that work when pasted."""
     urls = started.urls
     addresses = {
         "pages": f"{urls.base}/   {urls.base}/studio",
@@ -51,7 +52,7 @@ def announce(console: Console, started: Started) -> None:
         f"{urls.base}/studio",
     )
     if started.settings.dev:
-        _print(console, "Go live as user 1, publish a test picture, and watch it:", *_first_broadcast(urls))
+        _print(console, "Go live as user 1, publish a test picture and watch it:", *_first_broadcast(urls))
         _print(console, "The apps' API keys are in:", str(started.settings.data_dir / "run.json"))
     console.print("\n[dim]Ctrl-C stops everything.[/]")
 
@@ -67,7 +68,8 @@ def _first_broadcast(urls: Urls) -> tuple[str, ...]:
     rtmp_url = """python3 -c 'import json, sys; print(json.load(sys.stdin)["msg"]["LiveStreaming"]["rtmp_url"])'"""
     return (
         f"URL=$({going_live} | {rtmp_url})",
-        "ffmpeg -re -f lavfi -i testsrc2=size=720x1280:rate=30 -f lavfi -i sine -pix_fmt yuv420p -c:v libx264 -preset veryfast"
+        "ffmpeg -re -f lavfi -i testsrc2=size=720x1280:rate=30 -f lavfi -i sine -pix_fmt yuv420p -c:v libx264 -preset "
+        "veryfast"
         ' -tune zerolatency -g 30 -c:a aac -f flv "$URL"    # without ffmpeg: make publish URL="$URL"',
         f"open {urls.base}/",
     )

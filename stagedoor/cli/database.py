@@ -1,4 +1,4 @@
-"""`stagedoor migrate`, and how every other command gets to the database."""
+"""`stagedoor migrate`, and the database connection of every other command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stagedoor.cli.terminal import out, progress
 
 
 def migrate() -> None:
-    """Bring the database to this release's schema."""
+    """Migrate the database to this release's schema."""
     settings = load()
 
     async def work() -> None:
@@ -47,7 +47,8 @@ async def migrated(dsn: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def reachable(settings: Settings) -> AsyncIterator[str]:
-    """The running server's database, or where none runs the embedded one for as long as the command takes."""
+    """The dsn of the configured or running database. If none runs, the embedded one is started for the time of the
+    command."""
     if settings.database_url:
         yield settings.database_url
         return

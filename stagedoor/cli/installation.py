@@ -1,4 +1,5 @@
-"""`stagedoor database`: what an operator says of the database as a whole. While no server runs."""
+"""`stagedoor database`: renew a restored database, or prepare a development database for production. No server may
+run."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from stagedoor.cli.at_work import actor
 from stagedoor.cli.database import migrated, reachable
 from stagedoor.cli.terminal import Commands, out
 
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 class ServerRuns(ControlPlaneError):
@@ -31,38 +32,40 @@ class ServerRuns(ControlPlaneError):
 def renew(
     keep_sessions: Annotated[
         bool,
-        typer.Option("--keep-sessions", help="Nothing was lost, as in a move: sessions and stream keys stay valid."),
+        typer.Option(
+            "--keep-sessions", help="Keep sessions and stream keys valid: nothing was lost, as when the database moved."
+        ),
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Say that this database was restored from a backup. Sessions end, keys of unfinished streams are revoked, and viewers who come back start
-    from the snapshot. The next start recognises most restores by itself."""
+    """Declare that this database was restored from a backup. Sessions end, keys of unfinished streams are revoked, and
+    reconnecting viewers start from the snapshot. The server detects most restores itself at its next start."""
 
     async def work(database: Database, settings: Settings) -> None:
         if not (keep_sessions or yes):
             typer.confirm("End every session and revoke every stream key?", abort=True, err=True)
         path = installation.file_of(settings.secrets_path, settings.data_dir)
         renewed = await installation.renew(database, path, actor(), keep_sessions=keep_sessions)
-        out.print("The database is renewed. Viewers who come back start from the snapshot.")
+        out.print("The database is renewed. Reconnecting viewers start from the snapshot.")
         if keep_sessions:
             out.print("Sessions and stream keys stay valid.")
             return
         out.print(
             f"Users whose sessions have ended: {renewed.users}. Streams whose keys are revoked: {renewed.streams}."
         )
-        out.print("Bans and roles are those of the backup: repeat what was changed after it.")
+        out.print("Bans and roles are those of the backup: repeat the changes that were made after it.")
 
     _alone(work)
 
 
 def production(yes: Yes = False) -> None:
-    """Take back what development mode gave out, so that production accepts this database. Coins that were not paid for are taken back, demo people
-    are removed, sessions, stream keys and operator roles end, and the accounts that were made there have no way to sign in."""
+    """Prepare a development database for production. Takes back unpaid coins, removes demo users, ends all sessions,
+    stream keys and operator roles, and removes every way to sign in from accounts made in development mode."""
 
     async def work(database: Database, settings: Settings) -> None:
         if not yes:
             typer.confirm(
-                "Take back all free coins, end every session and remove every operator role?", abort=True, err=True
+                "Take back all unpaid coins, end every session and remove every operator role?", abort=True, err=True
             )
         taken_back = await make_fit_for_production(database, actor())
         if taken_back is None:
@@ -70,14 +73,14 @@ def production(yes: Yes = False) -> None:
             return
         out.print("Production accepts this database now. Every session has ended, every stream key is revoked.")
         out.print(f"Coins taken back: {taken_back.coins}, from {taken_back.holders} users.")
-        out.print(f"Demo people removed: {taken_back.demo_people}.")
+        out.print(f"Demo users removed: {taken_back.demo_people}.")
         out.print(
             f"Accounts without a way to sign in: {taken_back.accounts}. `stagedoor token <user>` issues a session."
         )
         if taken_back.operators:
             names = ", ".join(taken_back.operators)
             out.print(
-                f"No longer operators: {names}. `stagedoor users operator <user>` makes one.",
+                f"No longer operators: {names}. `stagedoor users operator <user>` makes a user an operator.",
                 highlight=False,
                 markup=False,
             )
@@ -86,8 +89,8 @@ def production(yes: Yes = False) -> None:
 
 
 def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
-    """No server starts on this database meanwhile. Raises ServerRuns."""
-    # It brings the whole server along, which other commands need not wait for.
+    """Run `work` while holding the server's lock, so that no server starts on this database. Raises ServerRuns."""
+    # Imported here, because it is slow to import and other commands do not need it.
     from control_plane.db.only_server import AnotherServerRuns, OnlyServer
 
     settings = load()

@@ -1,4 +1,4 @@
-"""`stagedoor mediamtx-config`: what a MediaMTX that we do not run has to be started with."""
+"""`stagedoor mediamtx-config`: prints the configuration for a MediaMTX that Stagedoor does not run."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ def mediamtx_config(
     hook_file: Annotated[
         bool,
         typer.Option(
-            "--hook-file", help="Print instead the file that its hooks read: our address and the hook secret."
+            "--hook-file", help="Print the file that its hooks read instead: our address and the hook secret."
         ),
     ] = False,
     hook_command: Annotated[
         str | None,
         typer.Option(
-            help="How MediaMTX runs our hook script, where it runs: 'python3 -I -S …/send_event.py …/hook'. Empty: without hooks; the control "
-            "plane then notices within a second who comes and goes. Default: this installation's Python and script."
+            help="Command by which MediaMTX runs our hook script: 'python3 -I -S …/send_event.py …/hook'. "
+            "Empty: no hooks; the control plane then notices publishers within a second. "
+            "Default: this installation's Python and script."
         ),
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write mediamtx.yml and hook there, readable by their owner only."),
+        typer.Option(
+            metavar="FOLDER", help="Write mediamtx.yml and hook to this folder, readable by their owner only."
+        ),
     ] = None,
 ) -> None:
-    """Print the configuration for a MediaMTX elsewhere (LIVE_MEDIAMTX_API_URL), with the hook secret in it."""
+    """Print the configuration for a MediaMTX that you run (LIVE_MEDIAMTX_API_URL). It contains the hook secret."""
     from control_plane.base import private_file
     from hooks import SEND_EVENT
     from mediamtx.node import launch
@@ -52,9 +55,9 @@ def mediamtx_config(
     if to is not None:
         private_file.replace(to / "mediamtx.yml", render(config))
         private_file.replace(to / "hook", hook_text)
-        say(f"Written: {to / 'mediamtx.yml'} and {to / 'hook'}, which hold the hook secret.")
+        say(f"Written: {to / 'mediamtx.yml'} and {to / 'hook'}. They contain the hook secret.")
         return
     typer.echo(hook_text if hook_file else render(config), nl=False)
-    say("This holds the hook secret: only MediaMTX may read it.")
+    say("This holds the hook secret. Let only MediaMTX read it.")
     if command and not hook_file:
         say(f"Its hooks run: {shlex.join(command)} online|offline")

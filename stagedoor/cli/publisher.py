@@ -1,7 +1,7 @@
-"""Whether the publisher of a stream is gone after it was ended or its key changed.
+"""Waits until a stream's publisher is disconnected, after the stream ended or its key changed.
 
-The running control plane puts publishers out, not we: it alone knows when its table refuses the old key, and a publisher that is cut off before
-that would be back at once.
+Commands do not kick publishers, the running server does. Only the server knows when its table refuses the old key; a
+publisher kicked before that would reconnect at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from stagedoor.cli.terminal import out, say
 from stagedoor.processes.run_file import RunFile
 
 DISCONNECT_S = 5.0
+"""How long a command waits for the disconnection. The server reconciles every second."""
 LOOK_S = 0.1
 
 
@@ -27,20 +28,21 @@ async def tell_when_gone(settings: Settings, database: Database, stream: Stream)
 
     url, password = _api_url(settings), _api_password(settings)
     if url is None or password is None:
-        return  # nothing runs here, so nobody publishes
+        return  # no server runs here
     try:
         async with asyncio.timeout(DISCONNECT_S), MediaMTXClient(url, password) as media:
             await _gone(media, database, stream)
     except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
         say(
-            "Its publisher may still be there: the server that puts it out did not do so in time. `stagedoor doctor` says why."
+            "Its publisher may still be connected: the server did not disconnect it in time. Run `stagedoor doctor` to "
+            "see why."
         )
     else:
         out.print("No publisher is connected to it now.")
 
 
 async def _gone(media: MediaServer, database: Database, stream: Stream) -> None:
-    """Returns when nobody publishes, or somebody who came in with the new key."""
+    """Return when the stream has no publisher, or one that was admitted with the new key."""
     while True:
         path = await media.get_path(stream.path)
         source = path.source if path is not None else None
@@ -62,7 +64,7 @@ def _api_url(settings: Settings) -> str | None:
 
 
 def _api_password(settings: Settings) -> str | None:
-    """By the secret with which the running server signs: it answers whether we may use the API."""
+    """The API password from the secret with which the running server signs, because that server authorises the API."""
     from control_plane.streams.media.api_password import api_password
 
     mine = secrets.load(settings.secrets_path)

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells define it (128 + SIGINT)."""
 
 
 def run() -> None:
-    """Start everything, and run until Ctrl-C."""
+    """Start the server and run it until Ctrl-C."""
     settings = load()
     logs.set_up(settings.log_format, settings.log_level)
     try:
@@ -39,12 +40,12 @@ def run() -> None:
 
 
 def _logged(line: str) -> None:
-    """Where standard error is for machines, each line of it is JSON."""
+    """Log a progress line as JSON, because with LIVE_LOG_FORMAT=json every line on standard error is JSON."""
     log.info("progress", extra={"text": render(line).plain})
 
 
 async def _serve(settings: Settings) -> None:
-    from stagedoor.run import serve  # the whole platform: the other commands start faster without it
+    from stagedoor.run import serve  # slow to import, and only this command needs it
 
     as_json = settings.log_format == "json"
     if settings.dev and as_json:
@@ -60,7 +61,7 @@ async def _serve(settings: Settings) -> None:
         announce(out, started)
 
     def stop_or_hurry() -> None:
-        if stop.is_set() or not is_ready:  # before it is ready, and at the second signal: take down what there is
+        if stop.is_set() or not is_ready:  # before it is ready, or at the second signal: stop at once
             serving.cancel()
         stop.set()
 
@@ -70,7 +71,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await serving
     except asyncio.CancelledError:
-        line = "Stopped before it was ready." if not is_ready else "Stopped in a hurry."
+        line = "Stopped before it was ready." if not is_ready else "Stopped without waiting for open calls."
         if as_json:
             _logged(line)
         else:

@@ -18,9 +18,9 @@ from stagedoor.cli.terminal import Commands, out
 
 
 def rotate(
-    purpose: Annotated[list[Purpose] | None, typer.Argument(help="Which; without any, all.")] = None,
+    purpose: Annotated[list[Purpose] | None, typer.Argument(help="Purposes to rotate (default: all).")] = None,
 ) -> None:
-    """Put a new secret before the old ones, which go on being accepted. Takes effect at the next start."""
+    """Add new signing secrets. The old ones are still accepted. Takes effect at the next start."""
     purposes = tuple(purpose or Purpose)
 
     async def work(database: Database, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from stagedoor.processes.run_file import RunFile
 
 
 def settings() -> None:
-    """List every setting with its value here and what it means."""
+    """List every setting with its current value and its meaning."""
     values = load()
     table = columns("setting", "value", "meaning")
     for info in describe():
@@ -21,7 +21,10 @@ def settings() -> None:
     out.print(table)
     if is_in_use(values.data_dir) and RunFile(values.data_dir).mode()[0] != values.dev:
         running = "development" if not values.dev else "production"
-        err.print(f"[dim]The server that runs here was started in {running} mode: its own environment has LIVE_DEV.[/]")
+        err.print(
+            f"[dim]The running server was started in {running} mode: LIVE_DEV differs between its environment and this "
+            "one.[/]"
+        )
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`stagedoor stream`."""
+"""`stagedoor stream`: list and end streams, rotate and revoke keys, ban hosts."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Change = Callable[[Operator, StreamId], Awaitable[Stream | None]]
 
 
 MOST_PAGES = 100
-"""Of `/live`, with a hundred streams each: `--limit` allows no more."""
+"""Pages of `/live` that are read, a hundred streams each. Matches the largest `--limit`."""
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
 def age(seconds: float) -> str:
-    """`17 min`: in the largest unit of which there are two, as nobody reads 1067 s."""
+    """A duration such as `17 min`, in the largest unit of which it has at least two."""
     for unit_s, name in ((DAY_S, "days"), (HOUR_S, "h"), (MINUTE_S, "min")):
         if seconds >= 2 * unit_s:
             return f"{int(seconds // unit_s)} {name}"
@@ -44,7 +44,8 @@ def age(seconds: float) -> str:
 
 
 async def _viewers(settings: Settings) -> dict[int, int]:
-    """By stream, as the running server tells of public ones: it counts them in memory. Empty when it does not answer."""
+    """Viewers by stream id, from the running server's list of public streams, because only its memory has them. Empty:
+    it does not answer."""
     ports, _ = RunFile(settings.data_dir).left_behind()
     if not ports:
         return {}
@@ -64,17 +65,17 @@ async def _viewers(settings: Settings) -> dict[int, int]:
 
 
 def _shown(stream: Stream) -> dict[str, Any]:
-    """All of it, but what its key is made of."""
+    """The stream's fields without those that its key is derived from."""
     values: dict[str, Any] = msgspec.to_builtins(stream)
     return {name: value for name, value in values.items() if not name.startswith("key_")}
 
 
 def list_streams(
-    ended: Annotated[bool, typer.Option("--all", help="Ended ones too, newest first.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include ended streams.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of streams.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Streams that have not ended, newest first."""
+    """List the streams that have not ended, newest first."""
 
     async def work(database: Database, settings: Settings) -> None:
         found = await (store.latest(database, limit) if ended else store.unfinished(database))
@@ -100,13 +101,13 @@ def list_streams(
             )
         out.print(table if found else "No stream is running.", highlight=False, markup=False)
         if every > len(found):
-            err.print(f"[dim]The newest {len(found)} of {every}: --limit shows more.[/]")
+            err.print(f"[dim]The newest {len(found)} of {every}. Use --limit to see more.[/]")
 
     with_database(work)
 
 
 def _plays(stream: Stream) -> str:
-    """What viewers have of it, as the last probe saw it."""
+    """What the last probe found: whether media plays, or what is wrong with it."""
     if stream.playing is None:
         return ""
     return stream.playing_note or ("yes" if stream.playing else "no")
@@ -118,7 +119,7 @@ def end(stream_id: int) -> None:
 
 
 def rotate(stream_id: int) -> None:
-    """Give a stream a new key, disconnect its publisher, and print the new key."""
+    """Give a stream a new key, disconnect its publisher and print the new key."""
     _change(stream_id, "Stream {} has a new key.", lambda operator, id_: operator.rotate_key(id_), show_key=True)
 
 
@@ -147,9 +148,9 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
 
 def ban(
     stream_id: int,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Ban the host of a stream: the account is blocked, its sessions end, and so does the stream it has now."""
+    """Ban the host of a stream: ends the user's sessions and current stream, and refuses further sign-ins."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
         stream = await store.get(database, StreamId(stream_id)) if 1 <= stream_id <= LARGEST_ID else None

@@ -1,4 +1,4 @@
-"""What commands write to: answers to standard output, everything else to standard error."""
+"""Terminal output of the commands: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 Commands = Mapping[str, Callable[..., None]]
-"""What is to be typed, and what it does."""
+"""Functions by command name."""
 
 FOLDS_AT = None if sys.stdout.isatty() else 1000
-"""What reads our output looks for whole words on one line."""
+"""Columns. Output that is piped must not be folded, because scripts match whole lines."""
 
 out = Console(width=FOLDS_AT)
 err = Console(stderr=True)
@@ -25,7 +25,7 @@ def progress(line: str) -> None:
 
 
 def say(line: str) -> None:
-    """To the person, not to what reads our output."""
+    """Print a note to standard error, so that scripts that read standard output do not get it."""
     err.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`stagedoor users` and `stagedoor token`."""
+"""`stagedoor users`: add, list, show, ban and unban users, set roles, revoke sessions. And `stagedoor token`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from stagedoor.cli.publisher import tell_when_gone
 from stagedoor.cli.terminal import Commands, columns, err, out
 
 SHORTEST_PASSWORD = 8
-Somebody = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
+UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
 
 
 def add(
@@ -42,7 +42,7 @@ def add(
         ),
     ] = False,
 ) -> None:
-    """Add a user, and print the id. `stagedoor token` then gives a session."""
+    """Add a user and print the id. `stagedoor token` then issues a session."""
     if email and "@" not in email:
         raise typer.BadParameter("that is not an email address.", param_hint="--email")
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
@@ -57,11 +57,11 @@ def add(
 
 
 def list_users(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of users.")] = 50,
     before: Annotated[int | None, typer.Option(min=1, help="Only users with a smaller id: the next page.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Users, newest first."""
+    """List users, newest first."""
 
     async def work(database: Database, settings: Settings) -> None:
         found = await accounts.overview(database, limit, before)
@@ -82,10 +82,10 @@ def list_users(
 
 
 def show(
-    user: Somebody,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    user: UserArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """One user: state, coins and the current stream."""
+    """Show one user: state, coins and current stream."""
 
     async def work(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
@@ -113,8 +113,8 @@ def show(
     with_database(work)
 
 
-def token(user: Somebody) -> None:
-    """Print a session token for this user."""
+def token(user: UserArgument) -> None:
+    """Issue and print a session token for a user."""
 
     async def work(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
@@ -127,10 +127,10 @@ def token(user: Somebody) -> None:
 
 
 def make_operator(
-    user: Somebody,
-    remove: Annotated[bool, typer.Option("--remove", help="An ordinary user from now on.")] = False,
+    user: UserArgument,
+    remove: Annotated[bool, typer.Option("--remove", help="Make an operator an ordinary user again.")] = False,
 ) -> None:
-    """Make a user an operator of this server."""
+    """Give a user the role of operator."""
     role, noun = (Role.USER, "an ordinary user") if remove else (Role.OPERATOR, "an operator")
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
@@ -140,8 +140,8 @@ def make_operator(
     with_operator(work)
 
 
-def revoke(user: Somebody) -> None:
-    """End every session of a user, and revoke the key of the user's stream: all devices have to sign in again."""
+def revoke(user: UserArgument) -> None:
+    """End every session of a user and revoke the key of the user's stream. All devices have to sign in again."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
         stream = await operator.revoke_sessions(await user_id_of(database, user))
@@ -153,8 +153,8 @@ def revoke(user: Somebody) -> None:
     with_operator(work)
 
 
-def ban(user: Somebody) -> None:
-    """Block a user: sessions end, the user cannot sign in, and the user's stream ends, which disconnects its encoder."""
+def ban(user: UserArgument) -> None:
+    """Ban a user: ends the user's sessions and stream, disconnects the encoder, and refuses further sign-ins."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
         await carry_out_ban(operator, database, settings, await user_id_of(database, user), user)
@@ -175,8 +175,8 @@ async def name_of(database: Database, user_id: UserId) -> str:
     return found[user_id].username
 
 
-def unban(user: Somebody) -> None:
-    """Let a banned user in again, who has to sign in again."""
+def unban(user: UserArgument) -> None:
+    """Unban a user, who then has to sign in again."""
 
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
         changed = await operator.unban(await user_id_of(database, user))

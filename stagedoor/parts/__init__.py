@@ -1,1 +1,1 @@
-"""The parts of a server, one async context manager for each subject. What it yields is ready; leaving it stops what it started."""
+"""The parts of a server: one async context manager per subject. It yields a ready part, and stops it on exit."""

@@ -1,4 +1,4 @@
-"""Accounts: sessions and sign-in."""
+"""Opens accounts: sessions and sign-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database: of this server alone, migrated, and known to belong to its secrets and its mode."""
+"""Opens the database: acquires the lock of the only server, migrates, and checks secrets, mode and restores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from stagedoor.processes.children import Progress
 async def database(
     dsn: str, settings: Settings, secrets: Secrets, workers: Workers, progress: Progress
 ) -> AsyncIterator[Database]:
-    """Raises AnotherServerRuns, DatabaseIsNewer, UnusableSecrets, UsedInDevelopment, DatabaseUnavailable."""
+    """Raises AnotherServerRuns, DatabaseIsNewer, UnusableSecrets, UsedInDevelopment, NotInstalled, UnusableIncarnation
+    and DatabaseUnavailable."""
     only = OnlyServer(dsn)
     try:
         await only.take()

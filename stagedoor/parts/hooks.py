@@ -1,4 +1,4 @@
-"""The private listener that MediaMTX calls. It serves before MediaMTX starts, and decides once the streams are loaded."""
+"""Opens the private hooks listener. It serves before MediaMTX starts, and admits streams once they are loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stagedoor.listening import hook_connections, listen_to_media_server
 class Hooks:
     streams: UntilLoaded
     serve: Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
-    """Starts to serve on a socket. What it returns stops that again; leaving the part does so too."""
+    """Start serving on a socket. Returns a function that stops it; leaving the part stops it too."""
 
 
 @asynccontextmanager

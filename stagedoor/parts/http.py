@@ -1,4 +1,4 @@
-"""The public listener: the contract, the live socket, the pages, health."""
+"""Opens the public listener: API, live socket, pages and health."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from stagedoor.parts.live import Live
 from stagedoor.parts.streams import media_directory
 
 SHUTDOWN_S = 3.0
-"""For calls that are under way when the server stops."""
+"""Time for requests in progress when the server stops. Shorter cuts off slow calls; longer delays every restart."""
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def http(
 
 def _limits(settings: Settings, open_files: int) -> Limits:
     def key_of(peer: str) -> str | None:
-        """Proxies bring many clients."""
+        """None: no limit per address, because a trusted proxy carries many clients."""
         if is_trusted_proxy(peer, settings.trusted_proxies) or not is_limited(peer, settings):
             return None
         return limit_key(peer)

@@ -1,4 +1,5 @@
-"""Delivery of events: the bus between processes, the hub with this process's sockets, and the log that both are offered from."""
+"""Opens event delivery: the bus between processes, the hub with this process's sockets, and the event log that feeds
+both."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from control_plane.live.hub import Hub
 @dataclass(frozen=True, slots=True)
 class Live:
     bus: Bus
-    """Opened, and not yet connected: subscriptions come first (`following`)."""
+    """Not connected yet: the parts subscribe first, then `following` connects it."""
     hub: Hub
     event_log: EventLog
 

@@ -1,4 +1,4 @@
-"""Money: gifts, coin packages and purchases."""
+"""Opens gifts, coin packages and purchases."""
 
 from __future__ import annotations
 

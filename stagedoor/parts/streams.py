@@ -1,4 +1,4 @@
-"""Streams: the table of those that run, the comparison with the media server, and the probes."""
+"""Opens streams: the table of running streams, the reconciler with the media server, and the prober."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def streams(
     urls: Urls,
     metrics: Metrics,
 ) -> AsyncIterator[Streams]:
-    """Loaded, so that the auth callback can decide. Nothing runs yet (`running`)."""
+    """Load the streams, so that the auth hook can decide. `running` starts the tasks."""
     keys = StreamKeys(secrets[Purpose.PUBLISH])
     probe_keys = ProbeKeys(secrets[Purpose.PLAYBACK])
     running = RunningStreams(database, live.bus, keys, settings.database_away_s, probe_keys=probe_keys)

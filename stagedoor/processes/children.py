@@ -1,4 +1,4 @@
-"""The processes that we run: MediaMTX and PostgreSQL, the ports of this run, and the file that tells of them."""
+"""Starts, adopts and supervises the child processes MediaMTX and PostgreSQL, and writes the run file."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ Progress = Callable[[str], None]
 ServeHooks = Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
 
 PORT_ATTEMPTS = 3
+"""Attempts to start MediaMTX. When another program binds a port before MediaMTX does, the next attempt uses another
+one."""
 PIDS_S = 0.5
+"""Interval at which the run file follows restarted processes. Longer: scripts read outdated pids for longer."""
 
 
 class Processes:
-    """`stack` owns each of them, from the moment in which it is started. `run` is what the run file tells besides."""
+    """The children of one run. `stack` stops each one that was started. `run` holds the other content of the run
+    file."""
 
     def __init__(
         self,
@@ -52,8 +56,11 @@ class Processes:
         self.media_api_url = settings.mediamtx_api_url
 
     async def media_server(self, hooks: Keyring, serve_hooks: ServeHooks) -> tuple[Ports, Listeners]:
-        """Ports, and a MediaMTX that runs on them: one that an earlier start left behind, else a new one. Nothing is started where somebody
-        else runs it. `serve_hooks` comes before: MediaMTX asks there whether we may use its API. Raises PortInUse, MediaMTXError."""
+        """Reserve the ports, and adopt the MediaMTX that an earlier run left behind or start a new one.
+
+        With LIVE_MEDIAMTX_API_URL no MediaMTX is started. `serve_hooks` is called first, because MediaMTX asks the
+        hooks listener whether we may use its API. Raises PortInUse and MediaMTXError.
+        """
         settings = self._settings
         if settings.mediamtx_api_url:
             ports, listeners = self._own(reserve(settings, {}, media_server_runs=True))
@@ -64,11 +71,11 @@ class Processes:
         binary = await asyncio.to_thread(obtain, explicit=given, progress=self._progress)
         before, leftover_pid = self._run_file.left_behind()
         if leftover_pid is not None:
-            with suppress(PortInUse):  # told below, where it is no longer about adopting
+            with suppress(PortInUse):  # reserved again below, which reports it
                 ports, listeners = reserve(settings, before, media_server_runs=True)
                 stop_hooks = await serve_hooks(listeners.hooks)
                 if await self._prepare(ports, hooks, binary).adopt(leftover_pid):
-                    self._progress("Going on with the MediaMTX that is running")
+                    self._progress("Adopting the MediaMTX that is already running")
                     return self._own((ports, listeners))
                 await stop_hooks()
                 for listener in listeners:
@@ -101,14 +108,15 @@ class Processes:
         return reserved
 
     async def keep_media_server(self) -> None:
-        """From now on it is restarted when it dies. For when the hooks listener serves: at the end MediaMTX stops before that, since its
-        last hooks call there."""
+        """Restart MediaMTX whenever it dies. Call it after the hooks listener was opened: on exit MediaMTX then stops
+        first, and its last hooks are still served."""
         if self._mediamtx is not None:
             self._stack.push_async_callback(self._mediamtx.stop)
             await self._workers.keep(self._stack, "mediamtx", self._mediamtx.supervise())
 
     async def postgresql(self) -> str:
-        """The data source name, of our own server where no other is set. Raises EmbeddedPostgresFailed."""
+        """The data source name. Without LIVE_DATABASE_URL, starts the embedded server. Raises
+        EmbeddedPostgresFailed."""
         if self._settings.database_url:
             return self._settings.database_url
         self._postgres = EmbeddedPostgres(self._settings.data_dir)
@@ -118,7 +126,7 @@ class Processes:
         return dsn
 
     async def keep_run_file(self, metrics: Metrics) -> None:
-        """It is there until the end, and written again whenever a process was restarted."""
+        """Write the run file, rewrite it when a process was restarted, and remove it on exit."""
         self._stack.callback(self._run_file.remove)
         await self._workers.keep(self._stack, "run-file", self._follow_pids(metrics))
 
@@ -138,6 +146,6 @@ class Processes:
             await asyncio.sleep(PIDS_S)
 
     def _spawned(self, pid: int) -> None:
-        """Noted at once: if we are killed in the next moment, the next start finds MediaMTX by it."""
+        """Write MediaMTX's pid at once, so that the next start finds MediaMTX even if we are killed right now."""
         self._run = dataclasses.replace(self._run, pids={**self._run.pids, "mediamtx": pid})
         self._run_file.write(self._run)

@@ -1,4 +1,4 @@
-"""The data directory: made on the first start, and one server's alone while that works in it."""
+"""The data directory: created at the first start, checked for disk space, and locked by one server."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pathlib import Path
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 NEEDED_BYTES = 64 << 20
-"""For logs, pictures and a new database's first files; better said before the start than in the middle of it."""
+"""Free space required to start: logs, thumbnails and the first files of a new database. Smaller: the start may fail
+halfway with a less clear error."""
 
 
 class DataDirectoryInUse(ControlPlaneError):
-    """Another control plane works in it."""
+    """Another server holds the lock of the data directory."""
 
     code = "data_directory_in_use"
     kind = ErrorKind.STOPS
 
 
 class NoDataDirectory(ControlPlaneError):
-    """It cannot be made or written to."""
+    """The data directory cannot be created or written, or its disk is full."""
 
     code = "no_data_directory"
     kind = ErrorKind.STOPS
@@ -31,7 +32,7 @@ class NoDataDirectory(ControlPlaneError):
 
 @contextmanager
 def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[None]:
-    """Ours alone, and nobody else's while we work in it. Raises NoDataDirectory, DataDirectoryInUse."""
+    """Create the data directory and hold its lock. Raises NoDataDirectory and DataDirectoryInUse."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(path).free
@@ -41,7 +42,8 @@ def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[Non
     if free_bytes < needed_bytes:
         os.close(lock)
         raise NoDataDirectory(
-            f"No disk space: {free_bytes >> 20} MB are free at {path}, and {needed_bytes >> 20} MB are needed to start."
+            f"No disk space: {free_bytes >> 20} MB are free at {path}, and {needed_bytes >> 20} MB are needed to "
+            "start. Free some space, or set LIVE_DATA_DIR to another disk."
         )
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +59,7 @@ def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[Non
 
 
 def is_in_use(data_dir: Path) -> bool:
-    """Whether somebody holds the lock of the data directory."""
+    """Whether a server holds the lock of the data directory."""
     try:
         with (data_dir / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

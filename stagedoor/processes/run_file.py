@@ -1,4 +1,4 @@
-"""`run.json`: what runs where, for scripts and for the next start."""
+"""The run file `run.json`: ports, pids and API keys of the running server, for scripts and for the next start."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from control_plane.config.ports import NAMES, Ports
 class Run:
     ports: Ports | None = None
     pids: Mapping[str, int | None] = field(default_factory=dict)
-    """control_plane, mediamtx, postgres; None for a part that somebody else runs."""
+    """By part: control_plane, mediamtx, postgres. None: Stagedoor does not run this part."""
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     dev: bool = False
     signing: Mapping[str, str] = field(default_factory=dict)
-    """By purpose, the key id of the secret that signs. A rotation takes effect at the next start."""
+    """Key id of the signing secret, by purpose. After a rotation, the running server still signs with the old one."""
 
 
 class RunFile:
@@ -29,7 +29,7 @@ class RunFile:
         self.path = data_dir / "run.json"
 
     def write(self, run: Run) -> None:
-        """Readable by us alone: it holds the apps' API keys."""
+        """Write the file, readable by its owner only, because it holds the apps' API keys."""
         content = {
             **(dataclasses.asdict(run.ports) if run.ports else {}),
             "pids": dict(run.pids),
@@ -43,7 +43,7 @@ class RunFile:
         self.path.unlink(missing_ok=True)
 
     def mode(self) -> tuple[bool, dict[str, str]]:
-        """`dev` and `signing` of the run; (False, {}) if there is none."""
+        """`dev` and `signing` of the run. (False, {}): there is no readable file."""
         try:
             content: Any = json.loads(self.path.read_text())
             return bool(content["dev"]), {str(purpose): str(key_id) for purpose, key_id in content["signing"].items()}
@@ -51,7 +51,7 @@ class RunFile:
             return False, {}
 
     def left_behind(self) -> tuple[dict[str, int], int | None]:
-        """Ports and MediaMTX's pid of a start that had no time to clean up; ({}, None) if there is no such."""
+        """Ports and MediaMTX's pid of a run that is active or was killed. ({}, None): there is no readable file."""
         try:
             content: Any = json.loads(self.path.read_text())
             return {name: int(content[name]) for name in NAMES}, content["pids"]["mediamtx"]

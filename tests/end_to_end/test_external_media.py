@@ -144,4 +144,4 @@ async def test_the_doctor_notices_a_configuration_of_an_earlier_release(stopped:
     async with started_by_hand(tmp_path / "open.yml", api_url, answers=200):
         status, report = await stopped.command("doctor", "--json")
         assert status == 1, report
-        assert "its control API asks for no password" in report
+        assert "its control API needs no password" in report

@@ -1,6 +1,7 @@
-"""An embedded PostgreSQL 16 as our own child process.
+"""An embedded PostgreSQL 16, run as a child process.
 
-It listens on a Unix socket only, in a folder that is ours alone; whoever can open that folder needs no password.
+It listens only on a Unix socket, in a directory that only our user can open. A process that can open it needs no
+password.
 """
 
 from control_plane.db.embedded.programs import EmbeddedPostgresFailed, Progress

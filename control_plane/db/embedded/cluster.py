@@ -1,4 +1,4 @@
-"""The cluster: how it comes to be, and how PostgreSQL's programs are run on it."""
+"""The database cluster: created with initdb, and the PostgreSQL programs that run on it."""
 
 from __future__ import annotations
 
@@ -19,32 +19,37 @@ USER = "stagedoor"
 
 _INITDB_DEADLINE_S = 60.0
 _CTYPES = ("C.UTF-8", "en_US.UTF-8", "C")
-"""Order is by bytes everywhere; what a letter is comes from the first of these that the machine knows."""
+"""Candidates for LC_CTYPE, which classifies letters; the first that the machine supports is used. Collation is always
+by bytes."""
 
-_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # ours may hold secrets
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # our own environment may hold secrets
 
 
 def is_made(home: Home) -> bool:
-    """Raises EmbeddedPostgresFailed when our PostgreSQL cannot open what is there."""
+    """Whether the cluster exists. Raises EmbeddedPostgresFailed when it is damaged or of another PostgreSQL version."""
     if not home.cluster.exists():
         return False
     try:
         major = (home.cluster / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         raise EmbeddedPostgresFailed(
-            f"The database in {home.cluster} is damaged: it has no PG_VERSION. Restore it from a backup, or move it away to begin"
-            " with an empty one."
+            f"The database in {home.cluster} is damaged: it has no PG_VERSION. Restore it from a backup, or move it "
+            "away to start with an empty one."
         ) from None
     if major != str(MAJOR):
         raise EmbeddedPostgresFailed(
-            f"The database in {home.cluster} was made by PostgreSQL {major[:20]}, and this release brings PostgreSQL {MAJOR}: use"
-            " the release that made it, or choose another LIVE_DATA_DIR."
+            f"The database in {home.cluster} was made by PostgreSQL {major[:20]}, and this release brings PostgreSQL "
+            f"{MAJOR}: use the release that made it, or set LIVE_DATA_DIR to another directory."
         )
     return True
 
 
 async def make_cluster(home: Home, programs: Path, settings: Mapping[str, str]) -> None:
-    """It gets its name when it is complete; what a killed attempt left is swept away by the next."""
+    """Create the cluster. It is renamed into place when it is complete; the next attempt removes leftovers of a killed
+    one.
+
+    Raises EmbeddedPostgresFailed.
+    """
     for attempt in home.path.glob("new-*"):
         shutil.rmtree(attempt, ignore_errors=True)
     new = home.path / f"new-{os.getpid()}"
@@ -57,7 +62,7 @@ async def make_cluster(home: Home, programs: Path, settings: Mapping[str, str]) 
         since_bytes = log.size_bytes(home.log)
         if await _run(home, [*command, f"--lc-ctype={ctype}"]) == 0:
             break
-        failure = log.failure("PostgreSQL could not make its database", home.log, since_bytes)
+        failure = log.failure("PostgreSQL could not create its database", home.log, since_bytes)
         if "invalid locale name" not in str(failure):
             raise failure
     new.rename(home.cluster)
@@ -80,7 +85,10 @@ async def _run(home: Home, command: Sequence[str]) -> int:
 
 
 def spawn(home: Home, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A child out of reach of the terminal's Ctrl-C, writing to the log. Not asyncio's: it belongs to no event loop. Ask it by `poll()`."""
+    """Start a child in its own session, so that Ctrl-C in the terminal does not reach it. Its output goes to the log.
+
+    It is not an asyncio child and belongs to no event loop: check it with `poll()`.
+    """
     with open(os.open(home.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         return subprocess.Popen(
             child.command(command, home.account, child.Limits()),

@@ -1,4 +1,4 @@
-"""The folder of one data directory's PostgreSQL: where it is, whose it is, and that only one process uses it."""
+"""The home directory of the embedded PostgreSQL: its path, owner and lock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Home:
     data_dir: Path
     path: Path
     account: Account | None
-    """As whom PostgreSQL runs; None: as ourselves."""
+    """The account that runs PostgreSQL. None: our own user."""
 
     @property
     def cluster(self) -> Path:
@@ -35,7 +35,7 @@ class Home:
 
     @property
     def door(self) -> Path:
-        """How to get there from the data directory: it is the home itself, or a link to it."""
+        """The entry in the data directory: the home itself, or a link to it."""
         return self.data_dir / "postgres"
 
 
@@ -47,14 +47,16 @@ def home_of(data_dir: Path, account: Account | None, roots_state: Path = ROOTS_S
 
 
 def socket_dir_of(home: Path) -> Path:
-    """The home itself, unless the socket's path would be too long there, or has a comma, which stands between hosts."""
+    """The home, or a temporary directory if the path is too long for a socket or has a comma, which separates hosts in
+    a DSN."""
     if len(bytes(home / _SOCKET)) <= _SOCKET_PATH_MAX_BYTES and "," not in str(home):
         return home
     return Path(tempfile.gettempdir()).resolve() / f"stagedoor-{os.geteuid()}-{_mark(home)}"
 
 
 def make_home(home: Home) -> None:
-    """Make the folder, for its owner only. Raises EmbeddedPostgresFailed where it is somebody else's."""
+    """Create the home, accessible to its owner only. Raises EmbeddedPostgresFailed when it belongs to another user or
+    another data directory."""
     home.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if home.account is None:
         home.path.mkdir(mode=0o700, exist_ok=True)
@@ -62,13 +64,13 @@ def make_home(home: Home) -> None:
         return
     if home.door.is_symlink() and home.door.readlink() != home.path:
         raise EmbeddedPostgresFailed(
-            f"{home.door} leads to {home.door.readlink()}, the database of another data directory: move this one back to where it"
-            " was, or remove the link to begin with an empty database."
+            f"{home.door} is a link to {home.door.readlink()}, the database of another data directory: move this data "
+            "directory back to its old path, or remove the link to start with an empty database."
         )
     if home.door.is_dir() and not home.door.is_symlink():
         raise EmbeddedPostgresFailed(
-            f"The database in {home.door} was not made by root, and only its owner can run it: start as that user, or choose"
-            " another LIVE_DATA_DIR."
+            f"The database in {home.door} was not made by root, and only its owner can run it: start as that user, or "
+            "set LIVE_DATA_DIR to another directory."
         )
     make_public_folder(home.path.parent)
     if not home.path.exists():
@@ -78,18 +80,25 @@ def make_home(home: Home) -> None:
 
 
 def make_socket_dir(home: Path) -> Path:
-    """Raises EmbeddedPostgresFailed when somebody else was there first: the folder for all is open to everybody."""
+    """Create the directory of the socket. Raises EmbeddedPostgresFailed when another user created it first, which is
+    possible in the shared temporary directory."""
     folder = socket_dir_of(home)
     if folder != home:
         folder.mkdir(mode=0o700, exist_ok=True)
         state = folder.lstat()
         if folder.is_symlink() or state.st_uid != os.geteuid() or state.st_mode & 0o077:
-            raise EmbeddedPostgresFailed(f"{folder}, where PostgreSQL's socket would be, is not ours alone: remove it.")
+            raise EmbeddedPostgresFailed(
+                f"{folder}, the directory for PostgreSQL's socket, belongs to another user or is open to others: "
+                "remove it."
+            )
     return folder
 
 
 def lock_home(home: Home) -> int:
-    """A descriptor that holds the home for this process until it is closed or the process is gone."""
+    """Lock the home. Returns a descriptor; the lock is held until it is closed or the process ends.
+
+    Raises EmbeddedPostgresFailed when another process holds the lock.
+    """
     descriptor = os.open(home.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,8 +108,8 @@ def lock_home(home: Home) -> int:
         holder = os.read(descriptor, 20).decode(errors="replace").strip()
         os.close(descriptor)
         raise EmbeddedPostgresFailed(
-            f"The data directory {home.data_dir} is in use by another process ({holder}): stop that one first, or choose another"
-            " LIVE_DATA_DIR."
+            f"The data directory {home.data_dir} is in use by another process ({holder}): stop it first, or set "
+            "LIVE_DATA_DIR to another directory."
         ) from None
     except BaseException:
         os.close(descriptor)
@@ -109,7 +118,8 @@ def lock_home(home: Home) -> int:
 
 
 async def tie_to_data_dir(home: Home) -> None:
-    """Root's home gets its link. If the data directory was removed since, its old cluster is put aside, not opened again."""
+    """Link the data directory to root's home. If there is a cluster without a link, the data directory was removed
+    since: that cluster is renamed and kept, and not opened again."""
     if home.account is None or home.door.is_symlink():
         return
     if home.cluster.exists():
@@ -122,8 +132,8 @@ def _check_owner(home: Home, uid: int) -> None:
     for path in (home.path, home.cluster):
         if path.exists() and path.stat().st_uid != uid:
             raise EmbeddedPostgresFailed(
-                f"{path} belongs to user {path.stat().st_uid}, but PostgreSQL would run as user {uid}: start as its owner, or"
-                " choose another LIVE_DATA_DIR."
+                f"{path} belongs to user {path.stat().st_uid}, but PostgreSQL would run as user {uid}: start as its "
+                "owner, or set LIVE_DATA_DIR to another directory."
             )
 
 

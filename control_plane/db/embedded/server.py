@@ -1,4 +1,4 @@
-"""The server: `start`, `supervise`, `stop`."""
+"""Starts, supervises and stops the embedded PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
-    "log_error_verbosity": "terse",  # the details of an error are values: of rows, of keys
+    "log_error_verbosity": "terse",  # the details of an error quote values from rows
 }
 
-_START_DEADLINE_S = 60.0  # recovery after a crash is part of a start
+_START_DEADLINE_S = 60.0  # a start includes the recovery after a crash
 _CONNECT_DEADLINE_S = 5.0
 _POLL_S = 0.02
 _WATCH_S = 0.1
@@ -76,10 +76,10 @@ log = logging.getLogger(__name__)
 
 
 class EmbeddedPostgres:
-    """Made anywhere, started and stopped by whoever owns it; it is bound to no event loop.
+    """The embedded server of one data directory. It is bound to no event loop.
 
-    `settings` are PostgreSQL's, on top of SETTINGS; with fsync off (for tests) the cluster is made without it, too.
-    `roots_state` is where clusters live when we are root; an unprivileged user must be able to get there.
+    `settings` are PostgreSQL settings that override SETTINGS; with fsync off (for tests), initdb does not sync either.
+    `roots_state` is the directory of clusters when we are root. Unprivileged users must be able to access it.
     """
 
     def __init__(
@@ -99,18 +99,19 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """For asyncpg: the Unix socket, user and database `stagedoor`, no password."""
+        """The data source name for asyncpg: Unix socket, user and database `stagedoor`, no password."""
         return dsn_of(self._socket_dir)
 
     @property
     def pid(self) -> int | None:
-        """Of the postmaster; another one after a restart, None while there is none."""
+        """The postmaster's pid. It changes after a restart and is None while the server does not run."""
         return self._process.pid if self._process is not None else None
 
     async def start(self, progress: Progress) -> str:
-        """Returns the dsn once a connection was made. Raises EmbeddedPostgresFailed; then nothing is left running.
+        """Start the server, wait until it accepts connections, and return the dsn.
 
-        A server that an earlier owner of the data directory left behind is stopped properly and replaced by our own child.
+        A server left behind by an earlier owner of the data directory is shut down first. Raises
+        EmbeddedPostgresFailed, and leaves no process behind then.
         """
         assert self._lock is None, "started twice"
         try:
@@ -124,9 +125,9 @@ class EmbeddedPostgres:
         return self.dsn
 
     async def supervise(self) -> None:
-        """Runs until it is cancelled, which has to come before `stop`. A dead server is back within a second.
+        """Restart the server whenever it dies, until cancelled. Cancel it before `stop`.
 
-        Raises EmbeddedPostgresFailed when it died, or could not be started, five times within a minute.
+        Raises EmbeddedPostgresFailed when the server died, or could not be started, five times within a minute.
         """
         failures: deque[float] = deque(maxlen=_MAX_FAILURES)
         while True:
@@ -135,11 +136,13 @@ class EmbeddedPostgres:
             failures.append(time.monotonic())
             if len(failures) == _MAX_FAILURES and failures[-1] - failures[0] < _FAILURES_WINDOW_S:
                 raise EmbeddedPostgresFailed(
-                    f"PostgreSQL failed {_MAX_FAILURES} times within {_FAILURES_WINDOW_S:.0f} seconds. The last time: {reason}"
+                    f"PostgreSQL failed {_MAX_FAILURES} times within {_FAILURES_WINDOW_S:.0f} seconds. Last failure: "
+                    f"{reason}"
                 )
 
     async def stop(self, fast_s: float = FAST_S) -> None:
-        """A fast shutdown; `fast_s` later an immediate one, and by force after another second. Cancelled, it kills at once."""
+        """Fast shutdown; after `fast_s` an immediate one, and after another second SIGKILL. A cancellation kills at
+        once."""
         try:
             await self._end_child(fast_s)
         finally:
@@ -154,16 +157,16 @@ class EmbeddedPostgres:
         server_log.roll(home.log)
         self._programs = programs_for(home.account)
         if not self._programs.exists():
-            progress("Copying the PostgreSQL programs to where an unprivileged user can run them")
+            progress("Copying the PostgreSQL programs to a directory where an unprivileged user can run them")
             await asyncio.to_thread(copy_programs)
         await tie_to_data_dir(home)
         make_socket_dir(home.path)
         if not is_made(home):
-            progress("Making a PostgreSQL database")
+            progress("Creating a PostgreSQL database")
             await make_cluster(home, self._programs, self._settings)
 
     async def _launch(self) -> None:
-        """Start the server and wait until it lets us in; if it does not, it is ended."""
+        """Start the server and wait until it accepts connections; end it if it does not."""
         await clear_leftovers(self._home.cluster)
         since_bytes = server_log.size_bytes(self._home.log)
         command = [str(self._programs / "postgres"), "-D", str(self._home.cluster)]
@@ -197,7 +200,7 @@ class EmbeddedPostgres:
                 return
 
     async def _serve_until_failure(self) -> str:
-        """Start the server if it is not there, and wait for it to die; the reason, whichever failed."""
+        """Start the server if it does not run, and wait until it ends. Returns the reason of either failure."""
         try:
             if self._process is None:
                 with server_log.os_errors_told():
@@ -220,13 +223,13 @@ class EmbeddedPostgres:
             if process.returncode != 0:
                 await clear_leftovers(self._home.cluster)
         finally:
-            if process.poll() is None:  # only if we were cancelled: its backends end when they see that it is gone
+            if process.poll() is None:  # only after a cancellation; the backends end when they notice
                 process.kill()
                 process.wait()
 
     def _let_go(self) -> None:
         if self._socket_dir != self._home.path:
-            with suppress(OSError):  # not there yet, or a killed server's socket is still in it
+            with suppress(OSError):  # not created yet, or a killed server's socket is still in it
                 self._socket_dir.rmdir()
         if self._lock is not None:
             os.close(self._lock)
@@ -234,11 +237,11 @@ class EmbeddedPostgres:
 
 
 def running_dsn(data_dir: Path) -> str | None:
-    """How another process, such as a command, reaches the server of this data directory; None while none lets anybody in.
+    """The dsn by which another process, such as a command, connects to the running server of this data directory.
 
-    Raises EmbeddedPostgresFailed when the database belongs to another user of the machine.
+    None: no server accepts connections. Raises EmbeddedPostgresFailed when the database belongs to another user.
     """
-    cluster = home_of(data_dir, None).cluster  # root's is found by the link
+    cluster = home_of(data_dir, None).cluster  # for root, through the link
     try:
         pid_file = read_pid_file(cluster)
     except PermissionError:
@@ -255,7 +258,7 @@ def dsn_of(socket_dir: Path, database: str = DATABASE) -> str:
 
 
 async def _connect_once(socket_dir: Path) -> None:
-    """Make the database on the way, the first time."""
+    """Connect, and create the database the first time."""
     try:
         connection = await asyncpg.connect(dsn_of(socket_dir), timeout=_CONNECT_DEADLINE_S)
     except asyncpg.InvalidCatalogNameError:
@@ -281,6 +284,6 @@ def _ended(process: subprocess.Popen[bytes]) -> str:
 
 
 def _quoted(folder: Path) -> str:
-    """PostgreSQL takes a list there, with commas between."""
+    """Quote a path for `unix_socket_directories`, which is a list separated by commas."""
     escaped = str(folder).replace('"', '""')
     return f'"{escaped}"'

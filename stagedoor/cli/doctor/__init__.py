@@ -1,4 +1,4 @@
-"""`stagedoor doctor`: looks at every part of an installation, running or not, and says what to do."""
+"""`stagedoor doctor`: checks every part of an installation, running or not, and gives advice."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stagedoor.cli.terminal import columns, out
 SYMBOLS = {State.OK: "[green]✓[/]", State.WARNING: "[yellow]![/]", State.BROKEN: "[red]✗[/]"}
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
-    """Look at every part of this installation, and say what to do. Exit status 1 when something is broken."""
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check every part of this installation and give advice. Exits with status 1 when something is broken."""
 
     async def work() -> None:
         found = await findings()
@@ -47,7 +47,7 @@ async def findings() -> list[tuple[str, Finding]]:
 
 
 def _checks() -> tuple[Check, ...]:
-    """Imported when they are needed: the other commands start faster without the whole platform."""
+    """The checks. They are imported here, because they are slow to import and other commands do not need them."""
     from stagedoor.cli.doctor import database, machine, media_server, network
 
     return (

@@ -1,4 +1,4 @@
-"""PostgreSQL: reached, new enough, with our schema, ours by its secrets, and with the right time."""
+"""Doctor's checks of PostgreSQL: connection, version, schema, secrets, mode and clock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from stagedoor.cli.doctor.installation import CONNECT_S, NO_DATABASE_YET, Instal
 
 OLDEST = 140_000
 SKEW_S = 2.0
+"""Tolerated difference of two clocks. Larger: stale publishers may be mistaken for current ones without a warning."""
 _MODE = "select development_since from installation"
 _MODE_SINCE = 4
-"""The migration that makes the column."""
+"""The migration that adds the column."""
 
 
 async def postgresql(at: Installation) -> Finding:
@@ -23,7 +24,7 @@ async def postgresql(at: Installation) -> Finding:
             return ok(NO_DATABASE_YET)
         return broken(
             at.why_no_dsn,
-            "Is LIVE_DATABASE_URL right, and does the server let us in?" if at.settings.database_url else "",
+            "Check LIVE_DATABASE_URL, and that the server accepts this user." if at.settings.database_url else "",
         )
     connection = await connect(at.dsn, CONNECT_S)
     try:
@@ -50,7 +51,7 @@ async def schema(at: Installation) -> Finding | None:
         return broken(f"version {applied}, but this release knows {known}", "Start the newer release.")
     if applied < known:
         return warning(
-            f"version {applied} of {known}", "The next start brings it up to date; `stagedoor migrate` does so now."
+            f"version {applied} of {known}", "The next start migrates it. To migrate now, run `stagedoor migrate`."
         )
     return ok(f"version {applied}")
 
@@ -74,7 +75,7 @@ async def belonging(at: Installation) -> Finding | None:
             else None
         )
     check_known(mine, known)
-    return ok("those that it was used with") if known else None
+    return ok("they match the secrets file") if known else None
 
 
 async def mode(at: Installation) -> Finding | None:
@@ -88,14 +89,14 @@ async def mode(at: Installation) -> Finding | None:
     if since is None:
         return None
     return warning(
-        f"development mode used it since {since:%Y-%m-%d}: production refuses it",
-        "`stagedoor database production` takes back what development mode gave out.",
+        f"development mode has used it since {since:%Y-%m-%d}: production refuses it",
+        "Run `stagedoor database production` to take back what development mode gave out.",
     )
 
 
 async def clock(at: Installation) -> Finding | None:
     if at.dsn is None or not at.settings.database_url:
-        return None  # the embedded one has our clock
+        return None  # the embedded server runs on this machine's clock
     connection = await connect(at.dsn, CONNECT_S)
     try:
         before = utc_now()
@@ -107,9 +108,9 @@ async def clock(at: Installation) -> Finding | None:
 
 
 def skew(whose: str, skew_s: float) -> Finding:
-    text = f"{whose}'s is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} ours"
+    text = f"{whose}'s is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
     if abs(skew_s) > SKEW_S:
         return warning(
-            text, "Keep the clocks of all machines in step (NTP): times decide which publishers are disconnected."
+            text, "Stale publishers are recognised by their time: synchronise the clocks of all machines (NTP)."
         )
     return ok(text)

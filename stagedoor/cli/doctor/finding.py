@@ -1,4 +1,4 @@
-"""What a look at one part of an installation finds."""
+"""Checks of the doctor and their findings: ok, warning or broken, with advice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stagedoor.cli.doctor.installation import Installation
 class State(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """It runs, but not well, or not for everybody."""
+    """It works, but not well or not for all clients."""
     BROKEN = "broken"
 
 
@@ -23,7 +23,7 @@ class Finding:
     state: State
     text: str
     advice: str = ""
-    """What to do; empty where nothing has to be done."""
+    """What to do. Empty: nothing."""
 
 
 def ok(text: str) -> Finding:
@@ -44,7 +44,7 @@ class Check:
 
     name: str
     look: Callable[[Installation], Awaitable[Finding | None]]
-    """None where there is nothing to look at."""
+    """Returns None when there is nothing to check."""
     deadline_s: float = 5.0
 
     async def finding(self, installation: Installation) -> Finding | None:
@@ -53,5 +53,5 @@ class Check:
                 return await self.look(installation)
         except TimeoutError:
             return broken(f"no answer within {self.deadline_s:g} s")
-        except ControlPlaneError as error:  # its sentence says what to do
+        except ControlPlaneError as error:  # its text says what to do
             return broken(str(error))

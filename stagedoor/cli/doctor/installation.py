@@ -1,4 +1,4 @@
-"""The installation that the doctor looks at: its settings, whether a server runs, and how its database is reached."""
+"""The installation that the doctor checks: settings, whether a server runs, ports, and the database connection."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ NO_DATABASE_YET = "none yet: an embedded one is made at the first start"
 class Installation:
     settings: Settings
     running: bool
-    """A server works in the data directory at this moment."""
+    """A server holds the lock of the data directory."""
     dev: bool
-    """Development mode: of the server that runs, or of the settings while none does."""
+    """Development mode, of the running server or else of the settings."""
     signing: Mapping[str, str]
-    """By which secrets the running server signs: key ids by purpose."""
+    """Key ids with which the running server signs, by purpose."""
     media_server_left: bool
-    """A MediaMTX runs that a killed server has left; the next start goes on with it."""
+    """A killed server left its MediaMTX running. The next start adopts it."""
     ports: Ports
-    """In use, or of the settings while no server runs."""
+    """The ports in use, or those of the settings while no server runs."""
     dsn: str | None
-    """None where no connection can be made."""
+    """None: the database cannot be reached; `why_no_dsn` says why."""
     why_no_dsn: str
 
 
 @asynccontextmanager
 async def looked_at(settings: Settings) -> AsyncIterator[Installation]:
-    """An embedded database that does not run is started for as long as this takes; one that does not exist is not made."""
+    """The installation of these settings. An embedded database that does not run is started until the exit; a missing
+    one is not created."""
     running = is_in_use(settings.data_dir)
     in_use, media_server_pid = RunFile(settings.data_dir).left_behind()
     left = not running and media_server_pid is not None and psutil.pid_exists(media_server_pid)

@@ -1,4 +1,4 @@
-"""What the machine gives us: Python, room, open files, ffmpeg."""
+"""Doctor's checks of the machine: Python, settings, data directory, disk space, secrets file, open files and ffmpeg."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ async def settings(at: Installation) -> Finding:
     mode = "development" if at.dev else "production"
     if not at.dev and is_loopback(at.settings.public_host):
         return warning(
-            f"{mode} mode, but the URLs for clients name {at.settings.public_host}",
-            "Set LIVE_PUBLIC_HOST to the name by which they reach this server, and LIVE_BIND to 0.0.0.0 or an address of it.",
+            f"{mode} mode, but the URLs for clients contain {at.settings.public_host}",
+            "Set LIVE_PUBLIC_HOST to this server's public host name, and LIVE_BIND to 0.0.0.0 or its public address.",
         )
     if at.settings.public_url.startswith("https:") and not at.settings.trusted_proxies:
         return warning(
-            f"{mode} mode behind a proxy whose X-Forwarded-For is ignored",
-            "Set LIVE_TRUSTED_PROXIES to its address, or all clients share one rate limit.",
+            f"{mode} mode behind a proxy that is not trusted",
+            "Set LIVE_TRUSTED_PROXIES to its address. Otherwise all clients share the rate limits of one address.",
         )
     return ok(f"{mode} mode, reached at {at.settings.public_url or at.settings.public_host}")
 
@@ -53,9 +53,9 @@ async def data_directory(at: Installation) -> Finding:
     free_bytes = shutil.disk_usage(existing).free
     text = f"{folder}, {free_bytes / GIGABYTE:.1f} GB free" + ("" if folder.exists() else ", made at the first start")
     if free_bytes < LEAST_ROOM_BYTES:
-        return broken(text, "Make room: the database stops where the disk is full.")
+        return broken(text, "Free some disk space: the database stops when the disk is full.")
     if free_bytes < ROOM_BYTES:
-        return warning(text, "Make room before the disk is full.")
+        return warning(text, "Free some disk space before the disk is full.")
     return ok(text)
 
 
@@ -87,7 +87,8 @@ async def open_files(at: Installation) -> Finding:
     if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
         return warning(
             f"{hard} at once",
-            "Every viewer takes one: raise the hard limit (`ulimit -Hn 65536`, or LimitNOFILE=65536 in the systemd unit).",
+            "Every viewer takes one. Raise the hard limit: `ulimit -Hn 65536`, or LimitNOFILE=65536 in the systemd "
+            "unit.",
         )
     return ok(f"{'any number' if hard == resource.RLIM_INFINITY else hard} at once")
 
@@ -99,6 +100,7 @@ async def ffmpeg(at: Installation) -> Finding:
     if not os.access(path, os.X_OK):
         return warning(
             f"{path} cannot be run",
-            "Demo videos and test pictures need it: run `make run` or `make test` to install the locked packages again.",
+            "Demo videos and test pictures need it. Run `make run` or `make test` to install the locked packages "
+            "again.",
         )
     return ok(Path(path).name)

@@ -1,4 +1,4 @@
-"""MediaMTX: had, running, and configured to ask us."""
+"""Doctor's checks of MediaMTX: executable, configuration of the running one, and clock."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from stagedoor.cli.doctor.database import skew
 from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
 from stagedoor.cli.doctor.installation import Installation
 
-NOT_ASKED = "it answers only while this server runs, which tells it that we may use its control API"
+NOT_ASKED = "it answers only while this server runs, because the server authorises our use of its control API"
 RUN_CONFIG = "`stagedoor mediamtx-config` prints the configuration it needs."
 
 IN_WORDS = {
-    "authHTTPExclude": "authHTTPExclude (its control API asks for no password, so that others can run commands through it)",
+    "authHTTPExclude": "authHTTPExclude (its control API needs no password, so anyone who reaches it can run commands)",
     "paths": "paths (it refuses every stream)",
 }
 
@@ -43,8 +43,8 @@ async def binary(at: Installation) -> Finding | None:
     cached = await asyncio.to_thread(CachedBinary(default_directory()).verified)
     if cached is None:
         return warning(
-            f"{VERSION} is not there yet",
-            "The first start obtains it, and needs a network: `python -m mediamtx obtain`.",
+            f"{VERSION} is not installed yet",
+            "The first start obtains it and needs a network. To obtain it now, run `python -m mediamtx obtain`.",
         )
     return ok(f"{VERSION}, {cached}")
 
@@ -67,15 +67,15 @@ async def configured(at: Installation) -> Finding | None:
         advice = (
             f"Restart it: {RUN_CONFIG}" if elsewhere else "Restart the server: it starts MediaMTX with the new one."
         )
-        return warning("it calls us with an older hook secret, which will be forgotten", advice)
-    again = f"Start it again with the configuration of this release: {RUN_CONFIG}"
+        return warning("it calls us with an older hook secret, which a later rotation removes", advice)
+    again = f"Restart it with the configuration of this release: {RUN_CONFIG}"
     if differs:
         named = ", ".join(IN_WORDS.get(name, name) for name in differs)
-        return broken(f"it runs, but not as we need it: {named}", again)
+        return broken(f"it runs with a wrong configuration: {named}", again)
     if older := running.outdated(wanted):
         return warning(f"it runs with the configuration of an earlier release: {'; '.join(older)}", again)
     if running.version != VERSION:
-        return warning(f"it is {running.version}, and we know {VERSION}", f"Run {VERSION} there.")
+        return warning(f"it is {running.version}, and this release supports {VERSION}", f"Run {VERSION} there.")
     return ok(f"{running.version} runs, and asks us who may publish and watch")
 
 
@@ -90,7 +90,7 @@ async def clock(at: Installation) -> Finding | None:
     try:
         running = await _inspection(at)
     except MediaServerUnavailable:
-        return None  # told above
+        return None  # reported by `configured`
     if running is None:
         return None
     return skew("MediaMTX", (running.at - utc_now().replace(microsecond=0)).total_seconds())
@@ -98,13 +98,16 @@ async def clock(at: Installation) -> Finding | None:
 
 def _what_to_do(at: Installation) -> str:
     if at.settings.mediamtx_api_url:
-        return f"Does LIVE_MEDIAMTX_API_URL lead to it, and does it run? {RUN_CONFIG}"
-    return f"It is started again when it dies; {at.settings.data_dir.absolute() / 'mediamtx' / 'mediamtx.log'} has its last words."
+        return f"Check that it runs and that LIVE_MEDIAMTX_API_URL is its address. {RUN_CONFIG}"
+    return f"The server restarts it when it dies. See {at.settings.data_dir.absolute() / 'mediamtx' / 'mediamtx.log'}."
 
 
 async def _inspection(at: Installation) -> Inspection | None:
-    """None while nothing is to be expected there: a server that is stopped does not tell MediaMTX that we may use its API. Raises
-    MediaServerUnavailable."""
+    """The running MediaMTX's configuration. None while no server runs, because only a running server authorises the API
+    call.
+
+    Raises MediaServerUnavailable.
+    """
     if not at.running:
         return None
     mine = secrets.load(at.settings.secrets_path)

@@ -1,4 +1,4 @@
-"""Ports, the hooks listener, and the server as its clients see it."""
+"""Doctor's checks of the network: ports, hooks listener, and the server's readiness."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def ports(at: Installation) -> Finding:
     if sentences:
         return broken(" ".join(sentences))
     return ok(
-        "free, but for those of the MediaMTX that a killed server left running" if at.media_server_left else "free"
+        "free, except those of the MediaMTX that a killed server left running" if at.media_server_left else "free"
     )
 
 
@@ -35,7 +35,7 @@ async def server(at: Installation) -> Finding:
             answer = await response.json()
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return broken(
-            f"it runs, but does not answer ({type(error).__name__})", "Look at its log; restart it if it stays so."
+            f"it runs, but does not answer ({type(error).__name__})", "Read its log. Restart it if this lasts."
         )
     if response.status == 200:
         return ok("running and ready")
@@ -44,7 +44,7 @@ async def server(at: Installation) -> Finding:
 
 
 async def hooks_listener(at: Installation) -> Finding | None:
-    """Without a side effect: an event that does not exist is refused, but only after the secret was accepted."""
+    """Post an unknown event, which has no effect: the listener checks the secret before it refuses the event."""
     mine = secrets.load(at.settings.secrets_path) if at.running else None
     if mine is None:
         return None
@@ -60,11 +60,11 @@ async def hooks_listener(at: Installation) -> Finding | None:
     except (aiohttp.ClientError, TimeoutError) as error:
         return broken(
             f"{url} does not answer ({type(error).__name__})",
-            "Without it, publishing and watching do not work: restart the server.",
+            "Without it, MediaMTX refuses all publishers and viewers. Restart the server.",
         )
     if status == 401:
         return warning(
-            "it does not know the first hook secret of the secrets file",
-            "Restart the server, which took up older secrets at its start.",
+            "it does not know the newest hook secret of the secrets file",
+            "The secrets were rotated after the server started. Restart it.",
         )
     return ok(f"answers on port {at.ports.hooks_port}")

@@ -59,7 +59,7 @@ def test_on_the_lan_public_hosts_are_refused(variable: str, host: str) -> None:
 
 
 def test_lan_is_development_modes() -> None:
-    assert refusal({"LIVE_LAN": "1"}).startswith("LIVE_LAN belongs to development mode")
+    assert refusal({"LIVE_LAN": "1"}).startswith("LIVE_LAN works only in development mode")
 
 
 @pytest.mark.parametrize("name", ["LIVE_PUBLIC_URL", "LIVE_PUBLIC_HLS_URL", "LIVE_PUBLIC_WEBRTC_URL"])
@@ -102,7 +102,7 @@ def test_our_own_port_may_be_a_free_one_all_the_same() -> None:
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
 def test_a_mediamtx_elsewhere_is_told_how_it_reaches_us(bind: str) -> None:
-    assert refusal({**ELSEWHERE, "LIVE_HOOKS_BIND": bind}).startswith("LIVE_HOOKS_URL must say")
+    assert refusal({**ELSEWHERE, "LIVE_HOOKS_BIND": bind}).startswith("LIVE_HOOKS_URL must be the address at which")
     load({**ELSEWHERE, "LIVE_HOOKS_BIND": bind, "LIVE_HOOKS_URL": "http://control:9080/hooks"})
     load({**ELSEWHERE, "LIVE_HOOKS_BIND": "10.0.0.5"})
 

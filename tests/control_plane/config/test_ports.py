@@ -182,5 +182,5 @@ def test_another_free_port_is_chosen_for_one_that_was_taken_meanwhile(
 
 def test_a_port_that_the_settings_insist_on_is_not_chosen_again(reserved: Reserve) -> None:
     settings = with_port("rtmp_port", reserved(ALL_FREE).rtmp_port)
-    with pytest.raises(PortInUse, match=r"\(it was taken meanwhile\).* set LIVE_RTMP_PORT"):
+    with pytest.raises(PortInUse, match=r"\(another program has just bound it\).* set LIVE_RTMP_PORT"):
         choose_again(settings, reserved(settings), "rtmp_port")

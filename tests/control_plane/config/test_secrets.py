@@ -223,7 +223,7 @@ async def test_the_database_knows_its_secrets_again_and_refuses_others(database:
         await check_against_database(load_or_create(tmp_path / "other.json"), database)
     assert str(refused.value) == (
         "The secrets file does not belong to this database: its publish secrets are unknown there. "
-        "Restore the file that was used with it, or point LIVE_SECRETS_FILE to it."
+        "Restore the file that was used with the database, or set LIVE_SECRETS_FILE to it."
     )
     assert await remembered(database) == known, "a refused file leaves no trace"
     await check_against_database(mine, database)

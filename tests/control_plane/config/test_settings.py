@@ -179,7 +179,7 @@ def test_secrets_are_not_in_the_repr() -> None:
 def test_development_mode_refuses_to_be_reached_from_elsewhere(variable: str, host: str) -> None:
     load({variable: host})
     sentence = refusal({variable: host, "LIVE_DEV": "1"})
-    assert sentence.startswith("Development mode lets anybody in and refuses to run on a public address: ")
+    assert sentence.startswith("Development mode signs users in without proof and refuses to run on a public address: ")
     assert f"{variable} is {host!r}" in sentence
 
 

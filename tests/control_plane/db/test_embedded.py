@@ -121,7 +121,7 @@ async def test_the_first_start_tells_what_it_does_and_the_second_is_quick_and_fi
     async with connection(await server.start(told.append)) as database:
         await database.execute("create table thing (name text); insert into thing values ('kept')")
     await server.stop()
-    assert told[-2:] == ["Making a PostgreSQL database", "Starting PostgreSQL"]
+    assert told[-2:] == ["Creating a PostgreSQL database", "Starting PostgreSQL"]
 
     told.clear()
     began = time.monotonic()
@@ -255,8 +255,8 @@ async def test_a_data_directory_in_use_is_refused_and_its_server_left_alone(
     server: EmbeddedPostgres, data_dir: Path
 ) -> None:
     assert await refusal(data_dir) == (
-        f"The data directory {data_dir} is in use by another process ({os.getpid()}): stop that one first, or choose another"
-        " LIVE_DATA_DIR."
+        f"The data directory {data_dir} is in use by another process ({os.getpid()}): stop it first, or set"
+        " LIVE_DATA_DIR to another directory."
     )
     assert await things(server.dsn) == ["kept"]
 
