@@ -23,6 +23,7 @@ from stagedoor.parts.accounts import accounts
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
 from stagedoor.parts.http import http, live_socket
+from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.streams import media_directory, running, streams
@@ -82,6 +83,7 @@ async def serve(
         await processes.keep_media_server()
         await stack.enter_async_context(following(delivery, workers))
         await stack.enter_async_context(running(on_air, settings, workers))
+        await stack.enter_async_context(jobs(dsn, settings, db, on_air, metrics, workers))
         await workers.keep(stack, "lag", measure_lag(metrics))
         sockets = await stack.enter_async_context(live_socket(platform, delivery, workers))
         await stack.enter_async_context(http(platform, delivery, sockets, listeners.http, open_files))

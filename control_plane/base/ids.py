@@ -7,6 +7,8 @@ from typing import NewType
 UserId = NewType("UserId", int)
 StreamId = NewType("StreamId", int)
 GiftId = NewType("GiftId", int)
+JobId = NewType("JobId", int)
+"""64 bits: no app sees it."""
 Seq = NewType("Seq", int)
 """Sequence number of an event in its stream's log: from 1, without gaps."""
 

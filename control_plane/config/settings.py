@@ -126,6 +126,9 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = _setting(30, "interval between two probes of a live stream", least=1)
+    event_log_days: int = _setting(
+        30, "days after a stream's end until its events are deleted; 0: never", least=0, most=36500
+    )
     access_log: bool = _setting(False, "log every request")
     log_format: str = _setting("text", "text or json")
     log_level: str = _setting("info", "debug, info, warning or error")

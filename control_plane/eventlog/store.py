@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from control_plane.base.ids import Seq, StreamId
 from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
 from control_plane.eventlog.types import EventType
 
 _CREATE = "insert into stream_log (stream_id, epoch) values ($1, $2)"
@@ -22,6 +23,22 @@ _APPEND = """
 """
 _TAILS = "select stream_id, last_seq from stream_log where stream_id = any($1)"
 _RANGE = "select seq, frame from stream_event where stream_id = $1 and seq > $2 and seq <= $3 order by seq"
+
+# From one stream to the next by the index, instead of reading all their events.
+_WITH_EVENTS = """
+    with recursive kept (stream_id, number) as (
+        select min(stream_id), 1 from stream_event where stream_id > $1
+        union all
+        select (select min(event.stream_id) from stream_event event where event.stream_id > kept.stream_id), number + 1
+        from kept where stream_id is not null and number < $3
+    )
+    select stream_id, status = 'ended' and ended_at < now() - $2::interval as ended_before
+    from kept join stream on stream.id = stream_id order by stream_id
+"""
+_DELETE_EVENTS = """
+    delete from stream_event
+    where stream_id = $1 and seq < (select min(seq) + $2::bigint from stream_event where stream_id = $1)
+"""
 
 
 class Event(NamedTuple):
@@ -63,3 +80,21 @@ async def tails(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[
 
 async def frames_after(connection: Connection, stream_id: StreamId, after: int, through: int) -> list[StoredFrame]:
     return [StoredFrame(row["seq"], row["frame"]) for row in await connection.fetch(_RANGE, stream_id, after, through)]
+
+
+class LogWithEvents(NamedTuple):
+    stream_id: StreamId
+    ended_before: bool
+
+
+async def logs_with_events(
+    database: Database, after: StreamId, ago: dt.timedelta, limit: int
+) -> Sequence[LogWithEvents]:
+    """The next streams that still have events, and whether they ended so long ago."""
+    return [LogWithEvents(*row) for row in await database.fetch(_WITH_EVENTS, after, ago, limit)]
+
+
+async def delete_events(database: Database, stream_id: StreamId, limit: int) -> int:
+    """The oldest ones of a stream; returns how many."""
+    tag = await database.execute(_DELETE_EVENTS, stream_id, limit)
+    return int(tag.rpartition(" ")[2])

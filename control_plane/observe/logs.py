@@ -51,3 +51,4 @@ def set_up(format_: str, level: str) -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("pgqueuer").setLevel(logging.WARNING)  # what it tells of a retry we tell with its kind and reason

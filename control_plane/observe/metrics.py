@@ -14,6 +14,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 _PROBES = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0)
+_JOBS = (0.01, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 _CALLS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -58,6 +59,18 @@ class Metrics:
             buckets=_PROBES,
             registry=self.registry,
         )
+        self.jobs = Counter(
+            "stagedoor_jobs", "Attempts of background jobs, by outcome", ("kind", "outcome"), registry=self.registry
+        )
+        self.job_seconds = Histogram(
+            "stagedoor_job_seconds", "Time of one attempt", ("kind",), buckets=_JOBS, registry=self.registry
+        )
+        self.jobs_in_queue = Gauge(
+            "stagedoor_jobs_in_queue", "Background jobs in the queue", ("kind", "state"), registry=self.registry
+        )
+        self.jobs_late_seconds = Gauge(
+            "stagedoor_jobs_late_seconds", "How long the oldest due job has waited", registry=self.registry
+        )
         self.loop_lag_seconds = Gauge(
             "stagedoor_loop_lag_seconds",
             "Largest lag of the event loop in the last ten seconds",
@@ -74,6 +87,10 @@ class Metrics:
     def probed(self, outcome: str, via: str, seconds: float) -> None:
         self.probes.labels(outcome, via).inc()
         self.probe_seconds.observe(seconds)
+
+    def job_ran(self, kind: str, outcome: str, seconds: float) -> None:
+        self.jobs.labels(kind, outcome).inc()
+        self.job_seconds.labels(kind).observe(seconds)
 
     def watch_total(
         self, name: str, help_: str, read: Callable[[], float | Mapping[str, float]], label: str = ""

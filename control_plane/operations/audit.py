@@ -39,6 +39,8 @@ class Act(StrEnum):
     DATABASE_RENEWED = "database.renewed"
     """An operator declared the restore (`stagedoor database renew`)."""
     DATABASE_TO_PRODUCTION = "database.made_fit_for_production"
+    JOB_RETRIED = "job.retried"
+    JOB_DROPPED = "job.dropped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ _REVOKE_EVERY = """
     where status <> 'ended'
 """
 _PROBED = "update stream set playing = $3, probed_at = now(), probe = $4::text::jsonb where id = $1 and source_id = $2"
+_NOT_ENDED_BEFORE = (
+    "select id from stream where id = any($1) and (status <> 'ended' or ended_at > now() - $2::interval)"
+)
 _OPEN_SESSION = """
     insert into publish_session (stream_id, source_id, protocol, address, user_agent, started_at, key_version)
     values ($1, $2, $3, $4, $5, $6, $7)
@@ -139,6 +142,11 @@ async def unfinished_of(database: Database, user_id: UserId) -> Stream | None:
 
 async def latest(database: Database, limit: int) -> Sequence[Stream]:
     return [_stream(row) for row in await database.fetch(_LATEST, limit)]
+
+
+async def not_ended_before(database: Database, stream_ids: Collection[StreamId], ago: dt.timedelta) -> set[StreamId]:
+    """Those of these streams that have not ended, or not so long ago."""
+    return {row["id"] for row in await database.fetch(_NOT_ENDED_BEFORE, list(stream_ids), ago)}
 
 
 async def create(connection: Connection, user_id: UserId, options: StreamOptions) -> Stream | None:

@@ -55,7 +55,7 @@ async def streams(
             probe,
             running,
             probe_keys,
-            Thumbnails(media_directory(settings)),
+            Thumbnails(media_directory(settings), database),
             database,
             metrics,
             limit=settings.probes,

@@ -15,6 +15,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from control_plane.db.embedded import running_dsn
+from control_plane.db.pool import connect
 from ffmpeg_fixtures.publisher import Publisher
 from tests.end_to_end.platform import Stagedoor, hanging, local, until, watching
 from tests.postgres import TestPostgres
@@ -64,6 +66,23 @@ async def test_a_second_start_is_warm_and_keeps_everything(stagedoor: Stagedoor)
     assert (stagedoor.data_dir / "secrets.json").read_bytes() == secrets
     assert (await stagedoor.done("api/showUserDetail", token))["User"]["username"] == "newcomer"
     assert len(await stagedoor.done("api/showRelatedVideos", starting_point=0)) == 5
+
+
+async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(stagedoor: Stagedoor) -> None:
+    leftover = stagedoor.data_dir / "media" / "thumbnails" / "4711.jpg"
+    leftover.parent.mkdir(exist_ok=True)
+    leftover.touch()
+    dsn = running_dsn(stagedoor.data_dir)
+    assert dsn is not None
+    connection = await connect(dsn)
+    await connection.execute(
+        "update pgqueuer_schedules set next_run = now() where entrypoint = 'delete_old_thumbnails'"
+    )
+    await connection.close()
+    await stagedoor.stop()
+    await stagedoor.start()
+    await until(lambda: not leftover.exists(), what="the job")
+    assert "Traceback" not in stagedoor.log
 
 
 async def test_the_run_file_tells_scripts_what_runs_where(stagedoor: Stagedoor) -> None:

@@ -90,7 +90,7 @@ class Prober:
         self._probe = probe
         self._running = running
         self._keys = keys
-        self._thumbnails = thumbnails
+        self.thumbnails = thumbnails
         self._database = database
         self._metrics = metrics
         self._limit = limit
@@ -121,11 +121,11 @@ class Prober:
     def thumbnail(self, stream_id: StreamId) -> str:
         """Address below `/media/`, new with each picture; "" without one. Only public streams have one, because
         `/media/` needs no authorization."""
-        return self._thumbnails.address(stream_id)
+        return self.thumbnails.address(stream_id)
 
     async def run(self) -> None:
         """Run until cancelled."""
-        self._thumbnails.open([stream.id for stream in self._running.all() if stream.visibility is Visibility.PUBLIC])
+        self.thumbnails.open([stream.id for stream in self._running.all() if stream.visibility is Visibility.PUBLIC])
         async with asyncio.TaskGroup() as probes:
             while True:
                 self._follow()
@@ -147,7 +147,7 @@ class Prober:
                 watches[stream.id] = known if known and same else _Watch(stream.source_id, now)
         self._watches = watches
         hidden = {stream.id for stream in unfinished.values() if stream.visibility is not Visibility.PUBLIC}
-        self._thumbnails.keep(unfinished, hidden)
+        self.thumbnails.hide(hidden)
 
     def _due(self) -> Iterator[tuple[Stream, _Watch]]:
         """The streams that have waited longest, one for each free slot."""
@@ -168,7 +168,7 @@ class Prober:
             watch.due_at = self._monotonic() + self._interval_s
 
     async def _look(self, stream: Stream, watch: _Watch) -> None:
-        picture = self._thumbnails.file(stream.id) if stream.visibility is Visibility.PUBLIC else None
+        picture = self.thumbnails.file(stream.id) if stream.visibility is Visibility.PUBLIC else None
         began = self._monotonic()
         try:
             result = await self._probe.probe(
@@ -179,7 +179,7 @@ class Prober:
             self._looking -= 1
         self._metrics.probed(result.outcome.value, result.via.value if result.via else "none", result.seconds)
         if result.pictured:
-            self._thumbnails.written(stream.id)
+            self.thumbnails.written(stream.id)
         if self._watches.get(stream.id) is watch:  # otherwise its publisher has gone
             self._take(stream.id, watch, result, began)
             await self._store(stream.id, watch, result)

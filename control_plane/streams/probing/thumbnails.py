@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from control_plane.base.ids import StreamId
+from control_plane.base.ids import LARGEST_ID, StreamId
+from control_plane.db.pool import Database
+from control_plane.jobs.kind import job
+from control_plane.streams import store
 
 log = logging.getLogger(__name__)
 
 FOLDER = "thumbnails"
-KEPT_S = 3600.0
+KEPT = dt.timedelta(hours=1)
 """Time that a thumbnail is kept after the end. Larger: more disk. Smaller: pages that still show the stream lose its
 picture."""
 
@@ -20,63 +26,73 @@ picture."""
 class Thumbnails:
     """Owns `<media directory>/thumbnails`. Only probes write there, to the file that `file` names."""
 
-    def __init__(
-        self, media_dir: Path, kept_s: float = KEPT_S, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, media_dir: Path, database: Database) -> None:
         self._folder = media_dir / FOLDER
-        self._kept_s = kept_s
-        self._monotonic = monotonic
-        self._ended_at: dict[StreamId, float | None] = {}
-        """One entry per picture; None while its stream is unfinished."""
+        self._database = database
         self._written_ms: dict[StreamId, int] = {}
+        """Of each picture that is there."""
 
     def open(self, unfinished: Collection[StreamId]) -> None:
-        """Take over the pictures that an earlier run left, and delete those of streams that have ended since."""
+        """Take over the pictures of these streams that an earlier run left."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        wanted = {self.file(stream_id): stream_id for stream_id in unfinished}
-        for file in self._folder.iterdir():
-            if file in wanted:
-                self.written(wanted[file])
-            else:
-                _delete(file)
+        for stream_id in unfinished:
+            if self.file(stream_id).exists():
+                self.written(stream_id)
 
     def file(self, stream_id: StreamId) -> Path:
         return self._folder / f"{stream_id}.jpg"
 
     def written(self, stream_id: StreamId) -> None:
-        self._ended_at[stream_id] = None
         self._written_ms[stream_id] = time.time_ns() // 1_000_000
 
     def name(self, stream_id: StreamId) -> str:
         """Path below the media directory; "" without a picture."""
-        return f"{FOLDER}/{stream_id}.jpg" if stream_id in self._ended_at else ""
+        return f"{FOLDER}/{stream_id}.jpg" if stream_id in self._written_ms else ""
 
     def address(self, stream_id: StreamId) -> str:
         """The name and the time of writing: a new address for each picture, without a look at the file."""
         name = self.name(stream_id)
         return f"{name}?v={self._written_ms[stream_id]}" if name else ""
 
-    def keep(self, unfinished: Collection[StreamId], hidden: Collection[StreamId] = ()) -> None:
-        """Delete the pictures of streams that are not `unfinished`, an hour after the first call without them, and
-        those of `hidden` streams at once."""
-        now = self._monotonic()
-        for stream_id, ended_at in list(self._ended_at.items()):
-            if stream_id in hidden:
-                self._drop(stream_id)
-            elif stream_id in unfinished:
-                continue
-            elif ended_at is None:
-                self._ended_at[stream_id] = now
-            elif now - ended_at >= self._kept_s:
-                self._drop(stream_id)
+    def hide(self, hidden: Collection[StreamId]) -> None:
+        """Delete the pictures of these streams at once."""
+        for stream_id in self._written_ms.keys() & set(hidden):
+            del self._written_ms[stream_id]
+            _delete([self.file(stream_id)])
 
-    def _drop(self, stream_id: StreamId) -> None:
-        del self._ended_at[stream_id], self._written_ms[stream_id]
-        _delete(self.file(stream_id))
+    async def delete_old(self) -> None:
+        """The pictures of streams that ended an hour ago or that the database does not know, and what killed probes left behind."""
+        found, strays = await asyncio.to_thread(_look, self._folder)
+        kept = await store.not_ended_before(self._database, [*found, *self._written_ms], KEPT)
+        for stream_id in self._written_ms.keys() - kept:
+            del self._written_ms[stream_id]
+        await asyncio.to_thread(
+            _delete, [*strays, *(file for stream_id, file in found.items() if stream_id not in kept)]
+        )
 
 
-def _delete(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("thumbnail_not_deleted", extra={"file": file.name, "why": error.strerror})
+@job(every="*/10 * * * *")
+async def delete_old_thumbnails(thumbnails: Thumbnails) -> None:
+    await thumbnails.delete_old()
+
+
+def _look(folder: Path) -> tuple[dict[StreamId, Path], list[Path]]:
+    """Pictures, and old files that are none. A young one may be what a probe is writing."""
+    pictures: dict[StreamId, Path] = {}
+    strays = []
+    with suppress(FileNotFoundError):
+        for file in folder.iterdir():
+            number = file.stem
+            if file.suffix == ".jpg" and number.isascii() and number.isdecimal() and int(number) <= LARGEST_ID:
+                pictures[StreamId(int(number))] = file
+            elif file.stat().st_mtime < time.time() - KEPT.total_seconds():
+                strays.append(file)
+    return pictures, strays
+
+
+def _delete(files: Iterable[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("thumbnail_not_deleted", extra={"file": file.name, "why": error.strerror})

@@ -8,6 +8,7 @@ import pytest
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import GiftId, StreamId, UserId
+from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.gifts.sending import (
     GiftOutcome,
     GiftToOneself,
@@ -20,6 +21,17 @@ from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef
 from control_plane.ledger.wallets import Wallet, total_received, wallet
 from control_plane.streams.model import StreamOver
 from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
+from tests.control_plane.ledger.books import audit
+
+BOOKS = (
+    "gift_sent",
+    "stream_gifter",
+    "coins_received",
+    "ledger_transfer",
+    "ledger_entry",
+    "ledger_account",
+    "stream_log",
+)
 
 
 async def test_a_gift_moves_coins_and_is_told_to_viewers(stage: Stage) -> None:
@@ -236,6 +248,23 @@ async def test_a_repeat_is_answered_when_nothing_of_it_could_be_sent_any_more(st
 
     assert await stage.gift_events(again) == []
     assert await stage.audit() == 5
+
+
+async def test_gifts_outlive_the_events_of_their_stream(stage: Stage) -> None:
+    ann = await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    first = await stage.gifts.send(order(ann, star, HEART), "ref")
+    await stage.end(stream_id)
+    await stage.database.execute("update stream set ended_at = now() - interval '40 days'")
+    books = [await stage.database.fetch(f"select * from {table}") for table in BOOKS]
+
+    await delete_old_events.bind(Retention(stage.database, 30)).run(None)
+
+    assert await stage.gift_events(stream_id) == []
+    assert [await stage.database.fetch(f"select * from {table}") for table in BOOKS] == books
+    repeat = await stage.gifts.send(order(ann, star, HEART), "ref")
+    assert repeat == GiftOutcome(first.sent, Wallet(), replayed=True)
+    assert await audit(stage.database) == 5
 
 
 async def test_a_repeat_with_another_body_is_refused(stage: Stage) -> None:

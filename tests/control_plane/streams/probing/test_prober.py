@@ -23,7 +23,7 @@ from control_plane.streams.model import Stream, StreamOptions, Visibility
 from control_plane.streams.probing.keys import ProbeKeys
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
 from control_plane.streams.probing.prober import BELIEVED_FAILURES, RETRIES_S, Prober
-from control_plane.streams.probing.thumbnails import Thumbnails
+from control_plane.streams.probing.thumbnails import Thumbnails, delete_old_thumbnails
 from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process
@@ -90,11 +90,12 @@ class Studio:
     now: float = 1000.0
 
     def __post_init__(self) -> None:
+        self.thumbnails = Thumbnails(self.folder, self.here.database)
         self.prober = Prober(
             self.looks,
             self.here.running,
             PROBE_KEYS,
-            Thumbnails(self.folder, monotonic=lambda: self.now),
+            self.thumbnails,
             self.here.database,
             self.metrics,
             limit=self.limit,
@@ -343,6 +344,7 @@ async def test_an_ended_stream_keeps_its_picture_for_an_hour(studio: Studio) -> 
     await studio.here.lifecycle.end(made.id, EndReason.OWNER)
     await until(lambda: studio.prober.seen(made.id) is None)
     assert studio.prober.thumbnail(made.id) != ""
-    studio.now += 3600
-    await until(lambda: not file.exists())
-    assert studio.prober.thumbnail(made.id) == ""
+    for ended, is_there in (("59 minutes", True), ("61 minutes", False)):
+        await studio.here.database.execute("update stream set ended_at = now() - $1::text::interval", ended)
+        await delete_old_thumbnails.bind(studio.thumbnails).run(None)
+        assert (file.exists(), studio.prober.thumbnail(made.id) != "") == (is_there, is_there)

@@ -1,0 +1,1 @@
+"""The job queue: background jobs that survive a restart, in PostgreSQL, by PgQueuer."""

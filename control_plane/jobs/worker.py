@@ -1,0 +1,248 @@
+"""The worker: runs the jobs of the queue in this process, on its event loop, and enqueues the scheduled ones."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any
+
+from pgqueuer import QueueManager, RetryRequested, SchedulerManager
+from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
+from pgqueuer.models import Context, Schedule
+from pgqueuer.models import Job as PickedJob
+
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import JobId
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.jobs import store
+from control_plane.jobs.driver import RETRY_S, PatientDriver, PoolDriver
+from control_plane.jobs.kind import Bound
+from control_plane.jobs.queue import NAMES, queries
+from control_plane.observe.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+LOST_AFTER_S = 15.0
+"""A running job whose worker was not heard of for so long is picked again. Together with POLL_S it keeps a killed worker's jobs waiting for less
+than 30 s. Shorter than a pause of the database, it lets a job run twice at once."""
+POLL_S = 5.0
+"""How often the queue is read without a notification: for jobs of killed workers, and for what a cut LISTEN missed."""
+SATURATED_POLL_S = 1.0
+"""PgQueuer polls at this rate while a due job waits for its kind's limit. Its own default is ten times a second; the end of a job notifies."""
+BATCH = 4
+AT_ONCE = 2 * BATCH
+"""Jobs of this process at the same time, of all kinds. PgQueuer wants two batches at least."""
+PICKS = 5
+"""A job whose workers were killed so often in one attempt is dead: it may be what kills them."""
+
+STOP_S = 2.0
+"""At a stop, running jobs may end by themselves for so long; then they are interrupted, and run again at the next start."""
+INTERRUPT_S = 1.0
+GIVE_UP_S = 1.0
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    RETRIED = "retried"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class JobFailed(Exception):
+    """Stands for an error whose text cannot be stored."""
+
+
+class WorkersKilled(ControlPlaneError):
+    """Every worker that ran the job was killed, or lost the database, before the job ended."""
+
+    code = "workers_killed"
+
+
+class Worker:
+    def __init__(
+        self,
+        database: Database,
+        dsn: str,
+        kinds: Sequence[Bound],
+        metrics: Metrics,
+        *,
+        lost_after_s: float = LOST_AFTER_S,
+        poll_s: float = POLL_S,
+        stop_s: float = STOP_S,
+    ) -> None:
+        self._database = database
+        self._kinds = kinds
+        self.metrics = metrics
+        self._lost_after = dt.timedelta(seconds=lost_after_s)
+        self._poll_s = poll_s
+        self._stop_s = stop_s
+        self._stopping = False
+        self._running: dict[int, tuple[asyncio.Task[Any], Context]] = {}
+        self.driver = PatientDriver(database, dsn)
+        self._manager = QueueManager(queries(self.driver), channel=NAMES.channel)
+        self._manager.min_dequeue_poll_interval = dt.timedelta(seconds=SATURATED_POLL_S)
+        self._scheduler = SchedulerManager(queries(PoolDriver(database)))
+        self._scheduler.shutdown = self._manager.shutdown
+        for bound in kinds:
+            self._manager.register_executor(bound.kind.name, _Executor(bound, self.execute))
+            if bound.kind.every:
+                self._scheduler.schedule(bound.kind.name, bound.kind.every)(self._enqueuing(bound))
+
+    async def run(self) -> None:
+        """Until cancelled; then running jobs are given a moment, and interrupted."""
+        queue = asyncio.create_task(
+            self._manager.run(
+                dequeue_timeout=dt.timedelta(seconds=self._poll_s),
+                batch_size=BATCH,
+                max_concurrent_tasks=AT_ONCE,
+                heartbeat_timeout=self._lost_after,
+                log_aggregation_interval=dt.timedelta(0),
+            ),
+            name="jobs-queue",
+        )
+        around = [
+            asyncio.create_task(self.driver.listen(), name="jobs-listen"),
+            asyncio.create_task(self._follow_queue(), name="jobs-follow"),
+        ]
+        if self._scheduler.registry:  # an empty one would poll every second
+            around.append(asyncio.create_task(self._schedule(), name="jobs-schedule"))
+        try:
+            done, _ = await asyncio.wait([queue, *around], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self._stop(queue)
+            for task in around:
+                task.cancel()
+            await asyncio.gather(*around, return_exceptions=True)
+
+    async def _stop(self, queue: asyncio.Task[None]) -> None:
+        """Bounded, whatever jobs and the database do. A job whose end could not be written is picked again after LOST_AFTER_S."""
+        self._stopping = True
+        self._manager.shutdown.set()
+        await asyncio.wait([queue], timeout=self._stop_s)
+        for task, _ in self._running.values():
+            task.cancel()
+        await asyncio.wait([queue], timeout=INTERRUPT_S)
+        self.driver.give_up()
+        queue.cancel()
+        await asyncio.wait([queue], timeout=GIVE_UP_S)
+        if not queue.done():
+            log.error("jobs_not_stopped", extra={"jobs": sorted(self._running)})
+        elif not queue.cancelled():
+            queue.exception()  # of the database that was given up; one that ended the worker was raised before
+
+    async def execute(self, bound: Bound, job: PickedJob, context: Context) -> None:
+        """Run a job. Raises RetryRequested to have it queued again, and the job's error to have it kept as a dead one."""
+        task, clock = asyncio.current_task(), asyncio.get_running_loop().time
+        assert task is not None, "an executor runs in a task"
+        self._running[job.id] = task, context
+        started = clock()
+        try:
+            outcome, error = await self._attempt(bound, job, context)
+        finally:
+            del self._running[job.id]
+        self.metrics.job_ran(bound.kind.name, outcome.value, clock() - started)
+        if outcome is Outcome.INTERRUPTED:
+            task.uncancel()
+        if error is not None:
+            raise error
+
+    async def _attempt(self, bound: Bound, job: PickedJob, context: Context) -> tuple[Outcome, Exception | None]:
+        failure: Exception | None = None
+        try:
+            if await store.picks(self._database, JobId(job.id)) > PICKS:
+                raise WorkersKilled(f"{PICKS} workers were killed, or lost the database, while they ran this job.")
+            with context.cancellation:
+                await bound.run(job.payload)
+        except asyncio.CancelledError:
+            if self._stopping and not context.cancellation.cancel_called:
+                return Outcome.INTERRUPTED, RetryRequested(reason="The worker was stopped.")
+            failure = RuntimeError("Something that the job awaited was cancelled.")
+        except Exception as error:
+            failure = error
+        about = {"job": job.id, "kind": bound.kind.name}
+        if context.cancellation.cancel_called:
+            log.info("job_cancelled", extra=about)
+            return Outcome.CANCELLED, None
+        if failure is None:
+            return Outcome.DONE, None
+        failure = _storable(failure)
+        failures = job.attempts + 1
+        if failures >= bound.kind.attempts or isinstance(failure, WorkersKilled):
+            log.error("job_dead", extra={**about, "why": str(failure)})
+            return Outcome.DEAD, failure
+        delay = bound.kind.retry_delay(failures)
+        log.warning("job_retried", extra={**about, "why": str(failure), "in_s": delay.total_seconds()})
+        retry = RetryRequested(delay, str(failure))
+        retry.__cause__ = failure
+        return Outcome.RETRIED, retry
+
+    async def _follow_queue(self) -> None:
+        """Measure the queue, and cancel running jobs that were dropped: the notification of that may have been missed."""
+        while True:
+            with suppress(DatabaseUnavailable):
+                self._measure(await store.counts(self._database))
+                if running := dict(self._running):
+                    present = await store.present(self._database, running)
+                    for job_id in running.keys() - present:
+                        running[job_id][1].cancellation.cancel()
+            await asyncio.sleep(self._poll_s)
+
+    def _measure(self, counts: Sequence[store.Count]) -> None:
+        numbers = {(count.kind, count.state): count.number for count in counts}
+        for bound in self._kinds:
+            for state in store.State:
+                number = numbers.get((bound.kind.name, state), 0)
+                self.metrics.jobs_in_queue.labels(bound.kind.name, state.value).set(number)
+        self.metrics.jobs_late_seconds.set(max((count.late_s for count in counts), default=0.0))
+
+    async def _schedule(self) -> None:
+        """PgQueuer's scheduler, begun again whenever the database was away: it computes the next time relative to the database's clock, so a
+        statement of it must not be repeated later."""
+        while True:
+            with suppress(DatabaseUnavailable):
+                await self._scheduler.run()
+            await asyncio.sleep(RETRY_S)
+
+    def _enqueuing(self, bound: Bound) -> Callable[[Schedule], Awaitable[None]]:
+        async def enqueue(schedule: Schedule) -> None:
+            """Not while the one before is waiting or running."""
+            async with self._database.transaction() as connection:
+                await bound.kind.set(key=f"schedule:{bound.kind.name}").enqueue(connection)
+
+        return enqueue
+
+
+class _Executor(AbstractEntrypointExecutor):
+    """How PgQueuer runs the jobs of one kind."""
+
+    def __init__(self, bound: Bound, execute: Callable[[Bound, PickedJob, Context], Awaitable[None]]) -> None:
+        async def run(job: PickedJob) -> None:
+            await bound.run(job.payload)
+
+        super().__init__(EntrypointExecutorParameters(bound.kind.at_once, run, on_failure="hold"))
+        self._bound = bound
+        self._execute = execute
+
+    async def execute(self, job: PickedJob, context: Context) -> None:
+        await self._execute(self._bound, job, context)
+
+
+def _storable(error: Exception) -> Exception:
+    """PostgreSQL's JSON holds neither NUL nor half a surrogate pair, and PgQueuer repeats a write that fails for ever, with the results of other
+    jobs in it."""
+    text = "".join(traceback.format_exception(error))
+    if text == _clean(text):
+        return error
+    return JobFailed(_clean(f"{type(error).__name__}: {error}")).with_traceback(error.__traceback__)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

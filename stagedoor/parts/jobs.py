@@ -1,0 +1,29 @@
+"""Background jobs: the worker of this process, with every kind of job that there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from control_plane.base.workers import Workers
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.jobs.upkeep import delete_old_history
+from control_plane.jobs.worker import Worker
+from control_plane.observe.metrics import Metrics
+from control_plane.streams.bundle import Streams
+from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+
+
+@asynccontextmanager
+async def jobs(
+    dsn: str, settings: Settings, database: Database, streams: Streams, metrics: Metrics, workers: Workers
+) -> AsyncIterator[None]:
+    kinds = [
+        delete_old_thumbnails.bind(streams.prober.thumbnails),
+        delete_old_events.bind(Retention(database, settings.event_log_days)),
+        delete_old_history.bind(database),
+    ]
+    async with workers.running("jobs", Worker(database, dsn, kinds, metrics).run()):
+        yield
