@@ -32,8 +32,9 @@ _WITH_EVENTS = """
         select (select min(event.stream_id) from stream_event event where event.stream_id > kept.stream_id), number + 1
         from kept where stream_id is not null and number < $3
     )
-    select stream_id, status = 'ended' and ended_at < now() - $2::interval as ended_before
-    from kept join stream on stream.id = stream_id order by stream_id
+    select stream_id, (
+        select status = 'ended' and ended_at < now() - $2::interval from stream where id = stream_id) as ended_before
+    from kept where stream_id is not null order by stream_id
 """
 _DELETE_EVENTS = """
     delete from stream_event

@@ -24,7 +24,7 @@ WORKER = """
 import asyncio, sys
 from control_plane.db.pool import open_pool
 from control_plane.jobs.worker import Worker
-from control_plane.metrics import Metrics
+from control_plane.observe.metrics import Metrics
 from tests.control_plane.jobs.factory import Factory, hold
 
 async def main():
