@@ -82,6 +82,6 @@ SHORTLY = {
 
 IN_DEVELOPMENT = {
     "403": "Development mode only: a page of another site sent this request.",
-    "421": "Development mode only: the request's `Host` is none of this machine's names.",
+    "421": "Development mode only: the request's `Host` is not a name of this machine.",
 }
 TOO_OFTEN = "Too many requests from this address; wait for `Retry-After` seconds."
