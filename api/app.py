@@ -31,16 +31,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600
-"""How long browsers cache files under `/static/` and `/media/`. Larger shows replaced files late; smaller costs
+"""How long browsers cache files under `/static/` and `/media/`. Larger shows replaced files late, smaller costs
 requests."""
 _SEPARATOR = re.compile(r"[/\\]")
 PAGES_UNDER_WAY = 2048
-"""Concurrent requests for pages of all clients. Smaller refuses requests at peak load; larger uses more memory under a
-flood."""
+"""Concurrent requests for pages. Smaller refuses requests at peak load; larger uses more memory under a flood."""
 CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 SOCKETS = "/ws/"
-"""Prefix of the live sockets. They stay open, so they do not count as concurrent requests and have limits of their
-own."""
+"""Path prefix of live sockets. They stay open for long, so they have their own limit of concurrent connections."""
 
 
 def make_app(
@@ -95,8 +93,7 @@ def _contract(dispatcher: Dispatcher) -> Handler:
 def _not_too_often(
     route: web.AbstractRouteDef, often: RateLimit, under_way: UnderWay, settings: Settings
 ) -> web.AbstractRouteDef:
-    """Apply rate limits to a route, because most pages query the database. The contract has its own limits, and static
-    files need none."""
+    """Apply rate limits to a route: most pages query the database. The contract has its own limits, files need none."""
     if not isinstance(route, web.RouteDef):
         return route
     handler: Handler = route.handler

@@ -26,8 +26,7 @@ Frame = dict[str, Any]
 COME_BACK = {1001, 1006, 1011, 4508}
 """Close codes after which the client reconnects. 1006: the connection was lost without a close frame."""
 TRY_AGAIN = {"database_unavailable", "rate"}
-"""Errors after which a gift is sent again. It may have been sent already; its idempotency key prevents a second
-payment."""
+"""Errors after which a gift is sent again. Its idempotency key prevents a second payment."""
 WAIT_S = 30.0
 """Pause after 4429, too many sockets or faulty frames. A shorter one is likely to be refused again."""
 LONGEST_PAUSE_S = 10.0
@@ -60,8 +59,7 @@ class NotConnected(Refused):
 
 
 class LiveClient:
-    """Iterate over `frames` without pause. `send_gift` may be called at any time, also while the socket is
-    disconnected."""
+    """Iterate over `frames` without pause. `send_gift` may be called at any time, connected or not."""
 
     def __init__(self, url: str, token: str = "") -> None:
         self._url = url
@@ -102,8 +100,10 @@ class LiveClient:
                     answer.set_exception(NotConnected())
 
     async def send_gift(self, gift_id: int, count: int = 1) -> int:
-        """Send a gift and return the `seq` of its event. Retries use the same idempotency key, so the gift is paid
-        once. Raises Refused."""
+        """Send a gift and return the `seq` of its event. Retries reuse the idempotency key: it is paid once.
+
+        Raises Refused.
+        """
         key = str(uuid.uuid4())
         frame = {"type": "gift", "id": key, "gift_id": gift_id, "count": count}
         try:

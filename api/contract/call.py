@@ -24,8 +24,8 @@ class Call(msgspec.Struct, frozen=True):
     caller: Caller | None
     """None for guests. Endpoints with Access.USER or Access.PROVEN always have a caller."""
     proven: bool
-    """True when a session token identified the caller. False when an old app build named its user in the request body
-    (compatibility mode)."""
+    """True when a session token identified the caller. False when an old app build named its user in the request
+    body (compatibility mode)."""
     token: str = ""
     """The session token sent with the call."""
 

@@ -51,21 +51,18 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
-"""Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger holds the slots of calls
-that hang."""
+"""Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger keeps hung calls longer."""
 UNDER_WAY = 4096
 """Concurrent calls of all clients. Smaller refuses calls at peak load; larger uses more memory under a flood."""
 UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
 """Concurrent calls whose body has not fully arrived, from one address and from all: each may hold LIVE_BODY_LIMIT
-bytes. The apps' bodies arrive with their heads and do not count. Smaller refuses slow networks; larger needs more
-memory."""
+bytes. The apps' bodies arrive with their heads and do not count. Smaller refuses slow clients; larger needs memory."""
 RETRY_S = 1.0
 """`Retry-After` of a call that is refused because too many calls are running. It is an estimate: calls are short."""
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 """What the apps send as `Auth-Token` while they have no session."""
 PATHS = 1024
-"""Size of the LRU cache from request paths to endpoints. Apps use few paths; the bound holds when a client tries
-many."""
+"""Size of the LRU cache from request paths to endpoints. Apps use few paths; a client that tries many evicts them."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _PROCESS = secrets.token_hex(4)
 _numbers = itertools.count(1)

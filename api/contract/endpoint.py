@@ -133,8 +133,7 @@ class Registry:
 
 
 def endpoint_name(path: str) -> str:
-    """The normalized name in a decoded path: `shownearbyvideos` for `/api//showNearbyVideos` and
-    `/SHOWNEARBYVIDEOS/`."""
+    """The normalized name in a path: `shownearbyvideos` for `/api//showNearbyVideos` and for `/SHOWNEARBYVIDEOS/`."""
     parts = [part for part in path.strip().lower().split("/") if part.strip()]
     if parts and parts[0] == "api":
         parts = parts[1:]
@@ -152,6 +151,5 @@ def _contract_names() -> Mapping[str, str]:
 
 
 def unserved(path: str) -> str:
-    """The contract's name of the endpoint at a path that this server does not serve; "" for a path outside the
-    contract."""
+    """The name of a contract endpoint that this server does not serve, by path; "" for paths outside the contract."""
     return _contract_names().get(endpoint_name(path), "")

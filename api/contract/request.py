@@ -78,8 +78,7 @@ _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-"""An escape in a JSON string. Group 1 matches half a surrogate pair: phones send one when they cut text inside an
-emoji."""
+"""An escape in a JSON string. Group 1: half a surrogate pair, which phones send when they cut text inside an emoji."""
 _KINDS = {
     "int": "must be a whole number",
     "float": "must be a number",
@@ -164,8 +163,7 @@ def _whole_characters(escape: re.Match[bytes]) -> bytes:
 
 
 def _sentence(error: str, hints: Mapping[str, Any]) -> str:
-    """Rewrites an error of msgspec for people: "Expected `int`, got `str` - at `$.gift_count`" becomes "gift_count must
-    be a whole number."."""
+    """Rewrites an error of msgspec: "Expected `int`, got `str` - at `$.n`" becomes "n must be a whole number."."""
     if missing := _MISSING.fullmatch(error):
         return f"{missing[1]} is missing."
     reason, at, place = error.rpartition(" - at `$.")
@@ -248,8 +246,7 @@ def _bare(hint: Any) -> Any:
 
 
 def as_text(value: Any) -> Any:
-    """Text or a number as stripped text, without NUL, which PostgreSQL cannot store. Other values are returned
-    unchanged."""
+    """Text or a number as stripped text, without NUL, which PostgreSQL cannot store. Other values stay unchanged."""
     if isinstance(value, str):
         return value.strip().replace("\0", "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -55,8 +55,7 @@ def _pretty(described: dict[str, Any]) -> bytes:
 
 
 def _unless_known(request: web.Request, body: bytes, content_type: str, headers: dict[str, str]) -> web.Response:
-    """The body, or 304 if the client has it already. `no-cache` makes clients revalidate each time, because a new
-    release may run."""
+    """The body, or 304 if the client has it. `no-cache` makes clients revalidate, because a new release may run."""
     etag = hashlib.sha256(body).hexdigest()[:32]
     offered = request.if_none_match or ()
     known = any(tag.value in (etag, "*") for tag in offered)

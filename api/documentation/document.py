@@ -195,8 +195,7 @@ def _codes(endpoint: Endpoint) -> dict[int, str]:
 
 
 def _envelopes(endpoint: Endpoint, answer: Schema) -> dict[str, Schema]:
-    """Named schemas, so that code generators name the types: the answer, and the refusal if it has keys beside
-    `msg`."""
+    """Named schemas, for names in generated code: the answer, and the refusal if it has keys beside `msg`."""
     name = "".join(part[0].upper() + part[1:] for part in endpoint.name.split("/"))
     beside: dict[str, Schema] = {
         key: {"type": JSON_TYPES[type(neutral)]} for key, neutral in endpoint.top_level.items()

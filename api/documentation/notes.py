@@ -1,5 +1,4 @@
-"""Attribute docstrings: the strings below the fields of a class, parsed from its source, because Python does not keep
-them."""
+"""Attribute docstrings: the strings below the fields of a class, parsed from its source. Python does not keep them."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ from itertools import pairwise
 
 
 def field_notes(cls: type) -> dict[str, str]:
-    """Attribute → docstring, with those of base classes in the same top-level package. Nested classes are not
-    supported."""
+    """Attribute → docstring, with base classes in the same top-level package. Nested classes are not supported."""
     package = cls.__module__.partition(".")[0]
     notes: dict[str, str] = {}
     for base in reversed(cls.__mro__):

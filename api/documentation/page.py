@@ -1,5 +1,5 @@
-"""The HTML page of `/docs`, rendered from the OpenAPI document. It loads only our own files, and uses JavaScript to try
-calls."""
+"""The HTML page of `/docs`, rendered from the OpenAPI document. It loads only our own files. Only trying calls needs
+JavaScript."""
 
 from __future__ import annotations
 

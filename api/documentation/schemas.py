@@ -1,5 +1,4 @@
-"""JSON Schema (draft 2020-12) of request and answer models: msgspec's schemas with descriptions and required keys
-added."""
+"""JSON Schema (draft 2020-12) of request and answer models: msgspec's, with descriptions and required keys added."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ does not exist is left out.
 …`. `Api-Key` names the app that calls. It is optional."""
 
 DEVELOPMENT = """\
-This server runs in development mode: `registerUser` with `{"auth_token": "dev:ada"}` signs in as any user, calls that \
-move no coins may name their caller in the body instead of a session, and the sandbox store sells coins free of \
-charge."""
+This server runs in development mode: `registerUser` with `{"auth_token": "dev:ada"}` signs in as `ada` without a \
+password, calls that move no coins may name their caller in the body instead of a session, and coins of the sandbox \
+store are free of charge."""
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registerUser": {"auth_token": "…"},

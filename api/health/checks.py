@@ -16,8 +16,7 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.streams.media.reconciler import Reconciler
 
 PART_DEADLINE_S = 1.0
-"""Timeout of one readiness check. Smaller reports a busy database as not ready; larger delays a load balancer's
-reaction."""
+"""Timeout of one readiness check. Smaller reports a busy database as not ready; larger delays the load balancer."""
 
 Check = Callable[[], Awaitable[str]]
 """Returns "ok" or a short description of the fault."""
@@ -32,8 +31,7 @@ class Health:
         return web.json_response({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """200 if every check passes, else 503. Results of single checks are included for callers that may see
-        metrics."""
+        """200 if every check passes, else 503. Callers that may see metrics get the result of each check too."""
         answers = await asyncio.gather(*(_within_deadline(check) for check in self._checks.values()))
         parts = dict(zip(self._checks, answers, strict=True))
         ready = all(answer == "ok" for answer in answers)

@@ -24,8 +24,8 @@ _HOP = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[0-9.]+))(?::[0-9]{1,
 
 def client_address(request: web.BaseRequest, trusted_proxies: Sequence[str]) -> str:
     """The client's IP address in canonical form: the peer's address, or behind trusted proxies the last hop in
-    X-Forwarded-For that is not a trusted proxy. If that hop is not an address, the proxy that reported it. "" without a
-    peer."""
+    X-Forwarded-For that is not a trusted proxy. If that hop is not an address: the proxy that reported it.
+    "" without a peer."""
     peer = request.remote or ""
     address = _parse_hop(peer)
     if address is None:

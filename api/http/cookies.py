@@ -14,11 +14,9 @@ from aiohttp import web
 
 PLAIN = "stagedoor"
 SECURE = "__Host-stagedoor"
-"""The cookie's name over https. Browsers accept the prefix `__Host-` only from the host itself and with the Secure
-attribute."""
+"""The cookie's name over https. Browsers accept the prefix `__Host-` only from the host itself and with `Secure`."""
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
-"""Key of the application: LIVE_PUBLIC_URL, for servers behind a proxy that changes the Host header. Empty without a
-proxy."""
+"""Application key: LIVE_PUBLIC_URL, for a server behind a proxy that changes the Host header. Empty without a proxy."""
 
 _FROM_A_PAGE_OF_OURS = {"same-origin", "none", None}
 """Accepted values of `Sec-Fetch-Site`. None: browsers leave it out on plain http, except on loopback."""

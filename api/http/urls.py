@@ -64,8 +64,7 @@ class Urls:
 
     @property
     def rtmp_server(self) -> str:
-        """The RTMP server for OBS, which has separate fields for server and key (`obs_key`). All paths begin with
-        `live/`."""
+        """The RTMP server for OBS, which has separate fields for server and key (`obs_key`). All paths are `live/…`."""
         return f"rtmp://{self.host}:{self.rtmp_port}/live"
 
     def obs_key(self, stream: Stream, key: StreamKey) -> str:
@@ -94,8 +93,7 @@ def urls_of(settings: Settings, ports: Ports) -> Urls:
 
 def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
     """With LIVE_LAN, URLs that use the host in `requested`, the client's Host header; else `urls` itself. Only
-    loopback, private and own names are accepted: with others, a forged Host header would decide where clients are
-    sent."""
+    loopback, private and own names are accepted: with others, a forged Host header could redirect clients."""
     host = _host_of(requested) if settings.lan else None
     return _called(host, urls) if host and _is_ours(host, urls) else urls
 
@@ -107,8 +105,8 @@ def _called(host: str, urls: Urls) -> Urls:
 
 @functools.lru_cache(maxsize=4096)  # every request needs it
 def is_addressed_to_us(requested: str, urls: Urls) -> bool:
-    """Whether the Host header is empty or names this server. Foreign names that resolve to this machine (DNS rebinding)
-    do not."""
+    """Whether the Host header is empty or names this server. A foreign name that resolves to this machine does not
+    (DNS rebinding)."""
     host = _host_of(requested)
     return not requested or (host is not None and _is_ours(host, urls))
 

@@ -21,7 +21,7 @@ from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, 
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT_BYTES = 64 << 10
-"""Largest message that is read; a larger one closes the socket with 1009. Frames above `FRAME_LIMIT_BYTES` get an
+"""Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an
 error."""
 
 KERNEL_LIMIT_BYTES = 128 << 10
@@ -99,8 +99,7 @@ class Connection:
             self._transport.write(frames)
 
     def answer(self, frame: bytes) -> None:
-        """Write a frame for this socket only, and close the socket if its queue is full. The hub checks the queue
-        itself before its writes."""
+        """Write a frame for this socket only; close the socket if its queue is full. The hub has its own check."""
         if self.buffered_bytes() > QUEUE_LIMIT_BYTES:
             self.close(CloseCode.TOO_SLOW)
         self.write(frame)

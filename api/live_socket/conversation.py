@@ -25,8 +25,7 @@ Identify = Callable[[str], Awaitable[Caller | None]]
 """Session token → caller, or None if the token is not valid. Raises DatabaseUnavailable, and another ControlPlaneError
 for a user who is banned."""
 Gifting = Callable[[Caller, StreamId, str, GiftId, int], Awaitable[Seq]]
-"""(caller, stream, idempotency key, gift, count) → `seq` of the gift's event. Raises ControlPlaneError if no gift was
-sent."""
+"""(caller, stream, idempotency key, gift, count) → `seq` of the gift's event. Raises ControlPlaneError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 FRAMES_PER_S = 20.0
 BURST = 40.0
-"""Rate and size of the token bucket. Smaller refuses users who tap gifts fast; larger lets one socket use more of the
-loop."""
+"""Rate and size of the token bucket. Smaller refuses users who tap gifts fast; larger gives one socket more CPU
+time."""
 FAULTS_PER_WINDOW = 10
 FAULT_WINDOW_S = 60.0
 """So many faulty frames within so many seconds close the socket. Fewer disconnects apps for an occasional bug; more

@@ -161,8 +161,7 @@ class LiveSocket:
                 conversation.see(audiences[conversation.stream_id])
 
     async def close_all(self, deadline_s: float = 5.0) -> None:
-        """Close all sockets with 1001 and refuse new ones. Aborts connections that are still open after
-        `deadline_s`."""
+        """Close all sockets with 1001 and refuse new ones. Aborts connections still open after `deadline_s`."""
         self._going_away = True
         for number, connection in enumerate(tuple(self._open), 1):
             connection.close(CloseCode.GOING_AWAY)

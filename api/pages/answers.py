@@ -1,4 +1,4 @@
-"""JSON responses to calls of our own pages. Unlike the contract they use HTTP status codes; an error is `{"message":
+"""JSON responses to calls of our own pages, with HTTP status codes, unlike the contract. An error is `{"message":
 …}`."""
 
 from __future__ import annotations

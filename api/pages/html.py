@@ -117,8 +117,7 @@ def modules(name: str) -> set[str]:
 
 
 def policy(urls: Urls) -> str:
-    """The Content-Security-Policy: only our own files, the live socket, and the media server's HLS and WebRTC
-    listeners."""
+    """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
         for parts in map(urlsplit, (urls.playback("live/0"), urls.webrtc("live/0"), urls.websocket(0)))

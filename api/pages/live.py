@@ -1,5 +1,4 @@
-"""`GET /live`, the list of public live streams: cached for a second, paginated, encoded once and shared by all
-callers."""
+"""`GET /live`, the paginated list of public live streams: cached for a second, encoded once for all callers."""
 
 from __future__ import annotations
 
@@ -31,11 +30,9 @@ ThumbnailOf = Callable[[StreamId], str]
 """Stream → path of its thumbnail below `/media/`, different for each new picture; "" without one."""
 
 REMEMBERED_S = 1.0
-"""How long the order and the pages are cached. Smaller sorts and queries more often; larger shows older viewer
-counts."""
+"""How long the order and the pages are cached. Smaller sorts and queries more often; larger shows older figures."""
 PAGE_ITEMS = 100
-"""Streams on a page. A page is encoded without yielding, about a millisecond for 100: more block the event loop for
-longer."""
+"""Streams on a page. Encoding does not yield, about a millisecond for 100: more block the event loop for longer."""
 SLICE = 500
 """Streams examined before yielding to the event loop. More block it for longer; fewer make the sort take longer."""
 PAGES_REMEMBERED = 256
@@ -218,8 +215,8 @@ class _Page:
 
 
 class _Shared(Generic[T]):
-    """A cached result that the first caller computes and all callers await. A failure is raised for all that wait; the
-    next caller tries again."""
+    """A cached result that the first caller computes and all callers await. A failure is raised for all that wait;
+    the next caller tries again."""
 
     def __init__(self) -> None:
         self._made: asyncio.Task[T] | None = None

@@ -1,5 +1,4 @@
-"""`/static/vendor/hls.min.js`: the HLS player, served by this server, so that pages load no scripts from other
-sites."""
+"""`/static/vendor/hls.min.js`: the HLS player, served from here, so that pages load no scripts from other sites."""
 
 from __future__ import annotations
 

@@ -43,14 +43,15 @@ class StudioPage:
         return self._html.page(request, "studio", values, permissions=CAMERA)
 
     async def current(self, request: web.Request) -> web.Response:
-        """The caller's current stream, without changing it: `liveStream` would replace it by a new one. Raises
-        SessionMissing."""
+        """The caller's current stream. `liveStream` would replace it by a new one. Raises SessionMissing."""
         stream = await self._unfinished(request)
         return json(Current(self._view(request, stream) if stream else None))
 
     async def phone_code(self, request: web.Request) -> web.Response:
-        """A QR code that configures Larix Broadcaster on a phone. It contains the stream key. Raises SessionMissing,
-        StreamNotFound."""
+        """A QR code that configures Larix Broadcaster on a phone; it contains the stream key.
+
+        Raises SessionMissing, StreamNotFound.
+        """
         stream = await self._unfinished(request)
         if stream is None:
             raise StreamNotFound("You have no stream.")

@@ -1,5 +1,4 @@
-"""`/watch/{id}`, the watch page of a stream. It contains the stream's state, so that it plays before its socket is
-open."""
+"""`/watch/{id}`, the watch page of a stream. It contains the stream's state, so it plays before its socket is open."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     social: Short = ""
     """The sign-in provider: `google`, `facebook`, `apple` …"""
     username: Short = ""
-    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits. Empty: the server chooses
+    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits. Empty: the server makes
     one."""
     dob: Short = ""
     """Date of birth, YYYY-MM-DD. Empty or all zeros: none."""

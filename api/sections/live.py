@@ -140,8 +140,7 @@ def _options(call: Call, body: LiveStream) -> StreamOptions:
 
 
 def _local_time(text: str) -> str:
-    """The time without its zone, or "" if it is not an ISO 8601 time. It is only displayed, so bad input is no
-    error."""
+    """The time without its zone, or "" if it is not in ISO 8601. It is only displayed, so bad input is no error."""
     try:
         return dt.datetime.fromisoformat(text).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     except ValueError:

@@ -56,8 +56,7 @@ _price_list = EncodedOnce(_views)
 
 class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
     transaction_id: Text
-    """The receipt of the store, which names the product. In development mode: the `transaction_id` of
-    `/sandbox/purchases`."""
+    """The store's receipt, which names the product. In development mode: `transaction_id` of `/sandbox/purchases`."""
     user_id: CallerId | None = None
     coin: Text = ""
     """The number of coins that the app showed. Not used."""

@@ -1,5 +1,5 @@
-"""The objects in the answers of the contract. Every key is always present, with an empty default, in the type that the
-strictest app needs."""
+"""The objects in the answers of the contract. Every key is always present and has the type that the strictest app
+needs; the defaults are empty values."""
 
 from api.wire.feed import (
     BlockUser,

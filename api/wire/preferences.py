@@ -1,5 +1,4 @@
-"""The notification and privacy settings of a user. Every `User` contains them, and profile answers repeat them beside
-it."""
+"""The notification and privacy settings of a user, inside every `User` and beside it in profile answers."""
 
 from __future__ import annotations
 

@@ -81,8 +81,7 @@ def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
 
 
 def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token: str = "") -> User:
-    """The user's own record, with private fields. Pass `auth_token` only if a session or a sign-in proves the
-    caller."""
+    """The user's own record, with private fields. Pass `auth_token` only if a session or sign-in proves the caller."""
     return msgspec.structs.replace(
         user_view(person, urls, button=""),
         dob=person.dob.isoformat() if person.dob else "",
@@ -117,8 +116,7 @@ def sound_view(sound: SoundRow, urls: Urls) -> Sound:
 
 
 def feed_item(video: VideoRow, user: User, urls: Urls) -> FeedItem:
-    """A feed item. It repeats the video's owner and sound beside the video, because the apps read them in either
-    place."""
+    """A feed item. It repeats the video's owner and sound beside the video: the apps read them in either place."""
     sound = sound_view(video.sound, urls) if video.sound else UNSET
     thumbnail = urls.media(video.thumbnail)
     view = Video(
