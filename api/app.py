@@ -1,4 +1,4 @@
-"""The public listener: which path is served by what."""
+"""The HTTP application of the public listener: its routes, rate limits, refusals and security headers."""
 
 from __future__ import annotations
 
@@ -32,21 +32,23 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVER = "stagedoor"
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
 CACHE_S = 3600
+"""How long browsers cache files under `/static/` and `/media/`. Larger shows replaced files late, smaller costs
+requests."""
 _SEPARATOR = re.compile(r"[/\\]")
 PAGES_UNDER_WAY = 2048
-"""At once, of everybody."""
+"""Concurrent requests for pages. Smaller refuses requests at peak load; larger uses more memory under a flood."""
 CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 FILES = ("/static", "/media")
 """Files are open to everybody and cost little."""
 ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
-"""Live sockets last, and have limits of their own."""
+"""Path prefix of live sockets. They stay open for long, so they have their own limit of concurrent connections."""
 
 
 def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
-    """`media_dir` holds the videos, sounds and pictures that are served under `/media/`, with ranges."""
+    """`media_dir` has the videos, sounds and pictures that are served under `/media/`, with range requests."""
     middlewares = [_refusals_for_people(pages)]
     if platform.settings.dev:
         middlewares.append(_our_names_only(platform.urls))
@@ -79,7 +81,7 @@ def make_app(
 
 
 def _contract(dispatcher: Dispatcher) -> Handler:
-    """Everything else is the contract's, which apps call with and without `/api`."""
+    """Handles all other paths as calls of the contract, which apps send with and without `/api`."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         first = request.path.lstrip("/").split("/", 1)[0].lower()
@@ -91,7 +93,8 @@ def _contract(dispatcher: Dispatcher) -> Handler:
 
 
 def _not_too_often(settings: Settings) -> Middleware:
-    """Limits what one address asks of pages, most of which read the database. The contract counts for itself, and files are cheap."""
+    """Limit the requests of one address for pages, most of which query the database. The contract has its own limits,
+    files need none."""
     often = RateLimit(settings.address_rate)
     under_way = UnderWay(settings.calls_per_address, PAGES_UNDER_WAY)
 
@@ -125,7 +128,8 @@ def _too_many(wait_s: float) -> web.HTTPTooManyRequests:
 
 
 def _has_dot_segments(path: str) -> bool:
-    """Of a request's path as it came. Such a path leads elsewhere than a rule of a proxy on its text believes; none of ours is written so."""
+    """Whether the raw path has `.` or `..` segments, encoded ones included. Such a path can bypass path rules of a
+    proxy, and no path of this server has any."""
     if "." not in path and "%" not in path:
         return False
     bare = unquote(path.partition("?")[0].partition("#")[0])
@@ -133,8 +137,8 @@ def _has_dot_segments(path: str) -> bool:
 
 
 def _refusals_for_people(pages: Pages) -> Middleware:
-    """A refusal by HTTP status, also one of aiohttp's own for a file, is a page for a browser, an envelope for the contract's callers, and plain
-    text for all others."""
+    """Middleware that formats HTTP errors, also those of aiohttp's file handler: as a page for browsers, as an envelope
+    under `/api`, and else as plain text."""
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -142,7 +146,7 @@ def _refusals_for_people(pages: Pages) -> Middleware:
             if _has_dot_segments(request.raw_path):
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             response = await handler(request)
-            # aiohttp finds out only while it sends the answer, too late for another one.
+            # aiohttp notices a missing file only while it sends the response, too late for another one.
             if isinstance(response, web.FileResponse) and not response._path.is_file():
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             return response
@@ -169,15 +173,19 @@ def _refusal(
 
 
 def _our_names_only(urls: Urls) -> Middleware:
-    """Development mode lets anybody in who reaches it. A page in the developer's browser, whose name was made to lead to this machine, must
-    not: its requests carry that name as their host. Nor may a page of another site: a plain form or `no-cors` request needs no token here and no
-    preflight, but browsers name its origin. Files are open to everybody anyway."""
+    """Protect development mode, which needs no password, from pages of other sites in the developer's browser.
+
+    DNS rebinding: a foreign name that resolves to this machine is refused by its Host header. Cross-site requests:
+    forms and `no-cors` requests need no preflight, but browsers send their origin. Static files are public, so they are
+    not checked."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not _route_of(request).startswith(FILES):
             if not is_addressed_to_us(request.headers.get("Host", ""), urls):
-                raise web.HTTPMisdirectedRequest(text="In development mode this server answers to local names only.\n")
+                raise web.HTTPMisdirectedRequest(
+                    text="In development mode this server answers to local names only. Use localhost or its LAN address.\n"
+                )
             if _is_cross_site(request):
                 raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
         return await handler(request)
@@ -186,7 +194,8 @@ def _our_names_only(urls: Urls) -> Middleware:
 
 
 def _is_cross_site(request: web.Request) -> bool:
-    """Whether a page of somebody else's caused this request. Apps and commands send neither header; following a link to a page is fine."""
+    """Whether a page of another site sent this request. Apps and command-line tools send neither header. Following a
+    link from another site is allowed."""
     headers = request.headers
     if "Origin" in headers and own_origin(request) is None:
         return True

@@ -1,9 +1,10 @@
-"""A viewer of a live stream: joins its socket, comes back after every loss without missing or repeating an event, and sends gifts.
+"""An example client of the live socket: it receives a stream's events, reconnects without losing or repeating one, and
+sends gifts.
 
     .venv/bin/python examples/live_client.py ws://localhost:8080/ws/live/42
     .venv/bin/python examples/live_client.py ws://localhost:8080/ws/live/42 --token "$TOKEN" --gift 1 --count 3
 
-The class is the whole protocol; an app's adapter has the same parts in its own language.
+`LiveClient` implements the whole protocol. Copy its parts to write a client in another language.
 """
 
 from __future__ import annotations
@@ -23,17 +24,21 @@ import aiohttp
 Frame = dict[str, Any]
 
 COME_BACK = {1001, 1006, 1011, 4508}
-"""1006: the connection was lost, and nobody said why."""
+"""Close codes after which the client reconnects. 1006: the connection was lost without a close frame."""
 TRY_AGAIN = {"database_unavailable", "rate"}
-"""It may even have been sent; the key keeps it from being sent twice."""
+"""Errors after which a gift is sent again. Its idempotency key prevents a second payment."""
 WAIT_S = 30.0
+"""Pause after 4429, too many sockets or faulty frames. A shorter one is likely to be refused again."""
 LONGEST_PAUSE_S = 10.0
+"""Longest pause before a reconnect. Shorter overloads a server that restarts; longer keeps viewers waiting."""
 HEARTBEAT_S = 30.0
+"""Interval of the client's pings. Longer notices a lost connection later; shorter costs traffic and battery."""
 AGAIN_AFTER_S = 1.0
+"""Pause before a gift is sent again."""
 
 
 class Closed(Exception):
-    """The server wants us to stop: 4401 sign in, 4403 not for you, 4404 no such stream, 4410 ended."""
+    """The server closed the socket for good: 4401 not signed in, 4403 forbidden, 4404 no such stream, 4410 ended."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"closed with {code}")
@@ -41,7 +46,7 @@ class Closed(Exception):
 
 
 class Refused(Exception):
-    """A gift that was not sent, and why: `code` is for programs, the text for people."""
+    """A gift was not sent. `code` is for programs, the message for users."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -50,11 +55,11 @@ class Refused(Exception):
 
 class NotConnected(Refused):
     def __init__(self) -> None:
-        super().__init__("closed", "The stream's socket has been closed.")
+        super().__init__("closed", "The stream's socket is closed.")
 
 
 class LiveClient:
-    """`frames` has to be read all the time; `send_gift` may be called meanwhile, also while the socket is away."""
+    """Iterate over `frames` without pause. `send_gift` may be called at any time, connected or not."""
 
     def __init__(self, url: str, token: str = "") -> None:
         self._url = url
@@ -63,12 +68,12 @@ class LiveClient:
         self._epoch = ""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._gifts: dict[str, tuple[Frame, asyncio.Future[int]]] = {}
-        """Sent, and not answered yet."""
+        """Gifts without an answer yet, by idempotency key."""
         self._over = False
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """Until the stream has ended. After a `hello` whose `recovered` is False, what was shown before is to be replaced by `hello.stream`;
-        after any other one, events go on where they were. Raises Closed."""
+        """Yields frames until the stream ends. After a `hello` with `recovered` False, replace the displayed state by
+        `hello.stream`; otherwise events continue without a gap. Raises Closed."""
         try:
             async with aiohttp.ClientSession() as session:
                 failures = 0
@@ -95,7 +100,10 @@ class LiveClient:
                     answer.set_exception(NotConnected())
 
     async def send_gift(self, gift_id: int, count: int = 1) -> int:
-        """The number of the event that it made. The key stays the same however often it has to be sent: it is paid once. Raises Refused."""
+        """Send a gift and return the `seq` of its event. Retries reuse the idempotency key: it is paid once.
+
+        Raises Refused.
+        """
         key = str(uuid.uuid4())
         frame = {"type": "gift", "id": key, "gift_id": gift_id, "count": count}
         try:
@@ -116,7 +124,7 @@ class LiveClient:
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Frame]:
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
-                return  # broken
+                return  # the connection is broken
             frame: Frame = json.loads(message.data)
             if frame["type"] == "hello":
                 if not frame["recovered"]:
@@ -136,7 +144,7 @@ class LiveClient:
         return {} if self._after is None else {"after": str(self._after), "epoch": self._epoch}
 
     async def _say(self, frame: Frame) -> None:
-        """Not connected: it is said after the next `hello`."""
+        """Send a frame, if connected. Otherwise gifts are sent after the next `hello`."""
         if self._socket is not None:
             with suppress(aiohttp.ClientError, OSError):
                 await self._socket.send_json(frame)
@@ -152,7 +160,8 @@ class LiveClient:
 
 
 def pause_s(code: int, failures: int) -> float:
-    """Before the next attempt: at random, or all viewers of a server that restarts would be back in the same moment. Raises Closed."""
+    """The pause before the next connection attempt. It is random, so that the viewers of a server that restarts do not
+    all reconnect at the same moment. Raises Closed."""
     if code == 4429:
         return WAIT_S
     if code not in COME_BACK:
@@ -200,8 +209,8 @@ def say(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Watch a live stream's socket.")
     parser.add_argument("url", help="websocket_url, such as ws://localhost:8080/ws/live/42")
-    parser.add_argument("--token", default="", help="session token; without one as a guest")
-    parser.add_argument("--gift", type=int, metavar="ID", help="a gift to send on joining")
+    parser.add_argument("--token", default="", help="session token; without it you watch as a guest")
+    parser.add_argument("--gift", type=int, metavar="ID", help="id of a gift to send after joining")
     parser.add_argument("--count", type=int, default=1)
     options = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""The answer to a call: an envelope, always with HTTP status 200, because the apps read `code`."""
+"""The HTTP response of a contract call: a JSON envelope, always with HTTP status 200, because the apps read `code`."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def envelope(code: int, msg: Any, beside: Mapping[str, Any]) -> bytes:
 
 
 def answer(body: bytes, request_id: str, more: Mapping[str, str]) -> web.Response:
-    """`more`: headers of this answer alone."""
+    """`more` are additional headers."""
     return web.Response(body=body, headers={**HEADERS, "X-Request-Id": request_id, **more})

@@ -1,4 +1,4 @@
-"""One call of an endpoint: who calls, with which app, and the parts of the platform that the endpoint may use."""
+"""`Call`, the first argument of every endpoint: the caller, the client app, and the services of the platform."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class Call(msgspec.Struct, frozen=True):
     address: str
     """The client's IP address."""
     caller: Caller | None
-    """None for guests. Endpoints of Access.USER and Access.PROVEN always have one."""
+    """None for guests. Endpoints with Access.USER or Access.PROVEN always have a caller."""
     proven: bool
-    """The caller comes from a session token. False: an old app build named itself in the body (compatibility mode)."""
+    """True when a session token identified the caller. False when an old app build named its user in the request
+    body (compatibility mode)."""
     token: str = ""
-    """The session token that came with the call."""
+    """The session token sent with the call."""
     uploads: Mapping[str, Upload] = NO_UPLOADS
     """The files of a form, by field."""
 
@@ -59,5 +60,6 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def trusted(self) -> bool:
-        """May see and change what is the caller's own. In development mode a name in the body is enough, but for coins."""
+        """Whether the caller may read and change private data of the own account. In development mode a user named in
+        the body is trusted too; calls that move coins use Access.PROVEN instead."""
         return self.proven or (self.caller is not None and self.platform.settings.dev)

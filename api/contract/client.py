@@ -1,4 +1,4 @@
-"""Which of the apps is calling: by its API key, else by what its requests look like."""
+"""Detection of the client app that sends a request: by its API key, else by its headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Client(StrEnum):
 
     @property
     def logs_out_on_501(self) -> bool:
-        """Both Android builds wipe their session on code 501 and on nothing else."""
+        """Both Android builds delete their session on code 501 and on no other code."""
         return self in {Client.ANDROID, Client.ANDROID_KT}
 
 
@@ -25,17 +25,17 @@ _CLIENTS = tuple(Client)
 
 
 class WrongApiKey(ControlPlaneError):
-    """An API key came that belongs to none of the apps."""
+    """The request has an API key that belongs to none of the apps."""
 
     code = "wrong_api_key"
     kind = ErrorKind.WRONG_API_KEY
 
 
 def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:
-    """`headers` are case-insensitive. Raises WrongApiKey."""
+    """The client app. `headers` must be a case-insensitive mapping. Raises WrongApiKey."""
     key = headers.get("Api-Key", "").strip()
     if key:
-        offered = key.encode(errors="surrogateescape")  # what is no UTF-8 in a header arrives as surrogates
+        offered = key.encode(errors="surrogateescape")  # aiohttp decodes bytes that are not UTF-8 to surrogates
         for client in _CLIENTS:
             if hmac.compare_digest(offered, api_keys[client].encode()):
                 return client

@@ -1,4 +1,4 @@
-"""Cutting text that is too long where a reader sees no broken character."""
+"""Truncation of long text at a grapheme boundary, so that no emoji, flag or accented letter is split."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ SKIN_TONES = range(0x1F3FB, 0x1F400)
 FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 TAGS = range(0xE0020, 0xE0080)
 LONGEST_CLUSTER = 32
-"""Code points that we go back at most; "a" with a thousand accents is cut within them."""
+"""How many code points `cut` searches backwards for a boundary. Smaller splits long emoji sequences; larger lets one
+letter with very many accents remove more text."""
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` code points, without half an emoji, flag or accented letter at the end."""
+    """The text, truncated to at most `limit` code points at a grapheme boundary."""
     if len(text) <= limit:
         return text
     for end in range(limit, max(0, limit - LONGEST_CLUSTER), -1):
@@ -23,7 +24,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def _joined(text: str, at: int) -> bool:
-    """Whether what stands before and after this place is one character to a reader."""
+    """Whether the code points before and after this index belong to one grapheme."""
     before, after = text[at - 1], text[at]
     if before == JOINER or after == JOINER or unicodedata.category(after) in ("Mn", "Mc", "Me"):
         return True

@@ -1,4 +1,8 @@
-"""From an HTTP request to an endpoint and back: what is the same for every endpoint is here, and only here."""
+"""The dispatcher: routes an HTTP request to its endpoint and writes the envelope.
+
+Everything common to all endpoints is here: client detection, rate limits, session, request parsing, timeout, error
+codes, metrics and the access log.
+"""
 
 from __future__ import annotations
 
@@ -49,18 +53,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
+"""Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger keeps hung calls longer."""
 UPLOAD_DEADLINE_S = 1800.0
 """With a multipart form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
 UNDER_WAY = 4096
-"""Calls at once, of everybody."""
+"""Concurrent calls of all clients. Smaller refuses calls at peak load; larger uses more memory under a flood."""
 UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
-"""Bodies that are still on their way: each may hold as much memory as LIVE_BODY_LIMIT says. Those of apps come with their head."""
+"""Concurrent calls whose body has not fully arrived, from one address and from all: each may hold LIVE_BODY_LIMIT
+bytes. The apps' bodies arrive with their heads and do not count. Smaller refuses slow clients; larger needs memory."""
 RETRY_S = 1.0
+"""`Retry-After` of a call that is refused because too many calls are running. It is an estimate: calls are short."""
 UPLOADS = "uploads"
 """The folder below the data directory, for files of calls that have not ended."""
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
+"""What the apps send as `Auth-Token` while they have no session."""
 PATHS = 1024
-"""Remembered with what they lead to; apps use a few, strangers may try any."""
+"""Size of the LRU cache from request paths to endpoints. Apps use few paths; a client that tries many evicts them."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _PROCESS = secrets.token_hex(4)
 _numbers = itertools.count(1)
@@ -74,7 +82,7 @@ class _Who(NamedTuple):
 
 
 class Dispatcher:
-    """Serves all endpoints of the registry."""
+    """Handles the calls of all endpoints in the registry."""
 
     def __init__(self, registry: Registry, platform: Platform) -> None:
         self._find = functools.lru_cache(maxsize=PATHS)(registry.find)
@@ -85,11 +93,11 @@ class Dispatcher:
         self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
 
     def handler(self, endpoint: Endpoint) -> Handler:
-        """For the path by which an endpoint is asked for nearly always."""
+        """The handler for the canonical path of an endpoint, which needs no lookup."""
         return functools.partial(self._handle, endpoint)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """For all other ways in which apps write an endpoint's path, and for those that are none."""
+        """Handles every other spelling of an endpoint's path, and unknown paths."""
         return await self._handle(self._find(request.path), request)
 
     async def _handle(self, endpoint: Endpoint | None, request: web.Request) -> web.StreamResponse:
@@ -123,7 +131,7 @@ class Dispatcher:
             code, msg = FAILED, "That took too long. Please try again."
             log.error("call_timed_out", extra={"endpoint": name})
         except Exception:
-            code, msg = FAILED, f"Something went wrong on our side. If it stays, tell us this number: {request_id}"
+            code, msg = FAILED, f"The server failed. If it happens again, report this number: {request_id}"
             log.exception("call_broke", extra={"endpoint": name})
         if code != DONE and client is Client.IOS and endpoint is not None and endpoint.ios_refusal is not None:
             code, msg = _without_text(endpoint.ios_refusal, code)
@@ -210,7 +218,9 @@ class Dispatcher:
         named = named_caller(endpoint.caller_fields, fields)
         if token and (caller := await self._platform.accounts.sessions.identify(token)) is not None:
             if named is not None and named != caller.user_id:
-                raise CallerDiffers(f"{endpoint.caller_fields[0]} names another user than the one who is signed in.")
+                raise CallerDiffers(
+                    f"{endpoint.caller_fields[0]} names another user than the one who is signed in. Leave it out."
+                )
             return caller, True
         if endpoint.access is not Access.PROVEN and self._platform.settings.identity_from_body:
             unproven = await self._unproven(token, named)
@@ -232,7 +242,7 @@ class Dispatcher:
         return Caller(named) if state is not None else None
 
     def _count(self, request: web.Request, client: Client, name: str, code: int, started: float) -> None:
-        """`name` is one of the contract's or "unknown": strangers cannot make new labels."""
+        """`name` is a name of the contract or "unknown", so that requests cannot create new metric labels."""
         seconds = time.perf_counter() - started
         self._platform.metrics.calls.count((name, code), seconds)
         if self._platform.settings.access_log:

@@ -1,4 +1,4 @@
-"""Answers that are the same for everybody, encoded once for all."""
+"""A cache of encoded JSON for answers that are the same for all callers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ S = TypeVar("S")
 A = TypeVar("A")
 
 HOSTS_REMEMBERED = 16
+"""Cached encodings, one for each `Urls`: with LIVE_LAN, one for each host name in use. All are evicted when more are
+needed, so a smaller number encodes more often and a larger one uses more memory."""
 
 
 class EncodedOnce(Generic[S, A]):
-    """Calls `build` when its source is another object than before. What it answers stands for an A in an endpoint's answer."""
+    """Calls `build` only when `source` is another object than at the last call. Returns a `msgspec.Raw`, typed as the A
+    that it stands for in an answer."""
 
     def __init__(self, build: Callable[[S, Urls], A]) -> None:
         self._build = build

@@ -1,12 +1,13 @@
-"""An endpoint of the contract: one typed function and a decorator.
+"""Endpoints of the contract, their sections and the registry. An endpoint is one typed function with a decorator.
 
     section = Section("wallet")
 
     @section.endpoint("showCoinWorth", access=Access.OPEN)
     async def show_coin_worth(call: Call, body: Nothing) -> CoinWorthAnswer: ...
 
-The annotations name the models that go in and out. Everything else (path rules, leniency, session, limits, envelope, error codes, metrics,
-OpenAPI) is done once, in `dispatch.py`, for every endpoint alike.
+The annotations name the request model and the type of `msg`. Path rules, lenient parsing, sessions, limits, the
+envelope, error codes and metrics are handled for all endpoints in `dispatch.py`; OpenAPI is generated from the
+registry.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from control_plane.base.errors import ControlPlaneError
 
 class Access(StrEnum):
     OPEN = "open"
-    """Works without a session, and does not look for one."""
+    """No session is needed, and a session token is ignored."""
     GUEST = "guest"
-    """A session is used when there is one; guests are answered too."""
+    """A session is optional: it identifies the caller, and guests are served too."""
     USER = "user"
-    """A session is needed; where old app builds are served, the body may name the caller instead."""
+    """A session is required. A server that supports old app builds accepts a caller named in the body instead."""
     PROVEN = "proven"
-    """A session is needed, always: money moves."""
+    """A session is always required, because the call moves coins."""
 
 
 class Nothing(Request, frozen=True):
-    """The request of an endpoint that takes none."""
+    """The request of an endpoint without fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """An answer with keys beside `code` and `msg`; the endpoint's decorator declares them as `top_level`."""
+    """An answer with its own keys beside `code` and `msg`."""
 
     msg: Any
     top_level: Mapping[str, Any]
@@ -63,7 +64,7 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 class Endpoint:
     name: str
     aliases: tuple[str, ...]
-    """Other names that builds really send; case, slashes and blanks need none."""
+    """Other names that app builds send. Differences in case, slashes and blanks need no alias."""
     section: str
     access: Access
     handler: Handler
@@ -72,17 +73,17 @@ class Endpoint:
     """Type of `msg`."""
     caller_fields: tuple[str, ...]
     top_level: Mapping[str, Any]
-    """Keys beside `code` and `msg` that clients need in every answer, with their neutral values."""
+    """Keys beside `code` and `msg` that clients need in every answer, refusals included, with their default values."""
     summary: str
     refusals: tuple[type[ControlPlaneError], ...]
-    """What this endpoint refuses, beyond what every call may be refused for."""
+    """Errors that this endpoint raises, without those that every call may raise."""
     uploads: Mapping[str, int]
     """Fields of files, with the largest size of each in bytes: the endpoint takes a multipart form as well as JSON."""
     ios_refusal: IosRefusal | None
 
 
 class Section:
-    """Endpoints of one part of the contract, in the order in which they are written down."""
+    """One section of the contract: its endpoints in the order of their definition."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -125,13 +126,13 @@ class Section:
 
 
 def _msg_type(answer: Any) -> Any:
-    """`Receipt | Beside` answers a Receipt as its `msg`, and keys beside it."""
+    """The type of `msg`: Receipt for the annotations `Receipt` and `Receipt | Beside`."""
     options = tuple(option for option in get_args(answer) if option is not Beside)
     return Union[options] if isinstance(answer, UnionType) else answer  # noqa: UP007
 
 
 class Registry:
-    """All endpoints by the names that clients may use, in any case."""
+    """All endpoints, found by name or alias in any case."""
 
     def __init__(self, sections: Iterable[Section]) -> None:
         self.endpoints = [endpoint for section in sections for endpoint in section.endpoints]
@@ -146,7 +147,7 @@ class Registry:
 
 
 def endpoint_name(path: str) -> str:
-    """`/api//showNearbyVideos`, `/SHOWNEARBYVIDEOS/` and `/api/shownearbyvideos%20` (decoded) are one endpoint."""
+    """The normalized name in a path: `shownearbyvideos` for `/api//showNearbyVideos` and for `/SHOWNEARBYVIDEOS/`."""
     parts = [part for part in path.strip().lower().split("/") if part.strip()]
     if parts and parts[0] == "api":
         parts = parts[1:]
@@ -155,7 +156,7 @@ def endpoint_name(path: str) -> str:
 
 @functools.cache
 def _contract_names() -> Mapping[str, str]:
-    """Every name and path of the contract, as `endpoint_name` writes it, with the endpoint's name."""
+    """Normalized names and aliases of all endpoints of the contract → the endpoint's name."""
     return {
         endpoint_name(path): endpoint.name
         for endpoint in facts.load().endpoints.values()
@@ -164,5 +165,5 @@ def _contract_names() -> Mapping[str, str]:
 
 
 def unserved(path: str) -> str:
-    """For a path that leads to no endpoint of ours: the contract's name for it, or "" when the contract has none either."""
+    """The name of a contract endpoint that this server does not serve, by path; "" for paths outside the contract."""
     return _contract_names().get(endpoint_name(path), "")

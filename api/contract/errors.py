@@ -1,4 +1,4 @@
-"""The contract's codes, by what kind of error it is; and the errors of calls themselves."""
+"""The contract's codes for each kind of error, and the errors that the dispatcher itself raises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DONE, REFUSED, WRONG_KEY, MALFORMED, NO_SESSION, NOT_FOUND, FAILED, LOG_OUT = 20
 
 
 class SessionMissing(ControlPlaneError):
-    """No session, or one that is not valid any more."""
+    """The call has no session, or its session is no longer valid."""
 
     code = "session_missing"
     kind = ErrorKind.NOT_SIGNED_IN
@@ -35,7 +35,7 @@ class TooManyRequests(ControlPlaneError):
     kind = ErrorKind.TOO_OFTEN
 
     def __init__(self, retry_after_s: float) -> None:
-        super().__init__("That was too often. Please wait a moment.")
+        super().__init__("Too many requests. Please wait a moment.")
         self.retry_after_s = retry_after_s
 
 

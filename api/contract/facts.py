@@ -1,12 +1,13 @@
-"""What the apps send and need, endpoint by endpoint: `facts.json`, typed.
+"""Facts about the apps' contract, loaded from `facts.json`: what the apps send to each endpoint and need in its answer.
 
-A shape in that file is
+A shape in that file is one of:
 
-- `"id"`, `"flag"`, `"text"` … a value of that kind (`Kind`); `"text|object"` one of several; `"words:live,ended"` one of these texts
-- `"User"` the object of that name, under `objects`
-- `[shape]` a list of such
-- `{"User": shape, "Sound?": shape}` an object; a key with `?` may be left out; `"...": "User"` adds the keys of that object
-- `{"|": [shape, …]}` one of several
+- `"id"`, `"flag"`, `"text"` …: a value of that `Kind`
+- `"text|object"`: one of several; `"words:live,ended"`: one of these texts
+- `"User"`: the object of that name under `objects`
+- `[shape]`: a list of that shape
+- `{"User": shape, "Sound?": shape}`: an object; `?` marks an optional key; `"...": "User"` adds that object's keys
+- `{"|": [shape, …]}`: one of several
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from api.contract.client import Client
 
 
 class Kind(StrEnum):
-    """What a single value may be, in an answer."""
+    """The type of a single value in an answer."""
 
     ID = "id"
     """0 to 2³¹ − 1"""
@@ -48,7 +49,7 @@ class Kind(StrEnum):
 
 
 class Shape:
-    """Of an answer or of a part of one."""
+    """The shape of an answer or of a part of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Words(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Named(Shape):
-    """The object of `Facts.objects` under this name."""
+    """A reference to `Facts.objects[name]`."""
 
     name: str
 
@@ -83,11 +84,11 @@ class Record(Shape):
     required: Mapping[str, Shape]
     optional: Mapping[str, Shape]
     extends: str | None
-    """Name of the object whose keys are here too."""
+    """The name of an object whose keys this record has too."""
 
 
 class RequestField(msgspec.Struct, frozen=True, array_like=True):
-    """`id-text`, `int-text` and `float-text` are numbers that mostly come as text: both are accepted."""
+    """`id-text`, `int-text` and `float-text` are numbers that apps mostly send as text; numbers are accepted too."""
 
     type: Literal["text", "int-text", "float-text", "id-text", "id", "int", "any", "array", "object", "file"]
     required: bool = False
@@ -97,24 +98,26 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: str
     section: str
     priority: Literal[1, 2, 3, 4]
-    """1 the critical eight; 2 rest of live, gifts, coins; 3 rest of the documented paths; 4 only in the apps."""
+    """1: the eight critical endpoints. 2: other endpoints of live, gifts and coins. 3: other documented endpoints. 4:
+    endpoints that only the apps mention."""
     auth: Literal["none", "token"]
     guest_allowed: bool = False
     content_type: Literal["json", "multipart"] = "json"
     aliases: tuple[str, ...] = ()
-    """Paths that some build really sends, as sent."""
+    """Other paths that app builds send, as sent."""
     called_by: tuple[Client, ...]
     request: Mapping[str, RequestField]
     msg: Shape
-    """`msg` under code 200; under every other code it is a text."""
+    """The shape of `msg` with code 200. With every other code `msg` is text."""
     msg_when_removed: Shape | None = None
-    """`msg` under code 200 when a toggle took something away."""
+    """The shape of `msg` with code 200 when a toggle removed something."""
     top_level: Mapping[str, Shape] = {}
-    """Keys beside `code` and `msg`, in every answer, refusals included."""
+    """Keys beside `code` and `msg` in every answer, refusals included."""
     client_variants: Mapping[Client, Shape] = {}
-    """Where one shape cannot serve all: `msg` for the named client."""
+    """The shape of `msg` for clients that cannot read the common one."""
     ios_refusal: Literal["leave_msg_out", "answer_200", "throws"] | None = None
-    """What iOS needs instead of a text: no `msg`; code 200 with empty lists; nothing, it only shows a general failure."""
+    """What iOS needs in a refusal instead of a text: no `msg`; code 200 with empty lists; or nothing special
+    (`throws`), because it shows only a general failure."""
     note: str = ""
 
     def msg_for(self, client: Client) -> Shape:
@@ -124,7 +127,7 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ObjectFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     always: Mapping[str, Shape]
     conditional: Mapping[str, Shape] = {}
-    """Sent when the note says so, else left out: never null, `""` or `[]`."""
+    """Keys that are sent only under the condition in `note`, and otherwise left out: never null, `""` or `[]`."""
     optional: Mapping[str, Shape] = {}
     never: tuple[str, ...] = ()
     note: str = ""
@@ -143,7 +146,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 @functools.cache
 def load() -> Facts:
-    """The same object each time; a mistake in the file is a `msgspec.ValidationError` that names the place."""
+    """The parsed file, cached. Raises `msgspec.ValidationError` with the path of a value that is not valid."""
     text = resources.files(__package__).joinpath("facts.json").read_bytes()
     file = msgspec.json.decode(text, type=_File, dec_hook=_decode)
     return Facts(endpoints={endpoint.name: endpoint for endpoint in file.endpoints}, objects=file.objects)
@@ -156,7 +159,7 @@ def _decode(type_: type, value: Any) -> Any:
 
 
 def parse_shape(raw: object) -> Shape:
-    """Raises ValueError when it is none."""
+    """Raises ValueError when `raw` is not a shape."""
     match raw:
         case str() if raw.startswith("words:"):
             return Words(tuple(raw.removeprefix("words:").split(",")))

@@ -1,4 +1,4 @@
-"""How often somebody may call: token buckets, in memory, bounded in number."""
+"""Rate limits by token buckets, and limits of concurrent calls. Both are kept in the memory of this process."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 REMEMBERED = 50_000
+"""Token buckets kept; the least recently used is evicted, and its client starts again with a full bucket. With fewer,
+an attacker with many addresses resets the limits of others; more need more memory."""
 ROUNDING = 1e-6
-"""Who waits as long as we said is let in, whatever floating point makes of it."""
+"""Tolerance, so that a caller who waits exactly Retry-After is admitted."""
 
 
 class RateLimit:
-    """`per_minute` calls on average, as many at once as come in ten seconds' worth."""
+    """A token bucket for each client: `per_minute` calls on average, and bursts of a sixth of that."""
 
     def __init__(self, per_minute: float, now: Callable[[], float] = time.monotonic) -> None:
         self._per_s = per_minute / 60
@@ -22,7 +24,7 @@ class RateLimit:
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, who: Hashable) -> float:
-        """Take one; 0 when there was one, else the seconds until there is."""
+        """Take one token. Returns 0 if there was one, else the seconds until the next one."""
         now = self._now()
         level, at = self._buckets.pop(who, (self._burst, now))
         level = min(self._burst, level + (now - at) * self._per_s)
@@ -34,7 +36,7 @@ class RateLimit:
 
 
 class UnderWay:
-    """How many are under way at once: `per_one` of one client, `in_all` of everybody."""
+    """A limit of concurrent calls: `per_one` for one client, `in_all` for all clients together."""
 
     def __init__(self, per_one: int, in_all: int) -> None:
         self._per_one = per_one
@@ -44,10 +46,11 @@ class UnderWay:
 
     @contextmanager
     def one(self, who: Hashable | None) -> Iterator[bool]:
-        """Whether there was room for it; it is counted while it lasts. None counts in all only."""
+        """Acquire a slot for the duration of the `with` block; yields False if none is free. `who` None has no limit of
+        its own and counts only in the total."""
         if self._total >= self._in_all or (who is not None and self._of[who] >= self._per_one):
             if who is not None and not self._of[who]:
-                del self._of[who]  # looking made it
+                del self._of[who]  # keep no zero entries
             yield False
             return
         self._total += 1

@@ -1,4 +1,5 @@
-"""What every call may use: the bundles of the domains, and what belongs to this server. Put together in `stagedoor/parts/`."""
+"""`Platform`, the services that endpoints and pages use: one bundle for each domain, and this server's settings, URLs
+and metrics. It is assembled in `stagedoor/parts/`."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ class Platform:
     api_keys: Mapping[str, str]
     metrics: Metrics
     user_limit: RateLimit
-    """Calls and gifts of each user, by whichever way they come."""
+    """The rate limit of each user: contract calls and gifts over the live socket share it."""
     database: Database
     accounts: Accounts
     streams: Streams

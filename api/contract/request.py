@@ -1,7 +1,7 @@
-"""Request bodies as the apps really send them, brought into exact types.
+"""Lenient parsing of request bodies into typed request models.
 
-Numbers come as text nearly everywhere, ids may be "" or "0" for none, page numbers may be anything. A request model names what it wants with
-the types below; leniency is theirs, bounds are `msgspec.Meta`'s, and unknown keys and nulls are left out.
+The apps send most numbers as text, "" or "0" for a missing id, and arbitrary page numbers. A request model uses the
+types below: they convert such values, `msgspec.Meta` checks the bounds, and unknown keys and nulls are ignored.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.ledger.transfers import CLIENT_REF, LONGEST_CLIENT_REF
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]
-"""A model that allows none declares `Id | None = None`: "", "0" and 0 mean none."""
+"""An id. An optional one is declared as `Id | None = None`: "", "0" and 0 mean None."""
 
 CallerId = Annotated[
     int,
     msgspec.Meta(ge=1, le=LARGEST_ID, description="the caller; has to agree with the session", extra={"caller": True}),
 ]
-"""Where a client names itself. The session decides; a body that names somebody else is refused."""
+"""The user id that a client sends for its own user. A body that names another user than the session is refused."""
 
 Page = NewType("Page", Annotated[int, msgspec.Meta(ge=0, description="page number: 0, 1, 2 …; anything else means 0")])
 """`starting_point`."""
@@ -47,12 +47,13 @@ ClientRef = Annotated[
         },
     ),
 ]
-"""Taken as it was sent, unlike other text: two keys that differ must stay different. A model declares `ClientRef | None = None`; "" means none."""
+"""An idempotency key. Unlike other text it is not stripped, because different keys must stay different. Models declare
+`ClientRef | None = None`; "" means None."""
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 
 
 class MalformedRequest(ControlPlaneError):
-    """The body is not what this endpoint takes; the sentence names the field."""
+    """The body does not fit the request model. The message names the field."""
 
     code = "malformed_request"
     kind = ErrorKind.MALFORMED
@@ -69,14 +70,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 Coerce = Callable[[Any], Any]
 BODY_WITHIN_S = 10.0
-"""For a body of the largest size over a slow mobile network; who sends it slower has gone."""
+"""Timeout for reading a body. Smaller fails the largest bodies over slow mobile networks; larger lets clients that send
+slowly hold memory for longer."""
 _NONE = object()
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-"""An escape of a JSON string; the group is half a surrogate pair, as phones send it that cut a text within an emoji."""
+"""An escape in a JSON string. Group 1: half a surrogate pair, which phones send when they cut text inside an emoji."""
 _KINDS = {
     "int": "must be a whole number",
     "float": "must be a number",
@@ -96,9 +98,10 @@ _BOUNDS = (
 
 
 async def read_body(request: web.Request, within_s: float = BODY_WITHIN_S) -> bytes:
-    """Raises BodyTooLarge, and MalformedRequest when it does not come whole, or in time, or its Content-Encoding is a lie."""
+    """The whole body. Raises BodyTooLarge, and MalformedRequest if the body is incomplete, arrives too slowly or does
+    not match its Content-Encoding."""
     try:
-        if request.content.is_eof():  # as nearly always: it is all here
+        if request.content.is_eof():  # nearly always: the body arrived with the head
             return await request.read()
         async with asyncio.timeout(within_s):
             return await request.read()
@@ -126,7 +129,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
 
 
 def parse(model: type[Any], fields: Mapping[str, Any]) -> Any:
-    """Raises MalformedRequest with a sentence that begins with the field's name."""
+    """The fields as a `model` instance. Raises MalformedRequest with a message that begins with the field's name."""
     coerced = {}
     for name, coerce in _coercions(model).items():
         value = fields.get(name)
@@ -142,12 +145,12 @@ def parse(model: type[Any], fields: Mapping[str, Any]) -> Any:
 
 
 def caller_fields(model: type[Any]) -> tuple[str, ...]:
-    """The fields in which a client names itself, the most telling first."""
+    """The names of the model's CallerId fields, in the order of their declaration."""
     return tuple(name for name, hint in _hints(model).items() if _is_caller(hint))
 
 
 def named_caller(names: Sequence[str], fields: Mapping[str, Any]) -> UserId | None:
-    """Whom the body names in these fields, read as leniently as `parse` reads them; None when nobody."""
+    """The user id in the first of these fields that has one, converted as leniently as `parse` does; else None."""
     for name in names:
         number = _whole(fields.get(name))
         if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= LARGEST_ID:
@@ -160,7 +163,7 @@ def _whole_characters(escape: re.Match[bytes]) -> bytes:
 
 
 def _sentence(error: str, hints: Mapping[str, Any]) -> str:
-    """msgspec says "Expected `int`, got `str` - at `$.gift_count`"; people read "gift_count must be a whole number."."""
+    """Rewrites an error of msgspec: "Expected `int`, got `str` - at `$.n`" becomes "n must be a whole number."."""
     if missing := _MISSING.fullmatch(error):
         return f"{missing[1]} is missing."
     reason, at, place = error.rpartition(" - at `$.")
@@ -171,7 +174,7 @@ def _sentence(error: str, hints: Mapping[str, Any]) -> str:
 
 
 def _rule(reason: str, hint: Any) -> str:
-    """What a field of this type must be; nothing of what was sent is repeated."""
+    """The rule that the value breaks. It repeats nothing of the value itself."""
     if reason.startswith("Invalid enum value") and (words := list(_words(hint))):
         return f"must be one of {', '.join(words)}" if len(words) > 1 else f"must be {words[0]}"
     if " matching regex " in reason:
@@ -186,7 +189,8 @@ def _rule(reason: str, hint: Any) -> str:
 
 
 def _words(hint: Any) -> Iterator[str]:
-    """Those that a field may be, without the empty one, which stands for none. Some are known and not accepted yet: `extra` has the others."""
+    """The words that an enum or Literal field accepts, without the empty one, which means none. `extra["accepted"]`
+    limits them where this release accepts only some."""
     accepted = next((extra["accepted"] for extra in _extras(hint) if "accepted" in extra), None)
     if accepted is not None:
         yield from accepted
@@ -242,7 +246,7 @@ def _bare(hint: Any) -> Any:
 
 
 def as_text(value: Any) -> Any:
-    """Without blanks around it, and without what the database cannot hold; what is no text and no number stays as it is."""
+    """Text or a number as stripped text, without NUL, which PostgreSQL cannot store. Other values stay unchanged."""
     if isinstance(value, str):
         return value.strip().replace("\0", "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

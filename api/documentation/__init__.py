@@ -1,4 +1,5 @@
-"""`/openapi.json` and `/docs`: the contract, described from its own registry. `/asyncapi.json`: the live socket, from its frames."""
+"""API documentation: `/openapi.json` and `/docs`, generated from the registry of endpoints, and `/asyncapi.json`,
+generated from the frames of the live socket."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ POLICY = "; ".join(
 
 
 class Documentation:
-    """All are made once: what they describe does not change while we run."""
+    """The documents, generated once at start-up."""
 
     def __init__(self, registry: Registry, urls: Urls, *, dev: bool) -> None:
         described = document(registry, urls, dev=dev)
@@ -54,7 +55,7 @@ def _pretty(described: dict[str, Any]) -> bytes:
 
 
 def _unless_known(request: web.Request, body: bytes, content_type: str, headers: dict[str, str]) -> web.Response:
-    """The body, or 304 to a client that has it already; asked again each time, for another release may be running."""
+    """The body, or 304 if the client has it. `no-cache` makes clients revalidate, because a new release may run."""
     etag = hashlib.sha256(body).hexdigest()[:32]
     offered = request.if_none_match or ()
     known = any(tag.value in (etag, "*") for tag in offered)

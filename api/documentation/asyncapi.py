@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the live socket, from the models of its frames."""
+"""The AsyncAPI 3.0 document of the live socket, generated from the models of its frames."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
     summary: str
     answers: Sequence[str] = ()
     is_event: bool = False
-    """The model is what stands in `data`."""
+    """The frame is an event, and the model describes its `data`."""
     examples: Sequence[msgspec.Struct] = ()
 
 
@@ -67,14 +67,14 @@ GIFT = Gift(
 )
 
 FROM_CLIENTS = (
-    Frame("auth", Auth, "Say who you are: the first frame of a browser, or later of a guest.", ("you",)),
-    Frame("send_gift", SendGift, "A gift for the host. The same `id` again answers as before.", ("ack", "error")),
+    Frame("auth", Auth, "Sign in with a session token. Guests may send it at any time.", ("you",)),
+    Frame("send_gift", SendGift, "Send a gift to the host. A repeated `id` sends no second gift.", ("ack", "error")),
 )
 TO_CLIENTS = (
     Frame(
         "hello",
         Hello,
-        "The first frame: the state of the stream. What was missed follows at once.",
+        "The first frame: the state of the stream. Missed events follow at once.",
         examples=[Hello("h3Jq", Seq(6), recovered=False, stream=STREAM, you=You(None, AudienceRole.GUEST))],
     ),
     Frame("gift", Gift, "An event: a gift was sent.", is_event=True, examples=[GIFT]),
@@ -92,7 +92,7 @@ TO_CLIENTS = (
     Frame(
         "stats",
         Stats,
-        "State without a number, at most twice a second: replaces the one before.",
+        "Current figures, without `seq`, at most twice a second. They replace the ones before.",
         examples=[
             Stats(viewers=3, likes=0, coins=31, top_gifters=[TOP], joined=[Newcomer(UserId(3), "cleo")]),
         ],
@@ -100,17 +100,17 @@ TO_CLIENTS = (
     Frame(
         "you",
         YouFrame,
-        "Who you are, after an `auth` that came after `hello`.",
+        "Your identity, after an `auth` that you sent after `hello`.",
         examples=[YouFrame(UserId(2), AudienceRole.VIEWER)],
     ),
-    Frame("ack", Ack, "Done: `seq` is the number of the event that it made.", examples=[Ack("tap-1", Seq(7))]),
+    Frame("ack", Ack, "The gift was sent. `seq` is the number of its event.", examples=[Ack("tap-1", Seq(7))]),
     Frame(
         "error",
         Error,
         "Refused; the socket stays open. Nothing has happened, except perhaps after `database_unavailable`.",
         examples=[
             Error("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
-            Error(code="malformed", message="This is not JSON."),
+            Error(code="malformed", message="This frame is not valid JSON."),
         ],
     ),
 )
@@ -123,35 +123,39 @@ class _Close(NamedTuple):
 
 CLOSE_CODES: Mapping[CloseCode, _Close] = {
     CloseCode.GOING_AWAY: _Close(
-        "The server is going away, or cannot serve at this moment.",
-        "come back with `after`, after 0 to 3 s at random",
+        "The server stops or is unavailable at the moment.",
+        "reconnect with `after`, after a random pause of 0 to 3 s",
     ),
-    CloseCode.TOO_BIG: _Close("A message of over 64 KiB.", "send less"),
-    CloseCode.FAILED: _Close("A fault of the server's.", "come back with `after`, after some seconds"),
-    CloseCode.SIGN_IN: _Close("The session is missing, expired or revoked.", "sign in, then come back"),
-    CloseCode.FORBIDDEN: _Close("Banned, or the stream is not open to you.", "stop"),
+    CloseCode.TOO_BIG: _Close("A message was larger than 64 KiB.", "send less"),
+    CloseCode.FAILED: _Close("An internal error of the server.", "reconnect with `after`, after some seconds"),
+    CloseCode.SIGN_IN: _Close("The session is missing, expired or revoked.", "sign in, then reconnect"),
+    CloseCode.FORBIDDEN: _Close("You are banned, or may not watch this stream.", "stop"),
     CloseCode.NO_SUCH_STREAM: _Close("There is no such stream.", "stop"),
-    CloseCode.ENDED: _Close("The stream has ended; its last `status` event came before.", "stop"),
-    CloseCode.TOO_MANY: _Close("Too many sockets from one address, or ten faulty frames within a minute.", "wait"),
-    CloseCode.TOO_SLOW: _Close("You read too slowly, or did not answer a ping.", "come back with `after`"),
+    CloseCode.ENDED: _Close("The stream has ended. Its last `status` event was sent before.", "stop"),
+    CloseCode.TOO_MANY: _Close(
+        "Too many sockets from one address, or ten faulty frames within a minute.", "wait, then reconnect"
+    ),
+    CloseCode.TOO_SLOW: _Close("You read too slowly, or did not answer a ping.", "reconnect with `after`"),
 }
 
 DESCRIPTION = """\
-One WebSocket per viewer and stream. Frames are JSON objects in text messages, one object each. Ignore types that you do not \
-know: more will come.
+Open one WebSocket for each stream that you watch. Each text message is one frame, a JSON object. Ignore frames of \
+unknown types: later releases add more.
 
-Events carry `seq` (1, 2, 3 … for each stream, without a gap) and are the same for everybody. Remember the last `seq` and the `epoch` of `hello`, \
-and come back with `?after=<seq>&epoch=<epoch>`: what was missed comes first, each event exactly once. When `hello.recovered` is false, forget \
-what you have and start from `hello.stream`.
+Events have a `seq` (1, 2, 3 … for each stream, without gaps) and are the same for all viewers. Remember the last \
+`seq` and the `epoch` of `hello`. After a disconnect, reconnect with `?after=<seq>&epoch=<epoch>`: the server sends \
+the events that you missed first, each exactly once. If `hello.recovered` is false, discard your state and start from \
+`hello.stream`.
 
-Apps send `Authorization: Bearer <session token>` with the upgrade, browsers an `auth` frame; without either one is a guest, who reads and \
-does not write. The server pings every 25 s and closes what has not answered within 10 s."""
+Apps send `Authorization: Bearer <session token>` with the upgrade request, browsers send an `auth` frame. Without \
+either you are a guest, who receives events but cannot send gifts. The server sends a ping every 25 s and closes a \
+socket that does not answer within 10 s."""
 
 
 def asyncapi(urls: Urls) -> dict[str, Any]:
-    asked = [frame.model for frame in FROM_CLIENTS]
-    told = [frame.model for frame in TO_CLIENTS]
-    models = schemas(asked, told)
+    received = [frame.model for frame in FROM_CLIENTS]
+    sent = [frame.model for frame in TO_CLIENTS]
+    models = schemas(received, sent)
     payloads = zip(FROM_CLIENTS + TO_CLIENTS, [*models.requests, *models.answers], strict=True)
     messages = {frame.name: _message(frame, payload, models.components) for frame, payload in payloads}
     address = urlsplit(urls.websocket("{id}"))
@@ -172,7 +176,7 @@ def asyncapi(urls: Urls) -> dict[str, Any]:
                 "send": {
                     "action": "send",
                     "channel": {"$ref": f"#/channels/{CHANNEL}"},
-                    "summary": "What the server sends to each viewer.",
+                    "summary": "Frames that the server sends to each viewer.",
                     "messages": [_of_channel(frame.name) for frame in TO_CLIENTS],
                 },
             },
@@ -183,15 +187,15 @@ def asyncapi(urls: Urls) -> dict[str, Any]:
 
 
 def _channel(path: str, messages: Mapping[str, Any]) -> dict[str, Any]:
-    after: Schema = {"type": "integer", "minimum": 0, "description": "The last `seq` that you have seen."}
+    after: Schema = {"type": "integer", "minimum": 0, "description": "The last `seq` that you received."}
     epoch: Schema = {
         "type": "string",
-        "description": "From `hello`: which log `after` belongs to. Only `after=0` needs none.",
+        "description": "The `epoch` of `hello`, which names the log that `after` belongs to. Optional with `after=0`.",
     }
     token: Schema = {"type": "string", "description": "`Bearer <session token>`; browsers cannot send it."}
     return {
         "address": path,
-        "description": "A stream.",
+        "description": "One live stream.",
         "parameters": {"id": {"description": "The stream's id."}},
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "bindings": {
@@ -232,7 +236,7 @@ def _numbered(type_: str, data: Schema) -> Schema:
         "type": "object",
         "properties": {
             "type": {"const": type_},
-            "seq": {"type": "integer", "minimum": 1, "description": "Its number in this stream's log."},
+            "seq": {"type": "integer", "minimum": 1, "description": "The number of the event in the stream's log."},
             "at": {"type": "string", "format": "date-time", "description": "UTC, with milliseconds."},
             "data": data,
         },

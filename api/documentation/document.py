@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, from the registry and the models."""
+"""The OpenAPI 3.1 document, generated from the registry of endpoints and their models."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ MAY_COME: dict[Access, Requirements] = {
     Access.PROVEN: SESSION,
 }
 API_KEY: Requirements = ({}, {"apiKey": []})
-"""May come with each, or be left out."""
+"""The API key is optional for every call."""
 OF_EVERY_CALL = (DONE, REFUSED, WRONG_KEY, MALFORMED, FAILED)
-"""201 at least when calls come too often."""
+"""Codes that every endpoint can answer: 201 at least for too many requests."""
 
 
 def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
@@ -72,8 +72,8 @@ def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
             "servers": [{"url": urls.base}],
             "tags": [
                 *_tags(endpoints),
-                {"name": LISTING, "description": "What is on air."},
-                {"name": OPERATION, "description": "For load balancers and operators."},
+                {"name": LISTING, "description": "The list of live streams."},
+                {"name": OPERATION, "description": "Health checks for load balancers and operators."},
             ],
             "paths": {**paths, **_live(live_list, dev=dev), **_health(dev=dev)},
             "components": {
@@ -87,30 +87,34 @@ def document(registry: Registry, urls: Urls, *, dev: bool) -> dict[str, Any]:
 
 
 SECURITY_SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "The session token: `User.auth_token` of a sign-in."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The session token: `User.auth_token` of `registerUser`.",
+    },
     "authToken": {
         "type": "apiKey",
         "in": "header",
         "name": "Auth-Token",
-        "description": "The same, as the apps send it.",
+        "description": "The session token in the header that the apps use.",
     },
     "apiKey": {
         "type": "apiKey",
         "in": "header",
         "name": "Api-Key",
-        "description": "Which app is calling. It may be left out; a wrong one is refused with code 202.",
+        "description": "The API key of the app that calls. Optional; an unknown key is refused with code 202.",
     },
 }
 HEADERS = {
     "X-Request-Id": {
-        "description": "Names this call in the logs; a client may send its own.",
+        "description": "The id of this call in the server's logs. A client may send its own.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "After too many calls: the seconds to wait.",
+        "description": "After too many requests: the seconds to wait.",
         "schema": {"type": "integer", "minimum": 1},
     },
-    "ETag": {"description": "Names this content, for `If-None-Match`; weak.", "schema": {"type": "string"}},
+    "ETag": {"description": "A weak ETag of this content, for `If-None-Match`.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "`public, max-age=1`.", "schema": {"type": "string"}},
 }
 PLAIN = {"text/plain": {"schema": {"type": "string"}}}
@@ -118,12 +122,12 @@ RETRY_AFTER = "#/components/headers/Retry-After"
 
 
 def _path(endpoint: Endpoint) -> str:
-    """The contract's names stand below `/api/`; what is a path by itself stands as it is."""
+    """The path of an endpoint: below `/api/`, unless its name is a path itself."""
     return f"/{endpoint.name}" if "/" in endpoint.name else f"/api/{endpoint.name}"
 
 
 def _tags(endpoints: Sequence[Endpoint]) -> list[dict[str, str]]:
-    """A section is described by the first words of its module."""
+    """The sections as tags. The description is the docstring of the section's module."""
     modules = {endpoint.section: sys.modules[endpoint.handler.__module__] for endpoint in endpoints}
     return [
         {"name": section, "description": inspect.cleandoc(module.__doc__ or "")} for section, module in modules.items()
@@ -162,7 +166,7 @@ def _operation(
             "200": {
                 "description": "\n".join(
                     [
-                        "Always this status: `code` tells the outcome.",
+                        "The status is always 200. `code` tells the outcome.",
                         *(f"- {code}: {why}" for code, why in codes.items()),
                     ]
                 ),
@@ -195,7 +199,7 @@ def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
 
 
 def _codes(endpoint: Endpoint) -> dict[int, str]:
-    """Every `code` that the endpoint answers, and why."""
+    """Every `code` that the endpoint can answer → its reasons."""
     needs_session = endpoint.access in (Access.USER, Access.PROVEN)
     why: dict[int, list[str]] = {
         code: [] for code in (*OF_EVERY_CALL, *((NO_SESSION, LOG_OUT) if needs_session else ()))
@@ -207,7 +211,7 @@ def _codes(endpoint: Endpoint) -> dict[int, str]:
 
 
 def _envelopes(endpoint: Endpoint, answer: Schema) -> dict[str, Schema]:
-    """Named, so that generators give the types these names: the answer, and where keys stand beside `msg` the refusal too."""
+    """Named schemas, for names in generated code: the answer, and the refusal if it has keys beside `msg`."""
     name = "".join(part[0].upper() + part[1:] for part in endpoint.name.split("/"))
     beside: dict[str, Schema] = {
         key: {"type": JSON_TYPES[type(neutral)]} for key, neutral in endpoint.top_level.items()
@@ -241,7 +245,7 @@ def _refusal() -> Schema:
         "type": "object",
         "properties": {
             "code": {"type": "integer", "enum": [code for code in CODES if code != DONE]},
-            "msg": {"type": "string", "description": "A sentence for the person at the other end."},
+            "msg": {"type": "string", "description": "A sentence to show to the user."},
         },
         "required": ["code", "msg"],
     }
@@ -249,9 +253,10 @@ def _refusal() -> Schema:
 
 def _live(page: Schema, *, dev: bool) -> dict[str, Any]:
     text = (
-        "What is live. The public streams on air, 100 a page, most viewers first and among equals the newest first. Everybody gets the same "
-        "answer, which is made at most once a second: poll it every few seconds, and send the `ETag` back in `If-None-Match`. What has ended is "
-        "gone at once. Between two pages a stream can move from one to the other: tell them apart by `id`."
+        "The public live streams, 100 on a page: most viewers first, then newest first. The answer is the same for all "
+        "callers and is generated at most once a second. Poll it every few seconds, with the last `ETag` in "
+        "`If-None-Match`. Streams that have ended are removed at once. While you read several pages a stream can move "
+        "to another page: remove duplicates by `id`."
     )
     refusals = {
         "400": "`page` is not a whole number from 1 to 999999.",
@@ -271,19 +276,23 @@ def _live(page: Schema, *, dev: bool) -> dict[str, Any]:
         {
             "name": "page",
             "in": "query",
-            "description": "Which page; one after the last is empty.",
+            "description": "The number of the page, from 1. A page after the last one is empty.",
             "schema": {"type": "integer", "minimum": 1, "maximum": 999_999, "default": 1},
         },
         {
             "name": "If-None-Match",
             "in": "header",
-            "description": "The `ETag` of the answer that the client has.",
+            "description": "The `ETag` of the last answer that the client received.",
             "schema": {"type": "string"},
         },
     ]
     responses = {
-        "200": {"description": "One page.", "headers": cached, "content": {"application/json": {"schema": page}}},
-        "304": {"description": "Nothing has changed.", "headers": cached},
+        "200": {
+            "description": "A page of streams.",
+            "headers": cached,
+            "content": {"application/json": {"schema": page}},
+        },
+        "304": {"description": "The page has not changed.", "headers": cached},
         **described,
         **_refused_outside_calls(dev=dev),
     }
@@ -292,7 +301,7 @@ def _live(page: Schema, *, dev: bool) -> dict[str, Any]:
             "get": {
                 "tags": [LISTING],
                 "operationId": "live",
-                "summary": "What is live.",
+                "summary": "The public live streams.",
                 "description": text,
                 "security": [],
                 "parameters": parameters,
@@ -312,7 +321,7 @@ def _health(*, dev: bool) -> dict[str, Any]:
     parts: Schema = {
         "type": "object",
         "additionalProperties": {"type": "string"},
-        "description": "Part by part `ok` or what is wrong; only to callers on this machine and to who knows the metrics token.",
+        "description": "Each check: `ok` or the fault. Only for callers on this machine or with the metrics token.",
     }
     ready: dict[str, Schema] = {"status": {"enum": ["ready", "not_ready"]}, "parts": parts}
     return {
@@ -321,12 +330,12 @@ def _health(*, dev: bool) -> dict[str, Any]:
         ),
         "/readyz": _get(
             "readyz",
-            "Every part that calls rely on answers: database, media server, bus.",
+            "Whether database, media server and bus are available.",
             {
                 "200": _status("Ready.", ready),
                 **refused,
                 "429": too_often,
-                "503": _status("Not ready: send no calls here.", ready),
+                "503": _status("Not ready. Route no calls to this server.", ready),
             },
         ),
         "/metrics": _get(

@@ -1,4 +1,4 @@
-"""Schemas for people to read: `integer, 1 to 1000`, and answers drawn as JSON."""
+"""Schemas as readable text for `/docs`: `integer, 1 to 1000`, and answers as JSON outlines."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ LARGEST = {2**31 - 1: "2³¹ − 1"}
 
 
 def prose(text: str) -> str:
-    """A line with its `code` marked up."""
+    """Escaped HTML of a text, with `code` in backquotes marked up."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 class Notation:
-    """Of the schemas of one document. `linked` collects the objects that somebody will want to look up."""
+    """Renders the schemas of one document. `linked` collects the names of the objects that the text links to."""
 
     def __init__(self, components: Mapping[str, Schema]) -> None:
         self._components = components
         self.linked: set[str] = set()
 
     def component(self, schema: Schema) -> Schema:
-        """The schema itself, or what it refers to."""
+        """The schema, or the component that it refers to."""
         name = name_of(schema)
         return self._components[name] if name else schema
 
@@ -48,7 +48,7 @@ class Notation:
         return "anything"
 
     def shape(self, schema: Schema, indent: str = "") -> str:
-        """An object, or a list of objects, with its keys spelt out; what lies deeper is named."""
+        """An outline of an object or a list of objects with its keys. Objects inside it are only named and linked."""
         match self.component(schema):
             case {"properties": properties, "required": required}:
                 inner = indent + "  "
@@ -75,7 +75,7 @@ def _bounds(bounds: Mapping[str, Any]) -> str:
         case {"maxLength": longest}:
             return f", up to {longest} characters"
         case {"pattern": _, "description": _}:
-            return ""  # said in words already
+            return ""  # the description says it in words
         case {"pattern": pattern}:
             return f" like {_literal(pattern, quote='')}"
     return ""

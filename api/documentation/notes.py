@@ -1,4 +1,4 @@
-"""What the sources say about the fields of a class: the texts below them, which Python itself does not keep."""
+"""Attribute docstrings: the strings below the fields of a class, parsed from its source. Python does not keep them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import pairwise
 
 
 def field_notes(cls: type) -> dict[str, str]:
-    """By attribute; those of the base classes in the same package too. Classes inside others are not looked into."""
+    """Attribute → docstring, with base classes in the same top-level package. Nested classes are not supported."""
     package = cls.__module__.partition(".")[0]
     notes: dict[str, str] = {}
     for base in reversed(cls.__mro__):

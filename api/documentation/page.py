@@ -1,4 +1,5 @@
-"""The page for people, drawn from the OpenAPI document. It needs nothing from elsewhere, and JavaScript only for trying calls."""
+"""The HTML page of `/docs`, rendered from the OpenAPI document. It loads only our own files. Only trying calls needs
+JavaScript."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ def render(document: dict[str, Any]) -> str:
         contents="\n".join(contents),
         introduction=_paragraphs(document["info"]["description"])
         + (
-            f"<p>The examples below use these variables; run this once:</p>{_code(escape(before, quote=False), 'curl')}"
+            f"<p>The examples below use these variables. Run this once:</p>{_code(escape(before, quote=False), 'curl')}"
             if before
             else ""
         ),
@@ -104,7 +105,7 @@ def _access(operation: Operation) -> str:
 
 
 def _answers(notation: Notation, operation: Operation) -> str:
-    """What is answered when all goes well."""
+    """The outline of a successful answer."""
     content = operation["responses"]["200"]["content"]
     if "application/json" not in content:
         return "text"
@@ -118,7 +119,7 @@ def _answers(notation: Notation, operation: Operation) -> str:
 
 
 def _fields(notation: Notation, schema: Schema, mark: str) -> str:
-    """`mark` says whether what is required is worth a word, or what is not."""
+    """The fields of an object. `mark` is the tag "required" on required fields, or another tag on the other fields."""
     rows = []
     for name, field in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
@@ -129,9 +130,7 @@ def _fields(notation: Notation, schema: Schema, mark: str) -> str:
         rows.append(
             f"<div><dt><code>{escape(name)}</code>{tag}</dt><dd>{notation.type(field)}{stands_in}</dd>{note}</div>"
         )
-    return (
-        f'<dl class="fields">{"".join(rows)}</dl>' if rows else '<p class="quiet">No fields: an empty body will do.</p>'
-    )
+    return f'<dl class="fields">{"".join(rows)}</dl>' if rows else '<p class="quiet">No fields. Send an empty body.</p>'
 
 
 def _by_name(parameters: list[dict[str, Any]]) -> Schema:
@@ -139,7 +138,7 @@ def _by_name(parameters: list[dict[str, Any]]) -> Schema:
 
 
 def _try(path: str, method: str, name: str, body: dict[str, Any] | None) -> str:
-    """Shown by the script, which sends it."""
+    """The form to try a call, hidden until the script that sends it has loaded."""
     inputs = ""
     if body is not None:
         example = escape(json.dumps(body["example"], indent=2, ensure_ascii=False), quote=False)
@@ -159,7 +158,7 @@ def _try(path: str, method: str, name: str, body: dict[str, Any] | None) -> str:
 
 
 def _outcomes(operation: Operation) -> str:
-    """Every `code` with its reasons, where there is one."""
+    """Every `code` with its reasons, parsed from the description of the response."""
     _, *lines = operation["responses"]["200"]["description"].split("\n- ")
     rows = (line.partition(": ") for line in lines)
     return "".join(f'<p class="quiet"><code>{code}</code> {prose(why)}</p>' for code, _, why in rows)
@@ -176,13 +175,13 @@ def _curl(url: str, operation: Operation, body: dict[str, Any] | None, with_vari
 
 
 def _variables(data: str, example: Mapping[str, Any]) -> str:
-    """The quoted body with the shell's variables in place of values that another call gives."""
+    """The quoted body with shell variables for the values that come from other calls."""
     for field, variable in VARIABLES.items():
         if field in example:
             value = json.dumps(example[field], ensure_ascii=False)
             filled = value.replace(
                 value.strip('"'), "'$" + variable + "'"
-            )  # ends the quotes around it and begins them again
+            )  # closes the shell quotes around it and opens them again
             data = data.replace(f'"{field}": {value}', f'"{field}": {filled}')
     return data
 
@@ -192,7 +191,7 @@ def _code(marked_up: str, kind: str) -> str:
 
 
 def _objects(notation: Notation, schemas: dict[str, Schema]) -> str:
-    """Those that answers name, and those that they name in turn."""
+    """The objects that are linked from answers or from other objects."""
     drawn: dict[str, str] = {}
     while waiting := notation.linked - drawn.keys():
         for name in waiting:
@@ -213,10 +212,10 @@ def _paragraphs(text: str) -> str:
 
 
 def _breakable(path: str) -> str:
-    """A long path may break after its slashes."""
+    """The escaped path, with line breaks allowed after its slashes."""
     return escape(path).replace("/", "/<wbr>")
 
 
 def _fingerprint() -> str:
-    """Of the files that the page loads, so that another release's are loaded anew."""
+    """A hash of the page's files for their URLs, so that browsers load the files of a new release."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ASSETS.glob("docs.*")))).hexdigest()[:10]

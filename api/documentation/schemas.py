@@ -1,4 +1,4 @@
-"""From the wire models to JSON Schema (draft 2020-12): msgspec's, and what it cannot know."""
+"""JSON Schema (draft 2020-12) of request and answer models: msgspec's, with descriptions and required keys added."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Schemas:
 
 
 def schemas(requests: Sequence[type[msgspec.Struct]], answers: Sequence[Any]) -> Schemas:
-    """In the order given. What we answer has every key that is not left out on purpose; in a request a default may stand in, and null means
-    absent."""
+    """The schemas in the order of the models, and their components. In answers every key with a default is required,
+    because it is always sent. In requests such a key is optional, and null means absent."""
     every, components = msgspec.json.schema_components([*requests, *answers], ref_template=REF + "{name}")
     asked = _structs(requests)
     for struct in asked | _structs(answers):
@@ -40,7 +40,7 @@ def schemas(requests: Sequence[type[msgspec.Struct]], answers: Sequence[Any]) ->
 
 
 def typed(value: Any) -> Any:
-    """The same with a `type` beside each `enum` and `const`, which generators need: else they know nothing of the value."""
+    """The schema with a `type` beside each `enum` and `const`. Code generators need it to choose a type."""
     if isinstance(value, Mapping):
         inner = {key: typed(part) for key, part in value.items()}
         values = value.get("enum", [value["const"]] if "const" in value else [])
@@ -52,13 +52,13 @@ def typed(value: Any) -> Any:
 
 
 def name_of(schema: Mapping[str, Any]) -> str | None:
-    """Of the component that it refers to."""
+    """The name of the component that the schema refers to, or None."""
     ref: str | None = schema.get("$ref")
     return ref.removeprefix(REF) if ref else None
 
 
 def example(schema: Schema) -> dict[str, Any]:
-    """A request with what has to be there, and what its model gives `examples` of."""
+    """An example request with the required fields and those that have `examples` in the model."""
     return {
         name: _value(field)
         for name, field in schema["properties"].items()
@@ -67,7 +67,7 @@ def example(schema: Schema) -> dict[str, Any]:
 
 
 def _structs(models: Iterable[Any]) -> set[type[msgspec.Struct]]:
-    """These models and all inside them."""
+    """All structs in these models, nested ones included."""
     found: set[type[msgspec.Struct]] = set()
     waiting = list(models)
     while waiting:
@@ -88,7 +88,7 @@ def _describe(struct: type[msgspec.Struct], component: Schema, *, with_null: boo
         schema = properties[field.encode_name]
         if not with_null:
             schema = properties[field.encode_name] = _without_null(schema)
-        if "pattern" in schema:  # of ECMA-262, where $ is the very end
+        if "pattern" in schema:  # ECMA-262 has no \Z, and its $ matches only at the end
             schema["pattern"] = schema["pattern"].replace(r"\Z", "$")
         if note := notes.get(field.name):
             of_type = schema.get("description")
@@ -96,7 +96,7 @@ def _describe(struct: type[msgspec.Struct], component: Schema, *, with_null: boo
 
 
 def _without_null(schema: Schema) -> Schema:
-    """An optional field says as much."""
+    """The schema without null and the default null, because an optional field is not in `required`."""
     options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     if not options:

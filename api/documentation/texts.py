@@ -1,4 +1,4 @@
-"""What holds for every endpoint, in words."""
+"""Texts of the API documentation: the introduction, example requests, and the meanings of the codes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import Any
 from api.contract.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, NOT_FOUND, REFUSED, WRONG_KEY
 
 INTRODUCTION = """\
-Every call is a `POST` of a JSON object, and every answer is one: `{"code": 200, "msg": …}`. The HTTP status is always 200; `code` tells the \
-outcome, and with every code but 200 `msg` is a sentence to show to the user. Only `/live` and the addresses for operators are \
-plain `GET`s, with the statuses of HTTP. The live socket is described in `/asyncapi.json`.
+Every call is a `POST` with a JSON object as its body. The answer is a JSON object too: `{"code": 200, "msg": …}`. The \
+HTTP status is always 200 and `code` tells the outcome. With every code other than 200, `msg` is a sentence to show to \
+the user. Only `/live` and the addresses for operators are `GET` requests with HTTP status codes. The live socket is \
+described in `/asyncapi.json`.
 
-Requests are read leniently: numbers may come as text, an empty body is `{}`, `null` and unknown keys are left out, an id of `0` or `""` is \
-none. The names of endpoints ignore case and doubled slashes, and work without `/api` too. Answers are exact: every key is always there and \
-never `null`, flags are 0 or 1, and an object that is absent is left out.
+Requests are parsed leniently: numbers may be sent as text, an empty body means `{}`, `null` and unknown keys are \
+ignored, and an id of `0` or `""` means none. Names of endpoints ignore case and doubled slashes, and work without \
+`/api` too. Answers are strict: every key is always present and never `null`, flags are 0 or 1, and an object that \
+does not exist is left out.
 
-A session token comes from `registerUser` (`msg.User.auth_token`) and goes into `Authorization: Bearer …` or `Auth-Token: …`. \
-`Api-Key` names the calling app; it may be left out."""
+`registerUser` returns a session token in `msg.User.auth_token`. Send it in `Authorization: Bearer …` or `Auth-Token: \
+…`. `Api-Key` names the app that calls. It is optional."""
 
 DEVELOPMENT = """\
-This server runs in development mode: `registerUser` with `{"auth_token": "dev:ada"}` signs anybody in, a call without a session may name \
-its caller in the body where no coins move, and the sandbox store sells coins for nothing."""
+This server runs in development mode: `registerUser` with `{"auth_token": "dev:ada"}` signs in as `ada` without a \
+password, calls that move no coins may name their caller in the body instead of a session, and coins of the sandbox \
+store are free of charge."""
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registerUser": {"auth_token": "…"},
@@ -40,12 +43,12 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "sandbox/purchases": {"coin": 100},
 }
-"""A request that makes sense, for each endpoint; an endpoint without one gets its required fields."""
+"""Example requests. An endpoint without one shows its required fields."""
 
 EXAMPLES_IN_DEVELOPMENT: Mapping[str, Mapping[str, Any]] = {"registerUser": {"auth_token": "dev:ada"}}
 
 VARIABLES = {"receiver_id": "RECEIVER", "live_streaming_id": "STREAM", "transaction_id": "RECEIPT"}
-"""Fields whose values another call gives: in the lines for the shell they are the variables that `BEFORE` sets."""
+"""Fields whose values come from other calls. In the shell examples they are variables, which `BEFORE` sets."""
 
 BEFORE = """\
 value() { python3 -c "import json, sys; print(json.load(sys.stdin)['msg']$1)"; }
@@ -58,17 +61,17 @@ RECEIPT=$(curl -s SERVER/sandbox/purchases -H "Authorization: Bearer $TOKEN" -d 
 BEN=$(curl -s SERVER/api/registerUser -d '{"auth_token": "dev:ben"}' | value "['User']['auth_token']")
 STREAM=$(curl -s SERVER/api/liveStream -H "Authorization: Bearer $BEN" -d '{}' | value "['LiveStreaming']['id']")
 RECEIVER=$(curl -s SERVER/api/showUserDetail -d '{"username": "ben"}' | value "['User']['id']")"""
-"""Development mode: what the examples for the shell need, run once."""
+"""The set-up for the shell examples, in development mode."""
 
 CODES = {
-    DONE: "Done. `msg` is as the endpoint describes it.",
-    REFUSED: "Refused, for a reason to show: not enough coins, no user of that name, called too often …",
-    WRONG_KEY: "Unknown API key.",
-    MALFORMED: "The request is malformed. The sentence names the field.",
-    NO_SESSION: "No session, or one that is not valid any more.",
-    NOT_FOUND: "There is no such endpoint, it is not served yet, or there is no such stream.",
-    FAILED: "Something failed on the server's side. The same call may work in a moment.",
-    LOG_OUT: "As 401, for the Android apps: they sign out on this code only.",
+    DONE: "Done. `msg` is the answer that the endpoint describes.",
+    REFUSED: "Refused. `msg` is the reason to show: not enough coins, no such user, too many requests …",
+    WRONG_KEY: "The API key is unknown.",
+    MALFORMED: "The request is malformed. `msg` names the field.",
+    NO_SESSION: "There is no session, or it is no longer valid.",
+    NOT_FOUND: "The endpoint does not exist or is not served yet, or the stream does not exist.",
+    FAILED: "An error of the server. Try the same call again in a moment.",
+    LOG_OUT: "The same as 401, for the Android apps, which sign out on this code only.",
 }
 
 SHORTLY = {
@@ -76,12 +79,12 @@ SHORTLY = {
     WRONG_KEY: "unknown API key",
     MALFORMED: "malformed request",
     NO_SESSION: "no valid session",
-    FAILED: "a fault of the server's",
+    FAILED: "an error of the server",
     LOG_OUT: "no valid session, for the Android apps",
 }
 
 IN_DEVELOPMENT = {
-    "403": "Development mode only: a page of another site sent this request.",
-    "421": "Development mode only: the request's `Host` is not a name of this machine.",
+    "403": "Development mode only: another site's page sent this request.",
+    "421": "Development mode only: `Host` is not a name of this machine.",
 }
-TOO_OFTEN = "Too many requests from this address; wait for `Retry-After` seconds."
+TOO_OFTEN = "Too many requests from this address. Wait `Retry-After` seconds."

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`: for load balancers, for operators, for Prometheus."""
+"""Health checks and metrics over HTTP: `/healthz` (liveness), `/readyz` (readiness) and `/metrics` (Prometheus)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.streams.media.reconciler import Reconciler
 
 PART_DEADLINE_S = 1.0
+"""Timeout of one readiness check. Smaller reports a busy database as not ready; larger delays the load balancer."""
 
 Check = Callable[[], Awaitable[str]]
-"""Answers "ok" or what is wrong, in a few words."""
+"""Returns "ok" or a short description of the fault."""
 
 
 class Health:
@@ -30,7 +31,7 @@ class Health:
         return web.json_response({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """200 when every part answers, else 503; which part and why only for those who may know."""
+        """200 if every check passes, else 503. Callers that may see metrics get the result of each check too."""
         answers = await asyncio.gather(*(_within_deadline(check) for check in self._checks.values()))
         parts = dict(zip(self._checks, answers, strict=True))
         ready = all(answer == "ok" for answer in answers)
@@ -41,7 +42,9 @@ class Health:
 
     async def metrics(self, request: web.Request) -> web.Response:
         if not self._may_know(request):
-            return web.Response(status=403, text="Metrics are for this machine, or for who knows LIVE_METRICS_TOKEN.\n")
+            return web.Response(
+                status=403, text="Call /metrics from this machine, or with the token in LIVE_METRICS_TOKEN.\n"
+            )
         rendered = self._platform.metrics.render()
         return web.Response(body=rendered, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
@@ -56,7 +59,7 @@ class Health:
 
 
 def checks(database: Database, bus: Bus, reconciler: Reconciler) -> dict[str, Check]:
-    """What `/readyz` asks of each part."""
+    """The readiness checks by name."""
 
     async def database_answers() -> str:
         try:

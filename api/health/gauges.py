@@ -1,4 +1,4 @@
-"""What is looked up when metrics are scraped: everything whose value its owner keeps."""
+"""Gauges and counters that are read from their owners when metrics are scraped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from control_plane.live.hub import Hub
 
 
 def watch(platform: Platform, hub: Hub, live_socket: LiveSocket) -> None:
-    """Everything whose value its owner keeps."""
+    """Register them. Each scrape calls the functions given here."""
     metrics, database = platform.metrics, platform.database
     metrics.watch(
         "stagedoor_streams",
@@ -24,12 +24,18 @@ def watch(platform: Platform, hub: Hub, live_socket: LiveSocket) -> None:
     metrics.watch("stagedoor_sockets", "Live sockets of this process", hub.sockets)
     metrics.watch_total(
         "stagedoor_sockets_closed",
-        "Live sockets that we closed, by code",
+        "Live sockets closed by the server, by close code",
         lambda: {str(code.value): number for code, number in live_socket.closed.items()},
         label="code",
     )
-    metrics.watch_total("stagedoor_events_delivered", "Events × sockets", lambda: hub.counts.delivered)
-    metrics.watch_total("stagedoor_events_found", "Events that only the log told of", lambda: hub.counts.found)
-    metrics.watch_total("stagedoor_sockets_cut", "Sockets that were too slow", lambda: hub.counts.cut)
-    metrics.watch("stagedoor_database_connections", "Connections open", lambda: database.usage()[0])
-    metrics.watch("stagedoor_database_connections_in_use", "Connections in use", lambda: database.usage()[1])
+    metrics.watch_total(
+        "stagedoor_events_delivered", "Events delivered, once for each live socket", lambda: hub.counts.delivered
+    )
+    metrics.watch_total(
+        "stagedoor_events_found", "Events read from the log because no offer arrived", lambda: hub.counts.found
+    )
+    metrics.watch_total("stagedoor_sockets_cut", "Live sockets closed for slow reading", lambda: hub.counts.cut)
+    metrics.watch("stagedoor_database_connections", "Open connections to PostgreSQL", lambda: database.usage()[0])
+    metrics.watch(
+        "stagedoor_database_connections_in_use", "Connections to PostgreSQL in use", lambda: database.usage()[1]
+    )

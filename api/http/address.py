@@ -1,4 +1,4 @@
-"""Whose request this is, on the network."""
+"""The client's IP address, with trusted proxies and `X-Forwarded-For`, and the key by which rate limits count it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from control_plane.base.network import Address, Network, is_loopback, parse_addr
 from control_plane.config.settings import Settings
 
 SUBSCRIBER_BITS = 64
-"""Of an IPv6 address: the network that one customer of a provider has at least. All addresses below it are at one client's choice."""
+"""Prefix length of the IPv6 network that counts as one client: providers give each customer a /64 at least. With a
+longer prefix a client avoids limits by changing its address; with a shorter one several customers share a limit."""
 LONGEST_HOP = 64
-"""Characters. The longest address with brackets, zone and port is shorter."""
+"""Characters of an X-Forwarded-For entry that are parsed. Every address with brackets, zone and port is shorter."""
 
 _HOP = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[0-9.]+))(?::[0-9]{1,5})?")
-"""As proxies write an address that may have a port; an IPv6 address without brackets has none."""
+"""An address as proxies write it, with an optional port. An IPv6 address with a port has brackets."""
 
 
 def client_address(request: web.BaseRequest, trusted_proxies: Sequence[str]) -> str:
-    """The client's IP address in its canonical form: the peer's, or behind trusted proxies the last hop in X-Forwarded-For that is not one
-    of them. A hop that is no address counts as the proxy that reported it. "" where there is no peer."""
+    """The client's IP address in canonical form: the peer's address, or behind trusted proxies the last hop in
+    X-Forwarded-For that is not a trusted proxy. If that hop is not an address: the proxy that reported it.
+    "" without a peer."""
     peer = request.remote or ""
     address = _parse_hop(peer)
     if address is None:
@@ -40,9 +42,9 @@ def client_address(request: web.BaseRequest, trusted_proxies: Sequence[str]) -> 
     return str(address)
 
 
-@functools.lru_cache(maxsize=4096)  # asked for at every call
+@functools.lru_cache(maxsize=4096)  # every call needs it
 def limit_key(address: str) -> str:
-    """What limits per address count by: an IPv4 address as it is, an IPv6 address by its /64. Loopback stays what it is."""
+    """The key for limits per address: an IPv4 or loopback address itself, the /64 network of any other IPv6 address."""
     parsed = parse_address(address)
     if parsed is None or parsed.version == 4 or parsed.is_loopback:
         return address if parsed is None else str(parsed)
@@ -55,11 +57,11 @@ def is_trusted_proxy(address: str, trusted_proxies: Sequence[str]) -> bool:
 
 
 def is_limited(address: str, settings: Settings) -> bool:
-    """Whether rates and numbers are limited for this client. A developer's own machine is not."""
+    """Whether limits per address apply. They do not for loopback in development mode."""
     return not (settings.dev and is_loopback(address))
 
 
-@functools.lru_cache(maxsize=4096)  # asked for at every call
+@functools.lru_cache(maxsize=4096)  # every call needs it
 def _parse_hop(text: str) -> Address | None:
     text = text.strip('"')
     if hop := _HOP.fullmatch(text):
@@ -67,7 +69,7 @@ def _parse_hop(text: str) -> Address | None:
     return parse_address(text)
 
 
-@functools.lru_cache(maxsize=16)  # one setting; tests have others
+@functools.lru_cache(maxsize=16)  # a process has one value, tests have several
 def _networks(trusted_proxies: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(parse_network(network) for network in trusted_proxies)
 

@@ -1,4 +1,4 @@
-"""The addresses that we answer: absolute, and made in one place."""
+"""Absolute URLs in answers: pages, files, live socket, playback and publish URLs; and the check of the Host header."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # told apart as objects, for much is remembered by them
+@dataclass(frozen=True, slots=True, eq=False)  # identity equality: instances are cache keys
 class Urls:
-    """`host` is how the client reaches us (IPv6 in brackets); the ports are those in use. The last three stand above host and port: where a
-    proxy is in front, which TLS needs."""
+    """Builds URLs. `host` is the name or address by which clients reach this server (IPv6 in brackets), with the ports
+    in use. The `public_…_url` fields replace host and port where a proxy terminates TLS."""
 
     host: str
     http_port: int
@@ -29,7 +29,7 @@ class Urls:
     public_hls_url: str = ""
     public_webrtc_url: str = ""
     base: str = field(init=False)
-    """How clients reach the public listener."""
+    """The URL of the public listener, without a slash at the end."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base", self.public_url or f"http://{self.host}:{self.http_port}")
@@ -38,7 +38,7 @@ class Urls:
         return f"{self.base}/static/{path}"
 
     def media(self, path: str) -> str:
-        """A file of a video or sound; "" when there is none."""
+        """The URL of a media file. An empty path and an absolute URL are returned unchanged."""
         if not path or path.startswith(("http://", "https://")):
             return path
         return f"{self.base}/media/{path}"
@@ -56,7 +56,7 @@ class Urls:
         return f"{self.public_hls_url or f'http://{self.host}:{self.hls_port}'}/{path}/index.m3u8"
 
     def webrtc(self, path: str) -> str:
-        """Below it are `/whip` and `/whep`."""
+        """The base of the URLs `…/whip` and `…/whep`."""
         return f"{self.public_webrtc_url or f'http://{self.host}:{self.webrtc_port}'}/{path}"
 
     def whep(self, path: str) -> str:
@@ -64,7 +64,7 @@ class Urls:
 
     @property
     def rtmp_server(self) -> str:
-        """The split form, as OBS wants it: server and key apart. All our paths begin with `live/`."""
+        """The RTMP server for OBS, which has separate fields for server and key (`obs_key`). All paths are `live/…`."""
         return f"rtmp://{self.host}:{self.rtmp_port}/live"
 
     def obs_key(self, stream: Stream, key: StreamKey) -> str:
@@ -92,8 +92,8 @@ def urls_of(settings: Settings, ports: Ports) -> Urls:
 
 
 def urls_for(requested: str, urls: Urls, settings: Settings) -> Urls:
-    """With LIVE_LAN, clients reach us by whatever name they have for us: `requested`, their Host header. It is believed where only a
-    private network can mean it; anything else changes nothing, or whoever writes a Host header would decide where others are sent."""
+    """With LIVE_LAN, URLs that use the host in `requested`, the client's Host header; else `urls` itself. Only
+    loopback, private and own names are accepted: with others, a forged Host header could redirect clients."""
     host = _host_of(requested) if settings.lan else None
     return _called(host, urls) if host and _is_ours(host, urls) else urls
 
@@ -103,9 +103,10 @@ def _called(host: str, urls: Urls) -> Urls:
     return replace(urls, host=host)
 
 
-@functools.lru_cache(maxsize=4096)  # asked for at every request
+@functools.lru_cache(maxsize=4096)  # every request needs it
 def is_addressed_to_us(requested: str, urls: Urls) -> bool:
-    """Whether this Host header names us, or none came. A name of somebody else's that leads to this machine (DNS rebinding) does not."""
+    """Whether the Host header is empty or names this server. A foreign name that resolves to this machine does not
+    (DNS rebinding)."""
     host = _host_of(requested)
     return not requested or (host is not None and _is_ours(host, urls))
 

@@ -1,4 +1,4 @@
-"""One WebSocket of the live socket, whatever is spoken on it: writing, reading, pings, limits, closing."""
+"""One WebSocket connection of the live socket: writing, reading, pings, frame limits, backpressure and closing."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, 
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT_BYTES = 64 << 10
+"""Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an
+error."""
 
 KERNEL_LIMIT_BYTES = 128 << 10
-"""Of the send buffer; Linux doubles it. Left to itself it grows to some megabytes for a client that does not read. A smaller one would slow
-the replay down for clients that are far away."""
+"""SO_SNDBUF of each socket; Linux doubles it. Without a limit it grows to some megabytes for a client that does not
+read. Smaller slows the replay for clients with a long round trip."""
 
 DRAIN_PERIOD_S = 0.1
-"""How often a socket that reads slowly is looked at, before its next frame is read."""
+"""Interval for checking whether a slow client has read its queue, before its next frame is read."""
 
 _PING = b"\x89\x00"
 _LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leave.RESET: CloseCode.GOING_AWAY}
@@ -39,11 +41,11 @@ class Timing:
     pong_within_s: float = 10.0
     identity_within_s: float = 10.0
     close_within_s: float = 5.0
-    """For the close frame to leave and be answered; then the connection is aborted."""
+    """Timeout for sending the close frame and receiving the client's; then the connection is aborted."""
 
 
 class Left(Exception):
-    """The conversation is over: by us, with this code, or by the client (None)."""
+    """Ends the conversation: with the close code that the server sends, or None when the client has disconnected."""
 
     def __init__(self, code: CloseCode | None) -> None:
         self.code = code
@@ -51,7 +53,7 @@ class Left(Exception):
 
 def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
     return web.WebSocketResponse(
-        compress=False,  # an event is framed once for everybody
+        compress=False,  # an event is framed once, for all sockets
         autoping=False,  # aiohttp answers pings, but hides the pongs
         max_msg_size=MESSAGE_LIMIT_BYTES + 1,  # its limit is exclusive
         timeout=timing.close_within_s,
@@ -60,7 +62,8 @@ def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
 
 
 class Connection:
-    """Fulfils `Sink`: the hub writes to it, past aiohttp's writer, and lets it go."""
+    """Implements the Protocol `Sink`: the hub writes frames straight to the transport, past aiohttp's writer, and
+    disconnects it through `leave`."""
 
     __slots__ = (
         "_limit",
@@ -77,7 +80,7 @@ class Connection:
 
     def __init__(self, ws: web.WebSocketResponse[Literal[False]], transport: asyncio.Transport, timing: Timing) -> None:
         self.code: CloseCode | None = None
-        """Why we close it. Nothing is written any more."""
+        """The close code. Once it is set, nothing more is written."""
         self._ws = ws
         self._transport = transport
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_LIMIT_BYTES)
@@ -96,7 +99,7 @@ class Connection:
             self._transport.write(frames)
 
     def answer(self, frame: bytes) -> None:
-        """Write what belongs to this socket alone. The hub looks at the queue before its own writes."""
+        """Write a frame for this socket only; close the socket if its queue is full. The hub has its own check."""
         if self.buffered_bytes() > QUEUE_LIMIT_BYTES:
             self.close(CloseCode.TOO_SLOW)
         self.write(frame)
@@ -108,7 +111,7 @@ class Connection:
         self.close(_LEAVE[why])
 
     def close(self, code: CloseCode) -> None:
-        """The close frame follows what was written, and the conversation ends where it waits."""
+        """Send a close frame after everything written so far, and cancel the conversation."""
         if self.code is None:
             self.code = code
             if self._until is not None:
@@ -118,11 +121,11 @@ class Connection:
         self._transport.abort()
 
     async def hold(self, conversation: Coroutine[Any, Any, None]) -> None:
-        """Runs the conversation until it is over or `close` was called; then closes."""
+        """Run the conversation until it ends or `close` is called, then close the socket."""
         code: CloseCode | None = None
         self._timer = self._loop.call_later(self._timing.ping_every_s, self._ping)
         try:
-            async with asyncio.timeout(None) as self._until:  # `close` makes it expire
+            async with asyncio.timeout(None) as self._until:  # expires when `close` is called
                 await conversation
         except Left as left:
             code = left.code
@@ -137,7 +140,7 @@ class Connection:
             self._timer.cancel()
         self.code = self.code or code
         if self.code is not None:
-            # Waits for the client's answer, but not longer than `close_within_s`.
+            # Waits for the client's close frame, at most `close_within_s`.
             await self._ws.close(code=self.code, message=self.code.reason.encode(), drain=False)
         if self.buffered_bytes():
             self.abort()
@@ -145,7 +148,8 @@ class Connection:
     # ── in ──
 
     async def next_frame(self) -> Auth | SendGift:
-        """The next frame that can be read. All else is answered here. Raises Left when the client has gone, or sends too much."""
+        """The next valid frame. Pings and faulty frames are answered here. Raises Left when the client has
+        disconnected, sends a message that is too large or too many faulty frames."""
         while True:
             self._reading = True
             await self._drained()
@@ -154,7 +158,7 @@ class Connection:
             frame = self._read(message)
             if wait_s := self._limit.take():
                 id_ = frame.id if isinstance(frame, SendGift | Error) else None
-                frame = Error(id_, Fault.RATE, "That was too often.", math.ceil(wait_s * 1000))
+                frame = Error(id_, Fault.RATE, "Too many frames. Wait `retry_after_ms`.", math.ceil(wait_s * 1000))
             if isinstance(frame, Error):
                 self.answer(finished(frame))
                 if frame.code in FAULTS and self._limit.fault():
@@ -163,12 +167,13 @@ class Connection:
                 return frame
 
     async def _drained(self) -> None:
-        """Read nothing from a client that does not read: each frame would add an answer to its queue. `_unanswered` bounds the wait."""
+        """Backpressure: wait until the client has read its queue, because each frame read adds an answer to it.
+        `_unanswered` limits the wait."""
         if self.buffered_bytes() <= STATE_LIMIT_BYTES:
             return
-        self._transport.pause_reading()  # aiohttp's queue is limited in bytes, and empty pings have none
+        self._transport.pause_reading()  # aiohttp limits its queue by bytes of payload, and empty pings have none
         try:
-            while self.buffered_bytes() > STATE_LIMIT_BYTES:  # noqa: ASYNC110 (the transport tells only its protocol)
+            while self.buffered_bytes() > STATE_LIMIT_BYTES:  # noqa: ASYNC110 (only the protocol is notified)
                 await asyncio.sleep(DRAIN_PERIOD_S)
         finally:
             self._transport.resume_reading()
@@ -177,7 +182,7 @@ class Connection:
         if message.type is WSMsgType.TEXT:
             return parse(message.data)
         if message.type is WSMsgType.BINARY:
-            return Error(code=Fault.MALFORMED, message="Frames are text.")
+            return Error(code=Fault.MALFORMED, message="Frames must be text messages.")
         if message.type is WSMsgType.PING:
             self.answer(bytes((0x8A, len(message.data))) + message.data)
         elif message.type is WSMsgType.PONG:
@@ -187,7 +192,7 @@ class Connection:
             raise Left(CloseCode.TOO_BIG if too_big else None)
         return None
 
-    # ── whether anybody is there ──
+    # ── pings ──
 
     def _ping(self) -> None:
         self.answer(_PING)
@@ -203,5 +208,5 @@ class Connection:
     def _unanswered(self) -> None:
         if self._reading:
             self.close(CloseCode.TOO_SLOW)
-        else:  # busy with the client's last frame: its pong may be waiting behind it
+        else:  # still handling the client's last frame: its pong may be in the queue behind it
             self._timer = self._loop.call_later(self._timing.pong_within_s, self._unanswered)

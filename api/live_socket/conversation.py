@@ -1,4 +1,4 @@
-"""What is spoken on the live socket: who are you, hello, and then frames and their answers."""
+"""The conversation on one live socket: authenticate the caller, join the hub, then answer frames (`auth`, `gift`)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from control_plane.live.snapshot import PlaybackUrl, Resume, Snapshot
 from control_plane.live.subscriber import Subscriber
 
 Identify = Callable[[str], Awaitable[Caller | None]]
-"""Whose token this is; None: nobody's. Raises DatabaseUnavailable, and another ControlPlaneError when that person may not come in."""
+"""Session token → caller, or None if the token is not valid. Raises DatabaseUnavailable, and another ControlPlaneError
+for a user who is banned."""
 Gifting = Callable[[Caller, StreamId, str, GiftId, int], Awaitable[Seq]]
-"""(caller, stream, idempotency key, gift, count) → the number of the gift's event. Raises ControlPlaneError: nothing was sent."""
+"""(caller, stream, idempotency key, gift, count) → `seq` of the gift's event. Raises ControlPlaneError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What conversations need of the rest."""
+    """The services that conversations use."""
 
     hub: Hub
     database: Database
@@ -42,12 +43,12 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """As they came with the upgrade."""
+    """Session tokens sent with the upgrade request."""
 
     bearer: str | None
-    """Names somebody or is wrong."""
+    """From the `Authorization` header. A token that is not valid closes the socket."""
     page: str | None
-    """Of the page's cookie, which browsers send unasked: one that is not valid (any more) makes a guest."""
+    """From the page's cookie. Browsers send it always, so a token that is not valid makes the caller a guest."""
 
 
 class Conversation:
@@ -65,7 +66,7 @@ class Conversation:
     )
 
     def __init__(self, services: Services, connection: Connection, stream_id: StreamId, *, limited: bool) -> None:
-        """`limited`: whether its user's gifts are counted."""
+        """`limited`: whether the user's rate limit applies to gifts."""
         self.stream_id = stream_id
         self._services = services
         self._connection = connection
@@ -78,12 +79,12 @@ class Conversation:
         self._until_known: asyncio.Timeout | None = None
 
     async def hold(self, credentials: Credentials, resume: Resume | None) -> None:
-        """Until somebody leaves. Raises Left, DatabaseUnavailable."""
+        """Run until the client or the server closes the socket. Raises Left, DatabaseUnavailable."""
         async with self._services.database.connection() as database:
             found = (await store.audiences(database, [self.stream_id])).get(self.stream_id)
         if found is None:
             raise Left(CloseCode.NO_SUCH_STREAM)
-        self._audience = self._audience or found  # what `see` was given meanwhile is newer
+        self._audience = self._audience or found  # `see` may have set a newer one meanwhile
         try:
             await self.identify(credentials)
             await self.join(resume)
@@ -94,22 +95,23 @@ class Conversation:
 
     @property
     def user_id(self) -> UserId | None:
-        """None: a guest."""
+        """None for a guest."""
         return None if self._caller is None else self._caller.user_id
 
     async def look_again(self) -> None:
-        """Whether who is signed in here may still be: else it is closed. Raises DatabaseUnavailable."""
+        """Check the caller's session again, and close the socket if it was revoked. Raises DatabaseUnavailable."""
         if self._caller is None:
             return
         try:
             self._caller = await self._known(self._token)
-            if not self.admits(self._caller):  # no operator any more
+            if not self.admits(self._caller):  # lost the operator's role
                 raise Left(CloseCode.FORBIDDEN)
         except Left as left:
             self._connection.close(left.code or CloseCode.SIGN_IN)
 
     def see(self, audience: Audience) -> None:
-        """Who may watch is read again: closed to those who may no longer, open to those who wait and now may."""
+        """Apply a new audience: close the socket if the caller may no longer watch, and admit a guest who waits for
+        identity if the stream is public now."""
         self._audience = audience
         if self._until_known is not None and audience.public:
             self._until_known.reschedule(asyncio.get_running_loop().time())
@@ -130,7 +132,7 @@ class Conversation:
         self._admitted = True
 
     async def _wait_for_identity(self) -> None:
-        """For an `auth`, or until the stream becomes public, but not too long."""
+        """Wait for an `auth` frame or until the stream becomes public, at most `identity_within_s`."""
         until = asyncio.get_running_loop().time() + self._services.identity_within_s
         while self._caller is None and not self.admits(None):
             try:
@@ -156,7 +158,7 @@ class Conversation:
             raise Left(CloseCode.NO_SUCH_STREAM) from None
 
     def _you(self) -> You:
-        assert self._audience is not None, "it is known before anybody joins"
+        assert self._audience is not None, "the audience is read before the conversation joins"
         return You.of(self._caller, self._audience)
 
     def leave(self) -> None:
@@ -190,7 +192,7 @@ class Conversation:
             return await self._services.identify(token)
         except DatabaseUnavailable:
             raise
-        except ControlPlaneError:  # known, and banned
+        except ControlPlaneError:  # the user is banned
             raise Left(CloseCode.FORBIDDEN) from None
 
     async def _gift(self, gift: SendGift) -> Ack | Error:
@@ -199,10 +201,10 @@ class Conversation:
                 raise SessionMissing
             if self._limited and (wait_s := self._services.user_wait_s(self._caller.user_id)):
                 raise TooManyRequests(wait_s)
-            caller = await self._known(self._token)  # again: word of a revocation may not have reached us
+            caller = await self._known(self._token)  # checked again, because the message of a revocation may be lost
             seq = await self._services.send_gift(caller, self.stream_id, gift.id, GiftId(gift.gift_id), gift.count)
         except ControlPlaneError as refusal:
-            # The contract's name of the key is client_ref; a frame calls it id.
+            # The contract calls the idempotency key client_ref, a frame calls it id.
             retry_ms = math.ceil(refusal.retry_after_s * 1000) if isinstance(refusal, TooManyRequests) else None
             return Error(gift.id, refusal.code, str(refusal).replace("client_ref", "id"), retry_ms)
         return Ack(gift.id, seq)

@@ -1,4 +1,5 @@
-"""The frames of the live socket that belong to one socket; those that belong to the stream are in `control_plane.eventlog`."""
+"""Frames of the live socket: those for one socket, those of clients and their parser, and the close codes. The events
+of a stream are in `control_plane.eventlog.types`."""
 
 from __future__ import annotations
 
@@ -15,28 +16,29 @@ from control_plane.live.snapshot import PlaybackUrl, Snapshot, StreamView
 from control_plane.live.websocket import websocket_frame
 
 FRAME_LIMIT_BYTES = 4 << 10
+"""Largest frame that is parsed. Smaller refuses long session tokens in `auth`; larger costs time on the event loop."""
 ID_LIMIT = 64
-"""Characters of a client's `id` that an answer repeats, so that an answer is never much larger than any other."""
+"""Characters of a client's `id` that an error repeats, so that error frames stay small."""
 
 
 class CloseCode(IntEnum):
     GOING_AWAY = 1001
-    """The server is going away, or cannot serve at this moment: come back with `after`, after 0–3 s at random."""
+    """The server stops or is unavailable: reconnect with `after`, after a random pause of 0 to 3 s."""
     TOO_BIG = 1009
     """A message of over 64 KiB (RFC 6455)."""
     FAILED = 1011
-    """A fault of ours (RFC 6455)."""
+    """An internal error of the server (RFC 6455)."""
     SIGN_IN = 4401
     FORBIDDEN = 4403
     NO_SUCH_STREAM = 4404
     ENDED = 4410
     TOO_MANY = 4429
-    """Sockets from one address, or faulty frames."""
+    """Too many sockets from one address, or too many faulty frames."""
     TOO_SLOW = 4508
 
     @property
     def reason(self) -> str:
-        """Goes with the code, for whoever looks at the connection: `no such stream`."""
+        """The text in the close frame, for debugging: `no such stream`."""
         return self.name.lower().replace("_", " ")
 
 
@@ -54,13 +56,13 @@ class You(msgspec.Struct, frozen=True):
 
 
 class YouFrame(You, frozen=True, tag_field="type", tag="you"):
-    """The answer to an `auth` that came after `hello`."""
+    """The answer to an `auth` frame that was sent after `hello`."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     epoch: str
     seq: Seq
-    """Of the newest event at this moment. Missed events up to it follow at once, then what happens."""
+    """`seq` of the newest event. Missed events up to it follow at once, then new events."""
     recovered: bool
     stream: StreamView
     you: You
@@ -77,7 +79,7 @@ class Ack(msgspec.Struct, frozen=True, tag_field="type", tag="ack"):
 
 
 class Error(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
-    """`id`: the client's own, if its frame had one that could be read."""
+    """The answer to a frame that was refused. `id` is the one in the client's frame, if it could be read."""
 
     id: str | None = None
     code: str = ""
@@ -101,17 +103,17 @@ class Auth(msgspec.Struct, frozen=True, tag_field="type", tag="auth"):
 
 class SendGift(msgspec.Struct, frozen=True, tag_field="type", tag="gift"):
     id: Annotated[str, msgspec.Meta(pattern=CLIENT_REF)]
-    """Idempotency key, of the same space as that of the contract's `sendGift`."""
+    """Idempotency key. Keys are shared with `client_ref` of `sendGift`."""
     gift_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
     count: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] = 1
 
 
 NOT_YET = frozenset({"chat", "like", "renew", "delete_chat", "mute", "ban", "pin", "slow_mode"})
-"""Types that the protocol knows and this release does not."""
+"""Frame types of the protocol that this release does not support."""
 
 
 class Fault(StrEnum):
-    """What is wrong with a frame itself, whoever sends it: ten of these in a minute end the socket."""
+    """Error codes of faulty frames. Ten of them in a minute close the socket."""
 
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
@@ -134,11 +136,11 @@ _envelopes = msgspec.json.Decoder(_Envelope)
 
 
 def parse(payload: bytes) -> Auth | SendGift | Error:
-    """The frame, or the answer to one that is none."""
+    """The frame, or the error to answer if it is not valid."""
     if len(payload) > FRAME_LIMIT_BYTES:
-        return Error(code=Fault.TOO_LARGE, message=f"A frame may have {FRAME_LIMIT_BYTES} bytes.")
+        return Error(code=Fault.TOO_LARGE, message=f"A frame may have at most {FRAME_LIMIT_BYTES} bytes.")
     try:
-        payload.decode()  # the decoder does not look into strings that it skips
+        payload.decode()  # raises for invalid UTF-8, also in strings that the decoder skips
         frame: Auth | SendGift = _frames.decode(payload)
         return frame
     except msgspec.ValidationError as error:
@@ -148,19 +150,19 @@ def parse(payload: bytes) -> Auth | SendGift | Error:
 
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_NOT_JSON = Error(code=Fault.MALFORMED, message="This is not JSON.")
+_NOT_JSON = Error(code=Fault.MALFORMED, message="This frame is not valid JSON.")
 
 
 def _what_is_wrong(payload: bytes, error: str) -> Error:
     try:
         envelope = _envelopes.decode(payload)
     except msgspec.ValidationError:
-        return Error(code=Fault.MALFORMED, message="A frame is one JSON object.")
-    except _UNREADABLE:  # the first decoder stopped at its first fault; there is another behind it
+        return Error(code=Fault.MALFORMED, message="A frame must be one JSON object.")
+    except _UNREADABLE:  # the first decoder stopped at an earlier fault
         return _NOT_JSON
     id_ = envelope.id[:ID_LIMIT] if isinstance(envelope.id, str) else None
     if envelope.type in ("auth", "gift"):
         return Error(id_, Fault.INVALID, f"This frame is not valid: {error}.")
     if isinstance(envelope.type, str) and envelope.type in NOT_YET:
         return Error(id_, Fault.NOT_SUPPORTED, f"Frames of type {envelope.type!r} are not supported yet.")
-    return Error(id_, Fault.UNKNOWN_TYPE, 'A frame has a `type` that we know, such as "auth" or "gift".')
+    return Error(id_, Fault.UNKNOWN_TYPE, 'The `type` of this frame is unknown. Send "auth" or "gift".')

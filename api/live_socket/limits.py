@@ -1,4 +1,4 @@
-"""How much one client may ask of the live socket."""
+"""Limits of the live socket: a token bucket for the frames of each socket, faulty frames, and sockets per address."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from contextlib import contextmanager
 
 FRAMES_PER_S = 20.0
 BURST = 40.0
+"""Rate and size of the token bucket. Smaller refuses users who tap gifts fast; larger gives one socket more CPU
+time."""
 FAULTS_PER_WINDOW = 10
 FAULT_WINDOW_S = 60.0
+"""So many faulty frames within so many seconds close the socket. Fewer disconnects apps for an occasional bug; more
+lets a client that is broken or hostile cost an answer for each frame."""
 
 
 class FrameLimit:
-    """Of one socket: frames of any kind, pings too, and faults among them."""
+    """Limits the frames of one socket, pings included, and its faulty frames."""
 
     __slots__ = ("_allowed", "_at", "_clock", "_faults")
 
@@ -24,7 +28,7 @@ class FrameLimit:
         self._faults: deque[float] | None = None
 
     def take(self) -> float:
-        """0: this frame is within the rate. Otherwise the seconds until the next one would be."""
+        """Count a frame. Returns 0 if it is within the rate, else the seconds until the next one is."""
         now = self._clock()
         self._allowed = min(BURST, self._allowed + (now - self._at) * FRAMES_PER_S)
         self._at = now
@@ -34,7 +38,7 @@ class FrameLimit:
         return 0
 
     def fault(self) -> bool:
-        """Note a fault; True when it is one too many."""
+        """Count a faulty frame. Returns True when the socket must be closed."""
         now = self._clock()
         if self._faults is None:
             self._faults = deque(maxlen=FAULTS_PER_WINDOW)
@@ -43,7 +47,7 @@ class FrameLimit:
 
 
 class AddressLimit:
-    """Sockets from one address, where it is limited at all."""
+    """Limits the open sockets of each address."""
 
     def __init__(self, most: int, is_limited: Callable[[str], bool]) -> None:
         self._most = most
@@ -52,7 +56,7 @@ class AddressLimit:
 
     @contextmanager
     def socket(self, address: str) -> Iterator[bool]:
-        """Counts one while it lasts; says whether it is within the limit."""
+        """Count a socket for the duration of the `with` block; yields whether it is within the limit."""
         self._sockets[address] += 1
         try:
             yield self._sockets[address] <= self._most or not self._is_limited(address)

@@ -1,4 +1,4 @@
-"""`GET /ws/live/{id}`: what viewers and hosts speak while a stream is on."""
+"""The route of the live socket, `GET /ws/live/{id}`: a WebSocket that delivers a stream's events and takes gifts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume
 
 RETRY_S = 0.5
+"""Pause before sessions and audiences are read again when the database is unavailable."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
@@ -42,7 +43,7 @@ def _peer(request: web.Request) -> str:
 
 
 class LiveSocket:
-    """All sockets of this process. `handle` serves the route, which has one variable, `id`."""
+    """All live sockets of this process. `handle` serves the route; `run` closes sockets after revocations."""
 
     def __init__(
         self,
@@ -59,10 +60,10 @@ class LiveSocket:
         user_wait_s: Callable[[UserId], float] = _at_once,
         timing: Timing | None = None,
     ) -> None:
-        """`page_token`: the session in the page's cookie, provided that the request's Origin is ours. `user_wait_s`: takes one of what a user
-        may ask for; 0, or the seconds until there is one."""
+        """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
+        takes one token of the user's rate limit and returns 0, or the seconds until there is one."""
         self.closed: Counter[CloseCode] = Counter()
-        """How many we have closed, by code."""
+        """Number of sockets that the server has closed, by code."""
         self._timing = timing or Timing()
         self._services = Services(
             hub, database, identify, send_gift, playback_url, user_wait_s, self._timing.identity_within_s
@@ -74,9 +75,9 @@ class LiveSocket:
         self._open: set[Connection] = set()
         self._present: set[Conversation] = set()
         self._changed: set[UserId] = set()
-        """Whose sessions may not be what they were."""
+        """Users whose sessions may have been revoked."""
         self._changed_streams: set[StreamId] = set()
-        """Who may watch them may not be what it was."""
+        """Streams whose audience may have changed."""
         self._wake = asyncio.Event()
         self._one_less = asyncio.Event()
         self._going_away = False
@@ -84,7 +85,9 @@ class LiveSocket:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         ws = websocket(self._timing)
         if not ws.can_prepare(request):
-            return web.Response(status=426, text="This is a WebSocket.", headers={"Upgrade": "websocket"})
+            return web.Response(
+                status=426, text="This is a WebSocket. Use a WebSocket client.", headers={"Upgrade": "websocket"}
+            )
         await ws.prepare(request)
         if request.transport is not None:
             connection = Connection(ws, request.transport, self._timing)
@@ -110,31 +113,31 @@ class LiveSocket:
             raise Left(CloseCode.NO_SUCH_STREAM)
         credentials = Credentials(_bearer(request), self._page_token(request))
         conversation = Conversation(self._services, connection, stream_id, limited=limited)
-        self._present.add(conversation)  # before it reads anything, so that no change falls in between
+        self._present.add(conversation)  # before it reads the database, so that no change is missed
         try:
             await conversation.hold(credentials, _resume(request.query))
         finally:
             self._present.discard(conversation)
 
     def session_changed(self, user_id: UserId) -> None:
-        """Sessions of this user may have been revoked: `run` looks again at those who are here with one."""
+        """Sessions of this user may have been revoked: `run` checks the user's sockets again."""
         self._changed.add(user_id)
         self._wake.set()
 
     def stream_changed(self, stream_id: StreamId) -> None:
-        """Its visibility may have changed: `run` looks whether those who are here may still watch."""
+        """The stream's visibility may have changed: `run` checks again who may watch."""
         self._changed_streams.add(stream_id)
         self._wake.set()
 
     def anything_changed(self) -> None:
-        """Word of revocations and other changes may have been missed."""
+        """Messages about revocations and other changes may have been lost: `run` checks all sockets again."""
         for conversation in self._present:
             self.stream_changed(conversation.stream_id)
             if conversation.user_id is not None:
                 self.session_changed(conversation.user_id)
 
     async def run(self) -> None:
-        """Put out who is banned or signed out, or may no longer watch, while their socket is open. Until cancelled."""
+        """Disconnect users who are banned, signed out or may no longer watch. Runs until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -158,11 +161,11 @@ class LiveSocket:
                 conversation.see(audiences[conversation.stream_id])
 
     async def close_all(self, deadline_s: float = 5.0) -> None:
-        """1001 to everybody, and nobody new. Who has not gone by the deadline is cut off."""
+        """Close all sockets with 1001 and refuse new ones. Aborts connections still open after `deadline_s`."""
         self._going_away = True
         for number, connection in enumerate(tuple(self._open), 1):
             connection.close(CloseCode.GOING_AWAY)
-            if number % 8 == 0:  # what still works meanwhile has its turn
+            if number % 8 == 0:  # yield to other tasks
                 await asyncio.sleep(0)
         try:
             async with asyncio.timeout(deadline_s):
@@ -185,7 +188,8 @@ def _bearer(request: web.Request) -> str | None:
 
 
 def _resume(query: Mapping[str, str]) -> Resume | None:
-    """An `after` that is not a number is as none; an epoch that cannot be one of ours is as another's."""
+    """The client's position in the event log. An `after` that is not a number counts as missing; an epoch that is not
+    valid becomes "", which matches no log."""
     after, epoch = query.get("after", ""), query.get("epoch") or None
     if not _NUMBER.fullmatch(after):
         return None

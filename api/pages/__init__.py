@@ -1,4 +1,4 @@
-"""The pages that people see in a browser, and the calls that only those pages make."""
+"""The web pages: home, watch, studio and sign-in, with the JSON routes that only these pages call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REFUSALS = {
     421: ("Another address is needed", ""),
     429: ("Too many requests", ""),
 }
-"""A title, and a text where the refusal's own says less."""
+"""HTTP status → the title of the error page, and a text that replaces the error's own one if it is not empty."""
 
 
 class Pages:
@@ -57,7 +57,7 @@ class Pages:
         ]
 
     def refusal(self, request: web.Request, status: int, text: str) -> web.Response:
-        """For an address without a page, and for a request that is refused."""
+        """The error page for a request that is refused or has no page."""
         title, instead = REFUSALS.get(status, ("That did not work", ""))
         return self._html.nothing(request, title, instead or text, status)
 

@@ -1,4 +1,5 @@
-"""What our own pages are answered when they call: JSON, with HTTP's own status; a refusal is `{"message": …}`."""
+"""JSON responses to calls of our own pages, with HTTP status codes, unlike the contract. An error is `{"message":
+…}`."""
 
 from __future__ import annotations
 
@@ -36,12 +37,12 @@ def json(body: object, status: int = 200) -> web.Response:
 
 
 def request_urls(request: web.Request, platform: Platform) -> Urls:
-    """The addresses as this client can reach them."""
+    """The URLs for this client: with LIVE_LAN they have the host that it used."""
     return urls_for(request.headers.get("Host", ""), platform.urls, platform.settings)
 
 
 def answering(handler: Handler) -> Handler:
-    """With the errors of the control plane as refusals."""
+    """Decorator that turns a ControlPlaneError into a JSON error."""
 
     @functools.wraps(handler)
     async def answer(request: web.Request) -> web.StreamResponse:

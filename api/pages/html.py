@@ -1,4 +1,4 @@
-"""Our pages: templates filled with escaped values, and the headers that keep a page to itself."""
+"""HTML pages from templates with escaped values, with their Content-Security-Policy and preload links."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IMPORT = re.compile(r'^import .* from "\./(\w+\.js)";$', re.MULTILINE)
 
 
 def release() -> str:
-    """Names this release's static files: it stands in their address, so that no browser mixes two releases."""
+    """A hash of the static files. It is part of their URLs, so that a browser never mixes the files of two releases."""
     digest = hashlib.sha256()
     for file in sorted(STATIC.iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -36,7 +36,7 @@ def release() -> str:
 
 
 class Html:
-    """All templates, read once."""
+    """The templates, read once at start-up."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -55,8 +55,8 @@ class Html:
         permissions: str = NO_CAMERA,
         scripts: Iterable[str] = (),
     ) -> web.Response:
-        """The template `name` in its frame, with `title` and `description` among the values. `scripts` the page will load soon: asked for
-        first, since they are large and a browser asks for six things at a time."""
+        """The template `name` inside the frame. `values` must have `title`, `description` and `image`. `scripts` are
+        preloaded: they are large, and a browser loads only about six files at a time."""
         escaped = {key: escape(value) for key, value in values.items()}
         soon = (f'<link rel="preload" as="script" href="{script}">' for script in scripts)
         preload = "\n".join([*soon, self._preloads[name]])
@@ -80,19 +80,20 @@ class Html:
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
     def _preload(self, name: str) -> str:
-        """Links to all that the page's script will import, so that the browser asks for it at once."""
+        """Preload links for every module that the page's script imports, so that the browser loads them in parallel."""
         links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
         return "\n".join(links)
 
     def nothing(
         self, request: web.Request, title: str, text: str, status: int, *, opens_to: Literal["", "signed-in"] = ""
     ) -> web.Response:
-        """The page that says why there is no other. `opens_to`: who may find another page at this address after signing in."""
+        """A page with a title and a text in place of the requested one. With `opens_to` "signed-in" it is loaded again
+        after sign-in, because it may be another page then."""
         values = {"title": title, "description": text, "image": "", "text": text, "opens_to": opens_to}
         return self.page(request, "nothing", values, status=status)
 
     def showing(self, handler: Handler) -> Handler:
-        """With the errors of the control plane as pages."""
+        """Decorator that turns a ControlPlaneError into an error page."""
 
         @functools.wraps(handler)
         async def show(request: web.Request) -> web.StreamResponse:
@@ -105,7 +106,7 @@ class Html:
 
 
 def modules(name: str) -> set[str]:
-    """The files of the page's script and of everything that it imports."""
+    """The file names of the page's script and of all modules that it imports, directly or not."""
     found: set[str] = set()
     waiting = {f"{name}.js"}
     while waiting:
@@ -116,7 +117,7 @@ def modules(name: str) -> set[str]:
 
 
 def policy(urls: Urls) -> str:
-    """Nothing but our own files, our socket, and the media server's HLS and WebRTC listeners."""
+    """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
         for parts in map(urlsplit, (urls.playback("live/0"), urls.webrtc("live/0"), urls.websocket(0)))

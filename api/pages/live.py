@@ -1,4 +1,4 @@
-"""`GET /live`: the public streams on air, in pages that are encoded at most once a second and shared by all callers."""
+"""`GET /live`, the paginated list of public live streams: cached for a second, encoded once for all callers."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ T = TypeVar("T")
 
 Viewers = Callable[[StreamId], int]
 ThumbnailOf = Callable[[StreamId], str]
-"""Address of a stream's picture below `/media/`, new with each picture; "" while there is none."""
+"""Stream → path of its thumbnail below `/media/`, different for each new picture; "" without one."""
 
 REMEMBERED_S = 1.0
+"""How long the order and the pages are cached. Smaller sorts and queries more often; larger shows older figures."""
 PAGE_ITEMS = 100
-"""A page is made in one go, and holds the event loop for that long: about a millisecond for 100."""
+"""Streams on a page. Encoding does not yield, about a millisecond for 100: more block the event loop for longer."""
 SLICE = 500
-"""Streams that are looked at before the event loop has its turn."""
+"""Streams examined before yielding to the event loop. More block it for longer; fewer make the sort take longer."""
 PAGES_REMEMBERED = 256
-"""Per second. With LIVE_LAN each name that clients have for us has pages of its own."""
+"""Cached pages; the oldest is evicted. With LIVE_LAN each host name in use has its own pages, so a small cache encodes
+pages more than once a second."""
 CACHE_CONTROL = "public, max-age=1"
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
 _PAGE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -45,7 +47,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class LiveItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A public stream on air."""
+    """A public live stream."""
 
     id: int
     user_id: int
@@ -53,39 +55,39 @@ class LiveItem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     """May be empty."""
     status: Status
-    """`live`, or `interrupted` while its publisher may come back. An ended stream is not listed."""
+    """`live`, or `interrupted` while the stream waits for its publisher to reconnect. Ended streams are not listed."""
     started_at: str
-    """When it first went live, such as `2026-01-31T12:00:00.000Z`."""
+    """The time when it first went live, such as `2026-01-31T12:00:00.000Z`."""
     viewers: int
-    """People on its live socket, without the host."""
+    """Number of viewers on the live socket, without the host."""
     coins: int
-    """Coins of all gifts so far."""
+    """Coins of all gifts sent so far."""
     playback_url: str
-    """HLS."""
+    """The HLS playlist."""
     websocket_url: str
-    """The live socket, as `/asyncapi.json` describes it."""
+    """The live socket, which `/asyncapi.json` describes."""
     watch_url: str
-    """The page for browsers."""
+    """The watch page for browsers."""
     thumbnail_url: str
-    """A JPEG, with another address for each new picture; "" while there is none."""
+    """A JPEG. Each new picture has a new URL. "" while there is none."""
 
 
 class LiveList(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of what is live, most viewers first, and among equals the newest stream first."""
+    """One page of the live streams: most viewers first, then newest first."""
 
     streams: Sequence[LiveItem]
     page: int
-    """Which page this is, from 1."""
+    """The number of this page, from 1."""
     pages: int
-    """How many there are at the moment, at least 1. A page after the last is empty."""
+    """The current number of pages, at least 1. A page after the last one is empty."""
     total: int
-    """Streams on all pages."""
+    """The number of streams on all pages."""
 
 
 class LiveNow:
-    """The order of all streams is made once a second at most, and each page of it once, when it is first asked for. What callers share is
-    bytes, so a call costs the same whoever else calls. What has ended or is not public any more leaves a finished page at once; anything else
-    shows within a second."""
+    """Sorts all streams at most once a second and encodes each page when it is first requested. Callers share the
+    encoded bytes. A stream that has ended or is no longer public is removed from a cached page at once; other changes
+    show within a second."""
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class LiveNow:
         if self._clock() >= self._good_until:
             self._good_until = self._clock() + REMEMBERED_S
             self._order, self._pages = _Shared(), {}
-        pages = self._pages  # of the same second as the order, also if that is over before the order is made
+        pages = self._pages  # kept before the await, so that page and order belong to the same second
         order = await self._order.get(self._sort)
         if (number - 1) * PAGE_ITEMS >= len(order) and number > 1:
             return _Page(number, len(order), []).response(request)
@@ -121,7 +123,7 @@ class LiveNow:
         return page.response(request)
 
     async def _sort(self) -> Sequence[StreamId]:
-        # One number per stream, viewers above id: numbers are sorted faster than by a key.
+        # One integer for each stream, with the viewers in its high bits: sorting integers needs no key function.
         numbers = []
         for looked_at, stream in enumerate(self._running.all(), 1):
             if _may_be_listed(stream):
@@ -171,7 +173,7 @@ def _may_be_listed(stream: Stream | None) -> bool:
 
 
 class _Page:
-    """Encoded when it is first sent, and again only after a stream was dropped from it."""
+    """A cached page. It is encoded when it is first sent, and again after a stream was dropped from it."""
 
     def __init__(self, number: int, total: int, items: Sequence[LiveItem]) -> None:
         self.items = {StreamId(item.id): item for item in items}
@@ -200,7 +202,7 @@ class _Page:
                 body = self._gzipped = self._gzipped or _gzip(self._body)
                 headers["Content-Encoding"] = "gzip"
             response = web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
-        # Weak: the same for both encodings.
+        # Weak, because it is the same for both encodings.
         response.etag = ETag(self._etag, is_weak=True)
         return response
 
@@ -213,7 +215,8 @@ class _Page:
 
 
 class _Shared(Generic[T]):
-    """A result that is made by the first caller's request and awaited by all. A failure is told to all who wait, and the next caller tries again."""
+    """A cached result that the first caller computes and all callers await. A failure is raised for all that wait;
+    the next caller tries again."""
 
     def __init__(self) -> None:
         self._made: asyncio.Task[T] | None = None
@@ -222,7 +225,7 @@ class _Shared(Generic[T]):
         task = self._made
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = self._made = asyncio.ensure_future(_run(make))
-        return await asyncio.shield(task)  # a caller who goes away stops nobody else's answer
+        return await asyncio.shield(task)  # a cancelled caller must not cancel the result for others
 
 
 async def _run(make: Callable[[], Awaitable[T]]) -> T:
@@ -230,7 +233,7 @@ async def _run(make: Callable[[], Awaitable[T]]) -> T:
 
 
 def page_number(request: web.Request) -> int:
-    """Of `?page=`; the first without it. Raises MalformedRequest."""
+    """The page number in `?page=`, 1 without it. Raises MalformedRequest."""
     given = request.query.getall("page", ["1"])
     if len(given) != 1 or not _PAGE.fullmatch(given[0]):
         raise MalformedRequest("page must be a whole number from 1 to 999999.")

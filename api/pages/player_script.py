@@ -1,4 +1,4 @@
-"""`/static/vendor/hls.min.js`: the player, from our own address and nobody else's."""
+"""`/static/vendor/hls.min.js`: the HLS player, served from here, so that pages load no scripts from other sites."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aiohttp import web
 PATH = "/static/vendor/hls.min.js"
 
 FetchScript = Callable[[], Awaitable[bytes]]
-"""Raises MediaServerUnavailable."""
+"""Fetches the script from the media server. Raises MediaServerUnavailable."""
 
 
 class PlayerScript:
-    """Fetched when it is first asked for, and kept."""
+    """Fetches the script at the first request and caches it, plain and gzipped."""
 
     def __init__(self, fetch: FetchScript) -> None:
         self._fetch = fetch

@@ -1,6 +1,6 @@
-"""`/session`: signing in and out of our pages, and who is signed in.
+"""`/session`: sign-in and sign-out on our pages, and who is signed in.
 
-The sign-in form shows the ways that the server offers. A way is a row of `WAYS`: a sign-in provider joins as another one.
+The sign-in form offers the ways in `WAYS`. To add a sign-in provider, add a row.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from control_plane.accounts.user import User
 from control_plane.ledger.wallets import wallet
 
 LONGEST = 2000
+"""Characters of a name or token."""
 LARGEST_BODY = 4 * 1024
-"""Of a sign-in: a token and its name."""
+"""Bytes of a sign-in request, which has one name or token."""
 NOT_OURS = 403
 NOT_VALID = 401
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`field` is the key of the request's body that takes it, and the name of the form's input. `enter` finds nobody where it is not valid."""
+    """One way to sign in. `field` is the key in the request body and the name of the form's input. `enter` returns None
+    if the value is not valid."""
 
     field: str
     label: str
@@ -83,7 +85,7 @@ class Me(msgspec.Struct, frozen=True):
 
 
 class SessionView(msgspec.Struct, frozen=True):
-    """`user` is null for guests; `sandbox`: coins are free here."""
+    """`user` is null for guests. `sandbox` is true when coins can be bought free of charge."""
 
     user: Me | None
     ways: Sequence[WayView]
@@ -97,14 +99,14 @@ class SignInPages:
         self._views = [WayView(way.field, way.label, way.hint, way.secret) for way in self._ways.values()]
 
     async def caller(self, request: web.Request) -> Caller | None:
-        """Who is signed in. Raises AccountBlocked."""
+        """The signed-in user, or None. Raises AccountBlocked."""
         token = page_token(request)
         return await self._platform.accounts.sessions.identify(token) if token else None
 
     async def show(self, request: web.Request) -> web.Response:
         try:
             caller = await self.caller(request)
-        except AccountBlocked:  # signed in no more; the form is there for others
+        except AccountBlocked:  # shown as signed out, so that another user can sign in
             caller = None
         user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None
         return json(await self._view(request, user))
@@ -117,7 +119,7 @@ class SignInPages:
         way, value = self._chosen(fields)
         user = await way.enter(self._platform, value)
         if user is None:
-            return json({"message": f"This {way.label.lower()} is not valid here."}, NOT_VALID)
+            return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
         response = json(await self._view(request, user))
         token = await self._platform.accounts.sessions.issue(user.id, value)
         keep(response, token, scheme, self._platform.settings.session_ttl_s)
@@ -130,7 +132,7 @@ class SignInPages:
         response = json(await self._view(request, None))
         forget(response, scheme)
         if token := page_token(request):
-            with suppress(AccountBlocked):  # whose sessions have ended before
+            with suppress(AccountBlocked):  # the sessions of a banned user have ended already
                 await self._platform.accounts.sessions.end(token)
         return response
 
@@ -139,7 +141,7 @@ class SignInPages:
             value = as_text(fields.get(field))
             if isinstance(value, str) and value:
                 if len(value) > LONGEST:
-                    raise MalformedRequest(f"{field}: too long.")
+                    raise MalformedRequest(f"{field} may have at most {LONGEST} characters.")
                 return way, value
         raise MalformedRequest(f"Please fill in: {' or '.join(way.label.lower() for way in self._ways.values())}.")
 
@@ -159,4 +161,4 @@ class SignInPages:
 
 
 def _not_ours() -> web.Response:
-    return json({"message": "This request does not come from one of our pages."}, NOT_OURS)
+    return json({"message": "This request does not come from one of our pages. Please reload the page."}, NOT_OURS)

@@ -1,4 +1,5 @@
-"""`/studio`: where a broadcaster goes live. The changes are the contract's own calls; here is only what they cannot answer without changing."""
+"""`/studio`: the page where a broadcaster goes live, and routes that read the current stream. Changes to streams are
+made by calls of the contract."""
 
 from __future__ import annotations
 
@@ -22,11 +23,11 @@ from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream, StreamNotFound
 
 QUIET_ZONE = 3
-"""Modules of white around a code, which stands on white anyway."""
+"""White modules around a QR code. The standard asks for 4, but the page around it is white too."""
 
 
 class Current(msgspec.Struct, frozen=True):
-    """The caller's stream that has not ended, with its key; null when there is none."""
+    """The caller's stream that has not ended, with its key, or null."""
 
     stream: LiveStreaming | None
 
@@ -42,12 +43,15 @@ class StudioPage:
         return self._html.page(request, "studio", values, permissions=CAMERA)
 
     async def current(self, request: web.Request) -> web.Response:
-        """Going live again would replace the stream: this only looks. Raises SessionMissing."""
+        """The caller's current stream. `liveStream` would replace it by a new one. Raises SessionMissing."""
         stream = await self._unfinished(request)
         return json(Current(self._view(request, stream) if stream else None))
 
     async def phone_code(self, request: web.Request) -> web.Response:
-        """A QR code that sets up Larix Broadcaster on the phone that scans it, key included. Raises SessionMissing, StreamNotFound."""
+        """A QR code that configures Larix Broadcaster on a phone; it contains the stream key.
+
+        Raises SessionMissing, StreamNotFound.
+        """
         stream = await self._unfinished(request)
         if stream is None:
             raise StreamNotFound("You have no stream.")
@@ -59,7 +63,7 @@ class StudioPage:
         return await _code(f"larix://set/v1?{urlencode(connection, safe='[]')}")
 
     async def watch_code(self, request: web.Request) -> web.Response:
-        """A QR code of the watch page's address. Raises SessionMissing, StreamNotFound."""
+        """A QR code of the watch page's URL. Raises SessionMissing, StreamNotFound."""
         stream = await self._unfinished(request)
         if stream is None:
             raise StreamNotFound("You have no stream.")

@@ -1,4 +1,4 @@
-"""`/watch/{id}`: the page of one stream. It is told here how the stream stands, so that it plays before its socket is open."""
+"""`/watch/{id}`, the watch page of a stream. It contains the stream's state, so it plays before its socket is open."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page's script begins with."""
+    """The initial state for the page's script."""
 
     id: int
     title: str
     status: Status
     public: bool
-    """MediaMTX plays public streams only."""
+    """Only public streams can be played."""
     host: Host
     started_at: str | None
     playback_url: str
     whep_url: str
     summary: Summary | None
-    """Of a stream that has ended."""
+    """Present after the stream has ended."""
 
 
 class WatchPage:

@@ -1,4 +1,4 @@
-"""The contract, a module per section. An endpoint is added in its module and nowhere else."""
+"""The endpoints of the contract, one module for each section. A new endpoint needs a change in its module only."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ SECTIONS = (auth.section, users.section, feed.section, live.section, gifts.secti
 
 
 def registry(*, dev: bool) -> Registry:
-    """All endpoints of this server; the sandbox store's in development mode only."""
+    """All endpoints of this server. The sandbox store is included in development mode only."""
     return Registry((*SECTIONS, sandbox.section) if dev else SECTIONS)

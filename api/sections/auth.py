@@ -1,4 +1,4 @@
-"""Signing in and up."""
+"""Sign-in and sign-up."""
 
 from __future__ import annotations
 
@@ -24,38 +24,39 @@ from control_plane.accounts.sign_in import (
 section = Section("auth")
 
 Short = Annotated[str, msgspec.Meta(max_length=320)]
-"""As long as an email address can be."""
+"""The longest valid email address has 320 characters."""
 
 
 class RegisterUser(Request, frozen=True, kw_only=True):
     auth_token: Text = ""
-    """The sign-in provider's token, or a session token of ours, which is renewed."""
+    """A token of the sign-in provider, or a session token of this server, which is renewed."""
     social_id: Short = ""
     """The user's id at the sign-in provider."""
     social: Short = ""
     """The sign-in provider: `google`, `facebook`, `apple` …"""
     username: Short = ""
-    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits; empty: a free one is made."""
+    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits. Empty: the server makes
+    one."""
     dob: Short = ""
-    """Date of birth, YYYY-MM-DD; empty or all zeros: none."""
+    """Date of birth, YYYY-MM-DD. Empty or all zeros: none."""
     first_name: Short = ""
     """First name, for sign-up."""
     last_name: Short = ""
     """Last name, for sign-up."""
     email: Short = ""
-    """Email address, for sign-up; one account each."""
+    """Email address, for sign-up. Each address can have one account."""
     phone: Short = ""
-    """Phone number, for sign-up; one account each."""
+    """Phone number, for sign-up. Each number can have one account."""
     password: Short = ""
-    """For sign-up: stored as a hash. No sign-in takes passwords yet."""
+    """Password, for sign-up. It is stored as a hash; sign-in by password is not available yet."""
     device_token: Short = ""
-    """Of the phone's push service."""
+    """The device token of the phone's push service."""
     profile_pic: Text = ""
     """URL of a profile picture, for sign-up."""
     referral_code: Short = ""
-    """Code of the user who invited this one."""
+    """The referral code of the user who invited this user."""
     gender: Short = ""
-    """Gender, for sign-up: any word."""
+    """Gender, for sign-up: any text."""
 
 
 @section.endpoint(
@@ -64,7 +65,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     refusals=(AccountBlocked, AlreadyTaken, ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven),
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
-    """Login and sign-up in one call; answers the account with a session token."""
+    """Sign in or sign up. The answer is the account with a session token."""
     user = await call.accounts.sign_in.sign_in(
         Claims(
             auth_token=body.auth_token,
@@ -92,4 +93,4 @@ def _date(text: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text[:10])
     except ValueError:
-        raise MalformedRequest("dob must be a date such as 1999-12-31.") from None
+        raise MalformedRequest("dob must be a date such as 1999-12-31, or empty.") from None

@@ -1,4 +1,4 @@
-"""Lists of videos."""
+"""Video feeds."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ section = Section("feed")
 class ShowRelatedVideos(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     device_id: Text = ""
-    """Names the phone; not used."""
+    """The id of the phone. Not used."""
     starting_point: Page = Page(0)
 
 
 @section.endpoint("showRelatedVideos", access=Access.GUEST)
 async def show_related_videos(call: Call, body: ShowRelatedVideos) -> list[FeedItem]:
-    """A page of the home feed; past the end an empty one."""
+    """A page of the home feed. A page after the last one is empty."""
     videos = await feed(call.platform.database, *window(body.starting_point))
     owners = await by_ids(call.platform.database, list({video.user_id for video in videos}))
     shown = {user_id: user_view(owner, call.urls) for user_id, owner in owners.items()}

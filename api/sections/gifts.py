@@ -1,4 +1,4 @@
-"""Gifts."""
+"""The gift catalogue, and sending gifts to live hosts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ section = Section("gifts")
 
 GiftType = Literal["normal", "premium", "luxury"]
 Count = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": LARGEST_COUNT})]
-"""The limit is the operation's, which REST and the live socket share."""
+"""The bounds are only documented here. `control_plane.gifts.sending` checks them for REST and the live socket."""
 
 
 class GiftEntry(msgspec.Struct, frozen=True):
@@ -43,14 +43,14 @@ class GiftEntry(msgspec.Struct, frozen=True):
 
 class ShowGifts(Request, frozen=True, kw_only=True):
     id: Id | None = None
-    """Only this gift; 0 or empty: all."""
+    """Return only this gift. 0 or empty: all gifts."""
     type: Text = ""
-    """Only gifts of this type: `normal`, `premium` or `luxury`; empty: all."""
+    """Return only gifts of this type: `normal`, `premium` or `luxury`. Empty: all types."""
 
 
 @section.endpoint("showGifts", access=Access.OPEN)
 async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
-    """The catalogue; with `id` or `type` only what matches."""
+    """The gift catalogue. With `id` or `type`: only the gifts that match."""
     gifts = await call.giving.assortment.gifts()
     if body.id is None and not body.type:
         return _whole_catalogue(gifts, call.urls)
@@ -62,21 +62,22 @@ def _views(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> list[GiftEntry]
     return [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
 
 
-_whole_catalogue = EncodedOnce(_views)  # every app asks for it at every start
+_whole_catalogue = EncodedOnce(_views)  # cached: every app requests it at every start
 
 
 class SendGift(Request, frozen=True, kw_only=True):
     gift_id: Id
-    """From `showGifts`."""
+    """The id of a gift in `showGifts`."""
     gift_count: Count
-    """How many of it."""
+    """How many of this gift to send."""
     sender_id: CallerId | None = None
     receiver_id: Id | None = None
-    """The host who gets it; has to be live. May be left out where `live_streaming_id` names the stream."""
+    """The host who receives the gift and must be live. Optional when `live_streaming_id` names the stream."""
     live_streaming_id: Id | None = None
-    """The host's stream; 0 or empty: the one that is running."""
+    """The host's stream. 0 or empty: the stream that the host has live now."""
     client_ref: ClientRef | None = None
-    """The same one again answers the first result and moves no coins; the live socket's `id` is of the same space."""
+    """A repeated call with the same key returns the first result and moves no coins. Keys are shared with the `id` of
+    gift frames on the live socket."""
 
 
 class SendGiftAnswer(Profile, frozen=True, kw_only=True):
@@ -93,7 +94,8 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     ),
 )
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
-    """Send a gift to a host who is live. `receiver_id` or `live_streaming_id` is needed. The answer's user is the sender, with the new wallet."""
+    """Send a gift to a live host. `receiver_id` or `live_streaming_id` is needed. `User` in the answer is the sender, with
+    the new wallet."""
     gifts, gift_id = call.giving.gifts, GiftId(body.gift_id)
     stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None
     if body.receiver_id is None:

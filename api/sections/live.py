@@ -1,4 +1,4 @@
-"""Going live and watching."""
+"""Live streams: going live, ending a stream, rotating its key, watching."""
 
 from __future__ import annotations
 
@@ -45,23 +45,24 @@ Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z", extra={"must": "m
 class LiveStream(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     id: Id | None = None
-    """A stream of the caller's, to end it or to rotate its key; 0 or empty: go live."""
+    """The caller's stream to end or to give a new key. 0 or empty: go live with a new stream."""
     started_at: Text = ""
-    """The phone's own clock, YYYY-MM-DD HH:MM:SS; only shown."""
+    """The start by the phone's clock, YYYY-MM-DD HH:MM:SS. It is only shown to users."""
     ended_at: Text = ""
-    """With `id`: anything but empty ends the stream. Apps send YYYY-MM-DD HH:MM:SS; the server's clock counts."""
+    """With `id`: any text ends the stream. Apps send YYYY-MM-DD HH:MM:SS, but the server uses its own clock."""
     title: Title = ""
-    """Shown to viewers."""
+    """The title that viewers see."""
     visibility: Visible = Visibility.PUBLIC
-    """Who may watch. Only `public` is available: any other word is refused with code 201."""
+    """Who may watch. Only `public` is available yet; every other value is refused with code 201."""
     pin: Pin = ""
-    """4 to 8 digits, for a `visibility` that is not available yet; not kept."""
+    """4 to 8 digits, for a `visibility` that is not available yet. Not stored."""
     price: Price = 0
-    """Coins for entry, for a `visibility` that is not available yet; not kept."""
+    """Price of entry in coins, for a `visibility` that is not available yet. Not stored."""
     grace_s: Grace | None = None
-    """Seconds for which a stream waits for its lost publisher; left out: the server's own, 60."""
+    """Grace time: how many seconds the stream waits for a disconnected publisher before it ends. Left out: the server's
+    default, normally 60."""
     rotate_key: Flag = 0
-    """With `id`, 1: a new stream key; a publisher with the old one is disconnected."""
+    """1, with `id`: issue a new stream key and disconnect a publisher that uses the old key."""
 
 
 class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,18 +72,19 @@ class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 @section.endpoint("liveStream", refusals=(NotYourStream, StreamNotFound, StreamOver, VisibilityNotAvailable))
 async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
-    """Go live, and get addresses and key to publish with. With `id` and `ended_at`: end that stream; with `id` and `rotate_key`: a new key for it."""
+    """Go live: create a stream and return its key and publish URLs. With `id` and `ended_at`: end that stream. With
+    `id` and `rotate_key`: issue a new key for it."""
     if body.id is None:
         if body.ended_at or body.rotate_key:
-            raise MalformedRequest("id is missing: which stream is meant?")
+            raise MalformedRequest("id is missing. Send the id of the stream to end or to give a new key.")
         options = _options(call, body)
-        if not call.trusted:  # an unproven caller decides nothing about the owner's stream
+        if not call.trusted:  # an unproven caller may not set options of the owner's stream
             options = StreamOptions(grace_s=call.platform.settings.grace_s)
         stream = await call.streams.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
     owner = await person(call, call.user_id)
-    # Such a caller is given the id, which is all that old builds read, and never a key, nor what only the owner and the audience may know.
+    # An unproven caller gets the id, which is all that old builds read, but no key, and no details unless it is public.
     if not call.trusted and stream.visibility is not Visibility.PUBLIC:
         stream = dataclasses.replace(stream, title="", price=0, local_start="")
     key = (
@@ -93,7 +95,7 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     view = live_view(stream, call.urls, key, call.streams.prober.seen(stream.id))
     if not call.trusted:
         return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
-    # Old apps store this user as their own record.
+    # Old apps overwrite their own user record with this user.
     user = await own_user(call, owner, call.token if call.proven else "")
     return LiveStreamAnswer(live_streaming=view, user=user)
 
@@ -138,7 +140,7 @@ def _options(call: Call, body: LiveStream) -> StreamOptions:
 
 
 def _local_time(text: str) -> str:
-    """What the phone's clock said, if it reads as a time; it is only ever shown."""
+    """The time without its zone, or "" if it is not in ISO 8601. It is only displayed, so bad input is no error."""
     try:
         return dt.datetime.fromisoformat(text).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     except ValueError:
@@ -147,12 +149,12 @@ def _local_time(text: str) -> str:
 
 class WatchLiveStream(Request, frozen=True, kw_only=True):
     live_streaming_id: Id
-    """From `GET /live`, or from the address of a watch page."""
+    """The id of a stream, from `GET /live` or the address of a watch page."""
     user_id: CallerId | None = None
     coin: Text = ""
-    """Coins for entry; not used yet."""
+    """Coins for entry. Not used yet."""
     pin: Text = ""
-    """PIN for entry; not used yet."""
+    """PIN for entry. Not used yet."""
 
 
 class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,18 +164,18 @@ class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 @section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver))
 async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
-    """Enter a stream. The answer's user is the caller, with the wallet as it is then."""
+    """Enter a stream as a viewer. `User` in the answer is the caller, with the current wallet."""
     stream = await store.get(call.platform.database, StreamId(body.live_streaming_id))
     if stream is None:
         raise StreamNotFound("There is no such stream.")
     audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
     if not audience.admits(
         call.caller if call.trusted else None
-    ):  # asked first: whether it is live is told to its audience only
-        raise StreamNotOpen("This stream is not open to everybody.")
+    ):  # checked first: only the audience may learn whether it is live
+        raise StreamNotOpen("This stream is not public. Its host decides who may watch it.")
     if stream.ended:
         raise StreamOver("This stream has ended.")
-    if not call.trusted:  # the wallet in the answer is nobody else's business
+    if not call.trusted:  # the answer has the caller's wallet
         raise SessionMissing
     caller = await person(call, call.user_id)
     return WatchLiveStreamAnswer(user=await own_user(call, caller), live_streaming=live_view(stream, call.urls))

@@ -1,4 +1,5 @@
-"""`POST /sandbox/purchases`, in development mode only: a receipt that `purchaseCoin` then verifies like any other store's."""
+"""The sandbox store, in development mode only: `POST /sandbox/purchases` issues receipts, which `purchaseCoin` verifies
+as it does those of a real store."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ class SandboxPurchase(Request, frozen=True, kw_only=True):
     product_id: Text = ""
     """The package of this id, such as `coins_100`; empty: by `coin`."""
     state: ReceiptState = ReceiptState.PURCHASED
-    """What the store says of the receipt when `purchaseCoin` asks."""
+    """The state that the store reports when `purchaseCoin` verifies the receipt."""
 
 
 class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,8 @@ class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
 
 @section.endpoint("sandbox/purchases", access=Access.PROVEN, refusals=(UnknownProduct,))
 async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt | Beside:
-    """Buy a coin package for nothing, by its number of coins or its product id. The receipt is repeated beside the envelope, for scripts."""
+    """Buy a coin package free of charge, by its number of coins or its product id. For scripts, the answer has the keys
+    of the receipt beside `code` and `msg` too."""
     assert call.payments.sandbox is not None, "this endpoint exists in development mode only"
     package = choose_package(await packages(call.platform.database), body.product_id, body.coin)
     receipt = SandboxReceipt(

@@ -1,4 +1,4 @@
-"""People."""
+"""User profiles."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ section = Section("users")
 class ShowUserDetail(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     other_user_id: Id | None = None
-    """Whose profile; 0 or empty: see `username`."""
+    """The user to show. 0 or empty: `username` chooses the user."""
     username: Text = ""
-    """Whose profile, by name, with or without `@`; empty: the caller's own."""
+    """The name of the user to show, with or without `@`. Empty: the caller."""
     auth_token: Text = ""
-    """Not used: the session comes in a header."""
+    """Not used. Send the session token in a header."""
 
 
 @section.endpoint("showUserDetail", access=Access.GUEST, refusals=(UserNotFound,))
 async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
-    """A profile: `other_user_id`, else `username`, else the caller's own."""
+    """The profile of `other_user_id`, else of `username`, else of the caller."""
     user = await _wanted(call, body)
     if call.caller is None or user.id != call.caller.user_id:
         if call.caller is not None:
@@ -46,6 +46,6 @@ async def _wanted(call: Call, body: ShowUserDetail) -> User:
         return user
     if call.caller is not None:
         return await person(call, call.caller.user_id)
-    if body.user_id is not None and not call.token:  # guests of one app name whom they want here
+    if body.user_id is not None and not call.token:  # one app sends the wanted user here while its user is a guest
         return await person(call, UserId(body.user_id))
     raise UserNotFound

@@ -1,4 +1,4 @@
-"""Coins: what they cost, what they are worth, and buying them."""
+"""Coins: packages and prices, their cash worth, and purchases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ShowCoinWorthAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 @section.endpoint("showCoinWorth", access=Access.OPEN)
 async def show_coin_worth(call: Call, body: Nothing) -> ShowCoinWorthAnswer:
-    """The cash worth of one coin, and the packages that coins are sold in."""
+    """The cash worth of one coin, and the coin packages on sale."""
     return ShowCoinWorthAnswer(
         coin_worth=CoinWorth(id=1, price=float(call.platform.settings.cash_per_coin)),
         coin_packages=_price_list(await call.payments.packages.get(), call.urls),
@@ -56,20 +56,20 @@ _price_list = EncodedOnce(_views)
 
 class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
     transaction_id: Text
-    """The store's receipt, which names the product; in development mode the `transaction_id` of `/sandbox/purchases`."""
+    """The store's receipt, which names the product. In development mode: `transaction_id` of `/sandbox/purchases`."""
     user_id: CallerId | None = None
     coin: Text = ""
-    """What the app showed; not used."""
+    """The number of coins that the app showed. Not used."""
     title: Text = ""
-    """What the app showed; not used."""
+    """The title that the app showed. Not used."""
     price: Text = ""
-    """What the app showed, such as `$0.99`; not used."""
+    """The price that the app showed, such as `$0.99`. Not used."""
     device: Text = ""
-    """`ios` or `android`: kept with the purchase."""
+    """`ios` or `android`. Stored with the purchase."""
     stripe_session_id: Text = ""
-    """Stands in for an empty `transaction_id`."""
+    """Used as the receipt when `transaction_id` is empty."""
     client_ref: ClientRef | None = None
-    """May be left out: a transaction is credited once ever in any case."""
+    """Optional: even without it, a transaction is credited only once."""
 
 
 class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
@@ -86,7 +86,8 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
     ),
 )
 async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
-    """Credit a purchase that a store confirms, once ever. Coins and price are those of our own catalogue, whatever the body says."""
+    """Credit a purchase after its store confirms it. Each transaction is credited only once. Coins and price come from
+    the server's catalogue, not from the body."""
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
     purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase

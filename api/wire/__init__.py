@@ -1,4 +1,5 @@
-"""The objects of the apps' contract, as they go over the wire: every key always there, neutral until filled, typed as the strictest app reads it."""
+"""The objects in the answers of the contract. Every key is always present and has the type that the strictest app
+needs; the defaults are empty values."""
 
 from api.wire.feed import (
     BlockUser,

@@ -1,4 +1,4 @@
-"""People and their videos: each holds the other, in every list and on every profile, so they are defined together."""
+"""User, Video, Story and Duet, in one module because they contain each other, and the parts of a feed item."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from api.wire.preferences import PrivacySetting, PushNotification
 from api.wire.values import NO_TIME, UNKNOWN_DEGREES, DecimalText, Flag, Id, Url, WireDate, WireTime
 
 Relation = Literal["", "Follow", "Following", "Follow Back", "Friends"]
-"""Of the caller to a user, as iOS shows it; empty on the own record."""
+"""The caller's relation to a user, as iOS shows it on a button. Empty in the caller's own record."""
 
 
 class Sound(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     thum: Url = ""
     duration: str = ""
-    """Text such as `00:30`: a number fails the whole list in iOS."""
+    """Text such as `00:30`. iOS cannot read a list with a number here."""
     sound_section_id: Id = 0
     uploaded_by: str = ""
     publish: Flag = 0
@@ -45,7 +45,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
 class BlockUser(msgspec.Struct, frozen=True, kw_only=True):
     id: Id = 0
     user_id: Id = 0
-    """Who blocked."""
+    """The user who blocks."""
     block_user_id: Id = 0
     created: WireTime = NO_TIME
 
@@ -55,8 +55,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything private (`social_id`, `email`, `phone`, `device_token`, `ip`, `auth_token`, `wallet`, `profile_visit_count`) only in the own
-    record. `wallet` overwrites the balance that the phone shows."""
+    """The private fields (`social_id`, `email`, `phone`, `device_token`, `ip`, `auth_token`, `wallet`,
+    `profile_visit_count`) are filled only in the caller's own record. The apps show `wallet` as the new balance."""
 
     id: Id = 0
     first_name: str = ""
@@ -79,7 +79,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     device_token: str = ""
     token: Literal[""] = ""
     active: int = 1
-    """Above 1 an app takes the account for banned."""
+    """An app treats the account as banned when this is above 1."""
     lat: DecimalText = UNKNOWN_DEGREES
     long: DecimalText = UNKNOWN_DEGREES
     online: Flag = 0
@@ -99,12 +99,12 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     state_id: Id = 0
     wallet: int = 0
     total_all_time_coins: int = 0
-    """Coins received by gifts and paid entry, not bought ones."""
+    """Coins received through gifts and paid entry, without bought coins."""
     comission_earned: int = 0
     paypal: str = ""
     private: Flag = 0
     profile_view: Flag = 0
-    """May others see this user's visits?"""
+    """1: other users can see this user's profile visits."""
     reset_wallet_datetime: WireTime = NO_TIME
     referral_code: str = ""
     business: int = 0
@@ -115,14 +115,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     likes_count: int = 0
     video_count: int = 0
     profile_visit_count: int = 0
-    """Visits that the owner has not seen yet."""
+    """Number of profile visits that the owner has not seen yet."""
     unread_notification: int = 0
     notification: Flag = 0
-    """Is the caller told about this user's posts?"""
+    """1: the caller is notified of this user's posts."""
     button: Relation = ""
     block: Flag = 0
     block_user: BlockUser | UnsetType = field(default=UNSET, name="BlockUser")
-    """With `block` 1, and only then."""
+    """Present only when `block` is 1."""
     sold_items_count: int = 0
     tagged_products_count: int = 0
     story: list[Story] = []
@@ -159,13 +159,13 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     sound_id: Id = 0
     privacy_type: Literal["public", "private", "friends"] = "public"
     allow_comments: Literal["true", "false"] = "true"
-    """Text: an integer fails the whole feed in iOS."""
+    """Text, because iOS cannot read a feed with an integer here."""
     allow_duet: Flag = 0
     block: Flag = 0
     duet_video_id: Id = 0
     old_video_id: Id = 0
     duration: float = 0
-    """Seconds."""
+    """In seconds."""
     promote: Flag = 0
     pin_comment_id: Id = 0
     pin: Flag = 0
@@ -198,7 +198,7 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     ai_filters: str = ""
     created: WireTime = NO_TIME
     like: Flag = 0
-    """Whether the caller liked it; the count is `like_count`."""
+    """1: the caller likes the video. The number of likes is `like_count`."""
     favourite: Flag = 0
     repost: Flag = 0
     like_count: int = 0
@@ -208,7 +208,7 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     sound: Sound | UnsetType = field(default=UNSET, name="Sound")
     playlist_video: PlaylistVideo = field(default=PlaylistVideo(), name="PlaylistVideo")
     duet: Duet | UnsetType = UNSET
-    """With a `duet_video_id`, and only then: whose video it answers."""
+    """The user whose video this duet answers. Present only with a `duet_video_id`."""
 
 
 class FeedHashtag(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +218,7 @@ class FeedHashtag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """`User` and `Sound` are those inside `Video`: some lists of the apps read them here, others there."""
+    """`User` and `Sound` repeat those inside `Video`, because the apps read them in either place."""
 
     video: Video = field(name="Video")
     user: User = field(name="User")

@@ -1,4 +1,4 @@
-"""Gifts: the catalogue's entry and what was sent."""
+"""A gift of the catalogue, and a gift that was sent."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Gift(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     coin: int = 0
     image: Url = ""
-    """Must not contain `=====`, nor may `title`: it separates the parts of an app's chat line."""
+    """Never contains `=====`, and neither does `title`: one app separates the parts of a chat line with it."""
     icon: Url = ""
     type: Literal["normal", "premium", "luxury"] = "normal"
     featured: Flag = 0
     time: int = 0
-    """Seconds of its animation."""
+    """Length of the animation in seconds."""
     position: str = ""
     created: WireTime = NO_TIME
 
 
 class GiftSend(msgspec.Struct, frozen=True, kw_only=True):
-    """Answers carry it twice, as `GiftSend` and as `SentGift`."""
+    """A sent gift. Answers have it twice, as `GiftSend` and as `SentGift`."""
 
     id: Id = 0
     sender_id: Id = 0
@@ -33,7 +33,7 @@ class GiftSend(msgspec.Struct, frozen=True, kw_only=True):
     gift_id: Id = 0
     gift_count: int = 0
     coin: int = 0
-    """Price when sent × count."""
+    """Coins paid: the price at the time of sending × `gift_count`."""
     title: str = ""
     image: Url = ""
     video_id: Id = 0

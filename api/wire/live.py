@@ -1,4 +1,4 @@
-"""A live stream."""
+"""A live stream, as viewers and its owner see it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from api.wire.values import NO_TIME, Flag, Id, Url, WireTime
 
 
 class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
-    """The last seven are for the owner's eyes alone, left out for everybody else; all but `playing…` carry the stream key or belong to it."""
+    """A live stream. The fields from `rtmp_url` on are present only for the stream's owner. Keep them secret: the URLs
+    and `stream_key` contain the key to publish with."""
 
     id: Id = 0
     user_id: Id = 0
     channel_name: str = ""
     """The id as text."""
     started_at: WireTime = NO_TIME
-    """As the phone's own clock said."""
+    """The start by the clock of the host's phone."""
     ended_at: WireTime = NO_TIME
     duration: int = 0
-    """Seconds, once it has ended."""
+    """Length in seconds, after the stream has ended."""
     status: Literal["live", "ended"] = "live"
-    """`live` from its making to its end, interruptions included."""
+    """`live` from the creation of the stream to its end, interruptions included."""
     earn_coin: int = 0
     created: WireTime = NO_TIME
     playback_url: Url = ""
-    """Ends in `.m3u8`, before any query."""
+    """HLS. The path ends in `.m3u8`."""
     websocket_url: Url = ""
     visibility: Literal["public", "followers", "private", "pin", "paid"] = "public"
     title: str = ""
     join_price: int = 0
-    """Coins for entry."""
+    """Price of entry in coins."""
     whep_url: Url | UnsetType = UNSET
-    """For everybody, where low latency is offered."""
+    """WebRTC playback (WHEP), with less delay than HLS. It needs H.264 without B-frames, and Opus for sound."""
     rtmp_url: Url | UnsetType = UNSET
     rtmp_server: Url | UnsetType = UNSET
     stream_key: str | UnsetType = UNSET
     whip_url: Url | UnsetType = UNSET
     srt_url: Url | UnsetType = UNSET
     playing: Flag | UnsetType = UNSET
-    """For the owner: whether media truly flows; left out while nobody knows."""
+    """For the owner: 1 if the stream plays for viewers, 0 if it does not. Left out while this is unknown."""
     playing_note: str | UnsetType = UNSET
-    """For the owner, together with `playing`: what viewers miss and what to change at the encoder, to be shown as it is. Empty when all is well."""
+    """For the owner, with `playing`: a text to show, which says what viewers miss and what to change in the encoder.
+    Empty when there is no problem."""

@@ -1,4 +1,4 @@
-"""What a user chose: both stand beside `User` in profile answers and inside it everywhere."""
+"""The notification and privacy settings of a user, inside every `User` and beside it in profile answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PushNotification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PrivacySetting(msgspec.Struct, frozen=True, kw_only=True):
-    """The words have no empty value; what holds for a new account stands in for it."""
+    """Who may see and do what. The defaults are those of a new account, because the words have no empty value."""
 
     id: Id = 0
     """The user's."""

@@ -1,4 +1,4 @@
-"""The answer that profile calls share: a user with their settings beside them."""
+"""`Profile`, the answer of all profile calls: a user with the settings beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from control_plane.ledger.wallets import wallet_and_received
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """Answers that have more are subclasses: `SendGiftAnswer(**asdict(profile), gift_send=…)`."""
+    """Answers with more keys are subclasses: `SendGiftAnswer(**asdict(profile), gift_send=…)`."""
 
     user: User = field(name="User")
     push_notification: PushNotification = field(name="PushNotification")
@@ -24,7 +24,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def person(call: Call, user_id: UserId) -> Person:
-    """Raises UserNotFound."""
+    """The user with this id. Raises UserNotFound."""
     found = (await by_ids(call.platform.database, [user_id])).get(user_id)
     if found is None:
         raise UserNotFound
@@ -32,7 +32,7 @@ async def person(call: Call, user_id: UserId) -> Person:
 
 
 async def own_user(call: Call, user: Person, auth_token: str = "") -> User:
-    """The own record: with the wallet, which overwrites the balance that the phone shows."""
+    """The caller's own record, with private fields and the wallet, which the apps show as the new balance."""
     wallet, received = await wallet_and_received(call.platform.database, user.id)
     return own_view(user, call.urls, wallet.total, received, auth_token)
 

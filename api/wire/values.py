@@ -1,4 +1,4 @@
-"""The single values that the apps' objects are made of, and what stands for nothing: `""`, 0, `[]`, all zeros; never null."""
+"""The types of single values in answers. An absent value is `""`, 0, `[]` or all zeros, and never null."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import msgspec
 
 Id = Annotated[int, msgspec.Meta(ge=0, lt=2**31, description="0: none")]
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
-"""0 or 1: iOS fails the whole answer on `true`."""
+"""0 or 1. iOS cannot read an answer with `true`."""
 Money = float
-"""A JSON number, for reading only; what is counted with stays a `Decimal` or whole minor units."""
+"""A JSON number for display. Calculations use `Decimal` or integer minor units."""
 Url = Annotated[str, msgspec.Meta(description="absolute; empty: none")]
 DecimalText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 WireDate = Annotated[
@@ -27,15 +27,15 @@ WireTime = Annotated[
 
 NO_TIME = "0000-00-00 00:00:00"
 UNKNOWN_DEGREES = "0.0"
-"""`lat` and `long` are turned into doubles by one client: empty text would fail there."""
+"""One client parses `lat` and `long` as doubles and fails on empty text."""
 
 
 def wire_time(at: dt.datetime | None) -> str:
-    """`2026-01-31 12:00:00`, in UTC and without saying so. A time without zone is a mistake of ours: ValueError."""
+    """`2026-01-31 12:00:00`, in UTC; `NO_TIME` for None. Raises ValueError for a time without zone."""
     if at is None:
         return NO_TIME
     if at.tzinfo is None:
         raise ValueError(f"a time without zone: {at}")
-    if at.tzinfo is not dt.UTC:  # the database's are
+    if at.tzinfo is not dt.UTC:  # times from the database are in UTC already
         at = at.astimezone(dt.UTC)
     return at.isoformat(sep=" ", timespec="seconds")[: len(NO_TIME)]

@@ -1,4 +1,4 @@
-"""From what the control plane knows to what an app may see."""
+"""Conversion of domain values to the objects of the contract: users, videos, sounds and live streams."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def privacy_view(person: Person) -> PrivacySetting:
 
 
 def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
-    """As everybody may see them."""
+    """The public record of a user, without private fields."""
     picture = urls.media(person.profile_pic)
     return User(
         id=person.id,
@@ -81,7 +81,7 @@ def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
 
 
 def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token: str = "") -> User:
-    """As they see themselves. `auth_token` only where a session or a proven sign-in came with the call."""
+    """The user's own record, with private fields. Pass `auth_token` only if a session or sign-in proves the caller."""
     return msgspec.structs.replace(
         user_view(person, urls, button=""),
         dob=person.dob.isoformat() if person.dob else "",
@@ -116,7 +116,7 @@ def sound_view(sound: SoundRow, urls: Urls) -> Sound:
 
 
 def feed_item(video: VideoRow, user: User, urls: Urls) -> FeedItem:
-    """Owner and sound stand beside the video and inside it: some lists of the apps read them here, others there."""
+    """A feed item. It repeats the video's owner and sound beside the video: the apps read them in either place."""
     sound = sound_view(video.sound, urls) if video.sound else UNSET
     thumbnail = urls.media(video.thumbnail)
     view = Video(
@@ -143,7 +143,7 @@ def feed_item(video: VideoRow, user: User, urls: Urls) -> FeedItem:
 
 
 def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None, seen: Seen | None = None) -> LiveStreaming:
-    """With `key`: as its owner sees it, ways in included, and what a probe has seen."""
+    """A live stream. With `key` it is the owner's view, with publish URLs and the result of the last probe."""
     playing = seen.playing if seen else None
     return LiveStreaming(
         id=stream.id,

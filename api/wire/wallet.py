@@ -1,4 +1,4 @@
-"""Buying coins and what they are worth."""
+"""Coin packages, purchases and the cash worth of coins."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class PurchaseCoin(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     coin: int = 0
     price: int = 0
-    """Rounded: iOS loses the whole answer on 4.99."""
+    """Rounded to a whole number, because iOS cannot read an answer with 4.99 here."""
     price_decimal: DecimalText = "0.00"
-    """The same, exact."""
+    """The exact price."""
     transaction_id: str = ""
     device: str = ""
     created: WireTime = NO_TIME
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
-    """The document's name for a purchase."""
+    """A purchase, under the name that the apps' API document uses."""
 
     id: Id = 0
     coin: int = 0
@@ -33,7 +33,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 class CoinWorth(msgspec.Struct, frozen=True, kw_only=True):
     id: Id = 0
     price: Money = 0
-    """Cash per coin."""
+    """The cash worth of one coin."""
 
 
 class CoinPackage(msgspec.Struct, frozen=True, kw_only=True):

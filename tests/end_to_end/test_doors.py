@@ -102,10 +102,10 @@ async def test_one_address_has_few_unfinished_calls_and_takes_no_others_place(st
             """`number` wait for their body, and all beyond are refused at once."""
             waiting = [await begin(path, one_network[at % 3]) for at in range(number)]
             refused, _ = await begin(path, one_network[0])
-            assert b"too often" in await answer(refused)
+            assert b"Too many requests" in await answer(refused)
             for reader, writer in waiting:
                 writer.write(b"{}")
-                assert b"too often" not in await answer(reader)
+                assert b"Too many requests" not in await answer(reader)
 
         await is_counted("/api/showGifts", UNFINISHED_PER_ADDRESS)
         await is_counted("/session", 40)

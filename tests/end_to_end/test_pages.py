@@ -594,7 +594,7 @@ async def test_a_session_token_signs_in_too_and_a_wrong_one_does_not(house: Hous
         f"{house.base}/session", json={"auth_token": f"{token}x"}, headers={"Origin": house.base}
     ) as response:
         assert response.status == 401
-        assert (await response.json())["message"] == "This session token is not valid here."
+        assert (await response.json())["message"] == "This session token is not valid here. Get a new one."
         assert "Set-Cookie" not in response.headers
 
 

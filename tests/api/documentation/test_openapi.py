@@ -534,7 +534,7 @@ def test_texts_are_shown_as_they_are() -> None:
         '{\n  "code": 200,\n  "msg": {\n    "id": integer, 0 to 2³¹ − 1,\n    "seat": text,',
         '    "User": User,\n    "refund"?: text\n  },\n  "left": integer,\n  "note": text\n}',
         '"msg": [{\n',
-        "No fields: an empty body will do.",
+        "No fields. Send an empty body.",
     ],
 )
 def test_what_the_page_says_about_an_endpoint(words: str) -> None:
