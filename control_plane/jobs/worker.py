@@ -16,7 +16,7 @@ from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorPar
 from pgqueuer.models import Context, Schedule
 from pgqueuer.models import Job as PickedJob
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import JobId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.jobs import store
@@ -62,6 +62,7 @@ class WorkersKilled(ControlPlaneError):
     """Every worker that ran the job was killed, or lost the database, before the job ended."""
 
     code = "workers_killed"
+    kind = ErrorKind.STOPS
 
 
 class Worker:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import JobId
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -29,6 +29,7 @@ AllDead = Annotated[bool, typer.Option("--dead", help="All dead ones.")]
 
 class JobNotFound(ControlPlaneError):
     code = "job_not_found"
+    kind = ErrorKind.STOPS
 
 
 # Each command imports the queue for itself: the library takes longer to import than most commands take.

@@ -75,9 +75,13 @@ async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(
     dsn = running_dsn(stagedoor.data_dir)
     assert dsn is not None
     connection = await connect(dsn)
-    await connection.execute(
-        "update pgqueuer_schedules set next_run = now() where entrypoint = 'delete_old_thumbnails'"
-    )
+    due = "update pgqueuer_schedules set next_run = now() where entrypoint = 'delete_old_thumbnails'"
+
+    async def is_due() -> bool:
+        """As soon as the first start has noted its schedules."""
+        return await connection.execute(due) == "UPDATE 1"
+
+    await until(is_due, what="the schedule")
     await connection.close()
     await stagedoor.stop()
     await stagedoor.start()
