@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 10.0
 """A restore that loses less than this, into the same place, is not seen. Each beat is a small write to the database and to the file."""
+LARGEST_BEAT = 1 << 62
+"""The database's column takes twice as many. In a file that says more, something is damaged."""
 RENEWAL_S = 600.0
 """Every user's row is written."""
 SERVER = Actor("server")
@@ -228,10 +230,13 @@ def _load(path: Path) -> Noted | None:
     """None where there is no file yet."""
     try:
         content = json.loads(path.read_text())
-        return Noted(str(content["incarnation"]), str(content["seen"]), int(content.get("beat", 0)))
+        noted = Noted(str(content["incarnation"]), str(content["seen"]), int(content.get("beat", 0)))
+        if not 0 <= noted.beat < LARGEST_BEAT:
+            raise ValueError(noted.beat)
+        return noted
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError):
         raise UnusableIncarnation(
             f"{path} cannot be read. If it is damaged, `stagedoor database renew` writes it again."
         ) from None

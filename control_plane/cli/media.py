@@ -10,9 +10,14 @@ import typer
 
 from control_plane import secrets
 from control_plane.cli.terminal import say
+from control_plane.errors import ControlPlaneError
 from control_plane.ports import Ports
 from control_plane.secrets import Purpose
 from control_plane.settings import load
+
+
+class NotWritten(ControlPlaneError):
+    code = "not_written"
 
 
 def mediamtx_config(
@@ -45,16 +50,26 @@ def mediamtx_config(
     settings = load()
     settings.check_for_mediamtx_elsewhere()
     its_hook_file = to / "hook" if to else launch.hook_file(settings)
-    command = ours(SEND_EVENT, its_hook_file) if hook_command is None else tuple(shlex.split(hook_command))
+    command = ours(SEND_EVENT, its_hook_file) if hook_command is None else _words(hook_command)
     hooks = secrets.load_or_create(settings.secrets_path)[Purpose.HOOK]
     config = launch.configuration(settings, Ports.of(settings), hooks, command)
     hook_text = hook_file_text(config.hooks_url, config.hook_secret)
     if to is not None:
-        write_private(to / "mediamtx.yml", render(config))
-        write_private(to / "hook", hook_text)
+        try:
+            write_private(to / "mediamtx.yml", render(config))
+            write_private(to / "hook", hook_text)
+        except OSError as error:
+            raise NotWritten(f"The files cannot be written to {to}: {error.strerror}.") from None
         say(f"Written: {to / 'mediamtx.yml'} and {to / 'hook'}, which hold the hook secret.")
         return
     typer.echo(hook_text if hook_file else render(config), nl=False)
     say("This holds the hook secret: only MediaMTX may read it.")
     if command and not hook_file:
         say(f"Its hooks run: {shlex.join(command)} online|offline")
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="--hook-command") from None

@@ -42,8 +42,9 @@ RESERVED = 48
 LEAST_HOOK_CONNECTIONS = 64
 HOOKS_SHARE = 32
 """The hooks listener may have one descriptor in so many. MediaMTX calls one after the other, and closes each connection after its call."""
-IDLE_HOOK_S = 1.0
-"""A connection to the hooks listener that has sent no head for so long makes room for others. MediaMTX sends its head at once."""
+IDLE_HOOK_S = 0.05
+"""A connection to the hooks listener that has sent no head for so long makes room for others. MediaMTX sends its head at once, and an encoder
+that is refused may not come back: whoever connects in a burst must not keep it out for longer."""
 PER_PROBE = 8
 LEAST = 16
 
@@ -239,9 +240,13 @@ async def listen_to_media_server(
     is connected. (uvloop accepts these, in a fifth less time than `Door`.)"""
     heads, stalls = Heads(), Stalls()
     connection = _connections(_server(runner), heads, stalls)
+    refusals = _Refusals(
+        lambda why, refused: log.warning("hook_connections_refused", extra={"why": why, "refused": refused})
+    )
 
     def accepted() -> asyncio.BaseProtocol:
         if stalls.open >= most and not heads.evict(idle_s):
+            refusals.note("too many in all")
             return _Refused()
         return connection()
 
@@ -249,14 +254,42 @@ async def listen_to_media_server(
 
     async def stop() -> None:
         listening.close()
+        refusals.tell()
 
     return stop
 
 
 class _Refused(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        log.warning("hook_connection_refused")
         cast(asyncio.Transport, transport).abort()
+
+
+class _Refusals:
+    """Counts, and tells at most once a second, whatever comes: a flood of strangers must not become a flood of lines."""
+
+    def __init__(self, log_it: Callable[[str, int], None]) -> None:
+        self._log_it = log_it
+        self._refused: Counter[str] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def note(self, why: str) -> None:
+        self._refused[why] += 1
+        if self._timer is None:
+            self._tell_and_wait()
+
+    def tell(self) -> None:
+        refused, self._refused = self._refused, Counter()
+        for why, number in refused.items():
+            self._log_it(why, number)
+
+    def _tell_again(self) -> None:
+        self._timer = None
+        if self._refused:
+            self._tell_and_wait()
+
+    def _tell_and_wait(self) -> None:
+        self.tell()
+        self._timer = asyncio.get_running_loop().call_later(LOGGED_EVERY_S, self._tell_again)
 
 
 def _server(runner: web.BaseRunner) -> web.Server:
@@ -305,8 +338,7 @@ class Door:
         self._open = 0
         self._by_address: Counter[str] = Counter()
         self._joining: set[asyncio.Task[None]] = set()
-        self._refused: Counter[str] = Counter()
-        self._log_timer: asyncio.TimerHandle | None = None
+        self._refusals = _Refusals(self._log_refused)
         self._retry: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -322,7 +354,7 @@ class Door:
         for task in self._joining:
             task.cancel()
         await asyncio.gather(*self._joining, return_exceptions=True)
-        self._tell()
+        self._refusals.tell()
 
     def _accept(self) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
@@ -331,7 +363,7 @@ class Door:
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError as error:  # no descriptor or no memory: some may be free in a moment
-                self._note(error.strerror or "accept failed")
+                self._refusals.note(error.strerror or "accept failed")
                 self._loop.remove_reader(self._listener)
                 self._retry = self._loop.call_later(RETRY_ACCEPT_S, self._loop.add_reader, self._listener, self._accept)
                 return
@@ -339,7 +371,7 @@ class Door:
             why = self._why_not(key)
             if why:
                 joined.close()
-                self._note(why)
+                self._refusals.note(why)
                 continue
             joined.setblocking(False)
             self._open += 1
@@ -376,29 +408,14 @@ class Door:
             joined.close()
             lost()
 
-    def _note(self, why: str) -> None:
-        """A line at most once a second, whatever comes: a flood of strangers must not become a flood of lines."""
-        self._refused[why] += 1
-        if self._log_timer is None:
-            self._tell()
-            self._log_timer = self._loop.call_later(LOGGED_EVERY_S, self._tell_again)
-
-    def _tell_again(self) -> None:
-        self._log_timer = None
-        if self._refused:
-            self._tell()
-            self._log_timer = self._loop.call_later(LOGGED_EVERY_S, self._tell_again)
-
-    def _tell(self) -> None:
-        refused, self._refused = self._refused, Counter()
-        for why, number in refused.items():
-            log.warning(
-                "connections_refused",
-                extra={
-                    "why": why,
-                    "refused": number,
-                    "open": self._open,
-                    "most": self._most,
-                    "per_address": self._per_address,
-                },
-            )
+    def _log_refused(self, why: str, refused: int) -> None:
+        log.warning(
+            "connections_refused",
+            extra={
+                "why": why,
+                "refused": refused,
+                "open": self._open,
+                "most": self._most,
+                "per_address": self._per_address,
+            },
+        )

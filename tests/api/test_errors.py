@@ -26,6 +26,7 @@ NEVER_MET_BY_A_CALL = {
     "UnusableSecrets": "stops the start",
     "AnotherServerRuns": "stops the start, or the server",
     "UnusableIncarnation": "stops the start",
+    "NotWritten": "stops a command",
     "UsedInDevelopment": "stops the start",
     "DatabaseReplaced": "stops the server",
     "NoUnprivilegedUser": "stops the start",
