@@ -48,9 +48,9 @@ LEAST_HOOK_CONNECTIONS = 64
 HOOKS_SHARE = 32
 """The hooks listener may use 1/HOOKS_SHARE of the descriptors. MediaMTX makes its calls one after the other, and closes
 each connection after its call."""
-IDLE_HOOK_S = 1.0
+IDLE_HOOK_S = 0.05
 """When the hooks listener is full, a connection that has sent no head for this time may be evicted. MediaMTX sends its
-head at once."""
+head at once. Longer: clients that connect in bursts keep its calls out, and an encoder that is refused may not return."""
 PER_PROBE = 8
 """Descriptors reserved per probe."""
 LEAST = 16
@@ -271,9 +271,13 @@ async def listen_to_media_server(
     """
     heads, stalls = Heads(), Stalls()
     connection = _connections(_server(runner), heads, stalls)
+    refusals = _Refusals(
+        lambda why, refused: log.warning("hook_connections_refused", extra={"why": why, "refused": refused})
+    )
 
     def accepted() -> asyncio.BaseProtocol:
         if stalls.open >= most and not heads.evict(idle_s):
+            refusals.note("too many in all")
             return _Refused()
         return connection()
 
@@ -281,14 +285,43 @@ async def listen_to_media_server(
 
     async def stop() -> None:
         listening.close()
+        refusals.tell()
 
     return stop
 
 
 class _Refused(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        log.warning("hook_connection_refused")
         cast(asyncio.Transport, transport).abort()
+
+
+class _Refusals:
+    """Counts refusals and logs them at most once per LOGGED_EVERY_S, so that a flood of connections does not flood the
+    log."""
+
+    def __init__(self, log_it: Callable[[str, int], None]) -> None:
+        self._log_it = log_it
+        self._refused: Counter[str] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def note(self, why: str) -> None:
+        self._refused[why] += 1
+        if self._timer is None:
+            self._tell_and_wait()
+
+    def tell(self) -> None:
+        refused, self._refused = self._refused, Counter()
+        for why, number in refused.items():
+            self._log_it(why, number)
+
+    def _tell_again(self) -> None:
+        self._timer = None
+        if self._refused:
+            self._tell_and_wait()
+
+    def _tell_and_wait(self) -> None:
+        self.tell()
+        self._timer = asyncio.get_running_loop().call_later(LOGGED_EVERY_S, self._tell_again)
 
 
 def _server(runner: web.BaseRunner) -> web.Server:
@@ -341,8 +374,7 @@ class Door:
         self._open = 0
         self._by_address: Counter[str] = Counter()
         self._joining: set[asyncio.Task[None]] = set()
-        self._refused: Counter[str] = Counter()
-        self._log_timer: asyncio.TimerHandle | None = None
+        self._refusals = _Refusals(self._log_refused)
         self._retry: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -358,7 +390,7 @@ class Door:
         for task in self._joining:
             task.cancel()
         await asyncio.gather(*self._joining, return_exceptions=True)
-        self._tell()
+        self._refusals.tell()
 
     def _accept(self) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
@@ -367,7 +399,7 @@ class Door:
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError as error:  # no descriptor or no memory: retry soon
-                self._note(error.strerror or "accept failed")
+                self._refusals.note(error.strerror or "accept failed")
                 self._loop.remove_reader(self._listener)
                 self._retry = self._loop.call_later(RETRY_ACCEPT_S, self._loop.add_reader, self._listener, self._accept)
                 return
@@ -375,7 +407,7 @@ class Door:
             why = self._why_not(key)
             if why:
                 joined.close()
-                self._note(why)
+                self._refusals.note(why)
                 continue
             joined.setblocking(False)
             self._open += 1
@@ -412,30 +444,14 @@ class Door:
             joined.close()
             lost()
 
-    def _note(self, why: str) -> None:
-        """Count a refusal. Logs at most once per LOGGED_EVERY_S, so that a flood of connections does not flood the
-        log."""
-        self._refused[why] += 1
-        if self._log_timer is None:
-            self._tell()
-            self._log_timer = self._loop.call_later(LOGGED_EVERY_S, self._tell_again)
-
-    def _tell_again(self) -> None:
-        self._log_timer = None
-        if self._refused:
-            self._tell()
-            self._log_timer = self._loop.call_later(LOGGED_EVERY_S, self._tell_again)
-
-    def _tell(self) -> None:
-        refused, self._refused = self._refused, Counter()
-        for why, number in refused.items():
-            log.warning(
-                "connections_refused",
-                extra={
-                    "why": why,
-                    "refused": number,
-                    "open": self._open,
-                    "most": self._most,
-                    "per_address": self._per_address,
-                },
-            )
+    def _log_refused(self, why: str, refused: int) -> None:
+        log.warning(
+            "connections_refused",
+            extra={
+                "why": why,
+                "refused": refused,
+                "open": self._open,
+                "most": self._most,
+                "per_address": self._per_address,
+            },
+        )

@@ -92,7 +92,11 @@ class WatchPage:
         stream_id = StreamId(int(text)) if _NUMBER.fullmatch(text) and int(text) <= LARGEST_ID else None
         if stream_id is None:
             return None
-        return self._platform.streams.running.get(stream_id) or await store.get(self._platform.database, stream_id)
+        running = self._platform.streams.running.get(stream_id)
+        if running is not None and running.visibility is Visibility.PUBLIC:
+            return running
+        # Of any other the row is read, as of one that has ended: how long it takes would tell whether it is on.
+        return await store.get(self._platform.database, stream_id)
 
 
 def _watched(stream: Stream, host: User, urls: Urls) -> Watched:

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 BEAT_S = 10.0
 """A restore into the same place that loses less than this goes undetected, so longer detects less. Shorter writes to
 the database and to the file more often."""
+LARGEST_BEAT = 1 << 62
+"""The database's column holds twice as many. A file with a larger number is damaged."""
 RENEWAL_S = 600.0
 """Deadline of a renewal, which writes every user's row. Shorter: a large database can never be renewed."""
 SERVER = Actor("server")
@@ -246,10 +248,13 @@ def _load(path: Path) -> Noted | None:
     """None: there is no file yet. Raises UnusableIncarnation."""
     try:
         content = json.loads(path.read_text())
-        return Noted(str(content["incarnation"]), str(content["seen"]), int(content.get("beat", 0)))
+        noted = Noted(str(content["incarnation"]), str(content["seen"]), int(content.get("beat", 0)))
+        if not 0 <= noted.beat < LARGEST_BEAT:
+            raise ValueError(noted.beat)
+        return noted
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError):
         raise UnusableIncarnation(
             f"{path} cannot be read. If it is damaged, `stagedoor database renew` writes it again."
         ) from None

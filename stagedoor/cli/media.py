@@ -8,11 +8,17 @@ from typing import Annotated
 
 import typer
 
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config import secrets
 from control_plane.config.ports import Ports
 from control_plane.config.secrets import Purpose
 from control_plane.config.settings import load
 from stagedoor.cli.terminal import say
+
+
+class NotWritten(ControlPlaneError):
+    code = "not_written"
+    kind = ErrorKind.STOPS
 
 
 def mediamtx_config(
@@ -48,16 +54,26 @@ def mediamtx_config(
     settings = load()
     settings.check_for_mediamtx_elsewhere()
     its_hook_file = to / "hook" if to else launch.hook_file(settings)
-    command = ours(SEND_EVENT, its_hook_file) if hook_command is None else tuple(shlex.split(hook_command))
+    command = ours(SEND_EVENT, its_hook_file) if hook_command is None else _words(hook_command)
     hooks = secrets.load_or_create(settings.secrets_path)[Purpose.HOOK]
     config = launch.configuration(settings, Ports.of(settings), hooks, command)
     hook_text = hook_file_text(config.hooks_url, config.hook_secret)
     if to is not None:
-        private_file.replace(to / "mediamtx.yml", render(config))
-        private_file.replace(to / "hook", hook_text)
+        try:
+            private_file.replace(to / "mediamtx.yml", render(config))
+            private_file.replace(to / "hook", hook_text)
+        except OSError as error:
+            raise NotWritten(f"The files cannot be written to {to}: {error.strerror}.") from None
         say(f"Written: {to / 'mediamtx.yml'} and {to / 'hook'}. They contain the hook secret.")
         return
     typer.echo(hook_text if hook_file else render(config), nl=False)
     say("This holds the hook secret. Let only MediaMTX read it.")
     if command and not hook_file:
         say(f"Its hooks run: {shlex.join(command)} online|offline")
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="--hook-command") from None

@@ -134,6 +134,8 @@ def revoke(stream_id: int) -> None:
 
 def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False) -> None:
     async def work(operator: Operator, database: Database, settings: Settings) -> None:
+        if not 1 <= stream_id <= LARGEST_ID:
+            raise StreamNotFound(f"There is no stream {stream_id}.")
         stream = await change(operator, StreamId(stream_id))
         if stream is None:
             raise StreamOver(f"Stream {stream_id} has ended before.")

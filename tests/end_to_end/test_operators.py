@@ -83,6 +83,10 @@ async def test_stream_ban_bans_the_host_of_that_stream_and_names_them_first(stag
     for unknown in ("999", str(2**31), str(10**30)):
         status, output = await stagedoor.command("stream", "ban", unknown, "--yes")
         assert (status, f"There is no stream {unknown}." in output) == (1, True), output
+    for change in ("end", "rotate", "revoke"):
+        for unknown in ("0", str(2**31), str(10**30)):
+            status, output = await stagedoor.command("stream", change, unknown)
+            assert (status, f"There is no stream {unknown}." in output) == (1, True), output
 
 
 async def test_users_and_streams_are_listed_for_people_and_for_scripts(stagedoor: Stagedoor) -> None:

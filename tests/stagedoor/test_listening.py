@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from aiohttp import web
 
-from stagedoor.listening import Limits, listen, listen_to_media_server, public_connections
+from stagedoor.listening import IDLE_HOOK_S, Limits, listen, listen_to_media_server, public_connections
 from tests.end_to_end.platform import until
 
 HEAD_S = 0.5
@@ -182,6 +182,24 @@ async def test_calls_that_come_all_at_once_take_no_room_from_each_other() -> Non
             writer.write(REQUEST)
         for reader, _ in calls:
             assert await answered(reader)
+
+
+async def test_a_burst_of_strangers_keeps_calls_out_for_a_moment_and_makes_no_flood_of_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with listening(8, hooks=True, idle_s=IDLE_HOOK_S) as connect:
+        strangers = [await connect() for _ in range(60)]
+        for reader, _ in strangers[8:]:
+            assert await is_closed(reader)
+        await asyncio.sleep(2 * IDLE_HOOK_S)
+        for _ in range(8):  # an encoder that is refused may not come back
+            reader, writer = await connect()
+            writer.write(REQUEST)
+            assert await answered(reader)
+    lines = [record for record in caplog.records if record.msg == "hook_connections_refused"]
+    assert len(lines) <= 3
+    assert sum(record.__dict__["refused"] for record in lines) == 52
 
 
 async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off_and_a_slow_one_is_not() -> None:

@@ -71,9 +71,10 @@ async def test_a_half_restored_database_is_said(database: Database, tmp_path: Pa
         await recognise(database, tmp_path / "incarnation.json")
 
 
-async def test_a_damaged_file_is_said_and_changes_nothing(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("beat", ["", "1e400}", "-1}", "99999999999999999999}", '"x"}'])
+async def test_a_damaged_file_is_said_and_changes_nothing(database: Database, tmp_path: Path, beat: str) -> None:
     path = tmp_path / "incarnation.json"
-    path.write_text("{")
+    path.write_text('{"incarnation": "x", "seen": "y", "beat": ' + beat)
     with pytest.raises(UnusableIncarnation, match=r"incarnation\.json"):
         await recognise(database, path)
 

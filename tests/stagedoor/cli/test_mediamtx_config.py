@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from control_plane.config.secrets import Purpose, load_or_create
 from control_plane.config.settings import InvalidSettings
 from stagedoor.cli import app
+from stagedoor.cli.media import NotWritten
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +70,15 @@ def test_a_port_that_is_left_to_chance_is_refused(variable: str, monkeypatch: py
     monkeypatch.setenv(variable, "0")
     with pytest.raises(InvalidSettings, match=f"{variable} is 0"):
         printed()
+
+
+def test_a_folder_that_cannot_be_written_is_said() -> None:
+    result = CliRunner().invoke(app, ["mediamtx-config", "--to", "/dev/null/x"])
+    assert isinstance(result.exception, NotWritten)
+    assert str(result.exception) == "The files cannot be written to /dev/null/x: Not a directory."
+
+
+def test_a_hook_command_with_an_open_quote_is_said() -> None:
+    result = CliRunner().invoke(app, ["mediamtx-config", "--hook-command", "python3 'x"])
+    assert result.exit_code == 2
+    assert "No closing quotation" in result.output
