@@ -93,10 +93,13 @@ class WatchPage:
         if stream_id is None:
             return None
         running = self._platform.streams.running.get(stream_id)
-        if running is not None and running.visibility is Visibility.PUBLIC:
-            return running
-        # Of any other the row is read, as of one that has ended: how long it takes would tell whether it is on.
-        return await store.get(self._platform.database, stream_id)
+        return known(running) or await store.get(self._platform.database, stream_id)
+
+
+def known(running: Stream | None) -> Stream | None:
+    """The stream from memory if it is public. Any other is read from the database like one that has ended: otherwise
+    the time of the answer would show whether it is live."""
+    return running if running is not None and running.visibility is Visibility.PUBLIC else None
 
 
 def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
