@@ -1,4 +1,5 @@
-"""A headless Chromium, and visitors: each a browser profile of its own with one page that must not complain."""
+"""A headless Chromium, and visitors: each has a browser profile of its own and one page whose complaints fail the
+test."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ NETWORK = "Failed to load resource"
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """LIVE_TEST_BROWSER, else the system's, else Playwright's own download."""
+    """LIVE_TEST_BROWSER, else the system's browser, else Playwright's own download."""
     found = os.environ.get("LIVE_TEST_BROWSER") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     async with async_playwright() as playwright:
@@ -43,14 +44,14 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @dataclass
 class Visitor:
-    """`problems`: what the page complained of, and every request to where it has no business."""
+    """`problems`: the page's complaints, and every request to a host that it must not contact."""
 
     page: Page
     hosts: Collection[str]
-    """Host and port of all that our pages may ask."""
+    """Hosts with ports that our pages may contact."""
     media_hosts: Collection[str]
-    """Those of the media server, which refuses what a lost publisher's viewers still ask for: the browser writes that down, and it is no
-    fault of the page."""
+    """Those of the media server. It refuses requests of viewers whose publisher is lost; the browser logs that, but it
+    is no fault of the page."""
     problems: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -78,7 +79,7 @@ async def visiting(
     *,
     reduced_motion: bool = False,
 ) -> AsyncIterator[Visitor]:
-    """Nobody yet, on an empty page. Leaving fails when there were problems."""
+    """A visitor on an empty page. Leaving fails if there were problems."""
     context = await browser.new_context(
         viewport=size, color_scheme="dark", reduced_motion="reduce" if reduced_motion else "no-preference"
     )

@@ -1,4 +1,4 @@
-"""What any test may ask for: a PostgreSQL, and a database of its own with this release's schema."""
+"""Fixtures for all tests: a PostgreSQL, and a database of its own with this release's schema."""
 
 from __future__ import annotations
 

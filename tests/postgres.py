@@ -50,7 +50,7 @@ SETTINGS = {
     "max_wal_size": "128MB",
     "dynamic_shared_memory_type": "mmap",  # a killed server leaves nothing outside of its folder
 }
-"""For what is thrown away in any case."""
+"""Without durability: the data is thrown away anyway."""
 
 _PREFIX = "stagedoor-tests-"
 _RAM = Path("/dev/shm")
@@ -58,7 +58,7 @@ _ENOUGH_BYTES = 1_000_000_000
 
 
 def fast_folder() -> Path:
-    """In memory where there is enough of it: a database is 300 files, which disks make and remove slowly."""
+    """A folder in memory if there is enough: a database is 300 files, which disks create and remove slowly."""
     in_memory = _RAM.is_dir() and os.access(_RAM, os.W_OK) and shutil.disk_usage(_RAM).free > _ENOUGH_BYTES
     return _RAM if in_memory else Path(tempfile.gettempdir())
 
@@ -70,13 +70,14 @@ class TestPostgres:
         self._dsn = dsn
 
     async def create_database(self, template: str = MIGRATED) -> str:
-        """The dsn of a new database, a copy of the template (MIGRATED, EMPTY or another's name) in about 15 ms."""
+        """Create a database as a copy of the template (MIGRATED, EMPTY or another's name), in about 15 ms; returns its
+        dsn."""
         name = f"test_{uuid.uuid4().hex}"
         await self._execute(f"create database {name} template {template} strategy file_copy")
         return self._dsn_of(name)
 
     async def drop_database(self, dsn: str) -> None:
-        """Whoever is still connected to it is cut off."""
+        """Drop it, and terminate all connections to it."""
         await self._execute(f"drop database {urlsplit(dsn).path.lstrip('/')} with (force)")
 
     @asynccontextmanager
@@ -108,7 +109,7 @@ class TestPostgres:
 
 @contextmanager
 def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) -> Iterator[TestPostgres]:
-    """`migrate` gets the dsn of the database that MIGRATED copies, and must leave no connection to it open."""
+    """`migrate` gets the dsn of the database that MIGRATED copies, and must close all its connections."""
     folder = fast_folder()
     _run(_sweep(folder))
     data_dir = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
@@ -123,14 +124,15 @@ def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) ->
 
 
 def remove(data_dir: Path) -> None:
-    """A data directory, and the homes of its PostgreSQL and its MediaMTX, which are elsewhere when root runs the tests."""
+    """Remove a data directory, and the homes of its PostgreSQL and its MediaMTX, which are elsewhere when root runs the
+    tests."""
     shutil.rmtree((data_dir / "mediamtx" / "conf").resolve().parent, ignore_errors=True)
     shutil.rmtree((data_dir / "postgres").resolve(), ignore_errors=True)
     shutil.rmtree(data_dir, ignore_errors=True)
 
 
 async def _sweep(folder: Path) -> None:
-    """What killed test sessions left behind."""
+    """Remove what killed test sessions left behind."""
     for data_dir in folder.glob(f"{_PREFIX}*"):
         owner = int(data_dir.name.removeprefix(_PREFIX).partition("-")[0])
         if data_dir.stat().st_uid == os.geteuid() and not psutil.pid_exists(owner):
@@ -139,6 +141,6 @@ async def _sweep(folder: Path) -> None:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """In a thread, so that whatever event loop this thread has or will get is left alone."""
+    """Run in a thread, so that it does not touch the event loop of this thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

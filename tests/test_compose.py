@@ -1,4 +1,4 @@
-"""Image, composition and workflow, as far as they can be checked without an engine."""
+"""Dockerfile, compose file and workflow, as far as they can be checked without Docker."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
 
 
 def interpolated(node: Any) -> Any:
-    """As compose does with what is in `.env`, in the texts of a parsed file."""
+    """Replace variables in a parsed file with the values of `.env`, as compose does."""
     if isinstance(node, dict):
         return {name: interpolated(value) for name, value in node.items()}
     if isinstance(node, list):
@@ -185,7 +185,7 @@ def test_the_image_runs_as_nobody_special_and_holds_no_secret() -> None:
 
 
 def packages() -> set[str]:
-    """What setup.cfg packs."""
+    """The packages in setup.cfg."""
     config = (ROOT / "setup.cfg").read_text()
     return set(re.findall(r"^    (\w+)\*$", config, re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""The documents are held against the code: links, names of settings and files, frames, codes, log events."""
+"""The documents compared with the code: links, names of settings and files, frames, codes, log events."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 def quoted(text: str) -> list[str]:
-    """What stands in `backticks`."""
+    """Texts in `backticks`."""
     return re.findall(r"`([^`\n]+)`", without_code(text))
 
 
 def anchors(text: str) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Anchors of the headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -75,7 +75,7 @@ def dead_links(document: Path) -> Iterator[str]:
 
 
 def table(text: str, heading: str) -> list[list[str]]:
-    """Rows of the first table below a heading, without its head."""
+    """Rows of the first table below a heading, without its header."""
     below = text.partition(f"# {heading}\n")[2]
     assert below, f"there is no heading {heading}"
     found = re.search(r"\|[-|]+\|\n((?:\|.*\|\n)+)", below)

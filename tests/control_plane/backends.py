@@ -1,4 +1,4 @@
-"""PostgreSQL's own view of what our connections are doing."""
+"""PostgreSQL's view of what our connections do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _WAITING_FOR_LOCK = """
 
 
 async def waiting_backend(watcher: Connection | Database, deadline_s: float = 5.0) -> int:
-    """The process of a pool's connection that waits for a lock, as soon as there is one. Not for within a transaction, where this view may stand
-    still."""
+    """Wait until a connection of a pool waits for a lock; returns its process id. Do not call it in a transaction, in
+    which this view may not change."""
     async with asyncio.timeout(deadline_s):
         while (pid := await watcher.fetchval(_WAITING_FOR_LOCK)) is None:
             pass

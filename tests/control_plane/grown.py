@@ -1,4 +1,5 @@
-"""A database with a long history, made by a few statements. Sizes are parameters: tests take a small one, `bench/feed.py` the large one."""
+"""Fill a database with a long history in a few statements. Sizes are parameters: tests use a small one, `bench/feed.py`
+the large one."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from control_plane.base.ids import UserId
 class Size:
     users: int
     videos: int
-    """One of two has the first sound, and one of ten is not public."""
+    """Half of them have the first sound, and a tenth is not public."""
     gifts: int
-    """All to the first user's stream, which was never published to, half of them by senders who gave the same amount."""
+    """All to the first user's stream, which was never published to; half of them from senders with equal totals."""
     visits: int
-    """Unseen ones of the first user."""
+    """Unseen visits of the first user."""
 
 
 STAR = UserId(1)
-"""User, and the id of the user's stream."""
+"""The user's id, and also the id of their stream."""
 HIT_SOUND = 1
 
 GROWN = {
@@ -30,7 +31,7 @@ GROWN = {
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log"),
 }
-"""The tables that have many rows then."""
+"""The tables that have many rows afterwards."""
 
 _FILL = """
     insert into app_user (username, private, banned_at)
@@ -78,7 +79,7 @@ _FILL = """
 
 
 async def fill(dsn: str, size: Size) -> None:
-    """Into a new database."""
+    """Fill a new database."""
     connection = await asyncpg.connect(dsn)
     try:
         sizes = {"users": size.users, "videos": size.videos, "gifts": size.gifts, "visits": size.visits}

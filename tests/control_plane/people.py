@@ -1,4 +1,4 @@
-"""People for the tests of money and streams."""
+"""Users for the tests of money and streams."""
 
 from __future__ import annotations
 

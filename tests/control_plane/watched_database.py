@@ -1,4 +1,4 @@
-"""The real database, whose uses are counted and whose answers can be timed."""
+"""The real database, with counted uses and delayed answers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ async def watched_database(dsn: str) -> AsyncIterator[WatchedDatabase]:
 
 
 class WatchedDatabase(Database):
-    """Counts its uses, and can keep an answer back."""
+    """Counts its uses, and can delay an answer."""
 
     def __init__(self, connections: Connections) -> None:
         super().__init__(connections)
         self.uses = 0
         self.passing = asyncio.Event()
-        """Cleared: the next answers to a question wait for it."""
+        """While cleared, the next answers to queries wait for it."""
         self.passing.set()
         self.kept_back = 0
 

@@ -1,4 +1,4 @@
-"""The sample videos, drawn once and then looked at by another program than the one that made them."""
+"""The sample videos, drawn once and checked with another program than the one that made them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def row(frame: av.VideoFrame, number: int) -> bytes:
 
 
 def samples(file: Path) -> array[float]:
-    """The left channel."""
+    """Samples of the left channel."""
     heard = array("f")
     with av.open(str(file)) as container:
         for frame in container.decode(audio=0):
@@ -56,7 +56,7 @@ def samples(file: Path) -> array[float]:
 
 
 def difference(one: bytes, other: bytes) -> float:
-    """Of two pictures: grey values, on average."""
+    """Mean difference of two pictures, in grey values."""
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / len(one)
 
 

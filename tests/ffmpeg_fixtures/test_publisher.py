@@ -1,4 +1,4 @@
-"""Publishers, towards a listener of another program."""
+"""Publishers, with a listener of another program."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Received:
 
 
 def receive(url: str) -> Received:
-    """Listen for one RTMP publisher, and take all that it sends."""
+    """Listen for one RTMP publisher, and record all that it sends."""
     with av.open(url, options={"listen": "1"}, timeout=DEADLINE_S) as container:
         video = container.streams.video[0]
         codecs = [stream.codec_context.name for stream in container.streams]
@@ -121,7 +121,7 @@ def test_keys_are_masked_wherever_an_address_holds_them() -> None:
 
 @asynccontextmanager
 async def held_by_a_server_that_never_answers() -> AsyncIterator[Publisher]:
-    """Connected, and waiting for the server's part of the handshake."""
+    """A publisher that is connected and waits for the server's part of the handshake."""
     connected = asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

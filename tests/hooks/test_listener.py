@@ -1,4 +1,4 @@
-"""What MediaMTX v1.20.1 is answered, on a real listener, from the bytes that it really sends."""
+"""Answers of the hooks listener to the exact bytes that MediaMTX v1.20.1 sends."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Listener:
         return self.verdict
 
     async def send(self, request: bytes) -> tuple[int, str]:
-        """Over a connection of its own, as MediaMTX does."""
+        """Send over a connection of its own, as MediaMTX does."""
         async with asyncio.timeout(10):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
@@ -74,7 +74,7 @@ class Listener:
         return int(head.split()[1]), body.decode()
 
     async def post(self, path: str, body: Any, authorization: str | None = basic(USER, NEW)) -> tuple[int, str]:
-        """As Go's HTTP client writes it."""
+        """A request as Go's HTTP client writes it."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         head = [
             f"POST {path} HTTP/1.1",

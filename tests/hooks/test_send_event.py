@@ -1,4 +1,4 @@
-"""The script as MediaMTX runs it: a process of its own, with its variables in the environment."""
+"""The hook script as MediaMTX runs it: a process of its own, with its variables in the environment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TOLD = {
 class Receiver:
     port: int = 0
     statuses: list[int] = field(default_factory=list)
-    """To answer with, one after another; 204 when there are no more."""
+    """Statuses to answer with in turn; then 204."""
     heard: list[tuple[str, str | None, Any]] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
 

@@ -13,13 +13,13 @@ from tests.mediamtx.rig import Listener, Rig, listening, running
 
 @pytest.fixture(scope="session")
 def mediamtx_binary() -> Path:
-    """From the user's cache; built into it the first time."""
+    """The executable from the user's cache; obtained the first time."""
     return obtain(progress=print)
 
 
 @pytest.fixture(autouse=True)
 def homes(tmp_path: Path) -> Iterator[None]:
-    """Root's MediaMTX has its files outside of the test's folder."""
+    """Remove MediaMTX's files after the test: under root they are outside the test's folder."""
     yield
     for conf in tmp_path.rglob("conf"):
         if conf.is_symlink():

@@ -1,4 +1,4 @@
-"""A real MediaMTX, what it calls, and real publishers, on free ports of the loopback."""
+"""A real MediaMTX, a listener for its hooks, and real publishers, on free ports of the loopback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCRIPT = Path(hooks.send_event.__file__)
 
 
 async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None:
-    """Wait for it; AssertionError when it does not come true in time."""
+    """Wait for a condition; AssertionError at the deadline."""
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, f"not within {deadline_s} s"
@@ -36,7 +36,7 @@ async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None
 
 
 def free_ports() -> dict[str, Any]:
-    """One for each listener of the server, all different."""
+    """One free port for each listener of the server, all different."""
     with contextlib.ExitStack() as held:
         ports = {}
         for (protocol, _), name in MediaMTXConfig(hooks_url="", hook_secret="", hook_command=()).listeners.items():
@@ -49,7 +49,7 @@ def free_ports() -> dict[str, Any]:
 
 @dataclass
 class Listener:
-    """What MediaMTX calls. Remembers everything; lets publishers in unless told otherwise."""
+    """Receives MediaMTX's calls and records them; admits publishers by default."""
 
     port: int = 0
     allow: Callable[[dict[str, Any]], bool] = lambda _request: True
@@ -94,7 +94,7 @@ async def listening() -> AsyncIterator[Listener]:
 
 
 def config_for(directory: Path, hooks_url: str) -> MediaMTXConfig:
-    """With the hook file written; the folder's name needs quoting."""
+    """A configuration with the hook file written, in a folder whose name needs quoting."""
     command = home_of(directory / 'it\'s a "hook" folder').write_hook(hooks_url, SECRET, SCRIPT)
     assert command, "a Python is there that every user may run"
     return replace(MediaMTXConfig(hooks_url=hooks_url, hook_secret=SECRET, hook_command=command), **free_ports())
@@ -130,7 +130,7 @@ async def running(binary: Path, directory: Path, **changes: Any) -> AsyncIterato
 
 @contextlib.asynccontextmanager
 async def publishing(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """ffmpeg, sending a small picture and a tone."""
+    """Run an ffmpeg that publishes a small picture and a tone."""
     ffmpeg = await asyncio.create_subprocess_exec(
         imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-re",
         "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100",

@@ -1,4 +1,4 @@
-"""Connections, on a real listener: how long a head may take, and how many there may be."""
+"""The public listener, on real connections: timeout of a request's head, and limits of their number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.end_to_end.platform import until
 HEAD_S = 0.5
 STALLED_S = 1.0
 LARGE = bytes(64 << 20)
-"""Far more than the kernel holds for both ends."""
+"""Far more than the kernel's buffers of both ends."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 

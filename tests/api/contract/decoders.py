@@ -1,8 +1,8 @@
-"""How each app reads an answer: what it would stumble over, told by path.
+"""Decoders of the apps: what each app could not read in an answer, by path.
 
-The apps are lenient in different places (iOS takes a wallet as text where it decodes `User` but not where it decodes `Receiver`; Android
-takes nearly any type but shows null as the text "null"), so an answer that leans on one app's leniency fails in another. Therefore every
-answer is held to the exact types of `facts.json`, for every client, and to what the named client needs beyond them.
+The apps are lenient in different places: iOS accepts a wallet as text in `User` but not in `Receiver`; Android accepts
+nearly any type but shows null as the text "null". An answer that relies on one app's leniency fails in another. So
+every answer must have the exact types of `facts.json` for every client, and what the named client needs in addition.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ Problems = Iterator[str]
 
 
 def problems(client: Client, endpoint: str, answer: bytes | Json) -> list[str]:
-    """What `client` could not read in an answer of `endpoint` (its name in the facts), each as `path: what is wrong`; empty when all is well."""
+    """What `client` could not read in an answer of `endpoint` (its name in the facts), each as `path: what is wrong`;
+    empty if there is nothing."""
     if isinstance(answer, bytes):
         try:
             answer = json.loads(answer.decode(), parse_constant=_refuse_constant)
@@ -242,7 +243,7 @@ def _shown(value: object) -> str:
 
 
 def _only_when(key: str, condition: str) -> Callable[[Json], Problems]:
-    """`key` must be there if the number under `condition` is not 0, and only then."""
+    """`key` must be present if, and only if, the number under `condition` is not 0."""
 
     def rule(value: Json) -> Problems:
         wanted = value.get(condition, 0) not in (0, "0", False)
@@ -253,7 +254,7 @@ def _only_when(key: str, condition: str) -> Callable[[Json], Problems]:
 
 
 def _feed_item_has_a_username(item: Json) -> Problems:
-    """Items whose user has none vanish from Android's feeds."""
+    """Android hides feed items whose user has no username."""
     for path in (("User",), ("Video", "User")):
         user = _at(item, *path)
         if user is not None and user.get("username") in ("", "null"):
@@ -276,7 +277,7 @@ def _separator_is_absent(gift: Json) -> Problems:
 
 
 def _stream_can_be_joined(stream: Json) -> Problems:
-    """With id 0 or none, an app writes at the root of its list of streams."""
+    """Without an id, or with id 0, an app writes at the root of its list of streams."""
     if stream.get("id") == 0:
         yield ".id: 0, no stream"
     url = stream.get("playback_url")

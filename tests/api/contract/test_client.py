@@ -1,4 +1,4 @@
-"""Which of the apps is calling."""
+"""Which app sent a call."""
 
 from __future__ import annotations
 

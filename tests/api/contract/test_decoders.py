@@ -1,4 +1,4 @@
-"""The validator that other tests lean on: it passes what every app reads and finds each single thing that one would stumble over."""
+"""Tests of the decoders, which other tests rely on: they accept what every app reads, and find each single mistake."""
 
 from __future__ import annotations
 
@@ -252,11 +252,11 @@ VALUES: dict[Kind, object] = {
     Kind.DATE: "1990-12-01", Kind.TIME: o.NO_TIME, Kind.URL: "https://example.test/a.m3u8", Kind.OBJECT: {}, Kind.LIST: [],
 }  # fmt: skip
 NOTHING_ELSE = {"duet_video_id": 0, "video_id": 0}
-"""With these at 0, no conditional object is due."""
+"""With these at 0, no conditional object is required."""
 
 
 def example(shape: Shape, depth: int = 0) -> Any:
-    """A good value; lists hold one item, two levels deep."""
+    """A valid value; lists have one item, two levels deep."""
     match shape:
         case Value(kind):
             return copy.deepcopy(VALUES[kind])
@@ -281,7 +281,7 @@ def good(endpoint: str, client: Client) -> dict[str, Any]:
 
 
 def places(value: object, path: str = "$") -> Iterator[tuple[str, Any, Any]]:
-    """Path, holder and key of every value in an answer."""
+    """Path, container and key of every value in an answer."""
     match value:
         case dict():
             for key, inner in value.items():

@@ -1,4 +1,4 @@
-"""How endpoints are declared, and by which paths they are found."""
+"""How endpoints are declared, and the paths that reach them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error that a call may meet has its code of the contract."""
+"""Every error that a call may raise has its code in the contract."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 
 def every_error() -> Iterator[type[ControlPlaneError]]:
-    """Those of the domain and of this folder, wherever they are defined."""
+    """All error classes of the domain and of this folder."""
     for package in (control_plane, api, stagedoor):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):

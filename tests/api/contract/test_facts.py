@@ -1,4 +1,4 @@
-"""The facts of the contract, and that the wire objects keep to them."""
+"""The facts of the contract, and that the wire objects match them."""
 
 from __future__ import annotations
 

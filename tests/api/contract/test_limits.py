@@ -1,4 +1,4 @@
-"""How often somebody may call. The clock is ours."""
+"""Rate limits of calls, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Clock:
 
 
 def burst(limit: RateLimit, who: str = "somebody") -> int:
-    """How many calls go through at this moment."""
+    """How many calls are admitted at this time."""
     for count in range(10_000):
         if limit.wait_s(who):
             return count

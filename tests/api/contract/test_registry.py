@@ -1,4 +1,4 @@
-"""The endpoints that we have against the facts of the contract."""
+"""Our endpoints compared with the facts of the contract."""
 
 from __future__ import annotations
 

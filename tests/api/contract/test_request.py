@@ -1,4 +1,4 @@
-"""How request bodies are read: leniently where the apps are careless, and with a sentence that names the field where that ends."""
+"""Decoding of request bodies: lenient where the apps are careless; otherwise an error that names the field."""
 
 from __future__ import annotations
 

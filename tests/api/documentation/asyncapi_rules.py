@@ -1,4 +1,4 @@
-"""What AsyncAPI 3.0 demands of a document, as far as ours uses it, and frames held against it."""
+"""Rules of AsyncAPI 3.0 for the parts that our document uses, and validation of frames against it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ACTIONS = {"send", "receive"}
 
 
 def faults(document: Json) -> list[str]:
-    """Each as `place: what is wrong`; empty when all is well."""
+    """Violations as `place: what is wrong`; empty if there are none."""
     missing = [f"#: no {key}" for key in SECTIONS if key not in document]
     return missing or list(_faults(document))
 
@@ -58,7 +58,7 @@ def _target(document: Json, reference: str) -> Any:
 
 
 def messages(document: Json, action: str) -> dict[str, Json]:
-    """By the `type` of their frames: what the server sends, or what it receives."""
+    """Messages by the `type` of their frames, for one direction: what the server sends, or what it receives."""
     found = {}
     for operation in document["operations"].values():
         if operation["action"] == action:
@@ -80,7 +80,7 @@ def _resolved(document: Json, schema: Json) -> Json:
 
 
 def misfits(document: Json, action: str, frame: Json) -> list[str]:
-    """Where a frame is not as described, or has what is not described."""
+    """Where a frame differs from its description or has fields that are not described."""
     message = messages(document, action).get(frame["type"])
     if message is None:
         return [f"{frame['type']}: not described"]

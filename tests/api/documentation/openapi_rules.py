@@ -1,4 +1,4 @@
-"""What OpenAPI 3.1 and JSON Schema (draft 2020-12) demand of a document, as far as ours uses them."""
+"""Rules of OpenAPI 3.1 and JSON Schema (draft 2020-12) for the parts that our document uses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TYPES = {"string", "integer", "number", "boolean", "object", "array", "null"}
 
 
 def faults(document: Json) -> list[str]:
-    """Each as `place: what is wrong`; empty when all is well."""
+    """Violations as `place: what is wrong`; empty if there are none."""
     return [*_keys("document", document, "#"), *_document(document)] if "paths" in document else ["#: no paths"]
 
 
@@ -172,7 +172,7 @@ IS = {
 
 
 def mismatches(document: Json, schema: Json, value: Any, place: str = "$") -> list[str]:
-    """Where a value is not as the schema says."""
+    """Where a value does not match the schema."""
     return list(_mismatches(document, schema, value, place))
 
 

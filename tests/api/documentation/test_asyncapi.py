@@ -1,4 +1,4 @@
-"""What we say about the live socket: `/asyncapi.json`, held against what is really sent and taken."""
+"""`/asyncapi.json` compared with the frames that the live socket really sends and accepts."""
 
 from __future__ import annotations
 

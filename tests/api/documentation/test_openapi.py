@@ -1,4 +1,4 @@
-"""What we say about ourselves: `/openapi.json` and `/docs`."""
+"""`/openapi.json` and `/docs`."""
 
 from __future__ import annotations
 
@@ -404,7 +404,7 @@ async def test_who_has_it_already_is_not_sent_it_again(client: Client, path: str
 
 
 class Reader(HTMLParser):
-    """What a browser would make of it, as far as the tests ask."""
+    """Parses a page as a browser would, as far as the tests need it."""
 
     VOID = frozenset({"meta", "link", "img", "input", "wbr", "br"})
 

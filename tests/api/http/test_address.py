@@ -1,4 +1,4 @@
-"""Whose request it is, behind proxies, and what its limits count by."""
+"""The client's address behind proxies, and the key by which limits count it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def asked(*lines: str, peer: str = "10.0.0.1", trusted: list[str] = TRUSTED) -> 
 
 
 def spellings(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> list[str]:
-    """One address as proxies and kernels write it."""
+    """One address in the notations of proxies and kernels."""
     if isinstance(address, ipaddress.IPv4Address):
         mapped = ipaddress.IPv6Address(f"::ffff:{address}")
         return [f"{address}", f"{address}:{port}", f"::ffff:{address}", *spellings(mapped, port)]

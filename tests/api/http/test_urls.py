@@ -1,4 +1,4 @@
-"""The addresses in our answers: of the settings, of a proxy in front, or on a private network of the request."""
+"""URLs in our answers: from the settings, from a proxy in front, or from a private network of the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live socket on a port of its own, and clients for it."""
+"""A live socket server on a port of its own, and clients for it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from tests.control_plane.people import new_user
 
 @dataclass
 class House:
-    """One stream, its host, and a server for its viewers. Tokens: `host`, `fan`, `operator`; those in `banned` raise, those in `away` find no
-    database."""
+    """One stream, its host, and a server for its viewers. Tokens: `host`, `fan`, `operator`. Those in `banned` raise;
+    those in `away` find no database."""
 
     database: Database
     hub: Hub
@@ -63,12 +63,13 @@ class House:
         return self.user_limit.wait_s(user_id)
 
     async def become(self, visibility: str) -> None:
-        """Told as a notification would."""
+        """Change the stream's visibility and announce it as a notification would."""
         await self.database.execute("update stream set visibility = $2 where id = $1", self.stream_id, visibility)
         self.socket.stream_changed(self.stream_id)
 
     async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
-        """Once per key; gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 takes until `go_on`."""
+        """Sends once per key. Gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 blocks until
+        `go_on`."""
         if gift_id == 2:
             raise StreamOver("This live stream has ended.")
         if gift_id == 5:
@@ -113,13 +114,13 @@ class Client:
         self.connection = connection
 
     async def frame(self) -> dict[str, Any]:
-        """The next, whatever it is."""
+        """The next frame of any type."""
         async with asyncio.timeout(DEADLINE_S):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
             return frame
 
     async def next(self) -> dict[str, Any]:
-        """The next that is not `stats`, which may come at any moment."""
+        """The next frame except `stats`, which may come at any time."""
         while (frame := await self.frame())["type"] == "stats":
             pass
         return frame
@@ -137,7 +138,7 @@ class Client:
         return self
 
     async def rest(self) -> tuple[list[dict[str, Any]], int]:
-        """What still comes, but for `stats`, and the close code."""
+        """The remaining frames except `stats`, and the close code."""
         frames = []
         try:
             while True:
@@ -146,7 +147,7 @@ class Client:
             return frames, closed.rcvd.code if closed.rcvd else 1006
 
     async def closed(self) -> int:
-        """The close code; whatever comes before it does not matter."""
+        """The close code, ignoring frames before it."""
         return (await self.rest())[1]
 
 

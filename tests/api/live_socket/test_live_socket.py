@@ -1,4 +1,4 @@
-"""The live socket as clients meet it: a real server, real sockets, real PostgreSQL."""
+"""The live socket for clients: a real server, real sockets, real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ QUICK = Timing(ping_every_s=0.2, pong_within_s=0.2, identity_within_s=0.3, close
 
 @dataclass(frozen=True)
 class Text:
-    """A text message with bytes that may be no text."""
+    """A text message whose bytes may be invalid UTF-8."""
 
     payload: bytes
 
@@ -581,7 +581,7 @@ VALID_FRAMES = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A valid frame with a piece replaced, cut out or cut off at one or more places."""
+    """A valid frame with a piece replaced, removed or cut off at one or more places."""
     frame = draw(st.sampled_from(VALID_FRAMES))
     for _ in range(draw(st.integers(1, 4))):
         first = draw(st.integers(0, len(frame)))
@@ -791,7 +791,7 @@ async def test_a_backlog_that_is_too_large_is_not_sent(house: House) -> None:
 
 @asynccontextmanager
 async def raw_client(house: House, query: str = "") -> AsyncIterator[socket.socket]:
-    """Has joined, and reads nothing."""
+    """A client that has joined and reads nothing."""
     loop = asyncio.get_running_loop()
     host, port = house.base.removeprefix("ws://").split(":")
     before = house.hub.sockets()

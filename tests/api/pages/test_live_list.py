@@ -1,4 +1,4 @@
-"""`GET /live`: pages that are made once a second, whoever asks."""
+"""`GET /live`: pages that are made once a second and shared by all callers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MANY = """
 
 @dataclass
 class Lobby:
-    """`/live` on a port of its own, and a clock that is set by hand."""
+    """`/live` on a port of its own, with a clock that the test sets."""
 
     database: WatchedDatabase
     running: RunningStreams
@@ -52,7 +52,7 @@ class Lobby:
     viewers: dict[StreamId, int] = field(default_factory=dict)
 
     async def stream(self, name: str = "host", **columns: Any) -> StreamId:
-        """On air and public, but for what `columns` say."""
+        """Insert a public live stream; `columns` override its values."""
         user_id = await new_user(self.database, name)
         values = {"status": "live", "visibility": "public", "title": "", "coins": 0} | columns
         values["source_id"] = "source" if values["status"] == "live" else None

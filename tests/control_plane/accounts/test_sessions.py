@@ -1,4 +1,4 @@
-"""Session tokens: ours, in time, not revoked, and nobody's else."""
+"""Session tokens: signed by us, not expired, not revoked, and only of their own user."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
     def set(self, seconds: float) -> None:
-        """After the start."""
+        """Set the clock, relative to the start."""
         self.now = START + dt.timedelta(seconds=seconds)
 
 
@@ -53,7 +53,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def process(database: WatchedDatabase, dsn: str, clock: Clock) -> Callable[[], Sessions]:
-    """The sessions of one more process, which does not hear from the others and remembers for the whole test."""
+    """Sessions of another process, which does not receive messages and caches for the whole test."""
     return lambda: Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
 
 
@@ -68,7 +68,7 @@ async def user_id(database: WatchedDatabase) -> UserId:
 
 
 async def refused(sessions: Sessions, token: str) -> None:
-    """As soon as it is."""
+    """Wait until the token is refused."""
     async with asyncio.timeout(5):
         while await sessions.identify(token) is not None:  # noqa: ASYNC110  it is about what a caller sees
             await asyncio.sleep(0)
@@ -150,7 +150,7 @@ GOOD = {
 
 
 def made(claims: dict[str, Any], secret: Secret = SECRET, **header: Any) -> str:
-    """As whoever has the secret could make it."""
+    """A token made by a holder of the secret."""
     return jwt.encode(claims, secret.value, algorithm="HS256", headers={"kid": secret.key_id, **header})
 
 
@@ -163,7 +163,7 @@ def part(content: Any) -> str:
 
 
 def raw(header: Any, digest: str = "sha256") -> str:
-    """Signed by hand: what pyjwt would refuse to make."""
+    """A token signed by hand, which pyjwt would refuse to make."""
     claims = {
         "sub": "1",
         "ver": 1,
@@ -384,7 +384,7 @@ async def test_a_revocation_is_not_undone_by_a_question_that_was_asked_before_it
 
 @pytest.fixture
 async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, Bus]]:
-    """Sessions of another process, which listens."""
+    """Sessions of another process, which receives messages."""
     bus = Bus(dsn)
     sessions = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
     sessions.follow(bus)

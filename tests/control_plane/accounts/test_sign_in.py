@@ -1,4 +1,4 @@
-"""Login and sign-up in one: which account a set of claims leads to."""
+"""Sign-in and sign-up: which account a set of claims leads to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DOB = dt.date(1999, 12, 31)
 
 @dataclass
 class Door:
-    """Development mode, and what stands in its place elsewhere, before one database in which Ann has an account."""
+    """Sign-in of development mode and of production, on one database in which Ann has an account."""
 
     database: WatchedDatabase
     sessions: Sessions
@@ -49,7 +49,7 @@ class Door:
         return SignIn(self.database, self.sessions, provers, believes_claims=believes_claims)
 
     async def enter(self, claims: Claims) -> User:
-        """In development mode."""
+        """Sign in, in development mode."""
         return await self.sign_in(UnprovenClaims(), believes_claims=True).sign_in(claims)
 
     async def people(self) -> int:
@@ -346,7 +346,7 @@ async def test_elsewhere_a_claim_alone_proves_nothing(door: Door, claims: Claims
 
 @dataclass
 class Provider:
-    """A sign-in provider that vouches for the tokens it has given out."""
+    """A sign-in provider that verifies the tokens that it issued."""
 
     tokens: dict[str, Identity] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""People as the database holds them."""
+"""Users as stored in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a child process may do: tried with real processes, and as root where that makes a difference."""
+"""What a child process may do, with real processes, as root where that makes a difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends that come a little late, and never for what was done in time."""
+"""Deadlines that fire a little late, and never after the work is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hosts are this machine's, which are neighbours', and which are everybody's."""
+"""Which hosts are loopback, private or public."""
 
 from __future__ import annotations
 

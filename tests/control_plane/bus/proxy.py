@@ -1,4 +1,4 @@
-"""A wire to PostgreSQL that can be cut at the worst moment."""
+"""A proxy to PostgreSQL whose connections a test can cut at the worst time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Wire:
     def __init__(self, server: Path, folder: Path, dsn: str) -> None:
         self.folder = folder
         self.dsn = dsn
-        """Through this wire."""
+        """The database, through this proxy."""
         self.cut_at_commit = False
-        """The next COMMIT reaches the server, and its answer nobody."""
+        """If set, the next COMMIT reaches the server, but its answer does not reach the client."""
         self._server = server
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -27,7 +27,7 @@ class Wire:
         self._listener = await asyncio.start_unix_server(self._accepted, self.folder / SOCKET)
 
     async def pull_out(self) -> None:
-        """Nobody gets through, and those who had are cut off."""
+        """Refuse new connections, and close those that exist."""
         assert self._listener is not None
         self._listener.close()
         (self.folder / SOCKET).unlink(missing_ok=True)
@@ -75,7 +75,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def wire(dsn: str) -> AsyncIterator[Wire]:
-    """To the server of this dsn."""
+    """A proxy to the server of this dsn."""
     parts = urlsplit(dsn)
     (server,) = parse_qs(parts.query)["host"]
     with TemporaryDirectory(prefix="wire-") as folder:

@@ -1,4 +1,4 @@
-"""How processes tell each other: quickly, and not reliably, which whoever listens is told."""
+"""Messages between processes: fast but unreliable; listeners are notified of a gap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.control_plane.live.readers import cut_everybody_off, in_background, u
 
 
 class Listener:
-    """A process on the bus."""
+    """A process that listens on the bus."""
 
     def __init__(self, dsn: str) -> None:
         self.bus = Bus(dsn)

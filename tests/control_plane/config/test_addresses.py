@@ -1,4 +1,5 @@
-"""The settings that say where clients, phones in the same network, and a MediaMTX elsewhere reach us."""
+"""Settings of the addresses by which clients, phones in the same network, and a MediaMTX on another machine reach
+us."""
 
 from __future__ import annotations
 

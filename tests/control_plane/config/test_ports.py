@@ -1,4 +1,4 @@
-"""Which ports a run gets, and the clear word when one is not free."""
+"""The ports of a run, and the error if one is in use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reserved(opened: ExitStack) -> Reserve:
 
 
 def occupy(opened: ExitStack, name: str, port: int = 0) -> int:
-    """By a program that is not ours, on the transport of this port."""
+    """Bind a port as another program would, on the port's transport."""
     other = opened.enter_context(
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM if name in UDP else socket.SOCK_STREAM)
     )
@@ -52,7 +52,7 @@ def occupy(opened: ExitStack, name: str, port: int = 0) -> int:
 
 
 def once_free() -> Ports:
-    """Of a start that is over."""
+    """Ports that an earlier start reserved and released."""
     ports, listeners = reserve(ALL_FREE, {}, media_server_runs=False)
     for listener in listeners:
         listener.close()

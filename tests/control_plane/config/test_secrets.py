@@ -1,4 +1,4 @@
-"""The signing secrets: made once, rotated without locking anybody out, and bound to their database."""
+"""The signing secrets: created once, rotated without invalidating sessions, and bound to their database."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_key_ids_tell_the_secrets_of_a_purpose_apart(path: Path) -> None:
 
 
 def made_of(*publish: tuple[str, int]) -> Secrets:
-    """Secrets that differ in those of one purpose only: (key id, number of the secret), the newest first."""
+    """Secrets that differ in one purpose only: (key id, number of the secret), the newest first."""
     same = Keyring((Secret("s", b"s" * 32),))
     ring = Keyring(tuple(Secret(key_id, bytes([number]) * 32) for key_id, number in publish))
     return Secrets({**dict.fromkeys(Purpose, same), Purpose.PUBLISH: ring}, {})

@@ -1,4 +1,4 @@
-"""What an operator may set, and what a wrong word is answered with."""
+"""Settings of an operator, and the errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets which connection."""
+"""Which caller gets which connection of the pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Counters: right after whatever wrote the counted tables, in a database that was filled before there were counters, and without waiting."""
+"""Counters: correct after any write to the counted tables, after a migration of a filled database, and without lock
+waits."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from control_plane.db.pool import Database
 from tests.postgres import EMPTY, TestPostgres
 
 COUNTERS = 8
-"""The migration that brought them."""
+"""The migration that added them."""
 
 FILL = """
     insert into app_user (username) select 'u' || n from generate_series(1, 50) as n;

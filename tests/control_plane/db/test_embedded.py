@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, on the real thing: real processes, really killed."""
+"""The embedded PostgreSQL: real processes, really killed."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def data_dir() -> Iterator[Path]:
 
 
 def embedded(data_dir: Path) -> EmbeddedPostgres:
-    """As the product runs it, but quick to make: here processes are killed, not machines."""
+    """As in the product, but created faster: these tests kill processes, not machines."""
     return EmbeddedPostgres(data_dir, {"fsync": "off"}, roots_state=fast_folder())
 
 
 @pytest.fixture
 async def server(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """Started, with one table that holds `kept`."""
+    """Started, with one table that contains `kept`."""
     server = embedded(data_dir)
     await server.start(say_nothing)
     async with connection(server.dsn) as database:
@@ -101,7 +101,7 @@ async def no_longer_running(processes: list[psutil.Process]) -> bool:
 
 
 async def start_again(data_dir: Path) -> list[str]:
-    """Start a server on this data directory and stop it; what is in its table."""
+    """Start a server on this data directory, read its table, and stop it."""
     server = embedded(data_dir)
     try:
         return await things(await server.start(say_nothing))

@@ -1,4 +1,4 @@
-"""Bringing a database to this release's schema."""
+"""Migration of a database to this release's schema."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLES = "select array_agg(table_name::text order by table_name) from informatio
 
 @pytest.fixture
 async def dsn(postgres: TestPostgres) -> AsyncIterator[str]:
-    """Of a database without anything in it."""
+    """An empty database."""
     async with postgres.database(EMPTY) as dsn:
         yield dsn
 

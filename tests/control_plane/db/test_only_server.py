@@ -1,4 +1,4 @@
-"""Two servers on one database are refused; one that is gone leaves its place."""
+"""A second server on one database is refused, unless the first is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How PostgreSQL executes our statements when tables have grown, also over connections whose plans were made while they were empty."""
+"""Plans of our statements on grown tables, also on connections that planned them while the tables were empty."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OF_THE_WHOLE_DATABASE = {
     *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN"),
     *("accounts.store._REVOKE_EVERY", "accounts.store._DEMOTE"),
 }
-"""Commands for operators who take a database over; no call reaches them."""
+"""Commands of operators who take a database over; no call reaches them."""
 
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {

@@ -1,4 +1,4 @@
-"""Every use of the database has an end, and what was cut short is never used again."""
+"""Every use of the database has a deadline, and an interrupted connection is never reused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Refused(ControlPlaneError):
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    """Of one connection, so that whoever comes next gets the same, or a new one."""
+    """A pool of one connection, so that the next use gets the same one, or a new one."""
     database = await open_pool(dsn, size=1)
     await database.execute("create table note (text text unique)")
     yield database
@@ -58,7 +58,7 @@ def given_up_in_time() -> Iterator[None]:
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """A server process that is there and does nothing."""
+    """Stop a server process by SIGSTOP, so that it exists but does nothing."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -68,7 +68,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 @asynccontextmanager
 async def silent_server() -> AsyncIterator[str]:
-    """Takes every connection and never says a word."""
+    """A server that accepts every connection and never answers."""
     writers: list[asyncio.StreamWriter] = []
     async with await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0) as server:
         yield f"postgresql://stagedoor@127.0.0.1:{server.sockets[0].getsockname()[1]}/stagedoor"

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs, where they come from and how root's copy of them is made."""
+"""PostgreSQL's executables: where they are found, and how the copy for root is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that answers, and turns us away."""
+"""A server that answers but refuses the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log's one writer: order, batches, and what happens when things break in the middle."""
+"""The event log's one writer: order, batches, and failures in the middle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.control_plane.live.readers import end, new_stream, say, until
 
 
 class Heard:
-    """Keeps what was offered."""
+    """Records the offered events."""
 
     def __init__(self) -> None:
         self.offers: list[tuple[Seq, list[str]]] = []
@@ -48,7 +48,7 @@ async def say_within(connection: Connection, appending: Appending, reason: str) 
 
 
 async def stored(database: Database, stream_id: StreamId) -> list[tuple[int, str]]:
-    """(seq, reason), once it is certain that log and events agree."""
+    """(seq, reason) of all events, after checking that log and events agree."""
     rows = await database.fetch("select seq, frame from stream_event where stream_id = $1 order by seq", stream_id)
     last_seq = await database.fetchval("select last_seq from stream_log where stream_id = $1", stream_id)
     assert [row["seq"] for row in rows] == list(range(1, last_seq + 1))
@@ -202,7 +202,7 @@ async def line(dsn: str) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def far_log(line: Wire, heard: Heard) -> AsyncIterator[EventLog]:
-    """A log whose database is at the other end of the line."""
+    """A log whose connections to the database can be cut."""
     far = await open_pool(line.dsn, size=2)
     log = EventLog(far, heard)
     yield log
@@ -211,7 +211,7 @@ async def far_log(line: Wire, heard: Heard) -> AsyncIterator[EventLog]:
 
 
 async def give_once(log: EventLog, stream_id: StreamId, user_id: UserId) -> bool:
-    """As a gift does it: what was done before is recognised, and not done again."""
+    """An idempotent work, like a gift: a repeat is recognised and changes nothing."""
 
     async def work(connection: Connection, appending: Appending) -> bool:
         new = await connection.fetchval(

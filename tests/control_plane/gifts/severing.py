@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that can be cut at the worst moment."""
+"""A proxy to PostgreSQL that can cut a connection at the worst time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class SeveringProxy:
-    """Forwards a port of 127.0.0.1 to the server's Unix socket. Told to, it lets the next COMMIT through, waits until the server has
-    answered it, and cuts the connection instead of passing the answer on."""
+    """Forwards a port of 127.0.0.1 to the server's Unix socket. When armed, it forwards the next COMMIT, waits for the
+    server's answer, and closes the connection instead of forwarding the answer."""
 
     def __init__(self, dsn: str) -> None:
         parts = urlsplit(dsn)

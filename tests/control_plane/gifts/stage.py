@@ -1,4 +1,4 @@
-"""A stage for gifts: people, their running streams, and all that viewers were told."""
+"""Test data for gifts: users, their running streams, and all events that viewers received."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.control_plane.ledger.books import audit
 from tests.control_plane.people import new_user
 
 ROSE, HEART = GiftId(1), GiftId(2)
-"""Of the catalogue: 1 coin, 5 coins."""
+"""Gifts of the catalogue: 1 coin, 5 coins."""
 
 _EVENTS = "select seq, frame from stream_event where stream_id = $1 and type = 'gift' order by seq"
 _GAPS = """
@@ -61,7 +61,7 @@ _WRONG_TOTALS = """
 
 @dataclass
 class Heard:
-    """Fulfils `Offers`."""
+    """Records events; implements `Offers`."""
 
     frames: list[tuple[StreamId, Seq, str]] = field(default_factory=list)
 
@@ -112,7 +112,7 @@ class Stage:
         return [json.loads(row["frame"]) for row in await self.database.fetch(_EVENTS, stream_id)]
 
     async def audit(self) -> int:
-        """All coins that users have; fails when books, gifts, totals and events do not agree."""
+        """The sum of all users' coins. Fails if ledger, gifts, totals and events do not agree."""
         for found in (_GAPS, _GIFTS_WITHOUT_EVENTS, _GIFTS_NOT_PAID, _WRONG_TOTALS):
             assert await self.database.fetch(found) == []
         return await audit(self.database)

@@ -1,4 +1,4 @@
-"""Gifts that are sent at the same moment, over several connections."""
+"""Gifts sent at the same time over several connections."""
 
 from __future__ import annotations
 

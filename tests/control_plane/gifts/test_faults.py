@@ -1,4 +1,4 @@
-"""Connections that die under a gift: it is sent once all the same."""
+"""Connections that fail during a gift: it is sent exactly once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KILL_BUSY = """
 
 @pytest.fixture
 async def outsider(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    """A connection that is not of the pool, to watch and to kill from."""
+    """A connection outside the pool, to observe and kill the others."""
     connection = await asyncpg.connect(dsn)
     yield connection
     await connection.close()

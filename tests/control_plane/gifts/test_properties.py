@@ -1,4 +1,5 @@
-"""Whatever people do, in whatever order and at the same moment: coins come from purchases and adjustments only, and never get lost."""
+"""Property tests: in any order and with any concurrency, coins come only from purchases and adjustments and are never
+lost."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ actions_at_once = st.lists(action, min_size=1, max_size=5)
 
 
 class World:
-    """Some people, and what they must have by the answers that they got."""
+    """Some users, and the balances that follow from the answers that they got."""
 
     def __init__(self, stage: Stage, people: Sequence[UserId], on_sale: Sequence[Package]) -> None:
         self.stage = stage

@@ -312,7 +312,7 @@ async def _by_stream(stage: Stage, ann: UserId, star: UserId, stream_id: StreamI
 
 
 WAYS = [_by_receiver, _by_both, _by_stream]
-"""What calls with `receiver_id`, with `live_streaming_id` too, and frames of the live socket come down to."""
+"""The operations behind calls with `receiver_id`, with `live_streaming_id` too, and frames of the live socket."""
 
 
 @pytest.mark.parametrize("over", [False, True])

@@ -1,4 +1,4 @@
-"""What must be true of the books at every moment, asked of the tables themselves."""
+"""Invariants of the ledger, checked in the tables themselves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ISSUED = """
 
 
 async def audit(database: Database) -> int:
-    """All coins that users have; fails when anything does not add up."""
+    """The sum of all users' coins. Fails if any sum is wrong."""
     for found in (UNBALANCED, EMPTY_TRANSFERS, WRONG_BALANCES, BROKEN_HISTORIES, UNCREDITED_PURCHASES):
         assert await database.fetch(found) == []
     in_circulation: int = await database.fetchval(IN_CIRCULATION)

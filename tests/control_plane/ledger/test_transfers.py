@@ -45,7 +45,7 @@ def request_by(user_id: UserId, key: str, coins: int) -> Request:
 
 
 async def pay(database: Database, payer: UserId, payee: UserId, coins: int, key: str) -> Wallet:
-    """The payer's wallet after a payment, made as `transfers` says."""
+    """Make a payment by the protocol of `transfers`; returns the payer's wallet after it."""
     async with database.transaction() as connection:
         await open_accounts(connection, [earned(payee)])
         accounts = [bought(payer), earned(payer), earned(payee)]

@@ -19,7 +19,7 @@ async def hub(database: Database) -> AsyncIterator[Hub]:
 
 @pytest.fixture
 async def log(database: Database, hub: Hub) -> AsyncIterator[EventLog]:
-    """Its events are offered to the hub."""
+    """An event log whose events are offered to the hub."""
     log = EventLog(database, hub)
     yield log
     await log.close()

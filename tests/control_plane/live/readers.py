@@ -1,4 +1,4 @@
-"""A double of a socket, streams to watch, and events to see there."""
+"""A test double of a socket, streams to watch, and events for them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def new_stream(database: Database, user_id: UserId | None = None, **column
 
 
 async def say(log: EventLog, stream_id: StreamId, reason: str = "") -> None:
-    """An event, told apart by its reason."""
+    """An event that is recognised by its reason."""
 
     async def work(connection: Connection, appending: Appending) -> None:
         appending.add(EventType.STATUS, StatusChange(Status.LIVE, reason))
@@ -51,7 +51,7 @@ async def say(log: EventLog, stream_id: StreamId, reason: str = "") -> None:
 
 
 async def give(log: EventLog, stream_id: StreamId, sender: Person, coins: int, receiver_id: UserId) -> None:
-    """What a gift leaves behind, without its coins' way through the ledger."""
+    """Write what a gift leaves behind, without the ledger."""
 
     async def work(connection: Connection, appending: Appending) -> None:
         await connection.execute("update stream set coins = coins + $2 where id = $1", stream_id, coins)
@@ -78,7 +78,7 @@ async def end(log: EventLog, stream_id: StreamId) -> None:
 
 
 class Reader:
-    """Fulfils `Sink` and keeps all that it was given."""
+    """Records all frames; implements `Sink`."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
@@ -133,7 +133,7 @@ def greeting(snapshot: Snapshot, viewers: int) -> bytes:
 
 
 def payloads(data: bytes) -> Sequence[bytes]:
-    """Of finished, unmasked text frames (RFC 6455 section 5.2)."""
+    """Payloads of complete, unmasked text frames (RFC 6455 section 5.2)."""
     found, at = [], 0
     while at < len(data):
         first, size = data[at], data[at + 1]
@@ -150,7 +150,7 @@ def payloads(data: bytes) -> Sequence[bytes]:
 
 
 class Unheard:
-    """Offers that nobody hears."""
+    """Offers that reach no hub."""
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
         pass
@@ -158,7 +158,7 @@ class Unheard:
 
 @asynccontextmanager
 async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Whatever ends it ends the test."""
+    """Run a task in the background; its failure fails the test."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work)
         yield
@@ -166,7 +166,7 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def cut_everybody_off(dsn: str) -> None:
-    """Every connection to this database but our own."""
+    """Terminate every connection to this database but our own."""
     connection = await connect(dsn)
     await connection.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"

@@ -1,4 +1,4 @@
-"""The joining of a stream, in every order in which commits, offers, snapshots and writes can meet."""
+"""Joining a stream, in every order of commits, offers, snapshots and writes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def snapshot(last_seq: int) -> Snapshot:
 
 
 class Joining:
-    """A reader on its way in. `read` is the newest event of the snapshot that it has read and that has not arrived yet."""
+    """A reader that is joining. `read` is the newest event of its snapshot while that has not arrived."""
 
     def __init__(self, channel: Channel) -> None:
         self.reader = Reader()
@@ -56,7 +56,7 @@ class Joining:
 
 
 class World:
-    """A log, its channel in one process, and readers; each step is one that the loop may take at any moment."""
+    """A log, its channel in one process, and readers; each step is one that the event loop may take at any time."""
 
     def __init__(self) -> None:
         self.committed = 0
@@ -68,7 +68,7 @@ class World:
         self.committed += 1
 
     def offer(self, random: Random) -> None:
-        """Any committed events, again or for the first time."""
+        """Offer any committed events, again or for the first time."""
         if self.committed:
             first = random.randint(1, self.committed)
             self.channel.take(first, [frame(seq) for seq in range(first, random.randint(first, self.committed) + 1)])

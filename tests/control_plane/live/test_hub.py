@@ -1,4 +1,4 @@
-"""From committed events to sockets: in order, exactly once, whatever was lost on the way."""
+"""From committed events to sockets: in order, exactly once, with any loss of offers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def has_seen(reader: Reader, count: int) -> bool:
 
 
 class Lossy:
-    """Offers of which some are lost, and some come late."""
+    """Offers of which some are lost and some are late."""
 
     def __init__(self, to: Offers, chance: float, seed: int) -> None:
         self._to = to

@@ -1,4 +1,4 @@
-"""What is written, and what never is."""
+"""What the log contains, and what it never contains."""
 
 from __future__ import annotations
 

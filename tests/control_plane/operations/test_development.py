@@ -1,4 +1,4 @@
-"""From development mode into production: what development mode gave out is taken back, and nothing else."""
+"""From development mode to production: what development mode granted is revoked, and nothing else."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RealStore:
 
 
 class Market(Stage):
-    """A stage with two shops: one takes money, one does not."""
+    """Gift test data with two shops: one takes money, one does not."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)

@@ -1,4 +1,4 @@
-"""Which database this is, and that production refuses one of development mode. Real restores: `test_restore.py`."""
+"""Identity of a database, and that production refuses one of development mode. Real restores: `test_restore.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators do, that it is written down with the act itself, and that a banned user is out."""
+"""Acts of operators: each has its audit entry in the same transaction, and a ban takes effect."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ async def user_id(database: Database) -> UserId:
 
 
 def sessions_of(database: Database) -> Sessions:
-    """As a process sees them that has just been told of a change."""
+    """Sessions as a process that has just been notified of a change sees them."""
     return Sessions(Keyring((Secret("a", b"the first secret of this server!"),)), database, 3600)
 
 
 async def acts(database: Database) -> list[tuple[str, str]]:
-    """Oldest first."""
+    """Audit entries, oldest first."""
     entries = await audit.latest(database, 100)
     assert {entry.actor for entry in entries} <= {ROOT}
     return [(entry.act, entry.subject) for entry in reversed(entries)]

@@ -1,5 +1,5 @@
-"""Backups of the database, really made and really restored, with the same secrets: what was given out after the backup opens nothing, and
-nobody resumes on events that were lost."""
+"""Real backups and restores with the same secrets: keys and tokens issued after the backup are refused, and no viewer
+resumes on events that were lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OPERATOR = Actor("cli:test")
 
 @dataclass(frozen=True)
 class Broadcaster:
-    """Somebody with a stream, and all that opens something in their name."""
+    """A user with a stream, and all their keys and tokens."""
 
     user_id: UserId
     stream_id: StreamId
@@ -54,20 +54,20 @@ class Broadcaster:
 
 @dataclass
 class Accident:
-    """Who was there before the backup, who came after it, and what a viewer of anna's stream saw."""
+    """Users from before and after the backup, and the events that a viewer of anna's stream received."""
 
     secrets: Secrets
     path: Path
-    """Of the file beside the secrets."""
+    """The file beside the secrets."""
     anna: Broadcaster = field(init=False)
     anna_later: str = field(init=False)
-    """A token of hers that was given out after the backup."""
+    """A token of anna that was issued after the backup."""
     ben: UserId = field(init=False)
     ben_token: str = field(init=False)
-    """Given out before the backup, revoked after it."""
+    """A token that was issued before the backup and revoked after it."""
     late: Broadcaster = field(init=False)
     path_at_backup: str = ""
-    """What the file beside the secrets said then."""
+    """Content of the file beside the secrets at the time of the backup."""
     seen: Resume = field(init=False)
 
     def sessions(self, database: Database) -> Sessions:
@@ -139,7 +139,7 @@ class Accident:
         assert (again.recovered, len(again.replay)) == (True, 1)
 
     async def sessions_and_keys_ended(self, database: Database) -> None:
-        """Which were revoked after the backup is not known any more."""
+        """All of them must have ended, because the restore lost which of them were revoked after the backup."""
         assert await self.sessions(database).identify(self.anna.token) is None
         assert await self._opens(database, self.anna) == (False, False)
         assert await self.sessions(database).identify(await self.sessions(database).issue(self.anna.user_id))
@@ -149,7 +149,7 @@ class Accident:
         assert await self._opens(database, self.anna) == (True, True)
 
     async def _opens(self, database: Database, person: Broadcaster) -> tuple[bool, bool]:
-        """Whether the person's keys are good for the stream that has that id now: for publishing, and for the probe."""
+        """Whether the person's keys are valid for the stream that has that id now, for publishing and for the probe."""
         stream = await read(database, person.stream_id)
         keys, probe_keys = StreamKeys(self._publish), ProbeKeys(self.secrets[Purpose.PLAYBACK])
         return (
@@ -193,13 +193,13 @@ async def opened(dsn: str) -> AsyncIterator[Database]:
 
 
 def program(name: str, *arguments: str) -> None:
-    """One of PostgreSQL's, as `docs/operations.md` calls it."""
+    """Run one of PostgreSQL's programs as `docs/operations.md` does."""
     path = programs_for(unprivileged_account()) / name
     subprocess.run([path, *arguments], check=True, timeout=60, capture_output=True, env={"LC_ALL": "C"})
 
 
 class Cluster:
-    """A PostgreSQL of its own, whose files a test copies and puts back."""
+    """A PostgreSQL of its own, whose files a test copies and restores."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -216,7 +216,7 @@ class Cluster:
 
     @staticmethod
     async def _promoted(dsn: str) -> None:
-        """It takes connections a moment before it takes writes."""
+        """Wait for the promotion to end: the server accepts connections a moment before it accepts writes."""
         connection = await asyncpg.connect(dsn)
         try:
             async with asyncio.timeout(30):
@@ -230,7 +230,7 @@ class Cluster:
         return (self._data_dir / "postgres").resolve() / "cluster"
 
     def copy(self, name: str) -> Path:
-        """Of the files, while it is stopped; with their owner."""
+        """Copy the files with their owner, while the server is stopped."""
         copy = self.files.with_name(name)
         subprocess.run(["cp", "-a", self.files, copy], check=True, timeout=60)
         return copy
@@ -325,7 +325,7 @@ async def test_a_move_of_which_an_operator_says_that_it_lost_nothing(
 
 @pytest.fixture
 async def put_back(cluster: Cluster, accident: Accident) -> Cluster:
-    """The files of the database are those of the backup again; the file beside the secrets has gone on."""
+    """Restore the database's files from the backup, but not the file beside the secrets."""
     async with cluster.running() as dsn:
         await migrate(dsn)
         async with opened(dsn) as database:

@@ -36,7 +36,7 @@ from tests.control_plane.people import new_user
 
 
 class AnonymousStore:
-    """Confirms every transaction id as a purchase of 100 coins, and does not know by whom, as real stores may not."""
+    """Confirms every transaction id as a purchase of 100 coins, without the buyer, as real stores may."""
 
     name = "anonymous"
 

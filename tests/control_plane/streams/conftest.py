@@ -17,6 +17,6 @@ async def user_id(database: Database) -> UserId:
 
 @pytest.fixture
 async def here(dsn: str) -> AsyncIterator[Process]:
-    """A process on its own."""
+    """A single process."""
     async with process(dsn) as made:
         yield made

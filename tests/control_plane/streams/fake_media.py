@@ -1,4 +1,4 @@
-"""A media server of which every fault can be timed."""
+"""A media server double, to time each fault exactly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def _nothing() -> None:
 
 
 class FakeMedia:
-    """Fulfils `MediaServer`."""
+    """Implements `MediaServer`."""
 
     def __init__(self) -> None:
         self.paths: dict[PathName, MediaPath] = {}
@@ -32,12 +32,12 @@ class FakeMedia:
         self.kicked: list[SourceId] = []
         self.away = False
         self.hidden: set[PathName] = set()
-        """Left out of the listing, and found when asked for."""
+        """Paths that the listing omits, but that are found by name."""
         self.per_page = 500
         self.pages_answered: int | None = None
-        """Of a listing; the next page is not answered."""
+        """Number of pages of a listing that are answered; the next one fails."""
         self.closes_at_once = True
-        """A kicked connection is gone with the answer."""
+        """Whether a kicked connection is closed before the answer."""
         self.asked_for: list[PathName] = []
         self.asked_for_connections: list[SourceId] = []
         self.before_the_listing: Callable[[], Awaitable[None]] = _nothing
@@ -52,7 +52,7 @@ class FakeMedia:
         size: Size | None = None,
         protocol: str = "rtmp",
     ) -> None:
-        """A publisher came in; whoever was there is gone, as MediaMTX does it."""
+        """A publisher connects, and the earlier one is disconnected, as in MediaMTX."""
         self.leave(path)
         source = MediaSource("rtmpConn", SourceId(source_id))
         created_at = created_at or utc_now()

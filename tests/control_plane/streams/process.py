@@ -1,4 +1,4 @@
-"""One control-plane process, as far as its streams go: what it knows, what it does, and what it asks of the database."""
+"""The streams of one control-plane process: its table, its changes, and its queries."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Process:
         )
 
     async def publish(self, stream: Stream, version: int = 1, source_id: str | None = None) -> Verdict:
-        """What a publisher is answered who has the stream's key of this version."""
+        """The verdict for a publisher with the stream's key of this version."""
         source = SourceId(source_id) if source_id else None
         key = KEYS.issue(stream.id, version, stream.key_salt)
         request = AccessRequest(Action.PUBLISH, stream.path, (key,), source)
@@ -49,7 +49,7 @@ class Process:
         return await self.running.decide(AccessRequest(Action.READ, path, ()))
 
     async def events(self, stream_id: StreamId) -> list[dict[str, Any]]:
-        """The data of each, in order; their numbers have no gap."""
+        """The data of all events, in order; their numbers have no gap."""
         rows = await self.database.fetch(_EVENTS, stream_id)
         frames = [json.loads(row["frame"]) for row in rows]
         assert [row["seq"] for row in rows] == [frame["seq"] for frame in frames] == list(range(1, len(rows) + 1))
@@ -65,7 +65,8 @@ class Process:
 
 @asynccontextmanager
 async def process(dsn: str, *, follows: bool = False, away_s: float = 900, miss_s: float = 5) -> AsyncIterator[Process]:
-    """`follows`: hears of what the others change, from the start on. `miss_s` is long: a busy machine must not look like a database that hangs."""
+    """`follows`: receive the changes of others from the start. `miss_s` is long, so that a busy machine does not look
+    like a database that hangs."""
     async with AsyncExitStack() as stack:
         made = Process(dsn, await stack.enter_async_context(watched_database(dsn)), away_s, miss_s)
         stack.push_async_callback(made.event_log.close)

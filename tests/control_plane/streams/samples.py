@@ -1,4 +1,4 @@
-"""Keys and streams as the tests of this folder need them."""
+"""Keys and streams for the tests of this folder."""
 
 from __future__ import annotations
 

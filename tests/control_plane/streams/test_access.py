@@ -1,4 +1,4 @@
-"""Who may publish to a path and who may read from it: every case."""
+"""Access decisions: who may publish to a path and who may read it, in every case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stream keys: whoever has the secret can check one, and only the very key passes."""
+"""Stream keys: the secret verifies a key, and only the exact key is valid."""
 
 from __future__ import annotations
 

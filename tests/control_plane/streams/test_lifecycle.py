@@ -1,4 +1,4 @@
-"""What may happen to a stream, what its viewers are told, and what is kept of its publishers."""
+"""The stream lifecycle: its transitions, the events that viewers get, and the stored publisher sessions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def live(here: Process, user_id: UserId, connection: MediaConnection = A) 
 
 
 def session(connection: MediaConnection, **changes: Any) -> dict[str, Any]:
-    """The row of a publisher, as long as it is there."""
+    """The row of a publisher, while it exists."""
     return {
         "source_id": connection.source.id,
         "protocol": connection.protocol,
@@ -59,7 +59,7 @@ def session(connection: MediaConnection, **changes: Any) -> dict[str, Any]:
 
 
 async def stored(here: Process, stream_id: StreamId) -> Stream:
-    """What the database holds, which is what this process knows unless it is over."""
+    """The stream in the database. It must equal this process's table, unless it has ended."""
     row = await store.get(here.database, stream_id)
     assert row is not None
     assert here.running.get(stream_id) == (None if row.ended else row)

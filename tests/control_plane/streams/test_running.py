@@ -1,4 +1,4 @@
-"""What a process knows of the running streams, whoever changes them, and what the auth callback answers from it."""
+"""The table of running streams follows changes of all processes; the auth callback answers from it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNANNOUNCED_ROTATION = "update stream set key_version = key_version + 1 where id
 
 @pytest.fixture
 async def there(dsn: str) -> AsyncIterator[Process]:
-    """Another process, which listens."""
+    """Another process, which receives messages."""
     async with process(dsn, follows=True) as made:
         yield made
 
@@ -170,7 +170,7 @@ async def test_a_listening_connection_that_is_lost_during_a_reload_causes_anothe
 
 
 async def lose_the_listening_connection(process: Process, dsn: str) -> None:
-    """And make it again."""
+    """Close the listening connection and wait for the reconnect."""
     await cut_everybody_off(dsn)
     await until(lambda: not process.bus.connected.is_set())
     await until(process.bus.connected.is_set)

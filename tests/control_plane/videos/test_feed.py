@@ -1,4 +1,4 @@
-"""The feed of an installation with many videos, most of which have the same sound."""
+"""The feed of a database with many videos, most of which have the same sound."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = 10
 
 @pytest.fixture(scope="module")
 def template(postgres: TestPostgres) -> Iterator[str]:
-    """The name of a database that is filled once for all of these tests."""
+    """Name of a database that is filled once for all of these tests."""
     dsn = _run(postgres.create_database())
     _run(fill(dsn, SIZE))
     yield urlsplit(dsn).path.lstrip("/")
@@ -37,7 +37,7 @@ async def grown(postgres: TestPostgres, template: str) -> AsyncIterator[Database
 
 
 async def measured(database: Database, statement: str, *args: object) -> tuple[int, int]:
-    """Blocks touched, and the most rows that one step of the plan gave or left out."""
+    """Blocks touched, and the largest number of rows that one step of the plan returned or filtered."""
 
     def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield plan

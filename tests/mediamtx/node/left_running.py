@@ -1,4 +1,4 @@
-"""A control plane that is about to be killed: starts the server, prints its pid, waits. Run by test_process.py."""
+"""A control plane to be killed: starts MediaMTX, prints its pid, waits. Run by test_process.py."""
 
 from __future__ import annotations
 

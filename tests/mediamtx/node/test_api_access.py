@@ -1,4 +1,4 @@
-"""Nobody but us runs commands through MediaMTX's control API: against the real server and a real browser."""
+"""Only we can run commands through MediaMTX's control API: with the real server and a real browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ except urllib.error.HTTPError as error:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Where MediaMTX's user may write: else no command could show that it ran."""
+    """A folder that MediaMTX's user can write, so that a command could show that it ran."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -41,7 +41,7 @@ def command(marker: Path) -> dict[str, str]:
 
 
 async def nothing_ran(rig: Rig, marker: Path) -> None:
-    """A command that we add by right runs after all that was added before it."""
+    """Assert that no command of a stranger ran: a command that we add with our password runs after all earlier ones."""
     ours = marker.with_name("ours")
     async with ClientSession(headers=api_authorization(rig.config.api_password)) as session:
         url = f"{rig.config.api_url}/v3/config/paths/add/ours"

@@ -1,4 +1,4 @@
-"""The client against the real server, and against a small double where the answer has to be wrong or slow."""
+"""The client with the real server, and with a small double for wrong or slow answers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_the_real_server_lists_its_paths_page_by_page(rig: Rig) -> None:
 
 
 async def until_listed(client: MediaServer, names: list[str]) -> None:
-    """The server answers a change of its configuration before it applies it."""
+    """Wait until added paths are listed: the server answers before it applies a change of its configuration."""
     async with asyncio.timeout(10):
         while len(await listed(client)) < len(names):  # noqa: ASYNC110 nothing tells of it
             await asyncio.sleep(0.02)
@@ -118,7 +118,7 @@ Serve = Callable[[Answer], Awaitable[MediaMTXClient]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """A client of a server that answers so."""
+    """A client of a server with these answers."""
     closing: list[Callable[[], Awaitable[Any]]] = []
 
     async def start(answer: Answer) -> MediaMTXClient:
@@ -164,7 +164,7 @@ async def test_what_an_encoder_says_of_itself_comes_as_a_database_can_hold_it(se
 
 
 def paged(request: BaseRequest, names: list[str]) -> web.Response:
-    """As the real server pages: sorted, cut from the list of this moment (internal/api/paginate.go)."""
+    """Pages like the real server's: sorted, cut from the current list (internal/api/paginate.go)."""
     per_page, page = int(request.query.get("itemsPerPage", "100")), int(request.query.get("page", "0"))
     items = [path_item(name) for name in sorted(names)]
     return web.json_response(

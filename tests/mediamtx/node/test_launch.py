@@ -1,4 +1,4 @@
-"""From settings to what MediaMTX is configured with."""
+"""From settings to MediaMTX's configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rendered configuration in the real server: what it asks, what it tells, what it logs."""
+"""The rendered configuration in the real server: its callbacks, its hooks, its log."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ WRONG_NAMES = [
     (b"live", b"%s", f"live/{STREAM_KEY}"),
     (b"", b"7?token=%s", "7"),
 ]
-"""App and name of RTMP, and the path that MediaMTX makes of them."""
+"""App and name in RTMP, and the path that MediaMTX makes of them."""
 
 
 async def paths(rig: Rig) -> list[MediaPath]:

@@ -1,4 +1,5 @@
-"""The project's release downloads as a local server: the same layout, with a small stand-in for the executable, whose archive is pinned."""
+"""A local server with the layout of the project's releases and a small stub as the executable, whose archive is
+pinned."""
 
 from __future__ import annotations
 
@@ -39,13 +40,13 @@ class ReleaseSite:
         return self.root / VERSION / ASSET
 
     def publish(self, executable: bytes = STAND_IN, member: str = "mediamtx") -> None:
-        """As the project's release workflow does it; what is published last is pinned."""
+        """Publish an archive as the project's release workflow does. The last one is pinned."""
         self.archive.parent.mkdir(parents=True, exist_ok=True)
         self.archive.write_bytes(archive_of({member: executable, "mediamtx.yml": b"", "LICENSE": b""}))
         RELEASE_SHA256[release_platform()] = hashlib.sha256(self.archive.read_bytes()).hexdigest()
 
     def command(self) -> list[str]:
-        """`python -m mediamtx`, to which our archive is the pinned one."""
+        """`python -m mediamtx` with our archive as the pinned one."""
         return [sys.executable, "-c", _COMMAND, release_platform(), RELEASE_SHA256[release_platform()]]
 
 

@@ -1,4 +1,4 @@
-"""Where the executable comes from; the release is a local site, Go and npm are absent or small stand-ins."""
+"""Sources of the executable. The release is a local server; Go and npm are missing or small stubs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of the build that need no compiler; the whole of it is what obtained the executable of the other tests."""
+"""The parts of the build that need no compiler. The full build may have made the executable of the other tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probe against a real MediaMTX with real publishers, and its process against servers that hang."""
+"""The probe with a real MediaMTX and real publishers, and its process with servers that hang."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATH = PathName("live/7")
 KEY = ProbeKey("kPROBEKEYdoesNotLeak")
 DEADLINE_S = 12.0
 UNASKED = MediaMTXClient("http://127.0.0.1:9", "")
-"""A probe that failed has seen no stream whose codecs could be asked for."""
+"""For probes that fail: they have seen no stream, so no codecs are requested."""
 
 
 def probe_of(rig: Rig) -> MediaMTXProbe:
@@ -149,7 +149,7 @@ def decoded_size(data: bytes) -> tuple[int, int]:
 
 
 async def recorded(*encoder: str, sound: str = "aac") -> list[Tag]:
-    """Half a minute of an encoder's RTMP, made at once."""
+    """Half a minute of an encoder's RTMP, encoded at once."""
     source = (
         "-v error -f lavfi -i testsrc2=size=160x120:rate=25 -f lavfi -i sine=sample_rate=44100 -t 30 -pix_fmt yuv420p"
     )
@@ -167,7 +167,7 @@ def without_pictures_after(media: list[Tag], at_ms: int) -> list[Tag]:
 
 
 def with_parameters_broken(media: list[Tag]) -> list[Tag]:
-    """An SPS that nothing can be made of, with its length and its first byte as they were."""
+    """Break an SPS, but keep its length and its first byte."""
     return [tag._replace(data=_broken(tag.data)) if tag.is_config else tag for tag in media]
 
 
@@ -220,7 +220,7 @@ async def test_what_neither_way_can_show_does_not_play_and_its_note_says_why(rig
 
 
 async def falls_silent(rig: Rig, name: PathName) -> None:
-    """Until a second passes with sound alone."""
+    """Wait until a second passes with audio only."""
     async with asyncio.timeout(20):
         before, now = 0, 1 << 20
         while not 0 <= now - before < 20_000:
@@ -269,7 +269,7 @@ async def test_a_stream_without_a_key_frame_plays_when_one_has_come(rig: Rig) ->
 
 @dataclass
 class Hanging:
-    """A server that accepts and says nothing."""
+    """A server that accepts connections and never answers."""
 
     url: str
     guests: int = 0
@@ -293,7 +293,8 @@ async def hanging() -> AsyncIterator[Hanging]:
 
 
 def relatives() -> list[psutil.Process]:
-    """The launchers of this test, and their probes; not the programs that libraries run while a launcher loads them."""
+    """The launchers of this test and their probes, without programs that libraries run while a launcher imports
+    them."""
     launchers = _ours(psutil.Process())
     return launchers + [probe for launcher in launchers for probe in _ours(launcher)]
 
@@ -308,7 +309,7 @@ def _ours(parent: psutil.Process) -> list[psutil.Process]:
 
 
 async def probes(count: int = 1) -> list[psutil.Process]:
-    """Once so many are under way, of one launcher."""
+    """Wait until one launcher has this number of probes."""
     seen: list[psutil.Process] = []
 
     def same_as_before() -> bool:

@@ -1,4 +1,4 @@
-"""What `stagedoor doctor` says of the machine."""
+"""The findings of `stagedoor doctor` about the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stagedoor mediamtx-config`: what is printed, what is written, and what cannot be."""
+"""`stagedoor mediamtx-config`: what it prints, what it writes, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `stagedoor run` writes to standard error."""
+"""Standard error of `stagedoor run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`run.json`: what scripts and the next start find."""
+"""`run.json`, for scripts and the next start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our streams follow what the media server really has, whatever the hooks say and whatever fails in between."""
+"""The reconciler: our streams follow the media server's state, with any hooks and any failures."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Theatre:
     async def comes_in(
         self, stream: Stream, source_id: str, version: int = 1, created_at: dt.datetime | None = None
     ) -> None:
-        """A publisher is let in with the key of this version, and is online."""
+        """A publisher is admitted with the key of this version, and is online."""
         now = self.process.running.get(stream.id)  # a new version has a salt of its own
         row = now if now is not None and now.key_version == version else stream
         assert await self.process.publish(row, version, source_id) is Verdict.ALLOW
@@ -76,7 +76,7 @@ class Theatre:
         await self.reconciler.reconcile()
 
     async def fails(self, after_s: float = 0) -> None:
-        """A pass whose listing is not answered."""
+        """A pass whose listing fails."""
         self.now += after_s
         self.media.away = True
         with pytest.raises(MediaServerUnavailable):
@@ -84,7 +84,7 @@ class Theatre:
         self.media.away = False
 
     def state(self, stream: Stream) -> tuple[Status, SourceId | None] | None:
-        """None: it has ended."""
+        """The stream's status and source; None if it has ended."""
         known = self.process.running.get(stream.id)
         return None if known is None else (known.status, known.source_id)
 
@@ -286,7 +286,7 @@ async def test_a_path_that_jumps_over_the_edge_between_two_pages_is_not_lost(the
 
 @asynccontextmanager
 async def server(answer: Callable[[BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    """Of a control API, as MediaMTX's pages are."""
+    """The URL of a control API that answers with `answer`."""
     runner = web.ServerRunner(web.Server(answer))
     await runner.setup()
     try:
@@ -516,7 +516,7 @@ async def test_a_recent_gift_keeps_an_unpublished_stream_waiting(
 
 
 async def give(process: Process, stream: Stream, ago: dt.timedelta) -> None:
-    """The row that a gift leaves behind."""
+    """Write the row of a gift."""
     sender_id = await new_user(process.database)
     async with process.database.transaction() as connection:
         await connection.execute("insert into gift (id, title, coins, picture) values (1, 'Rose', 1, 'rose.svg')")
@@ -541,7 +541,7 @@ async def give(process: Process, stream: Stream, ago: dt.timedelta) -> None:
 
 @pytest.fixture
 async def following(dsn: str) -> AsyncIterator[Theatre]:
-    """Its process hears of what others change."""
+    """A theatre whose process receives the changes of others."""
     async with process(dsn, follows=True) as made:
         yield Theatre(made)
 
@@ -904,7 +904,8 @@ async def test_what_a_pass_could_not_ask_the_database_the_next_one_asks(dsn: str
 
 @asynccontextmanager
 async def at_work(theatre: Theatre) -> AsyncIterator[None]:
-    """After the first pass: what is found from now on is found by the hooks, unless the test asks for more passes."""
+    """Run the reconciler, and wait for its first pass. Later changes are found by hooks unless the test asks for
+    passes."""
     passed = asyncio.Event()
 
     async def tell() -> None:

@@ -1,4 +1,4 @@
-"""Our own probe is let in to streams that are not public, by a key that opens one stream, for reading, for a minute or two."""
+"""Probes may read streams that are not public, with a key for one stream that is valid for a minute or two."""
 
 from __future__ import annotations
 

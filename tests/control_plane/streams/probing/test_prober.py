@@ -1,4 +1,5 @@
-"""Which stream is looked at when, and what becomes of what was seen. The probe is a double here: it is its timing that matters."""
+"""The prober: which stream is probed when, and what follows from a result. The probe is a double, because the timing
+matters."""
 
 from __future__ import annotations
 
@@ -40,14 +41,14 @@ _RECORD = "select playing, probed_at is not null as probed, probe from stream wh
 
 
 def picture_of(studio: Studio, stream_id: StreamId) -> Path:
-    """The file at its address."""
+    """The thumbnail's file, by its URL."""
     name, _, version = studio.prober.thumbnail(stream_id).partition("?v=")
     assert version.isdecimal()
     return studio.folder / name
 
 
 class Looks:
-    """Answers `result` when `let_go` is set, which it is at first; remembers who was looked at."""
+    """Returns `result` when `let_go` is set (as it is at first); records the probed paths."""
 
     def __init__(self) -> None:
         self.result = PLAYS
@@ -80,7 +81,7 @@ class Looks:
 
 @dataclass
 class Studio:
-    """Streams of one process, its prober, and a clock that stands still unless told."""
+    """Streams of one process, its prober, and a clock that only the test moves."""
 
     here: Process
     folder: Path
@@ -116,7 +117,7 @@ class Studio:
         return online
 
     async def looked(self, times: int) -> None:
-        """Until so many looks have come to their end."""
+        """Wait until this number of probes has finished."""
         await until(lambda: len(self.looks.begun) >= times and not self.looks.under_way)
 
     async def record(self, stream: Stream) -> Any:

@@ -1,4 +1,4 @@
-"""One picture per stream, kept for an hour after its end."""
+"""One thumbnail per stream, kept for an hour after its end."""
 
 from __future__ import annotations
 
