@@ -141,7 +141,7 @@ def parse(model: type[Any], fields: Mapping[str, Any]) -> Any:
     try:
         return msgspec.convert(coerced, model, strict=True)
     except msgspec.ValidationError as error:
-        raise MalformedRequest(_sentence(str(error), _hints(model))) from None
+        raise MalformedRequest(sentence(str(error), model)) from None
 
 
 def caller_fields(model: type[Any]) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def _whole_characters(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape[1] else escape[0]
 
 
-def _sentence(error: str, hints: Mapping[str, Any]) -> str:
+def sentence(error: str, model: type[Any]) -> str:
     """Rewrites an error of msgspec: "Expected `int`, got `str` - at `$.n`" becomes "n must be a whole number."."""
     if missing := _MISSING.fullmatch(error):
         return f"{missing[1]} is missing."
@@ -170,7 +170,7 @@ def _sentence(error: str, hints: Mapping[str, Any]) -> str:
     if not at:
         return f"{error}."
     place = place.rstrip("`")
-    return f"{place} {_rule(reason, hints.get(place))}."
+    return f"{place} {_rule(reason, _hints(model).get(place))}."
 
 
 def _rule(reason: str, hint: Any) -> str:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import msgspec
 
+from api.contract.request import sentence
 from control_plane.accounts.caller import Caller
 from control_plane.base.ids import LARGEST_ID, Seq, UserId
-from control_plane.ledger.transfers import CLIENT_REF
+from control_plane.ledger.transfers import CLIENT_REF, CLIENT_REF_RULE
 from control_plane.live.audience import Audience, AudienceRole
 from control_plane.live.snapshot import PlaybackUrl, Snapshot, StreamView
 from control_plane.live.websocket import websocket_frame
@@ -102,7 +103,7 @@ class Auth(msgspec.Struct, frozen=True, tag_field="type", tag="auth"):
 
 
 class SendGift(msgspec.Struct, frozen=True, tag_field="type", tag="gift"):
-    id: Annotated[str, msgspec.Meta(pattern=CLIENT_REF)]
+    id: Annotated[str, msgspec.Meta(pattern=CLIENT_REF, extra={"must": f"must have {CLIENT_REF_RULE}"})]
     """Idempotency key. Keys are shared with `client_ref` of `sendGift`."""
     gift_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
     count: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] = 1
@@ -162,7 +163,8 @@ def _what_is_wrong(payload: bytes, error: str) -> Error:
         return _NOT_JSON
     id_ = envelope.id[:ID_LIMIT] if isinstance(envelope.id, str) else None
     if envelope.type in ("auth", "gift"):
-        return Error(id_, Fault.INVALID, f"This frame is not valid: {error}.")
+        model = Auth if envelope.type == "auth" else SendGift
+        return Error(id_, Fault.INVALID, f"This frame is not valid: {sentence(error, model)}")
     if isinstance(envelope.type, str) and envelope.type in NOT_YET:
         return Error(id_, Fault.NOT_SUPPORTED, f"Frames of type {envelope.type!r} are not supported yet.")
     return Error(id_, Fault.UNKNOWN_TYPE, 'The `type` of this frame is unknown. Send "auth" or "gift".')

@@ -40,6 +40,7 @@ LONGEST_CLIENT_REF = 64
 CLIENT_REF = r"^(?! )[^\x00-\x1f\x7f]{0,63}[^\x00-\x20\x7f]\Z"
 """Shared by API calls and live socket frames. A space at either end is refused, because a client that strips it would
 send a different key on retry."""
+CLIENT_REF_RULE = f"1 to {LONGEST_CLIENT_REF} printable characters and no blank at its ends"
 _CLIENT_REF = re.compile(CLIENT_REF)
 
 
@@ -66,9 +67,7 @@ class InvalidClientRef(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:
-        super().__init__(
-            f"client_ref must have 1 to {LONGEST_CLIENT_REF} printable characters and no blank at its ends."
-        )
+        super().__init__(f"client_ref must have {CLIENT_REF_RULE}.")
 
 
 class NotEnoughCoins(ControlPlaneError):
