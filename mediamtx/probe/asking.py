@@ -38,7 +38,7 @@ def ask(url: str, key: str, timeout_s: float, offer: str | None = None) -> Answe
             if refusal.code == http.client.NOT_FOUND:
                 raise NotThere("no such path") from None
             if refusal.code == http.client.UNAUTHORIZED:
-                raise Broken("not let in") from None
+                raise Broken("the key was refused") from None
             return Answer(refusal.code, refusal.read(_LARGEST_BYTES).decode(errors="replace"), url)
     except TimeoutError:
         raise NoAnswer("no answer: TimeoutError") from None

@@ -37,7 +37,7 @@ class _Child:
     number: int
     kill_at: float
     answer: int
-    told: bytearray = field(default_factory=bytearray)
+    received: bytearray = field(default_factory=bytearray)
 
 
 def load() -> None:
@@ -121,7 +121,7 @@ def _watch(children: dict[int, _Child], answers: int) -> None:
     now = time.monotonic()
     for pid, child in list(children.items()):
         late = child.kill_at <= now
-        if late or len(child.told) > LARGEST_ANSWER_BYTES:
+        if late or len(child.received) > LARGEST_ANSWER_BYTES:
             os.kill(pid, signal.SIGKILL)
         ended, status = os.waitpid(pid, os.WNOHANG)
         _read(child)
@@ -132,13 +132,13 @@ def _watch(children: dict[int, _Child], answers: int) -> None:
                 why = "killed at its deadline" if late else f"ended with status {status}"
                 _write(answers, line(_failed(child.number, why)))
             else:
-                _write(answers, child.told)
+                _write(answers, child.received)
 
 
 def _read(child: _Child) -> None:
     with suppress(BlockingIOError):
-        while len(child.told) <= LARGEST_ANSWER_BYTES and (got := os.read(child.answer, _READ_BYTES)):
-            child.told += got
+        while len(child.received) <= LARGEST_ANSWER_BYTES and (got := os.read(child.answer, _READ_BYTES)):
+            child.received += got
 
 
 def _write(descriptor: int, message: bytes | bytearray) -> None:

@@ -85,11 +85,11 @@ class _Launcher:
         """Resolve answers until the launcher and all its probes have ended; then fail the pending orders."""
         assert self._process.stdout is not None
         try:
-            async for told in self._process.stdout:
-                self._resolve(answer_decoder.decode(told))
+            async for message in self._process.stdout:
+                self._resolve(answer_decoder.decode(message))
         finally:
             for number in list(self._waiting):
-                self._resolve(Answer(number, ProbeResult(Outcome.FAILED, why="its launcher has ended")))
+                self._resolve(Answer(number, ProbeResult(Outcome.FAILED, why="the probe launcher has ended")))
 
     def _resolve(self, answer: Answer) -> None:
         waiting = self._waiting.pop(answer.number, None)
@@ -140,7 +140,7 @@ class MediaMTXProbe:
                     result = replace(result, pictured=await asyncio.to_thread(_keep, answer.picture, picture))
         except TimeoutError:
             await self._end()  # the next probe starts another launcher
-            result = ProbeResult(Outcome.FAILED, why="its launcher hangs")
+            result = ProbeResult(Outcome.FAILED, why="the probe launcher hangs")
         except OSError as error:
             result = ProbeResult(Outcome.FAILED, why=f"not launched: {error.strerror}")
         if result.outcome in (Outcome.PLAYING, Outcome.NOT_PLAYING):

@@ -124,7 +124,7 @@ async def test_a_path_without_media_does_not_play_and_a_probe_that_is_not_let_in
         assert result.seconds < 5, "it is known at once"
         rig.listener.allow = lambda asked: asked["action"] != "read"
         refused = await probe.probe(PATH, KEY, None, DEADLINE_S)
-    assert (refused.outcome, refused.why) == (Outcome.FAILED, "not let in")
+    assert (refused.outcome, refused.why) == (Outcome.FAILED, "the key was refused")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ async def test_one_that_crashes_has_failed_and_no_other_notices(probe: MediaMTXP
 
 
 @pytest.mark.parametrize(
-    ("blow", "why"), [(signal.SIGKILL, "its launcher has ended"), (signal.SIGSTOP, "its launcher hangs")]
+    ("blow", "why"), [(signal.SIGKILL, "the probe launcher has ended"), (signal.SIGSTOP, "the probe launcher hangs")]
 )
 async def test_without_its_launcher_a_probe_fails_and_the_next_one_has_another(
     hanging: Hanging, blow: signal.Signals, why: str
