@@ -45,6 +45,7 @@ RESERVED = 48
 """Descriptors reserved for MediaMTX's control API, pipes to children and files, besides those of the hooks listener.
 Fewer: a flood of public connections makes these fail."""
 LEAST_HOOK_CONNECTIONS = 64
+"""Connections that the hooks listener allows in any case."""
 HOOKS_SHARE = 32
 """The hooks listener may use 1/HOOKS_SHARE of the descriptors. MediaMTX makes its calls one after the other, and closes
 each connection after its call."""

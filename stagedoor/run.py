@@ -34,7 +34,7 @@ from stagedoor.processes.run_file import Run
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What the start-up message shows."""
+    """The content of the start-up message."""
 
     settings: Settings
     urls: Urls

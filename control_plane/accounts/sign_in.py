@@ -67,7 +67,7 @@ def check_username(username: str) -> None:
     """Raises InvalidUsername."""
     if not _USERNAME.fullmatch(username):
         raise InvalidUsername("A username has 1 to 40 letters, digits, dots, dashes and underscores, and no spaces.")
-    if username.isdigit():  # of any script
+    if username.isdigit():  # digits of any script
         raise InvalidUsername("A username must not be a number, because numbers are user ids.")
 
 

@@ -107,7 +107,7 @@ class Settings:
     bus_url: str = _setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
     secrets_file: str = _setting("", "signing secrets; empty: secrets.json in the data directory")
 
-    # ── conduct ──
+    # ── behaviour ──
     dev: bool = _setting(
         False, "development mode: sandbox store, sign-in without proof, demo data; never on a public address"
     )
@@ -236,7 +236,7 @@ def _variable(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SettingInfo:
-    """One row of `stagedoor settings`."""
+    """The description of one setting, as `stagedoor settings` lists it."""
 
     name: str
     variable: str

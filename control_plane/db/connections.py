@@ -14,7 +14,7 @@ import asyncpg
 
 from control_plane.base.deadlines import Deadlines
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: it takes a parameter in the type stubs only
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: the class is generic only in the type stubs
 
 IDLE_S = 300.0
 """An idle connection is closed after this time. Longer: a firewall or proxy in between may have dropped it silently.

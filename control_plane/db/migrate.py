@@ -13,6 +13,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import connect, unavailable_as_such
 
 _LOCK = 0x57A6ED00
+"""Key of the advisory lock. Must be the same in every release, so that two releases never migrate at the same time."""
 _FILE = re.compile(r"([0-9]{4})_(\w+)\.sql")
 
 _CREATE = """

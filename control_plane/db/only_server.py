@@ -13,7 +13,7 @@ from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_s
 log = logging.getLogger(__name__)
 
 _LOCK = 0x57A6ED01
-"""The migrations' lock is 0x57A6ED00."""
+"""Key of the advisory lock. Must be the same in every release, and differ from the lock of the migrations."""
 WAIT_S = 5.0
 """How long a start retries. The previous server may be stopping, or PostgreSQL may not have noticed yet that it was
 killed. Shorter: a quick restart fails. Longer: a real conflict is reported later."""

@@ -38,7 +38,7 @@ _UNAVAILABLE = (
 )
 
 
-_TURNED_AWAY = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+_REJECTED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 
 class DatabaseUnavailable(ControlPlaneError):
@@ -124,7 +124,7 @@ class Lease:
             try:
                 async with asyncio.timeout_at(end):
                     connection = await self._connections.wait()
-            except (*_UNAVAILABLE, *_TURNED_AWAY) as error:
+            except (*_UNAVAILABLE, *_REJECTED) as error:
                 raise DatabaseUnavailable from error
             left_s = end - loop.time()
         self._connection = connection
@@ -192,5 +192,5 @@ async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> Connection:
         with unavailable_as_such():
             async with asyncio.timeout(deadline_s):
                 return await new_connection(dsn)
-    except _TURNED_AWAY as error:
+    except _REJECTED as error:
         raise InvalidSettings(f"LIVE_DATABASE_URL: {error}.") from error

@@ -1,4 +1,4 @@
-"""`stagedoor audit`."""
+"""`stagedoor audit`: shows the audit log."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ LOOK_S = 0.1
 
 
 async def tell_when_gone(settings: Settings, database: Database, stream: Stream) -> None:
-    from mediamtx.node.client import MediaMTXClient  # aiohttp: the other commands start faster without it
+    from mediamtx.node.client import MediaMTXClient  # slow to import (aiohttp), and few commands need it
 
     url, password = _api_url(settings), _api_password(settings)
     if url is None or password is None:

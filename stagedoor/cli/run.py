@@ -1,4 +1,4 @@
-"""`stagedoor run`."""
+"""`stagedoor run`: starts the server in a terminal or service, and handles its signals."""
 
 from __future__ import annotations
 

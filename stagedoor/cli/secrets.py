@@ -1,4 +1,4 @@
-"""`stagedoor secrets`."""
+"""`stagedoor secrets`: rotates the signing secrets."""
 
 from __future__ import annotations
 

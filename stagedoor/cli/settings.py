@@ -1,4 +1,4 @@
-"""`stagedoor settings`."""
+"""`stagedoor settings`: lists the settings."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def say(line: str) -> None:
 
 
 def columns(*names: str) -> Table:
-    """A table without lines."""
+    """A table without borders."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
         table.add_column(name, overflow="fold")

@@ -11,8 +11,10 @@ from pathlib import Path
 from control_plane.db.embedded.programs import EmbeddedPostgresFailed
 
 _MAX_BYTES = 10_000_000
+"""Size at which a start rotates the log; one old file is kept."""
 _TAIL_BYTES = 8_000
 _QUOTED_LINES = 4
+"""Lines of the log in an error text. More hides the text, fewer may leave out the cause."""
 _TROUBLE = re.compile(r"\b(?:FATAL|PANIC|ERROR|HINT|error|hint): ")
 _NO_SPACE = "No space left on device"
 

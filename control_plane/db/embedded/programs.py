@@ -29,6 +29,8 @@ _INSTALLATION = "pginstall"  # PostgreSQL 16; `pginstall18` beside it is Postgre
 _LIBRARIES = (f"{_PACKAGE}.libs", f"{_PACKAGE}/.dylibs")  # Linux, macOS: the programs find them by relative paths
 _ACCOUNTS = ("postgres", "nobody")
 _ABANDONED_S = 3600.0
+"""Age at which an incomplete copy is removed. Shorter: a slow copy of another process may be removed while it is
+made."""
 
 
 class EmbeddedPostgresFailed(ControlPlaneError):

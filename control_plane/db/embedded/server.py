@@ -62,9 +62,13 @@ _START_DEADLINE_S = 60.0  # a start includes the recovery after a crash
 _CONNECT_DEADLINE_S = 5.0
 _POLL_S = 0.02
 _WATCH_S = 0.1
+"""Interval of the checks whether the server still runs. Longer: a dead server is restarted later."""
 _MAX_FAILURES = 5
 _FAILURES_WINDOW_S = 60.0
+"""With _MAX_FAILURES failures in this time, the process gives up. Stricter: a passing fault ends the platform. Laxer: a
+broken database is restarted for ever."""
 _PAUSE_S = 0.5
+"""Pause after a failed start, before the next attempt."""
 _NOT_YET = (
     OSError,
     TimeoutError,

@@ -11,6 +11,7 @@ from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
 from stagedoor.cli.doctor.installation import CONNECT_S, NO_DATABASE_YET, Installation
 
 OLDEST = 140_000
+"""The oldest supported PostgreSQL, as `server_version_num`: 14."""
 SKEW_S = 2.0
 """Tolerated difference of two clocks. Larger: stale publishers may be mistaken for current ones without a warning."""
 _MODE = "select development_since from installation"

@@ -18,6 +18,7 @@ from stagedoor.cli.doctor.installation import Installation
 GIGABYTE = 1_000_000_000
 ROOM_BYTES, LEAST_ROOM_BYTES = 2 * GIGABYTE, GIGABYTE // 5
 OPEN_FILES = 8192
+"""A hard limit below this is a warning."""
 
 
 async def python(at: Installation) -> Finding:

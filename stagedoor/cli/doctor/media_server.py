@@ -86,7 +86,7 @@ def _calls_with_an_older_secret(at: Installation, running: Inspection, hooks: Ke
 
 async def clock(at: Installation) -> Finding | None:
     if not at.settings.mediamtx_api_url:
-        return None  # on this machine
+        return None  # it runs on this machine's clock
     try:
         running = await _inspection(at)
     except MediaServerUnavailable:
