@@ -231,7 +231,8 @@ class Dispatcher:
         raise SessionMissing
 
     async def _unproven(self, token: str, named: UserId | None) -> Caller | None:
-        """Old app builds: iOS sends a sign-in library's id as its token, Android nothing but a user id in the body."""
+        """The caller of an old app build: iOS sends the sign-in library's id as its token, Android only a user id in
+        the body. None if there is no such user. Raises AccountBlocked."""
         if token:
             named = await id_by_identity(self._platform.database, Identity("uid", token)) or named
         if named is None:

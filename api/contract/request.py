@@ -32,7 +32,7 @@ CallerId = Annotated[
 """The user id that a client sends for its own user. A body that names another user than the session is refused."""
 
 Page = NewType("Page", Annotated[int, msgspec.Meta(ge=0, description="page number: 0, 1, 2 …; anything else means 0")])
-"""`starting_point`."""
+"""A page number, as in `starting_point`."""
 
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 ClientRef = Annotated[
@@ -106,11 +106,11 @@ async def read_body(request: web.Request, within_s: float = BODY_WITHIN_S) -> by
         async with asyncio.timeout(within_s):
             return await request.read()
     except TimeoutError:
-        raise MalformedRequest("The body did not come in time.") from None
+        raise MalformedRequest("The body did not arrive in time. Please try again.") from None
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge(f"The body is larger than {request.client_max_size} bytes.") from None
     except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
-        raise MalformedRequest("The body cannot be read.") from None
+        raise MalformedRequest("The body is incomplete, or its Content-Encoding is wrong.") from None
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class LiveNow:
         self._pages: dict[tuple[str, int], _Shared[_Page]] = {}
 
     async def show(self, request: web.Request) -> web.Response:
-        """Raises MalformedRequest, DatabaseUnavailable."""
+        """One page of the list. Raises MalformedRequest, DatabaseUnavailable."""
         number, urls = page_number(request), self._urls_of(request)
         if self._clock() >= self._good_until:
             self._good_until = self._clock() + REMEMBERED_S

@@ -58,7 +58,7 @@ class WatchPage:
         self._thumbnail_of = thumbnail_of
 
     async def show(self, request: web.Request) -> web.Response:
-        """Raises DatabaseUnavailable, AccountBlocked."""
+        """The page, or an error page. Raises DatabaseUnavailable, AccountBlocked."""
         stream = await self._stream(request.match_info["id"])
         if stream is None:
             return self._html.nothing(

@@ -13,7 +13,7 @@ Audience = Literal["everyone", "friends", "no_one"]
 
 class PushNotification(msgspec.Struct, frozen=True, kw_only=True):
     id: Id = 0
-    """The user's."""
+    """The id of the user."""
     likes: Flag = 0
     comments: Flag = 0
     new_followers: Flag = 0
@@ -26,7 +26,7 @@ class PrivacySetting(msgspec.Struct, frozen=True, kw_only=True):
     """Who may see and do what. The defaults are those of a new account, because the words have no empty value."""
 
     id: Id = 0
-    """The user's."""
+    """The id of the user."""
     videos_download: Flag = 0
     direct_message: Audience = "everyone"
     duet: Audience = "everyone"

@@ -73,7 +73,7 @@ async def test_bodies_that_do_not_come_are_answered_and_closed(stagedoor: Staged
         async with asyncio.timeout(25):
             line, _, body = await read_answer(reader)
             assert line.split()[1] == status
-            assert b"did not come in time" in body
+            assert b"did not arrive in time" in body
             assert await reader.read() == b""
         writer.close()
 

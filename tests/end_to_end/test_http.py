@@ -183,7 +183,7 @@ async def test_what_cannot_be_read_is_told_so_and_is_no_fault_of_ours(
     assert answer.startswith(status)
     assert b"Server: stagedoor" in answer
     if status.endswith(b"OK"):
-        assert answer.endswith(b'{"code":400,"msg":"The body cannot be read."}')
+        assert answer.endswith(b'{"code":400,"msg":"The body is incomplete, or its Content-Encoding is wrong."}')
     assert "Traceback" not in stagedoor.log
 
 
