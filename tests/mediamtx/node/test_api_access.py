@@ -8,7 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from socket import AF_INET
 
+import psutil
 import pytest
 from aiohttp import ClientSession, encode_basic_auth, web
 
@@ -17,7 +19,7 @@ from control_plane.streams.media.model import MediaServerUnavailable
 from mediamtx.node.client import MediaMTXClient
 from mediamtx.node.inspection import inspect
 from tests.browser import chromium
-from tests.mediamtx.rig import SECRET, Rig, until
+from tests.mediamtx.rig import SECRET, Rig, running, until
 
 KNOCK = """
 import sys, urllib.error, urllib.request
@@ -86,6 +88,26 @@ async def test_another_user_of_this_machine_runs_nothing(rig: Rig, folder: Path)
     answer, _ = await asyncio.wait_for(knock.communicate(), 30)
     assert answer.strip() == b"401"
     await nothing_ran(rig, folder / "theirs")
+
+
+async def test_another_machine_of_the_network_runs_nothing(mediamtx_binary: Path, tmp_path: Path, folder: Path) -> None:
+    """As a container beside MediaMTX's reaches its control API: not over loopback."""
+    async with running(mediamtx_binary, tmp_path, api_bind="0.0.0.0") as rig:
+        base = f"http://{own_address()}:{rig.config.api_port}/v3/config"
+        async with ClientSession() as session:
+            async with session.post(f"{base}/paths/add/theirs", json=command(folder / "theirs")) as response:
+                assert response.status == 401
+            async with session.get(f"{base}/global/get") as response:
+                assert response.status == 401
+        await nothing_ran(rig, folder / "theirs")
+
+
+def own_address() -> str:
+    """An address of this machine in a network, if it has one."""
+    found = [
+        entry.address for entries in psutil.net_if_addrs().values() for entry in entries if entry.family == AF_INET
+    ]
+    return next((address for address in found if not address.startswith("127.")), "127.0.0.2")
 
 
 async def test_a_page_of_another_origin_runs_nothing(rig: Rig, folder: Path) -> None:
