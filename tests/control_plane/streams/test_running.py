@@ -331,7 +331,7 @@ async def test_a_database_that_hangs_holds_an_unknown_publisher_up_for_a_moment_
 
 
 async def until_allowed(process: Process, made: Stream) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await process.publish(made) is not Verdict.ALLOW:
             pass
 
