@@ -20,6 +20,10 @@ _WHAT_TO_DO = (
     "Connect to a network, or install Go 1.26 or newer and npm, "
     f"or set LIVE_MEDIAMTX_BIN to an executable of MediaMTX {VERSION}."
 )
+_BUILD_BEFORE = (
+    "A server that root started does not build it. Run `python -m mediamtx obtain` before, or start the server as "
+    "another user."
+)
 
 
 def silent(_line: str) -> None:
@@ -33,10 +37,12 @@ def obtain(
     release_url: str = RELEASE_URL,
     toolchain_lock: Path = DEFAULT_LOCK,
     progress: Progress = silent,
+    may_build: bool = True,
 ) -> Path:
     """Return the path of the executable. Blocks, for minutes if it has to be built.
 
-    An explicit path is checked and never replaced by another source. Raises MediaMTXUnavailable.
+    `may_build`: False for a server that root started, whose child processes must not be root's. An explicit path is
+    checked and never replaced by another source. Raises MediaMTXUnavailable.
     """
     if explicit is not None:
         return _given(explicit)
@@ -48,7 +54,7 @@ def obtain(
             if path := cached.verified():
                 return path
             cached.discard(progress)
-            return _first_that_works(cached, release_url, toolchain_lock, progress)
+            return _first_that_works(cached, release_url, toolchain_lock, progress, may_build)
     except StepFailed as error:
         raise MediaMTXUnavailable(f"MediaMTX {VERSION} is not available: {error}") from error
     except OSError as error:
@@ -69,12 +75,14 @@ def _given(path: Path) -> Path:
     return path
 
 
-def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progress: Progress) -> Path:
+def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progress: Progress, may_build: bool) -> Path:
     toolchain = Toolchain(cached.directory / "toolchain", lock, progress)
     sources: list[tuple[str, Callable[[Path], Path]]] = [
         ("release archive", lambda scratch: release.download(release_url, scratch, progress)),
         ("Go module", lambda scratch: build(toolchain, scratch, progress)),
     ]
+    if not may_build:
+        sources.pop()
     reasons = [f"cache: nothing usable in {cached.home}"]
     for name, source in sources:
         with scratch_directory(cached.directory) as scratch:
@@ -87,7 +95,8 @@ def _first_that_works(cached: CachedBinary, release_url: str, lock: Path, progre
             except StepFailed as error:
                 reasons.append(f"{name}: {error}")
                 progress(f"not from the {name}: {error}")
-    raise MediaMTXUnavailable(f"MediaMTX {VERSION} is not available. {'; '.join(reasons)}. {_WHAT_TO_DO}")
+    what_to_do = _WHAT_TO_DO if may_build else _BUILD_BEFORE
+    raise MediaMTXUnavailable(f"MediaMTX {VERSION} is not available. {'; '.join(reasons)}. {what_to_do}")
 
 
 def check_version(executable: Path) -> None:

@@ -68,7 +68,7 @@ class Processes:
             await serve_hooks(listeners.hooks)
             return ports, listeners
         given = Path(settings.mediamtx_bin) if settings.mediamtx_bin else None
-        binary = await asyncio.to_thread(obtain, explicit=given, progress=self._progress)
+        binary = await asyncio.to_thread(obtain, explicit=given, progress=self._progress, may_build=os.geteuid() != 0)
         before, leftover_pid = self._run_file.left_behind()
         if leftover_pid is not None:
             with suppress(PortInUse):  # reserved again below, which reports it

@@ -283,3 +283,9 @@ def test_what_go_says_when_it_fails_is_passed_on(release_site: ReleaseSite, cach
     program(programs / "go", 'case "$1" in version) echo go1.27.1;; *) echo "dial tcp: no route" >&2; exit 1;; esac')
     with pytest.raises(MediaMTXUnavailable, match=r"fetching the Go module of MediaMTX .*: dial tcp: no route"):
         obtain_from(release_site, cache)
+
+
+def test_a_server_of_roots_builds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MediaMTXUnavailable, match="Run `python -m mediamtx obtain` before") as refused:
+        obtain(cache_directory=tmp_path, release_url="http://127.0.0.1:1", may_build=False)
+    assert "Go module" not in str(refused.value)
