@@ -133,7 +133,7 @@ export class PublishWays {
       this.announcer.textContent = "";
     };
     ready();
-    return make("div", { class: "copyable" }, make("span", { class: "label" }, label), make("code", {}, shown), copy);
+    return make("div", { class: "copyable" }, make("span", { class: "label" }, label), make("code", { tabindex: "0" }, shown), copy);
   }
 
   #codes() {
