@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from api.contract.limits import RateLimit
-from api.contract.platform import Platform
 from api.http.urls import Urls, urls_of
 from control_plane.base.workers import Workers
 from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_create
@@ -19,13 +17,12 @@ from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
 from stagedoor import demo
 from stagedoor.listening import raise_open_files
-from stagedoor.parts.accounts import accounts
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
 from stagedoor.parts.http import http, live_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
-from stagedoor.parts.money import giving, payments
+from stagedoor.parts.platform import platform
 from stagedoor.parts.streams import media_directory, running, streams
 from stagedoor.processes.children import Processes, Progress
 from stagedoor.processes.data_directory import data_directory
@@ -67,26 +64,15 @@ async def serve(
         media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
         on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
         opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
-        platform = Platform(
-            settings=settings,
-            urls=urls,
-            api_keys=api_keys,
-            metrics=metrics,
-            user_limit=RateLimit(settings.user_rate),
-            database=db,
-            accounts=accounts(settings, secrets, db, delivery),
-            streams=on_air,
-            giving=giving(db, delivery, urls, metrics),
-            payments=payments(settings, secrets, db),
-        )
+        used = platform(settings, secrets, db, delivery, on_air, urls, api_keys, metrics)
 
         await processes.keep_media_server()
         await stack.enter_async_context(following(delivery, workers))
         await stack.enter_async_context(running(on_air, settings, workers))
         await stack.enter_async_context(jobs(dsn, settings, db, on_air, metrics, workers))
         await workers.keep(stack, "lag", measure_lag(metrics))
-        sockets = await stack.enter_async_context(live_socket(platform, delivery, workers))
-        await stack.enter_async_context(http(platform, delivery, sockets, listeners.http, open_files))
+        sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
+        await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
         await processes.keep_run_file(metrics)
         calm_garbage_collection()
         ready(Started(settings, urls, api_keys))

@@ -74,6 +74,17 @@ _PROCESS = secrets.token_hex(4)
 _numbers = itertools.count(1)
 
 
+class _Incoming(NamedTuple):
+    """A request and what is known of it before its body is read."""
+
+    request: web.Request
+    endpoint: Endpoint
+    client: Client
+    address: str
+    key: str | None
+    """What limits per address count by; None for an address without limits."""
+
+
 class _Who(NamedTuple):
     caller: Caller | None
     proven: bool
@@ -146,69 +157,59 @@ class Dispatcher:
         with self._under_way.one(key) as room:
             if not room:
                 raise TooManyRequests(RETRY_S)
-            return await self._answer_one(request, endpoint, client, address, key)
+            return await self._answer_one(_Incoming(request, endpoint, client, address, key))
 
-    async def _answer_one(
-        self, request: web.Request, endpoint: Endpoint, client: Client, address: str, key: str | None
-    ) -> Any:
-        if request.method != "POST":
+    async def _answer_one(self, incoming: _Incoming) -> Any:
+        if incoming.request.method != "POST":
             raise MalformedRequest("Use POST.")
-        if takes_form(endpoint, request):
-            return await self._answer_form(request, endpoint, client, address, key)
-        fields = decode_object(await self._body(request, key))
-        caller = await self._caller(endpoint, request, fields, key)
-        return await self._call(request, endpoint, client, address, caller, fields)
+        if takes_form(incoming.endpoint, incoming.request):
+            return await self._answer_form(incoming)
+        fields = decode_object(await self._body(incoming))
+        return await self._call(incoming, await self._caller(incoming, fields), fields)
 
-    async def _answer_form(
-        self, request: web.Request, endpoint: Endpoint, client: Client, address: str, key: str | None
-    ) -> Any:
-        settings = self._platform.settings
+    async def _answer_form(self, incoming: _Incoming) -> Any:
+        settings, endpoint = self._platform.settings, incoming.endpoint
         folder = settings.data_dir / UPLOADS
         folder.mkdir(exist_ok=True)
         named_in_form = settings.identity_from_body and endpoint.access is Access.USER
         if not named_in_form:  # before the form is read, which may be large
-            await self._caller(endpoint, request, {}, key)
-        with self._unfinished.one(key) as room:
+            await self._caller(incoming, {})
+        with self._unfinished.one(incoming.key) as room:
             if not room:
                 raise TooManyRequests(RETRY_S)
-            async with received(request, endpoint.uploads, folder, settings.body_limit) as form:
-                caller = await self._caller(endpoint, request, form.fields, key if named_in_form else None)
-                return await self._call(request, endpoint, client, address, caller, form.fields, form.uploads)
+            async with received(incoming.request, endpoint.uploads, folder, settings.body_limit) as form:
+                who = await self._caller(incoming, form.fields, counts=named_in_form)
+                return await self._call(incoming, who, form.fields, form.uploads)
 
     async def _call(
-        self,
-        request: web.Request,
-        endpoint: Endpoint,
-        client: Client,
-        address: str,
-        who: _Who,
-        fields: Mapping[str, Any],
-        uploads: Mapping[str, Upload] = NO_UPLOADS,
+        self, incoming: _Incoming, who: _Who, fields: Mapping[str, Any], uploads: Mapping[str, Upload] = NO_UPLOADS
     ) -> Any:
+        request, endpoint, client, address, _ = incoming
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         token = who.token if who.proven or who.caller is None else ""
         call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads)
         return await endpoint.handler(call, body)
 
-    async def _body(self, request: web.Request, key: str | None) -> bytes:
-        if request.content.is_eof():
-            return await read_body(request)
-        with self._unfinished.one(key) as room:
+    async def _body(self, incoming: _Incoming) -> bytes:
+        if incoming.request.content.is_eof():
+            return await read_body(incoming.request)
+        with self._unfinished.one(incoming.key) as room:
             if not room:
                 raise TooManyRequests(RETRY_S)
-            return await read_body(request)
+            return await read_body(incoming.request)
 
-    async def _caller(
-        self, endpoint: Endpoint, request: web.Request, fields: Mapping[str, Any], key: str | None
-    ) -> _Who:
-        """Who calls. With a `key` (of the address), the call counts against the user's rate."""
+    async def _caller(self, incoming: _Incoming, fields: Mapping[str, Any], *, counts: bool = True) -> _Who:
+        """Who calls. `counts`: whether this takes a token from the user's rate limit."""
+        request, endpoint, _, _, key = incoming
         if endpoint.access is Access.OPEN:
             return _Who(None, False, "")
         token = _token(request)
         caller, proven = await self._identified(endpoint, token or page_token(request) or "", fields)
-        if caller is not None and key is not None and (wait_s := self._platform.user_limit.wait_s(caller.user_id)):
-            raise TooManyRequests(wait_s)
+        if counts and caller is not None and key is not None:
+            wait_s = self._platform.user_limit.wait_s(caller.user_id)
+            if wait_s:
+                raise TooManyRequests(wait_s)
         return _Who(caller, proven, token)
 
     async def _identified(

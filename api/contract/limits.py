@@ -49,8 +49,6 @@ class UnderWay:
         """Acquire a slot for the duration of the `with` block; yields False if none is free. `who` None has no limit of
         its own and counts only in the total."""
         if self._total >= self._in_all or (who is not None and self._of[who] >= self._per_one):
-            if who is not None and not self._of[who]:
-                del self._of[who]  # keep no zero entries
             yield False
             return
         self._total += 1

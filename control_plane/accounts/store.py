@@ -85,7 +85,7 @@ _OVERVIEW = """
     select id, username, email, role, created_at, banned_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
 """
-_NAMES = "select id, username from app_user where id = any($1)"
+_USERNAMES = "select id, username from app_user where id = any($1)"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
     insert into profile_visit (user_id, visitor_id) select $1, $2 where exists (select from app_user where id = $1)
@@ -166,8 +166,8 @@ async def overview(database: Database, limit: int, before: int | None = None) ->
     return [Overview(*row) for row in await database.fetch(_OVERVIEW, limit, before)]
 
 
-async def names(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, str]:
-    return dict(tuple(row) for row in await database.fetch(_NAMES, list(user_ids)))
+async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, str]:
+    return {row["id"]: row["username"] for row in await source.fetch(_USERNAMES, user_ids)}
 
 
 async def by_username(database: Database, username: str) -> User | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from control_plane.accounts.store import usernames
 from control_plane.db.pool import Database
 from control_plane.eventlog.types import Newcomer, Stats
 from control_plane.live import store
@@ -21,13 +22,13 @@ async def restate(database: Database, channels: Sequence[Channel]) -> None:
         async with database.connection() as connection:
             totals = await store.totals(connection, [channel.stream_id for channel in channels])
             people = {user_id for user_ids in joined.values() for user_id in user_ids}
-            usernames = await store.usernames(connection, sorted(people)) if people else {}
+            names = await usernames(connection, sorted(people)) if people else {}
     except BaseException:
         for channel in channels:
             channel.stats_due = True
         raise
     for channel, user_ids in joined.items():
         if stream := totals.get(channel.stream_id):
-            newcomers = [Newcomer(user_id, usernames[user_id]) for user_id in sorted(user_ids) if user_id in usernames]
+            newcomers = [Newcomer(user_id, names[user_id]) for user_id in sorted(user_ids) if user_id in names]
             channel.tell(Stats(channel.viewers, stream.likes, stream.coins, stream.top_gifters, newcomers))
             channel.joined -= user_ids

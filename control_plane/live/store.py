@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from control_plane.base.ids import StreamId, UserId
+from control_plane.base.ids import StreamId
 from control_plane.db.connections import Connection
 from control_plane.eventlog.types import Gifter, Status
 from control_plane.live.audience import Audience
@@ -52,7 +52,6 @@ _RAISE_PEAKS = """
     union all
     select stream_id from seen left join stream on id = stream_id where peak <= coalesce(peak_viewers, peak)
 """
-_USERNAMES = "select id, username from app_user where id = any($1)"
 
 _top_gifters = msgspec.json.Decoder(list[Gifter])
 
@@ -106,7 +105,3 @@ async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> 
     """Raise stored peaks. Returns the streams whose stored peak is now at least as high; the others were locked: try
     again."""
     return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}
-
-
-async def usernames(connection: Connection, user_ids: Sequence[UserId]) -> dict[UserId, str]:
-    return {row["id"]: row["username"] for row in await connection.fetch(_USERNAMES, user_ids)}

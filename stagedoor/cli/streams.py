@@ -83,7 +83,7 @@ def list_streams(
         if as_json:
             typer.echo(msgspec.json.encode([_shown(stream) for stream in found]))
             return
-        hosts = await accounts.names(database, list({stream.user_id for stream in found}))
+        hosts = await accounts.usernames(database, list({stream.user_id for stream in found}))
         table = columns("id", "host", "status", "since", "plays", "viewers", "coins", "title")
         viewers = await _viewers(settings)
         for stream in found:

@@ -11,16 +11,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.contract.dispatch import Dispatcher
 from api.contract.endpoint import Registry, Section
-from api.contract.limits import RateLimit
 from api.contract.platform import Platform
 from api.http.urls import Urls
 from control_plane.config.secrets import CLIENTS, load_or_create
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
-from stagedoor.parts.accounts import accounts
 from stagedoor.parts.live import live
-from stagedoor.parts.money import giving, payments
+from stagedoor.parts.platform import platform
 from stagedoor.parts.streams import streams
 from tests.control_plane.streams.fake_media import FakeMedia
 
@@ -41,19 +39,8 @@ async def served(
         on_air = await stack.enter_async_context(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
-        platform = Platform(
-            settings=settings,
-            urls=URLS,
-            api_keys=API_KEYS,
-            metrics=metrics,
-            user_limit=RateLimit(settings.user_rate),
-            database=database,
-            accounts=accounts(settings, secrets, database, delivery),
-            streams=on_air,
-            giving=giving(database, delivery, URLS, metrics),
-            payments=payments(settings, secrets, database),
-        )
-        dispatcher = Dispatcher(Registry([section]), platform)
+        used = platform(settings, secrets, database, delivery, on_air, URLS, API_KEYS, metrics)
+        dispatcher = Dispatcher(Registry([section]), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)
-        yield await stack.enter_async_context(TestClient(TestServer(app))), platform
+        yield await stack.enter_async_context(TestClient(TestServer(app))), used

@@ -1,0 +1,41 @@
+"""The platform: what calls may use, put together from the other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.contract.limits import RateLimit
+from api.contract.platform import Platform
+from api.http.urls import Urls
+from control_plane.config.secrets import Secrets
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.observe.metrics import Metrics
+from control_plane.streams.bundle import Streams
+from stagedoor.parts.accounts import accounts
+from stagedoor.parts.live import Live
+from stagedoor.parts.money import giving, payments
+
+
+def platform(
+    settings: Settings,
+    secrets: Secrets,
+    database: Database,
+    live: Live,
+    streams: Streams,
+    urls: Urls,
+    api_keys: Mapping[str, str],
+    metrics: Metrics,
+) -> Platform:
+    return Platform(
+        settings=settings,
+        urls=urls,
+        api_keys=api_keys,
+        metrics=metrics,
+        user_limit=RateLimit(settings.user_rate),
+        database=database,
+        accounts=accounts(settings, secrets, database, live),
+        streams=streams,
+        giving=giving(database, live, urls, metrics),
+        payments=payments(settings, secrets, database),
+    )
