@@ -16,7 +16,7 @@ from control_plane.observe.metrics import Metrics
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
 from stagedoor import demo
-from stagedoor.listening import raise_open_files
+from stagedoor.listening.open_files import raise_open_files
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
 from stagedoor.parts.http import http, live_socket

@@ -13,7 +13,8 @@ from control_plane.config.secrets import Keyring
 from control_plane.observe.metrics import Metrics
 from hooks.listener import HooksListener
 from hooks.until_loaded import UntilLoaded
-from stagedoor.listening import hook_connections, listen_to_media_server
+from stagedoor.listening import listen_to_media_server
+from stagedoor.listening.open_files import hook_connections
 
 
 @dataclass(frozen=True, slots=True)

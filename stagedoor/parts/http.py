@@ -24,7 +24,9 @@ from control_plane.bus.postgres import Topic
 from control_plane.config.settings import Settings
 from mediamtx.node.launch import media_host
 from mediamtx.node.player_script import fetch_player_script
-from stagedoor.listening import Limits, listen, public_connections
+from stagedoor.listening import listen
+from stagedoor.listening.door import Limits
+from stagedoor.listening.open_files import public_connections
 from stagedoor.parts.live import Live
 from stagedoor.parts.streams import media_directory
 

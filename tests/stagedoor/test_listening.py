@@ -14,7 +14,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from aiohttp import web
 
-from stagedoor.listening import IDLE_HOOK_S, Limits, listen, listen_to_media_server, public_connections
+from stagedoor.listening import IDLE_HOOK_S, listen, listen_to_media_server
+from stagedoor.listening.door import Limits
+from stagedoor.listening.open_files import public_connections
 from tests.end_to_end.platform import until
 
 HEAD_S = 0.5
@@ -231,7 +233,7 @@ def test_the_soft_limit_of_open_files_becomes_the_hard_one_for_children_too() ->
     code = (
         "import resource, subprocess\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))\n"
-        "from stagedoor.listening import raise_open_files\n"
+        "from stagedoor.listening.open_files import raise_open_files\n"
         "print(raise_open_files(), subprocess.check_output(['sh', '-c', 'ulimit -n'], text=True).strip())\n"
     )
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 300

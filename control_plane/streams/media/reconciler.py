@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from control_plane.base.clock import Clock, utc_now
@@ -23,7 +23,6 @@ from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams import store
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.model import (
-    MediaConnection,
     MediaPath,
     MediaServer,
     MediaServerUnavailable,
@@ -32,6 +31,8 @@ from control_plane.streams.media.model import (
     Size,
     SourceId,
 )
+from control_plane.streams.media.publisher import Publisher
+from control_plane.streams.media.waits import Waits
 from control_plane.streams.model import Stream
 from control_plane.streams.running import FIRST_VERSION, RunningStreams
 
@@ -57,12 +58,6 @@ pass can use up the database's connections. Smaller: a pass with many changes ta
 SLICE = 200
 """Streams that a pass compares before other tasks run: 200 take less than a millisecond. Larger: the event loop is
 blocked for longer. Smaller: a pass takes longer."""
-RETURNING = frozenset({"rtmp", "rtmps", "srt"})
-"""Protocols whose encoders reconnect by themselves. A browser that publishes by WHIP does not."""
-SHAPE_TOLERANCE = 0.05
-"""Sizes whose proportions differ by less have the same shape: encoders round sizes to even numbers or to 16, and scale
-them to the network. Larger: a picture that has turned is not noticed. Smaller: rounding disconnects a publisher."""
-
 Step = Callable[[], Awaitable[object]]
 
 
@@ -73,60 +68,6 @@ class Hint:
     path: PathName
     online: bool
     source_id: SourceId | None
-
-
-@dataclass(slots=True)
-class _Publisher:
-    connection: MediaConnection
-    key_version: int | None
-    """Version of the key that admitted it; None if unknown although the stream has had more than one."""
-    inbound_bytes: int = 0
-    size: Size | None = None
-    """Size of its first picture. Viewers by HLS get this shape for as long as it is connected."""
-    may_turn: bool = True
-    """Whether a change of its picture's shape disconnects it."""
-
-    def has_turned(self, size: Size) -> bool:
-        return self.may_turn and self.size is not None and not _same_shape(self.size, size)
-
-
-def _same_shape(one: Size, other: Size) -> bool:
-    across, down = one[0] * other[1], other[0] * one[1]
-    return abs(across - down) < SHAPE_TOLERANCE * max(across, down)
-
-
-_Wait = tuple[Status, dt.datetime | None]
-
-
-def _wait_of(stream: Stream) -> _Wait:
-    """Identifies what the stream waits for. Each interruption is a separate wait, even if no pass saw it live in
-    between."""
-    return stream.status, stream.interrupted_at
-
-
-@dataclass(slots=True)
-class Clocks:
-    """How long each stream has waited, as this process has seen it. Waits restart after a downtime of this process or
-    of the media server."""
-
-    since: dict[StreamId, tuple[_Wait, float]] = field(default_factory=dict)
-
-    def waited_s(self, stream: Stream, now: float) -> float:
-        wait, since = self.since.get(stream.id, (None, now))
-        if wait != _wait_of(stream):
-            self.start(stream, now)
-            return 0.0
-        return now - since
-
-    def start(self, stream: Stream, now: float) -> None:
-        self.since[stream.id] = (_wait_of(stream), now)
-
-    def restart(self, now: float) -> None:
-        self.since = {stream_id: (wait, now) for stream_id, (wait, _) in self.since.items()}
-
-    def keep(self, stream_ids: Iterable[StreamId]) -> None:
-        kept = set(stream_ids)
-        self.since = {stream_id: entry for stream_id, entry in self.since.items() if stream_id in kept}
 
 
 class Reconciler:
@@ -154,11 +95,11 @@ class Reconciler:
         self._clock = clock
         self._monotonic = monotonic
         self._pass_s = pass_s
-        self._clocks = Clocks()
+        self._waits = Waits()
         self._hints: dict[PathName, tuple[Hint, int]] = {}
         """The newest hint of each path, and the number of checks left."""
         self._wake = asyncio.Event()
-        self._publishers: dict[SourceId, _Publisher] = {}
+        self._publishers: dict[SourceId, Publisher] = {}
         self._turned: dict[StreamId, Size] = {}
         """Streams whose publisher was disconnected because its picture turned, and the size with which it should
         return."""
@@ -207,7 +148,7 @@ class Reconciler:
         self._reachable = True
         if self._away:
             self._away = False
-            self._clocks.restart(now)
+            self._waits.restart(now)
         streams = list(self._running.all())
         steps: list[tuple[str, Step]] = []
         for start in range(0, len(streams), SLICE):
@@ -295,11 +236,11 @@ class Reconciler:
         if stream.source_id is not None:
             return partial(self._absent, stream, stream.source_id)
         if stream.status is Status.INTERRUPTED:
-            if self._clocks.waited_s(stream, now) >= stream.grace_s:
+            if self._waits.waited_s(stream, now) >= stream.grace_s:
                 return partial(self._lifecycle.end, stream.id, EndReason.GRACE_OVER)
         elif self._sockets(stream.id):
-            self._clocks.start(stream, now)  # viewers on its live socket keep it waiting
-        elif self._clocks.waited_s(stream, now) >= self._never_published_s:
+            self._waits.start(stream, now)  # viewers on its live socket keep it waiting
+        elif self._waits.waited_s(stream, now) >= self._never_published_s:
             return partial(self._never_published, stream)
         return None
 
@@ -335,15 +276,11 @@ class Reconciler:
             )
         publisher.inbound_bytes = path.inbound_bytes
 
-    def _note_size(self, stream: Stream, publisher: _Publisher, size: Size | None) -> None:
+    def _note_size(self, stream: Stream, publisher: Publisher, size: Size | None) -> None:
         if publisher.size is None and size is not None:
-            publisher.size = size
-            expected = self._turned.pop(stream.id, None)
-            # If it returned with the old shape, disconnecting it again would not help.
-            returned = expected is None or _same_shape(expected, size)
-            publisher.may_turn = returned and publisher.connection.protocol in RETURNING
+            publisher.begin(size, self._turned.pop(stream.id, None))
 
-    async def _disconnect_turned(self, stream: Stream, publisher: _Publisher, size: Size) -> None:
+    async def _disconnect_turned(self, stream: Stream, publisher: Publisher, size: Size) -> None:
         """Disconnect a publisher whose picture has turned. The media server keeps the first shape, so viewers by HLS
         see a stretched picture. The next connection begins with the new shape."""
         if await self._media.kick(publisher.connection.source):
@@ -379,7 +316,7 @@ class Reconciler:
         publisher = await self._publisher(stream, source)
         return publisher is not None and self._is_outdated(stream, publisher)
 
-    def _is_outdated(self, stream: Stream, publisher: _Publisher) -> bool:
+    def _is_outdated(self, stream: Stream, publisher: Publisher) -> bool:
         """Whether the publisher was admitted with a key that has been revoked since. Versions are compared, so neither
         clocks nor the duration of a commit matter. A publisher of unknown version is outdated: its encoder reconnects,
         and then its version is known."""
@@ -387,14 +324,14 @@ class Reconciler:
         newest = max(stream.key_version, known.key_version)
         return publisher.key_version is None or publisher.key_version < newest
 
-    async def _publisher(self, stream: Stream, source: MediaSource) -> _Publisher | None:
+    async def _publisher(self, stream: Stream, source: MediaSource) -> Publisher | None:
         known = self._publishers.get(source.id)
         if known is None:
             connection = await self._media.get_connection(source)
             if connection is None:
                 return None
             version = await self._admitted_version(stream, source.id)
-            known = self._publishers[source.id] = _Publisher(connection, version, connection.inbound_bytes)
+            known = self._publishers[source.id] = Publisher(connection, version, connection.inbound_bytes)
         return known
 
     async def _admitted_version(self, stream: Stream, source_id: SourceId) -> int | None:
@@ -419,5 +356,5 @@ class Reconciler:
         sources |= {stream.source_id for stream in streams if stream.source_id is not None}
         self._publishers = {id_: publisher for id_, publisher in self._publishers.items() if id_ in sources}
         unfinished = {stream.id for stream in streams}
-        self._clocks.keep(unfinished)
+        self._waits.keep(unfinished)
         self._turned = {id_: size for id_, size in self._turned.items() if id_ in unfinished}
