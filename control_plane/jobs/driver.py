@@ -18,11 +18,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RETRY_S = 0.5
+"""Time between two attempts while the database is unavailable. Larger: jobs start later when it is back."""
 PING_S = 5.0
+"""Time between two checks of the listening connection, and their timeout. Larger: a dead connection is noticed later,
+and jobs are then found by polling only."""
 
 
 class PoolDriver(Driver):
-    """Runs statements. Raises DatabaseUnavailable."""
+    """Runs PgQueuer's statements on the pool. Raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +42,7 @@ class PoolDriver(Driver):
         await self.execute("select pg_notify($1, $2)", channel, payload)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        raise NotImplementedError("the scheduler listens to nothing")
+        raise NotImplementedError("the scheduler does not subscribe to notifications")
 
     @property
     def shutdown(self) -> asyncio.Event:
@@ -53,14 +56,15 @@ class PoolDriver(Driver):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """The pool is its owner's."""
+        """Does not close the pool, which belongs to its opener."""
 
 
 class PatientDriver(PoolDriver):
-    """Waits for a database that is away, and listens again after the connection was lost.
+    """Retries while the database is unavailable, and subscribes again after the connection was lost.
 
-    PgQueuer's own drivers do neither: an error in its dequeue loop ends the loop, which then starts no job until all running ones have ended;
-    and a lost LISTEN is never made again. Repeating is safe: what took effect with its answer lost runs a job twice at worst.
+    PgQueuer's own drivers do neither. An error ends its dequeue loop, which then starts no job until all running jobs
+    have ended. A lost LISTEN is never repeated. Retrying is safe: if a statement took effect and its answer was lost, a
+    job runs twice at worst.
     """
 
     def __init__(self, database: Database, dsn: str) -> None:
@@ -78,19 +82,19 @@ class PatientDriver(PoolDriver):
         return str(await self._patiently(self._database.execute, query, *args))
 
     async def _patiently(self, ask: Callable[..., Awaitable[T]], query: str, *args: object) -> T:
-        told = False
+        logged = False
         while not self._given_up:
             try:
                 return await ask(query, *args)
             except DatabaseUnavailable:
-                if not told:
+                if not logged:
                     log.warning("jobs_wait_for_the_database")
-                told = True
+                logged = True
                 await asyncio.sleep(RETRY_S)
         raise DatabaseUnavailable
 
     def give_up(self) -> None:
-        """At the end of a stop: whatever still waits for the database fails now."""
+        """End all retries: statements that wait for the database fail now. Called at the end of a stop."""
         self._given_up = True
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
@@ -98,7 +102,7 @@ class PatientDriver(PoolDriver):
         self._changed.set()
 
     async def listen(self) -> None:
-        """Until cancelled. What is missed meanwhile is found by polling."""
+        """Subscribe until cancelled. Polling finds jobs whose notification was missed."""
         while True:
             try:
                 await self._session()
@@ -109,7 +113,9 @@ class PatientDriver(PoolDriver):
         connection = await connect(self._dsn)
         try:
             with unavailable_as_such():
-                connection.add_termination_listener(lambda _: self._changed.set())  # the next use finds out why
+                connection.add_termination_listener(
+                    lambda _: self._changed.set()
+                )  # the next statement raises the reason
                 listened = 0
                 while True:
                     self._changed.clear()
@@ -118,7 +124,7 @@ class PatientDriver(PoolDriver):
                     listened = len(self._listeners)
                     if listened:
                         self.listening.set()
-                    await connection.execute("select 1", timeout=PING_S)  # a hung server must not look like a quiet one
+                    await connection.execute("select 1", timeout=PING_S)  # tells a hung server from an idle one
                     with suppress(TimeoutError):
                         async with asyncio.timeout(PING_S):
                             await self._changed.wait()

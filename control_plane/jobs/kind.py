@@ -1,8 +1,8 @@
-"""Kinds of background jobs: `@job` makes one of a function.
+"""Kinds of background jobs: `@job` declares one.
 
-The function's first parameter is what it works with, bound where the worker is opened. Its other parameters are the job's arguments: they are
-stored as JSON with the job, so they are ids and plain values, and never secrets. A job may run more than once (a worker was killed, a result
-was lost with the database), so the function must be idempotent.
+The first parameter of the function is its dependency, which is bound where the worker is opened. The other parameters
+are the job's arguments. They are stored as JSON, so they are ids and plain values, never secrets. A job may run more
+than once (its worker was killed, its result was not stored), so the function must be idempotent.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ D = TypeVar("D")
 P = ParamSpec("P")
 
 ATTEMPTS = 10
-"""With the waits between them, a job that keeps failing is dead after about two hours."""
+"""A job that keeps failing is dead after about two hours, with the backoff between attempts. More: it is dead, and seen
+by an operator, later. Fewer: an outage of an hour kills jobs."""
 FIRST_RETRY_S = 5.0
+"""Backoff after the first failure; it doubles with each. Larger: a short fault delays a job for longer."""
 LONGEST_RETRY_S = 3600.0
+"""Upper limit of the backoff. Larger: a job waits longer after a long outage."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind(Generic[D, P]):
-    """What all jobs of a kind have in common."""
+    """The function and the options of all jobs of one kind."""
 
     function: Callable[Concatenate[D, P], Awaitable[None]]
     name: str
@@ -45,16 +48,17 @@ class Kind(Generic[D, P]):
     def set(
         self, *, delay: dt.timedelta = dt.timedelta(0), key: str | None = None, priority: int | None = None
     ) -> Kind[D, P]:
-        """For the jobs that are enqueued through the returned kind. `delay`: not before. `key`: no second job while one with this key is
-        waiting or running."""
+        """Return this kind with options for the jobs that are enqueued through it. `delay`: the earliest start. `key`: a job
+        is not enqueued while another one with this key is waiting or running."""
         return dataclasses.replace(self, delay=delay, key=key, priority=self.priority if priority is None else priority)
 
     async def enqueue(self, connection: Connection, *args: P.args, **kwargs: P.kwargs) -> JobId | None:
-        """In the caller's transaction: the job exists if and only if that commits. None where a job with the same key exists.
+        """Enqueue a job in the caller's transaction: it exists if and only if that commits. Returns None if a job with the
+        same key exists.
 
-        The transaction's COMMIT sends a notification, which serialises commits across the server: not for a path as busy as gifts.
+        The COMMIT sends a notification, which serialises commits across the database: too slow for gifts.
         """
-        # The position of the first parameter is held by None: what a job works with is bound by the worker.
+        # None stands for the first parameter, which the worker binds.
         arguments = inspect.signature(self.function).bind(None, *args, **kwargs).arguments
         payload = msgspec.json.encode(dict(list(arguments.items())[1:]))
         (job_id,) = await queries(AsyncpgDriver(connection)).enqueue(
@@ -66,13 +70,13 @@ class Kind(Generic[D, P]):
         return Bound(self, works_with)
 
     def retry_delay(self, failures: int) -> dt.timedelta:
-        """How long to wait after this many failures: doubled with each."""
+        """The backoff after this many failures."""
         return dt.timedelta(seconds=min(FIRST_RETRY_S * 2 ** (failures - 1), LONGEST_RETRY_S))
 
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """A kind together with what its jobs work with."""
+    """A kind and the dependency of its function."""
 
     kind: Kind[Any, Any]
     works_with: Any
@@ -84,10 +88,10 @@ class Bound:
 def job(
     *, every: str = "", at_once: int = 1, priority: int = 0, attempts: int = ATTEMPTS
 ) -> Callable[[Callable[Concatenate[D, P], Awaitable[None]]], Kind[D, P]]:
-    """Make a kind of a coroutine function, named like it.
+    """Declare a kind of job; its name is that of the function.
 
-    `every`: a cron expression in UTC; such a job has no arguments. `at_once`: how many run at the same time, in all processes together.
-    `priority`: higher ones first. `attempts`: after so many failures the job is dead.
+    `every`: a cron expression in UTC; such a job has no arguments. `at_once`: concurrent jobs of this kind in all
+    processes together. `priority`: higher first. `attempts`: failures after which the job is dead.
     """
 
     def kind_of(function: Callable[Concatenate[D, P], Awaitable[None]]) -> Kind[D, P]:

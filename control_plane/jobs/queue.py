@@ -24,7 +24,7 @@ NAMES: Final = DBSettings(
     durability=Durability.durable,
     widen_id=False,
 )
-"""All of them: what is left out the library takes from the environment, from variables as plain as CHANNEL and TRIGGER."""
+"""Every field is given. PgQueuer reads those that are left out from environment variables such as CHANNEL and TRIGGER."""
 
 
 def queries(driver: Driver) -> Queries:

@@ -28,22 +28,28 @@ from control_plane.observe.metrics import Metrics
 log = logging.getLogger(__name__)
 
 LOST_AFTER_S = 15.0
-"""A running job whose worker was not heard of for so long is picked again. Together with POLL_S it keeps a killed worker's jobs waiting for less
-than 30 s. Shorter than a pause of the database, it lets a job run twice at once."""
+"""Heartbeat timeout: a running job is picked again when its worker has sent no heartbeat for this time. With POLL_S, the
+jobs of a killed worker wait less than 30 s. Shorter: a pause of the database makes a job run twice at once."""
 POLL_S = 5.0
-"""How often the queue is read without a notification: for jobs of killed workers, and for what a cut LISTEN missed."""
+"""Polling interval of the queue: for jobs of killed workers, and for what a cut LISTEN missed."""
 SATURATED_POLL_S = 1.0
-"""PgQueuer polls at this rate while a due job waits for its kind's limit. Its own default is ten times a second; the end of a job notifies."""
+"""Polling interval while a due job waits for the limit of its kind. Its default, ten polls a second, is not needed: the
+end of a job sends a notification."""
 BATCH = 4
+"""Jobs picked by one statement. More: a process takes jobs that another one could start earlier."""
 AT_ONCE = 2 * BATCH
-"""Jobs of this process at the same time, of all kinds. PgQueuer wants two batches at least."""
+"""Concurrent jobs of this process, of all kinds. PgQueuer needs at least two batches. More: jobs delay calls, because they
+share the event loop."""
 PICKS = 5
-"""A job whose workers were killed so often in one attempt is dead: it may be what kills them."""
+"""A job is dead when so many workers were killed during one attempt: the job may be the cause."""
 
 STOP_S = 2.0
-"""At a stop, running jobs may end by themselves for so long; then they are interrupted, and run again at the next start."""
+"""Grace time of running jobs at a stop. Then they are interrupted, and run again at the next start."""
 INTERRUPT_S = 1.0
+"""Grace time of interrupted jobs, and of writing their results. With STOP_S and GIVE_UP_S it must fit into the ten
+seconds of a stop."""
 GIVE_UP_S = 1.0
+"""Grace time of the queue after its statements were made to fail."""
 
 
 class Outcome(StrEnum):
@@ -55,7 +61,7 @@ class Outcome(StrEnum):
 
 
 class JobFailed(Exception):
-    """Stands for an error whose text cannot be stored."""
+    """Replaces an error whose text cannot be stored."""
 
 
 class WorkersKilled(ControlPlaneError):
@@ -96,7 +102,7 @@ class Worker:
                 self._scheduler.schedule(bound.kind.name, bound.kind.every)(self._enqueuing(bound))
 
     async def run(self) -> None:
-        """Until cancelled; then running jobs are given a moment, and interrupted."""
+        """Run until cancelled. Then running jobs have STOP_S to end, and are interrupted."""
         queue = asyncio.create_task(
             self._manager.run(
                 dequeue_timeout=dt.timedelta(seconds=self._poll_s),
@@ -124,7 +130,8 @@ class Worker:
             await asyncio.gather(*around, return_exceptions=True)
 
     async def _stop(self, queue: asyncio.Task[None]) -> None:
-        """Bounded, whatever jobs and the database do. A job whose end could not be written is picked again after LOST_AFTER_S."""
+        """Stop within the grace times, even if jobs or the database hang. A job whose result could not be written is picked
+        again after LOST_AFTER_S."""
         self._stopping = True
         self._manager.shutdown.set()
         await asyncio.wait([queue], timeout=self._stop_s)
@@ -137,10 +144,10 @@ class Worker:
         if not queue.done():
             log.error("jobs_not_stopped", extra={"jobs": sorted(self._running)})
         elif not queue.cancelled():
-            queue.exception()  # of the database that was given up; one that ended the worker was raised before
+            queue.exception()  # marks it as retrieved: a failure of the database during the stop
 
     async def execute(self, bound: Bound, job: PickedJob, context: Context) -> None:
-        """Run a job. Raises RetryRequested to have it queued again, and the job's error to have it kept as a dead one."""
+        """Run a job. Raises RetryRequested to queue it again, and the job's error to keep it as a dead job."""
         task, clock = asyncio.current_task(), asyncio.get_running_loop().time
         assert task is not None, "an executor runs in a task"
         self._running[job.id] = task, context
@@ -165,7 +172,7 @@ class Worker:
         except asyncio.CancelledError:
             if self._stopping and not context.cancellation.cancel_called:
                 return Outcome.INTERRUPTED, RetryRequested(reason="The worker was stopped.")
-            failure = RuntimeError("Something that the job awaited was cancelled.")
+            failure = RuntimeError("The job awaited a task that was cancelled.")
         except Exception as error:
             failure = error
         about = {"job": job.id, "kind": bound.kind.name}
@@ -186,7 +193,7 @@ class Worker:
         return Outcome.RETRIED, retry
 
     async def _follow_queue(self) -> None:
-        """Measure the queue, and cancel running jobs that were dropped: the notification of that may have been missed."""
+        """Measure the queue, and cancel running jobs that an operator dropped, in case their notification was missed."""
         while True:
             with suppress(DatabaseUnavailable):
                 self._measure(await store.counts(self._database))
@@ -205,8 +212,8 @@ class Worker:
         self.metrics.jobs_late_seconds.set(max((count.late_s for count in counts), default=0.0))
 
     async def _schedule(self) -> None:
-        """PgQueuer's scheduler, begun again whenever the database was away: it computes the next time relative to the database's clock, so a
-        statement of it must not be repeated later."""
+        """Run PgQueuer's scheduler, and restart it after each outage of the database. Its statements must not be retried:
+        they compute the next time from the database's clock."""
         while True:
             with suppress(DatabaseUnavailable):
                 await self._scheduler.run()
@@ -214,7 +221,7 @@ class Worker:
 
     def _enqueuing(self, bound: Bound) -> Callable[[Schedule], Awaitable[None]]:
         async def enqueue(schedule: Schedule) -> None:
-            """Not while the one before is waiting or running."""
+            """Skipped while the previous job of this kind is waiting or running."""
             async with self._database.transaction() as connection:
                 await bound.kind.set(key=f"schedule:{bound.kind.name}").enqueue(connection)
 
@@ -222,7 +229,7 @@ class Worker:
 
 
 class _Executor(AbstractEntrypointExecutor):
-    """How PgQueuer runs the jobs of one kind."""
+    """Runs the jobs of one kind for PgQueuer."""
 
     def __init__(self, bound: Bound, execute: Callable[[Bound, PickedJob, Context], Awaitable[None]]) -> None:
         async def run(job: PickedJob) -> None:
@@ -237,8 +244,8 @@ class _Executor(AbstractEntrypointExecutor):
 
 
 def _storable(error: Exception) -> Exception:
-    """PostgreSQL's JSON holds neither NUL nor half a surrogate pair, and PgQueuer repeats a write that fails for ever, with the results of other
-    jobs in it."""
+    """Replace an error whose text PostgreSQL's JSON cannot hold: NUL, or half of a surrogate pair. PgQueuer retries a
+    failed write for ever, together with the results of other jobs."""
     text = "".join(traceback.format_exception(error))
     if text == _clean(text):
         return error
