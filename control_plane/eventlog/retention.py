@@ -1,7 +1,7 @@
 """Deletes the events of streams that ended some days ago.
 
-The log's row stays, with its epoch and its last number: a client that resumes on such a stream gets the snapshot, as after too long an absence,
-and one that missed nothing goes on. Gifts and coins have tables of their own, which nothing deletes.
+The row of the log is kept, with its epoch and its last number: a client that resumes on such a stream gets a snapshot,
+or continues if it has missed nothing. Gifts and coins have their own tables, from which nothing is deleted.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from control_plane.eventlog import store
 from control_plane.jobs.kind import job
 
 STREAMS = 1000
+"""Streams examined by one statement."""
 EVENTS = 5000
-"""Looked at and deleted by one statement: short enough for its deadline on a slow disk, and no lock is held for long."""
+"""Events deleted by one statement. More: a slow disk misses the statement's deadline, and locks are held for longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
     database: Database
     days: int
-    """After a stream's end; 0: its events are kept."""
+    """Days after a stream's end; 0 keeps the events."""
 
 
 @job(every="23 * * * *")

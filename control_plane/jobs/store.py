@@ -1,4 +1,4 @@
-"""What is in the job queue: read by operators and metrics, changed by operators."""
+"""SQL of the job queue for operators and metrics: list, show, retry, drop and count jobs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COUNTS = """
     from pgqueuer group by entrypoint, status
 """
 _PRESENT = "select id from pgqueuer where id = any($1)"
-# Since it was last queued: a worker that ends a run in order either deletes the row, or queues it again, or marks it dead.
+# Counts picks since the job was last queued. A worker that ends an attempt deletes the row, queues it again or marks it dead.
 _PICKS = """
     select count(*) from pgqueuer_log
     where job_id = $1 and status = 'picked'
@@ -71,7 +71,7 @@ class Job:
     state: State
     priority: int
     attempts: int
-    """Failed ones before the present one."""
+    """Failed attempts so far."""
     arguments: Mapping[str, Any]
     created_at: dt.datetime
     due_at: dt.datetime

@@ -1,4 +1,4 @@
-"""`stagedoor jobs`."""
+"""`stagedoor jobs`: list, show, retry and drop background jobs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class JobNotFound(ControlPlaneError):
     kind = ErrorKind.STOPS
 
 
-# Each command imports the queue for itself: the library takes longer to import than most commands take.
+# The commands import the queue themselves, because the import takes longer than most other commands.
 
 
 def list_jobs(

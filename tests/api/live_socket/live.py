@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,8 +28,10 @@ from control_plane.ledger.store import lock_accounts
 from control_plane.ledger.transfers import IdempotencyConflict
 from control_plane.live.hub import Hub
 from control_plane.streams.model import StreamOver
-from tests.control_plane.live.readers import DEADLINE_S, in_background, new_stream
+from tests.control_plane.live.readers import DEADLINE_S, in_background, new_stream, until
 from tests.control_plane.people import new_user
+
+QUICK = Timing(ping_every_s=0.2, pong_within_s=0.2, identity_within_s=0.3, close_within_s=0.3)
 
 
 @dataclass
@@ -184,3 +187,31 @@ async def serving(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         house.base = f"ws://127.0.0.1:{runner.addresses[0][1]}"
         yield house
+
+
+async def epoch_of(house: House) -> str:
+    epoch: str = await house.database.fetchval("select epoch from stream_log where stream_id = $1", house.stream_id)
+    return epoch
+
+
+@asynccontextmanager
+async def raw_client(house: House, query: str = "") -> AsyncIterator[socket.socket]:
+    """A client that has joined and reads nothing."""
+    loop = asyncio.get_running_loop()
+    host, port = house.base.removeprefix("ws://").split(":")
+    before = house.hub.sockets()
+    with socket.socket() as client:
+        client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        await loop.sock_connect(client, (host, int(port)))
+        request = (
+            f"GET /ws/live/{house.stream_id}{query} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await loop.sock_sendall(client, request.encode())
+        response = b""
+        while not response.endswith(b"\r\n\r\n"):
+            response += await loop.sock_recv(client, 1)
+        assert response.startswith(b"HTTP/1.1 101")
+        await until(lambda: house.hub.sockets() > before)
+        yield client
