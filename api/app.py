@@ -147,7 +147,7 @@ def _refusals_for_people(pages: Pages) -> Middleware:
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             response = await handler(request)
             # aiohttp notices a missing file only while it sends the response, too late for another one.
-            if isinstance(response, web.FileResponse) and not response._path.is_file():
+            if isinstance(response, web.FileResponse) and not _file_of(request).is_file():
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             return response
         except web.HTTPClientError as refusal:
@@ -156,6 +156,13 @@ def _refusals_for_people(pages: Pages) -> Middleware:
             return _refusal(request, pages, refusal.status, text, kept)
 
     return answer
+
+
+def _file_of(request: web.Request) -> Path:
+    """The file that a static route serves for this request."""
+    resource = request.match_info.route.resource
+    assert resource is not None, "a file comes from a static route"
+    return resource.get_info()["directory"] / request.match_info["filename"]
 
 
 def _refusal(

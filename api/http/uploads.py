@@ -70,7 +70,7 @@ async def received(
         except TimeoutError:
             raise UploadRefused("The upload stopped. Please try again.") from None
         except (ValueError, AssertionError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
-            raise UploadRefused("The form cannot be read.") from None
+            raise UploadRefused("The body is not valid multipart/form-data.") from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):
                 raise NoRoomForUploads from error
@@ -88,7 +88,7 @@ async def _read(
         if part is None:
             return form
         if not isinstance(part, BodyPartReader) or not part.name:
-            raise UploadRefused("The form cannot be read.")
+            raise UploadRefused("A field of the form has no name.")
         if part.name in limits:
             if part.name in form.uploads:
                 raise UploadRefused(f"{part.name} comes twice.")
