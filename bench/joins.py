@@ -23,8 +23,8 @@ from bench.looped import looped_publishers
 from bench.platform import PORTS, Platform, platform, until
 from bench.processes import child
 from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.config.loading import load
 from control_plane.config.ports import reserve
-from control_plane.config.settings import load
 from mediamtx.node.config import MediaMTXConfig, render
 from mediamtx.obtain.binary import obtain
 

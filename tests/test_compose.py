@@ -15,9 +15,10 @@ import pytest
 from aiohttp import web
 from ruamel.yaml import YAML
 
+from control_plane.config.loading import describe, load
 from control_plane.config.ports import Ports
 from control_plane.config.secrets import Purpose, load_or_create
-from control_plane.config.settings import Settings, describe, load
+from control_plane.config.settings import Settings
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Verdict
 from hooks.listener import HooksListener

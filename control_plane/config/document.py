@@ -3,16 +3,17 @@ docs/settings.md`."""
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from control_plane.config.settings import PREFIX, SettingInfo, Settings, describe
+from control_plane.config.declare import PREFIX
+from control_plane.config.loading import SettingInfo, describe
+from control_plane.config.settings import Settings
 
 INTRODUCTION = f"""\
 # Settings
@@ -29,13 +30,16 @@ at the next start.
 public_host = "live.example.com"
 trusted_proxies = ["10.0.0.0/8"]
 grace_s = 120
+
+[providers.google]
+client_ids = ["1234-app.apps.googleusercontent.com", "1234-web.apps.googleusercontent.com"]
 ```
+
+The variable of a setting in a table has the table's name before its own: `LIVE_PROVIDERS_GOOGLE_CLIENT_IDS`.
 """
 HEAD = "| setting | default | takes | meaning |\n|---|---|---|---|"
 
 _GROUP = re.compile(r"\s+# ── (?P<group>[^─]+) ──$|    (?P<name>[a-z_]+): ")
-_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
-_HINTS = get_type_hints(Settings)
 _KINDS: dict[Any, str] = {bool: "1 or 0", bool | None: "1 or 0", int: "number", Path: "path", tuple[str, ...]: "list"}
 
 
@@ -43,7 +47,7 @@ def markdown() -> str:
     groups = _groups()
     sections = [
         f"## {group[0].upper()}{group[1:]}\n\n{_table(list(settings))}"
-        for group, settings in groupby(describe(), lambda setting: groups[setting.name])
+        for group, settings in groupby(describe(), lambda info: _heading(info.name, groups))
     ]
     return "\n".join([INTRODUCTION, *sections])
 
@@ -57,6 +61,11 @@ def _groups() -> dict[str, str]:
             if match["name"]:
                 groups[match["name"]] = group
     return groups
+
+
+def _heading(name: str, groups: Mapping[str, str]) -> str:
+    table, _, _ = name.rpartition(".")
+    return f"`[{table}]`" if table else groups[name]
 
 
 def _table(settings: Sequence[SettingInfo]) -> str:
@@ -77,12 +86,11 @@ def _default(value: Any) -> str:
 
 
 def _takes(setting: SettingInfo) -> str:
-    bounds = _FIELDS[setting.name].metadata
-    if bounds["most"] is not None:
-        return f"{bounds['least']} to {bounds['most']}"
-    if bounds["least"] is not None:
-        return f"at least {bounds['least']}"
-    return _KINDS.get(_HINTS[setting.name], "text")
+    if setting.most is not None:
+        return f"{setting.least} to {setting.most}"
+    if setting.least is not None:
+        return f"at least {setting.least}"
+    return _KINDS.get(setting.kind, "text")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.config.settings import PREFIX, Settings
+from control_plane.config.declare import PREFIX
+from control_plane.config.settings import Settings
 
 BACKLOG = 1024
 """Connections that the kernel queues until we accept them. Fewer: a burst of viewers is refused or delayed."""

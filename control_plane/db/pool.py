@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.config.settings import InvalidSettings
+from control_plane.config.declare import InvalidSettings
 from control_plane.db.connections import Connection, Connections, new_connection
 
 Row = asyncpg.Record

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from control_plane.config.settings import Settings, load
+from control_plane.config.loading import load
+from control_plane.config.settings import Settings
 from control_plane.db import migrate as migrations
 from control_plane.db.embedded import EmbeddedPostgres, running_dsn
 from control_plane.db.pool import Database, open_pool

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.config.settings import Settings, load
+from control_plane.config.loading import load
+from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.operations import installation
 from control_plane.operations.development import make_fit_for_production

@@ -10,9 +10,9 @@ import typer
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config import secrets
+from control_plane.config.loading import load
 from control_plane.config.ports import Ports
 from control_plane.config.secrets import Purpose
-from control_plane.config.settings import load
 from stagedoor.cli.terminal import say
 
 

@@ -11,7 +11,8 @@ import typer
 from rich.markup import render
 
 from control_plane.base.errors import ControlPlaneError
-from control_plane.config.settings import Settings, load
+from control_plane.config.loading import load
+from control_plane.config.settings import Settings
 from control_plane.observe import logs
 from stagedoor.cli import terminal
 from stagedoor.cli.console import announce, warn_of_development

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from control_plane.config.settings import describe, load
+from control_plane.config.loading import describe, load
 from stagedoor.cli.terminal import columns, err, out
 from stagedoor.processes.data_directory import is_in_use
 from stagedoor.processes.run_file import RunFile
@@ -15,7 +15,7 @@ def settings() -> None:
     values = load()
     table = columns("setting", "value", "meaning")
     for info in describe():
-        value = getattr(values, info.name)
+        value = info.value_in(values)
         shown = ("set" if value else "") if info.secret else _shown(value)
         table.add_row(info.variable, shown if value == info.default else f"[bold]{shown}[/]", info.doc)
     out.print(table)

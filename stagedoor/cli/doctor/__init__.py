@@ -8,7 +8,8 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from control_plane.config.settings import InvalidSettings, load
+from control_plane.config.declare import InvalidSettings
+from control_plane.config.loading import load
 from stagedoor.cli import terminal
 from stagedoor.cli.doctor.finding import Check, Finding, State, broken
 from stagedoor.cli.doctor.installation import looked_at

@@ -9,8 +9,9 @@ import pytest
 
 from api.http.urls import Urls, urls_for, urls_of
 from control_plane.base.ids import StreamId
+from control_plane.config.loading import load
 from control_plane.config.ports import Ports
-from control_plane.config.settings import Settings, load
+from control_plane.config.settings import Settings
 from control_plane.streams.keys import StreamKey
 from tests.control_plane.streams.samples import stream
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from control_plane.config.settings import MEDIAMTX_PORTS, InvalidSettings, load, on_the_lan
+from control_plane.config.declare import InvalidSettings
+from control_plane.config.loading import load, on_the_lan
+from control_plane.config.settings import MEDIAMTX_PORTS
 
 LAN = {"LIVE_DEV": "1", "LIVE_LAN": "1"}
 AT_HOME = ["192.168.1.20", "172.17.0.1", "fe80::1"]

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from control_plane.config.settings import InvalidSettings, Settings, describe, load
+from control_plane.config.declare import InvalidSettings
+from control_plane.config.loading import describe, load
+from control_plane.config.providers import Apple, Google
+from control_plane.config.settings import Settings
 
 SECRET = "only-the-operator-knows"
 SECRET_NAMES = {
@@ -206,12 +209,50 @@ def test_the_secrets_are_in_the_data_directory_unless_set() -> None:
 
 def test_every_setting_is_described() -> None:
     described = {info.name: info for info in describe()}
-    assert list(described) == [field.name for field in dataclasses.fields(Settings)]
+    tables = {field.name for field in dataclasses.fields(Settings) if field.default is dataclasses.MISSING}
+    top_level = [name for name in described if "." not in name]
+    assert top_level == [field.name for field in dataclasses.fields(Settings) if field.name not in tables]
+    assert {name.partition(".")[0] for name in described if "." in name} == tables
     assert {name for name, info in described.items() if info.secret} == SECRET_NAMES
     for name, info in described.items():
-        assert info.variable == f"LIVE_{name.upper()}"
+        assert info.variable == f"LIVE_{name.upper().replace('.', '_')}"
         assert info.doc
-        assert info.default == getattr(Settings(), name)
+        assert info.default == info.value_in(Settings())
+
+
+def test_no_two_settings_share_a_variable() -> None:
+    variables = [info.variable for info in describe()]
+    assert len(variables) == len(set(variables))
+
+
+def test_a_table_is_read_from_the_file_and_the_environment(config: Path) -> None:
+    content = """
+        [providers.google]
+        client_ids = ["one", "two"]
+        issuer = "https://google.example.com"
+        [providers.apple]
+        client_ids = "com.example.app"
+    """
+    loaded = load(in_file(config, content, LIVE_PROVIDERS_GOOGLE_ISSUER="https://other.example.com"))
+    assert loaded.providers.google == Google(client_ids=("one", "two"), issuer="https://other.example.com")
+    assert loaded.providers.apple == Apple(client_ids=("com.example.app",))
+    assert loaded == dataclasses.replace(Settings(), providers=loaded.providers)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            "[providers.google]\nclient_id = 1",
+            "There is no setting LIVE_PROVIDERS_GOOGLE_CLIENT_ID. Did you mean LIVE_PROVIDERS_GOOGLE_CLIENT_IDS?",
+        ),
+        ("[stores.google]\nkeys = 1", "There is no setting LIVE_STORES. `stagedoor settings` lists them."),
+        ("providers = 1", "providers must be a table: [providers]."),
+        ("[providers.google.issuer]\nx = 1", "LIVE_PROVIDERS_GOOGLE_ISSUER must be one value."),
+    ],
+)
+def test_a_mistake_in_a_table_is_named(config: Path, content: str, sentence: str) -> None:
+    assert refusal(in_file(config, content)) == sentence
 
 
 @pytest.mark.parametrize("info", list(describe()), ids=lambda info: info.name)

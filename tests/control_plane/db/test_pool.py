@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from control_plane.base.errors import ControlPlaneError
-from control_plane.config.settings import InvalidSettings
+from control_plane.config.declare import InvalidSettings
 from control_plane.db.connections import Connection, Connections
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from control_plane.config.settings import InvalidSettings
+from control_plane.config.declare import InvalidSettings
 from control_plane.db.pool import connect
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from control_plane.config.declare import InvalidSettings
 from control_plane.config.secrets import Purpose, load_or_create
-from control_plane.config.settings import InvalidSettings
 from stagedoor.cli import app
 from stagedoor.cli.media import NotWritten
 

@@ -1,0 +1,7 @@
+"""Sign-in and sign-up, passwords, and the proof of phone numbers and email addresses."""
+
+from __future__ import annotations
+
+from api.sections.auth import register
+
+SECTIONS = (register.section,)

@@ -1,0 +1,7 @@
+"""Users: profiles, pictures, and what a user does with the own account."""
+
+from __future__ import annotations
+
+from api.sections.users import profile
+
+SECTIONS = (profile.section,)
