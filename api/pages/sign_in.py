@@ -17,8 +17,9 @@ from api.contract.request import MalformedRequest, as_text, decode_object, read_
 from api.http.cookies import forget, keep, own_origin, page_token
 from api.pages.answers import json, request_urls
 from control_plane.accounts.caller import Caller
+from control_plane.accounts.claims import Claims
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import DEV_PREFIX, Claims
+from control_plane.accounts.sign_in import DEV_PREFIX
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User
 from control_plane.ledger.wallets import wallet

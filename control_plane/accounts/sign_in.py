@@ -6,16 +6,15 @@ id that a client sends proves nothing. Development mode accepts every claim, so 
 
 from __future__ import annotations
 
-import datetime as dt
+import dataclasses
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import asyncpg
 
 from control_plane.accounts import store
+from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import Identity, NewUser, User
@@ -85,39 +84,11 @@ class SignInNotProven(ControlPlaneError):
     kind = ErrorKind.FORBIDDEN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What a client claims about its user. Empty text: not given."""
-
-    auth_token: str = ""
-    social: str = ""
-    social_id: str = ""
-    username: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    gender: str = ""
-    dob: dt.date | None = None
-    email: str = ""
-    phone: str = ""
-    password: str = ""
-    profile_pic: str = ""
-    referral_code: str = ""
-    device_token: str = ""
-
-
-class Prover(Protocol):
-    """Verifies a sign-in provider's token with that provider's published keys."""
-
-    async def prove(self, claims: Claims) -> Sequence[Identity]:
-        """The identities that the token proves. Empty: the token is not from this provider."""
-        ...
-
-
 class UnprovenClaims:
     """Development mode: accepts every claimed identity without proof. The token `dev:<name>` signs in as that
     username."""
 
-    async def prove(self, claims: Claims) -> Sequence[Identity]:
+    async def prove(self, claims: Claims) -> Sequence[Proof]:
         ways = []
         if claims.auth_token.startswith(DEV_PREFIX):
             if name := claims.auth_token.removeprefix(DEV_PREFIX).strip().lower():
@@ -128,7 +99,7 @@ class UnprovenClaims:
             ways.append(Identity("uid", claims.auth_token))
         if claims.social and claims.social_id:
             ways.append(Identity(claims.social.lower(), claims.social_id))
-        return ways
+        return [Proof(identity=way) for way in ways]
 
 
 class SignIn:
@@ -144,32 +115,54 @@ class SignIn:
 
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
-        SignInNotProven and AccountBlocked."""
+        SignInNotProven, AccountBlocked, and what the provers raise."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
-        proven = [identity for prover in self._provers for identity in await prover.prove(claims)]
-        for identity in proven:
-            user_id = await store.id_by_identity(self._database, identity)
-            if user_id is not None:
-                return await self._allowed(user_id)
-            if identity.provider == "dev":
-                return await self._by_name(identity)
-        if not proven and not self._believes_claims:
+        proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
+        for proof in proofs:
+            user = await self._known(proof)
+            if user is not None:
+                return user
+            if proof.identity is not None and proof.identity.provider == "dev":
+                return await self._by_name(proof)
+        if not proofs and not self._believes_claims:
             raise SignInNotProven("Please sign in with a provider that this server is set up for.")
         if claims.username or claims.dob is not None:
-            return await self._create(claims, proven)
-        if claims.auth_token and not claims.social_id and proven:
-            return await self._create(claims, proven)
+            return await self._create(claims, proofs)
+        if claims.auth_token and not claims.social_id and proofs:
+            return await self._create(claims, proofs)
         raise NotRegistered("Open registration screen.")
 
-    async def _by_name(self, identity: Identity) -> User:
+    async def _known(self, proof: Proof) -> User | None:
+        """The account of the proven identity, else of the proven address, which the identity then joins.
+
+        An account keeps only proven addresses, so nobody can prepare an account for an address that belongs to
+        somebody else. A second identity of the same provider does not join: the provider says that it is another user,
+        for instance the next owner of a company's address."""
+        if proof.identity is not None:
+            user_id = await store.id_by_identity(self._database, proof.identity)
+            if user_id is not None:
+                return await self._allowed(user_id)
+        user_id = await store.id_by_contact(self._database, proof.email, proof.phone)
+        if user_id is None:
+            return None
+        user = await self._allowed(user_id)
+        if proof.identity is None:
+            return user
+        await store.add_identity(self._database, proof.identity, user_id)
+        joined = await store.id_by_identity(self._database, proof.identity)
+        return user if joined == user_id else None
+
+    async def _by_name(self, proof: Proof) -> User:
         """Development mode: the existing user with that name, else a new one."""
-        user = await store.by_username(self._database, identity.subject)
+        assert proof.identity is not None
+        user = await store.by_username(self._database, proof.identity.subject)
         if user is None:
-            return await self._create(Claims(username=identity.subject), [identity])
+            return await self._create(Claims(username=proof.identity.subject), [proof])
         return await self._allowed(user.id)
 
-    async def _create(self, claims: Claims, identities: Sequence[Identity]) -> User:
+    async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
+        identities = [proof.identity for proof in proofs if proof.identity is not None]
         username = claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}"
         check_username(username)
         check_indexed("email", claims.email)
@@ -177,6 +170,8 @@ class SignIn:
         for identity in identities:
             check_indexed("auth_token" if identity.provider == "uid" else "social_id", identity.subject)
             check_indexed("social", identity.provider)
+        if not self._believes_claims:
+            claims = _proven_part(claims, proofs)
         new = NewUser(
             username=username,
             first_name=claims.first_name,
@@ -196,10 +191,9 @@ class SignIn:
             async with self._database.transaction() as connection:
                 user_id = await store.create(connection, new, identities)
         except asyncpg.UniqueViolationError as error:
-            for identity in identities:  # a concurrent call with the same identity may have created the account
-                made = await store.id_by_identity(self._database, identity)
-                if made is not None:
-                    return await self._allowed(made)
+            for proof in proofs:  # a concurrent call with the same proof may have created the account
+                if (made := await self._known(proof)) is not None:
+                    return made
             raise AlreadyTaken.of(error) from None
         return await self._allowed(user_id)
 
@@ -210,3 +204,17 @@ class SignIn:
         if user.banned_at is not None:
             raise AccountBlocked
         return user
+
+
+def _proven_part(claims: Claims, proofs: Sequence[Proof]) -> Claims:
+    """The claims with the proven addresses and identity in place of the claimed ones. An address that is not proven is
+    not kept: its owner can register with it, and the account can confirm it later."""
+    identity = next((proof.identity for proof in proofs if proof.identity is not None), None)
+    return dataclasses.replace(
+        claims,
+        email=next((proof.email for proof in proofs if proof.email), ""),
+        phone=next((proof.phone for proof in proofs if proof.phone), ""),
+        social=identity.provider if identity else "",
+        social_id=identity.subject if identity else "",
+        profile_pic="",
+    )

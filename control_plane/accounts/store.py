@@ -30,6 +30,10 @@ _SELECT = f"""
 _BY_IDS = _SELECT + "where u.id = any($1::integer[])"
 _BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
+_BY_CONTACT = """
+    select id from app_user where lower(email) = nullif($1, '') or phone = nullif($2, '')
+    order by lower(email) = nullif($1, '') desc nulls last limit 1
+"""
 _CREATE = """
     with person as (
         insert into app_user (username, first_name, last_name, gender, dob, email, phone, password_hash, social, social_id,
@@ -45,7 +49,9 @@ _CREATE = """
     select id from person
 """
 _ADD_IDENTITY = """
-    insert into user_identity (provider, subject, user_id) values ($1, $2, $3) on conflict do nothing
+    insert into user_identity (provider, subject, user_id)
+    select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
+    on conflict do nothing
 """
 _NEW_SESSIONS = "session_version = session_version + 1, session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
 """Invalidates every earlier token. A restored backup may reach the same version again; the new salt keeps those tokens
@@ -203,7 +209,14 @@ async def create(connection: Connection, new: NewUser, identities: Sequence[Iden
     return user_id
 
 
+async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:
+    """The user with this email address, else with this phone number. An empty text fits nobody."""
+    found: UserId | None = await database.fetchval(_BY_CONTACT, email, phone)
+    return found
+
+
 async def add_identity(database: Database, identity: Identity, user_id: UserId) -> None:
+    """No effect if the user has an identity of this provider already, or if the identity belongs to a user."""
     await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
 
 

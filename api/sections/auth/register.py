@@ -11,10 +11,11 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import MalformedRequest, Request, Text
 from api.wire.profile import Profile, own_profile
+from control_plane.accounts.claims import Claims
+from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import (
     AlreadyTaken,
-    Claims,
     ClaimTooLong,
     InvalidUsername,
     NotRegistered,
@@ -29,7 +30,9 @@ Short = Annotated[str, msgspec.Meta(max_length=320)]
 
 class RegisterUser(Request, frozen=True, kw_only=True):
     auth_token: Text = ""
-    """A token of the sign-in provider, or a session token of this server, which is renewed."""
+    """The ID token of the sign-in provider, or a session token of this server, which is renewed."""
+    nonce: Short = ""
+    """The nonce that the app gave the provider's library, if it did. The ID token must hold it or its SHA-256."""
     social_id: Short = ""
     """The user's id at the sign-in provider."""
     social: Short = ""
@@ -62,13 +65,22 @@ class RegisterUser(Request, frozen=True, kw_only=True):
 @section.endpoint(
     "registerUser",
     access=Access.OPEN,
-    refusals=(AccountBlocked, AlreadyTaken, ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven),
+    refusals=(
+        AccountBlocked,
+        AlreadyTaken,
+        ClaimTooLong,
+        InvalidIdToken,
+        InvalidUsername,
+        NotRegistered,
+        SignInNotProven,
+    ),
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
     user = await call.accounts.sign_in.sign_in(
         Claims(
             auth_token=body.auth_token,
+            nonce=body.nonce,
             social=body.social,
             social_id=body.social_id,
             username=body.username,

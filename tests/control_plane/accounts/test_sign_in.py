@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from control_plane.accounts import store
+from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import (
     LARGEST_INDEXED,
     AlreadyTaken,
-    Claims,
     ClaimTooLong,
     InvalidUsername,
     NotRegistered,
-    Prover,
     SignIn,
     SignInNotProven,
     UnprovenClaims,
@@ -168,7 +167,7 @@ async def test_all_that_a_new_account_brings_is_kept(door: Door) -> None:
         device_token="device",
     )
     user = await door.enter(claims)
-    kept = set(Claims.__dataclass_fields__) - {"auth_token", "password"}
+    kept = set(Claims.__dataclass_fields__) - {"auth_token", "nonce", "password"}
     assert {name: getattr(user, name) for name in kept} == {name: getattr(claims, name) for name in kept}
     assert (user.push, user.privacy) == (PushSettings(), PrivacySettings())
     assert (user.banned_at, user.role, user.verified, user.video_count) == (None, "user", False, 0)
@@ -348,15 +347,19 @@ async def test_elsewhere_a_claim_alone_proves_nothing(door: Door, claims: Claims
 class Provider:
     """A sign-in provider that verifies the tokens that it issued."""
 
-    tokens: dict[str, Identity] = field(default_factory=dict)
+    tokens: dict[str, Proof] = field(default_factory=dict)
 
-    async def prove(self, claims: Claims) -> Sequence[Identity]:
-        identity = self.tokens.get(claims.auth_token)
-        return [identity] if identity else []
+    async def prove(self, claims: Claims) -> Sequence[Proof]:
+        proof = self.tokens.get(claims.auth_token)
+        return [proof] if proof else []
 
 
-GOOGLE = Provider({"token of ann": Identity("google", "g-ann"), "token of bob": Identity("google", "g-bob")})
-APPLE = Provider({"apple token": Identity("apple", "a-cid")})
+def proof_of(provider: str, subject: str, email: str = "", phone: str = "") -> Proof:
+    return Proof(identity=Identity(provider, subject), email=email, phone=phone)
+
+
+GOOGLE = Provider({"token of ann": proof_of("google", "g-ann"), "token of bob": proof_of("google", "g-bob")})
+APPLE = Provider({"apple token": proof_of("apple", "a-cid")})
 
 
 @pytest.mark.parametrize(
@@ -395,3 +398,85 @@ async def test_elsewhere_a_token_that_no_provider_gave_out_proves_nothing(door: 
     with pytest.raises(SignInNotProven):
         await door.sign_in(GOOGLE, APPLE).sign_in(Claims(auth_token=token, social="google", social_id="g-ann"))
     assert await door.people() == 1
+
+
+# ── addresses that a provider has verified ──
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        proof_of("apple", "a-ann", email="ann@example.com"),
+        proof_of("firebase", "f-ann", phone="+4912345"),
+        proof_of("firebase", "f-ann", email="unknown@example.com", phone="+4912345"),
+    ],
+)
+async def test_a_verified_address_joins_the_account_that_has_it(door: Door, proof: Proof) -> None:
+    sign_in = door.sign_in(Provider({"token": proof}))
+    ann = await sign_in.sign_in(Claims(auth_token="token", username="other"))
+    assert ann.id == door.ann
+    assert proof.identity is not None
+    assert await door.ways_of(ann) == {(way.provider, way.subject) for way in [*ANNS_WAYS, proof.identity]}
+    assert (await sign_in.sign_in(Claims(auth_token="token"))).id == door.ann
+
+
+async def test_a_code_sent_to_the_address_opens_the_account_that_has_it(door: Door) -> None:
+    sign_in = door.sign_in(Provider({"code": Proof(email="ann@example.com")}))
+    assert (await sign_in.sign_in(Claims(auth_token="code"))).id == door.ann
+    assert len(await door.ways_of(await sign_in.sign_in(Claims(auth_token="code")))) == len(ANNS_WAYS)
+
+
+async def test_an_address_that_is_only_claimed_joins_nothing(door: Door) -> None:
+    claims = Claims(auth_token="apple token", username="cid", email="ann@example.com", phone="+4912345")
+    cid = await door.sign_in(APPLE).sign_in(claims)
+    assert cid.id != door.ann
+    assert (cid.email, cid.phone) == ("", "")
+
+
+async def test_an_address_that_is_only_claimed_is_not_kept_from_its_owner(door: Door) -> None:
+    early = Claims(auth_token="apple token", username="early", email="bob@example.com", password="known to early")
+    early_user = await door.sign_in(APPLE).sign_in(early)
+    bobs = Provider({"token": proof_of("google", "g-bob", email="bob@example.com")})
+    bob = await door.sign_in(bobs).sign_in(Claims(auth_token="token", username="bob"))
+    assert bob.id != early_user.id
+    assert bob.email == "bob@example.com"
+
+
+async def test_another_user_of_the_same_provider_does_not_join_by_the_address(door: Door) -> None:
+    """A company gives an address of a former employee to the next one."""
+    successor = Provider({"token": proof_of("google", "g-successor", email="ann@example.com")})
+    with pytest.raises(AlreadyTaken):
+        await door.sign_in(successor).sign_in(Claims(auth_token="token", username="successor"))
+    with pytest.raises(NotRegistered):
+        await door.sign_in(successor).sign_in(Claims(auth_token="token", social="google", social_id="g-successor"))
+    assert await door.people() == 1
+
+
+async def test_identities_that_join_at_the_same_time_are_one_of_each_provider(door: Door) -> None:
+    tokens = {f"token {number}": proof_of("apple", f"a-{number}", email="ann@example.com") for number in range(8)}
+    sign_in = door.sign_in(Provider(tokens))
+    results = await asyncio.gather(
+        *(sign_in.sign_in(Claims(auth_token=token)) for token in tokens), return_exceptions=True
+    )
+    joined = [result for result in results if isinstance(result, User)]
+    assert [user.id for user in joined] == [door.ann]
+    assert all(isinstance(result, AlreadyTaken) for result in results if not isinstance(result, User))
+    assert len(await door.ways_of(joined[0])) == len(ANNS_WAYS) + 1
+
+
+async def test_a_banned_account_is_not_joined(door: Door) -> None:
+    async with door.database.transaction() as connection:
+        await store.ban(connection, door.ann)
+    with pytest.raises(AccountBlocked):
+        await door.sign_in(Provider({"token": proof_of("apple", "a-ann", email="ann@example.com")})).sign_in(
+            Claims(auth_token="token")
+        )
+    assert await store.id_by_identity(door.database, Identity("apple", "a-ann")) is None
+
+
+async def test_the_provider_is_named_as_it_was_proven(door: Door) -> None:
+    claims = Claims(
+        auth_token="apple token", username="cid", social="facebook", social_id="f-1", profile_pic="https://x.example/1"
+    )
+    cid = await door.sign_in(APPLE).sign_in(claims)
+    assert (cid.social, cid.social_id, cid.profile_pic) == ("apple", "a-cid", "")

@@ -9,8 +9,9 @@ import pytest
 
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
+from control_plane.accounts.claims import Claims
 from control_plane.accounts.sessions import Sessions
-from control_plane.accounts.sign_in import Claims, SignIn, UnprovenClaims
+from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.accounts.user import Identity, NewUser
 from control_plane.base.ids import UserId
 from control_plane.config.secrets import Keyring, Secret

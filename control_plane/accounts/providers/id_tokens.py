@@ -1,0 +1,165 @@
+"""Sign-in with a provider: verifies its ID token (OpenID Connect) against its published keys.
+
+A token proves who signs in if its signature, issuer, audience and times are right. The audience must be one of our
+client ids: a token that a user gave to another app must not open an account here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from control_plane.accounts.claims import Claims, Proof
+from control_plane.accounts.providers.key_set import KeySet
+from control_plane.accounts.user import Identity
+from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.config.providers import Providers
+
+log = logging.getLogger(__name__)
+
+ALGORITHMS = ["RS256", "ES256"]
+"""Signatures with a private key only. With HS256 anyone could sign, using the published key as the secret."""
+LEEWAY_S = 60
+"""Allowed difference between the provider's clock and ours. Larger: expired tokens work for longer. Smaller: a wrong
+clock refuses valid tokens."""
+LONGEST_TOKEN = 8192
+"""Characters. The providers' tokens have 700 to 1500; longer text is refused before it is decoded."""
+
+
+class InvalidIdToken(ControlPlaneError):
+    """The token is from a provider that this server is set up for, but is not valid here."""
+
+    code = "invalid_id_token"
+    kind = ErrorKind.FORBIDDEN
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"The sign-in with {provider} is not valid here or has expired. Please sign in again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    name: str
+    """As in `social` of registerUser, and in `user_identity`."""
+    title: str
+    audiences: Mapping[str, Sequence[str]]
+    """The accepted audiences of each issuer."""
+    keys: KeySet
+    proves_email: bool = True
+    """Whether `email_verified` is the provider's own statement. Facebook does not state it."""
+
+
+def providers_of(settings: Providers) -> list[Provider]:
+    """The providers that have client ids."""
+    google, apple, facebook, firebase = settings.google, settings.apple, settings.facebook, settings.firebase
+    configured = [
+        # Google's documentation names the issuer with and without the scheme.
+        Provider(
+            "google",
+            "Google",
+            dict.fromkeys((google.issuer, google.issuer.removeprefix("https://")), google.client_ids),
+            KeySet(google.jwks_url),
+        ),
+        Provider("apple", "Apple", {apple.issuer: apple.client_ids}, KeySet(apple.jwks_url)),
+        Provider(
+            "facebook",
+            "Facebook",
+            {facebook.issuer: facebook.client_ids},
+            KeySet(facebook.jwks_url),
+            proves_email=False,
+        ),
+        # Each project is an issuer of its own.
+        Provider(
+            "firebase",
+            "Firebase",
+            {f"{firebase.issuer}/{project}": (project,) for project in firebase.client_ids},
+            KeySet(firebase.jwks_url),
+        ),
+    ]
+    return [provider for provider in configured if any(provider.audiences.values())]
+
+
+class IdTokens:
+    """The prover of all configured providers: `auth_token` holds the ID token."""
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._by_issuer = {issuer: provider for provider in providers for issuer in provider.audiences}
+
+    async def prove(self, claims: Claims) -> Sequence[Proof]:
+        """Raises InvalidIdToken, KeysUnavailable."""
+        token = claims.auth_token
+        provider = self._by_issuer.get(_issuer(token))
+        if provider is None:
+            return ()
+        content = await self._verified(provider, token)
+        if content is None or not _fits(content, provider, claims):
+            raise InvalidIdToken(provider.title)
+        return (_proof(content, provider),)
+
+    async def _verified(self, provider: Provider, token: str) -> Mapping[str, Any] | None:
+        try:
+            key = await provider.keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
+            if key is None:
+                raise jwt.InvalidKeyError("unknown kid")
+            issuer = _issuer(token)
+            content: Mapping[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=provider.audiences[issuer],
+                issuer=issuer,
+                leeway=LEEWAY_S,
+                options={"require": ["iss", "aud", "sub", "exp", "iat"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            log.info("id_token_refused", extra={"provider": provider.name, "why": type(error).__name__})
+            return None
+        return content
+
+
+def _issuer(token: str) -> str:
+    """The issuer that the token names; it is not verified yet. "": not a JWT."""
+    if len(token) > LONGEST_TOKEN or token.count(".") != 2:
+        return ""
+    try:
+        content = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError):
+        return ""
+    issuer = content.get("iss", "")
+    return issuer if isinstance(issuer, str) else ""
+
+
+def _fits(content: Mapping[str, Any], provider: Provider, claims: Claims) -> bool:
+    """Whether the other claims belong to this token."""
+    subject = content["sub"]
+    if not isinstance(subject, str) or not subject:
+        return False
+    if claims.social_id and claims.social.lower() == provider.name and claims.social_id != subject:
+        return False
+    return not claims.nonce or _is_nonce(content.get("nonce"), claims.nonce)
+
+
+def _is_nonce(signed: Any, nonce: str) -> bool:
+    """Apple's and Facebook's libraries are given the nonce's SHA-256, Google's the nonce itself."""
+    hashed = hashlib.sha256(nonce.encode()).hexdigest()
+    text = str(signed).encode()
+    plain_fits = hmac.compare_digest(text, nonce.encode())
+    return hmac.compare_digest(text, hashed.encode()) or plain_fits
+
+
+def _proof(content: Mapping[str, Any], provider: Provider) -> Proof:
+    email = content.get("email")
+    verified = content.get("email_verified")
+    # Apple sends text or a boolean.
+    is_verified = provider.proves_email and (verified is True or verified == "true")
+    phone = content.get("phone_number")
+    return Proof(
+        identity=Identity(provider.name, content["sub"]),
+        email=email.lower() if is_verified and isinstance(email, str) else "",
+        phone=phone if provider.name == "firebase" and isinstance(phone, str) else "",
+    )
