@@ -10,6 +10,20 @@ from typing import Protocol
 from control_plane.accounts.user import Identity
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks for a code or enters one: a confirmed code is used by the same client only."""
+
+    origin: str
+    """The network address, as limits count it."""
+    app: str
+    """The app, told by its API key."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.origin} {self.app}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """What a client claims about its user. Empty text: not given."""
@@ -30,6 +44,10 @@ class Claims:
     profile_pic: str = ""
     referral_code: str = ""
     device_token: str = ""
+    code: str = ""
+    """The code that was sent to `phone`, else to `email`. Empty: it was entered before."""
+    client: Client | None = None
+    """Who signs in. None: no code counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +57,8 @@ class Proof:
     """An email address that the prover has verified, in lower case."""
     phone: str = ""
     """A phone number that the prover has verified, in E.164."""
+    code_id: int | None = None
+    """The confirmed code that this proof uses up."""
 
 
 class Prover(Protocol):

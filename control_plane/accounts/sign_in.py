@@ -15,11 +15,15 @@ import asyncpg
 
 from control_plane.accounts import store
 from control_plane.accounts.claims import Claims, Proof, Prover
+from control_plane.accounts.codes import store as codes_store
+from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import Identity, NewUser, User
+from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 
 DEV_PREFIX = "dev:"
@@ -106,16 +110,23 @@ class SignIn:
     """`believes_claims` (development mode): create accounts from unproven claims."""
 
     def __init__(
-        self, database: Database, sessions: Sessions, provers: Sequence[Prover], *, believes_claims: bool
+        self,
+        database: Database,
+        sessions: Sessions,
+        provers: Sequence[Prover],
+        *,
+        believes_claims: bool,
+        clock: Clock = utc_now,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._provers = provers
         self._believes_claims = believes_claims
+        self._clock = clock
 
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
-        SignInNotProven, AccountBlocked, and what the provers raise."""
+        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
@@ -147,11 +158,20 @@ class SignIn:
         if user_id is None:
             return None
         user = await self._allowed(user_id)
+        if proof.code_id is not None:
+            async with self._database.transaction() as connection:
+                await self._use_up(connection, [proof])
         if proof.identity is None:
             return user
         await store.add_identity(self._database, proof.identity, user_id)
         joined = await store.id_by_identity(self._database, proof.identity)
         return user if joined == user_id else None
+
+    async def _use_up(self, connection: Connection, proofs: Sequence[Proof]) -> None:
+        """Raises WrongCode if a code was used meanwhile: each opens once."""
+        for proof in proofs:
+            if proof.code_id is not None and not await codes_store.use(connection, proof.code_id, self._clock()):
+                raise WrongCode
 
     async def _by_name(self, proof: Proof) -> User:
         """Development mode: the existing user with that name, else a new one."""
@@ -189,6 +209,7 @@ class SignIn:
         )
         try:
             async with self._database.transaction() as connection:
+                await self._use_up(connection, proofs)
                 user_id = await store.create(connection, new, identities)
         except asyncpg.UniqueViolationError as error:
             for proof in proofs:  # a concurrent call with the same proof may have created the account

@@ -1,0 +1,159 @@
+"""Codes by email and phone: six digits that prove that a user reads what is sent to an address.
+
+A code is computed from a random salt of its row and a secret that is not in the database: neither a copy of the
+database nor the arguments of a job reveal it. A code that was entered is confirmed for the client that entered it, and
+closed when it is used.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from enum import StrEnum
+from typing import Any
+
+from control_plane.accounts.claims import Client
+from control_plane.accounts.codes import store
+from control_plane.accounts.codes.store import Sent
+from control_plane.base.clock import Clock, utc_now
+from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.delivery.contacts import Channel, Contact
+from control_plane.jobs.kind import Kind
+
+DIGITS = 6
+TRIES = 5
+"""Per code. More: a code is easier to guess. Fewer: users who mistype need another code."""
+LIFETIME = dt.timedelta(minutes=10)
+"""How long a code can be entered. Longer: more time to guess it. Shorter: slow mail arrives too late."""
+CONFIRMED = dt.timedelta(minutes=5)
+"""How long the client that entered the code may use it. Longer: somebody else behind the same network address has more
+time to use it. Shorter: it ends while the user fills in the registration screen."""
+RESEND = dt.timedelta(seconds=20)
+"""Least time between two codes to one address. Longer: users wait longer for the second one. Shorter: impatient users
+get several, of which only the last is valid."""
+PER_HOUR, PER_DAY = 6, 15
+"""Codes to one address. More: strangers can send more messages to it. Fewer: users with unreliable mail are locked out."""
+PER_ORIGIN = 100
+"""Codes a day that one network address may ask for. Fewer: users behind one address of a mobile network are refused.
+More: an attacker sends more messages at our cost."""
+KEPT = dt.timedelta(days=2)
+
+
+class Purpose(StrEnum):
+    SIGN_IN = "sign_in"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  the name of a purpose
+    CHANGE_CONTACT = "change_contact"
+
+
+class WrongCode(ControlPlaneError):
+    code = "wrong_code"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong or has expired. Please check it, or ask for a new one.")
+
+
+class TooManyCodes(ControlPlaneError):
+    code = "too_many_codes"
+    kind = ErrorKind.TOO_OFTEN
+
+    def __init__(self) -> None:
+        super().__init__("Too many codes were requested. Please wait before you ask for another one.")
+
+
+class ChannelMissing(ControlPlaneError):
+    """This server has no way to send mail, or text messages."""
+
+    code = "channel_missing"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self, channel: Channel) -> None:
+        what = "email" if channel is Channel.EMAIL else "text messages"
+        super().__init__(f"This server cannot send {what}.")
+
+
+class Codes:
+    """`channels`: what this server can send to. `deliver`: the job that sends a code by its id."""
+
+    def __init__(
+        self,
+        database: Database,
+        secret: bytes,
+        channels: frozenset[Channel],
+        deliver: Kind[Any, [int]],
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._key = hmac.digest(secret, b"stagedoor codes/v1", "sha256")
+        self._channels = channels
+        self._deliver = deliver
+        self._clock = clock
+
+    async def send(
+        self, contact: Contact, purpose: Purpose, client: Client, *, user_id: UserId | None = None, silent: bool = False
+    ) -> None:
+        """Send a new code; an earlier one of this purpose becomes invalid. `user_id`: whose contact the address will
+        be. `silent`: do all but send it, so that neither the answer nor its time tells that there is no account.
+
+        Raises TooManyCodes, ChannelMissing."""
+        if contact.channel not in self._channels:
+            raise ChannelMissing(contact.channel)
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            counts = await store.lock_and_count(connection, contact, client.origin, now)
+            if (
+                counts.address_hour >= PER_HOUR
+                or counts.address_day >= PER_DAY
+                or counts.origin_day >= PER_ORIGIN
+                or (counts.last_at is not None and now - counts.last_at < RESEND)
+            ):
+                raise TooManyCodes
+            code_id = await store.replace(
+                connection, purpose, contact, user_id, origin=client.origin, silent=silent, now=now
+            )
+            await self._deliver.enqueue(connection, code_id)
+
+    async def confirm(
+        self, contact: Contact, purpose: Purpose, code: str, client: Client, *, user_id: UserId | None = None
+    ) -> int:
+        """Check a code. Returns the id with which this client may `use` it. Raises WrongCode."""
+        now = self._clock()
+        sent = await store.count_try(self._database, purpose, contact, user_id, tries=TRIES, since=now - LIFETIME)
+        entered = code.strip().encode()
+        is_right = hmac.compare_digest(self.text(sent).encode(), entered) if sent is not None else False
+        if sent is None or not is_right or sent.silent:
+            raise WrongCode
+        if not await store.confirm(self._database, sent.id, client.name, now):
+            raise WrongCode
+        return sent.id
+
+    async def confirmed(self, contact: Contact, purpose: Purpose, client: Client) -> int | None:
+        """The id of the code that this client entered in the last minutes and has not used."""
+        return await store.confirmed(self._database, purpose, contact, client.name, self._clock() - CONFIRMED)
+
+    async def use(self, connection: Connection, code_id: int) -> None:
+        """Close a confirmed code, in the transaction of what it permits. Raises WrongCode if it was used meanwhile."""
+        if not await store.use(connection, code_id, self._clock()):
+            raise WrongCode
+
+    def text(self, sent: Sent) -> str:
+        """The six digits."""
+        digest = hmac.digest(self._key, b"%d %s" % (sent.id, sent.salt), "sha256")
+        return f"{int.from_bytes(digest, 'big') % 10**DIGITS:0{DIGITS}}"
+
+    async def to_deliver(self, code_id: int) -> Sent | None:
+        """None: the code is not to be sent (any more)."""
+        sent = await store.by_id(self._database, code_id)
+        if sent is None or sent.silent or sent.created_at <= self._clock() - LIFETIME:
+            return None
+        return sent
+
+    async def newest(self, limit: int) -> list[Sent]:
+        """Open codes, newest first; for development mode."""
+        return await store.newest(self._database, self._clock() - LIFETIME, limit)
+
+    async def delete_old(self) -> None:
+        await store.delete_older(self._database, self._clock() - KEPT)

@@ -1,0 +1,52 @@
+"""Email addresses and phone numbers in their normal form, in which they are compared, stored and sent to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import phonenumbers
+
+from control_plane.base.errors import ControlPlaneError, ErrorKind
+
+LONGEST_EMAIL = 254
+"""Characters: the longest address that mail servers accept (RFC 5321)."""
+_EMAIL = re.compile(r"[^\s@<>\"(),:;\[\\\]\x00-\x1f]{1,64}@(?:[\w\-]{1,63}\.)+[\w\-]{2,63}")
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+class InvalidContact(ControlPlaneError):
+    code = "invalid_contact"
+    kind = ErrorKind.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    channel: Channel
+    address: str
+
+
+def email_contact(text: str) -> Contact:
+    """Raises InvalidContact."""
+    address = text.strip().lower()
+    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address) or ".." in address:
+        raise InvalidContact("This is not an email address.")
+    return Contact(Channel.EMAIL, address)
+
+
+def phone_contact(text: str) -> Contact:
+    """A number with its country code, such as +49 151 23456789. Raises InvalidContact."""
+    try:
+        if len(text) > 32:
+            raise phonenumbers.NumberParseException(phonenumbers.NumberParseException.TOO_LONG, "")
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise InvalidContact("This is not a phone number with its country code, such as +49 151 23456789.")
+    return Contact(Channel.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
