@@ -69,7 +69,7 @@ async def serve(
         await processes.keep_media_server()
         await stack.enter_async_context(following(delivery, workers))
         await stack.enter_async_context(running(on_air, settings, workers))
-        await stack.enter_async_context(jobs(dsn, settings, db, on_air, metrics, workers))
+        await stack.enter_async_context(jobs(dsn, settings, db, on_air, used.accounts, metrics, workers))
         await workers.keep(stack, "lag", measure_lag(metrics))
         sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
         await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))

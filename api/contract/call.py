@@ -9,10 +9,12 @@ import msgspec
 
 from api.contract.client import Client
 from api.contract.platform import Platform
+from api.http.address import limit_key
 from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.caller import Caller
+from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
@@ -52,6 +54,11 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def payments(self) -> Payments:
         return self.platform.payments
+
+    @property
+    def requester(self) -> Requester:
+        """Who asks for a code or enters one."""
+        return Requester(limit_key(self.address), self.client.value)
 
     @property
     def user_id(self) -> UserId:

@@ -11,7 +11,7 @@ from control_plane.accounts.user import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Requester:
     """Who asks for a code or enters one: a confirmed code is used by the same client only."""
 
     origin: str
@@ -46,7 +46,7 @@ class Claims:
     device_token: str = ""
     code: str = ""
     """The code that was sent to `phone`, else to `email`. Empty: it was entered before."""
-    client: Client | None = None
+    requester: Requester | None = None
     """Who signs in. None: no code counts."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from control_plane.accounts.bundle import Accounts
+from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -18,12 +20,20 @@ from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 
 @asynccontextmanager
 async def jobs(
-    dsn: str, settings: Settings, database: Database, streams: Streams, metrics: Metrics, workers: Workers
+    dsn: str,
+    settings: Settings,
+    database: Database,
+    streams: Streams,
+    accounts: Accounts,
+    metrics: Metrics,
+    workers: Workers,
 ) -> AsyncIterator[None]:
     kinds = [
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         delete_old_history.bind(database),
+        deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
+        delete_old_codes.bind(accounts.codes),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, metrics).run()):
         yield

@@ -12,6 +12,7 @@ from api.contract.endpoint import Access, Section
 from api.contract.request import MalformedRequest, Request, Text
 from api.wire.profile import Profile, own_profile
 from control_plane.accounts.claims import Claims
+from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import (
@@ -58,6 +59,9 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     """URL of a profile picture, for sign-up."""
     referral_code: Short = ""
     """The referral code of the user who invited this user."""
+    code: Short = ""
+    """The code that verifyPhoneNo sent to `phone`, or verifyRegisterEmailCode to `email`. Empty: it was entered there in
+    the last five minutes."""
     gender: Short = ""
     """Gender, for sign-up: any text."""
 
@@ -73,6 +77,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         InvalidUsername,
         NotRegistered,
         SignInNotProven,
+        WrongCode,
     ),
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
@@ -94,6 +99,8 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             profile_pic=body.profile_pic,
             referral_code=body.referral_code,
             device_token=body.device_token,
+            code=body.code,
+            requester=call.requester,
         )
     )
     return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))

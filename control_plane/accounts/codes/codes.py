@@ -12,7 +12,7 @@ import hmac
 from enum import StrEnum
 from typing import Any
 
-from control_plane.accounts.claims import Client
+from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes import store
 from control_plane.accounts.codes.store import Sent
 from control_plane.base.clock import Clock, utc_now
@@ -93,7 +93,13 @@ class Codes:
         self._clock = clock
 
     async def send(
-        self, contact: Contact, purpose: Purpose, client: Client, *, user_id: UserId | None = None, silent: bool = False
+        self,
+        contact: Contact,
+        purpose: Purpose,
+        requester: Requester,
+        *,
+        user_id: UserId | None = None,
+        silent: bool = False,
     ) -> None:
         """Send a new code; an earlier one of this purpose becomes invalid. `user_id`: whose contact the address will
         be. `silent`: do all but send it, so that neither the answer nor its time tells that there is no account.
@@ -103,7 +109,7 @@ class Codes:
             raise ChannelMissing(contact.channel)
         now = self._clock()
         async with self._database.transaction() as connection:
-            counts = await store.lock_and_count(connection, contact, client.origin, now)
+            counts = await store.lock_and_count(connection, contact, requester.origin, now)
             if (
                 counts.address_hour >= PER_HOUR
                 or counts.address_day >= PER_DAY
@@ -112,12 +118,12 @@ class Codes:
             ):
                 raise TooManyCodes
             code_id = await store.replace(
-                connection, purpose, contact, user_id, origin=client.origin, silent=silent, now=now
+                connection, purpose, contact, user_id, origin=requester.origin, silent=silent, now=now
             )
             await self._deliver.enqueue(connection, code_id)
 
     async def confirm(
-        self, contact: Contact, purpose: Purpose, code: str, client: Client, *, user_id: UserId | None = None
+        self, contact: Contact, purpose: Purpose, code: str, requester: Requester, *, user_id: UserId | None = None
     ) -> int:
         """Check a code. Returns the id with which this client may `use` it. Raises WrongCode."""
         now = self._clock()
@@ -126,13 +132,13 @@ class Codes:
         is_right = hmac.compare_digest(self.text(sent).encode(), entered) if sent is not None else False
         if sent is None or not is_right or sent.silent:
             raise WrongCode
-        if not await store.confirm(self._database, sent.id, client.name, now):
+        if not await store.confirm(self._database, sent.id, requester.name, now):
             raise WrongCode
         return sent.id
 
-    async def confirmed(self, contact: Contact, purpose: Purpose, client: Client) -> int | None:
+    async def confirmed(self, contact: Contact, purpose: Purpose, requester: Requester) -> int | None:
         """The id of the code that this client entered in the last minutes and has not used."""
-        return await store.confirmed(self._database, purpose, contact, client.name, self._clock() - CONFIRMED)
+        return await store.confirmed(self._database, purpose, contact, requester.name, self._clock() - CONFIRMED)
 
     async def use(self, connection: Connection, code_id: int) -> None:
         """Close a confirmed code, in the transaction of what it permits. Raises WrongCode if it was used meanwhile."""

@@ -23,6 +23,11 @@ async def deliver_code(delivery: CodeDelivery, code_id: int) -> None:
         await delivery.messenger.send(sent.contact, _message(delivery.codes.text(sent)))
 
 
+@job(every="23 4 * * *")
+async def delete_old_codes(codes: Codes) -> None:
+    await codes.delete_old()
+
+
 def _message(code: str) -> Message:
     minutes = LIFETIME.seconds // 60
     return Message(

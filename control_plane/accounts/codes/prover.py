@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from control_plane.accounts.claims import Claims, Client, Proof
+from control_plane.accounts.claims import Claims, Proof, Requester
 from control_plane.accounts.codes.codes import Codes, Purpose
 from control_plane.delivery.contacts import Channel, Contact, InvalidContact, email_contact, phone_contact
 
@@ -18,15 +18,17 @@ class ConfirmedContacts:
 
     async def prove(self, claims: Claims) -> Sequence[Proof]:
         """Raises WrongCode."""
-        if claims.client is None:
+        if claims.requester is None:
             return ()
-        return [proof for contact in _claimed(claims) if (proof := await self._proof(contact, claims, claims.client))]
+        return [
+            proof for contact in _claimed(claims) if (proof := await self._proof(contact, claims, claims.requester))
+        ]
 
-    async def _proof(self, contact: Contact, claims: Claims, client: Client) -> Proof | None:
+    async def _proof(self, contact: Contact, claims: Claims, requester: Requester) -> Proof | None:
         if claims.code:
-            code_id: int | None = await self._codes.confirm(contact, Purpose.SIGN_IN, claims.code, client)
+            code_id: int | None = await self._codes.confirm(contact, Purpose.SIGN_IN, claims.code, requester)
         else:
-            code_id = await self._codes.confirmed(contact, Purpose.SIGN_IN, client)
+            code_id = await self._codes.confirmed(contact, Purpose.SIGN_IN, requester)
         if code_id is None:
             return None
         if contact.channel is Channel.EMAIL:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from control_plane.accounts.claims import Claims, Client
+from control_plane.accounts.claims import Claims, Requester
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import (
     CONFIRMED,
@@ -41,7 +41,7 @@ from tests.control_plane.watched_database import WatchedDatabase
 
 ANN = Contact(Channel.EMAIL, "ann@example.com")
 PHONE = Contact(Channel.PHONE, "+4915123456789")
-CLIENT = Client("192.0.2.1", "android")
+CLIENT = Requester("192.0.2.1", "android")
 SIGN_IN = Purpose.SIGN_IN
 
 
@@ -188,8 +188,8 @@ async def test_a_code_is_for_one_purpose_one_address_and_one_user(desk: Desk) ->
 
 async def test_a_confirmed_code_serves_the_client_that_entered_it_for_minutes(desk: Desk) -> None:
     await desk.codes.confirm(ANN, SIGN_IN, await desk.code(), CLIENT)
-    assert await desk.codes.confirmed(ANN, SIGN_IN, Client("192.0.2.2", "android")) is None
-    assert await desk.codes.confirmed(ANN, SIGN_IN, Client("192.0.2.1", "ios")) is None
+    assert await desk.codes.confirmed(ANN, SIGN_IN, Requester("192.0.2.2", "android")) is None
+    assert await desk.codes.confirmed(ANN, SIGN_IN, Requester("192.0.2.1", "ios")) is None
     assert await desk.codes.confirmed(ANN, Purpose.RESET_PASSWORD, CLIENT) is None
     assert await desk.codes.confirmed(ANN, SIGN_IN, CLIENT) is not None
     desk.now += CONFIRMED
@@ -211,7 +211,7 @@ async def test_a_silent_code_is_never_sent_and_never_right(desk: Desk) -> None:
 async def test_codes_to_one_address_are_limited(desk: Desk) -> None:
     await desk.codes.send(ANN, SIGN_IN, CLIENT)
     with pytest.raises(TooManyCodes):
-        await desk.codes.send(ANN, Purpose.RESET_PASSWORD, Client("198.51.100.7", "ios"))
+        await desk.codes.send(ANN, Purpose.RESET_PASSWORD, Requester("198.51.100.7", "ios"))
     for _ in range(PER_HOUR - 1):
         desk.now += RESEND
         await desk.codes.send(ANN, SIGN_IN, CLIENT)
@@ -236,7 +236,7 @@ async def test_codes_for_one_network_address_are_limited_at_any_speed(desk: Desk
     )
     assert sum(result is None for result in results) == PER_ORIGIN
     assert all(isinstance(result, TooManyCodes) for result in results if result is not None)
-    await desk.codes.send(ANN, SIGN_IN, Client("198.51.100.7", "android"))
+    await desk.codes.send(ANN, SIGN_IN, Requester("198.51.100.7", "android"))
 
 
 async def test_a_server_without_a_gateway_says_so(desk: Desk) -> None:
@@ -272,7 +272,7 @@ async def test_a_code_registers_and_signs_in(desk: Desk, sign_in: SignIn, contac
         code = await desk.code(contact)
         if not with_code:
             await desk.codes.confirm(contact, SIGN_IN, code, CLIENT)
-        claimed = Claims(code=code if with_code else "", client=CLIENT, username=username)
+        claimed = Claims(code=code if with_code else "", requester=CLIENT, username=username)
         address = f" {contact.address} "
         if contact.channel is Channel.EMAIL:
             return dataclasses.replace(claimed, email=address)
@@ -289,7 +289,7 @@ async def test_a_code_registers_and_signs_in(desk: Desk, sign_in: SignIn, contac
 
 async def test_a_confirmed_code_signs_in_once(desk: Desk, sign_in: SignIn) -> None:
     await desk.codes.confirm(PHONE, SIGN_IN, await desk.code(PHONE), CLIENT)
-    claims = Claims(phone=PHONE.address, client=CLIENT, username="ann")
+    claims = Claims(phone=PHONE.address, requester=CLIENT, username="ann")
     results = await asyncio.gather(*(sign_in.sign_in(claims) for _ in range(8)), return_exceptions=True)
     assert sum(not isinstance(result, Exception) for result in results) == 1
 
@@ -298,12 +298,12 @@ async def test_an_address_without_its_code_proves_nothing(desk: Desk, sign_in: S
     await desk.codes.confirm(PHONE, SIGN_IN, await desk.code(PHONE), CLIENT)
     for claims in [
         Claims(phone=PHONE.address, username="bob"),
-        Claims(phone=PHONE.address, username="bob", client=Client("198.51.100.7", "android")),
-        Claims(phone="+4915123456780", username="bob", client=CLIENT),
-        Claims(phone="no number", email="no address", username="bob", client=CLIENT),
-        Claims(email=ANN.address, username="bob", client=CLIENT),
+        Claims(phone=PHONE.address, username="bob", requester=Requester("198.51.100.7", "android")),
+        Claims(phone="+4915123456780", username="bob", requester=CLIENT),
+        Claims(phone="no number", email="no address", username="bob", requester=CLIENT),
+        Claims(email=ANN.address, username="bob", requester=CLIENT),
     ]:
         with pytest.raises(SignInNotProven):
             await sign_in.sign_in(claims)
     with pytest.raises(WrongCode):
-        await sign_in.sign_in(Claims(phone=PHONE.address, code="000000x", client=CLIENT))
+        await sign_in.sign_in(Claims(phone=PHONE.address, code="000000x", requester=CLIENT))
