@@ -15,6 +15,7 @@ from aiohttp.http_websocket import WSMessageNoDecodeText
 
 from api.live_socket.frames import FAULTS, Auth, CloseCode, Error, Fault, SendGift, finished, parse
 from api.live_socket.limits import FrameLimit
+from api.live_socket.websocket import PING, pong
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
 
@@ -31,7 +32,6 @@ read. Smaller slows the replay for clients with a long round trip."""
 DRAIN_PERIOD_S = 0.1
 """Interval for checking whether a slow client has read its queue, before its next frame is read."""
 
-_PING = b"\x89\x00"
 _LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leave.RESET: CloseCode.GOING_AWAY}
 
 
@@ -184,7 +184,7 @@ class Connection:
         if message.type is WSMsgType.BINARY:
             return Error(code=Fault.MALFORMED, message="Frames must be text messages.")
         if message.type is WSMsgType.PING:
-            self.answer(bytes((0x8A, len(message.data))) + message.data)
+            self.answer(pong(message.data))
         elif message.type is WSMsgType.PONG:
             self._answered()
         else:  # closed, closing, broken
@@ -195,7 +195,7 @@ class Connection:
     # ── pings ──
 
     def _ping(self) -> None:
-        self.answer(_PING)
+        self.answer(PING)
         self._pong_due = True
         self._timer = self._loop.call_later(self._timing.pong_within_s, self._unanswered)
 

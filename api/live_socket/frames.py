@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from api.contract.request import sentence
+from api.live_socket.websocket import websocket_frame
 from control_plane.accounts.caller import Caller
 from control_plane.base.ids import LARGEST_ID, Seq, UserId
 from control_plane.ledger.transfers import CLIENT_REF, CLIENT_REF_RULE
 from control_plane.live.audience import Audience, AudienceRole
 from control_plane.live.snapshot import PlaybackUrl, Snapshot, StreamView
-from control_plane.live.websocket import websocket_frame
 
 FRAME_LIMIT_BYTES = 4 << 10
 """Largest frame that is parsed. Smaller refuses long session tokens in `auth`; larger costs time on the event loop."""

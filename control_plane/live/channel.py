@@ -12,8 +12,7 @@ from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.encoding import glimpse
 from control_plane.eventlog.types import EventType, Stats
 from control_plane.live.snapshot import Snapshot
-from control_plane.live.subscriber import Leave, Subscriber
-from control_plane.live.websocket import websocket_frame
+from control_plane.live.subscriber import Framing, Leave, Subscriber
 
 EARLY_LIMIT = 4096
 """Early events kept while the one before them is missing. More are dropped, because the hub can read them from the log.
@@ -39,7 +38,7 @@ class Channel:
     """The live sockets of one stream. `seq` is the delivery position: the number of the newest event delivered here,
     None until the first snapshot was read."""
 
-    def __init__(self, stream_id: StreamId, counts: Counts) -> None:
+    def __init__(self, stream_id: StreamId, counts: Counts, framing: Framing) -> None:
         self.stream_id = stream_id
         self.seq: Seq | None = None
         self.ended = False
@@ -54,6 +53,7 @@ class Channel:
         self.joined: set[UserId] = set()
         """Users who joined since the last stats frame."""
         self._counts = counts
+        self._framing = framing
         self._early: dict[int, str] = {}
         self._pending: list[bytes] = []
         self._stats = b""
@@ -92,7 +92,7 @@ class Channel:
         seen = glimpse(frame)
         self.ended = self.ended or seen.ends_the_stream
         self.stats_due = self.stats_due or seen.type == EventType.GIFT
-        finished = websocket_frame(frame.encode())
+        finished = self._framing(frame.encode())
         self._pending.append(finished)
         for subscriber in self.joining:
             subscriber.held.append(finished)
@@ -134,7 +134,7 @@ class Channel:
 
     def tell(self, stats: Stats) -> None:
         """Set the stats frame to write. It replaces the previous one, even if that one is still pending."""
-        self._stats = websocket_frame(msgspec.json.encode(stats))
+        self._stats = self._framing(msgspec.json.encode(stats))
         self._stats_pending = True
 
     def tell_those_behind(self) -> None:

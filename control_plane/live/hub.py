@@ -21,8 +21,7 @@ from control_plane.live.channel import Channel, Counts
 from control_plane.live.rounds import Rounds
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.stats import restate
-from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, Leave, Sink, Subscriber
-from control_plane.live.websocket import websocket_frame
+from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, Framing, Leave, Sink, Subscriber
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +42,12 @@ class Hub:
     """Implements `Offers`. `run` writes to the sockets and fills gaps. All other methods return at once, except `join`,
     which reads the database."""
 
-    def __init__(self, database: Database, *, period_s: float = PERIOD_S, gap_s: float = GAP_S) -> None:
+    def __init__(
+        self, database: Database, framing: Framing, *, period_s: float = PERIOD_S, gap_s: float = GAP_S
+    ) -> None:
         self.counts = Counts()
         self._database = database
+        self._framing = framing
         self._period_s = period_s
         self._gap_s = gap_s
         self._channels: dict[StreamId, Channel] = {}
@@ -88,7 +90,7 @@ class Hub:
         """
         channel = self._channels.get(stream_id)
         if channel is None:
-            channel = self._channels[stream_id] = Channel(stream_id, self.counts)
+            channel = self._channels[stream_id] = Channel(stream_id, self.counts, self._framing)
         subscriber = Subscriber(stream_id, sink, user_id)
         channel.attach(subscriber)
         try:
@@ -109,7 +111,8 @@ class Hub:
             self.leave(subscriber)
             subscriber.sink.leave(Leave.RESET)
             return
-        greeting = b"".join((websocket_frame(hello), *(websocket_frame(frame.encode()) for frame in snapshot.replay)))
+        texts = (hello, *(frame.encode() for frame in snapshot.replay))
+        greeting = b"".join(map(self._framing, texts))
         subscriber.sink.write(b"".join((greeting, *subscriber.held)))
         subscriber.held.clear()
         subscriber.allowed_bytes += len(greeting)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from api.live_socket.websocket import websocket_frame
 from control_plane.base.workers import Workers
 from control_plane.bus.postgres import Bus
 from control_plane.db.pool import Database
@@ -26,7 +27,7 @@ class Live:
 
 @asynccontextmanager
 async def live(dsn: str, database: Database) -> AsyncIterator[Live]:
-    bus, hub = Bus(dsn), Hub(database)
+    bus, hub = Bus(dsn), Hub(database, websocket_frame)
     fanout = Fanout(hub, bus)
     fanout.follow()
     bus.on_resync(hub.check)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from api.contract.limits import RateLimit
 from api.live_socket.connection import Timing
 from api.live_socket.route import LiveSocket
+from api.live_socket.websocket import websocket_frame
 from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
@@ -158,7 +160,7 @@ class Client:
 async def serving(
     database: Database, timing: Timing | None = None, sockets_per_address: int = 1000, **stream: Any
 ) -> AsyncIterator[House]:
-    hub = Hub(database, period_s=0.1)
+    hub = Hub(database, websocket_frame, period_s=0.1)
     host, fan, operator = [await new_user(database, name) for name in ("host", "fan", "operator")]
     stream_id = await new_stream(database, host, **stream)
     house = House(database, hub, EventLog(database, hub, lock=lock_accounts), host, fan, stream_id)
@@ -215,3 +217,20 @@ async def raw_client(house: House, query: str = "") -> AsyncIterator[socket.sock
         assert response.startswith(b"HTTP/1.1 101")
         await until(lambda: house.hub.sockets() > before)
         yield client
+
+
+def payloads(data: bytes) -> Sequence[bytes]:
+    """Payloads of complete, unmasked text frames (RFC 6455 section 5.2)."""
+    found, at = [], 0
+    while at < len(data):
+        first, size = data[at], data[at + 1]
+        assert first == 0x81, "a whole text frame"
+        at += 2
+        if size == 126:
+            (size,), at = struct.unpack_from("!H", data, at), at + 2
+        elif size == 127:
+            (size,), at = struct.unpack_from("!Q", data, at), at + 8
+        found.append(data[at : at + size])
+        at += size
+    assert at == len(data)
+    return found

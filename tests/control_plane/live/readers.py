@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -108,7 +107,7 @@ class Reader:
 
     @property
     def frames(self) -> list[dict[str, Any]]:
-        return [json.loads(payload) for payload in payloads(b"".join(self.writes))]
+        return [json.loads(text) for text in b"".join(self.writes).splitlines()]
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -132,21 +131,9 @@ def greeting(snapshot: Snapshot, viewers: int) -> bytes:
     return json.dumps({**hello, "epoch": snapshot.epoch}).encode()
 
 
-def payloads(data: bytes) -> Sequence[bytes]:
-    """Payloads of complete, unmasked text frames (RFC 6455 section 5.2)."""
-    found, at = [], 0
-    while at < len(data):
-        first, size = data[at], data[at + 1]
-        assert first == 0x81, "a whole text frame"
-        at += 2
-        if size == 126:
-            (size,), at = struct.unpack_from("!H", data, at), at + 2
-        elif size == 127:
-            (size,), at = struct.unpack_from("!Q", data, at), at + 8
-        found.append(data[at : at + size])
-        at += size
-    assert at == len(data)
-    return found
+def line(text: bytes) -> bytes:
+    """A framing without WebSocket: a line of JSON."""
+    return text + b"\n"
 
 
 class Unheard:

@@ -15,7 +15,7 @@ from control_plane.eventlog.types import EventType, Status, StatusChange
 from control_plane.live.channel import EARLY_LIMIT, Channel, Counts
 from control_plane.live.snapshot import Snapshot
 from control_plane.live.subscriber import Subscriber
-from tests.control_plane.live.readers import Reader
+from tests.control_plane.live.readers import Reader, line
 
 HOST = UserId(7)
 NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
@@ -60,7 +60,7 @@ class World:
 
     def __init__(self) -> None:
         self.committed = 0
-        self.channel = Channel(StreamId(1), Counts())
+        self.channel = Channel(StreamId(1), Counts(), line)
         self.readers: list[Joining] = []
         self.round: Iterator[int] = iter(())
 
@@ -138,7 +138,7 @@ def test_every_reader_gets_what_follows_its_snapshot_without_gap_or_repeat(steps
 
 
 def test_a_snapshot_older_than_what_opened_the_channel_is_refused() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     early, late = Joining(channel), Joining(channel)
     assert channel.admit(late.subscriber, snapshot(10))
     channel.take(11, [frame(11)])
@@ -148,7 +148,7 @@ def test_a_snapshot_older_than_what_opened_the_channel_is_refused() -> None:
 
 
 def test_what_came_too_early_is_kept_until_its_turn() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     channel.take(3, [frame(3)])
     joining = Joining(channel)
     assert channel.admit(joining.subscriber, snapshot(1))
@@ -158,7 +158,7 @@ def test_what_came_too_early_is_kept_until_its_turn() -> None:
 
 
 def test_what_the_first_snapshot_holds_already_is_no_gap() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     joining = Joining(channel)
     channel.take(3, [frame(3)])
     assert channel.admit(joining.subscriber, snapshot(5))
@@ -166,7 +166,7 @@ def test_what_the_first_snapshot_holds_already_is_no_gap() -> None:
 
 
 def test_the_next_event_is_taken_however_many_came_too_early() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     assert channel.admit(Joining(channel).subscriber, snapshot(0))
     last = EARLY_LIMIT + 10
     channel.take(2, [frame(seq) for seq in range(2, last + 1)])

@@ -32,6 +32,7 @@ from tests.control_plane.live.readers import (
     end,
     give,
     in_background,
+    line,
     new_stream,
     say,
     until,
@@ -118,7 +119,7 @@ async def test_events_whose_offers_are_all_lost_are_found_in_the_log(
 
 
 async def test_a_later_offer_brings_the_lost_one_before_it(database: Database, stream_id: StreamId) -> None:
-    hub = Hub(database, period_s=60)
+    hub = Hub(database, line, period_s=60)
     async with in_background(hub.run()):
         reader = await Reader().join(hub, stream_id)
         await say(EventLog(database, Unheard()), stream_id, "lost")
@@ -128,7 +129,7 @@ async def test_a_later_offer_brings_the_lost_one_before_it(database: Database, s
 
 
 async def test_an_offer_without_frames_has_the_log_read(database: Database, stream_id: StreamId) -> None:
-    hub = Hub(database, period_s=60)
+    hub = Hub(database, line, period_s=60)
     async with in_background(hub.run()):
         reader = await Reader().join(hub, stream_id)
         await say(EventLog(database, Unheard()), stream_id)
@@ -174,7 +175,7 @@ async def test_two_processes_deliver_each_others_events(database: Database, dsn:
     async with AsyncExitStack() as stack:
         hubs, logs = [], []
         for seed in range(2):
-            hub, bus = Hub(database, period_s=0.2), Bus(dsn)
+            hub, bus = Hub(database, line, period_s=0.2), Bus(dsn)
             fanout = Fanout(hub, bus)
             fanout.follow()
             await stack.enter_async_context(in_background(hub.run()))
@@ -200,7 +201,7 @@ async def test_events_that_are_not_in_the_log_are_not_believed(
     ended = encode_event(EventType.STATUS, Seq(first_seq), at, StatusChange(Status.ENDED, "operator"))
     forged = msgspec.json.encode([["stranger", "events", stream_id, first_seq, [ended, "no frame"]]]).decode()
     async with AsyncExitStack() as stack:
-        hub, bus = Hub(database, period_s=60), Bus(dsn)
+        hub, bus = Hub(database, line, period_s=60), Bus(dsn)
         log = EventLog(database, Fanout(hub, bus))
         await stack.enter_async_context(in_background(hub.run()))
         await stack.enter_async_context(in_background(bus.run()))
@@ -220,7 +221,7 @@ async def test_events_that_are_not_in_the_log_are_not_believed(
 
 async def test_the_bus_is_faster_than_the_check_of_the_log(database: Database, dsn: str, stream_id: StreamId) -> None:
     async with AsyncExitStack() as stack:
-        hubs = [Hub(database, period_s=60) for _ in range(2)]
+        hubs = [Hub(database, line, period_s=60) for _ in range(2)]
         buses = [Bus(dsn) for _ in hubs]
         here, there = [Fanout(hub, bus) for hub, bus in zip(hubs, buses, strict=True)]
         there.follow()
