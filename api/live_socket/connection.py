@@ -6,9 +6,9 @@ import asyncio
 import logging
 import math
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http_websocket import WSMessageNoDecodeText
@@ -66,6 +66,7 @@ class Connection:
     disconnects it through `leave`."""
 
     __slots__ = (
+        "_conversation",
         "_limit",
         "_loop",
         "_pong_due",
@@ -73,7 +74,6 @@ class Connection:
         "_timer",
         "_timing",
         "_transport",
-        "_until",
         "_ws",
         "code",
     )
@@ -87,7 +87,7 @@ class Connection:
         self._timing = timing
         self._loop = asyncio.get_running_loop()
         self._limit = FrameLimit(self._loop.time)
-        self._until: asyncio.Timeout | None = None
+        self._conversation: asyncio.Task[None] | None = None
         self._reading = False
         self._pong_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -114,36 +114,38 @@ class Connection:
         """Send a close frame after everything written so far, and cancel the conversation."""
         if self.code is None:
             self.code = code
-            if self._until is not None:
-                self._until.reschedule(self._loop.time())
+            if self._conversation is not None:
+                self._conversation.cancel()
 
     def abort(self) -> None:
         self._transport.abort()
 
-    async def hold(self, conversation: Coroutine[Any, Any, None]) -> None:
-        """Run the conversation until it ends or `close` is called, then close the socket."""
-        code: CloseCode | None = None
+    async def hold(self, converse: Callable[[], Awaitable[None]]) -> None:
+        """Run the conversation until it ends or `close` cancels it, then close the socket."""
         self._timer = self._loop.call_later(self._timing.ping_every_s, self._ping)
         try:
-            async with asyncio.timeout(None) as self._until:  # expires when `close` is called
-                await conversation
-        except Left as left:
-            code = left.code
-        except DatabaseUnavailable:
-            code = CloseCode.GOING_AWAY
-        except Exception as error:
-            if self.code is None or not isinstance(error, TimeoutError):
-                log.exception("live_socket_failed")
-                code = CloseCode.FAILED
+            async with asyncio.TaskGroup() as group:
+                self._conversation = group.create_task(self._run(converse))
         finally:
-            self._until = None
             self._timer.cancel()
-        self.code = self.code or code
         if self.code is not None:
             # Waits for the client's close frame, at most `close_within_s`.
             await self._ws.close(code=self.code, message=self.code.reason.encode(), drain=False)
         if self.buffered_bytes():
             self.abort()
+
+    async def _run(self, converse: Callable[[], Awaitable[None]]) -> None:
+        code: CloseCode | None = None
+        try:
+            await converse()
+        except Left as left:
+            code = left.code
+        except DatabaseUnavailable:
+            code = CloseCode.GOING_AWAY
+        except Exception:
+            log.exception("live_socket_failed")
+            code = CloseCode.FAILED
+        self.code = self.code or code
 
     # ── in ──
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -95,7 +96,8 @@ class LiveSocket:
             try:
                 address = self._address_of(request)
                 with self._addresses.socket(address) as allowed:
-                    await connection.hold(self._serve(request, connection, allowed, self._is_limited(address)))
+                    limited = self._is_limited(address)
+                    await connection.hold(partial(self._serve, request, connection, allowed, limited))
             finally:
                 self._open.discard(connection)
                 self._one_less.set()

@@ -52,6 +52,7 @@ class House:
     banned: set[str] = field(default_factory=lambda: {"banned"})
     away: set[str] = field(default_factory=lambda: {"away"})
     asked_in_vain: int = 0
+    blocked: int = 0
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     user_limit: RateLimit = field(default_factory=lambda: RateLimit(1e9))
     socket: LiveSocket = field(init=False)
@@ -74,7 +75,7 @@ class House:
 
     async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
         """Sends once per key. Gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 blocks until
-        `go_on`."""
+        `go_on`, gift 6 blocks and has a bug when it is cancelled."""
         if gift_id == 2:
             raise StreamOver("This live stream has ended.")
         if gift_id == 5:
@@ -83,6 +84,12 @@ class House:
             raise TimeoutError("a bug")
         if gift_id == 4:
             await self.go_on.wait()
+        if gift_id == 6:
+            self.blocked += 1
+            try:
+                await self.go_on.wait()
+            finally:
+                raise TimeoutError("a bug")
 
         async def work(connection: Connection, appending: Appending) -> Seq:
             seq = await connection.fetchval(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from api.live_socket.connection import Timing
 from api.live_socket.frames import CloseCode
 from control_plane.db.pool import Database
@@ -32,6 +34,17 @@ async def test_a_client_that_does_not_go_does_not_hold_up_the_server(database: D
         await house.socket.close_all(deadline_s=0.3)
         assert asyncio.get_running_loop().time() - started < 1
         await until(lambda: house.hub.sockets() == 0)
+
+
+async def test_a_bug_of_a_conversation_that_is_closed_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    async with house.visit(token="fan") as fan:
+        await fan.hello()
+        await fan.say({"type": "gift", "id": "a1", "gift_id": 6})
+        await until(lambda: house.blocked)
+        await house.socket.close_all(deadline_s=60)
+        assert await fan.closed() == 1001
+    (record,) = caplog.records
+    assert (record.message, record.exc_info and record.exc_info[0]) == ("live_socket_failed", TimeoutError)
 
 
 async def test_a_database_that_is_away_sends_those_who_join_away_for_a_while(house: House) -> None:
