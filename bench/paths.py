@@ -19,7 +19,7 @@ from aiohttp import web
 from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, step, table
 from control_plane.base.ids import StreamId, UserId
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.eventlog.types import Status
@@ -72,7 +72,7 @@ async def _held(port: int, streams: list[Stream], passes: int, items_per_page: i
     """The longest iteration of the event loop in each pass, in ms."""
     # A pass without changes uses neither.
     database, lifecycle = cast("Database", None), cast("Lifecycle", None)
-    running = RunningStreams(database, Bus(""), StreamKeys(Keyring((Secret("a", bytes(32)),))), 900)
+    running = RunningStreams(database, PostgresBus(""), StreamKeys(Keyring((Secret("a", bytes(32)),))), 900)
     for stream in streams:
         running.put(stream)
     longest = 0.0

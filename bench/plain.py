@@ -22,7 +22,8 @@ from aiohttp import web
 
 from bench.processes import configuration, say, stdin
 from control_plane.accounts import store as accounts
-from control_plane.bus import postgres as bus
+from control_plane.bus import notify as bus
+from control_plane.bus.model import Topic
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
@@ -156,7 +157,7 @@ class Plain:
                 await connection.fetchrow(events._LOCK, running["id"])
                 options = (body["title"], "public", None, 0, 60, body["started_at"])
                 row = await connection.fetchrow(streams._CONFIGURE, running["id"], *options)
-                await connection.execute(bus._NOTIFY, [_encode([["", "stream", running["id"], 0, []]]).decode()])
+                await connection.execute(bus._NOTIFY, bus.CHANNEL, bus.payloads("", Topic.STREAM, [(running["id"], 0)]))
             owner = await connection.fetchrow(accounts._BY_IDS, [caller_id])
         return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": person(shape["User"], owner)})
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from api.contract.platform import Platform
 from api.http.address import client_address
 from control_plane.base.network import is_loopback
-from control_plane.bus.postgres import Bus
+from control_plane.bus.model import Bus
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.streams.media.reconciler import Reconciler
 

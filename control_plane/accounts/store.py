@@ -11,7 +11,8 @@ import msgspec
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Topic, notify_within
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row

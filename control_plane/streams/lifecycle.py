@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import asyncpg
 
@@ -23,13 +24,29 @@ from control_plane.eventlog.types import EndReason, EventType, Status, StatusCha
 from control_plane.streams import store
 from control_plane.streams.media.model import MediaConnection, SourceId
 from control_plane.streams.model import Stream, StreamOptions, StreamOver
-from control_plane.streams.running import RunningStreams
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 """Attempts of `go_live` when calls of one user race. Fewer: concurrent calls fail more often. More: a call can take
 longer."""
+
+
+class StreamTable(Protocol):
+    """Where changes of streams are applied: `RunningStreams` in a server."""
+
+    async def tell_others(self, connection: Connection, stream_id: StreamId) -> None:
+        """Notify the other processes, within the transaction that changes the stream."""
+        ...
+
+    def put(self, stream: Stream) -> None:
+        """Apply a committed change."""
+        ...
+
+    def look_at(self, stream_id: StreamId) -> None:
+        """The stream may have changed: read it again."""
+        ...
+
 
 Also = Callable[[Connection, Stream], Awaitable[None]]
 """Stored in the same transaction as a change, for example an audit entry."""
@@ -42,12 +59,12 @@ class Lifecycle:
         self,
         database: Database,
         event_log: EventLog,
-        running: RunningStreams,
+        table: StreamTable,
         peak_viewers: Callable[[StreamId], int] = lambda stream_id: 0,
     ) -> None:
         self._database = database
         self._event_log = event_log
-        self._running = running
+        self._table = table
         self._peak_viewers = peak_viewers
 
     async def go_live(self, user_id: UserId, options: StreamOptions, *, proven: bool = True) -> Stream:
@@ -80,8 +97,8 @@ class Lifecycle:
             if stream is None:
                 raise AccountBlocked
             await create_log(connection, stream.id)
-            await self._running.tell_others(connection, stream.id)
-        self._running.put(stream)
+            await self._table.tell_others(connection, stream.id)
+        self._table.put(stream)
         log.info("stream_created", extra={"stream": stream.id, "user": user_id})
         return stream
 
@@ -163,14 +180,14 @@ class Lifecycle:
             if stream is not None:
                 if also is not None:
                     await also(connection, stream)
-                await self._running.tell_others(connection, stream_id)
+                await self._table.tell_others(connection, stream_id)
             return stream
 
         def settled(outcome: Stream | BaseException | None) -> None:
             if isinstance(outcome, Stream):
-                self._running.put(outcome)
+                self._table.put(outcome)
             else:  # too late, or the outcome of the COMMIT is unknown
-                self._running.look_at(stream_id)
+                self._table.look_at(stream_id)
 
         stream = await self._event_log.append(stream_id, work, settled=settled)
         if stream is not None and event:

@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from control_plane.base.ids import LARGEST_ID, StreamId
-from control_plane.bus.postgres import Bus, Message, Topic, notify_within
+from control_plane.bus.model import Bus, Message, Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
 from control_plane.streams import store

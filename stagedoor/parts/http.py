@@ -20,7 +20,7 @@ from api.pages import Pages
 from control_plane.accounts.caller import Caller
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.base.workers import Workers
-from control_plane.bus.postgres import Topic
+from control_plane.bus.model import Topic
 from control_plane.config.settings import Settings
 from mediamtx.node.launch import media_host
 from mediamtx.node.player_script import fetch_player_script

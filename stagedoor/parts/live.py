@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from api.live_socket.websocket import websocket_frame
 from control_plane.base.workers import Workers
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.ledger.store import lock_accounts
@@ -19,7 +19,7 @@ from control_plane.live.hub import Hub
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    bus: Bus
+    bus: PostgresBus
     """Not connected yet: the parts subscribe first, then `following` connects it."""
     hub: Hub
     event_log: EventLog
@@ -27,7 +27,7 @@ class Live:
 
 @asynccontextmanager
 async def live(dsn: str, database: Database) -> AsyncIterator[Live]:
-    bus, hub = Bus(dsn), Hub(database, websocket_frame)
+    bus, hub = PostgresBus(dsn), Hub(database, websocket_frame)
     fanout = Fanout(hub, bus)
     fanout.follow()
     bus.on_resync(hub.check)

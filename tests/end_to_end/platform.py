@@ -20,7 +20,8 @@ import asyncpg
 import av
 import psutil
 
-from control_plane.bus.postgres import Topic, notify_within
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.embedded import running_dsn
 from tests.postgres import remove
 

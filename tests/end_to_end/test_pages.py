@@ -20,7 +20,8 @@ from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from api.pages.live import PAGE_ITEMS
 from control_plane.base.ids import StreamId
-from control_plane.bus.postgres import Topic, notify_within
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect

@@ -21,7 +21,7 @@ from api.pages.answers import answering
 from api.pages.live import PAGE_ITEMS, PAGES_REMEMBERED, SLICE, LiveNow, accepts_gzip
 from api.sections import registry
 from control_plane.base.ids import StreamId
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.eventlog.types import EndReason
 from control_plane.streams import store
 from control_plane.streams.running import RunningStreams
@@ -94,7 +94,7 @@ class Lobby:
 @asynccontextmanager
 async def opened(dsn: str) -> AsyncIterator[Lobby]:
     async with watched_database(dsn) as database:
-        lobby = Lobby(database, RunningStreams(database, Bus(""), KEYS, 900))
+        lobby = Lobby(database, RunningStreams(database, PostgresBus(""), KEYS, 900))
         list_ = LiveNow(
             database,
             lobby.running,

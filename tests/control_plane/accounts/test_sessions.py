@@ -20,7 +20,7 @@ from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import LONGEST_TOKEN, AccountBlocked, Sessions
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import DatabaseUnavailable
 from tests.control_plane.live.readers import cut_everybody_off, in_background, until
@@ -337,7 +337,7 @@ async def test_who_signs_out_without_end_signs_out_everywhere(
 async def test_other_processes_hear_of_a_sign_out(
     process: Callable[[], Sessions], database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
 ) -> None:
-    bus = Bus(dsn)
+    bus = PostgresBus(dsn)
     there = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
     there.follow(bus)
     token = await there.issue(user_id)
@@ -383,9 +383,9 @@ async def test_a_revocation_is_not_undone_by_a_question_that_was_asked_before_it
 
 
 @pytest.fixture
-async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, Bus]]:
+async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, PostgresBus]]:
     """Sessions of another process, which receives messages."""
-    bus = Bus(dsn)
+    bus = PostgresBus(dsn)
     sessions = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
     sessions.follow(bus)
     async with in_background(bus.run()):
@@ -394,7 +394,7 @@ async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncI
 
 
 async def test_another_process_hears_of_a_revocation_at_once(
-    sessions: Sessions, elsewhere: tuple[Sessions, Bus], user_id: UserId
+    sessions: Sessions, elsewhere: tuple[Sessions, PostgresBus], user_id: UserId
 ) -> None:
     there, _ = elsewhere
     token = await sessions.issue(user_id)
@@ -404,7 +404,7 @@ async def test_another_process_hears_of_a_revocation_at_once(
 
 
 async def test_another_process_that_could_not_hear_of_it_asks_again(
-    sessions: Sessions, elsewhere: tuple[Sessions, Bus], user_id: UserId, dsn: str
+    sessions: Sessions, elsewhere: tuple[Sessions, PostgresBus], user_id: UserId, dsn: str
 ) -> None:
     there, bus = elsewhere
     token = await sessions.issue(user_id)
@@ -442,7 +442,7 @@ async def test_who_is_banned_is_told_so(
 
 
 async def test_who_is_banned_in_another_process_is_out_at_once(
-    sessions: Sessions, database: WatchedDatabase, elsewhere: tuple[Sessions, Bus], user_id: UserId
+    sessions: Sessions, database: WatchedDatabase, elsewhere: tuple[Sessions, PostgresBus], user_id: UserId
 ) -> None:
     there, _ = elsewhere
     token = await sessions.issue(user_id)

@@ -14,7 +14,7 @@ from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
@@ -38,7 +38,7 @@ NOBODY = UserId(987654)
 @pytest.fixture
 async def lifecycle(database: Database) -> AsyncIterator[Lifecycle]:
     event_log = EventLog(database, Unheard())
-    yield Lifecycle(database, event_log, RunningStreams(database, Bus(""), KEYS, 900))
+    yield Lifecycle(database, event_log, RunningStreams(database, PostgresBus(""), KEYS, 900))
     await event_log.close()
 
 

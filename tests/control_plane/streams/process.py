@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from control_plane.base.ids import StreamId
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.eventlog.log import EventLog
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.lifecycle import Lifecycle
@@ -29,7 +29,7 @@ _SESSIONS = """
 class Process:
     def __init__(self, dsn: str, database: WatchedDatabase, away_s: float, miss_s: float) -> None:
         self.database = database
-        self.bus = Bus(dsn)
+        self.bus = PostgresBus(dsn)
         self.running = RunningStreams(database, self.bus, KEYS, away_s, miss_s=miss_s)
         self.running.follow()
         self.event_log = EventLog(database, Unheard())
