@@ -55,11 +55,11 @@ async def serve(
         opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
         dsn = await processes.postgresql()
-        db = await stack.enter_async_context(database(dsn, settings, secrets, workers, progress))
+        db = await stack.enter_async_context(database(dsn, settings, secrets, workers, metrics, progress))
         await demo.prepare(db, media_directory(settings), progress, dev=settings.dev)
 
         urls = urls_of(settings, ports)
-        delivery = await stack.enter_async_context(live(dsn, db))
+        delivery = await stack.enter_async_context(live(dsn, db, metrics))
         password = api_password(secrets[Purpose.HOOK].signing.value.hex())
         media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
         on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))

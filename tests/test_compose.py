@@ -21,6 +21,7 @@ from control_plane.config.settings import Settings, describe, load
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Verdict
 from hooks.listener import HooksListener
+from hooks.metrics import HookMetrics
 from mediamtx.node.config import local_url
 from mediamtx.node.hook_command import hook_command
 from mediamtx.node.inspection import inspect
@@ -200,7 +201,7 @@ async def test_the_configuration_that_mediamtx_would_run_with_is_accepted(tmp_pa
     async def decide(_: AccessRequest) -> Verdict:
         raise AssertionError("nobody publishes or reads")
 
-    listener = HooksListener(hooks, decide, lambda _: None, Metrics())
+    listener = HooksListener(hooks, decide, lambda _: None, HookMetrics(Metrics()))
     runner = web.ServerRunner(web.Server(listener.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -34,6 +34,7 @@ from api.contract.errors import (
     contract_code,
 )
 from api.contract.limits import RateLimit, UnderWay
+from api.contract.metrics import CallMetrics
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.http.address import client_address, is_limited, limit_key
@@ -98,6 +99,7 @@ class Dispatcher:
     def __init__(self, registry: Registry, platform: Platform) -> None:
         self._find = functools.lru_cache(maxsize=PATHS)(registry.find)
         self._platform = platform
+        self._metrics = CallMetrics(platform.metrics)
         self._deadlines = Deadlines()
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
@@ -244,9 +246,8 @@ class Dispatcher:
         return Caller(named) if state is not None else None
 
     def _count(self, request: web.Request, client: Client, name: str, code: int, started: float) -> None:
-        """`name` is a name of the contract or "unknown", so that requests cannot create new metric labels."""
         seconds = time.perf_counter() - started
-        self._platform.metrics.calls.count((name, code), seconds)
+        self._metrics.answered(name, code, seconds)
         if self._platform.settings.access_log:
             log.info(
                 "call",

@@ -91,8 +91,6 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
     purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase
-    if not purchased.replayed:
-        call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)
     price = Decimal(purchase.price_minor).scaleb(-2)
     created = wire_time(purchase.created_at)
     buyer = await own_profile(call, await person(call, call.user_id))

@@ -15,6 +15,7 @@ from control_plane.eventlog.types import Gift as GiftEvent
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.gift import Gift, SentGift
+from control_plane.gifts.metrics import GiftMetrics
 from control_plane.ledger.account import bought, earned
 from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
 from control_plane.ledger.transfers import (
@@ -30,7 +31,6 @@ from control_plane.ledger.transfers import (
     spend,
 )
 from control_plane.ledger.wallets import Wallet, wallet
-from control_plane.observe.metrics import Metrics
 from control_plane.streams.model import StreamOver
 
 LARGEST_COUNT = 9999
@@ -112,7 +112,7 @@ class Gifts:
         event_log: EventLog,
         assortment: Assortment,
         picture_url: Callable[[str], str],
-        metrics: Metrics,
+        metrics: GiftMetrics,
     ) -> None:
         self._database = database
         self._metrics = metrics
@@ -192,7 +192,7 @@ class Gifts:
 
         outcome = await self._event_log.append(sending.stream_id, work, rows=accounts)
         if not outcome.replayed:
-            self._metrics.gift_sent(outcome.sent.coins)
+            self._metrics.sent(outcome.sent.coins)
         return outcome
 
     async def _transact(

@@ -9,6 +9,7 @@ from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
@@ -25,5 +26,5 @@ async def jobs(
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         delete_old_history.bind(database),
     ]
-    async with workers.running("jobs", Worker(database, dsn, kinds, metrics).run()):
+    async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

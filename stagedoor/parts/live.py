@@ -15,6 +15,8 @@ from control_plane.eventlog.log import EventLog
 from control_plane.ledger.store import lock_accounts
 from control_plane.live.fanout import Fanout
 from control_plane.live.hub import Hub
+from control_plane.live.metrics import watch_hub
+from control_plane.observe.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,12 @@ class Live:
 
 
 @asynccontextmanager
-async def live(dsn: str, database: Database) -> AsyncIterator[Live]:
+async def live(dsn: str, database: Database, metrics: Metrics) -> AsyncIterator[Live]:
     bus, hub = PostgresBus(dsn), Hub(database, websocket_frame)
     fanout = Fanout(hub, bus)
     fanout.follow()
     bus.on_resync(hub.check)
+    watch_hub(metrics, hub)
     event_log = EventLog(database, fanout, lock=lock_accounts)
     try:
         yield Live(bus, hub, event_log)

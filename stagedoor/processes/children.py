@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from prometheus_client import Counter
+
 from control_plane.base.workers import Workers
 from control_plane.config.ports import Listeners, PortInUse, Ports, choose_again, reserve
 from control_plane.config.secrets import Keyring
@@ -127,10 +129,13 @@ class Processes:
 
     async def keep_run_file(self, metrics: Metrics) -> None:
         """Write the run file, rewrite it when a process was restarted, and remove it on exit."""
+        restarts = Counter(
+            "stagedoor_part_restarts", "Restarts of a supervised process", ("part",), registry=metrics.registry
+        )
         self._stack.callback(self._run_file.remove)
-        await self._workers.keep(self._stack, "run-file", self._follow_pids(metrics))
+        await self._workers.keep(self._stack, "run-file", self._follow_pids(restarts))
 
-    async def _follow_pids(self, metrics: Metrics) -> None:
+    async def _follow_pids(self, restarts: Counter) -> None:
         while True:
             pids = {
                 "control_plane": os.getpid(),
@@ -140,7 +145,7 @@ class Processes:
             if pids != self._run.pids:
                 for part, pid in self._run.pids.items():
                     if pid is not None and pids[part] != pid:
-                        metrics.part_restarts.labels(part).inc()
+                        restarts.labels(part).inc()
                 self._run = dataclasses.replace(self._run, pids=pids)
                 self._run_file.write(self._run)
             await asyncio.sleep(PIDS_S)

@@ -20,6 +20,7 @@ from control_plane.streams.media.api_password import api_password
 from control_plane.streams.media.model import PathName
 from control_plane.streams.media.reconciler import Hint
 from hooks.listener import LARGEST_BODY, LOGGED_PER_S, USER, HooksListener
+from hooks.metrics import HookMetrics
 from hooks.until_loaded import UntilLoaded
 
 NEW, OLD = Secret("n", b"n" * 32), Secret("o", b"o" * 32)
@@ -105,7 +106,7 @@ class Listener:
 @pytest.fixture
 async def listener() -> AsyncIterator[Listener]:
     rig = Listener()
-    hooks = HooksListener(Keyring((NEW, OLD)), rig.decide, rig.hinted.append, rig.metrics)
+    hooks = HooksListener(Keyring((NEW, OLD)), rig.decide, rig.hinted.append, HookMetrics(rig.metrics))
     runner = web.ServerRunner(web.Server(hooks.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -171,7 +172,7 @@ async def test_the_control_api_is_for_nobody_else(listener: Listener, offered: d
 
 async def test_until_the_streams_are_loaded_a_publisher_waits_and_the_control_api_does_not() -> None:
     rig, streams = Listener(), UntilLoaded()
-    hooks = HooksListener(Keyring((NEW,)), streams.decide, streams.hint, rig.metrics)
+    hooks = HooksListener(Keyring((NEW,)), streams.decide, streams.hint, HookMetrics(rig.metrics))
     runner = web.ServerRunner(web.Server(hooks.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -19,11 +19,11 @@ import msgspec
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database, DatabaseUnavailable
-from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
 from control_plane.streams.media.model import SourceId
 from control_plane.streams.model import Stream, Visibility
 from control_plane.streams.probing.keys import ProbeKeys
+from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.model import Outcome, Probe, ProbeResult
 from control_plane.streams.probing.thumbnails import Thumbnails
 from control_plane.streams.running import RunningStreams
@@ -79,7 +79,7 @@ class Prober:
         keys: ProbeKeys,
         thumbnails: Thumbnails,
         database: Database,
-        metrics: Metrics,
+        metrics: ProbeMetrics,
         *,
         limit: int,
         interval_s: float,

@@ -14,6 +14,7 @@ from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.store import create_log
 from control_plane.eventlog.types import EndReason
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import GiftOrder, Gifts
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
@@ -75,7 +76,8 @@ class Stage:
         self.heard = Heard()
         self.event_log = EventLog(database, self.heard, lock=lock_accounts)
         assortment = Assortment(database, lifetime_s=0)
-        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, Metrics())
+        self.metrics = Metrics()
+        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, GiftMetrics(self.metrics))
 
     async def open(self) -> None:
         async with self.database.transaction() as connection:

@@ -66,6 +66,16 @@ async def test_a_gift_moves_coins_and_is_told_to_viewers(stage: Stage) -> None:
     assert await stage.audit() == 20
 
 
+async def test_a_gift_is_counted_once_by_whatever_way_and_however_often_it_is_sent(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    for _ in range(2):
+        await stage.gifts.send(order(ann, star, HEART, 2), "a")
+        await stage.gifts.send_to_stream(ann, stream_id, HEART, 1, "b")
+    sample = stage.metrics.registry.get_sample_value
+    assert (sample("stagedoor_gifts_total"), sample("stagedoor_gift_coins_total")) == (2, 15)
+
+
 async def test_each_event_says_what_its_sender_has_given_to_the_stream(stage: Stage) -> None:
     ann, ben = await stage.user(coins=20), await stage.user(coins=20)
     star, stream_id = await stage.star()

@@ -11,6 +11,7 @@ from typing import Any
 from control_plane.base.ids import JobId
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import Kind, job
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from tests.control_plane.live.readers import in_background
@@ -75,10 +76,17 @@ KINDS: list[Kind[Factory, [str]]] = [make, hold, fail]
 
 @asynccontextmanager
 async def worker(
-    database: Database, dsn: str, factory: Factory, kinds: list[Any] | None = None, **options: Any
+    database: Database,
+    dsn: str,
+    factory: Factory,
+    kinds: list[Any] | None = None,
+    metrics: Metrics | None = None,
+    **options: Any,
 ) -> AsyncIterator[Worker]:
     options = {"poll_s": 0.2, "lost_after_s": 5.0, "stop_s": 0.2, **options}
-    made = Worker(database, dsn, [kind.bind(factory) for kind in kinds or KINDS], Metrics(), **options)
+    made = Worker(
+        database, dsn, [kind.bind(factory) for kind in kinds or KINDS], JobMetrics(metrics or Metrics()), **options
+    )
     async with in_background(made.run()):
         async with asyncio.timeout(10):
             await made.driver.listening.wait()

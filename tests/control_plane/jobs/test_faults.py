@@ -16,6 +16,7 @@ from control_plane.jobs import store
 from control_plane.jobs.kind import job
 from control_plane.jobs.store import State
 from control_plane.jobs.worker import PICKS
+from control_plane.observe.metrics import Metrics
 from tests.control_plane.bus.proxy import Wire, wire
 from tests.control_plane.jobs.factory import Factory, add, eventually, hold, is_empty, make, worker
 from tests.control_plane.live.readers import cut_everybody_off, until
@@ -23,6 +24,7 @@ from tests.control_plane.live.readers import cut_everybody_off, until
 WORKER = """
 import asyncio, sys
 from control_plane.db.pool import open_pool
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from tests.control_plane.jobs.factory import Factory, hold
@@ -30,7 +32,7 @@ from tests.control_plane.jobs.factory import Factory, hold
 async def main():
     database = await open_pool(sys.argv[1], 5)
     factory = Factory(database)
-    worker = Worker(database, sys.argv[1], [hold.bind(factory)], Metrics(), lost_after_s=2.0, poll_s=0.2)
+    worker = Worker(database, sys.argv[1], [hold.bind(factory)], JobMetrics(Metrics()), lost_after_s=2.0, poll_s=0.2)
     asyncio.create_task(worker.run())
     while not factory.begun:
         await asyncio.sleep(0.01)
@@ -100,15 +102,14 @@ async def test_at_a_stop_a_job_may_end(database: Database, dsn: str, factory: Fa
 async def test_a_job_that_does_not_end_at_a_stop_is_interrupted_and_run_again(
     database: Database, dsn: str, factory: Factory
 ) -> None:
-    async with worker(database, dsn, factory, stop_s=0.1) as stopped:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics, stop_s=0.1):
         await add(database, hold, "again")
         await until(lambda: factory.running)
     assert factory.running == 0
     (left,) = await store.latest(database, 10)
     assert (left.state, left.attempts, left.due_at <= left.changed_at) == (State.WAITING, 1, True)
-    assert re.search(
-        r'stagedoor_jobs_total\{kind="hold",outcome="interrupted"\} 1.0', stopped.metrics.render().decode()
-    )
+    assert re.search(r'stagedoor_jobs_total\{kind="hold",outcome="interrupted"\} 1.0', metrics.render().decode())
     factory.gate.set()
     async with worker(database, dsn, factory):
         await eventually(lambda: is_empty(database))

@@ -13,6 +13,7 @@ from control_plane.jobs import kind, store
 from control_plane.jobs.kind import ATTEMPTS, FIRST_RETRY_S, LONGEST_RETRY_S, job
 from control_plane.jobs.store import State
 from control_plane.jobs.worker import LOST_AFTER_S, POLL_S
+from control_plane.observe.metrics import Metrics
 from tests.control_plane.jobs.factory import Factory, add, eventually, fail, hold, is_empty, make, worker
 from tests.control_plane.live.readers import until
 
@@ -89,13 +90,14 @@ async def test_a_failing_job_is_tried_again(
 ) -> None:
     monkeypatch.setattr(kind, "FIRST_RETRY_S", 0.01)
     factory.fails = 2
-    async with worker(database, dsn, factory) as at_work:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics):
         job_id = await add(database, fail, "third time")
         await eventually(lambda: is_empty(database))
     assert (len(factory.begun), await factory.marks()) == (3, ["third time"])
     steps = [step.status for step in await store.history(database, job_id)]
     assert steps == ["queued", "picked", "queued", "picked", "queued", "picked", "successful"]
-    counted = at_work.metrics.render().decode()
+    counted = metrics.render().decode()
     assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="retried"\} 2.0', counted)
     assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="done"\} 1.0', counted)
 
@@ -154,7 +156,8 @@ async def test_a_dropped_job_never_runs_and_a_running_one_is_cancelled(
     database: Database, dsn: str, factory: Factory
 ) -> None:
     waiting = await add(database, make, "waiting", delay=dt.timedelta(hours=1))
-    async with worker(database, dsn, factory, poll_s=60.0) as at_work:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, poll_s=60.0, metrics=metrics):
         running = await add(database, hold, "running")
         await until(lambda: factory.running == 1)
         async with database.transaction() as connection:
@@ -163,7 +166,7 @@ async def test_a_dropped_job_never_runs_and_a_running_one_is_cancelled(
             assert not await store.drop(connection, waiting)
         await until(lambda: factory.running == 0)
         await eventually(lambda: is_empty(database))
-        counted = at_work.metrics.render().decode()
+        counted = metrics.render().decode()
     assert await factory.marks() == []
     assert re.search(r'stagedoor_jobs_total\{kind="hold",outcome="cancelled"\} 1.0', counted)
 
@@ -233,11 +236,12 @@ def test_a_killed_workers_jobs_are_picked_within_half_a_minute() -> None:
 
 async def test_the_queue_is_measured(database: Database, dsn: str, factory: Factory) -> None:
     await add(database, make, delay=dt.timedelta(hours=1))
-    async with worker(database, dsn, factory) as at_work:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics):
         await add(database, hold)
 
         def measured() -> bool:
-            text = at_work.metrics.render().decode()
+            text = metrics.render().decode()
             return all(
                 line in text
                 for line in (

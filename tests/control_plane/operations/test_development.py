@@ -17,11 +17,13 @@ from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, wallet, wallets
+from control_plane.observe.metrics import Metrics
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.development import make_fit_for_production
 from control_plane.operations.free_coins import LedgerIsWrong
 from control_plane.operations.installation import UsedInDevelopment, check_mode
+from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, SandboxShop, VerifiedPurchase
@@ -54,7 +56,7 @@ class Market(Stage):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.sandbox = SandboxShop(KEYRING)
-        self.purchases = Purchases(database, [self.sandbox, RealStore()])
+        self.purchases = Purchases(database, [self.sandbox, RealStore()], PurchaseMetrics(Metrics()))
         self.paid = 0
         self.package: Package
 

@@ -22,6 +22,7 @@ from control_plane.streams import store
 from control_plane.streams.media.model import MediaConnection, MediaSource, PathName, SourceId
 from control_plane.streams.model import Stream, StreamOptions, Visibility
 from control_plane.streams.probing.keys import ProbeKeys
+from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
 from control_plane.streams.probing.prober import BELIEVED_FAILURES, RETRIES_S, Prober
 from control_plane.streams.probing.thumbnails import Thumbnails, delete_old_thumbnails
@@ -98,7 +99,7 @@ class Studio:
             PROBE_KEYS,
             self.thumbnails,
             self.here.database,
-            self.metrics,
+            ProbeMetrics(self.metrics),
             limit=self.limit,
             interval_s=INTERVAL_S,
             monotonic=lambda: self.now,
