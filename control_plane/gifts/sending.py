@@ -186,11 +186,11 @@ class Gifts:
     async def _append(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
         accounts = [bought(order.sender_id), earned(order.sender_id), earned(order.receiver_id)]
 
-        async def work(connection: Connection, appending: Appending) -> GiftOutcome:
+        async def hold_and_transact(connection: Connection, appending: Appending) -> GiftOutcome:
             held = await hold(connection, request, accounts)
             return await self._transact(connection, appending, order, held, sending)
 
-        outcome = await self._event_log.append(sending.stream_id, work, rows=accounts)
+        outcome = await self._event_log.append(sending.stream_id, hold_and_transact, rows=accounts)
         if not outcome.replayed:
             self._metrics.sent(outcome.sent.coins)
         return outcome

@@ -103,10 +103,10 @@ class Lifecycle:
         return stream
 
     async def _configure(self, stream_id: StreamId, options: StreamOptions) -> Stream | None:
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def configure(connection: Connection, appending: Appending) -> Stream | None:
             return await store.configure(connection, stream_id, options)
 
-        return await self._apply(stream_id, work)
+        return await self._apply(stream_id, configure)
 
     async def publisher_online(
         self, stream_id: StreamId, publisher: MediaConnection, replaced_bytes: int, key_version: int | None = None
@@ -118,7 +118,7 @@ class Lifecycle:
         """
         source_id = publisher.source.id
 
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def set_live(connection: Connection, appending: Appending) -> Stream | None:
             stream = await store.online(connection, stream_id, source_id, key_version)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, "taken_over", replaced_bytes, besides=source_id)
@@ -127,19 +127,19 @@ class Lifecycle:
                 appending.add(EventType.STATUS, StatusChange(Status.LIVE))
             return stream
 
-        return await self._apply(stream_id, work, "publisher_online", source=source_id)
+        return await self._apply(stream_id, set_live, "publisher_online", source=source_id)
 
     async def publisher_lost(
         self, stream_id: StreamId, source_id: SourceId, why: str, inbound_bytes: int
     ) -> Stream | None:
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def set_interrupted(connection: Connection, appending: Appending) -> Stream | None:
             stream = await store.lost(connection, stream_id, source_id)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, why, inbound_bytes)
                 appending.add(EventType.STATUS, StatusChange(Status.INTERRUPTED, why))
             return stream
 
-        return await self._apply(stream_id, work, "publisher_lost", source=source_id, why=why)
+        return await self._apply(stream_id, set_interrupted, "publisher_lost", source=source_id, why=why)
 
     async def end(
         self, stream_id: StreamId, reason: EndReason, inbound_bytes: int = 0, also: Also | None = None
@@ -148,7 +148,7 @@ class Lifecycle:
         connected."""
         peak_viewers = self._peak_viewers(stream_id)
 
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def set_ended(connection: Connection, appending: Appending) -> Stream | None:
             stream = await store.end(connection, stream_id, reason, peak_viewers)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, reason.value, inbound_bytes)
@@ -157,15 +157,15 @@ class Lifecycle:
                 appending.close()
             return stream
 
-        return await self._apply(stream_id, work, "stream_ended", also, reason=reason.value)
+        return await self._apply(stream_id, set_ended, "stream_ended", also, reason=reason.value)
 
     async def rotate(self, stream_id: StreamId, also: Also | None = None) -> Stream | None:
         """Change the key; the reconciler disconnects publishers that were admitted with an older one."""
 
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def rotate_key(connection: Connection, appending: Appending) -> Stream | None:
             return await store.rotate(connection, stream_id)
 
-        return await self._apply(stream_id, work, "stream_key_rotated", also)
+        return await self._apply(stream_id, rotate_key, "stream_key_rotated", also)
 
     async def _apply(
         self,
@@ -175,7 +175,7 @@ class Lifecycle:
         also: Also | None = None,
         **fields: object,
     ) -> Stream | None:
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def change_and_tell(connection: Connection, appending: Appending) -> Stream | None:
             stream = await change(connection, appending)
             if stream is not None:
                 if also is not None:
@@ -189,7 +189,7 @@ class Lifecycle:
             else:  # too late, or the outcome of the COMMIT is unknown
                 self._table.look_at(stream_id)
 
-        stream = await self._event_log.append(stream_id, work, settled=settled)
+        stream = await self._event_log.append(stream_id, change_and_tell, settled=settled)
         if stream is not None and event:
             log.info(event, extra={"stream": stream_id, **fields})
         return stream

@@ -17,12 +17,12 @@ def migrate() -> None:
     """Migrate the database to this release's schema."""
     settings = load()
 
-    async def work() -> None:
+    async def apply_migrations() -> None:
         async with reachable(settings) as dsn:
             applied = await migrations.migrate(dsn, progress)
             out.print(f"{applied} migration{'' if applied == 1 else 's'} applied." if applied else "Nothing to do.")
 
-    terminal.run(work())
+    terminal.run(apply_migrations())
 
 
 def with_database(work: Callable[[Database, Settings], Awaitable[None]]) -> None:

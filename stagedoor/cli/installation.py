@@ -41,7 +41,7 @@ def renew(
     """Declare that this database was restored from a backup. Sessions end, keys of unfinished streams are revoked, and
     reconnecting viewers start from the snapshot. The server detects most restores itself at its next start."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def renew_installation(database: Database, settings: Settings) -> None:
         if not (keep_sessions or yes):
             typer.confirm("End every session and revoke every stream key?", abort=True, err=True)
         path = installation.file_of(settings.secrets_path, settings.data_dir)
@@ -55,14 +55,14 @@ def renew(
         )
         out.print("Bans and roles are those of the backup: repeat the changes that were made after it.")
 
-    _alone(work)
+    _alone(renew_installation)
 
 
 def production(yes: Yes = False) -> None:
     """Prepare a development database for production. Takes back unpaid coins, removes demo users, ends all sessions,
     stream keys and operator roles, and removes every way to sign in from accounts made in development mode."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def leave_development(database: Database, settings: Settings) -> None:
         if not yes:
             typer.confirm(
                 "Take back all unpaid coins, end every session and remove every operator role?", abort=True, err=True
@@ -85,7 +85,7 @@ def production(yes: Yes = False) -> None:
                 markup=False,
             )
 
-    _alone(work)
+    _alone(leave_development)
 
 
 def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:

@@ -43,7 +43,7 @@ def list_jobs(
     """Background jobs that wait, run, or are dead. Jobs that are done are not listed."""
     from control_plane.jobs import store
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_jobs(database: Database, settings: Settings) -> None:
         jobs = await store.latest(database, limit, store.State.DEAD if dead else None)
         if as_json:
             typer.echo(msgspec.json.encode(jobs))
@@ -57,14 +57,14 @@ def list_jobs(
             table if jobs else "No job is dead." if dead else "The queue is empty.", highlight=False, markup=False
         )
 
-    with_database(work)
+    with_database(print_jobs)
 
 
 def show(job_id: AnyJob, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
     """A job and what happened to it, with the tracebacks of its failures. Jobs that are done are shown for 14 days."""
     from control_plane.jobs import store
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_job(database: Database, settings: Settings) -> None:
         job = await store.get(database, JobId(job_id))
         steps = await store.history(database, JobId(job_id))
         if job is None and not steps:
@@ -82,7 +82,7 @@ def show(job_id: AnyJob, as_json: Annotated[bool, typer.Option("--json", help="F
             if step.traceback:
                 typer.echo(step.traceback)
 
-    with_database(work)
+    with_database(print_job)
 
 
 def retry(job_ids: Jobs = None, dead: AllDead = False) -> None:
@@ -91,7 +91,7 @@ def retry(job_ids: Jobs = None, dead: AllDead = False) -> None:
 
     _check(job_ids, dead)
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def retry_jobs(database: Database, settings: Settings) -> None:
         for job_id in await _chosen(database, job_ids, dead):
             async with database.transaction() as connection:
                 if not await store.retry(connection, job_id):
@@ -99,7 +99,7 @@ def retry(job_ids: Jobs = None, dead: AllDead = False) -> None:
                 await record(connection, actor(), Act.JOB_RETRIED, _subject(job_id))
             out.print(f"Job {job_id} is queued again.")
 
-    with_database(work)
+    with_database(retry_jobs)
 
 
 def drop(job_ids: Jobs = None, dead: AllDead = False) -> None:
@@ -108,7 +108,7 @@ def drop(job_ids: Jobs = None, dead: AllDead = False) -> None:
 
     _check(job_ids, dead)
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def drop_jobs(database: Database, settings: Settings) -> None:
         for job_id in await _chosen(database, job_ids, dead):
             async with database.transaction() as connection:
                 job = await store.get(connection, job_id)
@@ -117,7 +117,7 @@ def drop(job_ids: Jobs = None, dead: AllDead = False) -> None:
                 await record(connection, actor(), Act.JOB_DROPPED, _subject(job_id), kind=job.kind)
             out.print(f"Job {job_id} is dropped.")
 
-    with_database(work)
+    with_database(drop_jobs)
 
 
 def _check(job_ids: list[int] | None, dead: bool) -> None:

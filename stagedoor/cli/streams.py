@@ -77,7 +77,7 @@ def list_streams(
 ) -> None:
     """List the streams that have not ended, newest first."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_streams(database: Database, settings: Settings) -> None:
         found = await (store.latest(database, limit) if ended else store.unfinished(database))
         every, found = len(found), sorted(found, key=lambda stream: stream.id, reverse=True)[:limit]
         if as_json:
@@ -103,7 +103,7 @@ def list_streams(
         if every > len(found):
             err.print(f"[dim]The newest {len(found)} of {every}. Use --limit to see more.[/]")
 
-    with_database(work)
+    with_database(print_streams)
 
 
 def _plays(stream: Stream) -> str:
@@ -133,7 +133,7 @@ def revoke(stream_id: int) -> None:
 
 
 def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False) -> None:
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def change_stream(operator: Operator, database: Database, settings: Settings) -> None:
         if not 1 <= stream_id <= LARGEST_ID:
             raise StreamNotFound(f"There is no stream {stream_id}.")
         stream = await change(operator, StreamId(stream_id))
@@ -145,7 +145,7 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
             key = stream_keys(settings).issue(stream.id, stream.key_version, stream.key_salt)
             typer.echo(f"{stream_id}?token={key}")
 
-    with_operator(work)
+    with_operator(change_stream)
 
 
 def ban(
@@ -154,7 +154,7 @@ def ban(
 ) -> None:
     """Ban the host of a stream: ends the user's sessions and current stream, and refuses further sign-ins."""
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def ban_host(operator: Operator, database: Database, settings: Settings) -> None:
         stream = await store.get(database, StreamId(stream_id)) if 1 <= stream_id <= LARGEST_ID else None
         if stream is None:
             raise StreamNotFound(f"There is no stream {stream_id}.")
@@ -163,7 +163,7 @@ def ban(
             typer.confirm(f"Ban {host} (user {stream.user_id}), the host of stream {stream_id}?", abort=True, err=True)
         await carry_out_ban(operator, database, settings, stream.user_id, f"{host} (user {stream.user_id})")
 
-    with_operator(work)
+    with_operator(ban_host)
 
 
 COMMANDS: Commands = {"list": list_streams, "end": end, "rotate": rotate, "revoke": revoke, "ban": ban}

@@ -91,7 +91,7 @@ class House:
             finally:
                 raise TimeoutError("a bug")
 
-        async def work(connection: Connection, appending: Appending) -> Seq:
+        async def add_gift_once(connection: Connection, appending: Appending) -> Seq:
             seq = await connection.fetchval(
                 "select seq from stream_event where stream_id = $1 and frame::json #>> '{data,combo,id}' = $2",
                 stream_id,
@@ -105,7 +105,7 @@ class House:
                 )
             return Seq(seq)
 
-        return await self.log.append(stream_id, work)
+        return await self.log.append(stream_id, add_gift_once)
 
     def url(self, query: str = "", stream_id: object = None) -> str:
         return f"{self.base}/ws/live/{self.stream_id if stream_id is None else stream_id}{query}"

@@ -43,16 +43,16 @@ async def new_stream(database: Database, user_id: UserId | None = None, **column
 async def say(log: EventLog, stream_id: StreamId, reason: str = "") -> None:
     """An event that is recognised by its reason."""
 
-    async def work(connection: Connection, appending: Appending) -> None:
+    async def add_status(connection: Connection, appending: Appending) -> None:
         appending.add(EventType.STATUS, StatusChange(Status.LIVE, reason))
 
-    await log.append(stream_id, work)
+    await log.append(stream_id, add_status)
 
 
 async def give(log: EventLog, stream_id: StreamId, sender: Person, coins: int, receiver_id: UserId) -> None:
     """Write what a gift leaves behind, without the ledger."""
 
-    async def work(connection: Connection, appending: Appending) -> None:
+    async def add_gift(connection: Connection, appending: Appending) -> None:
         await connection.execute("update stream set coins = coins + $2 where id = $1", stream_id, coins)
         total = await connection.fetchval(
             """insert into stream_gifter as gifter values ($1, $2, $3)
@@ -64,16 +64,16 @@ async def give(log: EventLog, stream_id: StreamId, sender: Person, coins: int, r
         gift = Gift(1, "Rose", "rose.svg", 1, coins, sender, receiver_id, total, Combo("1-1", 1))
         appending.add(EventType.GIFT, gift)
 
-    await log.append(stream_id, work)
+    await log.append(stream_id, add_gift)
 
 
 async def end(log: EventLog, stream_id: StreamId) -> None:
-    async def work(connection: Connection, appending: Appending) -> None:
+    async def add_end(connection: Connection, appending: Appending) -> None:
         await connection.execute("update stream set status = 'ended', ended_at = now() where id = $1", stream_id)
         appending.add(EventType.STATUS, StatusChange(Status.ENDED, EndReason.OWNER))
         appending.close()
 
-    await log.append(stream_id, work)
+    await log.append(stream_id, add_end)
 
 
 class Reader:
