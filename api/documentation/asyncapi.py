@@ -11,7 +11,7 @@ import msgspec
 
 from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
-from api.live_socket.frames import Ack, Auth, CloseCode, Error, Hello, SendGift, You, YouFrame
+from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, Hello, SendGift, You, YouFrame
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.types import (
     Combo,
@@ -106,11 +106,11 @@ TO_CLIENTS = (
     Frame("ack", Ack, "The gift was sent. `seq` is the number of its event.", examples=[Ack("tap-1", Seq(7))]),
     Frame(
         "error",
-        Error,
+        ErrorFrame,
         "Refused; the socket stays open. Nothing has happened, except perhaps after `database_unavailable`.",
         examples=[
-            Error("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
-            Error(code="malformed", message="This frame is not valid JSON."),
+            ErrorFrame("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
+            ErrorFrame(code="malformed", message="This frame is not valid JSON."),
         ],
     ),
 )

@@ -13,38 +13,48 @@ from typing import Literal
 from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
-from api.live_socket.frames import FAULTS, Auth, CloseCode, Error, Fault, SendGift, finished, parse
+from api.live_socket.frames import FAULTS, Auth, CloseCode, ErrorFrame, Fault, SendGift, finished, parse
 from api.live_socket.limits import FrameLimit
 from api.live_socket.websocket import PING, pong
 from control_plane.db.pool import DatabaseUnavailable
-from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
+from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, DisconnectReason
 
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT_BYTES = 64 << 10
-"""Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an
-error."""
+"""Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an error.
+Larger: one client can hold more memory. Smaller: a mistake of an app costs it the connection."""
 
 KERNEL_LIMIT_BYTES = 128 << 10
 """SO_SNDBUF of each socket; Linux doubles it. Without a limit it grows to some megabytes for a client that does not
 read. Smaller slows the replay for clients with a long round trip."""
 
 DRAIN_PERIOD_S = 0.1
-"""Interval for checking whether a slow client has read its queue, before its next frame is read."""
+"""Interval for checking whether a slow client has read its queue, before its next frame is read. Larger: the client's
+next gift waits longer. Smaller: slow clients cost more CPU time."""
 
-_LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leave.RESET: CloseCode.GOING_AWAY}
+_CLOSE_CODES = {
+    DisconnectReason.ENDED: CloseCode.ENDED,
+    DisconnectReason.TOO_SLOW: CloseCode.TOO_SLOW,
+    DisconnectReason.RESET: CloseCode.GOING_AWAY,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     ping_every_s: float = 25.0
+    """Longer: proxies close idle connections. Shorter: phones wake up more often."""
     pong_within_s: float = 10.0
+    """Longer: dead sockets count as viewers for longer. Shorter: phones that change networks are disconnected."""
     identity_within_s: float = 10.0
+    """Time for a guest's `auth` frame on a stream that is not public. Longer: strangers hold sockets for longer. Shorter:
+    slow clients are refused."""
     close_within_s: float = 5.0
-    """Timeout for sending the close frame and receiving the client's; then the connection is aborted."""
+    """Timeout for sending the close frame and receiving the client's; then the connection is aborted. Longer: clients
+    that are gone hold descriptors for longer. Shorter: slow clients do not learn why they were disconnected."""
 
 
-class Left(Exception):
+class Disconnect(Exception):
     """Ends the conversation: with the close code that the server sends, or None when the client has disconnected."""
 
     def __init__(self, code: CloseCode | None) -> None:
@@ -62,8 +72,7 @@ def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
 
 
 class Connection:
-    """Implements the Protocol `Sink`: the hub writes frames straight to the transport, past aiohttp's writer, and
-    disconnects it through `leave`."""
+    """Implements the Protocol `Sink`: the hub writes frames straight to the transport, past aiohttp's writer."""
 
     __slots__ = (
         "_conversation",
@@ -107,8 +116,8 @@ class Connection:
     def buffered_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
 
-    def leave(self, why: Leave) -> None:
-        self.close(_LEAVE[why])
+    def disconnect(self, why: DisconnectReason) -> None:
+        self.close(_CLOSE_CODES[why])
 
     def close(self, code: CloseCode) -> None:
         """Send a close frame after everything written so far, and cancel the conversation."""
@@ -138,8 +147,8 @@ class Connection:
         code: CloseCode | None = None
         try:
             await converse()
-        except Left as left:
-            code = left.code
+        except Disconnect as disconnect:
+            code = disconnect.code
         except DatabaseUnavailable:
             code = CloseCode.GOING_AWAY
         except Exception:
@@ -150,7 +159,7 @@ class Connection:
     # ── in ──
 
     async def next_frame(self) -> Auth | SendGift:
-        """The next valid frame. Pings and faulty frames are answered here. Raises Left when the client has
+        """The next valid frame. Pings and faulty frames are answered here. Raises Disconnect when the client has
         disconnected, sends a message that is too large or too many faulty frames."""
         while True:
             self._reading = True
@@ -159,12 +168,12 @@ class Connection:
             self._reading = False
             frame = self._read(message)
             if wait_s := self._limit.take():
-                id_ = frame.id if isinstance(frame, SendGift | Error) else None
-                frame = Error(id_, Fault.RATE, "Too many frames. Wait `retry_after_ms`.", math.ceil(wait_s * 1000))
-            if isinstance(frame, Error):
+                id_ = frame.id if isinstance(frame, SendGift | ErrorFrame) else None
+                frame = ErrorFrame(id_, Fault.RATE, "Too many frames. Wait `retry_after_ms`.", math.ceil(wait_s * 1000))
+            if isinstance(frame, ErrorFrame):
                 self.answer(finished(frame))
                 if frame.code in FAULTS and self._limit.fault():
-                    raise Left(CloseCode.TOO_MANY)
+                    raise Disconnect(CloseCode.TOO_MANY)
             elif frame is not None:
                 return frame
 
@@ -180,18 +189,18 @@ class Connection:
         finally:
             self._transport.resume_reading()
 
-    def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | Error | None:
+    def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | ErrorFrame | None:
         if message.type is WSMsgType.TEXT:
             return parse(message.data)
         if message.type is WSMsgType.BINARY:
-            return Error(code=Fault.MALFORMED, message="Frames must be text messages.")
+            return ErrorFrame(code=Fault.MALFORMED, message="Frames must be text messages.")
         if message.type is WSMsgType.PING:
             self.answer(pong(message.data))
         elif message.type is WSMsgType.PONG:
             self._answered()
         else:  # closed, closing, broken
             too_big = isinstance(message.data, WebSocketError) and message.data.code == CloseCode.TOO_BIG
-            raise Left(CloseCode.TOO_BIG if too_big else None)
+            raise Disconnect(CloseCode.TOO_BIG if too_big else None)
         return None
 
     # ── pings ──

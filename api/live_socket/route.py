@@ -10,7 +10,7 @@ from functools import partial
 
 from aiohttp import web
 
-from api.live_socket.connection import Connection, Left, Timing, websocket
+from api.live_socket.connection import Connection, Disconnect, Timing, websocket
 from api.live_socket.conversation import Conversation, Credentials, Gifting, Identify, Services
 from api.live_socket.frames import CloseCode
 from api.live_socket.limits import AddressLimit
@@ -21,26 +21,11 @@ from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume
 
 RETRY_S = 0.5
-"""Pause before sessions and audiences are read again when the database is unavailable."""
+"""Pause before sessions and audiences are read again when the database is unavailable. Longer: revoked users watch
+longer after an outage. Shorter: more attempts while the database is down."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
-
-
-def _nobody(request: web.Request) -> None:
-    return None
-
-
-def _everybody(address: str) -> bool:
-    return True
-
-
-def _at_once(user_id: UserId) -> float:
-    return 0.0
-
-
-def _peer(request: web.Request) -> str:
-    return request.remote or ""
 
 
 class LiveSocket:
@@ -55,10 +40,10 @@ class LiveSocket:
         playback_url: PlaybackUrl,
         *,
         sockets_per_address: int,
-        address_of: Callable[[web.Request], str] = _peer,
-        is_limited: Callable[[str], bool] = _everybody,
-        page_token: Callable[[web.Request], str | None] = _nobody,
-        user_wait_s: Callable[[UserId], float] = _at_once,
+        address_of: Callable[[web.Request], str],
+        is_limited: Callable[[str], bool],
+        page_token: Callable[[web.Request], str | None],
+        user_wait_s: Callable[[UserId], float],
         timing: Timing | None = None,
     ) -> None:
         """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
@@ -107,12 +92,12 @@ class LiveSocket:
 
     async def _serve(self, request: web.Request, connection: Connection, allowed: bool, limited: bool) -> None:
         if self._going_away:
-            raise Left(CloseCode.GOING_AWAY)
+            raise Disconnect(CloseCode.GOING_AWAY)
         if not allowed:
-            raise Left(CloseCode.TOO_MANY)
+            raise Disconnect(CloseCode.TOO_MANY)
         stream_id = _stream_id(request.match_info["id"])
         if stream_id is None:
-            raise Left(CloseCode.NO_SUCH_STREAM)
+            raise Disconnect(CloseCode.NO_SUCH_STREAM)
         credentials = Credentials(_bearer(request), self._page_token(request))
         conversation = Conversation(self._services, connection, stream_id, limited=limited)
         self._present.add(conversation)  # before it reads the database, so that no change is missed

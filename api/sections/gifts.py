@@ -17,7 +17,7 @@ from api.http.urls import Urls
 from api.wire import Gift, GiftSend, wire_time
 from api.wire.profile import Profile, own_profile, person
 from control_plane.base.ids import GiftId, StreamId, UserId
-from control_plane.gifts.gift import Gift as CatalogueGift
+from control_plane.gifts.gift import Gift as GiftOnSale
 from control_plane.gifts.gift import SentGift
 from control_plane.gifts.sending import (
     LARGEST_COUNT,
@@ -58,7 +58,7 @@ async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
     return _views(wanted, call.urls)
 
 
-def _views(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> list[GiftEntry]:
+def _views(gifts: Mapping[GiftId, GiftOnSale], urls: Urls) -> list[GiftEntry]:
     return [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
 
 
@@ -116,7 +116,7 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
     return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)
 
 
-def _gift_view(gift: CatalogueGift, urls: Urls) -> Gift:
+def _gift_view(gift: GiftOnSale, urls: Urls) -> Gift:
     picture = urls.gift_picture(gift.picture)
     return Gift(
         id=gift.id,

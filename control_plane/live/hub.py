@@ -21,7 +21,7 @@ from control_plane.live.channel import Channel, Counts
 from control_plane.live.rounds import Rounds
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.stats import restate
-from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, Framing, Leave, Sink, Subscriber
+from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, DisconnectReason, Framing, Sink, Subscriber
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +85,8 @@ class Hub:
         """Subscribe a socket: write hello, the missed events, and from then on every event. Raises StreamUnknown,
         DatabaseUnavailable.
 
-        The caller must call `leave`, even after `sink.leave` was called. An ended stream: hello, the missed events,
-        then `Leave.ENDED`.
+        The caller must call `leave`, even after `sink.disconnect` was called. An ended stream: hello, the missed events,
+        then `DisconnectReason.ENDED`.
         """
         channel = self._channels.get(stream_id)
         if channel is None:
@@ -102,14 +102,14 @@ class Hub:
         except BaseException:
             self.leave(subscriber)
             raise
-        sink.leave(Leave.RESET)  # both snapshots were older than the events: the log went backwards
+        sink.disconnect(DisconnectReason.RESET)  # both snapshots were older than the events: the log went backwards
         return subscriber
 
     def _welcome(self, channel: Channel, subscriber: Subscriber, snapshot: Snapshot, hello: bytes) -> None:
         # The snapshot took so long that a new join is cheaper than writing all held frames.
         if sum(map(len, subscriber.held)) > QUEUE_LIMIT_BYTES:
             self.leave(subscriber)
-            subscriber.sink.leave(Leave.RESET)
+            subscriber.sink.disconnect(DisconnectReason.RESET)
             return
         texts = (hello, *(frame.encode() for frame in snapshot.replay))
         greeting = b"".join(map(self._framing, texts))
@@ -117,7 +117,7 @@ class Hub:
         subscriber.held.clear()
         subscriber.allowed_bytes += len(greeting)
         if subscriber not in channel.live:
-            subscriber.sink.leave(Leave.ENDED)
+            subscriber.sink.disconnect(DisconnectReason.ENDED)
         self._moved(channel)
 
     async def _snapshot(self, stream_id: StreamId, resume: Resume | None) -> Snapshot:

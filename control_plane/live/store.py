@@ -33,7 +33,7 @@ _SNAPSHOT = f"""
              and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, case $2::bigint when 0 then epoch end) = epoch
          having sum(octet_length(frame)) <= {REPLAY_LIMIT_BYTES}) as replay
     from stream join stream_log on stream_log.stream_id = stream.id left join top on top.stream_id = stream.id
-    where stream.id = $1[1]
+    where stream.id = $4
 """
 _TOTALS = f"""
     with top as ({_TOP_GIFTERS})
@@ -71,7 +71,7 @@ async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> d
 async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume | None) -> Snapshot | None:
     """Read stream, log and replay in one statement, so that they are of the same moment. None for an unknown stream."""
     after, epoch = (None, None) if resume is None else (resume.after, resume.epoch)
-    row = await connection.fetchrow(_SNAPSHOT, [stream_id], after, epoch)
+    row = await connection.fetchrow(_SNAPSHOT, [stream_id], after, epoch, stream_id)
     if row is None:
         return None
     replay = row["replay"] or []

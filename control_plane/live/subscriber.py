@@ -15,7 +15,7 @@ STATE_LIMIT_BYTES = 16 << 10
 less often."""
 
 
-class Leave(StrEnum):
+class DisconnectReason(StrEnum):
     """Why the hub disconnects a socket. The hub has already removed it."""
 
     ENDED = "ended"
@@ -42,7 +42,7 @@ class Sink(Protocol):
         """Bytes written, and not yet accepted by the operating system."""
         ...
 
-    def leave(self, why: Leave) -> None: ...
+    def disconnect(self, why: DisconnectReason) -> None: ...
 
 
 class Subscriber:

@@ -179,6 +179,8 @@ async def serving(
         house.send_gift,
         lambda path: f"http://media/{path}/index.m3u8",
         sockets_per_address=sockets_per_address,
+        address_of=lambda request: request.remote or "",
+        is_limited=lambda address: True,
         page_token=lambda request: request.cookies.get("session"),
         user_wait_s=house.wait_s,
         timing=timing,

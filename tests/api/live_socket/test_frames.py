@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.contract.limits import RateLimit
-from api.live_socket.frames import FAULTS, CloseCode, Error, finished, parse
+from api.live_socket.frames import FAULTS, CloseCode, ErrorFrame, finished, parse
 from control_plane.accounts.caller import Caller
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, serving
@@ -239,7 +239,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @given(st.binary(max_size=200) | mutated())
 def test_whatever_comes_is_a_frame_or_has_an_answer(payload: bytes) -> None:
     frame = parse(payload)
-    if isinstance(frame, Error):
+    if isinstance(frame, ErrorFrame):
         assert frame.code in FAULTS
         assert len(finished(frame)) < 1024
     else:

@@ -104,11 +104,11 @@ class Stage:
         return user_id, await self.go_live(user_id)
 
     async def end(self, stream_id: StreamId) -> None:
-        async def work(connection: Connection, appending: Appending) -> None:
+        async def end_stream(connection: Connection, appending: Appending) -> None:
             await store.end(connection, stream_id, EndReason.OWNER, 0)
             appending.close()
 
-        await self.event_log.append(stream_id, work)
+        await self.event_log.append(stream_id, end_stream)
 
     async def gift_events(self, stream_id: StreamId) -> list[dict[str, Any]]:
         return [json.loads(row["frame"]) for row in await self.database.fetch(_EVENTS, stream_id)]

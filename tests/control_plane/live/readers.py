@@ -16,7 +16,7 @@ from control_plane.eventlog.store import create_log
 from control_plane.eventlog.types import Combo, EndReason, EventType, Gift, Person, Status, StatusChange
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import Resume, Snapshot
-from control_plane.live.subscriber import Leave, Subscriber
+from control_plane.live.subscriber import DisconnectReason, Subscriber
 from tests.control_plane.people import new_user
 
 DEADLINE_S = 10.0
@@ -81,7 +81,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
-        self.left: Leave | None = None
+        self.left: DisconnectReason | None = None
         self.stuck_bytes = 0
         self.subscriber: Subscriber | None = None
 
@@ -92,7 +92,7 @@ class Reader:
     def buffered_bytes(self) -> int:
         return self.stuck_bytes
 
-    def leave(self, why: Leave) -> None:
+    def disconnect(self, why: DisconnectReason) -> None:
         self.left = self.left or why
 
     async def join(

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,3 +176,14 @@ def test_the_next_event_is_taken_however_many_came_too_early() -> None:
     assert channel.seq == EARLY_LIMIT + 1, "those beyond were not kept"
     channel.take(EARLY_LIMIT + 2, [frame(seq) for seq in range(EARLY_LIMIT + 2, last + 1)])
     assert (channel.seq, channel.has_gap) == (last, False)
+
+
+def test_a_gap_in_what_a_socket_gets_is_an_error() -> None:
+    channel = Channel(StreamId(1), Counts(), line)
+    joining = Joining(channel)
+    assert channel.admit(joining.subscriber, snapshot(5))
+    joining.subscriber.seq = Seq(3)
+    channel.take(6, [frame(6)])
+    with pytest.raises(RuntimeError, match="socket at event 3, but the next frame is that of event 6"):
+        list(channel.writes())
+    assert joining.reader.writes == []

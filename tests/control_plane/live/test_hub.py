@@ -23,7 +23,7 @@ from control_plane.live import store
 from control_plane.live.fanout import Fanout
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import Resume, Snapshot
-from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
+from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, DisconnectReason
 from tests.control_plane.live.readers import (
     Reader,
     Unheard,
@@ -249,7 +249,7 @@ async def test_the_end_is_the_last_that_is_heard(hub: Hub, log: EventLog, stream
     await end(log, stream_id)
     await until(lambda: all(reader.left for reader in readers))
     for reader in readers:
-        assert reader.left is Leave.ENDED
+        assert reader.left is DisconnectReason.ENDED
         assert [event["data"]["status"] for event in reader.events] == ["live", "ended"]
     assert hub.sockets() == 0
 
@@ -258,7 +258,7 @@ async def test_an_ended_stream_is_told_and_left_at_once(hub: Hub, log: EventLog,
     await say(log, stream_id)
     await end(log, stream_id)
     reader = await Reader().join(hub, stream_id, None, Resume(0))
-    assert (reader.seqs, reader.left, hub.viewers(stream_id)) == ([1, 2], Leave.ENDED, 0)
+    assert (reader.seqs, reader.left, hub.viewers(stream_id)) == ([1, 2], DisconnectReason.ENDED, 0)
     reader.leave_hub(hub)
 
 
@@ -271,7 +271,7 @@ async def test_a_log_that_was_lost_sends_everybody_to_the_new_one(
     await database.execute("delete from stream_event")
     await database.execute("update stream_log set last_seq = 0, epoch = 'another'")
     await until(lambda: reader.left)
-    assert reader.left is Leave.RESET
+    assert reader.left is DisconnectReason.RESET
     back = await Reader().join(hub, stream_id, None, Resume(1, reader.hello["epoch"]))
     assert (back.hello["recovered"], back.hello["epoch"]) == (False, "another")
     await say(log, stream_id)
@@ -294,7 +294,7 @@ async def test_a_socket_that_is_too_slow_is_cut_and_nobody_waits_for_it(
     await say(log, stream_id)
     await until(lambda: quick.seqs == [1, 2])
     assert slow.seqs == [1]
-    assert [slow.left, quick.left] == [Leave.TOO_SLOW, None]
+    assert [slow.left, quick.left] == [DisconnectReason.TOO_SLOW, None]
     assert (hub.sockets(), hub.counts.cut) == (1, 1)
 
 
@@ -318,7 +318,7 @@ async def test_what_happens_while_a_snapshot_is_read_is_not_held_without_end(
         await until(lambda: len(other.seqs) == 5)
         read.set()
     late = joining.result()
-    assert (late.writes, late.left) == ([], Leave.RESET)
+    assert (late.writes, late.left) == ([], DisconnectReason.RESET)
     assert hub.sockets() == 1
 
 
@@ -335,7 +335,7 @@ async def test_a_long_replay_is_not_taken_for_slowness(hub: Hub, log: EventLog, 
     reader.stuck_bytes = len(reader.writes[0])  # by now it is its own fault
     await say(log, stream_id)
     await until(lambda: reader.left)
-    assert reader.left is Leave.TOO_SLOW
+    assert reader.left is DisconnectReason.TOO_SLOW
 
 
 async def test_a_long_round_lets_everything_else_have_its_turn(hub: Hub, log: EventLog, stream_id: StreamId) -> None:
