@@ -34,7 +34,7 @@ events that are only out of order cost a query."""
 PAGE = 500
 """Events read from the log at once. Larger: one stream that is far behind delays the others. Smaller: more queries."""
 
-Hello = Callable[[Snapshot, int], bytes]
+EncodeHello = Callable[[Snapshot, int], bytes]
 """Encodes the first frame (JSON) from the snapshot and the number of viewers."""
 
 
@@ -80,7 +80,7 @@ class Hub:
     # ── join and leave ──
 
     async def join(
-        self, stream_id: StreamId, sink: Sink, user_id: UserId | None, resume: Resume | None, hello: Hello
+        self, stream_id: StreamId, sink: Sink, user_id: UserId | None, resume: Resume | None, hello: EncodeHello
     ) -> Subscriber:
         """Subscribe a socket: write hello, the missed events, and from then on every event. Raises StreamUnknown,
         DatabaseUnavailable.

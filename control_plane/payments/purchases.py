@@ -66,10 +66,10 @@ def choose_package(packages: Sequence[Package], product_id: str = "", coins: int
 class Purchases:
     """Credits purchases that the stores confirm. Without stores, every purchase is refused."""
 
-    def __init__(self, database: Database, stores: Sequence[Shop], metrics: PurchaseMetrics) -> None:
+    def __init__(self, database: Database, shops: Sequence[Shop], metrics: PurchaseMetrics) -> None:
         self._database = database
         self._metrics = metrics
-        self._stores = stores
+        self._shops = shops
 
     async def purchase(self, user_id: UserId, claim: Claim, client_ref: str | None = None) -> Purchased:
         """Credit a purchase, idempotent per store transaction and per `client_ref`. The number of coins comes from our
@@ -78,7 +78,7 @@ class Purchases:
         Raises ShopNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins
         and what `Shop.verify` raises.
         """
-        seller = self._store_of(claim)
+        seller = self._shop_of(claim)
         verified = await seller.verify(claim)
         if verified.user_id not in (None, user_id):
             raise PurchaseOfAnother
@@ -89,11 +89,11 @@ class Purchases:
             self._metrics.credited(seller.name, purchased.purchase.coins)
         return purchased
 
-    def _store_of(self, claim: Claim) -> Shop:
-        for candidate in self._stores:
+    def _shop_of(self, claim: Claim) -> Shop:
+        for candidate in self._shops:
             if candidate.recognises(claim):
                 return candidate
-        if not self._stores:
+        if not self._shops:
             raise ShopNotConnected("Coins cannot be bought yet: this server is not connected to a store.")
         raise ShopNotConnected("This purchase is not from a store that this server is connected to.")
 
