@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from control_plane.base.ids import LARGEST_ID, StreamId
@@ -80,11 +80,21 @@ class RunningStreams:
         self._wake = asyncio.Event()
         self._missing = asyncio.Lock()
         self._current_until = 0.0
+        self._on_change: list[Callable[[StreamId], None]] = []
+        self._on_reload: list[Callable[[], None]] = []
 
     def follow(self) -> None:
         """Subscribe to changes of streams in other processes. Called before `run`."""
         self._bus.subscribe(Topic.STREAM, self._notified)
         self._bus.on_resync(self._resync)
+
+    def on_change(self, changed: Callable[[StreamId], None]) -> None:
+        """`changed` is called with each stream that was added, replaced or removed. It must not block or raise."""
+        self._on_change.append(changed)
+
+    def on_reload(self, reloaded: Callable[[], None]) -> None:
+        """`reloaded` is called when the whole table was read: any stream may have changed."""
+        self._on_reload.append(reloaded)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -117,8 +127,8 @@ class RunningStreams:
 
     def _set(self, stream: Stream) -> None:
         """Replace the stream in the table; an ended one is removed."""
-        for changed in self._reads:
-            changed.add(stream.id)
+        for put_meanwhile in self._reads:
+            put_meanwhile.add(stream.id)
         old = self._by_id.pop(stream.id, None)
         if old is not None:
             self._by_path.pop(old.path, None)
@@ -130,6 +140,8 @@ class RunningStreams:
         else:
             self._by_id[stream.id] = stream
             self._by_path[stream.path] = stream
+        for changed in self._on_change:
+            changed(stream.id)
 
     def look_at(self, stream_id: StreamId) -> None:
         """Read this stream again: it may have changed."""
@@ -175,6 +187,8 @@ class RunningStreams:
         self._admitted = {id_: admitted for id_, admitted in self._admitted.items() if id_ in self._by_id}
         for stream_id in changed:
             self.look_at(stream_id)
+        for reloaded in self._on_reload:
+            reloaded()
         self._current_until = asyncio.get_running_loop().time() + self._away_s
 
     async def run(self) -> None:

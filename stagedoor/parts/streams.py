@@ -74,6 +74,7 @@ async def running(opened: Streams, settings: Settings, workers: Workers) -> Asyn
         await workers.keep(stack, "running-streams", opened.running.run())
         await workers.keep(stack, "reconciler", opened.reconciler.run())
         if settings.probes:
+            opened.prober.follow()
             await workers.keep(stack, "prober", opened.prober.run())
         yield
 

@@ -219,6 +219,6 @@ async def test_an_open_socket_ends_with_the_session(stagedoor: Stagedoor) -> Non
     ):
         await done(stagedoor, "users", "ban", "ben")
         await done(stagedoor, "users", "revoke", "cyd")
-        for put_out in (banned, revoked):
-            await put_out.sees(lambda viewer: viewer.close_code, what="the end")
+        for disconnected in (banned, revoked):
+            await disconnected.sees(lambda viewer: viewer.close_code, what="the end")
         assert (banned.close_code, revoked.close_code, guest.close_code) == (4403, 4401, None)

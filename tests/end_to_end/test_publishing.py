@@ -69,7 +69,7 @@ async def test_a_second_publisher_with_the_key_takes_over_inside_the_same_stream
             assert second.returncode is None
 
 
-async def test_the_publisher_of_a_phone_that_turns_is_put_out_once_and_returns_with_the_new_shape(
+async def test_the_publisher_of_a_phone_that_turns_is_disconnected_once_and_returns_with_the_new_shape(
     stagedoor: Stagedoor, tmp_path: Path
 ) -> None:
     stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
@@ -145,7 +145,9 @@ async def test_a_rotated_key_puts_the_publisher_out_and_the_new_one_lets_in(stag
         await stagedoor.becomes(stream["id"], "live")
 
 
-async def test_who_was_let_in_before_a_restart_and_came_online_during_it_is_put_out_once(stagedoor: Stagedoor) -> None:
+async def test_who_was_let_in_before_a_restart_and_came_online_during_it_is_disconnected_once(
+    stagedoor: Stagedoor,
+) -> None:
     """Where the key was ever changed: with which one it was let in, no process knows any more. The media server goes on meanwhile."""
     host = await stagedoor.sign_in("ada")
     stream = await stagedoor.go_live(host)

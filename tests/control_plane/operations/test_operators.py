@@ -120,7 +120,7 @@ async def test_revoking_sessions_revokes_the_stream_key_that_they_could_read(
     stream = await operator.revoke_sessions(user_id)
     assert stream is not None
     assert (stream.id, stream.key_version, stream.ended) == (made.id, 2, False)
-    assert stream.revoked_at is not None, "publishers with the old key are put out"
+    assert stream.revoked_at is not None, "publishers with the old key are disconnected"
     assert await acts(database) == [
         ("user.sessions_revoked", f"user:{user_id}"),
         ("stream.key_revoked", f"stream:{made.id}"),

@@ -79,6 +79,28 @@ async def test_a_stream_is_found_by_id_and_path_until_it_ends(here: Process) -> 
 # ── other processes ──
 
 
+async def test_every_change_of_a_stream_is_announced_once_it_can_be_read(here: Process, user_id: UserId) -> None:
+    announced: list[tuple[StreamId, Stream | None]] = []
+    here.running.on_change(lambda stream_id: announced.append((stream_id, here.running.get(stream_id))))
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    rotated = await here.lifecycle.rotate(made.id)
+    await here.lifecycle.end(made.id, EndReason.OWNER)
+    assert announced == [(made.id, made), (made.id, rotated), (made.id, None)]
+
+
+async def test_a_reload_is_announced_as_a_whole_once_it_can_be_read(
+    here: Process, user_id: UserId, outsider: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    single: list[StreamId] = []
+    whole: list[int] = []
+    here.running.on_change(single.append)
+    here.running.on_reload(lambda: whole.append(known(here)[made.id].key_version))
+    await outsider.execute(UNANNOUNCED_ROTATION, made.id)
+    await here.running.load()
+    assert (single, whole) == ([], [2])
+
+
 async def test_another_processs_changes_come_over(here: Process, there: Process, user_id: UserId) -> None:
     made = await here.lifecycle.go_live(user_id, OPTIONS)
     await until(lambda: known(there) == {made.id: made})

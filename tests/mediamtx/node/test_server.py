@@ -43,7 +43,7 @@ async def test_a_publish_is_asked_for_with_the_secret_and_the_key(rig: Rig) -> N
     assert rig.listener.strangers == 0
 
 
-async def test_a_refused_publisher_is_put_out(rig: Rig) -> None:
+async def test_a_refused_publisher_is_disconnected(rig: Rig) -> None:
     rig.listener.allow = lambda _request: False
     async with publishing(rig.publish_url("live/7")) as ffmpeg:
         assert await ffmpeg.wait() != 0

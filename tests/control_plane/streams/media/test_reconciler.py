@@ -536,7 +536,7 @@ async def give(process: Process, stream: Stream, ago: dt.timedelta) -> None:
         )
 
 
-# ── putting out ──
+# ── disconnecting ──
 
 
 @pytest.fixture
@@ -553,7 +553,7 @@ async def test_while_cut_off_from_other_processes_their_streams_are_left_alone(t
 
 
 @pytest.mark.parametrize("path", ["live/999", "elsewhere/7"])
-async def test_a_stranger_is_put_out(following: Theatre, path: str) -> None:
+async def test_a_stranger_is_disconnected(following: Theatre, path: str) -> None:
     """Media on a path of no running stream."""
     theatre = following
     made = await theatre.live_stream("a")
@@ -563,7 +563,7 @@ async def test_a_stranger_is_put_out(following: Theatre, path: str) -> None:
     assert theatre.state(made) == (Status.LIVE, "a")
 
 
-async def test_who_publishes_to_an_ended_stream_is_put_out(following: Theatre) -> None:
+async def test_who_publishes_to_an_ended_stream_is_disconnected(following: Theatre) -> None:
     theatre = following
     made = await theatre.live_stream("a")
     await theatre.process.lifecycle.end(made.id, EndReason.OWNER)
@@ -572,7 +572,7 @@ async def test_who_publishes_to_an_ended_stream_is_put_out(following: Theatre) -
     assert await theatre.process.statuses(made.id) == [("live", None), ("ended", "owner")]
 
 
-async def test_a_publisher_who_came_before_the_new_key_is_put_out_and_may_return_with_it(theatre: Theatre) -> None:
+async def test_a_publisher_who_came_before_the_new_key_is_disconnected_and_may_return_with_it(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     await theatre.process.lifecycle.rotate(made.id)
     await theatre.passes()
@@ -609,7 +609,7 @@ async def test_a_connection_that_does_not_close_is_kicked_at_every_pass(theatre:
 
 
 @pytest.mark.parametrize("deny", ["end", "rotate"])
-async def test_putting_out_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -> None:
+async def test_disconnecting_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -> None:
     made = await theatre.live_stream("a")
     denied = await (
         theatre.process.lifecycle.end(made.id, EndReason.OPERATOR)
@@ -618,14 +618,14 @@ async def test_putting_out_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -
     )
     assert denied is not None
     theatre.media.closes_at_once = False
-    putting_out = asyncio.create_task(theatre.reconciler.disconnect(denied))
+    disconnecting = asyncio.create_task(theatre.reconciler.disconnect(denied))
     await until(lambda: len(theatre.media.kicked) >= 2)
-    assert not putting_out.done()
+    assert not disconnecting.done()
     theatre.media.leave(made.path)
-    assert await putting_out is True
+    assert await disconnecting is True
 
 
-async def test_putting_out_nobody_is_done_at_once(theatre: Theatre) -> None:
+async def test_disconnecting_without_a_publisher_is_done_at_once(theatre: Theatre) -> None:
     made = await theatre.stream()
     assert await theatre.reconciler.disconnect(made) is True
     theatre.media.publish(made.path, "a")
@@ -633,7 +633,7 @@ async def test_putting_out_nobody_is_done_at_once(theatre: Theatre) -> None:
     assert theatre.media.kicked == []
 
 
-async def test_who_came_with_the_new_key_is_not_put_out(theatre: Theatre) -> None:
+async def test_who_came_with_the_new_key_is_not_disconnected(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
@@ -645,7 +645,7 @@ async def test_who_came_with_the_new_key_is_not_put_out(theatre: Theatre) -> Non
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
-async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_put_out(
+async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_disconnected(
     theatre: Theatre, *, seen_before: bool
 ) -> None:
     """The old key is good until the commit, however long that takes and whatever the clocks say of it."""
@@ -718,7 +718,7 @@ async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_ol
 
 
 async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre: Theatre, dsn: str) -> None:
-    """And who came in with an older one is put out, though the new process let in neither of them."""
+    """And who came in with an older one is disconnected, though the new process let in neither of them."""
     made, denied = await theatre.stream(), await theatre.stream()
     await theatre.process.lifecycle.rotate(made.id)
     await theatre.comes_in(made, "a", version=2)
@@ -736,7 +736,7 @@ async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre:
         ]
 
 
-async def test_a_publisher_of_whom_nothing_is_known_is_put_out_where_the_key_was_ever_changed(
+async def test_a_publisher_of_whom_nothing_is_known_is_disconnected_where_the_key_was_ever_changed(
     theatre: Theatre,
 ) -> None:
     """We were restarted between its auth and its first frame. Its encoder comes back by itself."""
@@ -756,7 +756,7 @@ async def test_a_publisher_of_whom_nothing_is_known_is_put_out_where_the_key_was
     assert theatre.media.kicked == ["a", "b"]
 
 
-async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
+async def test_disconnecting_says_when_it_could_not(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
@@ -772,7 +772,7 @@ async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
 PORTRAIT, LANDSCAPE = (720, 1280), (1280, 720)
 
 
-async def test_a_publisher_whose_picture_turns_is_put_out_once_for_each_turn(theatre: Theatre) -> None:
+async def test_a_publisher_whose_picture_turns_is_disconnected_once_for_each_turn(theatre: Theatre) -> None:
     made = await theatre.stream()
     turns = [PORTRAIT, LANDSCAPE, PORTRAIT, LANDSCAPE]
     for number, (before, after) in enumerate(itertools.pairwise(turns)):
@@ -788,7 +788,7 @@ async def test_a_publisher_whose_picture_turns_is_put_out_once_for_each_turn(the
 
 
 async def test_one_that_returns_as_it_was_is_left_alone(theatre: Theatre) -> None:
-    """Its encoder begins each connection with the same shape: to put it out again would show viewers nothing at all."""
+    """Its encoder begins each connection with the same shape: to disconnect it again would show viewers nothing at all."""
     made = await theatre.stream()
     for source_id in ("a", "b"):
         theatre.media.publish(made.path, source_id, size=PORTRAIT)

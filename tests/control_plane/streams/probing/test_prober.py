@@ -4,9 +4,11 @@ matters."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +92,7 @@ class Studio:
     looks: Looks = field(default_factory=Looks)
     metrics: Metrics = field(default_factory=Metrics)
     now: float = 1000.0
+    clock: Callable[[], float] | None = None
 
     def __post_init__(self) -> None:
         self.thumbnails = Thumbnails(self.folder, self.here.database)
@@ -102,8 +105,15 @@ class Studio:
             ProbeMetrics(self.metrics),
             limit=self.limit,
             interval_s=INTERVAL_S,
-            monotonic=lambda: self.now,
+            monotonic=self.clock or (lambda: self.now),
         )
+        self.prober.follow()
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock. The prober sleeps by the real one, and is woken by what it takes for a change."""
+        self.now += seconds
+        for stream in self.here.running.all():
+            self.here.running.put(stream)
 
     async def live(self, source_id: str = "a", visibility: Visibility = Visibility.PUBLIC) -> Stream:
         user_id = await new_user(self.here.database)
@@ -198,7 +208,7 @@ async def test_a_probe_that_failed_says_nothing_until_too_many_have(studio: Stud
     await until(lambda: studio.prober.playing(made.id))
     studio.looks.result = FAILED
     for failures in range(1, BELIEVED_FAILURES + 1):
-        studio.now += INTERVAL_S
+        studio.pass_time(INTERVAL_S)
         await studio.looked(failures + 1)
         assert studio.prober.playing(made.id) is (True if failures < BELIEVED_FAILURES else None)
     assert studio.counted("failed", "none") == BELIEVED_FAILURES
@@ -217,10 +227,10 @@ async def test_a_picture_is_taken_of_public_streams_only(studio: Studio) -> None
 async def test_a_stream_that_plays_is_looked_at_once_in_an_interval(studio: Studio) -> None:
     made = await studio.live()
     await studio.looked(1)
-    studio.now += INTERVAL_S - 1
+    studio.pass_time(INTERVAL_S - 1)
     other = await studio.live()
     await studio.looked(2)
-    studio.now += 1
+    studio.pass_time(1)
     await studio.looked(3)
     assert studio.looks.begun == [made.id, other.id, made.id]
 
@@ -230,9 +240,9 @@ async def test_a_stream_that_does_not_play_yet_is_looked_at_again_soon(studio: S
     await studio.live()
     for looks, retry_s in enumerate(RETRIES_S, 1):
         await studio.looked(looks)
-        studio.now += retry_s
+        studio.pass_time(retry_s)
     await studio.looked(len(RETRIES_S) + 1)
-    studio.now += max(RETRIES_S)
+    studio.pass_time(max(RETRIES_S))
     other = await studio.live()
     await until(lambda: other.id in studio.looks.begun)
     assert len(studio.looks.begun) == len(RETRIES_S) + 2, "from then on like any other"
@@ -246,7 +256,7 @@ async def test_nobody_is_looked_at_who_is_not_online(studio: Studio) -> None:
     await studio.here.lifecycle.publisher_lost(lost.id, SourceId("a"), "publisher_lost", 0)
     await until(lambda: studio.prober.playing(lost.id) is None)
     assert (await studio.record(lost))["playing"] is None
-    studio.now += INTERVAL_S
+    studio.pass_time(INTERVAL_S)
     online = await studio.live()
     await until(lambda: online.id in studio.looks.begun)
     assert studio.looks.begun.count(lost.id) == 1
@@ -274,6 +284,66 @@ async def test_what_was_seen_of_an_earlier_publisher_says_nothing_about_the_next
     assert (await studio.record(made))["playing"] is not True
 
 
+async def test_it_sleeps_until_the_next_is_due(here: Process, tmp_path: Path) -> None:
+    """By the real clock: no change wakes it between the two probes."""
+    studio = Studio(here, tmp_path, clock=time.monotonic)
+    studio.looks.result = STILL
+    async with in_background(studio.prober.run()):
+        made = await studio.live()
+        await studio.looked(2)
+    assert studio.looks.begun == [made.id] * 2
+
+
+async def test_a_change_costs_no_look_at_the_other_streams(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = [await studio.live() for _ in range(3)]
+    await studio.looked(3)
+    running, read = studio.here.running, []
+
+    def get(stream_id: StreamId, get: Callable[[StreamId], Stream | None] = running.get) -> Stream | None:
+        read.append(stream_id)
+        return get(stream_id)
+
+    monkeypatch.setattr(running, "get", get)
+    monkeypatch.setattr(running, "all", lambda: pytest.fail("scanned all streams"))
+    changed = await studio.live()
+    await studio.looked(4)
+    assert not {stream.id for stream in quiet} & set(read)
+    assert changed.id in read
+
+
+async def test_a_reload_brings_what_no_message_announced(studio: Studio) -> None:
+    lost = await studio.live("a")
+    await until(lambda: studio.prober.playing(lost.id))
+    came = await studio.here.lifecycle.go_live(await new_user(studio.here.database), StreamOptions())
+    for stream, status, source_id in ((lost, "interrupted", None), (came, "live", "b")):
+        await studio.here.database.execute(
+            """update stream set status = $2, source_id = $3, live_at = now(),
+               interrupted_at = case when $3::text is null then now() end where id = $1""",
+            stream.id,
+            status,
+            source_id,
+        )
+    await studio.here.running.load()
+    await until(lambda: studio.prober.playing(came.id))
+    assert studio.prober.seen(lost.id) is None
+
+
+async def test_a_stream_that_is_hidden_loses_its_picture_at_once_and_also_one_that_was_being_taken(
+    studio: Studio,
+) -> None:
+    made = await studio.live()
+    await until(lambda: studio.prober.thumbnail(made.id))
+    studio.looks.let_go.clear()
+    studio.pass_time(INTERVAL_S)
+    await until(lambda: studio.looks.under_way == 1)
+    hidden = dataclasses.replace(made, visibility=Visibility.PRIVATE)
+    studio.here.running.put(hidden)
+    await until(lambda: not studio.prober.thumbnail(made.id))
+    studio.looks.let_go.set()
+    await studio.looked(2)
+    await until(lambda: not studio.prober.thumbnail(made.id))
+
+
 # ── how many ──
 
 
@@ -283,7 +353,7 @@ async def test_not_more_than_so_many_look_at_once_and_everybody_has_a_turn(here:
         await studio.looked(7)
         assert studio.looks.most_at_once <= 2
         assert set(studio.looks.begun) == {stream.id for stream in made}
-        studio.now += INTERVAL_S
+        studio.pass_time(INTERVAL_S)
         await studio.looked(14)
         assert sorted(studio.looks.begun[7:]) == sorted(stream.id for stream in made)
 
@@ -312,7 +382,7 @@ async def test_one_that_breaks_ends_nothing_and_has_its_next_turn(
         studio.looks.breaks = False
         other = await studio.live()
         assert (await studio.recorded(other))["playing"]
-        studio.now += INTERVAL_S
+        studio.pass_time(INTERVAL_S)
         assert (await studio.recorded(broken))["playing"]
         assert caplog.messages.count("probe_broke") == 1
 
@@ -323,8 +393,8 @@ async def test_whoever_has_waited_longest_is_next(here: Process, tmp_path: Path)
         for _ in range(4):
             made.append((await studio.live()).id)
             await studio.looked(len(made))
-            studio.now += 1
-        studio.now += INTERVAL_S
+            studio.pass_time(1)
+        studio.pass_time(INTERVAL_S)
         await studio.looked(8)
         assert studio.looks.begun == made * 2
 
