@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from control_plane.base.errors import InvariantBroken
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.encoding import glimpse
 from control_plane.eventlog.types import EventType, Stats
@@ -124,7 +125,7 @@ class Channel:
         missing = first + len(frames) - 1 - position
         if missing > 0:
             if position < first - 1:
-                raise RuntimeError(f"socket at event {position}, but the next frame is that of event {first}")
+                raise InvariantBroken(f"socket at event {position}, but the next frame is that of event {first}")
             subscriber.sink.write(joined if position < first else b"".join(frames[-missing:]))
             subscriber.seq = Seq(position + missing)
             self._counts.delivered += missing

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control_plane.base.errors import InvariantBroken
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.encoding import encode_event
 from control_plane.eventlog.types import EventType, Status, StatusChange
@@ -184,6 +185,6 @@ def test_a_gap_in_what_a_socket_gets_is_an_error() -> None:
     assert channel.admit(joining.subscriber, snapshot(5))
     joining.subscriber.seq = Seq(3)
     channel.take(6, [frame(6)])
-    with pytest.raises(RuntimeError, match="socket at event 3, but the next frame is that of event 6"):
+    with pytest.raises(InvariantBroken, match="socket at event 3, but the next frame is that of event 6"):
         list(channel.writes())
     assert joining.reader.writes == []
