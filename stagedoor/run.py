@@ -51,7 +51,7 @@ async def serve(
         open_files = raise_open_files()  # before children are started, which inherit the limit
         secrets = load_or_create(settings.secrets_path)
         api_keys = _api_keys(settings, secrets)
-        processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, progress)
+        processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, metrics, progress)
         opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
         dsn = await processes.postgresql()
@@ -73,7 +73,7 @@ async def serve(
         await workers.keep(stack, "lag", measure_lag(metrics))
         sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
         await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
-        await processes.keep_run_file(metrics)
+        processes.complete_run_file()
         calm_garbage_collection()
         ready(Started(settings, urls, api_keys))
         await workers.until(stop)
@@ -82,7 +82,8 @@ async def serve(
 
 def _run(settings: Settings, secrets: Secrets, api_keys: Mapping[str, str]) -> Run:
     signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
-    return Run(api_keys=api_keys, dev=settings.dev, signing=signing)
+    pids = {"mediamtx": None, "postgres": None}
+    return Run(pids=pids, api_keys=api_keys, dev=settings.dev, signing=signing)
 
 
 def _api_keys(settings: Settings, secrets: Secrets) -> dict[str, str]:
