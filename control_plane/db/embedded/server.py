@@ -222,6 +222,11 @@ class EmbeddedPostgres:
             self._lock = None
 
 
+def has_database(data_dir: Path) -> bool:
+    """Whether the data directory has a cluster, running or not."""
+    return home_of(data_dir, None).cluster.exists()  # for root, through the link
+
+
 def running_dsn(data_dir: Path) -> str | None:
     """The dsn by which another process, such as a command, connects to the running server of this data directory.
 
