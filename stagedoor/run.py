@@ -56,7 +56,7 @@ async def serve(
         ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
         dsn = await processes.postgresql()
         db = await stack.enter_async_context(database(dsn, settings, secrets, workers, progress))
-        await demo.prepare(db, media_directory(settings), progress, dev=settings.dev)
+        await demo.prepare(db, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg)
 
         urls = urls_of(settings, ports)
         delivery = await stack.enter_async_context(live(dsn, db))

@@ -58,6 +58,7 @@ class MediaMTXProcess:
     """Uses the files of `MediaMTXHome(directory)` and runs MediaMTX as its account. It can be supervised."""
 
     name = "mediamtx"
+    failed_event = "mediamtx_failed"
     title = "MediaMTX"
 
     def __init__(self, binary: Path, config: MediaMTXConfig, directory: Path) -> None:

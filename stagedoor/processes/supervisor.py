@@ -28,7 +28,12 @@ class Child(Protocol):
 
     @property
     def name(self) -> str:
-        """In logs, metrics and the run file."""
+        """In metrics and the run file."""
+        ...
+
+    @property
+    def failed_event(self) -> str:
+        """The log event of a failure."""
         ...
 
     @property
@@ -101,7 +106,7 @@ class Supervisor:
             failures.append(now)
             while now - failures[0] > self._window_s:
                 failures.popleft()
-            log.warning(f"{child.name}_failed", extra={"reason": reason, "lately": len(failures)})
+            log.warning(child.failed_event, extra={"reason": reason, "lately": len(failures)})
             if len(failures) > len(self._pauses_s):
                 raise ChildGaveUp(
                     f"{child.title} failed {len(failures)} times within {self._window_s:.0f} seconds. Last failure: "

@@ -84,6 +84,7 @@ class EmbeddedPostgres:
     """
 
     name = "postgres"
+    failed_event = "postgres_failed"
     title = "PostgreSQL"
 
     def __init__(

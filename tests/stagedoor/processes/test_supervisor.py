@@ -31,6 +31,7 @@ class Sleeper:
     """A `sleep` that can be supervised."""
 
     title = "The sleeper"
+    failed_event = "sleeper_failed"
 
     def __init__(self, name: str = "sleeper", stopped: list[str] | None = None) -> None:
         self.name = name
