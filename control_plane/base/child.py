@@ -143,17 +143,23 @@ async def run(
             while chunk := await process.stdout.read(TAIL_BYTES):
                 written = (written + chunk)[-TAIL_BYTES:]
             return await process.wait(), written
-    finally:
+    except BaseException:
+        _kill_session(process)  # also what it started, which may outlive it
         await kill(process)
+        raise
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
     """Kill a process that leads a session, with its own children, and wait until it has ended."""
     if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill_session(process)
         async with asyncio.timeout(_KILLED_S):
             await process.wait()
+
+
+def _kill_session(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def restrict(account: Account | None, limits: Limits) -> None:

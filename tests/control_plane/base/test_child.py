@@ -143,9 +143,11 @@ async def test_it_ends_with_its_status_and_the_end_of_what_it_wrote() -> None:
     assert len(written) == child.TAIL_BYTES
 
 
-async def test_at_its_deadline_it_is_killed_with_its_own_children(tmp_path: Path) -> None:
+@pytest.mark.parametrize("then", ["wait", "exit 0"])
+async def test_at_its_deadline_it_is_killed_with_its_own_children(tmp_path: Path, then: str) -> None:
+    """Also with those that outlive it."""
     pids = tmp_path / "pids"
-    script = f"sleep 60 & echo $! $$ > {pids}; wait"
+    script = f"sleep 60 & echo $! $$ > {pids}; {then}"
     with pytest.raises(TimeoutError):
         await child.run(["/bin/sh", "-c", script], None, LIMITS, 0.5)
     for pid in map(int, pids.read_text().split()):
