@@ -76,9 +76,6 @@ class Metrics:
             "Largest lag of the event loop in the last ten seconds",
             registry=self.registry,
         )
-        self.part_restarts = Counter(
-            "stagedoor_part_restarts", "Restarts of a supervised process", ("part",), registry=self.registry
-        )
 
     def gift_sent(self, coins: int) -> None:
         self.gifts.inc()

@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import NoReturn, Protocol
 
+from prometheus_client import Counter
+
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.workers import Workers
 from control_plane.observe.metrics import Metrics
@@ -84,7 +86,9 @@ class Supervisor:
     ) -> None:
         self._stack = stack
         self._workers = workers
-        self._metrics = metrics
+        self._restarts = Counter(
+            "stagedoor_part_restarts", "Restarts of a supervised process", ("part",), registry=metrics.registry
+        )
         self._spawned = spawned
         self._pauses_s = pauses_s
         self._window_s = window_s
@@ -121,5 +125,5 @@ class Supervisor:
                 reason = await child.wait()
 
     def _respawned(self, name: str, pid: int) -> None:
-        self._metrics.part_restarts.labels(name).inc()
+        self._restarts.labels(name).inc()
         self._spawned(name, pid)
