@@ -61,12 +61,14 @@ _VIDEO = """
 """
 
 
-async def prepare(database: Database, media_dir: Path, progress: Callable[[str], None], *, dev: bool) -> None:
+async def prepare(
+    database: Database, media_dir: Path, progress: Callable[[str], None], *, dev: bool, ffmpeg_setting: str
+) -> None:
     """Add the missing initial data. The demo clips are rendered once and kept in `media_dir`."""
     media_dir.mkdir(exist_ok=True)
     await stock(database)
     if dev:
-        clips = await generate(media_dir / SAMPLES, progress)
+        clips = await generate(media_dir / SAMPLES, progress, ffmpeg_setting)
         await seed(database, [_sample(clip) for clip in clips])
 
 

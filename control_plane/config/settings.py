@@ -101,6 +101,7 @@ class Settings:
     database_url: str = _setting("", "PostgreSQL 14 or newer; empty: an embedded one", secret=True)
     database_pool: int = _setting(10, "connections to PostgreSQL", least=2, most=200)
     mediamtx_bin: str = _setting("", "MediaMTX executable; empty: downloaded or built, and cached")
+    ffmpeg: str = _setting("", "ffmpeg executable; empty: that of the Python package imageio-ffmpeg")
     mediamtx_api_url: str = _setting(
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )

@@ -13,7 +13,7 @@ from rich.panel import Panel
 
 if TYPE_CHECKING:
     from api.http.urls import Urls
-    from stagedoor.run import Started
+    from stagedoor.roles import Started
 
 
 def warn_of_development(console: Console, *, lan: bool) -> None:

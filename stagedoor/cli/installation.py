@@ -10,15 +10,14 @@ import typer
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.settings import Settings, load
+from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database
 from control_plane.operations import installation
 from control_plane.operations.development import make_fit_for_production
 from stagedoor.cli import terminal
 from stagedoor.cli.at_work import actor
-from stagedoor.cli.database import migrated, reachable
-from stagedoor.cli.terminal import Commands, out
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+from stagedoor.cli.database import opened, reachable
+from stagedoor.cli.terminal import Commands, Yes, confirm, out, progress
 
 
 class ServerRuns(ControlPlaneError):
@@ -42,8 +41,7 @@ def renew(
     reconnecting viewers start from the snapshot. The server detects most restores itself at its next start."""
 
     async def renew_installation(database: Database, settings: Settings) -> None:
-        if not (keep_sessions or yes):
-            typer.confirm("End every session and revoke every stream key?", abort=True, err=True)
+        confirm("End every session and revoke every stream key?", yes=keep_sessions or yes)
         path = installation.file_of(settings.secrets_path, settings.data_dir)
         renewed = await installation.renew(database, path, actor(), keep_sessions=keep_sessions)
         out.print("The database is renewed. Reconnecting viewers start from the snapshot.")
@@ -63,10 +61,7 @@ def production(yes: Yes = False) -> None:
     stream keys and operator roles, and removes every way to sign in from accounts made in development mode."""
 
     async def leave_development(database: Database, settings: Settings) -> None:
-        if not yes:
-            typer.confirm(
-                "Take back all unpaid coins, end every session and remove every operator role?", abort=True, err=True
-            )
+        confirm("Take back all unpaid coins, end every session and remove every operator role?", yes=yes)
         taken_back = await make_fit_for_production(database, actor())
         if taken_back is None:
             out.print("Development mode did not use this database: nothing was changed.")
@@ -103,7 +98,8 @@ def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
             except AnotherServerRuns:
                 raise ServerRuns from None
             try:
-                async with migrated(dsn) as database:
+                await migrate(dsn, progress)
+                async with opened(dsn) as database:
                     await work(database, settings)
             finally:
                 only.close()

@@ -23,8 +23,8 @@ from stagedoor.cli.at_work import stream_keys, with_operator
 from stagedoor.cli.database import with_database
 from stagedoor.cli.doctor.network import ANSWER_S
 from stagedoor.cli.publisher import tell_when_gone
-from stagedoor.cli.terminal import Commands, columns, err, out
-from stagedoor.cli.users import carry_out_ban, name_of
+from stagedoor.cli.terminal import Commands, Yes, columns, err, out
+from stagedoor.cli.users import carry_out_ban
 from stagedoor.processes.run_file import RunFile
 
 Change = Callable[[Operator, StreamId], Awaitable[Stream | None]]
@@ -148,20 +148,14 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
     with_operator(change_stream)
 
 
-def ban(
-    stream_id: int,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
-) -> None:
+def ban(stream_id: int, yes: Yes = False) -> None:
     """Ban the host of a stream: ends the user's sessions and current stream, and refuses further sign-ins."""
 
     async def ban_host(operator: Operator, database: Database, settings: Settings) -> None:
         stream = await store.get(database, StreamId(stream_id)) if 1 <= stream_id <= LARGEST_ID else None
         if stream is None:
             raise StreamNotFound(f"There is no stream {stream_id}.")
-        host = await name_of(database, stream.user_id)
-        if not yes:
-            typer.confirm(f"Ban {host} (user {stream.user_id}), the host of stream {stream_id}?", abort=True, err=True)
-        await carry_out_ban(operator, database, settings, stream.user_id, f"{host} (user {stream.user_id})")
+        await carry_out_ban(operator, database, settings, stream.user_id, yes=yes)
 
     with_operator(ban_host)
 

@@ -12,7 +12,7 @@ from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import Sessions
-from control_plane.accounts.user import NewUser
+from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
@@ -25,7 +25,7 @@ from control_plane.streams import store as streams
 from stagedoor.cli.at_work import actor, keyring, user_id_of, with_operator
 from stagedoor.cli.database import with_database
 from stagedoor.cli.publisher import tell_when_gone
-from stagedoor.cli.terminal import Commands, columns, err, out
+from stagedoor.cli.terminal import Commands, Yes, columns, confirm, err, out
 
 SHORTEST_PASSWORD = 8
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
@@ -153,26 +153,31 @@ def revoke(user: UserArgument) -> None:
     with_operator(revoke_sessions)
 
 
-def ban(user: UserArgument) -> None:
+def ban(user: UserArgument, yes: Yes = False) -> None:
     """Ban a user: ends the user's sessions and stream, disconnects the encoder, and refuses further sign-ins."""
 
     async def ban_user(operator: Operator, database: Database, settings: Settings) -> None:
-        await carry_out_ban(operator, database, settings, await user_id_of(database, user), user)
+        await carry_out_ban(operator, database, settings, await user_id_of(database, user), yes=yes)
 
     with_operator(ban_user)
 
 
-async def carry_out_ban(operator: Operator, database: Database, settings: Settings, user_id: UserId, name: str) -> None:
+async def carry_out_ban(
+    operator: Operator, database: Database, settings: Settings, user_id: UserId, *, yes: bool
+) -> None:
+    """Ban the user after confirmation. Raises UserNotFound."""
+    found = await accounts.by_ids(database, [user_id])
+    if user_id not in found:
+        raise UserNotFound
+    name = f"{found[user_id].username} (user {user_id})"
+    stream = await streams.unfinished_of(database, user_id)
+    ends = f"every session of theirs and stream {stream.id}" if stream else "every session of theirs"
+    confirm(f"Ban {name}? This ends {ends}, and refuses further sign-ins.", yes=yes)
     changed, stream = await operator.ban(user_id)
     out.print(f"{name} is banned{'' if changed else ' already'}.", highlight=False, markup=False)
     if stream is not None:
         out.print(f"Stream {stream.id} has ended.")
         await tell_when_gone(settings, database, stream)
-
-
-async def name_of(database: Database, user_id: UserId) -> str:
-    found = await accounts.by_ids(database, [user_id])
-    return found[user_id].username
 
 
 def unban(user: UserArgument) -> None:

@@ -39,7 +39,7 @@ async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_e
 
     async with watching(stopped, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
         await viewer.sees(lambda seen: seen.statuses() == ["live"])
-        assert await done(stopped, "users", "ban", "anna") == "No publisher is connected to it now."
+        assert await done(stopped, "users", "ban", "anna", "--yes") == "No publisher is connected to it now."
         assert await publisher.wait(10) != 0
         await viewer.sees(lambda seen: seen.close_code == 4410, what="the end")
     assert viewer.events()[-1]["data"]["reason"] == "operator"
@@ -149,7 +149,7 @@ def test_an_age_is_in_its_largest_unit(seconds: float, words: str) -> None:
 
 
 async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoor: Stagedoor) -> None:
-    await done(stagedoor, "users", "ban", "ada")
+    await done(stagedoor, "users", "ban", "ada", "--yes")
     for refused in (
         await stagedoor.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"),
         await stagedoor.call("api/registerUser", auth_token="dev:ada"),
@@ -217,7 +217,7 @@ async def test_an_open_socket_ends_with_the_session(stagedoor: Stagedoor) -> Non
         watching(stagedoor, stream["id"], token=cyd) as revoked,
         watching(stagedoor, stream["id"]) as guest,
     ):
-        await done(stagedoor, "users", "ban", "ben")
+        await done(stagedoor, "users", "ban", "ben", "--yes")
         await done(stagedoor, "users", "revoke", "cyd")
         for disconnected in (banned, revoked):
             await disconnected.sees(lambda viewer: viewer.close_code, what="the end")

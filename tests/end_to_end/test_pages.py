@@ -19,13 +19,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from api.pages.live import PAGE_ITEMS
+from control_plane.base import child, ffmpeg
 from control_plane.base.ids import StreamId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
-from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
@@ -968,7 +968,7 @@ async def clip(file: Path, address: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await ffmpeg.kill(process)
+        await child.kill(process)
 
 
 async def sign_in_from_the_panel(page: Page, name: str) -> None:

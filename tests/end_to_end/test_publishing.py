@@ -11,7 +11,7 @@ import aiohttp
 import av
 import pytest
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import child, ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher
 from tests.end_to_end.platform import Stagedoor, local, until, watching
 from tests.end_to_end.rtmp import publishing
@@ -118,7 +118,7 @@ async def sending(recording: Path, url: str) -> AsyncIterator[asyncio.subprocess
     try:
         yield process
     finally:
-        await ffmpeg.kill(process)
+        await child.kill(process)
 
 
 def size_of(url: str) -> tuple[int, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import shutil
@@ -10,6 +9,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from control_plane.base.ffmpeg import FfmpegFailed, executable, version
 from control_plane.base.network import is_loopback
 from control_plane.config import secrets
 from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
@@ -95,13 +95,19 @@ async def open_files(at: Installation) -> Finding:
 
 
 async def ffmpeg(at: Installation) -> Finding:
-    from ffmpeg_fixtures.ffmpeg import executable
-
-    path = executable()
-    if not os.access(path, os.X_OK):
+    setting = at.settings.ffmpeg
+    try:
+        program = executable(setting)
+        found = await version(program)
+    except FfmpegFailed as error:
+        if setting:
+            return broken(
+                f"LIVE_FFMPEG does not work: {error}",
+                "Correct LIVE_FFMPEG, or leave it unset to use the bundled ffmpeg.",
+            )
         return warning(
-            f"{path} cannot be run",
-            "Demo videos and test pictures need it. Run `make run` or `make test` to install the locked packages "
-            "again.",
+            str(error),
+            "Demo videos and test pictures need it. Run `make run` to install the locked packages again, or set "
+            "LIVE_FFMPEG to an ffmpeg of this machine.",
         )
-    return ok(Path(path).name)
+    return ok(f"{found}, {program} ({'of LIVE_FFMPEG' if setting else 'bundled'})")

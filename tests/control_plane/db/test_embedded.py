@@ -20,7 +20,9 @@ import pytest
 from control_plane.db.embedded import EmbeddedPostgres, EmbeddedPostgresFailed, log, running_dsn
 from control_plane.db.embedded.home import socket_dir_of
 from control_plane.db.embedded.postmaster import wait_until
+from stagedoor.processes.supervisor import ChildGaveUp
 from tests.postgres import fast_folder, remove
+from tests.stagedoor.processes.supervision import supervised
 
 AS_ROOT = os.geteuid() == 0
 
@@ -189,19 +191,15 @@ async def test_a_killed_postmaster_is_replaced_within_a_second_and_what_was_comm
 ) -> None:
     first = server.pid
     assert first is not None
-    supervisor = asyncio.create_task(server.supervise())
-    try:
-        async with connection(server.dsn) as database:
-            backend = psutil.Process(await database.fetchval("select pg_backend_pid()"))
-            backend.suspend()  # it cannot notice that its postmaster is gone, and would keep the next one from starting
-            os.kill(first, signal.SIGKILL)
-            killed = time.monotonic()
-            assert await wait_until(lambda: server.pid not in (first, None), 5)
-            assert await things_once_it_is_back(server.dsn) == ["kept"]
-            assert time.monotonic() - killed < 1
-            assert await no_longer_running([backend])
-    finally:
-        supervisor.cancel()
+    async with supervised(server), connection(server.dsn) as database:
+        backend = psutil.Process(await database.fetchval("select pg_backend_pid()"))
+        backend.suspend()  # it cannot notice that its postmaster is gone, and would keep the next one from starting
+        os.kill(first, signal.SIGKILL)
+        killed = time.monotonic()
+        assert await wait_until(lambda: server.pid not in (first, None), 5)
+        assert await things_once_it_is_back(server.dsn) == ["kept"]
+        assert time.monotonic() - killed < 1
+        assert await no_longer_running([backend])
 
 
 async def things_once_it_is_back(dsn: str) -> list[str]:
@@ -218,9 +216,9 @@ async def test_a_server_that_fails_five_times_is_given_up_with_the_reason(
     assert server.pid is not None
     (data_dir / "postgres" / "cluster" / "global" / "pg_control").unlink()
     os.kill(server.pid, signal.SIGKILL)
-    with pytest.raises(EmbeddedPostgresFailed, match=r"failed 5 times within 60 seconds(?s:.*)pg_control"):
-        async with asyncio.timeout(20):
-            await server.supervise()
+    async with supervised(server) as supervision:
+        with pytest.raises(ChildGaveUp, match=r"PostgreSQL failed 5 times within 60 seconds(?s:.*)pg_control"):
+            await asyncio.wait_for(supervision, 20)
 
 
 async def test_a_server_that_a_killed_control_plane_left_behind_is_stopped_and_replaced(data_dir: Path) -> None:

@@ -16,7 +16,7 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
-from control_plane.base.niceness import AUTOGROUP
+from control_plane.base import child_start
 from control_plane.streams.media.model import PathName
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Trouble, Via
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
@@ -28,6 +28,7 @@ from mediamtx.probe.picture import WIDTH, jpeg
 from tests.end_to_end.rtmp import VIDEO, Tag, publish, tags
 from tests.mediamtx.rig import STREAM_KEY, Rig, running, until
 
+AUTOGROUP = Path(child_start.AUTOGROUP)
 PATH = PathName("live/7")
 KEY = ProbeKey("kPROBEKEYdoesNotLeak")
 DEADLINE_S = 12.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 import subprocess
@@ -10,27 +9,26 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
 from control_plane.jobs import kind
 from control_plane.operations.audit import latest
-from stagedoor.cli import app
 from tests.control_plane.jobs.factory import MARKS, Factory, add, eventually, fail, hold, is_empty, make, worker
 from tests.control_plane.jobs.test_queue import is_dead
 from tests.control_plane.live.readers import until
+from tests.stagedoor.cli.typed import typed
 
 USAGE = 2
 
 
 class Operator:
     def __init__(self, dsn: str) -> None:
-        self._environ = {"LIVE_DATABASE_URL": dsn, "COLUMNS": "200"}
+        self._dsn = dsn
 
     async def types(self, *arguments: str) -> str:
-        """What the command prints. In a thread, for it runs an event loop of its own."""
-        result = await asyncio.to_thread(CliRunner().invoke, app, ["jobs", *arguments], env=self._environ)
+        """What the command prints."""
+        result = await typed("jobs", *arguments, LIVE_DATABASE_URL=self._dsn)
         if isinstance(result.exception, ControlPlaneError):
             raise result.exception
         assert result.exit_code in (0, USAGE), result.output
