@@ -18,10 +18,10 @@ from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import LARGEST_ID, StreamId
-from control_plane.eventlog.types import Status, Summary
 from control_plane.live.audience import Audience
 from control_plane.streams import store
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.events import Summary
+from control_plane.streams.model import Status, Stream, Visibility
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 

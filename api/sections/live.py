@@ -17,10 +17,10 @@ from api.wire.live import LiveStreaming, live_view
 from api.wire.person import User, user_view
 from api.wire.profile import own_user, person
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import EndReason
 from control_plane.live.audience import Audience
 from control_plane.streams import store
 from control_plane.streams.model import (
+    EndReason,
     NotYourStream,
     Stream,
     StreamNotFound,

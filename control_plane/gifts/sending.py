@@ -10,10 +10,11 @@ from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
-from control_plane.eventlog.types import Combo, EventType, Person
-from control_plane.eventlog.types import Gift as GiftEvent
+from control_plane.eventlog.types import EventType
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.events import Combo, Person
+from control_plane.gifts.events import Gift as GiftEvent
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import bought, earned
 from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts

@@ -9,8 +9,8 @@ from control_plane.accounts.caller import Caller, Role
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Person
 from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
+from control_plane.gifts.events import Person
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import TransferId
 from control_plane.live.audience import Audience

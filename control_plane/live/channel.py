@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import msgspec
 
 from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.eventlog.encoding import glimpse
-from control_plane.eventlog.types import EventType, Stats
+from control_plane.eventlog.types import EventType
+from control_plane.live.figures import Stats
+from control_plane.live.glimpse import glimpse
 from control_plane.live.snapshot import Snapshot
 from control_plane.live.subscriber import Leave, Subscriber
 from control_plane.live.websocket import websocket_frame

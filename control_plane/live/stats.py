@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from control_plane.accounts.store import usernames
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Newcomer, Stats
 from control_plane.live import store
 from control_plane.live.channel import Channel
+from control_plane.live.figures import Newcomer, Stats
 
 
 async def restate(database: Database, channels: Sequence[Channel]) -> None:

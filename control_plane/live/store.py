@@ -9,9 +9,10 @@ import msgspec
 
 from control_plane.base.ids import StreamId
 from control_plane.db.connections import Connection
-from control_plane.eventlog.types import Gifter, Status
 from control_plane.live.audience import Audience
+from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
+from control_plane.streams.model import Status
 
 _AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
 _TOP_GIFTERS = """

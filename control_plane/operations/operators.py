@@ -16,12 +16,11 @@ from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import EndReason
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.streams import store as streams
 from control_plane.streams.lifecycle import Also, Lifecycle
-from control_plane.streams.model import Stream
+from control_plane.streams.model import EndReason, Stream
 
 
 class Operator:

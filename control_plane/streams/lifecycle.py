@@ -19,10 +19,11 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog, Work
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import EndReason, EventType, Status, StatusChange, Summary
+from control_plane.eventlog.types import EventType
 from control_plane.streams import store
+from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import Stream, StreamOptions, StreamOver
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, StreamOver
 from control_plane.streams.running import RunningStreams
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,8 @@ from typing import NamedTuple
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
 
 _COLUMNS = """
     id, user_id, path, status, key_version, key_salt, visibility, price, title, grace_s, source_id, local_start,

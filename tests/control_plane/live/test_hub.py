@@ -19,12 +19,15 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.encoding import encode_event
 from control_plane.eventlog.log import EventLog, Offers, StreamUnknown
-from control_plane.eventlog.types import EventType, Person, Status, StatusChange
+from control_plane.eventlog.types import EventType
+from control_plane.gifts.events import Person
 from control_plane.live import store
 from control_plane.live.fanout import Fanout
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import Status
 from tests.control_plane.live.readers import (
     Reader,
     Unheard,

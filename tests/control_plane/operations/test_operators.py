@@ -18,13 +18,12 @@ from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import EndReason
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.operators import Operator
 from control_plane.streams import store as streams
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.model import StreamOptions
+from control_plane.streams.model import EndReason, StreamOptions
 from control_plane.streams.running import RunningStreams
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.live.readers import Unheard

@@ -23,7 +23,7 @@ from control_plane.db.embedded.programs import programs_for, unprivileged_accoun
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import Person
+from control_plane.gifts.events import Person
 from control_plane.live import store as live
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.operations import audit
