@@ -19,8 +19,8 @@ from aiohttp import web
 from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, step, table
 from control_plane.base.ids import StreamId, UserId
+from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import Bus
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.observe.lag import calm_garbage_collection
 from control_plane.streams.keys import StreamKeys

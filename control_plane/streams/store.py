@@ -11,6 +11,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
 from control_plane.streams.media.model import MediaConnection, SourceId
 from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
+from control_plane.streams.path import APP
 
 _COLUMNS = """
     id, user_id, path, status, key_version, key_salt, visibility, price, title, grace_s, source_id, local_start,
@@ -21,7 +22,7 @@ _CREATE = f"""
     with owner as (select id from app_user where id = $1 and banned_at is null for share),
         next as (select owner.id as owner_id, nextval(pg_get_serial_sequence('stream', 'id')) as id from owner)
     insert into stream (id, user_id, path, title, visibility, pin_hash, price, grace_s, local_start)
-    select id, owner_id, 'live/' || id, $2, $3, $4, $5, $6, $7 from next
+    select id, owner_id, '{APP}/' || id, $2, $3, $4, $5, $6, $7 from next
     returning {_COLUMNS}
 """
 _CONFIGURE = f"""

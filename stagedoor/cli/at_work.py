@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from control_plane.accounts import store as accounts
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import LARGEST_ID, Seq, StreamId, UserId
+from control_plane.base.signing import Keyring
 from control_plane.bus.postgres import Bus
 from control_plane.config import secrets
-from control_plane.config.secrets import Keyring, Purpose
+from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog

@@ -28,7 +28,7 @@ from control_plane.accounts.sign_in import (
 )
 from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from tests.control_plane.watched_database import WatchedDatabase
 
 ANN = NewUser(username="Ann", email="ann@example.com", phone="+4912345", first_name="Ann")

@@ -14,8 +14,8 @@ from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
+from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import Bus
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.operations import audit

@@ -17,7 +17,8 @@ import pytest
 
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Purpose, Secrets, load_or_create
+from control_plane.base.signing import Keyring
+from control_plane.config.secrets import Purpose, Secrets, load_or_create
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.programs import programs_for, unprivileged_account
 from control_plane.db.migrate import migrate

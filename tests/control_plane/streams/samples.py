@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.media.model import PathName
 from control_plane.streams.model import Status, Stream, Visibility

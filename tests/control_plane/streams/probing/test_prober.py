@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from control_plane.base.ids import StreamId
-from control_plane.config.secrets import Keyring
+from control_plane.base.signing import Keyring
 from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
 from control_plane.streams.media.model import MediaConnection, MediaSource, PathName, SourceId
