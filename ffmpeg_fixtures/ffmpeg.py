@@ -16,11 +16,10 @@ import imageio_ffmpeg
 from control_plane.base import child
 from control_plane.base.child import Account, Limits
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.streams.path import APP
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 
-_SECRET = re.compile(rf"(token=|publish:{APP}/\d+::)[^\s&'\":,]*")
+_SECRET = re.compile(r"(token=|publish:live/\d+::)[^\s&'\":,]*")
 _TAIL_BYTES = 2_000
 _KILLED_S = 5.0
 _UNLIMITED = Limits()

@@ -99,7 +99,6 @@ def known(running: Stream | None) -> Stream | None:
 
 
 def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
-    summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
     return Watched(
         id=stream.id,
         title=stream.title,
@@ -115,5 +114,5 @@ def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
         started_at=iso_ms(stream.live_at) if stream.live_at else None,
         playback_url=urls.playback(stream.path),
         whep_url=urls.whep(stream.path),
-        summary=summary if stream.ended else None,
+        summary=Summary.of(stream) if stream.ended else None,
     )

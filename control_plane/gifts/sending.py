@@ -208,14 +208,14 @@ class Gifts:
         posted = await post(connection, held, {**spend(held, sender_id, coins), earned(receiver_id): coins})
         sent, sender_total = await store.record(
             connection,
-            appending.stream_id,
-            appending.next_seq,
-            gift.id,
-            order.count,
-            coins,
-            sender_id,
-            receiver_id,
-            posted.transfer_id,
+            stream_id=appending.stream_id,
+            seq=appending.next_seq,
+            gift_id=gift.id,
+            count=order.count,
+            coins=coins,
+            sender_id=sender_id,
+            receiver_id=receiver_id,
+            transfer_id=posted.transfer_id,
         )
         event = GiftEvent(
             gift_id=gift.id,

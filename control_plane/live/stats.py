@@ -30,5 +30,5 @@ async def restate(database: Database, channels: Sequence[Channel]) -> None:
     for channel, user_ids in joined.items():
         if stream := totals.get(channel.stream_id):
             newcomers = [Newcomer(user_id, names[user_id]) for user_id in sorted(user_ids) if user_id in names]
-            channel.tell(Stats(channel.viewers, stream.likes, stream.coins, stream.top_gifters, newcomers))
+            channel.tell(Stats(viewers=channel.viewers, **stream._asdict(), joined=newcomers))
             channel.joined -= user_ids

@@ -11,8 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
@@ -23,7 +21,7 @@ from control_plane.eventlog.types import EventType
 from control_plane.streams import store
 from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, StreamOver
+from control_plane.streams.model import EndReason, HasUnfinishedStream, Status, Stream, StreamOptions, StreamOver
 from control_plane.streams.running import RunningStreams
 
 log = logging.getLogger(__name__)
@@ -63,7 +61,7 @@ class Lifecycle:
             if running is None:
                 try:
                     return await self._create(user_id, options)
-                except asyncpg.UniqueViolationError:
+                except HasUnfinishedStream:
                     continue
             if not proven:
                 return running
@@ -136,8 +134,7 @@ class Lifecycle:
             stream = await store.end(connection, stream_id, reason, peak_viewers)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, reason.value, inbound_bytes)
-                summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
-                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, summary))
+                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, Summary.of(stream)))
                 appending.close()
             return stream
 

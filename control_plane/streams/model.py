@@ -65,6 +65,13 @@ class StreamNotOpen(ControlPlaneError):
     kind = ErrorKind.FORBIDDEN
 
 
+class HasUnfinishedStream(ControlPlaneError):
+    """A user has at most one stream that has not ended."""
+
+    code = "has_unfinished_stream"
+    kind = ErrorKind.CONFLICT
+
+
 class VisibilityNotAvailable(ControlPlaneError):
     """The media server admits only viewers of public streams, so a stream with this visibility could not be watched,
     even by its host."""
