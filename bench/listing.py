@@ -13,8 +13,8 @@ from api.http.urls import Urls
 from api.pages.live import LiveNow
 from bench.platform import platform
 from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.running import RunningStreams

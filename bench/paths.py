@@ -19,17 +19,16 @@ from aiohttp import web
 from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, step, table
 from control_plane.base.ids import StreamId, UserId
+from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Status
 from control_plane.observe.lag import calm_garbage_collection
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media import reconciler
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.media.reconciler import Reconciler
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.model import Status, Stream, Visibility
 from control_plane.streams.running import RunningStreams
 from mediamtx.node.client import ITEMS_PER_PAGE, MediaMTXClient
 

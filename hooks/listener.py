@@ -23,7 +23,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from control_plane.config.secrets import Keyring
+from control_plane.base.signing import Keyring
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media.api_password import api_password
 from control_plane.streams.media.model import PathName, SourceId

@@ -21,8 +21,8 @@ from api.live_socket.frames import NOT_YET, CloseCode
 from api.sections import registry
 from control_plane.config.document import markdown
 from control_plane.config.settings import describe, load
-from control_plane.eventlog.types import EndReason
 from control_plane.streams.access import Verdict
+from control_plane.streams.model import EndReason
 from tests.api.documentation.asyncapi_rules import misfits
 
 ROOT = Path(__file__).parents[1]

@@ -38,6 +38,7 @@ from api.contract.metrics import CallMetrics
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.http.address import client_address, is_limited, limit_key
+from api.http.bearer import bearer_token
 from api.http.cookies import page_token
 from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
@@ -270,9 +271,9 @@ def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:
 
 
 def _token(request: web.Request) -> str:
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    token = bearer if scheme.lower() == "bearer" else request.headers.get("Auth-Token", "")
-    token = token.strip()
+    token = bearer_token(request)
+    if token is None:
+        token = request.headers.get("Auth-Token", "").strip()
     return "" if token in NO_TOKEN or not token.isascii() else token
 
 

@@ -13,20 +13,12 @@ from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
 from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, Hello, SendGift, You, YouFrame
 from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.eventlog.types import (
-    Combo,
-    EndReason,
-    Gift,
-    Gifter,
-    Newcomer,
-    Person,
-    Stats,
-    Status,
-    StatusChange,
-    Summary,
-)
+from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.live.audience import AudienceRole
+from control_plane.live.figures import Gifter, Newcomer, Stats
 from control_plane.live.snapshot import StreamView
+from control_plane.streams.events import StatusChange, Summary
+from control_plane.streams.model import EndReason, Status
 
 CHANNEL = "stream"
 

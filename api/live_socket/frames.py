@@ -1,5 +1,5 @@
 """Frames of the live socket: those for one socket, those of clients and their parser, and the close codes. The events
-of a stream are in `control_plane.eventlog.types`."""
+of a stream are in `control_plane/streams/events.py` and `control_plane/gifts/events.py`."""
 
 from __future__ import annotations
 

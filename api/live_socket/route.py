@@ -10,15 +10,17 @@ from functools import partial
 
 from aiohttp import web
 
+from api.http.bearer import bearer_token
 from api.live_socket.connection import Connection, Disconnect, Timing, websocket
 from api.live_socket.conversation import Conversation, Credentials, Gifting, Identify, Services
 from api.live_socket.frames import CloseCode
 from api.live_socket.limits import AddressLimit
-from control_plane.base.ids import LARGEST_ID, StreamId, UserId
+from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.live import store
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume
+from control_plane.streams.path import parse_id
 
 RETRY_S = 0.5
 """Pause before sessions and audiences are read again when the database is unavailable. Longer: revoked users watch
@@ -95,10 +97,10 @@ class LiveSocket:
             raise Disconnect(CloseCode.GOING_AWAY)
         if not allowed:
             raise Disconnect(CloseCode.TOO_MANY)
-        stream_id = _stream_id(request.match_info["id"])
+        stream_id = parse_id(request.match_info["id"])
         if stream_id is None:
             raise Disconnect(CloseCode.NO_SUCH_STREAM)
-        credentials = Credentials(_bearer(request), self._page_token(request))
+        credentials = Credentials(bearer_token(request), self._page_token(request))
         conversation = Conversation(self._services, connection, stream_id, limited=limited)
         self._present.add(conversation)  # before it reads the database, so that no change is missed
         try:
@@ -162,16 +164,6 @@ class LiveSocket:
         except TimeoutError:
             for connection in self._open:
                 connection.abort()
-
-
-def _stream_id(text: str) -> StreamId | None:
-    number = int(text) if _NUMBER.fullmatch(text) else 0
-    return StreamId(number) if 1 <= number <= LARGEST_ID else None
-
-
-def _bearer(request: web.Request) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _resume(query: Mapping[str, str]) -> Resume | None:

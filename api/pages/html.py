@@ -120,7 +120,7 @@ def policy(urls: Urls) -> str:
     """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
-        for parts in map(urlsplit, (urls.playback("live/0"), urls.webrtc("live/0"), urls.websocket(0)))
+        for parts in map(urlsplit, (urls.playback(""), urls.webrtc(""), urls.websocket(0)))
     )
     return "; ".join(
         (

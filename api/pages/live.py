@@ -18,9 +18,8 @@ from api.http.urls import Urls
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Status
 from control_plane.streams import store
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.model import Status, Stream, Visibility
 from control_plane.streams.running import RunningStreams
 
 T = TypeVar("T")

@@ -16,8 +16,7 @@ from api.contract.platform import Platform
 from api.pages.answers import json, request_urls
 from api.pages.html import CAMERA, Html
 from api.pages.sign_in import SignInPages
-from api.wire import LiveStreaming
-from api.wire.views import live_view
+from api.wire.live import LiveStreaming, live_view
 from control_plane.streams import store
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream, StreamNotFound

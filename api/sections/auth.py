@@ -13,13 +13,13 @@ from api.contract.request import MalformedRequest, Request, Text
 from api.wire.profile import Profile, own_profile
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import (
-    AlreadyTaken,
     Claims,
     ClaimTooLong,
     InvalidUsername,
     NotRegistered,
     SignInNotProven,
 )
+from control_plane.accounts.user import AlreadyTaken
 
 section = Section("auth")
 

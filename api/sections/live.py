@@ -13,14 +13,14 @@ from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Flag, Id, MalformedRequest, Request, Text
-from api.wire import LiveStreaming, User
+from api.wire.live import LiveStreaming, live_view
+from api.wire.person import User, user_view
 from api.wire.profile import own_user, user_by_id
-from api.wire.views import live_view, user_view
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import EndReason
 from control_plane.live.audience import Audience
 from control_plane.streams import store
 from control_plane.streams.model import (
+    EndReason,
     NotYourStream,
     Stream,
     StreamNotFound,

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import field
 
 from api.contract.call import Call
-from api.wire import PrivacySetting, PushNotification, User
-from api.wire.views import own_view, privacy_view, push_view, user_view
+from api.wire.person import User, own_view, user_view
+from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User as StoredUser
 from control_plane.accounts.user import UserNotFound

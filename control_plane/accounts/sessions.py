@@ -19,8 +19,8 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.base.signing import Keyring
 from control_plane.bus.model import Bus, Topic
-from control_plane.config.secrets import Keyring
 from control_plane.db.pool import Database
 
 AUDIENCE = "session"

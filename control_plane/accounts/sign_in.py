@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import asyncpg
-
 from control_plane.accounts import store
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.user import Identity, NewUser, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
@@ -28,11 +26,6 @@ LARGEST_INDEXED = 1280
 """Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and an index row has at
 most two such texts."""
 _USERNAME = re.compile(r"[\w.\-]{1,40}")
-_TAKEN = {
-    "app_user_username": "This username is already taken.",
-    "app_user_email": "This email address is already registered.",
-    "app_user_phone": "This phone number is already registered.",
-}
 
 
 class NotRegistered(ControlPlaneError):
@@ -40,16 +33,6 @@ class NotRegistered(ControlPlaneError):
 
     code = "not_registered"
     kind = ErrorKind.REFUSED
-
-
-class AlreadyTaken(ControlPlaneError):
-    code = "already_taken"
-    kind = ErrorKind.REFUSED
-
-    @classmethod
-    def of(cls, error: asyncpg.UniqueViolationError) -> AlreadyTaken:
-        """From the error that `store.create` raises for a taken username, email address or phone number."""
-        return cls(_TAKEN[str(error.constraint_name)])
 
 
 class InvalidUsername(ControlPlaneError):
@@ -195,12 +178,12 @@ class SignIn:
         try:
             async with self._database.transaction() as connection:
                 user_id = await store.create(connection, new, identities)
-        except asyncpg.UniqueViolationError as error:
+        except AlreadyTaken:
             for identity in identities:  # a concurrent call with the same identity may have created the account
                 made = await store.id_by_identity(self._database, identity)
                 if made is not None:
                     return await self._allowed(made)
-            raise AlreadyTaken.of(error) from None
+            raise
         return await self._allowed(user_id)
 
     async def _allowed(self, user_id: UserId) -> User:

@@ -10,10 +10,11 @@ from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
-from control_plane.eventlog.types import Combo, EventType, Person
-from control_plane.eventlog.types import Gift as GiftEvent
+from control_plane.eventlog.types import EventType
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.events import Combo, Person
+from control_plane.gifts.events import Gift as GiftEvent
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.ledger.account import bought, earned
@@ -207,14 +208,14 @@ class Gifts:
         posted = await post(connection, held, {**spend(held, sender_id, coins), earned(receiver_id): coins})
         sent, sender_total = await store.record(
             connection,
-            appending.stream_id,
-            appending.next_seq,
-            gift.id,
-            order.count,
-            coins,
-            sender_id,
-            receiver_id,
-            posted.transfer_id,
+            stream_id=appending.stream_id,
+            seq=appending.next_seq,
+            gift_id=gift.id,
+            count=order.count,
+            coins=coins,
+            sender_id=sender_id,
+            receiver_id=receiver_id,
+            transfer_id=posted.transfer_id,
         )
         event = GiftEvent(
             gift_id=gift.id,

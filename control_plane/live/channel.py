@@ -10,8 +10,9 @@ import msgspec
 
 from control_plane.base.errors import InvariantBroken
 from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.eventlog.encoding import glimpse
-from control_plane.eventlog.types import EventType, Stats
+from control_plane.eventlog.types import EventType
+from control_plane.live.figures import Stats
+from control_plane.live.glimpse import glimpse
 from control_plane.live.snapshot import Snapshot
 from control_plane.live.subscriber import DisconnectReason, Framing, Subscriber
 

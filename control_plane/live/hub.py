@@ -22,6 +22,7 @@ from control_plane.live.rounds import Rounds
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.stats import restate
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, DisconnectReason, Framing, Sink, Subscriber
+from control_plane.streams import store as streams
 
 log = logging.getLogger(__name__)
 
@@ -262,7 +263,7 @@ class Hub:
         if not peaks:
             return
         async with self._database.connection() as connection:
-            stored = await store.raise_peaks(connection, peaks)
+            stored = await streams.raise_peaks(connection, peaks)
         for channel, peak in grown.items():
             if channel.stream_id in stored:
                 channel.stored_peak = peak

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
-from control_plane.accounts.sign_in import AlreadyTaken, check_indexed, check_username
+from control_plane.accounts.sign_in import check_indexed, check_username
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import EndReason
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.streams import store as streams
 from control_plane.streams.lifecycle import Also, Lifecycle
-from control_plane.streams.model import Stream
+from control_plane.streams.model import EndReason, Stream
 
 
 class Operator:
@@ -35,13 +32,10 @@ class Operator:
         check_username(new.username)
         check_indexed("email", new.email)
         check_indexed("phone", new.phone)
-        try:
-            async with self._database.transaction() as connection:
-                user_id = await accounts.create(connection, new, [])
-                await self._record(connection, Act.USER_ADDED, user_id, username=new.username)
-                return user_id
-        except asyncpg.UniqueViolationError as error:
-            raise AlreadyTaken.of(error) from None
+        async with self._database.transaction() as connection:
+            user_id = await accounts.create(connection, new, [])
+            await self._record(connection, Act.USER_ADDED, user_id, username=new.username)
+            return user_id
 
     async def set_role(self, user_id: UserId, role: Role) -> bool:
         """False: the user had that role before. Raises UserNotFound, as all methods about a user do."""

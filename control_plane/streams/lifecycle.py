@@ -12,18 +12,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import asyncpg
-
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog, Work
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import EndReason, EventType, Status, StatusChange, Summary
+from control_plane.eventlog.types import EventType
 from control_plane.streams import store
+from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import Stream, StreamOptions, StreamOver
+from control_plane.streams.model import EndReason, HasUnfinishedStream, Status, Stream, StreamOptions, StreamOver
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ class Lifecycle:
             if running is None:
                 try:
                     return await self._create(user_id, options)
-                except asyncpg.UniqueViolationError:
+                except HasUnfinishedStream:
                     continue
             if not proven:
                 return running
@@ -152,8 +151,7 @@ class Lifecycle:
             stream = await store.end(connection, stream_id, reason, peak_viewers)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, reason.value, inbound_bytes)
-                summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
-                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, summary))
+                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, Summary.of(stream)))
                 appending.close()
             return stream
 

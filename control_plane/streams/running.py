@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from control_plane.base.ids import LARGEST_ID, StreamId
+from control_plane.base.ids import StreamId
 from control_plane.bus.model import Bus, Message, Topic
 from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
@@ -23,6 +22,7 @@ from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.model import Stream
+from control_plane.streams.path import id_of
 from control_plane.streams.probing.keys import ProbeKeys
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,6 @@ key add to them. Larger: more memory. Smaller: the publisher's own entry may be 
 OVER_MAX = 10_000
 """Ended streams whose ids are remembered, about 100 bytes each. Larger: more memory. Smaller: encoders that retry with
 an old key cost queries."""
-_PATH = re.compile(r"live/([1-9][0-9]{0,9})")
 
 
 class RunningStreams:
@@ -252,11 +251,10 @@ class RunningStreams:
             self._reads = [read for read in self._reads if read is not changed]
 
     async def _missed(self, path: PathName, keys: Collection[str]) -> Stream | None:
-        match = _PATH.fullmatch(path)
-        if match is None or int(match[1]) > LARGEST_ID:
+        stream_id = id_of(path)
+        if stream_id is None or stream_id in self._over:
             return None
-        stream_id = StreamId(int(match[1]))
-        if stream_id in self._over or not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
+        if not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
             return None
         loop = asyncio.get_running_loop()
         if loop.time() < self._no_lookup_until:

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from control_plane.base.network import is_loopback
+from control_plane.base.signing import Keyring
 from control_plane.config.ports import Ports
-from control_plane.config.secrets import Keyring
 from control_plane.config.settings import Settings
 from mediamtx.errors import MediaMTXNotStarted
 from mediamtx.node.config import MediaMTXConfig, local_url, reached_at

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from control_plane.accounts import store as accounts
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import LARGEST_ID, Seq, StreamId, UserId
+from control_plane.base.signing import Keyring
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
 from control_plane.config import secrets
-from control_plane.config.secrets import Keyring, Purpose
+from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database

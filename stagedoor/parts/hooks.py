@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from control_plane.config.secrets import Keyring
+from control_plane.base.signing import Keyring
 from control_plane.observe.metrics import Metrics
 from hooks.listener import HooksListener
 from hooks.metrics import HookMetrics

@@ -18,6 +18,7 @@ from api.live_socket.metrics import watch_closed
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from control_plane.accounts.caller import Caller
+from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.base.workers import Workers
 from control_plane.bus.model import Topic
@@ -77,8 +78,7 @@ def _limits(settings: Settings, open_files: int) -> Limits:
 def _live_socket(platform: Platform, live: Live) -> LiveSocket:
     async def send_gift(caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
         outcome = await platform.giving.gifts.send_to_stream(caller.user_id, stream_id, gift_id, count, key)
-        assert outcome.sent.seq is not None, "a gift to a stream has an event there"
-        return outcome.sent.seq
+        return present(outcome.sent.seq, "a gift to a stream has an event there")
 
     settings = platform.settings
     return LiveSocket(

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
+from control_plane.base.signing import Keyring
 from control_plane.base.workers import Workers
 from control_plane.config.ports import Listeners, PortInUse, Ports, choose_again, reserve
-from control_plane.config.secrets import Keyring
 from control_plane.config.settings import Settings
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.observe.metrics import Metrics

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media.api_password import api_password

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.media.model import MediaPath, MediaSource, PathName, Size, SourceId
 from control_plane.streams.media.publisher import Publisher
 from control_plane.streams.media.waits import Waits
-from control_plane.streams.model import Stream
+from control_plane.streams.model import EndReason, Status, Stream
 
 
 @dataclass(frozen=True, slots=True)

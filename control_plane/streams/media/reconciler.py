@@ -20,7 +20,6 @@ from functools import partial
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database, DatabaseUnavailable
-from control_plane.eventlog.types import EndReason
 from control_plane.streams import store
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.diff import (
@@ -46,7 +45,7 @@ from control_plane.streams.media.model import (
 )
 from control_plane.streams.media.publishers import Publishers
 from control_plane.streams.media.waits import Waits
-from control_plane.streams.model import Stream
+from control_plane.streams.model import EndReason, Stream
 from control_plane.streams.running import RunningStreams
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import Status
-from control_plane.streams.model import Stream
+from control_plane.streams.model import Status, Stream
 
 _Wait = tuple[Status, dt.datetime | None]
 

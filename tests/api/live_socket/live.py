@@ -25,7 +25,8 @@ from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.eventlog.log import Appending, EventLog
-from control_plane.eventlog.types import Combo, EventType, Gift, Person
+from control_plane.eventlog.types import EventType
+from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.ledger.store import lock_accounts
 from control_plane.ledger.transfers import IdempotencyConflict
 from control_plane.live.hub import Hub

@@ -22,8 +22,8 @@ from api.pages.live import PAGE_ITEMS, PAGES_REMEMBERED, SLICE, LiveNow, accepts
 from api.sections import registry
 from control_plane.base.ids import StreamId
 from control_plane.bus.postgres import PostgresBus
-from control_plane.eventlog.types import EndReason
 from control_plane.streams import store
+from control_plane.streams.model import EndReason
 from control_plane.streams.running import RunningStreams
 from tests.api.documentation.openapi_rules import mismatches
 from tests.control_plane.people import new_user

@@ -20,8 +20,8 @@ from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import LONGEST_TOKEN, AccountBlocked, Sessions
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
+from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import DatabaseUnavailable
 from tests.control_plane.live.readers import cut_everybody_off, in_background, until
 from tests.control_plane.people import new_user

@@ -16,7 +16,6 @@ from control_plane.accounts import store
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import (
     LARGEST_INDEXED,
-    AlreadyTaken,
     Claims,
     ClaimTooLong,
     InvalidUsername,
@@ -26,9 +25,9 @@ from control_plane.accounts.sign_in import (
     SignInNotProven,
     UnprovenClaims,
 )
-from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from tests.control_plane.watched_database import WatchedDatabase
 
 ANN = NewUser(username="Ann", email="ann@example.com", phone="+4912345", first_name="Ann")

@@ -13,8 +13,9 @@ from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable, open_pool
 from control_plane.eventlog.log import Appending, EventLog, StreamUnknown
-from control_plane.eventlog.types import EventType, Status, StatusChange
-from control_plane.streams.model import StreamOver
+from control_plane.eventlog.types import EventType
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import Status, StreamOver
 from tests.control_plane.bus.proxy import Wire, wire
 from tests.control_plane.live.readers import end, new_stream, say, until
 

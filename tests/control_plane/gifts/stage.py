@@ -12,7 +12,6 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import EndReason
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import GiftOrder, Gifts
@@ -21,7 +20,7 @@ from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.store import lock_accounts
 from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
-from control_plane.streams.model import StreamOptions
+from control_plane.streams.model import EndReason, StreamOptions
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.people import new_user
 

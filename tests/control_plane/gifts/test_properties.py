@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import total_received, wallets
 from control_plane.observe.metrics import Metrics

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, InvariantBroken
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.gifts import store
 from control_plane.gifts.sending import (
     GiftOutcome,
     GiftToOneself,
@@ -16,6 +17,7 @@ from control_plane.gifts.sending import (
     ReceiverNotLive,
     UnknownGift,
 )
+from control_plane.ledger.account import TransferId
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, total_received, wallet
@@ -32,6 +34,11 @@ BOOKS = (
     "ledger_account",
     "stream_log",
 )
+
+
+async def test_a_transfer_without_its_gift_is_an_error_in_optimised_python_too(stage: Stage) -> None:
+    with pytest.raises(InvariantBroken, match="one transaction"):
+        await store.sent_by(stage.database, TransferId(10**9))
 
 
 async def test_a_gift_moves_coins_and_is_told_to_viewers(stage: Stage) -> None:

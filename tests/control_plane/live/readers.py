@@ -13,10 +13,13 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, connect
 from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import Combo, EndReason, EventType, Gift, Person, Status, StatusChange
+from control_plane.eventlog.types import EventType
+from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.subscriber import DisconnectReason, Subscriber
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import EndReason, Status
 from tests.control_plane.people import new_user
 
 DEADLINE_S = 10.0

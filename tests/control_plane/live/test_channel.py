@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from control_plane.base.errors import InvariantBroken
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.encoding import encode_event
-from control_plane.eventlog.types import EventType, Status, StatusChange
+from control_plane.eventlog.types import EventType
 from control_plane.live.channel import EARLY_LIMIT, Channel, Counts
 from control_plane.live.snapshot import Snapshot
 from control_plane.live.subscriber import Subscriber
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import Status
 from tests.control_plane.live.readers import Reader, line
 
 HOST = UserId(7)

@@ -18,7 +18,7 @@ from control_plane.bus.postgres import PostgresBus
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog, Offers, StreamUnknown
-from control_plane.eventlog.types import Person
+from control_plane.gifts.events import Person
 from control_plane.live import store
 from control_plane.live.fanout import Fanout
 from control_plane.live.hub import Hub

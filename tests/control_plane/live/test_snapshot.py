@@ -10,8 +10,9 @@ import pytest
 from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import Gifter, Person
+from control_plane.gifts.events import Person
 from control_plane.live import store
+from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import Resume, Snapshot, recovers
 from tests.control_plane.live.readers import Unheard, end, give, new_stream, say
 from tests.control_plane.people import new_user

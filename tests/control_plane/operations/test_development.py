@@ -13,7 +13,7 @@ from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import Claims, SignIn, UnprovenClaims
 from control_plane.accounts.user import Identity, NewUser
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, wallet, wallets

@@ -11,20 +11,19 @@ import pytest
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername
-from control_plane.accounts.user import NewUser, UserNotFound
+from control_plane.accounts.sign_in import InvalidUsername
+from control_plane.accounts.user import AlreadyTaken, NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
+from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import EndReason
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.operators import Operator
 from control_plane.streams import store as streams
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.model import StreamOptions
+from control_plane.streams.model import EndReason, StreamOptions
 from control_plane.streams.running import RunningStreams
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.live.readers import Unheard

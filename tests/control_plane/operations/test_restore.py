@@ -17,13 +17,14 @@ import pytest
 
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Purpose, Secrets, load_or_create
+from control_plane.base.signing import Keyring
+from control_plane.config.secrets import Purpose, Secrets, load_or_create
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.programs import programs_for, unprivileged_account
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import Person
+from control_plane.gifts.events import Person
 from control_plane.live import store as live
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.operations import audit

@@ -7,7 +7,7 @@ import pytest
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef
 from control_plane.ledger.wallets import Wallet, wallet

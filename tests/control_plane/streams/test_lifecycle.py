@@ -12,11 +12,10 @@ import pytest
 
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId, UserId
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams import store
 from control_plane.streams.access import Verdict
 from control_plane.streams.media.model import MediaConnection, MediaSource, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
 from tests.control_plane.bus.proxy import wire
 from tests.control_plane.live.readers import until
 from tests.control_plane.people import new_user

@@ -13,11 +13,10 @@ import pytest
 
 from control_plane.base.ids import LARGEST_ID, StreamId, UserId
 from control_plane.db.pool import DatabaseUnavailable
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams import running as module
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media.model import PathName, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
 from control_plane.streams.running import ADMITTED_MAX, MISS_DEADLINE_S
 from tests.control_plane.bus.proxy import wire
 from tests.control_plane.live.readers import cut_everybody_off, until

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.media.diff import (
     Change,
     Missing,
@@ -23,7 +22,7 @@ from control_plane.streams.media.diff import (
 from control_plane.streams.media.model import MediaConnection, MediaPath, MediaSource, PathName, Size, SourceId
 from control_plane.streams.media.publisher import Publisher
 from control_plane.streams.media.waits import Waits
-from control_plane.streams.model import Stream
+from control_plane.streams.model import EndReason, Status, Stream
 from tests.control_plane.streams.samples import stream
 
 NOW = 1000.0

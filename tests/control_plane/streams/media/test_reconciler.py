@@ -15,11 +15,10 @@ from aiohttp.web_request import BaseRequest
 
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.access import Verdict
 from control_plane.streams.media.model import MediaPath, MediaServerUnavailable, MediaSource, PathName, SourceId
 from control_plane.streams.media.reconciler import ABREAST, AWAY_S, HINT_LOOKS, SLICE, Hint, Reconciler
-from control_plane.streams.model import Stream, StreamOptions
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions
 from mediamtx.node.client import MediaMTXClient
 from tests.control_plane.bus.proxy import wire
 from tests.control_plane.live.readers import in_background, until

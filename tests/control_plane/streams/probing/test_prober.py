@@ -17,12 +17,11 @@ from typing import Any
 import pytest
 
 from control_plane.base.ids import StreamId
-from control_plane.config.secrets import Keyring
-from control_plane.eventlog.types import EndReason
+from control_plane.base.signing import Keyring
 from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
 from control_plane.streams.media.model import MediaConnection, MediaSource, PathName, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Stream, StreamOptions, Visibility
 from control_plane.streams.probing.keys import ProbeKeys
 from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
