@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+
+from cachetools import LRUCache
 
 REMEMBERED = 50_000
 """Token buckets kept; the least recently used is evicted, and its client starts again with a full bucket. With fewer,
@@ -21,17 +23,15 @@ class RateLimit:
         self._per_s = per_minute / 60
         self._burst = max(1.0, per_minute / 6)
         self._now = now
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._buckets: LRUCache[Hashable, tuple[float, float]] = LRUCache(REMEMBERED)
 
     def wait_s(self, who: Hashable) -> float:
         """Take one token. Returns 0 if there was one, else the seconds until the next one."""
         now = self._now()
-        level, at = self._buckets.pop(who, (self._burst, now))
+        level, at = self._buckets.get(who, (self._burst, now))
         level = min(self._burst, level + (now - at) * self._per_s)
         taken = level >= 1 - ROUNDING
         self._buckets[who] = (level - 1 if taken else level, now)
-        if len(self._buckets) > REMEMBERED:
-            self._buckets.popitem(last=False)
         return 0.0 if taken else (1 - level) / self._per_s
 
 
