@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
+from cachetools import LRUCache
+
 from control_plane.base.ids import StreamId
 from control_plane.bus.model import Bus, Message, Topic
 from control_plane.bus.notify import notify_within
@@ -64,10 +66,10 @@ class RunningStreams:
         self._miss_s = miss_s
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
-        self._admitted: dict[StreamId, dict[SourceId, int]] = {}
-        """Per stream: the key version that admitted each connection, oldest first."""
-        self._over: dict[StreamId, None] = {}
-        """Ended streams, oldest first: an encoder that keeps retrying with such a key costs no query."""
+        self._admitted: dict[StreamId, LRUCache[SourceId, int]] = {}
+        """Per stream: the key version that admitted each connection."""
+        self._over: LRUCache[StreamId, bool] = LRUCache(OVER_MAX)
+        """Ended streams: an encoder that keeps retrying with such a key costs no query."""
         self._no_lookup_until = 0.0
         self._stale: set[StreamId] = set()
         self._later: set[StreamId] = set()
@@ -110,14 +112,13 @@ class RunningStreams:
     def admitted_version(self, stream_id: StreamId, source_id: SourceId) -> int | None:
         """Version of the key that admitted this connection; None if another process admitted it, or if it was
         forgotten."""
-        return self._admitted.get(stream_id, {}).get(source_id)
+        admitted = self._admitted.get(stream_id)
+        return None if admitted is None else admitted.get(source_id)
 
     def _admit(self, stream: Stream, source_id: SourceId) -> None:
-        admitted = self._admitted.setdefault(stream.id, {})
-        admitted.pop(source_id, None)
-        admitted[source_id] = stream.key_version
-        if len(admitted) > ADMITTED_MAX:
-            del admitted[next(iter(admitted))]
+        if stream.id not in self._admitted:
+            self._admitted[stream.id] = LRUCache(ADMITTED_MAX)
+        self._admitted[stream.id][source_id] = stream.key_version
 
     def put(self, stream: Stream) -> None:
         """Apply a committed change of this process."""
@@ -133,9 +134,7 @@ class RunningStreams:
             self._by_path.pop(old.path, None)
         if stream.ended:
             self._admitted.pop(stream.id, None)
-            self._over[stream.id] = None
-            if len(self._over) > OVER_MAX:
-                del self._over[next(iter(self._over))]
+            self._over[stream.id] = True
         else:
             self._by_id[stream.id] = stream
             self._by_path[stream.path] = stream
@@ -252,9 +251,9 @@ class RunningStreams:
 
     async def _missed(self, path: PathName, keys: Collection[str]) -> Stream | None:
         stream_id = id_of(path)
-        if stream_id is None or stream_id in self._over:
+        if stream_id is None:
             return None
-        if not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
+        if self._over.get(stream_id) or not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
             return None
         loop = asyncio.get_running_loop()
         if loop.time() < self._no_lookup_until:

@@ -113,6 +113,21 @@ async def test_a_token_costs_one_question_and_then_none(
     assert database.uses == before + 1
 
 
+async def test_who_calls_often_stays_in_the_cache(
+    process: Callable[[], Sessions], database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.accounts.sessions.REMEMBERED", 2)
+    sessions = process()
+    often, seldom, new = [await sessions.issue(await new_user(database)) for _ in range(3)]
+    for token in (often, seldom, often, new):
+        await sessions.identify(token)
+    before = database.uses
+    assert await sessions.identify(often) is not None
+    assert database.uses == before, "the least recently used one was evicted, not the oldest"
+    assert await sessions.identify(seldom) is not None
+    assert database.uses == before + 1
+
+
 # ── time ──
 
 

@@ -242,19 +242,25 @@ async def test_the_key_of_an_ended_stream_costs_one_question_at_most(here: Proce
             assert knows.database.uses == before + questions
 
 
-async def test_of_many_ended_streams_the_latest_are_remembered(
-    here: Process, user_id: UserId, monkeypatch: pytest.MonkeyPatch
+async def test_of_many_ended_streams_those_that_are_still_tried_are_remembered(
+    dsn: str, user_id: UserId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("control_plane.streams.running.OVER_MAX", 2)
-    over = [await here.lifecycle.go_live(user_id, OPTIONS) for _ in range(1)]
-    for _ in range(3):
-        await here.lifecycle.end(over[-1].id, EndReason.OWNER)
-        over.append(await here.lifecycle.go_live(user_id, OPTIONS))
-    before = here.database.uses
-    assert {await here.publish(ended) for ended in over[1:3]} == {Verdict.UNKNOWN_STREAM}
-    assert here.database.uses == before
-    assert await here.publish(over[0]) is Verdict.UNKNOWN_STREAM
-    assert here.database.uses == before + 1
+    async with process(dsn) as here:
+
+        async def ended() -> Stream:
+            made = await here.lifecycle.go_live(user_id, OPTIONS)
+            await here.lifecycle.end(made.id, EndReason.OWNER)
+            return made
+
+        tried, left = await ended(), await ended()
+        assert await here.publish(tried) is Verdict.UNKNOWN_STREAM
+        newest = await ended()
+        before = here.database.uses
+        assert {await here.publish(over) for over in (tried, newest)} == {Verdict.UNKNOWN_STREAM}
+        assert here.database.uses == before
+        assert await here.publish(left) is Verdict.UNKNOWN_STREAM
+        assert here.database.uses == before + 1
 
 
 async def test_it_remembers_with_which_key_a_connection_was_let_in(here: Process, user_id: UserId) -> None:
