@@ -123,6 +123,15 @@ def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) ->
         remove(data_dir)
 
 
+async def disconnect_everyone(dsn: str) -> None:
+    """Terminate every connection to this database but our own."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    await connection.close(timeout=5)
+
+
 def remove(data_dir: Path) -> None:
     """Remove a data directory, and the homes of its PostgreSQL and its MediaMTX, which are elsewhere when root runs the
     tests."""

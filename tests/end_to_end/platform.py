@@ -9,8 +9,7 @@ import shutil
 import signal
 import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +22,7 @@ import psutil
 from control_plane.bus.postgres import Topic, notify_within
 from control_plane.db.embedded import running_dsn
 from tests.postgres import remove
+from tests.waiting import until
 
 STAGEDOOR = Path(sys.executable).with_name("stagedoor")
 READY_S = 60.0
@@ -232,19 +232,6 @@ class Stagedoor:
             for process in psutil.process_iter(["cmdline"])
             if any(mark in word for mark in marks for word in process.info["cmdline"] or [])
         ]
-
-
-async def until(
-    condition: Callable[[], Awaitable[bool] | bool], deadline_s: float = 15.0, *, what: str = "condition"
-) -> None:
-    """Wait for it; AssertionError when it does not come true in time."""
-    end = time.monotonic() + deadline_s
-    while True:
-        met = condition()
-        if met if isinstance(met, bool) else await met:
-            return
-        assert time.monotonic() < end, f"{what}: not within {deadline_s} s"
-        await asyncio.sleep(0.02)
 
 
 @contextmanager

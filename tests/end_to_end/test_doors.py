@@ -15,8 +15,9 @@ import pytest
 from api.contract.dispatch import UNFINISHED_PER_ADDRESS
 from control_plane.db.embedded import running_dsn
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.end_to_end.platform import Stagedoor, local
 from tests.end_to_end.test_http import exchange, read_answer
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -12,7 +12,8 @@ import pytest
 
 from examples.live_client import Closed, LiveClient, Refused
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, hanging, local, until
+from tests.end_to_end.platform import Stagedoor, hanging, local
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, hanging, local, playing, until, watching
+from tests.end_to_end.platform import Stagedoor, hanging, local, playing, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

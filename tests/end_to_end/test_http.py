@@ -11,7 +11,8 @@ import pytest
 
 from api.contract import facts
 from api.sections import registry
-from tests.end_to_end.platform import Stagedoor, until
+from tests.end_to_end.platform import Stagedoor
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 

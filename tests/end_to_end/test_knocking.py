@@ -21,8 +21,9 @@ import pytest
 import pytest_asyncio
 
 from control_plane.db.embedded import running_dsn
-from tests.end_to_end.platform import Stagedoor, until
+from tests.end_to_end.platform import Stagedoor
 from tests.end_to_end.rtmp import publishing
+from tests.waiting import until
 
 ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
 ABREAST = 20

@@ -11,7 +11,8 @@ import pytest
 from api.contract.client import Client
 from ffmpeg_fixtures.publisher import Publisher
 from tests.api.contract.decoders import problems
-from tests.end_to_end.platform import Stagedoor, decoded, local, until, watching
+from tests.end_to_end.platform import Stagedoor, decoded, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -12,7 +12,8 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Publisher
 from stagedoor.cli.streams import age
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -28,7 +28,8 @@ from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.end_to_end.platform import Stagedoor, local
+from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

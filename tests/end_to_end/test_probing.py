@@ -13,7 +13,8 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from ffmpeg_fixtures.webrtc import WhipPublisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

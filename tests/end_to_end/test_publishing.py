@@ -13,8 +13,9 @@ import pytest
 
 from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
 from tests.end_to_end.rtmp import publishing
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -18,8 +18,9 @@ import pytest
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, hanging, local, until, watching
+from tests.end_to_end.platform import Stagedoor, hanging, local, watching
 from tests.postgres import TestPostgres
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

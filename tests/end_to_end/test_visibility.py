@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.end_to_end.platform import Stagedoor, until, watching
+from tests.end_to_end.platform import Stagedoor, watching
+from tests.waiting import until
 
 
 async def text_of(platform: Stagedoor, path: str) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Publisher
 from ffmpeg_fixtures.webrtc import WebRTCRefused, WhepViewer, WhipPublisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from stagedoor.listening import IDLE_HOOK_S, listen, listen_to_media_server
 from stagedoor.listening.door import Limits
 from stagedoor.listening.open_files import public_connections
-from tests.end_to_end.platform import until
+from tests.waiting import until
 
 HEAD_S = 0.5
 STALLED_S = 1.0

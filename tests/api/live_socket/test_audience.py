@@ -14,7 +14,7 @@ from control_plane.db.pool import Database
 from control_plane.live import store
 from control_plane.live.audience import Audience
 from tests.api.live_socket.live import QUICK, House, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])

@@ -9,7 +9,8 @@ import random
 import pytest
 
 from tests.api.live_socket.live import House, epoch_of
-from tests.control_plane.live.readers import end, say, until
+from tests.control_plane.live.readers import end, say
+from tests.waiting import until
 
 
 async def test_events_come_in_order_and_as_they_are_stored(house: House) -> None:

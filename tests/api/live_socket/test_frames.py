@@ -14,7 +14,7 @@ from api.live_socket.frames import FAULTS, CloseCode, Error, finished, parse
 from control_plane.accounts.caller import Caller
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import aiohttp
 from api.live_socket.frames import CloseCode
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import QUICK, House, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 async def test_who_answers_pings_stays(database: Database) -> None:

@@ -9,7 +9,7 @@ from api.live_socket.connection import Timing
 from api.live_socket.frames import CloseCode
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, raw_client, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 async def test_a_server_that_goes_away_says_so_to_everybody(house: House) -> None:

@@ -23,9 +23,10 @@ from control_plane.base.ids import UserId
 from control_plane.bus.postgres import Bus
 from control_plane.config.secrets import Keyring, Secret
 from control_plane.db.pool import DatabaseUnavailable
-from tests.control_plane.live.readers import cut_everybody_off, in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
+from tests.postgres import disconnect_everyone
+from tests.waiting import in_background, until
 
 SECRET, OTHER = Secret("s", b"the secret of this server, 32 b."), Secret("s", b"another secret of another server")
 NEWER = Secret("n", b"the secret after the rotation...")
@@ -409,7 +410,7 @@ async def test_another_process_that_could_not_hear_of_it_asks_again(
     there, bus = elsewhere
     token = await sessions.issue(user_id)
     assert await there.identify(token) == Caller(user_id)
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not bus.connected.is_set())
     with suppress(DatabaseUnavailable):  # the pool's connection was cut off too, and may find out only now
         await sessions.revoke_all(user_id)

@@ -11,7 +11,8 @@ import pytest
 from control_plane.base.ids import Seq, StreamId
 from control_plane.bus.postgres import CHANNEL, Bus, Message, Topic, notify_within
 from control_plane.db.pool import Database
-from tests.control_plane.live.readers import cut_everybody_off, in_background, until
+from tests.postgres import disconnect_everyone
+from tests.waiting import in_background, until
 
 
 class Listener:
@@ -130,7 +131,7 @@ async def test_a_lost_connection_is_noticed_at_once_made_again_and_told(
 ) -> None:
     here, there = pair
     lost_at = asyncio.get_running_loop().time()
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: here.resyncs == there.resyncs == 2)
     assert asyncio.get_running_loop().time() - lost_at < 3
     here.bus.publish(StreamId(5), Seq(1))

@@ -10,7 +10,7 @@ import pytest
 
 from control_plane.db import connections as module
 from control_plane.db.connections import Connections
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 @pytest.fixture

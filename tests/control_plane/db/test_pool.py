@@ -20,7 +20,7 @@ from control_plane.config.settings import InvalidSettings
 from control_plane.db.connections import Connection, Connections
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 DEADLINE_S = 0.2
 PID = "select pg_backend_pid()"

@@ -16,7 +16,8 @@ from control_plane.eventlog.log import Appending, EventLog, StreamUnknown
 from control_plane.eventlog.types import EventType, Status, StatusChange
 from control_plane.streams.model import StreamOver
 from tests.control_plane.bus.proxy import Wire, wire
-from tests.control_plane.live.readers import end, new_stream, say, until
+from tests.control_plane.live.readers import end, new_stream, say
+from tests.waiting import until
 
 
 class Heard:

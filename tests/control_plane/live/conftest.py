@@ -7,7 +7,7 @@ import pytest
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.live.hub import Hub
-from tests.control_plane.live.readers import in_background
+from tests.waiting import in_background
 
 
 @pytest.fixture

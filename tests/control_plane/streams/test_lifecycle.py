@@ -18,9 +18,9 @@ from control_plane.streams.access import Verdict
 from control_plane.streams.media.model import MediaConnection, MediaSource, SourceId
 from control_plane.streams.model import Stream, StreamOptions, Visibility
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process, process
+from tests.waiting import until
 
 OPTIONS = StreamOptions()
 CREATED_AT = dt.datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=dt.UTC)

@@ -20,10 +20,11 @@ from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.model import Stream, StreamOptions, Visibility
 from control_plane.streams.running import ADMITTED_MAX, MISS_DEADLINE_S
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import cut_everybody_off, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process, process
 from tests.control_plane.streams.samples import KEYS, SALT, stream
+from tests.postgres import disconnect_everyone
+from tests.waiting import until
 
 OPTIONS = StreamOptions()
 UNANNOUNCED_ROTATION = "update stream set key_version = key_version + 1 where id = $1"
@@ -145,7 +146,7 @@ async def test_changes_that_were_missed_while_nobody_listened_are_read_again(
     made = await here.lifecycle.go_live(user_id, OPTIONS)
     over = await here.lifecycle.go_live(await new_user(here.database), OPTIONS)
     await until(lambda: set(known(there)) == {made.id, over.id})
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not there.bus.connected.is_set())
     async with process(dsn) as third:
         await third.database.execute(UNANNOUNCED_ROTATION, made.id)
@@ -171,7 +172,7 @@ async def test_a_listening_connection_that_is_lost_during_a_reload_causes_anothe
 
 async def lose_the_listening_connection(process: Process, dsn: str) -> None:
     """Close the listening connection and wait for the reconnect."""
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not process.bus.connected.is_set())
     await until(process.bus.connected.is_set)
 

@@ -22,7 +22,8 @@ from control_plane.streams.media.model import (
     SourceId,
 )
 from mediamtx.node.client import ITEMS_PER_PAGE, KINDS, MediaMTXClient
-from tests.mediamtx.rig import STREAM_KEY, Rig, publishing, until
+from tests.mediamtx.rig import STREAM_KEY, Rig, publishing
+from tests.waiting import until
 
 PATH = PathName("live/7")
 NOBODY = SourceId("00000000-0000-4000-8000-000000000000")

@@ -24,7 +24,8 @@ from mediamtx.node.config import MediaMTXConfig, render
 from mediamtx.node.process import MediaMTXProcess
 from mediamtx.obtain.pinned import VERSION
 from tests.mediamtx.node import left_running
-from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, running, until
+from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, running
+from tests.waiting import until
 
 
 def is_alive(pid: int | None) -> bool:

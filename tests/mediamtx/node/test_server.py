@@ -17,7 +17,8 @@ from control_plane.streams.media.model import MediaPath
 from mediamtx.node.process import MediaMTXProcess
 from mediamtx.obtain.pinned import VERSION
 from tests.end_to_end.rtmp import publish_attempt
-from tests.mediamtx.rig import SECRET, STREAM_KEY, Rig, config_for, listening, publishing, running, until
+from tests.mediamtx.rig import SECRET, STREAM_KEY, Rig, config_for, listening, publishing, running
+from tests.waiting import until
 
 
 async def test_the_configuration_is_accepted_without_a_warning(rig: Rig) -> None:

@@ -26,7 +26,8 @@ from mediamtx.probe.media_probe import MediaMTXProbe
 from mediamtx.probe.order import Order, line
 from mediamtx.probe.picture import WIDTH, jpeg
 from tests.end_to_end.rtmp import VIDEO, Tag, publish, tags
-from tests.mediamtx.rig import STREAM_KEY, Rig, running, until
+from tests.mediamtx.rig import STREAM_KEY, Rig, running
+from tests.waiting import until
 
 PATH = PathName("live/7")
 KEY = ProbeKey("kPROBEKEYdoesNotLeak")

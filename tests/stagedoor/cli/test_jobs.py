@@ -17,9 +17,9 @@ from control_plane.db.pool import Database
 from control_plane.jobs import kind
 from control_plane.operations.audit import latest
 from stagedoor.cli import app
-from tests.control_plane.jobs.factory import MARKS, Factory, add, eventually, fail, hold, is_empty, make, worker
+from tests.control_plane.jobs.factory import MARKS, Factory, add, fail, hold, is_empty, make, worker
 from tests.control_plane.jobs.test_queue import is_dead
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 USAGE = 2
 
@@ -56,7 +56,7 @@ async def test_a_dead_job_is_seen_and_retried(
     factory.fails = 3
     async with worker(database, dsn, factory):
         job_id = str(await add(database, fail, "video [7]"))
-        await eventually(lambda: is_dead(database, int(job_id)))
+        await until(lambda: is_dead(database, int(job_id)))
         waiting = str(await add(database, make, delay=dt.timedelta(hours=1)))
 
         (head, first, second) = (await operator.types("list")).splitlines()
@@ -74,7 +74,7 @@ async def test_a_dead_job_is_seen_and_retried(
         with pytest.raises(ControlPlaneError, match=f"no dead job {waiting}"):
             await operator.types("retry", waiting)
         await until(lambda: len(factory.begun) == 4)
-        await eventually(factory.marks)
+        await until(factory.marks)
     assert "successful" in await operator.types("show", job_id)
     assert [(entry.act, entry.subject) for entry in await latest(database, 10)] == [("job.retried", f"job:{job_id}")]
 

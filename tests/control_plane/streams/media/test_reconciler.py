@@ -22,10 +22,10 @@ from control_plane.streams.media.reconciler import ABREAST, AWAY_S, HINT_LOOKS, 
 from control_plane.streams.model import Stream, StreamOptions
 from mediamtx.node.client import MediaMTXClient
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.fake_media import FakeMedia
 from tests.control_plane.streams.process import Process, process
+from tests.waiting import in_background, until
 
 NEVER_PUBLISHED_S = 600
 GRACE_S = 60

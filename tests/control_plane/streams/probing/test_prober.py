@@ -25,10 +25,10 @@ from control_plane.streams.probing.keys import ProbeKeys
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
 from control_plane.streams.probing.prober import BELIEVED_FAILURES, RETRIES_S, Prober
 from control_plane.streams.probing.thumbnails import Thumbnails, delete_old_thumbnails
-from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process
 from tests.control_plane.streams.samples import SECRET
+from tests.waiting import in_background, until
 
 PROBE_KEYS = ProbeKeys(Keyring((SECRET,)))
 PLAYS = ProbeResult(Outcome.PLAYING, Via.WHEP, 360, 640, "h264", True, pictured=True, seconds=0.5)
