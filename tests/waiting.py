@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 DEADLINE_S = 15.0
 """A test that waits this long fails. Longer than any event takes on a machine whose cores are busy."""
@@ -36,3 +39,9 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         task = group.create_task(work)
         yield
         task.cancel()
+
+
+def run_in_thread(work: Coroutine[Any, Any, T]) -> T:
+    """In an event loop of its own, for a fixture that is shared by tests with different loops."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

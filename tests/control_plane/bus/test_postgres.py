@@ -44,7 +44,7 @@ async def pair(dsn: str) -> AsyncIterator[tuple[Listener, Listener]]:
         yield here, there
 
 
-async def test_everybody_but_the_sender_hears_it(pair: tuple[Listener, Listener]) -> None:
+async def test_a_message_reaches_every_process_but_its_sender(pair: tuple[Listener, Listener]) -> None:
     here, there = pair
     here.bus.publish(StreamId(42), Seq(7))
     there.bus.publish(StreamId(9), Seq(1))
@@ -110,7 +110,7 @@ async def test_what_is_no_message_is_one_line_in_the_log_and_nothing_else(
     assert lines == [("WARNING", "bus_message_malformed")] * 2, "one for each that listens"
 
 
-async def test_a_transaction_tells_everybody_when_it_commits(
+async def test_a_transaction_sends_its_messages_when_it_commits(
     database: Database, pair: tuple[Listener, Listener]
 ) -> None:
     here, there = pair

@@ -23,7 +23,7 @@ async def test_a_second_server_is_refused_until_the_first_is_gone(dsn: str) -> N
     patient.close()
 
 
-async def test_a_lost_lock_is_taken_again_unless_somebody_else_has_it(
+async def test_a_lost_lock_is_taken_again_unless_another_process_holds_it(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alone, "LOOK_S", 0.02)

@@ -69,7 +69,7 @@ async def test_a_greeting_that_fails_leaves_no_socket_behind(hub: Hub, stream_id
     assert (hub.sockets(), hub.viewers(stream_id)) == (0, 0)
 
 
-async def test_whoever_left_gets_nothing_more(hub: Hub, log: EventLog, stream_id: StreamId) -> None:
+async def test_a_subscriber_that_left_gets_no_more_frames(hub: Hub, log: EventLog, stream_id: StreamId) -> None:
     stays, leaves = await Reader().join(hub, stream_id), await Reader().join(hub, stream_id)
     leaves.leave_hub(hub)
     leaves.leave_hub(hub)
@@ -256,7 +256,7 @@ async def test_an_ended_stream_is_told_and_left_at_once(hub: Hub, log: EventLog,
     reader.leave_hub(hub)
 
 
-async def test_a_log_that_was_lost_sends_everybody_to_the_new_one(
+async def test_a_lost_event_log_sends_every_socket_to_the_new_one(
     database: Database, hub: Hub, log: EventLog, stream_id: StreamId
 ) -> None:
     reader = await Reader().join(hub, stream_id)
@@ -276,7 +276,7 @@ async def test_a_log_that_was_lost_sends_everybody_to_the_new_one(
 # ── slow sockets ──
 
 
-async def test_a_socket_that_is_too_slow_is_cut_and_nobody_waits_for_it(
+async def test_a_socket_that_is_too_slow_is_disconnected_and_delays_no_other(
     hub: Hub, log: EventLog, stream_id: StreamId
 ) -> None:
     slow, quick = await Reader().join(hub, stream_id), await Reader().join(hub, stream_id)

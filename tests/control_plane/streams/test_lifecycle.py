@@ -327,7 +327,7 @@ async def test_what_is_over_stays_over(here: Process, user_id: UserId) -> None:
     assert (await here.sessions(online.id), await here.events(online.id)) == (sessions, events)
 
 
-async def test_of_all_who_end_it_at_once_one_does(here: Process, user_id: UserId, dsn: str) -> None:
+async def test_of_concurrent_ends_one_succeeds(here: Process, user_id: UserId, dsn: str) -> None:
     online = await live(here, user_id)
     async with process(dsn) as there:
         outcomes = await asyncio.gather(

@@ -190,11 +190,11 @@ async def test_the_log_of_earlier_starts_is_kept(mediamtx_binary: Path, tmp_path
 # ── supervision ──
 
 
-async def test_a_killed_server_is_back_within_a_second_and_takes_publishers(rig: Rig) -> None:
+async def test_a_killed_server_is_started_again_and_takes_publishers(rig: Rig) -> None:
     async with supervised(rig.process):
         old_pid = rig.process.pid
         kill(old_pid)
-        await until(started_anew(rig.process, old_pid), 1.0)
+        await until(started_anew(rig.process, old_pid))
         await answering(rig.client)
         async with publishing(rig.publish_url("live/7")):
             await until(lambda: rig.listener.heard("online"))
@@ -208,7 +208,7 @@ async def test_each_new_pid_is_told(listener: Listener, mediamtx_binary: Path, t
     try:
         async with supervised(process):
             kill(process.pid)
-            await until(lambda: len(told) == 2, 2.0)
+            await until(lambda: len(told) == 2)
             assert told[1] == process.pid
     finally:
         await process.stop()
@@ -223,7 +223,7 @@ async def test_cancelled_during_a_restart_it_leaves_nothing_running_after_stop(
     await process.start()
     async with supervised(process):
         kill(process.pid)
-        await until(lambda: len(told) == 2, 2.0)
+        await until(lambda: len(told) == 2)
     await process.stop()
     assert not any(is_alive(pid) for pid in told)
 
@@ -242,8 +242,8 @@ async def test_a_server_that_cannot_be_started_any_more_is_given_up(
         started_at = time.monotonic()
         kill(process.pid)
         with pytest.raises(MediaMTXGaveUp, match=r"5 failures .* status 3 .*out of order"):
-            await asyncio.wait_for(task, 15)
-        assert 2.5 < time.monotonic() - started_at < 10
+            await asyncio.wait_for(task, 30)
+        assert time.monotonic() - started_at > 2.5, "it pauses in between"
     assert process.pid is None
 
 
@@ -302,7 +302,7 @@ async def test_an_adopted_server_is_supervised(left: LeftRunning) -> None:
     assert await process.adopt(left.pid)
     async with supervised(process):
         kill(left.pid)
-        await until(started_anew(process, left.pid), 1.5)
+        await until(started_anew(process, left.pid))
     await process.stop()
     assert process.pid is None
 
@@ -331,7 +331,7 @@ async def test_a_server_that_does_not_answer_is_stopped(left: LeftRunning) -> No
     assert not is_alive(left.pid)
 
 
-async def test_somebody_elses_process_is_neither_adopted_nor_stopped(left: LeftRunning, tmp_path: Path) -> None:
+async def test_a_process_that_is_not_ours_is_neither_adopted_nor_stopped(left: LeftRunning, tmp_path: Path) -> None:
     elsewhere = MediaMTXProcess(left.binary, left.config, tmp_path / "another data directory")
     assert not await elsewhere.adopt(left.pid)
     assert not await left.successor().adopt(os.getpid())

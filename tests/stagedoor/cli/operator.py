@@ -1,0 +1,26 @@
+"""The commands, run in the process of the test: a program of their own takes a second to start."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from control_plane.base.errors import ControlPlaneError
+from stagedoor.cli import app
+
+USAGE = 2
+
+
+class Operator:
+    def __init__(self, dsn: str, data_dir: Path) -> None:
+        self._environ = {"LIVE_DATABASE_URL": dsn, "LIVE_DATA_DIR": str(data_dir), "COLUMNS": "200"}
+
+    async def types(self, *arguments: str) -> str:
+        """What the command prints; raises its error. In a thread, for it runs an event loop of its own."""
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments, env=self._environ)
+        if isinstance(result.exception, ControlPlaneError):
+            raise result.exception
+        assert result.exit_code in (0, USAGE), result.output
+        return result.output
