@@ -39,6 +39,7 @@ class Stagedoor:
         self.open_files: int | None = None
         """Hard limit of the process, where a test sets one."""
         self.log_path = data_dir.with_suffix(".log")
+        self._log_start = 0
         self._settings: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -69,7 +70,11 @@ class Stagedoor:
 
     @property
     def log(self) -> str:
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        """What was logged since `forget_log`, or since the first start."""
+        return self.log_path.read_bytes()[self._log_start :].decode(errors="replace") if self.log_path.exists() else ""
+
+    def forget_log(self) -> None:
+        self._log_start = self.log_path.stat().st_size
 
     def set(self, **settings: str) -> None:
         """Before the start, by the settings' names."""
