@@ -173,7 +173,7 @@ def test_each_service_that_goes_on_has_a_health_check_and_starts_after_what_it_n
     }
 
 
-def test_the_image_runs_as_nobody_special_and_holds_no_secret() -> None:
+def test_the_image_runs_without_privileges_and_holds_no_secret() -> None:
     stages = DOCKERFILE.split("\nFROM ")
     assert len(stages) == 3
     assert re.findall(r"^USER (.*)$", stages[-1], re.MULTILINE) == ["10001"]

@@ -9,8 +9,7 @@ import shutil
 import signal
 import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +23,7 @@ from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
 from control_plane.db.embedded import running_dsn
 from tests.postgres import remove
+from tests.waiting import until
 
 STAGEDOOR = Path(sys.executable).with_name("stagedoor")
 READY_S = 60.0
@@ -40,6 +40,7 @@ class Stagedoor:
         self.open_files: int | None = None
         """Hard limit of the process, where a test sets one."""
         self.log_path = data_dir.with_suffix(".log")
+        self._log_start = 0
         self._settings: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -70,7 +71,11 @@ class Stagedoor:
 
     @property
     def log(self) -> str:
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        """What was logged since `forget_log`, or since the first start."""
+        return self.log_path.read_bytes()[self._log_start :].decode(errors="replace") if self.log_path.exists() else ""
+
+    def forget_log(self) -> None:
+        self._log_start = self.log_path.stat().st_size
 
     def set(self, **settings: str) -> None:
         """Before the start, by the settings' names."""
@@ -233,19 +238,6 @@ class Stagedoor:
             for process in psutil.process_iter(["cmdline"])
             if any(mark in word for mark in marks for word in process.info["cmdline"] or [])
         ]
-
-
-async def until(
-    condition: Callable[[], Awaitable[bool] | bool], deadline_s: float = 15.0, *, what: str = "condition"
-) -> None:
-    """Wait for it; AssertionError when it does not come true in time."""
-    end = time.monotonic() + deadline_s
-    while True:
-        met = condition()
-        if met if isinstance(met, bool) else await met:
-            return
-        assert time.monotonic() < end, f"{what}: not within {deadline_s} s"
-        await asyncio.sleep(0.02)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from control_plane.base import child
 from control_plane.base.child import Account, Kind, Limits, account_for
 from control_plane.db.embedded.programs import unprivileged_account
 from ffmpeg_fixtures.publisher import Picture, Publisher
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.end_to_end.platform import Stagedoor, local
 from tests.end_to_end.test_probing import plays, probe_of, thumbnail_size
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.timeout(180),

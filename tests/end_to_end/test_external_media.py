@@ -15,7 +15,8 @@ from control_plane.config.settings import MEDIAMTX_PORTS
 from ffmpeg_fixtures.publisher import Publisher
 from mediamtx.node.config import OTHER_PATHS
 from mediamtx.obtain.binary import obtain
-from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, until, watching
+from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

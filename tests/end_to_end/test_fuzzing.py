@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,6 +21,7 @@ import schemathesis
 from tests.end_to_end.mutations import mutations, names
 from tests.end_to_end.platform import Stagedoor
 from tests.end_to_end.rtmp import publish_attempt
+from tests.end_to_end.template import Template
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "200"))
 GROWTH_BYTES = 64 << 20
@@ -31,19 +29,16 @@ GROWTH_BYTES = 64 << 20
 ABREAST = 128
 """MediaMTX pauses for up to 4 s before it refuses."""
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def platform(samples: Path) -> AsyncIterator[Stagedoor]:
-    with tempfile.TemporaryDirectory(prefix="stagedoor-fuzz-") as folder:
-        shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
-        async with Stagedoor(Path(folder) / "data") as platform:
-            await platform.start()
-            yield platform
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def platform(template: Template) -> AsyncIterator[Stagedoor]:
+    async with template.started() as platform:
+        yield platform
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def unharmed(platform: Stagedoor) -> AsyncIterator[None]:
     """Afterwards the server is ready, tells of no failure, and is not larger."""
     assert platform.process is not None

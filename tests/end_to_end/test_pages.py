@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -28,10 +26,12 @@ from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from tests.accessibility import violations
-from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.browser import DESKTOP, PHONE, Visitor, visiting
+from tests.end_to_end.platform import Stagedoor, local
+from tests.end_to_end.template import Template
+from tests.waiting import until
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.timeout(180)
 
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "images" / "watch.png"
 SCREENSHOT_BYTES_MAX = 300_000
@@ -98,13 +98,10 @@ class House:
             return response.headers["Set-Cookie"].split(";")[0]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(samples: Path) -> AsyncIterator[House]:
-    with tempfile.TemporaryDirectory(prefix="stagedoor-pages-") as folder:
-        shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
-        async with Stagedoor(Path(folder) / "data") as platform, chromium() as browser:
-            await platform.start()
-            yield House(platform, browser)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(template: Template, browser: Browser) -> AsyncIterator[House]:
+    async with template.started() as platform:
+        yield House(platform, browser)
 
 
 async def sign_in(page: Page, form: Locator, name: str) -> None:
@@ -268,7 +265,7 @@ async def test_a_killed_publisher_shows_reconnecting_and_its_return_goes_on_play
                 await house.end(token, stream)
 
 
-async def test_who_was_offline_goes_on_and_has_missed_no_gift(house: House) -> None:
+async def test_a_viewer_who_was_offline_goes_on_and_has_missed_no_gift(house: House) -> None:
     (token, stream), fan = await house.go_live("mira"), await house.platform.sign_in("carla")
     async with house.visitor() as viewer, publisher(stream["rtmp_url"]):
         page = viewer.page
@@ -647,7 +644,9 @@ async def test_the_stream_key_is_told_to_our_own_pages_only(house: House, site: 
 
 
 @pytest.mark.parametrize(("origin", "role"), [(OWN, "viewer"), (None, "guest")])
-async def test_the_live_socket_knows_who_comes_from_our_pages(house: House, origin: str | None, role: str) -> None:
+async def test_the_live_socket_accepts_the_cookie_of_our_pages_only(
+    house: House, origin: str | None, role: str
+) -> None:
     token, stream = await house.go_live("ruth")
     headers = {"Cookie": await house.signed_in("sam")}
     if origin is not None:
@@ -725,7 +724,9 @@ async def test_a_foreign_name_is_refused_with_a_page_and_to_an_app_with_an_envel
         assert (response.status, (await response.json())["code"]) == (421, 400)
 
 
-async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_nobody_is_said_to_see_it(house: House) -> None:
+async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_is_told_that_no_viewer_sees_it(
+    house: House,
+) -> None:
     _, stream = await house.go_live("priya", title="Behind the curtain", visibility="private")
     async with house.visitor() as host, publisher(stream["rtmp_url"]):
         page = host.page
@@ -818,7 +819,7 @@ async def test_the_studio_says_what_this_browser_cannot_send(house: House, scrip
         await expect(studio.locator("#over")).to_be_visible()
 
 
-async def test_what_people_write_stays_text(house: House) -> None:
+async def test_a_title_with_markup_stays_text(house: House) -> None:
     title = """</title><script>alert(1)</script>"'><img src=x onerror=alert(2)>"""
     token, stream = await house.go_live("wanda", title=title)
     async with house.visitor() as visitor:

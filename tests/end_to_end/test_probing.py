@@ -13,37 +13,37 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from ffmpeg_fixtures.webrtc import WhipPublisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
 
-async def test_every_live_stream_is_probed_and_public_ones_are_pictured(stagedoor: Stagedoor) -> None:
+async def test_every_live_stream_is_probed_and_public_ones_are_pictured(own: Stagedoor) -> None:
     cases: list[tuple[str, str, Picture]] = [
         ("ada", "public", Picture(640, 360)),
         ("ben", "public", Picture(320, 240, b_frames=2)),
         ("cleo", "private", Picture(320, 240, codec=VideoCodec.H265)),
     ]
-    hosts = [await stagedoor.sign_in(name) for name, _, _ in cases]
+    hosts = [await own.sign_in(name) for name, _, _ in cases]
     streams = [
-        await stagedoor.go_live(host, visibility=visibility)
-        for host, (_, visibility, _) in zip(hosts, cases, strict=True)
+        await own.go_live(host, visibility=visibility) for host, (_, visibility, _) in zip(hosts, cases, strict=True)
     ]
     async with AsyncExitStack() as publishers:
         for stream, (_, _, picture) in zip(streams, cases, strict=True):
             await publishers.enter_async_context(Publisher(local(stream["rtmp_url"]), picture))
         for host, stream in zip(hosts, streams, strict=True):
-            await until(partial(plays, stagedoor, host, stream), 30, what="playing")
+            await until(partial(plays, own, host, stream), 30, what="playing")
 
-        assert [await thumbnail_size(stagedoor, stream) for stream in streams] == [(360, 202), (320, 240), None]
-        metrics = await stagedoor.metrics()
+        assert [await thumbnail_size(own, stream) for stream in streams] == [(360, 202), (320, 240), None]
+        metrics = await own.metrics()
         assert "stagedoor_streams_playing 3.0" in metrics
         assert 'stagedoor_probes_total{outcome="playing",via="whep"} 1.0' in metrics
         assert 'stagedoor_probes_total{outcome="playing",via="hls"} 2.0' in metrics
-        assert await records(stagedoor) == {stream["id"]: True for stream in streams}
-        async with watching(stagedoor, streams[0]["id"]) as viewer:
+        assert await records(own) == {stream["id"]: True for stream in streams}
+        async with watching(own, streams[0]["id"]) as viewer:
             assert viewer.hello["stream"]["viewers"] <= 1, "a probe is no viewer"
-        strangers = await stagedoor.call("api/watchLiveStream", hosts[1], live_streaming_id=streams[0]["id"])
+        strangers = await own.call("api/watchLiveStream", hosts[1], live_streaming_id=streams[0]["id"])
         assert "playing" not in strangers["msg"]["LiveStreaming"]
 
 

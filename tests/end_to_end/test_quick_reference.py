@@ -56,8 +56,8 @@ def differences(written: Any, answered: Any, place: str = "$") -> Iterator[str]:
         yield f"{place} is {answered!r}, not {written!r}"
 
 
-async def test_every_command_answers_what_is_written_below_it(stagedoor: Stagedoor) -> None:
-    run = stagedoor.run
+async def test_every_command_answers_what_is_written_below_it(own: Stagedoor) -> None:
+    run = own.run
     card = blocks(CARD.read_text())
     script = PRINT_END.join(command for command, _ in card) + PRINT_END
     script = script.replace("localhost:8080", f"127.0.0.1:{run['http_port']}")

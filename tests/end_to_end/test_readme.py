@@ -26,11 +26,11 @@ def by_hand() -> str:
     return section.split("```sh\n")[1].split("```")[0]
 
 
-async def test_the_same_by_hand_works_as_it_is_written_and_twice(stagedoor: Stagedoor) -> None:
-    await stagedoor.sign_in("somebody-before")
+async def test_the_same_by_hand_works_as_it_is_written_and_twice(own: Stagedoor) -> None:
+    await own.sign_in("somebody-before")
     script, programs = OWN_PROGRAMS.subn("", by_hand())
     assert programs == 2
-    script = script.replace("http://localhost:8080", stagedoor.url(""))
+    script = script.replace("http://localhost:8080", own.url(""))
     for _ in range(2):
         process = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", script),

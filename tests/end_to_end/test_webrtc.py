@@ -6,7 +6,8 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Publisher
 from ffmpeg_fixtures.webrtc import WebRTCRefused, WhepViewer, WhipPublisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -15,7 +16,7 @@ LONGEST_END_S = 60.0
 
 
 async def test_what_is_published_by_whip_is_seen_and_heard_by_whep_and_hls(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+    host = await stagedoor.sign_in("wanda")
     stream = await stagedoor.go_live(host)
     async with (
         watching(stagedoor, stream["id"]) as socket,
@@ -30,9 +31,9 @@ async def test_what_is_published_by_whip_is_seen_and_heard_by_whep_and_hls(stage
             await until(lambda: viewer.over, LONGEST_END_S, what="the end of the viewer's connection")
 
 
-async def test_webrtc_lets_in_who_may_and_nobody_else(stagedoor: Stagedoor) -> None:
-    public = await stagedoor.go_live(await stagedoor.sign_in("ada"))
-    private = await stagedoor.go_live(await stagedoor.sign_in("ben"), visibility="private")
+async def test_webrtc_refuses_wrong_keys_and_private_streams(stagedoor: Stagedoor) -> None:
+    public = await stagedoor.go_live(await stagedoor.sign_in("walt"))
+    private = await stagedoor.go_live(await stagedoor.sign_in("wenda"), visibility="private")
     for refused in (
         WhipPublisher(local(public["whip_url"][:-1] + "!")),
         WhipPublisher(local(public["whip_url"].partition("?")[0])),

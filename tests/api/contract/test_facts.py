@@ -74,7 +74,7 @@ def test_the_critical_eight_come_first() -> None:
     assert {name for name, endpoint in FACTS.endpoints.items() if endpoint.priority == 1} == CRITICAL
 
 
-def test_whoever_may_call_without_a_session_may_be_a_guest() -> None:
+def test_a_call_without_a_session_may_come_from_a_guest() -> None:
     assert all(endpoint.guest_allowed for endpoint in FACTS.endpoints.values() if endpoint.auth == "none")
     assert not FACTS.endpoints["sendGift"].guest_allowed
 

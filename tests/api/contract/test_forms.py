@@ -21,8 +21,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from tests.api.served import API_KEYS, served
-from tests.control_plane.live.readers import until
 from tests.control_plane.people import new_user
+from tests.waiting import until
 
 LARGEST = 1 << 20
 section = Section("cloakroom")

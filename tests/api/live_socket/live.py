@@ -31,8 +31,9 @@ from control_plane.ledger.store import lock_accounts
 from control_plane.ledger.transfers import IdempotencyConflict
 from control_plane.live.hub import Hub
 from control_plane.streams.model import StreamOver
-from tests.control_plane.live.readers import DEADLINE_S, in_background, new_stream, until
+from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
+from tests.waiting import DEADLINE_S, in_background, until
 
 QUICK = Timing(ping_every_s=0.2, pong_within_s=0.2, identity_within_s=0.3, close_within_s=0.3)
 

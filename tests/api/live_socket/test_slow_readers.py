@@ -15,7 +15,8 @@ from control_plane.db.pool import Database
 from control_plane.live.snapshot import REPLAY_LIMIT_BYTES
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES
 from tests.api.live_socket.live import House, epoch_of, payloads, raw_client, serving
-from tests.control_plane.live.readers import say, until
+from tests.control_plane.live.readers import say
+from tests.waiting import until
 
 _TOO_SLOW = (4508).to_bytes(2) + b"too slow"
 TOO_SLOW_FRAME = bytes((0x88, len(_TOO_SLOW))) + _TOO_SLOW

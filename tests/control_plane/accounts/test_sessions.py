@@ -23,9 +23,10 @@ from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import DatabaseUnavailable
-from tests.control_plane.live.readers import cut_everybody_off, in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
+from tests.postgres import disconnect_everyone
+from tests.waiting import in_background, until
 
 SECRET, OTHER = Secret("s", b"the secret of this server, 32 b."), Secret("s", b"another secret of another server")
 NEWER = Secret("n", b"the secret after the rotation...")
@@ -97,7 +98,7 @@ async def test_a_token_holds_what_other_releases_expect(
     assert claims == {"sub": str(user_id), "ver": 1, "aud": "session", "iat": issued_at, "exp": issued_at + TTL_S}
 
 
-async def test_nobody_gets_a_token_for_nobody(sessions: Sessions) -> None:
+async def test_no_token_is_issued_for_a_user_who_does_not_exist(sessions: Sessions) -> None:
     with pytest.raises(UserNotFound):
         await sessions.issue(NOBODY)
 
@@ -258,7 +259,7 @@ async def test_what_the_forgeries_are_made_from_is_good(
         made({**GOOD, "padding": "x" * LONGEST_TOKEN}),
     ],
 )
-async def test_a_token_that_is_not_ours_is_nobodys_and_costs_no_question(
+async def test_a_foreign_token_is_refused_without_a_query(
     sessions: Sessions, database: WatchedDatabase, user_id: UserId, token: str
 ) -> None:
     assert user_id == 1, "whom the forgeries name"
@@ -267,7 +268,7 @@ async def test_a_token_that_is_not_ours_is_nobodys_and_costs_no_question(
     assert database.uses == before
 
 
-async def test_the_token_of_a_user_who_is_gone_is_nobodys(
+async def test_the_token_of_a_deleted_user_is_not_valid(
     process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
 ) -> None:
     assert await process().identify(made({**GOOD, "sub": str(NOBODY)})) is None
@@ -288,7 +289,7 @@ async def test_after_a_rotation_old_tokens_go_on_until_their_secret_is_dropped(
         assert (await sessions.identify(old) is not None, await sessions.identify(new) is not None) == recognised
 
 
-async def test_a_token_of_an_earlier_row_with_the_same_id_is_nobodys(
+async def test_a_token_of_an_earlier_row_with_the_same_id_is_not_valid(
     process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
 ) -> None:
     """A restored backup gives ids out again, under the same secrets."""
@@ -319,7 +320,9 @@ async def test_signing_out_ends_a_session_with_all_tokens_that_renewed_it(
     assert await sessions.identify(fresh) == Caller(user_id), "a token that has ended is not what a new one renews"
 
 
-async def test_nobody_signs_others_out(sessions: Sessions, database: WatchedDatabase, user_id: UserId) -> None:
+async def test_signing_out_ends_the_given_session_only(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
     token, others = await sessions.issue(user_id), await sessions.issue(await new_user(database))
     assert await sessions.identify(await sessions.issue(user_id, others)) == Caller(user_id)
     await sessions.end(others)
@@ -379,7 +382,7 @@ async def test_revoking_ends_every_session_of_a_user_at_once(
     assert await sessions.identify(await sessions.issue(user_id)) == Caller(user_id)
 
 
-async def test_nobodys_sessions_cannot_be_revoked(sessions: Sessions) -> None:
+async def test_sessions_of_an_unknown_user_cannot_be_revoked(sessions: Sessions) -> None:
     assert not await sessions.revoke_all(NOBODY)
 
 
@@ -424,7 +427,7 @@ async def test_another_process_that_could_not_hear_of_it_asks_again(
     there, bus = elsewhere
     token = await sessions.issue(user_id)
     assert await there.identify(token) == Caller(user_id)
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not bus.connected.is_set())
     with suppress(DatabaseUnavailable):  # the pool's connection was cut off too, and may find out only now
         await sessions.revoke_all(user_id)

@@ -59,7 +59,7 @@ async def test_visits_are_counted_by_visitor_until_they_are_seen(database: Watch
     assert await visits(database, ann) == 1
 
 
-async def test_nobody_cannot_be_visited(database: WatchedDatabase, ann: UserId) -> None:
+async def test_a_user_who_does_not_exist_cannot_be_visited(database: WatchedDatabase, ann: UserId) -> None:
     await store.record_visit(database, NOBODY, ann)
     assert await database.fetchval("select count(*) from profile_visit") == 0
 

@@ -13,7 +13,7 @@ import pytest
 from control_plane.base import child, child_start
 from control_plane.base.child import Account, Kind, Limits, account_for
 from control_plane.db.embedded.programs import unprivileged_account
-from tests.mediamtx.rig import until
+from tests.waiting import until
 
 AS_ROOT = os.geteuid() == 0
 only_root = pytest.mark.skipif(not AS_ROOT, reason="only root can become another user")

@@ -72,7 +72,7 @@ async def test_an_error_within_is_raised_as_it_is() -> None:
         raise ValueError("surprise")
 
 
-async def test_somebody_elses_cancellation_stays_one() -> None:
+async def test_a_cancellation_from_outside_stays_a_cancellation() -> None:
     began = asyncio.Event()
 
     async def use() -> None:

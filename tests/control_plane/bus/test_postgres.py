@@ -13,7 +13,8 @@ from control_plane.bus.model import Message, Topic
 from control_plane.bus.notify import CHANNEL, notify_within
 from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
-from tests.control_plane.live.readers import cut_everybody_off, in_background, until
+from tests.postgres import disconnect_everyone
+from tests.waiting import in_background, until
 
 
 class Listener:
@@ -45,7 +46,7 @@ async def pair(dsn: str) -> AsyncIterator[tuple[Listener, Listener]]:
         yield here, there
 
 
-async def test_everybody_but_the_sender_hears_it(pair: tuple[Listener, Listener]) -> None:
+async def test_a_message_reaches_every_process_but_its_sender(pair: tuple[Listener, Listener]) -> None:
     here, there = pair
     here.bus.publish(StreamId(42), Seq(7))
     there.bus.publish(StreamId(9), Seq(1))
@@ -123,7 +124,7 @@ async def test_a_flood_of_what_is_no_message_is_one_line_in_the_log(
     assert lines(caplog) == [("WARNING", "bus_message_malformed", 1)] * 2, "one for each that listens"
 
 
-async def test_a_transaction_tells_everybody_when_it_commits(
+async def test_a_transaction_sends_its_messages_when_it_commits(
     database: Database, pair: tuple[Listener, Listener]
 ) -> None:
     here, there = pair
@@ -144,7 +145,7 @@ async def test_a_lost_connection_is_noticed_at_once_made_again_and_told(
 ) -> None:
     here, there = pair
     lost_at = asyncio.get_running_loop().time()
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: here.resyncs == there.resyncs == 2)
     assert asyncio.get_running_loop().time() - lost_at < 3
     here.bus.publish(StreamId(5), Seq(1))

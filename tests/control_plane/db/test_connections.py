@@ -10,7 +10,7 @@ import pytest
 
 from control_plane.db import connections as module
 from control_plane.db.connections import Connections
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_who_waits_longest_comes_first(two: Connections) -> None:
     assert two.usage() == (2, 2)
 
 
-async def test_a_connection_that_ends_leaves_its_place_to_who_waits(two: Connections) -> None:
+async def test_a_connection_that_is_closed_leaves_its_slot_to_a_waiter(two: Connections) -> None:
     first, _second = await two.wait(), await two.wait()
     waiting = asyncio.create_task(two.wait())
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_one_left_within_a_transaction_is_not_used_again(two: Connections)
 
 
 @pytest.mark.parametrize("given", ["a connection", "a place"])
-async def test_what_comes_to_who_stopped_waiting_goes_on_to_the_next(two: Connections, given: str) -> None:
+async def test_a_connection_for_a_cancelled_waiter_goes_to_the_next_one(two: Connections, given: str) -> None:
     first, _second = await two.wait(), await two.wait()
     gone, next_ = (asyncio.create_task(two.wait()) for _ in range(2))
     await asyncio.sleep(0)
@@ -94,7 +94,9 @@ async def test_a_connection_that_cannot_be_made_leaves_its_place(tmp_path: objec
                 await connections.wait()
 
 
-async def test_one_that_was_idle_for_long_is_made_anew(two: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_was_idle_for_long_is_replaced(
+    two: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = await two.wait()
     two.give_back(old)
     monkeypatch.setattr(module, "IDLE_S", 0.0)
@@ -103,9 +105,7 @@ async def test_one_that_was_idle_for_long_is_made_anew(two: Connections, monkeyp
     assert await (await two.wait()).fetchval("select 1") == 1
 
 
-async def test_after_a_burst_those_that_nobody_needs_are_closed(
-    two: Connections, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_after_a_burst_unused_connections_are_closed(two: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = await two.wait(), await two.wait()
     two.give_back(first)
     monkeypatch.setattr(module, "IDLE_S", 0.0)
@@ -114,7 +114,7 @@ async def test_after_a_burst_those_that_nobody_needs_are_closed(
     assert two.usage() == (1, 0)
 
 
-async def test_one_that_dies_on_its_way_to_who_waits_is_made_anew(two: Connections) -> None:
+async def test_a_connection_that_dies_on_its_way_to_a_waiter_is_replaced(two: Connections) -> None:
     first, _second = await two.wait(), await two.wait()
     waiting = asyncio.create_task(two.wait())
     await asyncio.sleep(0)
@@ -148,7 +148,7 @@ async def test_closing_waits_for_those_in_use(two: Connections) -> None:
     assert connection.is_closed()
 
 
-async def test_once_closed_nobody_gets_one(two: Connections) -> None:
+async def test_a_closed_pool_gives_out_no_connection(two: Connections) -> None:
     await two.wait()
     await two.wait()
     waiting = asyncio.create_task(two.wait())

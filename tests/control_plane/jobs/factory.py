@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from control_plane.jobs.kind import Kind, job
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
-from tests.control_plane.live.readers import in_background
+from tests.waiting import in_background
 
 MARKS = "create table mark (id bigint generated always as identity primary key, text text not null)"
 
@@ -98,13 +98,6 @@ async def add(database: Database, kind: Kind[Factory, [str]], name: str = "", **
         job_id = await kind.set(**options).enqueue(connection, name)
     assert job_id is not None
     return job_id
-
-
-async def eventually(read: Callable[[], Awaitable[object]], deadline_s: float = 10.0) -> None:
-    """Until what is read is true."""
-    async with asyncio.timeout(deadline_s):
-        while not await read():  # noqa: ASYNC110  it is about what can be seen in the database
-            await asyncio.sleep(0.01)
 
 
 async def is_empty(database: Database) -> bool:

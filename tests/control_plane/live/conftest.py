@@ -7,7 +7,8 @@ import pytest
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.live.hub import Hub
-from tests.control_plane.live.readers import in_background, line
+from tests.control_plane.live.readers import line
+from tests.waiting import in_background
 
 
 @pytest.fixture

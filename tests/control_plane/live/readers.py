@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database, connect
+from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.store import create_log
 from control_plane.eventlog.types import EventType
@@ -21,14 +19,6 @@ from control_plane.live.subscriber import DisconnectReason, Subscriber
 from control_plane.streams.events import StatusChange
 from control_plane.streams.model import EndReason, Status
 from tests.control_plane.people import new_user
-
-DEADLINE_S = 10.0
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  it is about whatever can be seen from outside
-            await asyncio.sleep(0.002)
 
 
 async def new_stream(database: Database, user_id: UserId | None = None, **columns: Any) -> StreamId:
@@ -144,21 +134,3 @@ class Unheard:
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
         pass
-
-
-@asynccontextmanager
-async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a task in the background; its failure fails the test."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(work)
-        yield
-        task.cancel()
-
-
-async def cut_everybody_off(dsn: str) -> None:
-    """Terminate every connection to this database but our own."""
-    connection = await connect(dsn)
-    await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-    )
-    await connection.close()

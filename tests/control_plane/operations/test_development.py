@@ -170,7 +170,7 @@ async def added(database: Database, new: NewUser, *identities: Identity) -> User
         return await accounts.create(connection, new, identities)
 
 
-async def test_nobody_of_development_mode_gets_in(database: Database) -> None:
+async def test_users_of_development_mode_cannot_sign_in_to_production(database: Database) -> None:
     await check_mode(database, dev=True)
     await demo.seed(database, [demo.SampleVideo("t", "", f"samples/{n}.mp4", "", "", 1000, 2, 2) for n in range(5)])
     early = await added(database, NewUser(username="early", email="early@example.com"), Identity("google", "e"))

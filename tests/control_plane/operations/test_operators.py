@@ -105,7 +105,7 @@ async def test_the_role_is_given_and_taken(database: Database, operator: Operato
     ]
 
 
-async def test_revoked_sessions_are_nobodys(database: Database, operator: Operator, user_id: UserId) -> None:
+async def test_revoked_sessions_are_not_valid(database: Database, operator: Operator, user_id: UserId) -> None:
     token = await sessions_of(database).issue(user_id)
     await operator.revoke_sessions(user_id)
     assert await sessions_of(database).identify(token) is None
@@ -223,7 +223,7 @@ async def test_an_act_that_cannot_be_written_down_does_not_happen(
     assert [stream.id for stream in await streams.unfinished(database)] == [stream_id]
 
 
-async def test_nobody_is_not_found(operator: Operator) -> None:
+async def test_an_unknown_user_is_not_found(operator: Operator) -> None:
     for act in (
         operator.set_role(NOBODY, Role.OPERATOR),
         operator.revoke_sessions(NOBODY),

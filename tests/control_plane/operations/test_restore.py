@@ -38,6 +38,7 @@ from control_plane.streams.probing.model import ProbeKey
 from tests.control_plane.live.readers import Unheard, give, new_stream
 from tests.control_plane.people import new_user
 from tests.postgres import EMPTY, SETTINGS, TestPostgres, fast_folder, remove
+from tests.waiting import until
 
 OPERATOR = Actor("cli:test")
 
@@ -220,9 +221,7 @@ class Cluster:
         """Wait for the promotion to end: the server accepts connections a moment before it accepts writes."""
         connection = await asyncpg.connect(dsn)
         try:
-            async with asyncio.timeout(30):
-                while await connection.fetchval("select pg_is_in_recovery()"):  # noqa: ASYNC110  it is the server that changes
-                    await asyncio.sleep(0.02)
+            await until(lambda: connection.fetchval("select not pg_is_in_recovery()"), 30)
         finally:
             await connection.close()
 

@@ -15,9 +15,10 @@ from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.model import Stream
 from control_plane.streams.running import RunningStreams
-from tests.control_plane.live.readers import Unheard, in_background, until
+from tests.control_plane.live.readers import Unheard
 from tests.control_plane.streams.samples import KEYS
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
+from tests.waiting import in_background, until
 
 _EVENTS = "select seq, frame from stream_event where stream_id = $1 order by seq"
 _SESSIONS = """

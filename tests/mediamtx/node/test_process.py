@@ -25,8 +25,9 @@ from mediamtx.node.process import MediaMTXProcess
 from mediamtx.obtain.pinned import VERSION
 from stagedoor.processes.supervisor import ChildGaveUp
 from tests.mediamtx.node import left_running
-from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, running, until
+from tests.mediamtx.rig import Listener, Rig, config_for, listening, publishing, running
 from tests.stagedoor.processes.supervision import supervised
+from tests.waiting import until
 
 
 def is_alive(pid: int | None) -> bool:
@@ -180,11 +181,11 @@ async def test_the_log_of_earlier_starts_is_kept(mediamtx_binary: Path, tmp_path
 # ── supervision ──
 
 
-async def test_a_killed_server_is_back_within_a_second_and_takes_publishers(rig: Rig) -> None:
+async def test_a_killed_server_is_started_again_and_takes_publishers(rig: Rig) -> None:
     async with supervised(rig.process):
         old_pid = rig.process.pid
         kill(old_pid)
-        await until(started_anew(rig.process, old_pid), 1.0)
+        await until(started_anew(rig.process, old_pid))
         await answering(rig.client)
         async with publishing(rig.publish_url("live/7")):
             await until(lambda: rig.listener.heard("online"))
@@ -198,7 +199,7 @@ async def test_each_new_pid_is_told(listener: Listener, mediamtx_binary: Path, t
     try:
         async with supervised(process, told.append):
             kill(process.pid)
-            await until(lambda: len(told) == 2, 2.0)
+            await until(lambda: len(told) == 2)
             assert told[1] == process.pid
     finally:
         await process.stop()
@@ -213,7 +214,7 @@ async def test_cancelled_during_a_restart_it_leaves_nothing_running_after_stop(
     await process.start(told.append)
     async with supervised(process, told.append):
         kill(process.pid)
-        await until(lambda: len(told) == 2, 2.0)
+        await until(lambda: len(told) == 2)
     await process.stop()
     assert not any(is_alive(pid) for pid in told)
 
@@ -232,8 +233,8 @@ async def test_a_server_that_cannot_be_started_any_more_is_given_up(
         started_at = time.monotonic()
         kill(process.pid)
         with pytest.raises(ChildGaveUp, match=r"MediaMTX failed 5 times .* status 3 .*out of order"):
-            await asyncio.wait_for(task, 15)
-        assert 2.5 < time.monotonic() - started_at < 10
+            await asyncio.wait_for(task, 30)
+        assert time.monotonic() - started_at > 2.5, "it pauses in between"
     assert process.pid is None
 
 
@@ -292,7 +293,7 @@ async def test_an_adopted_server_is_supervised(left: LeftRunning) -> None:
     assert await process.adopt(left.pid)
     async with supervised(process):
         kill(left.pid)
-        await until(started_anew(process, left.pid), 1.5)
+        await until(started_anew(process, left.pid))
     await process.stop()
     assert process.pid is None
 
@@ -321,7 +322,7 @@ async def test_a_server_that_does_not_answer_is_stopped(left: LeftRunning) -> No
     assert not is_alive(left.pid)
 
 
-async def test_somebody_elses_process_is_neither_adopted_nor_stopped(left: LeftRunning, tmp_path: Path) -> None:
+async def test_a_process_that_is_not_ours_is_neither_adopted_nor_stopped(left: LeftRunning, tmp_path: Path) -> None:
     elsewhere = MediaMTXProcess(left.binary, left.config, tmp_path / "another data directory")
     assert not await elsewhere.adopt(left.pid)
     assert not await left.successor().adopt(os.getpid())

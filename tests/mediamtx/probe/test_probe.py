@@ -26,7 +26,8 @@ from mediamtx.probe.media_probe import MediaMTXProbe
 from mediamtx.probe.order import Order, line
 from mediamtx.probe.picture import WIDTH, jpeg
 from tests.end_to_end.rtmp import VIDEO, Tag, publish, tags
-from tests.mediamtx.rig import STREAM_KEY, Rig, running, until
+from tests.mediamtx.rig import STREAM_KEY, Rig, running
+from tests.waiting import until
 
 AUTOGROUP = Path(child_start.AUTOGROUP)
 PATH = PathName("live/7")
@@ -50,9 +51,7 @@ async def online(rig: Rig, picture: Picture, scheme: str = "rtmp") -> AsyncItera
 
 
 async def comes_online(rig: Rig, name: PathName = PATH) -> None:
-    async with asyncio.timeout(20):
-        while not await is_online(rig, name):  # noqa: ASYNC110  it is the server that changes
-            await asyncio.sleep(0.02)
+    await until(lambda: is_online(rig, name), 20)
 
 
 async def is_online(rig: Rig, name: PathName = PATH) -> bool:
@@ -415,7 +414,7 @@ async def test_whenever_its_start_is_cancelled_nothing_is_left_running(hanging: 
 
 
 @pytest.mark.parametrize("who", ["its starter", "its launcher"])
-async def test_a_probe_does_not_outlive_who_is_there_to_kill_it(hanging: Hanging, who: str) -> None:
+async def test_a_probe_ends_with_its_launcher(hanging: Hanging, who: str) -> None:
     """It is in our session here, which must not give way with it."""
     pipe = asyncio.subprocess.PIPE
     our_session = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""

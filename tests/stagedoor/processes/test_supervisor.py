@@ -16,8 +16,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.workers import PartFailed, Workers
 from control_plane.observe.metrics import Metrics
 from stagedoor.processes.supervisor import ChildGaveUp, Supervisor
-from tests.mediamtx.rig import until
 from tests.stagedoor.processes.supervision import supervised
+from tests.waiting import until
 
 NO_PAUSES = (0.0, 0.0, 0.0)
 

@@ -21,10 +21,10 @@ from control_plane.streams.media.reconciler import ABREAST, AWAY_S, HINT_LOOKS, 
 from control_plane.streams.model import EndReason, Status, Stream, StreamOptions
 from mediamtx.node.client import MediaMTXClient
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.fake_media import FakeMedia
 from tests.control_plane.streams.process import Process, process
+from tests.waiting import in_background, until
 
 NEVER_PUBLISHED_S = 600
 GRACE_S = 60
@@ -154,7 +154,7 @@ async def test_a_take_over_is_found_without_a_hook(theatre: Theatre) -> None:
     assert (new["source_id"], new["over"]) == ("b", False)
 
 
-async def test_a_path_that_is_readable_but_not_online_is_nobody_publishing(theatre: Theatre) -> None:
+async def test_a_path_that_is_readable_but_not_online_has_no_publisher(theatre: Theatre) -> None:
     made = await theatre.stream()
     theatre.media.paths[made.path] = MediaPath(made.path, False, None, 0)
     await theatre.passes()
@@ -212,7 +212,7 @@ async def test_it_says_whether_the_last_listing_was_answered(theatre: Theatre) -
     assert told == [False, True, False, True]
 
 
-async def test_a_question_that_fails_changes_nothing_and_holds_up_nobody_else(theatre: Theatre) -> None:
+async def test_a_failed_query_changes_nothing_and_delays_no_other_stream(theatre: Theatre) -> None:
     made, waiting = await theatre.live_stream(), await theatre.stream()
     theatre.media.leave(made.path)
     theatre.media.publish(waiting.path, "b")
@@ -229,7 +229,7 @@ async def test_a_question_that_fails_changes_nothing_and_holds_up_nobody_else(th
     assert theatre.state(made) == (Status.INTERRUPTED, None)
 
 
-async def test_what_breaks_at_one_stream_holds_up_nobody_else(
+async def test_an_error_at_one_stream_delays_no_other_stream(
     theatre: Theatre, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here a text that no database takes, which the media server's client would have mended."""
@@ -315,7 +315,7 @@ async def test_what_a_listing_misses_is_asked_for_a_few_at_a_time(theatre: Theat
     assert {status for status, _ in filter(None, map(theatre.state, streams))} == {Status.LIVE}
 
 
-async def test_a_page_that_is_not_answered_loses_nobody_however_often(theatre: Theatre) -> None:
+async def test_a_page_that_is_not_answered_interrupts_no_stream(theatre: Theatre) -> None:
     """The media server answers, though not all of it."""
     streams = [await theatre.live_stream(f"s{number}") for number in range(3)]
     theatre.media.per_page, theatre.media.pages_answered = 1, 1
@@ -402,7 +402,7 @@ async def test_a_publisher_that_is_still_there_afterwards_goes_on(theatre: Theat
     assert (session["over"], session["end_reason"]) == (False, None)
 
 
-async def test_the_clocks_start_anew_after_the_media_servers_downtime(theatre: Theatre) -> None:
+async def test_waits_start_again_after_the_media_servers_downtime(theatre: Theatre) -> None:
     """Nobody could return to, or begin, what was waiting."""
     interrupted, waiting = await theatre.live_stream(), await theatre.stream()
     theatre.media.leave(interrupted.path)
@@ -552,7 +552,7 @@ async def test_while_cut_off_from_other_processes_their_streams_are_left_alone(t
 
 
 @pytest.mark.parametrize("path", ["live/999", "elsewhere/7"])
-async def test_a_stranger_is_disconnected(following: Theatre, path: str) -> None:
+async def test_an_unknown_publisher_is_disconnected(following: Theatre, path: str) -> None:
     """Media on a path of no running stream."""
     theatre = following
     made = await theatre.live_stream("a")
@@ -562,7 +562,7 @@ async def test_a_stranger_is_disconnected(following: Theatre, path: str) -> None
     assert theatre.state(made) == (Status.LIVE, "a")
 
 
-async def test_who_publishes_to_an_ended_stream_is_disconnected(following: Theatre) -> None:
+async def test_a_publisher_to_an_ended_stream_is_disconnected(following: Theatre) -> None:
     theatre = following
     made = await theatre.live_stream("a")
     await theatre.process.lifecycle.end(made.id, EndReason.OWNER)
@@ -571,7 +571,7 @@ async def test_who_publishes_to_an_ended_stream_is_disconnected(following: Theat
     assert await theatre.process.statuses(made.id) == [("live", None), ("ended", "owner")]
 
 
-async def test_a_publisher_who_came_before_the_new_key_is_disconnected_and_may_return_with_it(theatre: Theatre) -> None:
+async def test_a_publisher_with_the_old_key_is_disconnected_and_may_return_with_the_new_one(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     await theatre.process.lifecycle.rotate(made.id)
     await theatre.passes()
@@ -632,7 +632,7 @@ async def test_disconnecting_without_a_publisher_is_done_at_once(theatre: Theatr
     assert theatre.media.kicked == []
 
 
-async def test_who_came_with_the_new_key_is_not_disconnected(theatre: Theatre) -> None:
+async def test_a_publisher_with_the_new_key_is_not_disconnected(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
@@ -644,7 +644,7 @@ async def test_who_came_with_the_new_key_is_not_disconnected(theatre: Theatre) -
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
-async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_disconnected(
+async def test_a_publisher_admitted_while_the_new_key_waited_for_its_commit_is_disconnected(
     theatre: Theatre, *, seen_before: bool
 ) -> None:
     """The old key is good until the commit, however long that takes and whatever the clocks say of it."""
@@ -670,13 +670,11 @@ async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_
 async def until_waiting_for_a_lock(process: Process) -> None:
     waiting = """select exists (select from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock')"""
-    async with asyncio.timeout(10):
-        while not await process.database.fetchval(waiting):  # noqa: ASYNC110 the database calls nobody back
-            await asyncio.sleep(0.01)
+    await until(lambda: process.database.fetchval(waiting))
 
 
 @pytest.mark.parametrize("deny", ["rotate", "end"])
-async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_old_one(
+async def test_of_many_publishers_during_a_change_of_the_key_none_stays_with_the_old_one(
     following: Theatre, deny: str
 ) -> None:
     """Let in by the old key, and online now or only after the change."""
@@ -716,7 +714,7 @@ async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_ol
             assert theatre.state(made) == (Status.LIVE, f"{made.id}:new")
 
 
-async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre: Theatre, dsn: str) -> None:
+async def test_after_a_restart_a_publisher_with_the_current_key_goes_on(theatre: Theatre, dsn: str) -> None:
     """And who came in with an older one is disconnected, though the new process let in neither of them."""
     made, denied = await theatre.stream(), await theatre.stream()
     await theatre.process.lifecycle.rotate(made.id)
@@ -735,7 +733,7 @@ async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre:
         ]
 
 
-async def test_a_publisher_of_whom_nothing_is_known_is_disconnected_where_the_key_was_ever_changed(
+async def test_a_publisher_with_an_unknown_key_is_disconnected_if_the_key_ever_changed(
     theatre: Theatre,
 ) -> None:
     """We were restarted between its auth and its first frame. Its encoder comes back by itself."""
@@ -957,7 +955,7 @@ async def test_a_hook_is_followed_for_a_while_only(theatre: Theatre) -> None:
     assert theatre.state(made) == (Status.CREATED, None)
 
 
-async def test_a_hook_that_leads_nowhere_holds_up_nobody_else(theatre: Theatre) -> None:
+async def test_a_hook_without_an_effect_delays_no_other(theatre: Theatre) -> None:
     nowhere, made = await theatre.stream(), await theatre.stream()
     async with at_work(theatre):
         theatre.hint(nowhere.path, True, "gone")

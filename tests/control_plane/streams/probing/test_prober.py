@@ -27,10 +27,10 @@ from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
 from control_plane.streams.probing.prober import BELIEVED_FAILURES, RETRIES_S, Prober
 from control_plane.streams.probing.thumbnails import Thumbnails, delete_old_thumbnails
-from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process
 from tests.control_plane.streams.samples import SECRET
+from tests.waiting import in_background, until
 
 PROBE_KEYS = ProbeKeys(Keyring((SECRET,)))
 PLAYS = ProbeResult(Outcome.PLAYING, Via.WHEP, 360, 640, "h264", True, pictured=True, seconds=0.5)
@@ -247,7 +247,7 @@ async def test_a_stream_that_does_not_play_yet_is_looked_at_again_soon(studio: S
     assert len(studio.looks.begun) == len(RETRIES_S) + 2, "from then on like any other"
 
 
-async def test_nobody_is_looked_at_who_is_not_online(studio: Studio) -> None:
+async def test_a_stream_that_is_not_online_is_not_probed(studio: Studio) -> None:
     waiting = await studio.here.lifecycle.go_live(await new_user(studio.here.database), StreamOptions())
     lost = await studio.live("a")
     await until(lambda: studio.prober.playing(lost.id))
@@ -262,7 +262,7 @@ async def test_nobody_is_looked_at_who_is_not_online(studio: Studio) -> None:
     assert waiting.id not in studio.looks.begun
 
 
-async def test_another_publisher_of_the_same_stream_is_looked_at_anew(studio: Studio) -> None:
+async def test_another_publisher_of_the_same_stream_is_probed_again(studio: Studio) -> None:
     made = await studio.live("a")
     await until(lambda: studio.prober.playing(made.id))
     studio.looks.result = STILL
@@ -346,7 +346,7 @@ async def test_a_stream_that_is_hidden_loses_its_picture_at_once_and_also_one_th
 # ── how many ──
 
 
-async def test_not_more_than_so_many_look_at_once_and_everybody_has_a_turn(here: Process, tmp_path: Path) -> None:
+async def test_probes_at_the_same_time_are_limited_and_every_stream_has_its_turn(here: Process, tmp_path: Path) -> None:
     async with probing(here, tmp_path, limit=2) as studio:
         made = [await studio.live() for _ in range(7)]
         await studio.looked(7)
@@ -386,7 +386,7 @@ async def test_one_that_breaks_ends_nothing_and_has_its_next_turn(
         assert caplog.messages.count("probe_broke") == 1
 
 
-async def test_whoever_has_waited_longest_is_next(here: Process, tmp_path: Path) -> None:
+async def test_the_stream_that_has_waited_longest_is_probed_next(here: Process, tmp_path: Path) -> None:
     async with probing(here, tmp_path, limit=1) as studio:
         made = []
         for _ in range(4):
