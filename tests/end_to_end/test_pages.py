@@ -140,8 +140,8 @@ async def plays(page: Page) -> None:
 async def test_home_says_how_to_go_live_while_nothing_is(house: House) -> None:
     async with house.visitor(PHONE) as visitor:
         await visitor.page.goto(house.base)
-        await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Nothing is live at the moment")
-        await visitor.page.locator("#nothing").get_by_role("link", name="studio").click()
+        await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("No one is live right now")
+        await visitor.page.locator("#no-streams").get_by_role("link", name="studio").click()
         await expect(visitor.page.get_by_role("heading", name="Sign in to go live")).to_be_visible()
 
 
@@ -208,16 +208,16 @@ async def test_a_show_from_the_studio_to_its_end(house: House) -> None:
             await sign_in(watch, watch.get_by_role("dialog"), "gustav")
             for _ in range(3):
                 await watch.locator('[data-gift="1"]').click()
-            await expect(watch.locator(".told")).to_have_text("Not enough coins for this one.")
+            await expect(watch.locator(".notice")).to_have_text("You do not have enough coins for this gift.")
             await expect(watch.locator(".package").first).to_contain_text("$0.99")
             await watch.locator(".package").first.click()
-            await expect(watch.locator(".told")).to_contain_text("coins added.")
+            await expect(watch.locator(".notice")).to_contain_text("coins added.")
             for _ in range(3):
                 await watch.locator('[data-gift="1"]').click()
             banner = passer_by.page.locator(".banner")
             await expect(banner).to_contain_text("gustav")
             await expect(banner).to_contain_text("×3")
-            await expect(watch.locator(".told")).to_have_text("You sent 3 × Rose.")
+            await expect(watch.locator(".notice")).to_have_text("You sent 3 × Rose.")
             await expect(passer_by.page.locator("#announcer")).to_have_text("gustav sent 3 Rose.")
             await expect(passer_by.page.locator(".top-gifters")).to_contain_text("gustav")
             await expect(studio.locator("#feed")).to_contain_text("gustav sent 3 × Rose")
@@ -362,7 +362,7 @@ async def test_a_second_tab_opens_the_stream_that_runs_and_does_not_replace_it(h
         own = await current_stream(first)
 
         await second.get_by_role("button", name="Go live").click()
-        await expect(second.get_by_text("You have this stream already.")).to_be_visible()
+        await expect(second.get_by_text("This stream is already running.")).to_be_visible()
         await third.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         for tab in (first, second, third):
             await expect(tab.locator("#way")).to_contain_text(f"live/{own['id']}")
@@ -478,11 +478,14 @@ async def test_the_last_word_on_too_few_coins_stays(house: House) -> None:
         await sign_in_from_the_panel(page, "paula")
         await page.get_by_role("button", name="Get coins").click()
         await page.locator(".package").first.click()
-        await expect(page.locator(".told")).to_contain_text("coins added.")
-        await page.locator(".told").evaluate(TELL_ALL)
+        await expect(page.locator(".notice")).to_contain_text("coins added.")
+        await page.locator(".notice").evaluate(TELL_ALL)
         for gift_id in (1, 11):
             await page.locator(f'[data-gift="{gift_id}"]').click()
-        await until(lambda: ever_told(page, "You sent Rose.", "Not enough coins for this one."), what="both words")
+        await until(
+            lambda: ever_told(page, "You sent Rose.", "You do not have enough coins for this gift."),
+            what="both messages",
+        )
     await house.end(token, stream)
 
 
@@ -491,9 +494,9 @@ async def test_the_documentation_says_when_nothing_is_found_and_its_first_exampl
         page = visitor.page
         await page.goto(f"{house.base}/docs")
         await page.get_by_label("Find an endpoint").fill("no such thing")
-        await expect(page.get_by_text("There is no endpoint by that name.")).to_be_visible()
+        await expect(page.get_by_text("No endpoint matches.")).to_be_visible()
         await page.get_by_label("Find an endpoint").fill("registerUser")
-        await expect(page.get_by_text("There is no endpoint by that name.")).not_to_be_visible()
+        await expect(page.get_by_text("No endpoint matches.")).not_to_be_visible()
         await page.get_by_text("Try it").filter(visible=True).click()
         await page.get_by_role("button", name="Send").click()
         await expect(page.locator("output").filter(visible=True)).to_contain_text("code 200")
@@ -528,7 +531,7 @@ async def test_the_studio_shows_the_key_only_when_asked_and_finds_its_stream_aga
         await studio.get_by_role("button", name="New key").click()
         await studio.get_by_role("dialog").get_by_role("button", name="New key").click()
         await until(lambda: key_differs(studio, own), what="another key")
-        await expect(studio.locator("#state")).to_contain_text("New key made")
+        await expect(studio.locator("#state")).to_contain_text("New key created")
         await expect(studio.locator("#state")).not_to_contain_text("same key")
         await studio.get_by_role("button", name="Sign out").click()
         await expect(studio.get_by_role("heading", name="Sign in to go live")).to_be_visible()
@@ -551,12 +554,12 @@ async def test_a_gift_is_sent_by_keyboard_alone(house: House) -> None:
         await expect(page.locator("#account")).to_contain_text("ben")
         await expect(page.locator('[data-gift="1"]')).to_be_focused()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".told")).to_have_text("You sent Rose.")
+        await expect(page.locator(".notice")).to_have_text("You sent Rose.")
         await page.get_by_role("button", name="Get coins").focus()
         await page.keyboard.press("Enter")
         await page.locator(".package").first.focus()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".told")).to_contain_text("coins added.")
+        await expect(page.locator(".notice")).to_contain_text("coins added.")
         await expect(page.get_by_role("button", name="Get coins")).to_be_focused()
         await page.keyboard.press("Escape")
         await expect(page.locator("#panel")).not_to_be_visible()
@@ -736,9 +739,9 @@ async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_nobody_i
         await page.locator("#enter").click()
         await page.get_by_role("dialog").get_by_label("Username").fill("priya")
         await page.get_by_role("dialog").get_by_role("button", name="Sign in").first.click()
-        await expect(page.locator(".state")).to_contain_text("Private streams cannot be watched yet.")
+        await expect(page.locator(".state")).to_contain_text("Only public streams can be watched so far.")
         await page.goto(f"{house.base}/studio")
-        await expect(page.locator("#media")).to_contain_text("viewers cannot watch it yet", timeout=COMES_MS)
+        await expect(page.locator("#media")).to_contain_text("viewers cannot watch it", timeout=COMES_MS)
         token = await house.platform.sign_in("priya")
         await house.end(token, stream)
 
