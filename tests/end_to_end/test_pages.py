@@ -338,7 +338,7 @@ async def test_the_browsers_own_camera_goes_live(house: House) -> None:
         await expect(studio.locator("#camera-hint")).to_have_text("Your microphone is muted.")
         assert await studio.locator("#mirror").evaluate("video => video.srcObject.getAudioTracks()[0].enabled") is False
         await studio.get_by_role("button", name="Sign out").click()
-        await expect(studio.get_by_role("dialog")).to_contain_text("This camera stops sending")
+        await expect(studio.get_by_role("dialog")).to_contain_text("Your camera stops sending")
         await studio.get_by_role("dialog").get_by_role("button", name="Go back").click()
         await expect(studio.get_by_role("button", name="Stop this camera")).to_be_visible()
         await studio.get_by_role("button", name="Stop this camera").click()
