@@ -806,7 +806,7 @@ async def test_the_studio_says_what_this_browser_cannot_send(house: House, scrip
         assert await studio.locator("h2:focus").evaluate("h2 => getComputedStyle(h2).outlineStyle") == "none"
         await studio.get_by_role("button", name="Go live").click()
         if script == NO_CAMERA:
-            await expect(studio.get_by_text("The browser camera needs HTTPS or localhost.")).to_be_visible()
+            await expect(studio.get_by_text("open this page over HTTPS or on localhost")).to_be_visible()
             await studio.get_by_role("button", name="Show key").click()
             app = studio.get_by_role("link", name="Open in Larix Broadcaster")
             await expect(app).to_have_attribute("href", re.compile(r"^larix://set/v1\?conn\[\]\[url\]=rtmp%3A"))
