@@ -1,4 +1,4 @@
-"""axe-core over a page in the browser: phone and desktop, light and dark."""
+"""axe-core on a page in the browser: phone and desktop, light and dark theme."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A headless Chromium, and visitors: each has a browser profile of its own and one page whose complaints fail the
-test."""
+"""A headless Chromium, and visitors: each has its own browser profile and one page, whose errors fail the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that are almost right: a valid one with bytes flipped, cut, repeated, or values of other kinds in it. Repeatable by its seed."""
+"""Mutated inputs: valid ones with bytes flipped, cut or repeated, or values of other kinds. Repeatable by a seed."""
 
 from __future__ import annotations
 

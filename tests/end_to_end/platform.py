@@ -1,4 +1,4 @@
-"""The whole of Stagedoor as a user starts it: `stagedoor run` in a process of its own, on free ports, reached over the network."""
+"""The whole of Stagedoor: `stagedoor run` in its own process, on free ports, called over the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stagedoor run`, started by root: no child is root, each sees what it needs and reads no file of ours but its own."""
+"""Children of a `stagedoor run` that root started: none is root, and none can read files other than its own."""
 
 from __future__ import annotations
 

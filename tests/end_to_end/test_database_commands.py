@@ -1,4 +1,4 @@
-"""`stagedoor database`, as `docs/operations.md` calls it, on a server as a user starts it."""
+"""`stagedoor database`, as in `docs/operations.md`."""
 
 from __future__ import annotations
 

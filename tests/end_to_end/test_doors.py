@@ -1,4 +1,4 @@
-"""What strangers can take of the public listener: a server with few descriptors."""
+"""Connection limits of the public listener, on a server with few file descriptors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`examples/live_client.py` against the whole platform: what our guides call an adapter has to keep its promises."""
+"""`examples/live_client.py` against the whole platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A MediaMTX that somebody else runs, started by hand with the configuration that we print."""
+"""A MediaMTX that Stagedoor does not run, started with the configuration of `stagedoor mediamtx-config`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes are killed and hang; no coin, no gift and no session is lost."""
+"""Killed and hanging processes: no coin, no gift and no session is lost."""
 
 from __future__ import annotations
 

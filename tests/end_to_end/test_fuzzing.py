@@ -1,4 +1,4 @@
-"""Thousands of inputs that are almost right, at every door: no failure of ours, no traceback, no growth.
+"""Thousands of mutated inputs to every listener: no server error, no traceback, no growth of memory.
 
 FUZZ_INPUTS is their number at each door: a few hundred in `make test`, 10,000 in `make rehearse`.
 """

@@ -1,4 +1,4 @@
-"""What is true of every answer on the public listener, whoever gives it."""
+"""Rules for every answer on the public listener: status, headers, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A key that was taken away is away: of many encoders that knock with it at that moment none stays, whoever took it away and however.
+"""Revoked keys: encoders that reconnect constantly while a key is rotated, revoked, ended or banned are all refused or disconnected.
 
 KNOCK_ROUNDS is the number of keys that are taken away: a few in `make test`, a thousand in `make rehearse`.
 """

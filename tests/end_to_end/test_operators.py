@@ -1,4 +1,4 @@
-"""From an empty production server to the first broadcast, and what an operator does when it must end."""
+"""Operators: from an empty production server to the first broadcast, and ending, revoking and banning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages, as people use them: in a real browser, against a stream that is really being pushed."""
+"""The web pages in a real browser, with a real publisher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Online and playing differ, and it shows: in the owner's answer, the stream's record, the metrics, and the picture."""
+"""Streams that are online but do not play: in the owner's answer, `stream list`, the metrics, and the thumbnail."""
 
 from __future__ import annotations
 

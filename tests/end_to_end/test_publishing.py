@@ -1,4 +1,4 @@
-"""Who may publish, and what becomes of a stream when its publisher comes, goes and comes back."""
+"""Publishing: who is admitted, and the state of the stream when publishers connect, disconnect and reconnect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`docs/quick-reference.md`, followed word by word: every command is run, every answer is as it is written there."""
+"""Runs every command of `docs/quick-reference.md` and compares the answers."""
 
 from __future__ import annotations
 

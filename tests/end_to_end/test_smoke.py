@@ -1,4 +1,4 @@
-"""`scripts/smoke`, run as people run it: against a server that is well, one that is not, and none."""
+"""`scripts/smoke` against a healthy server, a broken one, and none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting, refusing to start, and stopping."""
+"""Start-up, refusals to start, and shutdown of `stagedoor run`."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ async def test_commands_act_on_the_running_server(stagedoor: Stagedoor) -> None:
     assert viewer.events()[-1]["data"]["reason"] == "operator"
     status, output = await stagedoor.command("stream", "end", str(stream["id"]))
     assert status == 1
-    assert "has ended before" in output
+    assert "has already ended" in output
     assert (await stagedoor.command("settings"))[0] == 0
 
 

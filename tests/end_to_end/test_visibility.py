@@ -1,4 +1,4 @@
-"""Streams that are not public: none is made by a call, and those that are there keep their rules."""
+"""Streams that are not public: no call creates one, and existing ones keep their rules."""
 
 from __future__ import annotations
 

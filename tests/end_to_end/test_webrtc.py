@@ -1,4 +1,4 @@
-"""Browsers publish by WHIP and watch by WHEP; here aiortc does, at the addresses that the answers name."""
+"""WHIP and WHEP with aiortc, at the addresses in the answers."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ async def test_a_dead_job_is_seen_and_retried(
         assert "failed: the machine is broken" in shown
         assert "Traceback" in shown
 
-        assert await operator.types("retry", job_id) == f"Job {job_id} is queued again.\n"
+        assert await operator.types("retry", job_id) == f"Job {job_id} will run again.\n"
         with pytest.raises(ControlPlaneError, match=f"no dead job {waiting}"):
             await operator.types("retry", waiting)
         await until(lambda: len(factory.begun) == 4)
@@ -85,7 +85,8 @@ async def test_jobs_are_dropped(database: Database, dsn: str, factory: Factory, 
         running = str(await add(database, hold))
         await until(lambda: factory.running)
         assert (
-            await operator.types("drop", waiting, running) == f"Job {waiting} is dropped.\nJob {running} is dropped.\n"
+            await operator.types("drop", waiting, running)
+            == f"Job {waiting} has been deleted.\nJob {running} has been deleted.\n"
         )
         await until(lambda: not factory.running)
     assert await is_empty(database)
