@@ -80,7 +80,7 @@ export class HlsPlayer {
     this.#attempts = 0;
   }
 
-  /** Everything anew: a session of the media server belongs to one network address and one publisher. */
+  /** Starts a new HLS session: a session belongs to one IP address of the viewer and one publisher. */
   reload() {
     if (this.#stopped) return;
     this.beforeReload();
