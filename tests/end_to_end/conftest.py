@@ -22,7 +22,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def stopped(samples: Path) -> AsyncIterator[Stagedoor]:
-    """Not started yet."""
+    """A platform that is not started."""
     with tempfile.TemporaryDirectory(prefix="stagedoor-e2e-") as folder:
         shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
         async with Stagedoor(Path(folder) / "data") as platform:
@@ -31,6 +31,6 @@ async def stopped(samples: Path) -> AsyncIterator[Stagedoor]:
 
 @pytest.fixture
 async def stagedoor(stopped: Stagedoor) -> Stagedoor:
-    """Up and ready."""
+    """A platform that is ready."""
     await stopped.start()
     return stopped

@@ -29,7 +29,7 @@ _VALUES: tuple[Any, ...] = (
 
 
 def mutations(valid: Sequence[dict[str, Any]], seed: int) -> Iterator[bytes]:
-    """JSON objects made from these, without end."""
+    """Endless mutations of these JSON objects."""
     chance = random.Random(seed)
     while True:
         message = dict(chance.choice(valid))
@@ -42,7 +42,7 @@ def mutations(valid: Sequence[dict[str, Any]], seed: int) -> Iterator[bytes]:
 
 
 def names(valid: Sequence[str], seed: int) -> Iterator[bytes]:
-    """Names made from these, without end."""
+    """Endless mutations of these names."""
     chance = random.Random(seed)
     while True:
         name = chance.choice(valid).encode()

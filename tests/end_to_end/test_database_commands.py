@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def backed_up(data_dir: Path) -> Callable[[], None]:
-    """Copies what a stopped server has written; what it returns puts that back."""
+    """Copy the data of a stopped server; returns a function that restores it."""
     home, noted = (data_dir / "postgres").resolve(), data_dir / "incarnation.json"
     subprocess.run(["cp", "-a", home / "cluster", home / "backup"], check=True, timeout=60)
     said = noted.read_bytes()
@@ -32,7 +32,7 @@ def backed_up(data_dir: Path) -> Callable[[], None]:
 
 
 async def test_a_copy_of_the_data_directory_put_back(stopped: Stagedoor) -> None:
-    """It cannot be told from the original: an operator says so."""
+    """A complete copy cannot be detected, so an operator declares it."""
     stopped.set(dev="0")
     await stopped.start()
     await done(stopped, "users", "add", "anna")

@@ -25,7 +25,7 @@ STRANGERS = 400
 
 
 async def auth(stagedoor: Stagedoor, stream: dict[str, Any]) -> int:
-    """As MediaMTX asks whether a publisher may come in: over a new connection."""
+    """Send an auth callback for a publisher over a new connection, as MediaMTX does."""
     _, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
     key = parse_qs(urlsplit(stream["rtmp_url"]).query)["token"][0]
     call = {"action": "publish", "path": f"live/{stream['id']}", "protocol": "rtmp", "token": key}
@@ -79,7 +79,7 @@ async def test_bodies_that_do_not_come_are_answered_and_closed(stagedoor: Staged
 
 
 async def test_one_address_has_few_unfinished_calls_and_takes_no_others_place(stopped: Stagedoor) -> None:
-    """Behind a proxy: nobody's own address is limited in development mode."""
+    """The server behind a proxy: development mode does not limit loopback itself."""
     stopped.set(trusted_proxies="127.0.0.1/32", calls_per_address="40")
     await stopped.start()
     one_network = ("2001:db8:7::1", "[2001:db8:7:0:ffff::2]:4711", "2001:db8:7::3")
@@ -99,7 +99,7 @@ async def test_one_address_has_few_unfinished_calls_and_takes_no_others_place(st
                 return body
 
         async def is_counted(path: str, number: int) -> None:
-            """`number` wait for their body, and all beyond are refused at once."""
+            """`number` calls wait for their body; all further ones are refused at once."""
             waiting = [await begin(path, one_network[at % 3]) for at in range(number)]
             refused, _ = await begin(path, one_network[0])
             assert b"Too many requests" in await answer(refused)

@@ -34,7 +34,7 @@ REQUEST = b"POST /api/showGifts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2
 async def exchange(
     platform: Stagedoor, request: bytes, *, until_closed: bool = False
 ) -> tuple[str, dict[str, str], bytes]:
-    """Status line, headers and body of the answer to raw bytes."""
+    """Send raw bytes; returns status line, headers and body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", platform.run["http_port"])
     try:
         writer.write(request)
@@ -228,7 +228,7 @@ async def test_a_name_that_no_database_takes_signs_in_without_it(stagedoor: Stag
 
 
 async def test_who_asks_and_does_not_read_is_not_answered_without_end(stagedoor: Stagedoor) -> None:
-    """Answers wait for their reader; and what was asked is answered in the end, in order."""
+    """A client that reads late gets all answers, in order."""
     asked = 4000
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -247,7 +247,7 @@ async def test_who_asks_and_does_not_read_is_not_answered_without_end(stagedoor:
 
 
 async def settled(platform: Stagedoor) -> float:
-    """Calls of showGifts that were answered, once there come no more."""
+    """The number of answered showGifts calls, when it no longer grows."""
     before = -1.0
     async with asyncio.timeout(30):
         while (now := await calls(platform, 200)) != before or not now:
@@ -257,7 +257,7 @@ async def settled(platform: Stagedoor) -> float:
 
 
 async def calls(platform: Stagedoor, code: int) -> float:
-    """Of showGifts, that were answered with this code."""
+    """The number of showGifts calls with this code."""
     sample = f'stagedoor_requests_total{{code="{code}",endpoint="showGifts"}}'
     found = [line for line in (await platform.metrics()).splitlines() if line.startswith(sample)]
     return float(found[0].split()[-1]) if found else 0.0

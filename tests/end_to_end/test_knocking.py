@@ -27,7 +27,7 @@ from tests.end_to_end.rtmp import publishing
 ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
 ABREAST = 20
 KNOCKERS = 5
-"""For each key."""
+"""Encoders per key."""
 PUT_OUT_WITHIN_S = 15.0
 """A refusal alone takes up to four seconds."""
 
@@ -44,8 +44,8 @@ async def platform(samples: Path) -> AsyncIterator[Stagedoor]:
 
 
 class Crowd:
-    """Encoders with one key, each of which connects again and again until it is refused. Only the last of each that was admitted sends its
-    picture, a moment later: while the key is taken away, or after it."""
+    """Encoders with one key. Each reconnects until it is refused. The last admitted connection of each sends its
+    picture a moment later, while or after the key is revoked."""
 
     def __init__(self, port: int, key: str) -> None:
         self._port = port
@@ -54,7 +54,7 @@ class Crowd:
         self.published = self.publishing = 0
 
     async def knock(self) -> None:
-        """Ends when all were refused, and the server has closed all that it admitted."""
+        """Return when all were refused and the server has closed all admitted connections."""
         async with asyncio.TaskGroup() as encoders:
             for _ in range(KNOCKERS):
                 encoders.create_task(self._encoder(encoders))
@@ -118,7 +118,7 @@ WAYS: tuple[tuple[Deny, bool], ...] = (
     (by_rotating, True),
     (by_command("stream", "ban", "--yes"), False),
 )
-"""And whether the stream goes on."""
+"""The action, and whether the stream continues."""
 
 
 async def test_of_encoders_that_knock_while_their_key_is_taken_away_none_stays(platform: Stagedoor) -> None:

@@ -124,7 +124,7 @@ async def buy(stagedoor: Stagedoor, token: str, coin: int) -> Any:
 
 
 async def test_every_answer_is_read_by_every_app_that_may_get_it(stagedoor: Stagedoor) -> None:
-    """Beside the six: what needs a session, and refusals."""
+    """Calls that need a session, and refusals."""
     host, fan = await stagedoor.sign_in("ada"), await stagedoor.sign_in("ben")
     stream = await stagedoor.go_live(host)
     for number, client in enumerate(Client):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def done(platform: Stagedoor, *arguments: str) -> str:
-    """The last line that a command prints."""
+    """Run a command; returns the last line of its output."""
     status, output = await platform.command(*arguments)
     assert status == 0, output
     return output.strip().splitlines()[-1]

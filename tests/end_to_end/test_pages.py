@@ -58,12 +58,12 @@ CROWD = """
     insert into stream_log (stream_id, epoch) select id, 'crowd' from streams returning stream_id as id
 """
 COMES_MS = 20_000
-"""The time in which a picture must be there, on a busy machine."""
+"""Timeout for the first frame, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One platform and one browser for all tests here; each test brings its own people."""
+    """One platform and one browser for all tests of this module; each test has its own users."""
 
     platform: Stagedoor
     browser: Browser
@@ -81,7 +81,7 @@ class House:
         return visiting(self.browser, hosts, media, size, reduced_motion=reduced_motion)
 
     async def go_live(self, name: str, **options: Any) -> tuple[str, dict[str, Any]]:
-        """As an app does it: the session token, and the stream with its ways in."""
+        """Go live as an app does; returns the session token, and the stream with its URLs."""
         token = await self.platform.sign_in(name)
         return token, await self.platform.go_live(token, **options)
 
@@ -126,7 +126,7 @@ async def time_of(page: Page, selector: str = "video") -> float:
 
 
 async def plays(page: Page) -> None:
-    """The video's time moves, and pictures are decoded."""
+    """Wait until the video advances and frames are decoded."""
     await becomes(page, "playing")
     before = await time_of(page)
 
@@ -157,7 +157,7 @@ async def test_home_shows_more_on_demand(house: House) -> None:
 
 @asynccontextmanager
 async def crowd(house: House, count: int) -> AsyncIterator[None]:
-    """Streams on air that wait for their publishers."""
+    """Streams that wait for their publishers."""
     dsn = running_dsn(house.platform.data_dir)
     assert dsn is not None
     connection = await connect(dsn)
@@ -793,7 +793,7 @@ navigator.mediaDevices.getUserMedia = (wanted) =>
   wanted.audio ? Promise.reject(new DOMException("none", "NotFoundError")) : real(wanted);
 """
 NO_CAMERA = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });"
-"""So it is on a page that came over plain http from another machine."""
+"""As on a page loaded over plain http from another machine."""
 
 
 @pytest.mark.parametrize("script", [NO_MICROPHONE, NO_CAMERA])
@@ -959,7 +959,7 @@ async def test_the_picture_of_the_readme(house: House, tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def clip(file: Path, address: str) -> AsyncIterator[None]:
-    """A sample video, over and over."""
+    """Publish a sample video in a loop."""
     process = await ffmpeg.spawn(
         [
             *("-re", "-stream_loop", "-1", "-i", str(file)),
@@ -999,7 +999,7 @@ async def drawn(image: Locator) -> bool:
 
 
 async def reloaded(page: Page) -> bool:
-    """A new source begins at its own beginning, or is being waited for."""
+    """Whether a new source is loading."""
     return await page.locator("#watch").get_attribute("data-state") == "loading"
 
 

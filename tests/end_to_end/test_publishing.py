@@ -122,7 +122,7 @@ async def sending(recording: Path, url: str) -> AsyncIterator[asyncio.subprocess
 
 
 def size_of(url: str) -> tuple[int, int] | None:
-    """As a player is told; None while it does not play."""
+    """Size of the HLS video; None while it does not play."""
     try:
         with av.open(local(url), timeout=10) as container:
             video = container.streams.video[0]
@@ -146,7 +146,8 @@ async def test_a_rotated_key_puts_the_publisher_out_and_the_new_one_lets_in(stag
 
 
 async def test_who_was_let_in_before_a_restart_and_came_online_during_it_is_put_out_once(stagedoor: Stagedoor) -> None:
-    """Where the key was ever changed: with which one it was let in, no process knows any more. The media server goes on meanwhile."""
+    """The stream's key was changed before, and after the restart no process knows the key version of the connection.
+    MediaMTX keeps running meanwhile."""
     host = await stagedoor.sign_in("ada")
     stream = await stagedoor.go_live(host)
     rotated = (await stagedoor.done("api/liveStream", host, id=stream["id"], rotate_key=1))["LiveStreaming"]

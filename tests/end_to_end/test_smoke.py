@@ -19,7 +19,7 @@ RED = "\x1b[1;31m"
 
 
 async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
-    """Its status, and what it wrote."""
+    """Run it; returns exit status and output."""
     process = await asyncio.create_subprocess_exec(
         SMOKE,
         *arguments,
@@ -38,7 +38,7 @@ async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
 
 
 def outcomes(output: str) -> list[str]:
-    """Of each step: ok, skip or FAIL."""
+    """The result of each step: ok, skip or FAIL."""
     first = [line.split(maxsplit=1)[0] for line in output.splitlines() if line.strip()]
     return [word for word in first if word in {"ok", "skip", "FAIL"}]
 

@@ -27,7 +27,7 @@ WARM_START_S = 20.0  # a safety net: it takes one second, but not while other te
 
 
 async def refused(platform: Stagedoor) -> str:
-    """The one sentence with which it declines; nothing is left running."""
+    """Start a server that must refuse; returns its error message. Nothing may be left running."""
     await platform.spawn()
     assert platform.process is not None
     async with asyncio.timeout(60):
@@ -78,7 +78,7 @@ async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(
     due = "update pgqueuer_schedules set next_run = now() where entrypoint = 'delete_old_thumbnails'"
 
     async def is_due() -> bool:
-        """As soon as the first start has noted its schedules."""
+        """Make the schedule due. False until the first start has stored it."""
         return await connection.execute(due) == "UPDATE 1"
 
     await until(is_due, what="the schedule")
@@ -223,7 +223,7 @@ async def test_commands_act_on_the_running_server(stagedoor: Stagedoor) -> None:
 
 
 async def test_strangers_knocking_delay_nobody(stagedoor: Stagedoor) -> None:
-    """A thousand calls for paths that do not exist, as MediaMTX would make them, while PostgreSQL stands still."""
+    """A thousand auth callbacks for nonexistent paths, while PostgreSQL is suspended."""
     url, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
     stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
     known = {"action": "publish", "path": f"live/{stream['id']}", "query": stream["stream_key"].split("?")[1]}

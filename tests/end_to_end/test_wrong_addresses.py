@@ -85,7 +85,7 @@ def srt_ids(id_: int, key: str) -> list[str]:
 
 
 def rtmp_names(id_: int, key: str) -> list[tuple[str, str]]:
-    """App and name."""
+    """RTMP app and stream name."""
     return [
         ("live", f"{id_}/{key}"),
         ("live", key),
