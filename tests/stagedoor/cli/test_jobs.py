@@ -92,7 +92,7 @@ async def test_jobs_are_dropped(database: Database, dsn: str, factory: Factory, 
     assert await is_empty(database)
     assert await operator.types("drop", "--dead") == ""
     for nothing in ([], [running, "--dead"]):
-        assert "all dead ones by --dead" in await operator.types("drop", *nothing)
+        assert "--dead for all dead jobs" in await operator.types("drop", *nothing)
     for command in ("drop", "retry", "show"):
         with pytest.raises(ControlPlaneError, match="There is no"):
             await operator.types(command, str(2**63 - 1))
