@@ -49,7 +49,7 @@ SETTINGS = {
     "max_wal_size": "128MB",
     "dynamic_shared_memory_type": "mmap",  # a killed server leaves nothing outside of its folder
 }
-"""Without durability: the data is thrown away anyway."""
+"""Settings without durability, because the data is temporary."""
 
 _PREFIX = "stagedoor-tests-"
 _RAM = Path("/dev/shm")
@@ -76,7 +76,7 @@ class TestPostgres:
         return self._dsn_of(name)
 
     async def drop_database(self, dsn: str) -> None:
-        """Drop it, and terminate all connections to it."""
+        """Drop the database, and terminate all connections to it."""
         await self._execute(f"drop database {urlsplit(dsn).path.lstrip('/')} with (force)")
 
     @asynccontextmanager

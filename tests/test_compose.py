@@ -192,7 +192,7 @@ def packages() -> set[str]:
 
 
 async def test_the_configuration_that_mediamtx_would_run_with_is_accepted(tmp_path: Path) -> None:
-    """By the real server: on the loopback and on free ports, for this is a test, and otherwise as it is."""
+    """Run the real MediaMTX with the configuration, on the loopback interface and free ports."""
     settings = settings_of("configuration")
     hooks = load_or_create(tmp_path / "secrets.json")[Purpose.HOOK]
     config = configuration(settings, Ports.of(settings), hooks, hook_command(SCRIPT, tmp_path / "hook"))

@@ -99,7 +99,7 @@ TO_CLIENTS = (
     Frame(
         "error",
         ErrorFrame,
-        "Refused; the socket stays open. Nothing has happened, except perhaps after `database_unavailable`.",
+        "The frame was refused and had no effect, except perhaps after `database_unavailable`. The socket stays open.",
         examples=[
             ErrorFrame("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
             ErrorFrame(code="malformed", message="This frame is not valid JSON."),

@@ -53,7 +53,7 @@ class StudioPage:
         """
         stream = await self._unfinished(request)
         if stream is None:
-            raise StreamNotFound("You have no stream.")
+            raise StreamNotFound("You have no stream. Go live first.")
         connection = {
             "conn[][url]": request_urls(request, self._platform).rtmp(stream, self._key(stream)),
             "conn[][name]": stream.title or "Stagedoor",
@@ -65,7 +65,7 @@ class StudioPage:
         """A QR code of the watch page's URL. Raises SessionMissing, StreamNotFound."""
         stream = await self._unfinished(request)
         if stream is None:
-            raise StreamNotFound("You have no stream.")
+            raise StreamNotFound("You have no stream. Go live first.")
         return await _code(request_urls(request, self._platform).watch(stream.id))
 
     async def _unfinished(self, request: web.Request) -> Stream | None:

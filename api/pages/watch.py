@@ -57,12 +57,12 @@ class WatchPage:
         """The page, or an error page. Raises DatabaseUnavailable, AccountBlocked."""
         stream = await self._stream(request.match_info["id"])
         if stream is None:
-            return self._html.nothing(
+            return self._html.message(
                 request, "There is no such stream", "Check the link: part of it may be missing.", 404
             )
         audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
         if not audience.public and not audience.admits(await self._sign_in.caller(request)):
-            return self._html.nothing(
+            return self._html.message(
                 request, "This stream is private", "Its host can sign in to see this page.", 403, opens_to="signed-in"
             )
         host = (await by_ids(self._platform.database, [stream.user_id]))[stream.user_id]

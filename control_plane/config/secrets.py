@@ -1,6 +1,6 @@
 """The secrets file: signing secrets by purpose, with rotation, and the apps' API keys.
 
-Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600 and is made at the first start.
+Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600; the first start creates it.
 The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it would invalidate
 every session and stream key.
 """

@@ -65,7 +65,7 @@ class UsedInDevelopment(ControlPlaneError):
     def __init__(self) -> None:
         super().__init__(
             "This database was used in development mode, where sign-in needs no proof and coins are free. Run "
-            "`stagedoor database production` to take back what development mode gave out, or set LIVE_DATABASE_URL or "
+            "`stagedoor database production` to prepare it for production, or set LIVE_DATABASE_URL or "
             "LIVE_DATA_DIR to a fresh database."
         )
 

@@ -102,12 +102,12 @@ class Operator:
             return await self._done(connection, user_id, Act.USER_UNBANNED, await accounts.unban(connection, user_id))
 
     async def end_stream(self, stream_id: StreamId) -> Stream | None:
-        """None: it had ended before."""
+        """Returns None if it had already ended."""
         return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
 
     async def rotate_key(self, stream_id: StreamId, act: Act = Act.KEY_ROTATED) -> Stream | None:
-        """Replace the key; publishers with the old one are disconnected. `act` is KEY_REVOKED if the new key is given
-        to nobody. None: the stream had ended before."""
+        """Replace the key; publishers with the old one are disconnected. `act` is KEY_REVOKED if no one gets the
+        new key. Returns None if the stream had already ended."""
         return await self._lifecycle.rotate(stream_id, also=self._also(act))
 
     def _also(self, act: Act) -> Also:

@@ -138,7 +138,7 @@ def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False
             raise StreamNotFound(f"There is no stream {stream_id}.")
         stream = await change(operator, StreamId(stream_id))
         if stream is None:
-            raise StreamOver(f"Stream {stream_id} has ended before.")
+            raise StreamOver(f"Stream {stream_id} has already ended.")
         out.print(what.format(stream_id))
         await tell_when_gone(settings, database, stream)
         if show_key:

@@ -1,4 +1,4 @@
-"""Whatever is thrown at an endpoint, the answer is an envelope with a sentence, and nothing has changed."""
+"""Invalid input to every endpoint: the answer is an envelope with a message, and nothing has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stagedoor run`, started by root: no child is root, each sees what it needs and reads no file of ours but its own."""
+"""Children of a `stagedoor run` that root started: none is root, and none can read files other than its own."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_no_child_of_root_is_root_or_reads_what_is_not_its_own(stopped: St
 
 
 async def limited_probe_of(platform: Stagedoor) -> psutil.Process:
-    """A probe that has limited itself, which is the first thing that it does. It stands still."""
+    """A suspended probe that has already set its limits."""
     while True:
         probe = await probe_of(platform)
         with suppress(psutil.NoSuchProcess, OSError, KeyError):

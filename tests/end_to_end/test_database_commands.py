@@ -1,4 +1,4 @@
-"""`stagedoor database`, as `docs/operations.md` calls it, on a server as a user starts it."""
+"""`stagedoor database`, as in `docs/operations.md`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def backed_up(data_dir: Path) -> Callable[[], None]:
-    """Copies what a stopped server has written; what it returns puts that back."""
+    """Copy the data of a stopped server; returns a function that restores it."""
     home, noted = (data_dir / "postgres").resolve(), data_dir / "incarnation.json"
     subprocess.run(["cp", "-a", home / "cluster", home / "backup"], check=True, timeout=60)
     said = noted.read_bytes()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def report(platform: Stagedoor) -> tuple[int, dict[str, dict[str, str]]]:
-    """Exit status, and what was found of each part."""
+    """Run doctor; returns the exit status and the findings by part."""
     status, output = await platform.command("doctor", "--json")
     found = json.loads(output.strip().splitlines()[-1])
     return status, {finding["part"]: finding for finding in found}

@@ -1,4 +1,4 @@
-"""What strangers can take of the public listener: a server with few descriptors."""
+"""Connection limits of the public listener, on a server with few file descriptors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STRANGERS = 400
 
 
 async def auth(stagedoor: Stagedoor, stream: dict[str, Any]) -> int:
-    """As MediaMTX asks whether a publisher may come in: over a new connection."""
+    """Send an auth callback for a publisher over a new connection, as MediaMTX does."""
     _, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
     key = parse_qs(urlsplit(stream["rtmp_url"]).query)["token"][0]
     call = {"action": "publish", "path": f"live/{stream['id']}", "protocol": "rtmp", "token": key}
@@ -103,7 +103,7 @@ async def test_unfinished_calls_are_limited_per_address(stopped: Stagedoor) -> N
                 return body
 
         async def is_counted(path: str, number: int) -> None:
-            """`number` wait for their body, and all beyond are refused at once."""
+            """`number` calls wait for their body; all further ones are refused at once."""
             waiting = [await begin(path, one_network[at % 3]) for at in range(number)]
             refused, _ = await begin(path, one_network[0])
             assert b"Too many requests" in await answer(refused)

@@ -1,4 +1,4 @@
-"""`examples/live_client.py` against the whole platform: what our guides call an adapter has to keep its promises."""
+"""`examples/live_client.py` against the whole platform."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "live_client.py"
 
 
 class Audience:
-    """Reads all the time."""
+    """A client that reads continuously."""
 
     def __init__(self, client: LiveClient) -> None:
         self.client = client
         self.seqs: list[int] = []
         self.hellos: list[bool] = []
-        """Whether each recovered."""
+        """`recovered` of each hello."""
         self.reading = asyncio.create_task(self._read(), name="audience")
 
     async def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""Processes are killed and hang; no coin, no gift and no session is lost."""
+"""Killed and hanging processes: no coin, no gift and no session is lost."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_the_control_plane_is_killed_amid_gifts_and_each_is_there_once(own
 
 
 async def give(stagedoor: Stagedoor, token: str, number: int) -> None:
-    """One coin, asked for again by its key until it is answered."""
+    """Send a gift of one coin, and retry with its key until it is answered."""
     for _ in range(20):
         answer = await stagedoor.call(
             "api/sendGift", token, receiver_id=1, gift_id=1, gift_count=1, client_ref=f"gift-{number}"

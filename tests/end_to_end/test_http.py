@@ -1,4 +1,4 @@
-"""What is true of every answer on the public listener, whoever gives it."""
+"""Rules for every answer on the public listener: status, headers, errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REQUEST = b"POST /api/showGifts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2
 async def exchange(
     platform: Stagedoor, request: bytes, *, until_closed: bool = False
 ) -> tuple[str, dict[str, str], bytes]:
-    """Status line, headers and body of the answer to raw bytes."""
+    """Send raw bytes; returns status line, headers and body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", platform.run["http_port"])
     try:
         writer.write(request)

@@ -1,4 +1,4 @@
-"""A key that was taken away is away: of many encoders that knock with it at that moment none stays, whoever took it away and however.
+"""Revoked keys: encoders that reconnect constantly while a key is rotated, revoked, ended or banned are all refused or disconnected.
 
 KNOCK_ROUNDS is the number of keys that are taken away: a few in `make test`, a thousand in `make rehearse`.
 """
@@ -26,7 +26,7 @@ from tests.waiting import until
 ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
 ABREAST = 20
 KNOCKERS = 5
-"""For each key."""
+"""Encoders per key."""
 PUT_OUT_WITHIN_S = 15.0
 """A refusal alone takes up to four seconds."""
 
@@ -40,8 +40,8 @@ async def platform(template: Template) -> AsyncIterator[Stagedoor]:
 
 
 class Crowd:
-    """Encoders with one key, each of which connects again and again until it is refused. Only the last of each that was admitted sends its
-    picture, a moment later: while the key is taken away, or after it."""
+    """Encoders with one key. Each reconnects until it is refused. The last admitted connection of each sends its
+    picture a moment later, while or after the key is revoked."""
 
     def __init__(self, port: int, key: str) -> None:
         self._port = port
@@ -50,7 +50,7 @@ class Crowd:
         self.published = self.publishing = 0
 
     async def knock(self) -> None:
-        """Ends when all were refused, and the server has closed all that it admitted."""
+        """Return when all were refused and the server has closed all admitted connections."""
         async with asyncio.TaskGroup() as encoders:
             for _ in range(KNOCKERS):
                 encoders.create_task(self._encoder(encoders))
@@ -114,7 +114,7 @@ WAYS: tuple[tuple[Deny, bool], ...] = (
     (by_rotating, True),
     (by_command("stream", "ban", "--yes"), False),
 )
-"""And whether the stream goes on."""
+"""The action, and whether the stream continues."""
 
 
 async def test_no_publisher_stays_that_connects_while_its_key_is_revoked(platform: Stagedoor) -> None:

@@ -1,4 +1,4 @@
-"""The whole way: go live, publish, watch, buy coins, send a gift, see it."""
+"""The live path: go live, publish, watch, buy coins, send a gift, receive it."""
 
 from __future__ import annotations
 

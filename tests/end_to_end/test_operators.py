@@ -1,4 +1,4 @@
-"""From an empty production server to the first broadcast, and what an operator does when it must end."""
+"""Operators: from an empty production server to the first broadcast, and ending, revoking and banning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def done(platform: Stagedoor, *arguments: str) -> str:
-    """The last line that a command prints."""
+    """Run a command; returns the last line of its output."""
     status, output = await platform.command(*arguments)
     assert status == 0, output
     return output.strip().splitlines()[-1]

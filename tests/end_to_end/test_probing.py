@@ -1,4 +1,4 @@
-"""Online and playing differ, and it shows: in the owner's answer, the stream's record, the metrics, and the picture."""
+"""Streams that are online but do not play: in the owner's answer, `stream list`, the metrics, and the thumbnail."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_a_probe_ends_with_a_server_that_is_killed(stopped: Stagedoor) -> 
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """A zombie has, too: its new parent may be late to ask for its status."""
+    """Whether the process has exited. A zombie counts: its new parent may read its status late."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -95,7 +95,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 async def plays(stagedoor: Stagedoor, host: str, stream: dict[str, Any], flag: int = 1) -> bool:
-    """What the owner is told, who asks for the stream as it is now."""
+    """Whether `playing` in the owner's `liveStream` is `flag`."""
     answer = await stagedoor.done("api/liveStream", host, id=stream["id"])
     return bool(answer["LiveStreaming"].get("playing") == flag)
 
@@ -118,7 +118,7 @@ async def thumbnail_size(stagedoor: Stagedoor, stream: dict[str, Any]) -> tuple[
 
 
 async def probe_of(stagedoor: Stagedoor) -> psutil.Process:
-    """The next one that is under way: a child of their launcher."""
+    """Wait for the next running probe, a child of the launcher."""
     assert stagedoor.process is not None
     children = psutil.Process(stagedoor.process.pid).children()
     [launcher] = [child for child in children if "mediamtx.probe" in child.cmdline()]

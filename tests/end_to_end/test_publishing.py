@@ -1,4 +1,4 @@
-"""Who may publish, and what becomes of a stream when its publisher comes, goes and comes back."""
+"""Publishing: who is admitted, and the state of the stream when publishers connect, disconnect and reconnect."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def sending(recording: Path, url: str) -> AsyncIterator[asyncio.subprocess
 
 
 def size_of(url: str) -> tuple[int, int] | None:
-    """As a player is told; None while it does not play."""
+    """Size of the HLS video; None while it does not play."""
     try:
         with av.open(local(url), timeout=10) as container:
             video = container.streams.video[0]

@@ -1,4 +1,4 @@
-"""`README.md`, "The same by hand": every line is run as it stands there, but for the two that need programs of one's own."""
+"""Runs the commands of `README.md`, "Go live with curl", except the two that need ffmpeg or websocat."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN_PROGRAMS = re.compile(r"^(ffmpeg|websocat) (.*\\\n)*.*\n", re.MULTILINE)
 
 
 def by_hand() -> str:
-    section = README.read_text().split("\n## The same by hand\n")[1]
+    section = README.read_text().split("\n## Go live with curl\n")[1]
     return section.split("```sh\n")[1].split("```")[0]
 
 

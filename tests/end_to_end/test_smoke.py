@@ -1,4 +1,4 @@
-"""`scripts/smoke`, run as people run it: against a server that is well, one that is not, and none."""
+"""`scripts/smoke` against a healthy server, a broken one, and none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RED = "\x1b[1;31m"
 
 
 async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
-    """Its status, and what it wrote."""
+    """Run it; returns exit status and output."""
     process = await asyncio.create_subprocess_exec(
         SMOKE,
         *arguments,
@@ -38,7 +38,7 @@ async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
 
 
 def outcomes(output: str) -> list[str]:
-    """Of each step: ok, skip or FAIL."""
+    """The result of each step: ok, skip or FAIL."""
     first = [line.split(maxsplit=1)[0] for line in output.splitlines() if line.strip()]
     return [word for word in first if word in {"ok", "skip", "FAIL"}]
 

@@ -1,4 +1,4 @@
-"""Starting, refusing to start, and stopping."""
+"""Start-up, refusals to start, and shutdown of `stagedoor run`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WARM_START_S = 20.0  # a safety net: it takes one second, but not while other te
 
 
 async def refused(platform: Stagedoor) -> str:
-    """The one sentence with which it declines; nothing is left running."""
+    """Start a server that must refuse; returns its error message. Nothing may be left running."""
     await platform.spawn()
     assert platform.process is not None
     async with asyncio.timeout(60):
@@ -79,7 +79,7 @@ async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(
     due = "update pgqueuer_schedules set next_run = now() where entrypoint = 'delete_old_thumbnails'"
 
     async def is_due() -> bool:
-        """As soon as the first start has noted its schedules."""
+        """Make the schedule due. False until the first start has stored it."""
         return await connection.execute(due) == "UPDATE 1"
 
     await until(is_due, what="the schedule")
@@ -219,7 +219,7 @@ async def test_commands_act_on_the_running_server(stagedoor: Stagedoor) -> None:
     assert viewer.events()[-1]["data"]["reason"] == "operator"
     status, output = await stagedoor.command("stream", "end", str(stream["id"]))
     assert status == 1
-    assert "has ended before" in output
+    assert "has already ended" in output
     assert (await stagedoor.command("settings"))[0] == 0
 
 

@@ -1,4 +1,4 @@
-"""Streams that are not public: none is made by a call, and those that are there keep their rules."""
+"""Streams that are not public: no call creates one, and existing ones keep their rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.waiting import until
 
 
 async def text_of(platform: Stagedoor, path: str) -> str:
-    """Without what differs between any two answers."""
+    """The answer without values that differ between any two answers."""
     async with platform.session.get(platform.url(path)) as response:
         return re.sub(r"nonce\S+", "", await response.text())
 
@@ -86,7 +86,7 @@ async def test_a_stream_that_is_hidden_is_told_to_its_audience_only(stagedoor: S
 
 @pytest.mark.timeout(180)
 async def test_calls_and_gifts_of_a_user_have_one_budget(stopped: Stagedoor) -> None:
-    """Behind a proxy in development mode: its clients are limited as strangers are."""
+    """Behind a proxy in development mode, clients have the limits of remote addresses."""
     stopped.set(user_rate="30", trusted_proxies="127.0.0.1/32")
     await stopped.start()
     host, fan = await stopped.sign_in("ada"), await stopped.sign_in("ben")

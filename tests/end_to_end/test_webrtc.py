@@ -1,4 +1,4 @@
-"""Browsers publish by WHIP and watch by WHEP; here aiortc does, at the addresses that the answers name."""
+"""WHIP and WHEP with aiortc, at the addresses in the answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.timeout(120)
 
 LONGEST_END_S = 60.0
-"""One UDP packet reports the end. A busy machine may lose it: then ICE's consent expires, 36 s later at the most."""
+"""One UDP packet reports the end. If a busy machine loses it, ICE's consent expires after at most 36 s."""
 
 
 async def test_what_is_published_by_whip_is_seen_and_heard_by_whep_and_hls(stagedoor: Stagedoor) -> None:

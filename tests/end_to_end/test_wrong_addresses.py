@@ -1,4 +1,4 @@
-"""Encoders that are set up wrongly: the key of a stream where it does not belong, in every shape, at the real MediaMTX."""
+"""Misconfigured encoders: a stream key in the wrong place, in many forms, with the real MediaMTX."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def srt_ids(id_: int, key: str) -> list[str]:
 
 
 def rtmp_names(id_: int, key: str) -> list[tuple[str, str]]:
-    """App and name."""
+    """RTMP app and stream name."""
     return [
         ("live", f"{id_}/{key}"),
         ("live", key),

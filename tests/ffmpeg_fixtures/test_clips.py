@@ -1,4 +1,4 @@
-"""The sample videos, drawn once and checked with another program than the one that made them."""
+"""The sample videos, checked with another program than the one that drew them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hook script as MediaMTX runs it: a process of its own, with its variables in the environment."""
+"""The hook script as MediaMTX runs it: in its own process, with its environment variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public listener, on real connections: timeout of a request's head, and limits of their number."""
+"""The public listener, with real connections: the timeout of request heads, and connection limits."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from stagedoor.processes.data_directory import is_in_use
 from stagedoor.processes.run_file import RunFile
 
 CONNECT_S = 3.0
-NO_DATABASE_YET = "none yet: an embedded one is made at the first start"
+NO_DATABASE_YET = "none yet: an embedded database is created at the first start"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ async def data_directory(at: Installation) -> Finding:
             "Give it to the user that runs Stagedoor, or set LIVE_DATA_DIR to another directory.",
         )
     free_bytes = shutil.disk_usage(existing).free
-    text = f"{folder}, {free_bytes / GIGABYTE:.1f} GB free" + ("" if folder.exists() else ", made at the first start")
+    text = f"{folder}, {free_bytes / GIGABYTE:.1f} GB free" + (
+        "" if folder.exists() else ", created at the first start"
+    )
     if free_bytes < LEAST_ROOM_BYTES:
         return broken(text, "Free some disk space: the database stops when the disk is full.")
     if free_bytes < ROOM_BYTES:
@@ -64,7 +66,7 @@ async def secrets_file(at: Installation) -> Finding:
     path = at.settings.secrets_path.absolute()
     mine = secrets.load(path)
     if mine is None:
-        return ok(f"{path}, made at the first start")
+        return ok(f"{path}, created at the first start")
     if _open_to_others(path):
         return broken(f"others may read {path}", f"chmod 600 {path}, then `stagedoor secrets rotate`.")
     rotated = [

@@ -1,4 +1,4 @@
-"""Which app sent a call."""
+"""Identification of the calling app."""
 
 from __future__ import annotations
 

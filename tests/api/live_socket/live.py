@@ -1,4 +1,4 @@
-"""A live socket server on a port of its own, and clients for it."""
+"""A live socket server on its own port, and clients for it."""
 
 from __future__ import annotations
 

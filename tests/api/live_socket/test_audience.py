@@ -1,4 +1,4 @@
-"""Streams that are not public, and who may stay when that changes."""
+"""Streams that are not public, and which sockets stay open when the visibility changes."""
 
 from __future__ import annotations
 

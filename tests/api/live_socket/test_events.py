@@ -1,4 +1,4 @@
-"""Events on the live socket: in order, without gaps, also after a reconnection."""
+"""Events on the live socket: in order, without gaps, also after a reconnect."""
 
 from __future__ import annotations
 

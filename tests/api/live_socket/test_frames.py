@@ -1,4 +1,4 @@
-"""What clients send: gifts, faulty frames, and their limits."""
+"""Frames from clients: gifts, faulty frames, and their limits."""
 
 from __future__ import annotations
 

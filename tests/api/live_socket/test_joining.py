@@ -1,4 +1,4 @@
-"""Joining a live socket: who comes, and how they prove it."""
+"""Joining a live socket: authentication, guests, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live socket while the server or the database goes away."""
+"""The live socket while the server stops or the database is down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that read slowly or never, and what they cost."""
+"""Clients that read slowly or never, and their cost in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a child process may do, with real processes, as root where that makes a difference."""
+"""Limits of child processes, with real processes, as root where that makes a difference."""
 
 from __future__ import annotations
 

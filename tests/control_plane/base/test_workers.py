@@ -1,4 +1,4 @@
-"""Tasks that run as long as their part: if one fails the part ends, and no task is left behind."""
+"""Tasks of a part: if one fails the part ends, and no task is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which caller gets which connection of the pool."""
+"""The connection pool: which caller gets which connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: real processes, really killed."""
+"""The embedded PostgreSQL, with real processes that are really killed."""
 
 from __future__ import annotations
 

@@ -405,7 +405,7 @@ async def test_a_poor_sender_costs_the_stream_no_transaction(stage: Stage, monke
 @pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])
 @pytest.mark.parametrize("coins", [0, 20])
 async def test_a_stream_that_one_may_not_watch_is_as_none(stage: Stage, visibility: str, coins: int) -> None:
-    """Whether its host is live is told to nobody else: same error, same sentence, whichever stream is named and whoever can pay."""
+    """The refusal must not reveal whether the host is live: same error and message, with and without enough coins."""
     ann = await stage.user(coins=coins)
     hidden, before = await stage.star()
     await stage.end(before)

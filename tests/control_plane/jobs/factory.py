@@ -1,4 +1,4 @@
-"""Workers, and kinds of jobs that leave marks in a table."""
+"""Workers, and kinds of jobs that write marks to a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that are killed or stopped, and databases that go away."""
+"""Job workers that are killed or stopped, and databases that go down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is deleted of old streams, and what is not."""
+"""Retention: which data of ended streams is deleted."""
 
 from __future__ import annotations
 

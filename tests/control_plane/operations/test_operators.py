@@ -129,7 +129,7 @@ async def test_revoking_sessions_revokes_the_stream_key_that_they_could_read(
 async def test_a_ban_and_the_end_of_the_stream_are_one_transaction(
     database: Database, operator: Operator, lifecycle: Lifecycle, user_id: UserId
 ) -> None:
-    """Who is cut off between the two leaves nobody banned whose stream runs on."""
+    """A command that is interrupted leaves no banned user whose stream continues."""
     made = await lifecycle.go_live(user_id, StreamOptions())
     await operator.ban(user_id)
     same = "select stream.xmin = app_user.xmin from stream, app_user where stream.id = $1 and app_user.id = $2"

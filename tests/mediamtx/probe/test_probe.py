@@ -245,7 +245,7 @@ async def test_video_that_only_the_encoder_knows_does_not_play_though_its_sound_
         ffmpeg.kill()
         await ffmpeg.wait()
     assert result.outcome is Outcome.NOT_PLAYING
-    assert result.note == "Your encoder sends MPEG-2 video, which viewers cannot be shown. Set it to H.264."
+    assert result.note == "Your encoder sends MPEG-2 video, which viewers cannot see. Set it to H.264."
 
 
 async def test_a_stream_without_a_key_frame_plays_when_one_has_come(rig: Rig) -> None:
