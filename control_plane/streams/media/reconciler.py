@@ -12,7 +12,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +137,7 @@ class Reconciler:
                     await self._wake.wait()
             self._wake.clear()
             hints, self._hints = self._hints, {}
-            await self._each((path, partial(self._follow, *hint)) for path, hint in hints.items())
+            await self._each([(path, partial(self._follow, *hint)) for path, hint in hints.items()])
             if loop.time() >= next_pass:  # hints must not delay the pass
                 with _outages_logged():
                     await self.reconcile()
@@ -154,7 +154,7 @@ class Reconciler:
             await asyncio.sleep(0)
         if self._running.following:  # otherwise streams of other processes look like strangers
             changes += strangers(online, self._running.by_path)
-        await self._each((path_of(change), partial(self._apply, change)) for change in changes)
+        await self._each([(path_of(change), partial(self._apply, change)) for change in changes])
         # Time that the pass waited for the database does not count as silence of the media server.
         self._answered_at = self._monotonic()
         unfinished = self._running.all()
@@ -209,9 +209,11 @@ class Reconciler:
 
     async def _interrupt_all(self) -> None:
         await self._each(
-            (stream.path, partial(self._lose, stream, stream.source_id, "media_server_lost"))
-            for stream in self._running.all()
-            if stream.source_id is not None
+            [
+                (stream.path, partial(self._lose, stream, stream.source_id, "media_server_lost"))
+                for stream in self._running.all()
+                if stream.source_id is not None
+            ]
         )
 
     async def _follow(self, hint: Hint, looks: int) -> None:
@@ -294,7 +296,7 @@ class Reconciler:
         since = self._clock() - dt.timedelta(seconds=self._never_published_s)
         return await store.gift_since(self._database, stream.id, since)
 
-    async def _each(self, steps: Iterable[tuple[PathName, Step]]) -> None:
+    async def _each(self, steps: Sequence[tuple[PathName, Step]]) -> None:
         """Run all steps, ABREAST at a time. A failure concerns the step's path; the others continue."""
         waiting = iter(steps)
 
@@ -306,7 +308,7 @@ class Reconciler:
                 except Exception:
                     log.exception("reconciler_failed", extra={"of": path[:200]})
 
-        await asyncio.gather(*(run_steps() for _ in range(ABREAST)))
+        await asyncio.gather(*(run_steps() for _ in range(min(ABREAST, len(steps)))))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import datetime as dt
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -123,11 +124,23 @@ async def test_a_publisher_is_found_without_a_hook(theatre: Theatre) -> None:
 
 
 async def test_passes_over_what_is_as_it_was_change_nothing(theatre: Theatre) -> None:
-    made = await theatre.live_stream()
-    before = theatre.process.database.uses
+    """And cost no query, no request but the listing, and no task."""
+    made, _waiting = await theatre.live_stream(), await theatre.stream()
+    await theatre.passes()
+    before, looked_up = theatre.process.database.uses, list(theatre.media.asked_for_connections)
+    loop, tasks = asyncio.get_running_loop(), []
+
+    def recording(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        tasks.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop.set_task_factory(recording)
     for _ in range(5):
         await theatre.passes(1)
+    loop.set_task_factory(None)
     assert theatre.process.database.uses == before
+    assert (theatre.media.asked_for, theatre.media.asked_for_connections) == ([], looked_up)
+    assert tasks == []
     assert await theatre.process.statuses(made.id) == [("live", None)]
 
 
