@@ -219,8 +219,7 @@ class Reconciler:
     async def _follow(self, hint: Hint, looks: int) -> None:
         """Act on a hint. A hook may run before the control API shows the change, so the path is checked again for up to
         a second. Other hints are processed meanwhile."""
-        stream = self._running.by_path(hint.path)
-        if stream is None:
+        if self._running.by_path(hint.path) is None:
             return
         path = await self._media.get_path(hint.path)
         source = path.source if path is not None and path.online else None
@@ -228,15 +227,18 @@ class Reconciler:
         if not_yet and looks > 1:
             asyncio.get_running_loop().call_later(HINT_LOOK_S, self._look_again, hint, looks - 1)
         else:
-            await self._check(stream, path if source else None)
+            await self._check(hint.path, path if source else None)
 
     def _look_again(self, hint: Hint, looks: int) -> None:
         self._hints.setdefault(hint.path, (hint, looks))
         self._wake.set()
 
-    async def _check(self, stream: Stream, path: MediaPath | None) -> None:
-        for change in self._compare([stream], {} if path is None else {path.name: path}):
-            await self._apply(change)
+    async def _check(self, name: PathName, path: MediaPath | None) -> None:
+        """Compare one path with the newest row of its stream, whose key may have been rotated meanwhile."""
+        stream = self._running.by_path(name)
+        if stream is not None:
+            for change in self._compare([stream], {} if path is None else {name: path}):
+                await self._apply(change)
 
     def _compare(self, streams: Sequence[Stream], online: Mapping[PathName, MediaPath]) -> list[Change]:
         """Note what the paths show, and return what has to change."""
@@ -252,7 +254,8 @@ class Reconciler:
     async def _apply(self, change: Change) -> None:
         match change:
             case Unknown(stream, path, source):
-                await self._look_up(stream, path, source)
+                if await self._publishers.look_up(stream, source) is not None:  # otherwise already gone
+                    await self._check(path.name, path)
             case Online(stream, publisher):
                 replaced_bytes = self._publishers.inbound_bytes(stream.source_id)
                 await self._lifecycle.publisher_online(
@@ -272,13 +275,6 @@ class Reconciler:
             case Stranger(path, source):
                 if await self._media.kick(source):
                     log.info("publisher_disconnected", extra={"path": path.name, "source": source.id})
-
-    async def _look_up(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
-        if await self._publishers.look_up(stream, source) is None:
-            return  # already gone; the next pass handles it
-        newest = self._running.get(stream.id)  # its key may have been rotated meanwhile
-        if newest is not None:
-            await self._check(newest, path)
 
     async def _disconnect_turned(self, change: Turned) -> None:
         """Disconnect a publisher whose picture has turned. The media server keeps the first shape, so viewers by HLS

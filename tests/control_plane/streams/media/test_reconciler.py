@@ -957,6 +957,21 @@ async def test_a_hook_that_comes_before_the_media_servers_books_are_in_order_is_
         await until(lambda: theatre.state(made) == (Status.INTERRUPTED, None))
 
 
+async def test_a_key_that_is_rotated_while_a_hook_is_followed_disconnects_its_publisher(theatre: Theatre) -> None:
+    made = await theatre.live_stream("a")
+    get_path = theatre.media.get_path
+
+    async def rotated_meanwhile(name: PathName) -> MediaPath | None:
+        found = await get_path(name)
+        await theatre.process.lifecycle.rotate(made.id)
+        return found
+
+    theatre.media.get_path = rotated_meanwhile  # type: ignore[method-assign]
+    async with at_work(theatre):
+        theatre.hint(made.path, True, "a")
+        await until(lambda: theatre.media.kicked == ["a"])
+
+
 async def test_a_hook_is_followed_for_a_while_only(theatre: Theatre) -> None:
     """Its publisher came, and was gone again."""
     made = await theatre.stream()
