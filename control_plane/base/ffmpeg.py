@@ -19,7 +19,7 @@ for it."""
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 
-_SECRET = re.compile(r"(token=|publish:live/\d+::)[^\s&'\":,]*")
+_SECRET = re.compile(r"(token=|publish:live/[0-9]+::)[^\s&'\":,]*")
 _VERSION = re.compile(r"ffmpeg version (\S+)")
 _VERSION_S = 4.0
 _TAIL_BYTES = 2_000

@@ -12,7 +12,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -136,7 +136,7 @@ class Reconciler:
                     await self._wake.wait()
             self._wake.clear()
             hints, self._hints = self._hints, {}
-            await self._each((path, partial(self._follow, *hint)) for path, hint in hints.items())
+            await self._each([(path, partial(self._follow, *hint)) for path, hint in hints.items()])
             if loop.time() >= next_pass:  # hints must not delay the pass
                 with _outages_logged():
                     await self.reconcile()
@@ -153,7 +153,7 @@ class Reconciler:
             await asyncio.sleep(0)
         if self._running.following:  # otherwise streams of other processes look like strangers
             changes += strangers(online, self._running.by_path)
-        await self._each((path_of(change), partial(self._apply, change)) for change in changes)
+        await self._each([(path_of(change), partial(self._apply, change)) for change in changes])
         # Time that the pass waited for the database does not count as silence of the media server.
         self._answered_at = self._monotonic()
         unfinished = self._running.all()
@@ -208,16 +208,17 @@ class Reconciler:
 
     async def _interrupt_all(self) -> None:
         await self._each(
-            (stream.path, partial(self._lose, stream, stream.source_id, "media_server_lost"))
-            for stream in self._running.all()
-            if stream.source_id is not None
+            [
+                (stream.path, partial(self._lose, stream, stream.source_id, "media_server_lost"))
+                for stream in self._running.all()
+                if stream.source_id is not None
+            ]
         )
 
     async def _follow(self, hint: Hint, looks: int) -> None:
         """Act on a hint. A hook may run before the control API shows the change, so the path is checked again for up to
         a second. Other hints are processed meanwhile."""
-        stream = self._running.by_path(hint.path)
-        if stream is None:
+        if self._running.by_path(hint.path) is None:
             return
         path = await self._media.get_path(hint.path)
         source = path.source if path is not None and path.online else None
@@ -225,15 +226,18 @@ class Reconciler:
         if not_yet and looks > 1:
             asyncio.get_running_loop().call_later(HINT_LOOK_S, self._look_again, hint, looks - 1)
         else:
-            await self._check(stream, path if source else None)
+            await self._check(hint.path, path if source else None)
 
     def _look_again(self, hint: Hint, looks: int) -> None:
         self._hints.setdefault(hint.path, (hint, looks))
         self._wake.set()
 
-    async def _check(self, stream: Stream, path: MediaPath | None) -> None:
-        for change in self._compare([stream], {} if path is None else {path.name: path}):
-            await self._apply(change)
+    async def _check(self, name: PathName, path: MediaPath | None) -> None:
+        """Compare one path with the newest row of its stream, whose key may have been rotated meanwhile."""
+        stream = self._running.by_path(name)
+        if stream is not None:
+            for change in self._compare([stream], {} if path is None else {name: path}):
+                await self._apply(change)
 
     def _compare(self, streams: Sequence[Stream], online: Mapping[PathName, MediaPath]) -> list[Change]:
         """Note what the paths show, and return what has to change."""
@@ -249,7 +253,8 @@ class Reconciler:
     async def _apply(self, change: Change) -> None:
         match change:
             case Unknown(stream, path, source):
-                await self._look_up(stream, path, source)
+                if await self._publishers.look_up(stream, source) is not None:  # otherwise already gone
+                    await self._check(path.name, path)
             case Online(stream, publisher):
                 replaced_bytes = self._publishers.inbound_bytes(stream.source_id)
                 await self._lifecycle.publisher_online(
@@ -270,13 +275,6 @@ class Reconciler:
                 if await self._media.kick(source):
                     log.info("publisher_disconnected", extra={"path": path.name, "source": source.id})
 
-    async def _look_up(self, stream: Stream, path: MediaPath, source: MediaSource) -> None:
-        if await self._publishers.look_up(stream, source) is None:
-            return  # already gone; the next pass handles it
-        newest = self._running.get(stream.id)  # its key may have been rotated meanwhile
-        if newest is not None:
-            await self._check(newest, path)
-
     async def _disconnect_turned(self, change: Turned) -> None:
         """Disconnect a publisher whose picture has turned. The media server keeps the first shape, so viewers by HLS
         see a stretched picture. The next connection begins with the new shape."""
@@ -293,7 +291,7 @@ class Reconciler:
         since = self._clock() - dt.timedelta(seconds=self._never_published_s)
         return await store.gift_since(self._database, stream.id, since)
 
-    async def _each(self, steps: Iterable[tuple[PathName, Step]]) -> None:
+    async def _each(self, steps: Sequence[tuple[PathName, Step]]) -> None:
         """Run all steps, ABREAST at a time. A failure concerns the step's path; the others continue."""
         waiting = iter(steps)
 
@@ -305,7 +303,7 @@ class Reconciler:
                 except Exception:
                     log.exception("reconciler_failed", extra={"of": path[:200]})
 
-        await asyncio.gather(*(run_steps() for _ in range(ABREAST)))
+        await asyncio.gather(*(run_steps() for _ in range(min(ABREAST, len(steps)))))
 
 
 @contextmanager

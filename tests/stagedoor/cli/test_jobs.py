@@ -50,7 +50,7 @@ async def test_a_dead_job_is_seen_and_retried(
         assert "failed: the machine is broken" in shown
         assert "Traceback" in shown
 
-        assert await operator.types("jobs", "retry", job_id) == f"Job {job_id} is queued again.\n"
+        assert await operator.types("jobs", "retry", job_id) == f"Job {job_id} will run again.\n"
         with pytest.raises(ControlPlaneError, match=f"no dead job {waiting}"):
             await operator.types("jobs", "retry", waiting)
         await until(lambda: len(factory.begun) == 4)
@@ -66,13 +66,13 @@ async def test_jobs_are_dropped(database: Database, dsn: str, factory: Factory, 
         await until(lambda: factory.running)
         assert (
             await operator.types("jobs", "drop", waiting, running)
-            == f"Job {waiting} is dropped.\nJob {running} is dropped.\n"
+            == f"Job {waiting} has been deleted.\nJob {running} has been deleted.\n"
         )
         await until(lambda: not factory.running)
     assert await is_empty(database)
     assert await operator.types("jobs", "drop", "--dead") == ""
     for nothing in ([], [running, "--dead"]):
-        assert "all dead ones by --dead" in await operator.types("jobs", "drop", *nothing)
+        assert "--dead for all dead jobs" in await operator.types("jobs", "drop", *nothing)
     for command in ("drop", "retry", "show"):
         with pytest.raises(ControlPlaneError, match="There is no"):
             await operator.types("jobs", command, str(2**63 - 1))

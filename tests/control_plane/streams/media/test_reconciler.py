@@ -8,6 +8,7 @@ import datetime as dt
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -122,11 +123,23 @@ async def test_a_publisher_is_found_without_a_hook(theatre: Theatre) -> None:
 
 
 async def test_passes_over_what_is_as_it_was_change_nothing(theatre: Theatre) -> None:
-    made = await theatre.live_stream()
-    before = theatre.process.database.uses
+    """And cost no query, no request but the listing, and no task."""
+    made, _waiting = await theatre.live_stream(), await theatre.stream()
+    await theatre.passes()
+    before, looked_up = theatre.process.database.uses, list(theatre.media.asked_for_connections)
+    loop, tasks = asyncio.get_running_loop(), []
+
+    def recording(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        tasks.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop.set_task_factory(recording)
     for _ in range(5):
         await theatre.passes(1)
+    loop.set_task_factory(None)
     assert theatre.process.database.uses == before
+    assert (theatre.media.asked_for, theatre.media.asked_for_connections) == ([], looked_up)
+    assert tasks == []
     assert await theatre.process.statuses(made.id) == [("live", None)]
 
 
@@ -939,6 +952,21 @@ async def test_a_hook_that_comes_before_the_media_servers_books_are_in_order_is_
         assert theatre.state(made) == (Status.LIVE, "a"), "still there"
         theatre.media.leave(made.path)
         await until(lambda: theatre.state(made) == (Status.INTERRUPTED, None))
+
+
+async def test_a_key_that_is_rotated_while_a_hook_is_followed_disconnects_its_publisher(theatre: Theatre) -> None:
+    made = await theatre.live_stream("a")
+    get_path = theatre.media.get_path
+
+    async def rotated_meanwhile(name: PathName) -> MediaPath | None:
+        found = await get_path(name)
+        await theatre.process.lifecycle.rotate(made.id)
+        return found
+
+    theatre.media.get_path = rotated_meanwhile  # type: ignore[method-assign]
+    async with at_work(theatre):
+        theatre.hint(made.path, True, "a")
+        await until(lambda: theatre.media.kicked == ["a"])
 
 
 async def test_a_hook_is_followed_for_a_while_only(theatre: Theatre) -> None:
