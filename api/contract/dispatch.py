@@ -6,6 +6,7 @@ codes, metrics and the access log.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import logging
@@ -46,7 +47,6 @@ from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.store import id_by_identity, session_state
 from control_plane.accounts.user import Identity
-from control_plane.base.deadlines import Deadlines
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 
@@ -101,7 +101,6 @@ class Dispatcher:
         self._find = functools.lru_cache(maxsize=PATHS)(registry.find)
         self._platform = platform
         self._metrics = CallMetrics(platform.metrics)
-        self._deadlines = Deadlines()
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
         self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
@@ -129,7 +128,7 @@ class Dispatcher:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            with self._deadlines.within(UPLOAD_DEADLINE_S if takes_form(endpoint, request) else DEADLINE_S):
+            async with asyncio.timeout(UPLOAD_DEADLINE_S if takes_form(endpoint, request) else DEADLINE_S):
                 msg = await self._answer(request, endpoint, client)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
