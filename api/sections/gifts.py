@@ -15,7 +15,7 @@ from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, ClientRef, Id, MalformedRequest, Request, Text
 from api.http.urls import Urls
 from api.wire import Gift, GiftSend, wire_time
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, own_profile, person
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.gifts.gift import Gift as GiftOnSale
 from control_plane.gifts.gift import SentGift
@@ -112,7 +112,7 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
         )
         outcome = await gifts.send(order, body.client_ref)
     sent = _sent_view(outcome.sent, call.urls)
-    sender = await own_profile(call, await user_by_id(call, call.user_id))
+    sender = await own_profile(call, await person(call, call.user_id))
     return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)
 
 

@@ -15,7 +15,7 @@ from api.contract.endpoint import Access, Nothing, Section
 from api.contract.request import CallerId, ClientRef, Request, Text
 from api.http.urls import Urls
 from api.wire import CoinPackage, CoinWorth, PurchaseCoin, Transaction, wire_time
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, own_profile, person
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
 from control_plane.payments.purchases import PurchaseOfAnother, ShopNotConnected, UnknownProduct
 from control_plane.payments.sale import Package
@@ -93,7 +93,7 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
     purchase = purchased.purchase
     price = Decimal(purchase.price_minor).scaleb(-2)
     created = wire_time(purchase.created_at)
-    buyer = await own_profile(call, await user_by_id(call, call.user_id))
+    buyer = await own_profile(call, await person(call, call.user_id))
     return PurchaseCoinAnswer(
         **asdict(buyer),
         purchase_coin=PurchaseCoin(

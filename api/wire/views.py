@@ -21,7 +21,7 @@ from api.wire import (
     wire_time,
 )
 from api.wire.preferences import Audience
-from control_plane.accounts.user import User as StoredUser
+from control_plane.accounts.user import User as Person
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
 from control_plane.streams.probing.prober import Seen
@@ -29,10 +29,10 @@ from control_plane.videos.video import Sound as SoundRow
 from control_plane.videos.video import Video as VideoRow
 
 
-def push_view(user: StoredUser) -> PushNotification:
-    push = user.push
+def push_view(person: Person) -> PushNotification:
+    push = person.push
     return PushNotification(
-        id=user.id,
+        id=person.id,
         likes=int(push.likes),
         comments=int(push.comments),
         new_followers=int(push.new_followers),
@@ -42,10 +42,10 @@ def push_view(user: StoredUser) -> PushNotification:
     )
 
 
-def privacy_view(user: StoredUser) -> PrivacySetting:
-    privacy = user.privacy
+def privacy_view(person: Person) -> PrivacySetting:
+    privacy = person.privacy
     return PrivacySetting(
-        id=user.id,
+        id=person.id,
         videos_download=int(privacy.videos_download),
         direct_message=cast("Audience", privacy.direct_message),
         duet=cast("Audience", privacy.duet),
@@ -54,48 +54,48 @@ def privacy_view(user: StoredUser) -> PrivacySetting:
     )
 
 
-def user_view(user: StoredUser, urls: Urls, button: Relation = "Follow") -> User:
+def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
     """The public record of a user, without private fields."""
-    picture = urls.media(user.profile_pic)
+    picture = urls.media(person.profile_pic)
     return User(
-        id=user.id,
-        first_name=user.first_name,
-        last_name=user.last_name,
-        username=user.username,
-        gender=user.gender,
-        bio=user.bio,
-        website=user.website,
+        id=person.id,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        username=person.username,
+        gender=person.gender,
+        bio=person.bio,
+        website=person.website,
         profile_pic=picture,
         profile_pic_small=picture,
-        role=user.role.value,
-        verified=int(user.verified),
-        city=user.city,
-        country=user.country,
-        private=int(user.private),
-        created=wire_time(user.created_at),
-        video_count=user.video_count,
+        role=person.role.value,
+        verified=int(person.verified),
+        city=person.city,
+        country=person.country,
+        private=int(person.private),
+        created=wire_time(person.created_at),
+        video_count=person.video_count,
         button=button,
-        push_notification=push_view(user),
-        privacy_setting=privacy_view(user),
+        push_notification=push_view(person),
+        privacy_setting=privacy_view(person),
     )
 
 
-def own_view(user: StoredUser, urls: Urls, wallet: int, received: int, auth_token: str = "") -> User:
+def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token: str = "") -> User:
     """The user's own record, with private fields. Pass `auth_token` only if a session or sign-in proves the caller."""
     return msgspec.structs.replace(
-        user_view(user, urls, button=""),
-        dob=user.dob.isoformat() if user.dob else "",
-        social_id=user.social_id,
-        email=user.email,
-        phone=user.phone,
-        social=user.social,
-        device_token=user.device_token,
+        user_view(person, urls, button=""),
+        dob=person.dob.isoformat() if person.dob else "",
+        social_id=person.social_id,
+        email=person.email,
+        phone=person.phone,
+        social=person.social,
+        device_token=person.device_token,
         auth_token=auth_token,
         wallet=wallet,
         total_all_time_coins=received,
-        paypal=user.paypal,
-        referral_code=user.referral_code,
-        profile_visit_count=user.unseen_visits,
+        paypal=person.paypal,
+        referral_code=person.referral_code,
+        profile_visit_count=person.unseen_visits,
     )
 
 
