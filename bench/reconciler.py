@@ -24,10 +24,9 @@ from aiohttp import web
 from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.base.ids import StreamId, UserId
-from control_plane.bus.postgres import Bus
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
+from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Status
 from control_plane.observe.lag import calm_garbage_collection
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.keys import StreamKeys
@@ -35,8 +34,9 @@ from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media import reconciler
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.media.reconciler import Reconciler
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.model import Status, Stream, Visibility
 from control_plane.streams.probing.keys import ProbeKeys
+from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult
 from control_plane.streams.probing.prober import Prober
 from control_plane.streams.probing.thumbnails import Thumbnails
@@ -105,7 +105,7 @@ async def _measure(passes: int, second_s: float) -> None:
 
 
 def _table_of(streams: list[Stream]) -> RunningStreams:
-    running = RunningStreams(DATABASE, Bus(""), StreamKeys(KEYRING), 900)
+    running = RunningStreams(DATABASE, PostgresBus(""), StreamKeys(KEYRING), 900)
     for stream in streams:
         running.put(stream)
     return running
@@ -244,7 +244,7 @@ async def _prober(count: int, second_s: float) -> list[str]:
             ProbeKeys(KEYRING),
             Thumbnails(Path(folder), DATABASE),
             DATABASE,
-            Metrics(),
+            ProbeMetrics(Metrics()),
             limit=16,
             interval_s=3600,
         )
