@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # One image for two services: the control plane (`stagedoor run`) and a MediaMTX whose hooks can run (`mediamtx <configuration>`).
-# No secret is in it: they are made at the first start, in the volumes.
+# It contains no secrets: the first start creates them in the volumes.
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim-bookworm AS build
@@ -13,7 +13,7 @@ COPY requirements/run.lock requirements/
 RUN --mount=type=cache,target=/var/cache/pip pip install --require-hashes --requirement requirements/run.lock
 COPY . .
 RUN pip install --no-deps --no-build-isolation .
-# From the release archive, if it has the pinned SHA-256; where that is out of reach, built from the Go module with the pinned sum.
+# MediaMTX comes from the release archive with the pinned SHA-256, or is built from the Go module with the pinned sum.
 RUN --mount=type=cache,target=/var/cache/stagedoor install -m 755 "$(python -m mediamtx obtain)" /opt/mediamtx
 
 FROM python:${PYTHON}-slim-bookworm

@@ -8,19 +8,19 @@ BIN := .venv/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## set everything up, then run it in development mode (settings: LIVE_… in the environment; for a phone: LAN=1)
+run: ## install everything, then start the server in development mode (settings: LIVE_… variables; for a phone: LAN=1)
 	@$(PYTHON) scripts/setup.py run
 	@$(if $(LAN),LIVE_LAN=$(LAN)) LIVE_DEV=$${LIVE_DEV-1} exec $(BIN)/stagedoor run
 
-test: ## set everything up, check types and style, run every test
+test: ## install everything, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-rehearse: ## what takes too long for every change: 10,000 mutated inputs at every door, 1,000 keys taken away (after make test)
+rehearse: ## run the long tests: 10,000 mutated inputs to every listener, 1,000 revoked keys (after make test)
 	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 $(BIN)/python -m pytest tests/end_to_end/test_fuzzing.py tests/end_to_end/test_knocking.py
 
-check: lint types layers pages ## style and types, of Python and of the pages, and which package imports which
+check: lint types layers pages ## check style and types of Python and of the pages, and the direction of imports
 
 lint:
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -31,26 +31,26 @@ types:
 layers:
 	@$(BIN)/lint-imports --no-cache --no-logo
 
-pages: ## types and style of the pages' scripts and styles alone
+pages: ## check only the pages' scripts and style sheets
 	@$(BIN)/python -m tests.page_tools
 
-format: ## bring the code into its form
+format: ## format the Python code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 publish: ## publish a moving test picture: make publish URL='rtmp://…'
 	@$(BIN)/python -m ffmpeg_fixtures publish '$(URL)'
 
-documents: ## write docs/settings.md from the code
+documents: ## generate docs/settings.md from the code
 	@$(BIN)/python -m control_plane.config.document > docs/settings.md
 
-smoke: ## try the whole live path against a running server: make smoke URL=http://localhost:8080
+smoke: ## test the whole live path against a running server: make smoke URL=http://localhost:8080
 	@scripts/smoke $(URL)
 
-bench-%: ## measure: bench-callback, bench-joins, bench-endpoints, … (bench/README.md)
+bench-%: ## run a benchmark: bench-callback, bench-joins, bench-endpoints, … (bench/README.md)
 	@$(BIN)/python -m bench $*
 
 lock: ## resolve the dependencies of setup.cfg again (needs uv)
 	@scripts/lock
 
-clean: ## remove the virtual environment and the caches; data stays
+clean: ## remove the virtual environment and the caches; keep the data
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -9,13 +9,14 @@ from importlib import import_module
 BENCHES = {
     "callback": "auth callback against a bare server: CPU, p50, p99; alone, with 1,000 sockets, with 20 probed streams",
     "joins": "viewers joining through the real MediaMTX, with our callback, a bare one, and none",
-    "endpoints": "each endpoint of the contract against a plain handler that does the same database work",
+    "endpoints": "each endpoint of the contract against a plain handler with SQL of its own",
     "feed": "feed and other reads with 200,000 videos, 100,000 users and gifts each; generic and automatic plans",
     "live": "from an accepted publish to `live` at a socket",
     "listing": "`/live` with 5,000 streams: how long it blocks the loop, and a call's CPU at 10 and 10,000 calls/s",
     "start": "warm start to /readyz",
-    "paths": "how long a reconciler pass over 2,000 live streams blocks the event loop, against one listing of all",
+    "reconciler": "500 and 5,000 quiet streams: a pass of the reconciler, how long it blocks, a second of the prober",
     "memory": "memory at rest and per idle socket",
+    "pool": "a use of a database connection, our pool against asyncpg's",
     "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",
 }
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import uvloop
 
 from bench.processes import configuration, say, stdin
-from control_plane.base.niceness import give_way
+from control_plane.base.child_start import give_way
 
 ABREAST = 50
 """Number of sockets that join at the same time."""

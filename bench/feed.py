@@ -74,7 +74,7 @@ READS = (
     Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
     Read("a wallet", ledger._WALLET, lambda users: (one(users),)),
     Read("parties of a gift", gifts._PARTIES, lambda users: (one(users), STAR)),
-    Read("snapshot for a join", live._SNAPSHOT, lambda users: ([STAR], None, None)),
+    Read("snapshot for a join", live._SNAPSHOT, lambda users: ([STAR], None, None, STAR)),
     Read("figures of a stream", live._TOTALS, lambda users: ([STAR],)),
     Read("figures of 50 streams", live._TOTALS, lambda users: (some(users, 50),)),
     Read("newest events of 50 streams", events._TAILS, lambda users: (some(users, 50),)),

@@ -1,4 +1,4 @@
-// Reads the clock in each video frame that the page shows (see clock_picture.py). Runs before the scripts of the page.
+// Measures glass-to-glass latency: reads the clock in each video frame that the page shows (see clock_picture.py). Runs before the page's scripts.
 (() => {
   const COLUMNS = 8, ROWS = 5, WIDTH = 320, HEIGHT = 180;
   const seen = { firstMs: null, frames: [], unreadable: 0 };

@@ -13,8 +13,8 @@ from api.http.urls import Urls
 from api.pages.live import LiveNow
 from bench.platform import platform
 from bench.report import Target, figure, heading, ratio, step, table
-from control_plane.bus.postgres import Bus
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
+from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.running import RunningStreams
@@ -89,7 +89,7 @@ class _Listing:
 
 async def _listing(database: Database) -> _Listing:
     keys = StreamKeys(Keyring((Secret("a", b"of this bench, used by nothing!!"),)))
-    running = RunningStreams(database, Bus(""), keys, 900)
+    running = RunningStreams(database, PostgresBus(""), keys, 900)
     await running.load()
     return _Listing(database, running)
 

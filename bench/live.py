@@ -24,7 +24,7 @@ from bench.load import quantile
 from bench.looped import encode
 from bench.platform import Platform, platform, until
 from bench.report import Target, figure, heading, step, table
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import child, ffmpeg
 
 OURS = Target(100)
 LIVE_S = 20.0
@@ -86,7 +86,7 @@ async def go_live(ours: Platform, clip: Path, name: str) -> GoneLive:
             path = await media(ours, f"paths/get/live/{stream['id']}")
             connection = await media(ours, f"rtmpconns/get/{path['source']['id']}")
         finally:
-            await ffmpeg.kill(process)
+            await child.kill(process)
     online, connected = moment(path["onlineTime"]), moment(connection["created"])
     await until(lambda: gone(ours, stream["id"]), LIVE_S, "the publisher is gone")
     return GoneLive((online - connected) * 1000, (arrived - online) * 1000)

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import re
 import selectors
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -193,10 +194,11 @@ async def callers(cores: set[int] | None = None) -> AsyncIterator[Callers]:
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     try:
         pid = await asyncio.get_running_loop().run_in_executor(pool, os.getpid)
-        if cores:
-            pin(pid, cores)
-        yield Callers(pool)
+        try:
+            if cores:
+                pin(pid, cores)
+            yield Callers(pool)
+        finally:
+            os.kill(pid, signal.SIGKILL)  # it may be in the middle of a load
     finally:
-        for process in list((pool._processes or {}).values()):
-            process.kill()
         pool.shutdown(wait=True, cancel_futures=True)

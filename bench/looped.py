@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import child, ffmpeg
 
 FPS = 5
 SECONDS = 10
@@ -42,4 +42,4 @@ async def looped_publishers(urls: Sequence[str]) -> AsyncIterator[int]:
                 written = await process.stderr.read()
                 raise RuntimeError(f"the publishers ended: {ffmpeg.masked(written.decode(errors='replace'))[-500:]}")
         finally:
-            await ffmpeg.kill(process)
+            await child.kill(process)

@@ -1,6 +1,6 @@
 """Command line `python -m ffmpeg_fixtures`: publish a test picture to an address, or draw the demo's clips.
 
-It uses the bundled ffmpeg, so none has to be installed.
+It uses the ffmpeg of LIVE_FFMPEG, else the bundled one, so none has to be installed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from typing import Annotated
 
 import typer
 
-from ffmpeg_fixtures import clips, ffmpeg
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
+from control_plane.base import ffmpeg
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ffmpeg import FfmpegFailed
+from control_plane.config.loading import load
+from ffmpeg_fixtures import clips
 from ffmpeg_fixtures.publisher import INTERRUPTED, Picture, Publisher, VideoCodec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Synthetic publishers and clips.")
@@ -33,7 +36,9 @@ def publish(
 ) -> None:
     """Publish a moving test picture with a tone. The address with its key is visible in this machine's process list."""
     try:
-        publisher = Publisher(url, Picture(gop_s=gop_s, b_frames=b_frames, codec=codec, duration_s=duration_s))
+        picture = Picture(gop_s=gop_s, b_frames=b_frames, codec=codec, duration_s=duration_s)
+        with _failures_told():
+            publisher = Publisher(url, picture, ffmpeg.executable(load().ffmpeg))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     typer.echo(f"Publishing to {ffmpeg.masked(url)} {f'for {duration_s:g} s' if duration_s else 'until Ctrl-C'}")
@@ -45,7 +50,7 @@ def publish(
 def make_clips(directory: Path) -> None:
     """Draw the sample videos of the demo feed into a directory."""
     with _failures_told():
-        for clip in asyncio.run(clips.generate(directory, typer.echo)):
+        for clip in asyncio.run(clips.generate(directory, typer.echo, load().ffmpeg)):
             typer.echo(directory / clip.media)
 
 
@@ -70,7 +75,7 @@ def _hint(written: str) -> str:
 def _failures_told() -> Iterator[None]:
     try:
         yield
-    except FfmpegFailed as error:
+    except ControlPlaneError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from control_plane.base import child
+from control_plane.base import child, ffmpeg
 from control_plane.base.child import Kind
-from ffmpeg_fixtures import ffmpeg, sounds
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
+from control_plane.base.ffmpeg import FfmpegFailed
+from ffmpeg_fixtures import sounds
 
 WIDTH = 360
 HEIGHT = 640
@@ -132,10 +132,10 @@ CLIPS: tuple[Clip, ...] = (
 )
 
 
-async def generate(directory: Path, progress: Callable[[str], None]) -> tuple[Clip, ...]:
+async def generate(directory: Path, progress: Callable[[str], None], ffmpeg_setting: str = "") -> tuple[Clip, ...]:
     """Draw the clips that are missing in the directory and return all clips. A file appears only when it is complete.
 
-    Raises FfmpegFailed.
+    `ffmpeg_setting` is LIVE_FFMPEG. Raises FfmpegFailed.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -143,11 +143,12 @@ async def generate(directory: Path, progress: Callable[[str], None]) -> tuple[Cl
             shutil.rmtree(unfinished, ignore_errors=True)
         missing = [clip for clip in CLIPS if not all((directory / file).exists() for file in clip.files)]
         if missing:
+            program = ffmpeg.executable(ffmpeg_setting)
             progress(f"Drawing {len(missing)} sample video{'s' if len(missing) > 1 else ''}")
         slots = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for clip in missing:
-                group.create_task(_generate(clip, directory, slots), name=f"clip-{clip.slug}")
+                group.create_task(_generate(clip, directory, slots, program), name=f"clip-{clip.slug}")
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     except OSError as error:
@@ -155,12 +156,13 @@ async def generate(directory: Path, progress: Callable[[str], None]) -> tuple[Cl
     return CLIPS
 
 
-async def _generate(clip: Clip, directory: Path, slots: asyncio.Semaphore) -> None:
+async def _generate(clip: Clip, directory: Path, slots: asyncio.Semaphore, program: Path) -> None:
     async with slots:
         account = child.account_for(Kind.WORKER)
         with child.scratch(directory, account, _UNFINISHED) as unfinished:
             what = f"Drawing the sample video {clip.slug}"
-            await ffmpeg.run(arguments(clip, unfinished), what, _DEADLINE_S, account)
+            # at our own priority, because the start of the server waits for it
+            await ffmpeg.run(arguments(clip, unfinished), what, _DEADLINE_S, account, program=program, nice=0)
             for file in clip.files:
                 child.take(unfinished / file, directory / file)
 

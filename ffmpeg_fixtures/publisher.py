@@ -12,11 +12,12 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import child, ffmpeg
 
 INTERRUPTED = 255  # ffmpeg's status after SIGINT, if it was already publishing
 
@@ -90,8 +91,9 @@ class Publisher:
     ffmpeg ends earlier when the server refuses or disconnects it: see `wait` and `returncode`.
     """
 
-    def __init__(self, url: str, picture: Picture | None = None) -> None:
+    def __init__(self, url: str, picture: Picture | None = None, program: Path | None = None) -> None:
         self._url = url
+        self._program = program
         self._arguments = arguments(url, picture or Picture())
         self._process: asyncio.subprocess.Process | None = None
         self._written: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -103,7 +105,7 @@ class Publisher:
         return f"Publisher({ffmpeg.masked(self._url)!r}, returncode={self.returncode})"
 
     async def __aenter__(self) -> Self:
-        self._process = await ffmpeg.spawn(self._arguments)
+        self._process = await ffmpeg.spawn(self._arguments, self._program)
         self._reader = asyncio.create_task(self._read(self._process), name="ffmpeg-stderr")
         return self
 
@@ -151,11 +153,11 @@ class Publisher:
             with suppress(TimeoutError):
                 await self.wait(_STOP_S)
         finally:
-            await ffmpeg.kill(self._child)
+            await child.kill(self._child)
 
     async def kill(self) -> None:
         """Die as a phone without battery: kill ffmpeg, so that it closes no connection properly. Waits for it."""
-        await ffmpeg.kill(self._child)
+        await child.kill(self._child)
 
     @property
     def _child(self) -> asyncio.subprocess.Process:

@@ -23,12 +23,12 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from control_plane.config.secrets import Keyring
-from control_plane.observe.metrics import Metrics
+from control_plane.base.signing import Keyring
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media.api_password import api_password
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.media.reconciler import Hint
+from hooks.metrics import HookMetrics
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ _event_decoder = msgspec.json.Decoder(EventCall)
 class HooksListener:
     """Request handler for an `aiohttp.web.Server` without an application."""
 
-    def __init__(self, keyring: Keyring, decide: Decide, hint: Callable[[Hint], None], metrics: Metrics) -> None:
+    def __init__(self, keyring: Keyring, decide: Decide, hint: Callable[[Hint], None], metrics: HookMetrics) -> None:
         self._allowed = [_basic(USER, secret.value.hex()) for secret in keyring.secrets]
         self._api_passwords = [api_password(secret.value.hex()).encode() for secret in keyring.secrets]
         self._decide = decide
@@ -120,8 +120,8 @@ class HooksListener:
             verdict = Verdict.NOT_OURS
         else:
             verdict = await self._decide(_request(action, call))
-        self._metrics.auth.count(
-            (action or (API if call.action == API else "other"), verdict), time.perf_counter() - started
+        self._metrics.decided(
+            action or (API if call.action == API else "other"), verdict, time.perf_counter() - started
         )
         if verdict is Verdict.ALLOW:
             return _answer(204)
@@ -139,7 +139,7 @@ class HooksListener:
     def _event(self, call: EventCall) -> web.StreamResponse:
         if call.event not in {"online", "offline"}:
             return _answer(400, "unknown_event")
-        self._metrics.hook_events.labels(call.event).inc()
+        self._metrics.received(call.event)
         source_id = SourceId(call.source_id) if call.source_id else None
         self._hint(Hint(PathName(call.path), call.event == "online", source_id))
         return _answer(204)

@@ -36,9 +36,3 @@ class PortTaken(MediaMTXNotStarted):
         super().__init__(f"MediaMTX cannot listen on port {port} ({port_name}): it is in use by another program")
         self.port_name = port_name
         self.port = port
-
-
-class MediaMTXGaveUp(MediaMTXError):
-    """MediaMTX failed too often within a minute, so the supervisor stops restarting it."""
-
-    code = "mediamtx_gave_up"

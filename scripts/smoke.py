@@ -24,7 +24,7 @@ from urllib.parse import urljoin
 import aiohttp
 from rich.console import Console
 
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
+from control_plane.base.ffmpeg import FfmpegFailed, executable
 from ffmpeg_fixtures.publisher import Publisher
 
 STARTED_AT = "2026-01-31 12:00:00"
@@ -151,7 +151,7 @@ class Smoke:
 
     async def wrong_key(self) -> None:
         url = self.stream["rtmp_url"]
-        async with Publisher(url[:-1] + ("A" if url[-1] != "A" else "B")) as publisher:
+        async with publisher_to(url[:-1] + ("A" if url[-1] != "A" else "B")) as publisher:
             try:
                 status = await publisher.wait(REFUSED_WITHIN_S)
             except TimeoutError:
@@ -166,7 +166,7 @@ class Smoke:
         self.stack.push_async_callback(socket.close)
         await until(lambda: watching.frames, "hello")
         expect(watching.frames[0]["type"] == "hello", "the first frame is not hello")
-        publisher = self.publisher = await self.stack.enter_async_context(Publisher(self.stream["rtmp_url"]))
+        publisher = self.publisher = await self.stack.enter_async_context(publisher_to(self.stream["rtmp_url"]))
 
         def live() -> bool:
             if publisher.returncode is not None:
@@ -283,6 +283,10 @@ class Playlist:
     def of(cls, url: str, text: str) -> Playlist:
         named = [line for line in text.splitlines() if line.strip() and not line.startswith("#") and line != "gap.mp4"]
         return cls([urljoin(url, line) for line in named])
+
+
+def publisher_to(url: str) -> Publisher:
+    return Publisher(url, program=executable(os.environ.get("LIVE_FFMPEG", "")))
 
 
 def expect(holds: bool, otherwise: str) -> None:

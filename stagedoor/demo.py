@@ -17,6 +17,7 @@ from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
 from control_plane.operations.free_coins import DEMO_KEY
 from control_plane.payments.store import seed_packages
+from control_plane.videos import store as videos
 from ffmpeg_fixtures.clips import HEIGHT, WIDTH, Clip, generate
 
 COINS = 10_000
@@ -51,22 +52,16 @@ _ANY_GIFT = "select exists (select from gift)"
 _ANY_PACKAGE = "select exists (select from coin_package)"
 _ANY_USER = "select exists (select from app_user)"
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' and subject = any($1::text[])"
-_SOUND = """
-    insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
-    values ($1, $2, $3, $4, $5, $6) returning id
-"""
-_VIDEO = """
-    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-"""
 
 
-async def prepare(database: Database, media_dir: Path, progress: Callable[[str], None], *, dev: bool) -> None:
+async def prepare(
+    database: Database, media_dir: Path, progress: Callable[[str], None], *, dev: bool, ffmpeg_setting: str
+) -> None:
     """Add the missing initial data. The demo clips are rendered once and kept in `media_dir`."""
     media_dir.mkdir(exist_ok=True)
     await stock(database)
     if dev:
-        clips = await generate(media_dir / SAMPLES, progress)
+        clips = await generate(media_dir / SAMPLES, progress, ffmpeg_setting)
         await seed(database, [_sample(clip) for clip in clips])
 
 
@@ -97,20 +92,25 @@ async def _person(connection: Connection, person: NewUser) -> UserId:
 
 
 async def _video(connection: Connection, user_id: UserId, username: str, sample: SampleVideo) -> None:
-    sound_id = await connection.fetchval(
-        _SOUND, sample.title, "", sample.media, sample.thumbnail, sample.duration_ms, username
+    sound_id = await videos.add_sound(
+        connection,
+        name=sample.title,
+        audio=sample.media,
+        picture=sample.thumbnail,
+        duration_ms=sample.duration_ms,
+        uploaded_by=username,
     )
-    await connection.execute(
-        _VIDEO,
-        user_id,
-        sample.description,
-        sample.media,
-        sample.thumbnail,
-        sample.preview,
-        sound_id,
-        sample.duration_ms,
-        sample.width,
-        sample.height,
+    await videos.add_video(
+        connection,
+        user_id=user_id,
+        description=sample.description,
+        media=sample.media,
+        thumbnail=sample.thumbnail,
+        preview=sample.preview,
+        sound_id=sound_id,
+        duration_ms=sample.duration_ms,
+        width=sample.width,
+        height=sample.height,
     )
 
 

@@ -1,89 +1,34 @@
-"""`stagedoor run`: opens the parts in the order of their dependencies, and closes them in reverse."""
+"""`stagedoor run`: opens the parts of a role, serves until it is stopped, and closes them in reverse."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
-from api.http.urls import Urls, urls_of
 from control_plane.base.workers import Workers
-from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_create
 from control_plane.config.settings import Settings
-from control_plane.observe.lag import calm_garbage_collection, measure_lag
+from control_plane.observe.lag import calm_garbage_collection
 from control_plane.observe.metrics import Metrics
-from control_plane.streams.media.api_password import api_password
-from mediamtx.node.client import MediaMTXClient
-from stagedoor import demo
-from stagedoor.listening.open_files import raise_open_files
-from stagedoor.parts.database import database
-from stagedoor.parts.hooks import hooks
-from stagedoor.parts.http import http, live_socket
-from stagedoor.parts.jobs import jobs
-from stagedoor.parts.live import following, live
-from stagedoor.parts.platform import platform
-from stagedoor.parts.streams import media_directory, running, streams
-from stagedoor.processes.children import Processes, Progress
-from stagedoor.processes.data_directory import data_directory
-from stagedoor.processes.run_file import Run
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The content of the start-up message."""
-
-    settings: Settings
-    urls: Urls
-    api_keys: Mapping[str, str]
+from stagedoor.processes.children import Progress
+from stagedoor.roles import ROLES, Opening, Role, Started
 
 
 async def serve(
-    settings: Settings, progress: Progress, ready: Callable[[Started], object], stop: asyncio.Event
+    settings: Settings,
+    progress: Progress,
+    ready: Callable[[Started], object],
+    stop: asyncio.Event,
+    role: Role = ROLES["all"],
 ) -> None:
     """Run the server until `stop` is set. `ready` is called when it serves.
 
     Raises a ControlPlaneError when a part cannot start or fails for good; all started parts are stopped first.
     """
-    workers, metrics = Workers(), Metrics()
+    workers = Workers()
     async with AsyncExitStack() as stack:
-        stack.enter_context(data_directory(settings.data_dir))
-        open_files = raise_open_files()  # before children are started, which inherit the limit
-        secrets = load_or_create(settings.secrets_path)
-        api_keys = _api_keys(settings, secrets)
-        processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, progress)
-        opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
-        ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
-        dsn = await processes.postgresql()
-        db = await stack.enter_async_context(database(dsn, settings, secrets, workers, progress))
-        await demo.prepare(db, media_directory(settings), progress, dev=settings.dev)
-
-        urls = urls_of(settings, ports)
-        delivery = await stack.enter_async_context(live(dsn, db))
-        password = api_password(secrets[Purpose.HOOK].signing.value.hex())
-        media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
-        on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
-        opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
-        used = platform(settings, secrets, db, delivery, on_air, urls, api_keys, metrics)
-
-        await processes.keep_media_server()
-        await stack.enter_async_context(following(delivery, workers))
-        await stack.enter_async_context(running(on_air, settings, workers))
-        await stack.enter_async_context(jobs(dsn, settings, db, on_air, used.accounts, metrics, workers))
-        await workers.keep(stack, "lag", measure_lag(metrics))
-        sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
-        await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
-        await processes.keep_run_file(metrics)
+        started = await role(Opening(settings, stack, workers, Metrics(), progress))
         calm_garbage_collection()
-        ready(Started(settings, urls, api_keys))
+        ready(started)
         await workers.until(stop)
         progress("Stopping")
-
-
-def _run(settings: Settings, secrets: Secrets, api_keys: Mapping[str, str]) -> Run:
-    signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
-    return Run(api_keys=api_keys, dev=settings.dev, signing=signing)
-
-
-def _api_keys(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    return {client: getattr(settings, f"api_key_{client}") or secrets.api_keys[client] for client in CLIENTS}

@@ -1,4 +1,4 @@
-"""axe-core over a page in the browser: phone and desktop, light and dark."""
+"""axe-core on a page in the browser: phone and desktop, light and dark theme."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def script() -> str:
 
 
 async def violations(page: Page) -> dict[str, Any]:
-    """Of the page as it is, in each size and scheme; empty when there are none. The page should be one with reduced motion: what is halfway
-    between two colours has the contrast of neither."""
+    """axe-core's violations on the page, in each size and colour scheme. Open the page with reduced motion: colours in
+    transition have too little contrast."""
     size = page.viewport_size
     assert size is not None
     await page.evaluate(script())

@@ -1,5 +1,4 @@
-"""A headless Chromium, and visitors: each has a browser profile of its own and one page whose complaints fail the
-test."""
+"""A headless Chromium, and visitors: each has its own browser profile and one page, whose errors fail the test."""
 
 from __future__ import annotations
 
@@ -44,14 +43,14 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @dataclass
 class Visitor:
-    """`problems`: the page's complaints, and every request to a host that it must not contact."""
+    """`problems`: errors of the page, and requests to hosts that it must not contact."""
 
     page: Page
     hosts: Collection[str]
     """Hosts with ports that our pages may contact."""
     media_hosts: Collection[str]
-    """Those of the media server. It refuses requests of viewers whose publisher is lost; the browser logs that, but it
-    is no fault of the page."""
+    """Hosts of the media server. It refuses requests of viewers whose publisher has disconnected; the browser logs
+    that, but it is not an error of the page."""
     problems: list[str] = field(default_factory=list)
 
     def watch(self) -> None:

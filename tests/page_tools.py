@@ -54,7 +54,8 @@ class PageTools:
 
     @property
     def home(self) -> Path:
-        """Named after the lock and the platform: another lock is another installation."""
+        """The folder's name contains a hash of the lock and the platform, so that another lock is installed
+        separately."""
         digest = hashlib.sha256()
         for name in LOCK_FILES:
             digest.update((LOCK / name).read_bytes())

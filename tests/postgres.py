@@ -18,16 +18,14 @@ it is a process, not bound to any test's loop.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -37,6 +35,7 @@ from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.home import home_of
 from control_plane.db.embedded.postmaster import clear_leftovers
 from control_plane.db.embedded.programs import unprivileged_account
+from tests.waiting import run_in_thread
 
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ SETTINGS = {
     "max_wal_size": "128MB",
     "dynamic_shared_memory_type": "mmap",  # a killed server leaves nothing outside of its folder
 }
-"""Without durability: the data is thrown away anyway."""
+"""Settings without durability, because the data is temporary."""
 
 _PREFIX = "stagedoor-tests-"
 _RAM = Path("/dev/shm")
@@ -77,7 +76,7 @@ class TestPostgres:
         return self._dsn_of(name)
 
     async def drop_database(self, dsn: str) -> None:
-        """Drop it, and terminate all connections to it."""
+        """Drop the database, and terminate all connections to it."""
         await self._execute(f"drop database {urlsplit(dsn).path.lstrip('/')} with (force)")
 
     @asynccontextmanager
@@ -111,16 +110,25 @@ class TestPostgres:
 def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) -> Iterator[TestPostgres]:
     """`migrate` gets the dsn of the database that MIGRATED copies, and must close all its connections."""
     folder = fast_folder()
-    _run(_sweep(folder))
+    run_in_thread(_sweep(folder))
     data_dir = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
     server = EmbeddedPostgres(data_dir, SETTINGS, roots_state=folder)
     try:
-        postgres = TestPostgres(_run(server.start(lambda _: None)))
-        _run(postgres.make_template(migrate))
+        postgres = TestPostgres(run_in_thread(server.start(lambda _: None)))
+        run_in_thread(postgres.make_template(migrate))
         yield postgres
     finally:
-        _run(server.stop())
+        run_in_thread(server.stop())
         remove(data_dir)
+
+
+async def disconnect_everyone(dsn: str) -> None:
+    """Terminate every connection to this database but our own."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    await connection.close(timeout=5)
 
 
 def remove(data_dir: Path) -> None:
@@ -138,9 +146,3 @@ async def _sweep(folder: Path) -> None:
         if data_dir.stat().st_uid == os.geteuid() and not psutil.pid_exists(owner):
             await clear_leftovers(home_of(data_dir, unprivileged_account(), folder).cluster)
             remove(data_dir)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run in a thread, so that it does not touch the event loop of this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()

@@ -22,6 +22,7 @@ from control_plane.config.settings import Settings
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Verdict
 from hooks.listener import HooksListener
+from hooks.metrics import HookMetrics
 from mediamtx.node.config import local_url
 from mediamtx.node.hook_command import hook_command
 from mediamtx.node.inspection import inspect
@@ -173,7 +174,7 @@ def test_each_service_that_goes_on_has_a_health_check_and_starts_after_what_it_n
     }
 
 
-def test_the_image_runs_as_nobody_special_and_holds_no_secret() -> None:
+def test_the_image_runs_without_privileges_and_holds_no_secret() -> None:
     stages = DOCKERFILE.split("\nFROM ")
     assert len(stages) == 3
     assert re.findall(r"^USER (.*)$", stages[-1], re.MULTILINE) == ["10001"]
@@ -192,7 +193,7 @@ def packages() -> set[str]:
 
 
 async def test_the_configuration_that_mediamtx_would_run_with_is_accepted(tmp_path: Path) -> None:
-    """By the real server: on the loopback and on free ports, for this is a test, and otherwise as it is."""
+    """Run the real MediaMTX with the configuration, on the loopback interface and free ports."""
     settings = settings_of("configuration")
     hooks = load_or_create(tmp_path / "secrets.json")[Purpose.HOOK]
     config = configuration(settings, Ports.of(settings), hooks, hook_command(SCRIPT, tmp_path / "hook"))
@@ -201,7 +202,7 @@ async def test_the_configuration_that_mediamtx_would_run_with_is_accepted(tmp_pa
     async def decide(_: AccessRequest) -> Verdict:
         raise AssertionError("nobody publishes or reads")
 
-    listener = HooksListener(hooks, decide, lambda _: None, Metrics())
+    listener = HooksListener(hooks, decide, lambda _: None, HookMetrics(Metrics()))
     runner = web.ServerRunner(web.Server(listener.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -20,8 +20,8 @@ from api.live_socket.frames import NOT_YET, CloseCode
 from api.sections import registry
 from control_plane.config.document import markdown
 from control_plane.config.loading import describe, load
-from control_plane.eventlog.types import EndReason
 from control_plane.streams.access import Verdict
+from control_plane.streams.model import EndReason
 from tests.api.documentation.asyncapi_rules import misfits
 
 ROOT = Path(__file__).parents[1]
@@ -162,7 +162,7 @@ def test_frames_that_are_shown_are_as_the_schema_says(example: str) -> None:
 
 def test_frames_in_tables_are_as_the_schema_says() -> None:
     frames: list[tuple[str, dict[str, Any]]] = []
-    for sent, answered, *_ in table(text_of("live-socket.md"), "What you send"):
+    for sent, answered, *_ in table(text_of("live-socket.md"), "Frames from the client"):
         frames.append(("receive", json.loads(sent.strip("`"))))
         frames.append(("send", json.loads(re.findall(r"`([^`]+)`", answered)[0])))
     assert len(frames) == 4
@@ -171,7 +171,7 @@ def test_frames_in_tables_are_as_the_schema_says() -> None:
 
 
 def test_every_close_code_is_documented() -> None:
-    documented = {int(row[0]) for row in table(text_of("live-socket.md"), "Closing")}
+    documented = {int(row[0]) for row in table(text_of("live-socket.md"), "Close codes")}
     assert documented == {code.value for code in CloseCode} | {1006}
 
 

@@ -1,4 +1,4 @@
-"""The tools that check the pages: what is pinned, what they find, and what is said when they cannot be installed."""
+"""The checkers of the pages: their pinned versions, their findings, and the errors if they cannot be installed."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 
-HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+HEADERS = CIMultiDict({"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -21,4 +22,7 @@ def envelope(code: int, msg: Any, beside: Mapping[str, Any]) -> bytes:
 
 def answer(body: bytes, request_id: str, more: Mapping[str, str]) -> web.Response:
     """`more` are additional headers."""
-    return web.Response(body=body, headers={**HEADERS, "X-Request-Id": request_id, **more})
+    response = web.Response(body=body, headers=HEADERS)
+    response.headers["X-Request-Id"] = request_id
+    response.headers.update(more)
+    return response

@@ -6,6 +6,7 @@ codes, metrics and the access log.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import logging
@@ -34,9 +35,11 @@ from api.contract.errors import (
     contract_code,
 )
 from api.contract.limits import RateLimit, UnderWay
+from api.contract.metrics import CallMetrics
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
 from api.http.address import client_address, is_limited, limit_key
+from api.http.bearer import bearer_token
 from api.http.cookies import page_token
 from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
@@ -44,7 +47,6 @@ from control_plane.accounts.caller import Caller
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.store import id_by_identity, session_state
 from control_plane.accounts.user import Identity
-from control_plane.base.deadlines import Deadlines
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 
@@ -98,7 +100,7 @@ class Dispatcher:
     def __init__(self, registry: Registry, platform: Platform) -> None:
         self._find = functools.lru_cache(maxsize=PATHS)(registry.find)
         self._platform = platform
-        self._deadlines = Deadlines()
+        self._metrics = CallMetrics(platform.metrics)
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
         self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
@@ -126,7 +128,7 @@ class Dispatcher:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            with self._deadlines.within(UPLOAD_DEADLINE_S if takes_form(endpoint, request) else DEADLINE_S):
+            async with asyncio.timeout(UPLOAD_DEADLINE_S if takes_form(endpoint, request) else DEADLINE_S):
                 msg = await self._answer(request, endpoint, client)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -244,9 +246,8 @@ class Dispatcher:
         return Caller(named) if state is not None else None
 
     def _count(self, request: web.Request, client: Client, name: str, code: int, started: float) -> None:
-        """`name` is a name of the contract or "unknown", so that requests cannot create new metric labels."""
         seconds = time.perf_counter() - started
-        self._platform.metrics.calls.count((name, code), seconds)
+        self._metrics.answered(name, code, seconds)
         if self._platform.settings.access_log:
             log.info(
                 "call",
@@ -269,9 +270,9 @@ def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:
 
 
 def _token(request: web.Request) -> str:
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    token = bearer if scheme.lower() == "bearer" else request.headers.get("Auth-Token", "")
-    token = token.strip()
+    token = bearer_token(request)
+    if token is None:
+        token = request.headers.get("Auth-Token", "").strip()
     return "" if token in NO_TOKEN or not token.isascii() else token
 
 

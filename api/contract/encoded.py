@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from cachetools import LRUCache
 
 from api.http.urls import Urls
 
@@ -13,8 +14,8 @@ S = TypeVar("S")
 A = TypeVar("A")
 
 HOSTS_REMEMBERED = 16
-"""Cached encodings, one for each `Urls`: with LIVE_LAN, one for each host name in use. All are evicted when more are
-needed, so a smaller number encodes more often and a larger one uses more memory."""
+"""Cached encodings, one for each `Urls`: with LIVE_LAN, one for each host name in use. Smaller encodes more often,
+larger uses more memory."""
 
 
 class EncodedOnce(Generic[S, A]):
@@ -23,13 +24,11 @@ class EncodedOnce(Generic[S, A]):
 
     def __init__(self, build: Callable[[S, Urls], A]) -> None:
         self._build = build
-        self._known: dict[Urls, tuple[S, A]] = {}
+        self._known: LRUCache[Urls, tuple[S, A]] = LRUCache(HOSTS_REMEMBERED)
 
     def __call__(self, source: S, urls: Urls) -> A:
         known = self._known.get(urls)
         if known is None or known[0] is not source:
-            if len(self._known) >= HOSTS_REMEMBERED:
-                self._known.clear()
             encoded: Any = msgspec.Raw(msgspec.json.encode(self._build(source, urls)))
             known = self._known[urls] = (source, encoded)
         return known[1]

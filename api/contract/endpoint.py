@@ -60,7 +60,7 @@ Handler = Callable[[Call, Any], Awaitable[Any]]
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     name: str
     aliases: tuple[str, ...]
@@ -105,19 +105,19 @@ class Section:
             request = hints["body"]
             self.endpoints.append(
                 Endpoint(
-                    name,
-                    aliases,
-                    self.name,
-                    access,
-                    handler,
-                    request,
-                    _msg_type(hints["return"]),
-                    caller_fields(request),
-                    top_level,
-                    inspect.getdoc(handler) or "",
-                    refusals,
-                    uploads,
-                    ios_refusal,
+                    name=name,
+                    aliases=aliases,
+                    section=self.name,
+                    access=access,
+                    handler=handler,
+                    request=request,
+                    answer=_msg_type(hints["return"]),
+                    caller_fields=caller_fields(request),
+                    top_level=top_level,
+                    summary=inspect.getdoc(handler) or "",
+                    refusals=refusals,
+                    uploads=uploads,
+                    ios_refusal=ios_refusal,
                 )
             )
             return handler

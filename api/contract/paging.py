@@ -8,7 +8,7 @@ from api.contract.request import Page
 
 PAGE_SIZE = 10
 LONG_PAGE_SIZE = 20
-"""Of a user's own videos and of a hashtag's."""
+"""Rows of a page, prescribed by the contract: `LONG_PAGE_SIZE` for a user's own videos and for a hashtag's."""
 
 
 class Window(NamedTuple):

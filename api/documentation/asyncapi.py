@@ -11,22 +11,14 @@ import msgspec
 
 from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
-from api.live_socket.frames import Ack, Auth, CloseCode, Error, Hello, SendGift, You, YouFrame
+from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, Hello, SendGift, You, YouFrame
 from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.eventlog.types import (
-    Combo,
-    EndReason,
-    Gift,
-    Gifter,
-    Newcomer,
-    Person,
-    Stats,
-    Status,
-    StatusChange,
-    Summary,
-)
+from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.live.audience import AudienceRole
+from control_plane.live.figures import Gifter, Newcomer, Stats
 from control_plane.live.snapshot import StreamView
+from control_plane.streams.events import StatusChange, Summary
+from control_plane.streams.model import EndReason, Status
 
 CHANNEL = "stream"
 
@@ -106,11 +98,11 @@ TO_CLIENTS = (
     Frame("ack", Ack, "The gift was sent. `seq` is the number of its event.", examples=[Ack("tap-1", Seq(7))]),
     Frame(
         "error",
-        Error,
-        "Refused; the socket stays open. Nothing has happened, except perhaps after `database_unavailable`.",
+        ErrorFrame,
+        "The frame was refused and had no effect, except perhaps after `database_unavailable`. The socket stays open.",
         examples=[
-            Error("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
-            Error(code="malformed", message="This frame is not valid JSON."),
+            ErrorFrame("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
+            ErrorFrame(code="malformed", message="This frame is not valid JSON."),
         ],
     ),
 )

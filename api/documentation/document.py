@@ -166,7 +166,7 @@ def _operation(
             "200": {
                 "description": "\n".join(
                     [
-                        "The status is always 200. `code` tells the outcome.",
+                        "The status is always 200. `code` is the outcome.",
                         *(f"- {code}: {why}" for code, why in codes.items()),
                     ]
                 ),

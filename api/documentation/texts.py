@@ -9,7 +9,7 @@ from api.contract.errors import DONE, FAILED, LOG_OUT, MALFORMED, NO_SESSION, NO
 
 INTRODUCTION = """\
 Every call is a `POST` with a JSON object as its body. The answer is a JSON object too: `{"code": 200, "msg": …}`. The \
-HTTP status is always 200 and `code` tells the outcome. With every code other than 200, `msg` is a sentence to show to \
+HTTP status is always 200 and `code` is the outcome. With every code other than 200, `msg` is a sentence to show to \
 the user. Only `/live` and the addresses for operators are `GET` requests with HTTP status codes. The live socket is \
 described in `/asyncapi.json`.
 

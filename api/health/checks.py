@@ -10,8 +10,9 @@ from aiohttp import web
 
 from api.contract.platform import Platform
 from api.http.address import client_address
+from api.http.bearer import bearer_token
 from control_plane.base.network import is_loopback
-from control_plane.bus.postgres import Bus
+from control_plane.bus.model import Bus
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.streams.media.reconciler import Reconciler
 
@@ -49,9 +50,8 @@ class Health:
         return web.Response(body=rendered, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     def _may_know(self, request: web.Request) -> bool:
-        token = self._platform.settings.metrics_token
-        offered = request.headers.get("Authorization", "")
-        if token and hmac.compare_digest(offered.encode(errors="surrogateescape"), f"Bearer {token}".encode()):
+        token, offered = self._platform.settings.metrics_token, bearer_token(request) or ""
+        if token and hmac.compare_digest(offered.encode(errors="surrogateescape"), token.encode()):
             return True
         return is_loopback(client_address(request, self._platform.settings.trusted_proxies)) and (
             "X-Forwarded-For" not in request.headers

@@ -46,7 +46,7 @@ def _counting(request: web.Request) -> Sequence[str]:
     return (SECURE, PLAIN) if asks_only and request.headers.get("Sec-Fetch-Site") in _FROM_A_PAGE_OF_OURS else ()
 
 
-def keep(response: web.StreamResponse, token: str, scheme: str, ttl_s: int) -> None:
+def set_session(response: web.StreamResponse, token: str, scheme: str, ttl_s: int) -> None:
     """Set the cookie. `scheme` is the one that the browser uses, from `own_origin`."""
     secure = scheme == "https"
     response.set_cookie(
@@ -54,5 +54,5 @@ def keep(response: web.StreamResponse, token: str, scheme: str, ttl_s: int) -> N
     )
 
 
-def forget(response: web.StreamResponse, scheme: str) -> None:
-    keep(response, "", scheme, 0)
+def clear_session(response: web.StreamResponse, scheme: str) -> None:
+    set_session(response, "", scheme, 0)

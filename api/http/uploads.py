@@ -41,7 +41,7 @@ class NoRoomForUploads(ControlPlaneError):
 @dataclass(frozen=True, slots=True)
 class Upload:
     path: Path
-    """Deleted when the call ends: whoever keeps the file moves it."""
+    """Deleted when the call ends: move the file to keep it."""
     name: str
     """As the client calls it. Says nothing about the content."""
     size: int

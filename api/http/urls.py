@@ -12,6 +12,7 @@ from control_plane.config.ports import Ports
 from control_plane.config.settings import Settings
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
+from control_plane.streams.path import APP
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # identity equality: instances are cache keys
@@ -64,11 +65,11 @@ class Urls:
 
     @property
     def rtmp_server(self) -> str:
-        """The RTMP server for OBS, which has separate fields for server and key (`obs_key`). All paths are `live/…`."""
-        return f"rtmp://{self.host}:{self.rtmp_port}/live"
+        """The RTMP server for OBS, which has separate fields for server and key (`obs_key`)."""
+        return f"rtmp://{self.host}:{self.rtmp_port}/{APP}"
 
     def obs_key(self, stream: Stream, key: StreamKey) -> str:
-        return f"{stream.path.removeprefix('live/')}?token={key}"
+        return f"{stream.path.removeprefix(f'{APP}/')}?token={key}"
 
     def rtmp(self, stream: Stream, key: StreamKey) -> str:
         return f"{self.rtmp_server}/{self.obs_key(stream, key)}"

@@ -6,45 +6,55 @@ import asyncio
 import logging
 import math
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
-from api.live_socket.frames import FAULTS, Auth, CloseCode, Error, Fault, SendGift, finished, parse
+from api.live_socket.frames import FAULTS, Auth, CloseCode, ErrorFrame, Fault, SendGift, finished, parse
 from api.live_socket.limits import FrameLimit
+from api.live_socket.websocket import PING, pong
 from control_plane.db.pool import DatabaseUnavailable
-from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, Leave
+from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, DisconnectReason
 
 log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT_BYTES = 64 << 10
-"""Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an
-error."""
+"""Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an error.
+Larger: one client can hold more memory. Smaller: a mistake of an app costs it the connection."""
 
 KERNEL_LIMIT_BYTES = 128 << 10
 """SO_SNDBUF of each socket; Linux doubles it. Without a limit it grows to some megabytes for a client that does not
 read. Smaller slows the replay for clients with a long round trip."""
 
 DRAIN_PERIOD_S = 0.1
-"""Interval for checking whether a slow client has read its queue, before its next frame is read."""
+"""Interval for checking whether a slow client has read its queue, before its next frame is read. Larger: the client's
+next gift waits longer. Smaller: slow clients cost more CPU time."""
 
-_PING = b"\x89\x00"
-_LEAVE = {Leave.ENDED: CloseCode.ENDED, Leave.TOO_SLOW: CloseCode.TOO_SLOW, Leave.RESET: CloseCode.GOING_AWAY}
+_CLOSE_CODES = {
+    DisconnectReason.ENDED: CloseCode.ENDED,
+    DisconnectReason.TOO_SLOW: CloseCode.TOO_SLOW,
+    DisconnectReason.RESET: CloseCode.GOING_AWAY,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     ping_every_s: float = 25.0
+    """Longer: proxies close idle connections. Shorter: phones wake up more often."""
     pong_within_s: float = 10.0
+    """Longer: dead sockets count as viewers for longer. Shorter: phones that change networks are disconnected."""
     identity_within_s: float = 10.0
+    """Time for a guest's `auth` frame on a stream that is not public. Longer: strangers hold sockets for longer. Shorter:
+    slow clients are refused."""
     close_within_s: float = 5.0
-    """Timeout for sending the close frame and receiving the client's; then the connection is aborted."""
+    """Timeout for sending the close frame and receiving the client's; then the connection is aborted. Longer: clients
+    that are gone hold descriptors for longer. Shorter: slow clients do not learn why they were disconnected."""
 
 
-class Left(Exception):
+class Disconnect(Exception):
     """Ends the conversation: with the close code that the server sends, or None when the client has disconnected."""
 
     def __init__(self, code: CloseCode | None) -> None:
@@ -62,10 +72,10 @@ def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
 
 
 class Connection:
-    """Implements the Protocol `Sink`: the hub writes frames straight to the transport, past aiohttp's writer, and
-    disconnects it through `leave`."""
+    """Implements the Protocol `Sink`: the hub writes frames straight to the transport, past aiohttp's writer."""
 
     __slots__ = (
+        "_conversation",
         "_limit",
         "_loop",
         "_pong_due",
@@ -73,7 +83,6 @@ class Connection:
         "_timer",
         "_timing",
         "_transport",
-        "_until",
         "_ws",
         "code",
     )
@@ -87,7 +96,7 @@ class Connection:
         self._timing = timing
         self._loop = asyncio.get_running_loop()
         self._limit = FrameLimit(self._loop.time)
-        self._until: asyncio.Timeout | None = None
+        self._conversation: asyncio.Task[None] | None = None
         self._reading = False
         self._pong_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -107,48 +116,50 @@ class Connection:
     def buffered_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
 
-    def leave(self, why: Leave) -> None:
-        self.close(_LEAVE[why])
+    def disconnect(self, why: DisconnectReason) -> None:
+        self.close(_CLOSE_CODES[why])
 
     def close(self, code: CloseCode) -> None:
         """Send a close frame after everything written so far, and cancel the conversation."""
         if self.code is None:
             self.code = code
-            if self._until is not None:
-                self._until.reschedule(self._loop.time())
+            if self._conversation is not None:
+                self._conversation.cancel()
 
     def abort(self) -> None:
         self._transport.abort()
 
-    async def hold(self, conversation: Coroutine[Any, Any, None]) -> None:
-        """Run the conversation until it ends or `close` is called, then close the socket."""
-        code: CloseCode | None = None
+    async def hold(self, converse: Callable[[], Awaitable[None]]) -> None:
+        """Run the conversation until it ends or `close` cancels it, then close the socket."""
         self._timer = self._loop.call_later(self._timing.ping_every_s, self._ping)
         try:
-            async with asyncio.timeout(None) as self._until:  # expires when `close` is called
-                await conversation
-        except Left as left:
-            code = left.code
-        except DatabaseUnavailable:
-            code = CloseCode.GOING_AWAY
-        except Exception as error:
-            if self.code is None or not isinstance(error, TimeoutError):
-                log.exception("live_socket_failed")
-                code = CloseCode.FAILED
+            async with asyncio.TaskGroup() as group:
+                self._conversation = group.create_task(self._run(converse))
         finally:
-            self._until = None
             self._timer.cancel()
-        self.code = self.code or code
         if self.code is not None:
             # Waits for the client's close frame, at most `close_within_s`.
             await self._ws.close(code=self.code, message=self.code.reason.encode(), drain=False)
         if self.buffered_bytes():
             self.abort()
 
+    async def _run(self, converse: Callable[[], Awaitable[None]]) -> None:
+        code: CloseCode | None = None
+        try:
+            await converse()
+        except Disconnect as disconnect:
+            code = disconnect.code
+        except DatabaseUnavailable:
+            code = CloseCode.GOING_AWAY
+        except Exception:
+            log.exception("live_socket_failed")
+            code = CloseCode.FAILED
+        self.code = self.code or code
+
     # ── in ──
 
     async def next_frame(self) -> Auth | SendGift:
-        """The next valid frame. Pings and faulty frames are answered here. Raises Left when the client has
+        """The next valid frame. Pings and faulty frames are answered here. Raises Disconnect when the client has
         disconnected, sends a message that is too large or too many faulty frames."""
         while True:
             self._reading = True
@@ -157,12 +168,12 @@ class Connection:
             self._reading = False
             frame = self._read(message)
             if wait_s := self._limit.take():
-                id_ = frame.id if isinstance(frame, SendGift | Error) else None
-                frame = Error(id_, Fault.RATE, "Too many frames. Wait `retry_after_ms`.", math.ceil(wait_s * 1000))
-            if isinstance(frame, Error):
+                id_ = frame.id if isinstance(frame, SendGift | ErrorFrame) else None
+                frame = ErrorFrame(id_, Fault.RATE, "Too many frames. Wait `retry_after_ms`.", math.ceil(wait_s * 1000))
+            if isinstance(frame, ErrorFrame):
                 self.answer(finished(frame))
                 if frame.code in FAULTS and self._limit.fault():
-                    raise Left(CloseCode.TOO_MANY)
+                    raise Disconnect(CloseCode.TOO_MANY)
             elif frame is not None:
                 return frame
 
@@ -178,24 +189,24 @@ class Connection:
         finally:
             self._transport.resume_reading()
 
-    def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | Error | None:
+    def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | ErrorFrame | None:
         if message.type is WSMsgType.TEXT:
             return parse(message.data)
         if message.type is WSMsgType.BINARY:
-            return Error(code=Fault.MALFORMED, message="Frames must be text messages.")
+            return ErrorFrame(code=Fault.MALFORMED, message="Frames must be text messages.")
         if message.type is WSMsgType.PING:
-            self.answer(bytes((0x8A, len(message.data))) + message.data)
+            self.answer(pong(message.data))
         elif message.type is WSMsgType.PONG:
             self._answered()
         else:  # closed, closing, broken
             too_big = isinstance(message.data, WebSocketError) and message.data.code == CloseCode.TOO_BIG
-            raise Left(CloseCode.TOO_BIG if too_big else None)
+            raise Disconnect(CloseCode.TOO_BIG if too_big else None)
         return None
 
     # ── pings ──
 
     def _ping(self) -> None:
-        self.answer(_PING)
+        self.answer(PING)
         self._pong_due = True
         self._timer = self._loop.call_later(self._timing.pong_within_s, self._unanswered)
 

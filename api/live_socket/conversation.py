@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from api.contract.errors import SessionMissing, TooManyRequests
-from api.live_socket.connection import Connection, Left
-from api.live_socket.frames import Ack, Auth, CloseCode, Error, SendGift, You, YouFrame, finished, hello
+from api.live_socket.connection import Connection, Disconnect
+from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, SendGift, You, YouFrame, finished, hello
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
@@ -79,11 +79,11 @@ class Conversation:
         self._until_known: asyncio.Timeout | None = None
 
     async def hold(self, credentials: Credentials, resume: Resume | None) -> None:
-        """Run until the client or the server closes the socket. Raises Left, DatabaseUnavailable."""
+        """Run until the client or the server closes the socket. Raises Disconnect, DatabaseUnavailable."""
         async with self._services.database.connection() as database:
             found = (await store.audiences(database, [self.stream_id])).get(self.stream_id)
         if found is None:
-            raise Left(CloseCode.NO_SUCH_STREAM)
+            raise Disconnect(CloseCode.NO_SUCH_STREAM)
         self._audience = self._audience or found  # `see` may have set a newer one meanwhile
         try:
             await self.identify(credentials)
@@ -105,9 +105,9 @@ class Conversation:
         try:
             self._caller = await self._known(self._token)
             if not self.admits(self._caller):  # lost the operator's role
-                raise Left(CloseCode.FORBIDDEN)
-        except Left as left:
-            self._connection.close(left.code or CloseCode.SIGN_IN)
+                raise Disconnect(CloseCode.FORBIDDEN)
+        except Disconnect as disconnect:
+            self._connection.close(disconnect.code or CloseCode.SIGN_IN)
 
     def see(self, audience: Audience) -> None:
         """Apply a new audience: close the socket if the caller may no longer watch, and admit a guest who waits for
@@ -128,7 +128,7 @@ class Conversation:
             self._caller, self._token = await self._whose(credentials.page), credentials.page
         await self._wait_for_identity()
         if not self.admits(self._caller):
-            raise Left(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
+            raise Disconnect(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
         self._admitted = True
 
     async def _wait_for_identity(self) -> None:
@@ -155,7 +155,7 @@ class Conversation:
                 self.stream_id, self._connection, you.user_id, resume, greet
             )
         except StreamUnknown:
-            raise Left(CloseCode.NO_SUCH_STREAM) from None
+            raise Disconnect(CloseCode.NO_SUCH_STREAM) from None
 
     def _you(self) -> You:
         assert self._audience is not None, "the audience is read before the conversation joins"
@@ -178,13 +178,13 @@ class Conversation:
     async def _sign_in(self, token: str) -> None:
         caller = await self._known(token)
         if not self.admits(caller):
-            raise Left(CloseCode.FORBIDDEN)
+            raise Disconnect(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
 
     async def _known(self, token: str) -> Caller:
         caller = await self._whose(token)
         if caller is None:
-            raise Left(CloseCode.SIGN_IN)
+            raise Disconnect(CloseCode.SIGN_IN)
         return caller
 
     async def _whose(self, token: str) -> Caller | None:
@@ -193,9 +193,9 @@ class Conversation:
         except DatabaseUnavailable:
             raise
         except ControlPlaneError:  # the user is banned
-            raise Left(CloseCode.FORBIDDEN) from None
+            raise Disconnect(CloseCode.FORBIDDEN) from None
 
-    async def _gift(self, gift: SendGift) -> Ack | Error:
+    async def _gift(self, gift: SendGift) -> Ack | ErrorFrame:
         try:
             if self._caller is None:
                 raise SessionMissing
@@ -206,5 +206,5 @@ class Conversation:
         except ControlPlaneError as refusal:
             # The contract calls the idempotency key client_ref, a frame calls it id.
             retry_ms = math.ceil(refusal.retry_after_s * 1000) if isinstance(refusal, TooManyRequests) else None
-            return Error(gift.id, refusal.code, str(refusal).replace("client_ref", "id"), retry_ms)
+            return ErrorFrame(gift.id, refusal.code, str(refusal).replace("client_ref", "id"), retry_ms)
         return Ack(gift.id, seq)

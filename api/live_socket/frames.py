@@ -1,5 +1,5 @@
 """Frames of the live socket: those for one socket, those of clients and their parser, and the close codes. The events
-of a stream are in `control_plane.eventlog.types`."""
+of a stream are in `control_plane/streams/events.py` and `control_plane/gifts/events.py`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Annotated, Any
 import msgspec
 
 from api.contract.request import sentence
+from api.live_socket.websocket import websocket_frame
 from control_plane.accounts.caller import Caller
 from control_plane.base.ids import LARGEST_ID, Seq, UserId
 from control_plane.ledger.transfers import CLIENT_REF, CLIENT_REF_RULE
 from control_plane.live.audience import Audience, AudienceRole
 from control_plane.live.snapshot import PlaybackUrl, Snapshot, StreamView
-from control_plane.live.websocket import websocket_frame
 
 FRAME_LIMIT_BYTES = 4 << 10
 """Largest frame that is parsed. Smaller refuses long session tokens in `auth`; larger costs time on the event loop."""
 ID_LIMIT = 64
-"""Characters of a client's `id` that an error repeats, so that error frames stay small."""
+"""Characters of a client's `id` that an error repeats. More: faulty frames cost larger answers. Fewer: an app cannot
+match the error with its frame, whose valid ids have up to 64."""
 
 
 class CloseCode(IntEnum):
@@ -79,7 +80,7 @@ class Ack(msgspec.Struct, frozen=True, tag_field="type", tag="ack"):
     seq: Seq
 
 
-class Error(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
+class ErrorFrame(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
     """The answer to a frame that was refused. `id` is the one in the client's frame, if it could be read."""
 
     id: str | None = None
@@ -88,7 +89,7 @@ class Error(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_def
     retry_after_ms: int | None = None
 
 
-def finished(frame: YouFrame | Ack | Error) -> bytes:
+def finished(frame: YouFrame | Ack | ErrorFrame) -> bytes:
     return websocket_frame(msgspec.json.encode(frame))
 
 
@@ -136,10 +137,10 @@ _frames = msgspec.json.Decoder(Auth | SendGift)
 _envelopes = msgspec.json.Decoder(_Envelope)
 
 
-def parse(payload: bytes) -> Auth | SendGift | Error:
+def parse(payload: bytes) -> Auth | SendGift | ErrorFrame:
     """The frame, or the error to answer if it is not valid."""
     if len(payload) > FRAME_LIMIT_BYTES:
-        return Error(code=Fault.TOO_LARGE, message=f"A frame may have at most {FRAME_LIMIT_BYTES} bytes.")
+        return ErrorFrame(code=Fault.TOO_LARGE, message=f"A frame may have at most {FRAME_LIMIT_BYTES} bytes.")
     try:
         payload.decode()  # raises for invalid UTF-8, also in strings that the decoder skips
         frame: Auth | SendGift = _frames.decode(payload)
@@ -151,20 +152,20 @@ def parse(payload: bytes) -> Auth | SendGift | Error:
 
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_NOT_JSON = Error(code=Fault.MALFORMED, message="This frame is not valid JSON.")
+_NOT_JSON = ErrorFrame(code=Fault.MALFORMED, message="This frame is not valid JSON.")
 
 
-def _what_is_wrong(payload: bytes, error: str) -> Error:
+def _what_is_wrong(payload: bytes, error: str) -> ErrorFrame:
     try:
         envelope = _envelopes.decode(payload)
     except msgspec.ValidationError:
-        return Error(code=Fault.MALFORMED, message="A frame must be one JSON object.")
+        return ErrorFrame(code=Fault.MALFORMED, message="A frame must be one JSON object.")
     except _UNREADABLE:  # the first decoder stopped at an earlier fault
         return _NOT_JSON
     id_ = envelope.id[:ID_LIMIT] if isinstance(envelope.id, str) else None
     if envelope.type in ("auth", "gift"):
         model = Auth if envelope.type == "auth" else SendGift
-        return Error(id_, Fault.INVALID, f"This frame is not valid: {sentence(error, model)}")
+        return ErrorFrame(id_, Fault.INVALID, f"This frame is not valid: {sentence(error, model)}")
     if isinstance(envelope.type, str) and envelope.type in NOT_YET:
-        return Error(id_, Fault.NOT_SUPPORTED, f"Frames of type {envelope.type!r} are not supported yet.")
-    return Error(id_, Fault.UNKNOWN_TYPE, 'The `type` of this frame is unknown. Send "auth" or "gift".')
+        return ErrorFrame(id_, Fault.NOT_SUPPORTED, f"Frames of type {envelope.type!r} are not supported yet.")
+    return ErrorFrame(id_, Fault.UNKNOWN_TYPE, 'The `type` of this frame is unknown. Send "auth" or "gift".')

@@ -6,40 +6,28 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 
-from api.live_socket.connection import Connection, Left, Timing, websocket
+from api.http.bearer import bearer_token
+from api.live_socket.connection import Connection, Disconnect, Timing, websocket
 from api.live_socket.conversation import Conversation, Credentials, Gifting, Identify, Services
 from api.live_socket.frames import CloseCode
 from api.live_socket.limits import AddressLimit
-from control_plane.base.ids import LARGEST_ID, StreamId, UserId
+from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.live import store
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume
+from control_plane.streams.path import parse_id
 
 RETRY_S = 0.5
-"""Pause before sessions and audiences are read again when the database is unavailable."""
+"""Pause before sessions and audiences are read again when the database is unavailable. Longer: revoked users watch
+longer after an outage. Shorter: more attempts while the database is down."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
-
-
-def _nobody(request: web.Request) -> None:
-    return None
-
-
-def _everybody(address: str) -> bool:
-    return True
-
-
-def _at_once(user_id: UserId) -> float:
-    return 0.0
-
-
-def _peer(request: web.Request) -> str:
-    return request.remote or ""
 
 
 class LiveSocket:
@@ -54,10 +42,10 @@ class LiveSocket:
         playback_url: PlaybackUrl,
         *,
         sockets_per_address: int,
-        address_of: Callable[[web.Request], str] = _peer,
-        is_limited: Callable[[str], bool] = _everybody,
-        page_token: Callable[[web.Request], str | None] = _nobody,
-        user_wait_s: Callable[[UserId], float] = _at_once,
+        address_of: Callable[[web.Request], str],
+        is_limited: Callable[[str], bool],
+        page_token: Callable[[web.Request], str | None],
+        user_wait_s: Callable[[UserId], float],
         timing: Timing | None = None,
     ) -> None:
         """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
@@ -95,7 +83,8 @@ class LiveSocket:
             try:
                 address = self._address_of(request)
                 with self._addresses.socket(address) as allowed:
-                    await connection.hold(self._serve(request, connection, allowed, self._is_limited(address)))
+                    limited = self._is_limited(address)
+                    await connection.hold(partial(self._serve, request, connection, allowed, limited))
             finally:
                 self._open.discard(connection)
                 self._one_less.set()
@@ -105,13 +94,13 @@ class LiveSocket:
 
     async def _serve(self, request: web.Request, connection: Connection, allowed: bool, limited: bool) -> None:
         if self._going_away:
-            raise Left(CloseCode.GOING_AWAY)
+            raise Disconnect(CloseCode.GOING_AWAY)
         if not allowed:
-            raise Left(CloseCode.TOO_MANY)
-        stream_id = _stream_id(request.match_info["id"])
+            raise Disconnect(CloseCode.TOO_MANY)
+        stream_id = parse_id(request.match_info["id"])
         if stream_id is None:
-            raise Left(CloseCode.NO_SUCH_STREAM)
-        credentials = Credentials(_bearer(request), self._page_token(request))
+            raise Disconnect(CloseCode.NO_SUCH_STREAM)
+        credentials = Credentials(bearer_token(request), self._page_token(request))
         conversation = Conversation(self._services, connection, stream_id, limited=limited)
         self._present.add(conversation)  # before it reads the database, so that no change is missed
         try:
@@ -175,16 +164,6 @@ class LiveSocket:
         except TimeoutError:
             for connection in self._open:
                 connection.abort()
-
-
-def _stream_id(text: str) -> StreamId | None:
-    number = int(text) if _NUMBER.fullmatch(text) else 0
-    return StreamId(number) if 1 <= number <= LARGEST_ID else None
-
-
-def _bearer(request: web.Request) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _resume(query: Mapping[str, str]) -> Resume | None:

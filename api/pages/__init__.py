@@ -59,7 +59,7 @@ class Pages:
     def refusal(self, request: web.Request, status: int, text: str) -> web.Response:
         """The error page for a request that is refused or has no page."""
         title, instead = REFUSALS.get(status, ("That did not work", ""))
-        return self._html.nothing(request, title, instead or text, status)
+        return self._html.message(request, title, instead or text, status)
 
     async def _home(self, request: web.Request) -> web.Response:
         values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}

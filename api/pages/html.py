@@ -84,13 +84,13 @@ class Html:
         links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
         return "\n".join(links)
 
-    def nothing(
+    def message(
         self, request: web.Request, title: str, text: str, status: int, *, opens_to: Literal["", "signed-in"] = ""
     ) -> web.Response:
-        """A page with a title and a text in place of the requested one. With `opens_to` "signed-in" it is loaded again
+        """The error page: a title and a text instead of the requested page. With `opens_to` "signed-in" it is loaded again
         after sign-in, because it may be another page then."""
         values = {"title": title, "description": text, "image": "", "text": text, "opens_to": opens_to}
-        return self.page(request, "nothing", values, status=status)
+        return self.page(request, "message", values, status=status)
 
     def showing(self, handler: Handler) -> Handler:
         """Decorator that turns a ControlPlaneError into an error page."""
@@ -100,7 +100,7 @@ class Html:
             try:
                 return await handler(request)
             except ControlPlaneError as refusal:
-                return self.nothing(request, "That did not work", str(refusal), status_of(refusal))
+                return self.message(request, "That did not work", str(refusal), status_of(refusal))
 
         return show
 
@@ -120,7 +120,7 @@ def policy(urls: Urls) -> str:
     """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
-        for parts in map(urlsplit, (urls.playback("live/0"), urls.webrtc("live/0"), urls.websocket(0)))
+        for parts in map(urlsplit, (urls.playback(""), urls.webrtc(""), urls.websocket(0)))
     )
     return "; ".join(
         (

@@ -8,19 +8,19 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import ETag, web
+from cachetools import LRUCache
 
 from api.contract.request import MalformedRequest
 from api.http.urls import Urls
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Status
 from control_plane.streams import store
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.model import Status, Stream, Visibility
 from control_plane.streams.running import RunningStreams
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ PAGE_ITEMS = 100
 SLICE = 500
 """Streams examined before yielding to the event loop. More block it for longer; fewer make the sort take longer."""
 PAGES_REMEMBERED = 256
-"""Cached pages; the oldest is evicted. With LIVE_LAN each host name in use has its own pages, so a small cache encodes
+"""Cached pages; the least recently used is evicted. With LIVE_LAN each host name in use has its own pages, so a small cache encodes
 pages more than once a second."""
 CACHE_CONTROL = "public, max-age=1"
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
@@ -84,6 +84,10 @@ class LiveList(msgspec.Struct, frozen=True, kw_only=True):
     """The number of streams on all pages."""
 
 
+_Pages: TypeAlias = "LRUCache[tuple[str, int], _Shared[_Page]]"
+"""By host and number of the page."""
+
+
 class LiveNow:
     """Sorts all streams at most once a second and encodes each page when it is first requested. Callers share the
     encoded bytes. A stream that has ended or is no longer public is removed from a cached page at once; other changes
@@ -106,19 +110,19 @@ class LiveNow:
         self._clock = clock
         self._good_until = float("-inf")
         self._order: _Shared[Sequence[StreamId]] = _Shared()
-        self._pages: dict[tuple[str, int], _Shared[_Page]] = {}
+        self._pages: _Pages = LRUCache(PAGES_REMEMBERED)
 
     async def show(self, request: web.Request) -> web.Response:
         """One page of the list. Raises MalformedRequest, DatabaseUnavailable."""
         number, urls = page_number(request), self._urls_of(request)
         if self._clock() >= self._good_until:
             self._good_until = self._clock() + REMEMBERED_S
-            self._order, self._pages = _Shared(), {}
+            self._order, self._pages = _Shared(), LRUCache(PAGES_REMEMBERED)
         pages = self._pages  # kept before the await, so that page and order belong to the same second
         order = await self._order.get(self._sort)
         if (number - 1) * PAGE_ITEMS >= len(order) and number > 1:
             return _Page(number, len(order), []).response(request)
-        page = await _shared(pages, (urls.host, number)).get(lambda: self._make(number, order, urls))
+        page = await pages.setdefault((urls.host, number), _Shared()).get(lambda: self._make(number, order, urls))
         page.drop([stream_id for stream_id in page.items if not _may_be_listed(self._running.get(stream_id))])
         return page.response(request)
 
@@ -158,14 +162,6 @@ class LiveNow:
             watch_url=urls.watch(stream.id),
             thumbnail_url=urls.media(self._thumbnail_of(stream.id)),
         )
-
-
-def _shared(pages: dict[tuple[str, int], _Shared[_Page]], key: tuple[str, int]) -> _Shared[_Page]:
-    if key not in pages:
-        if len(pages) >= PAGES_REMEMBERED:
-            del pages[next(iter(pages))]
-        pages[key] = _Shared()
-    return pages[key]
 
 
 def _may_be_listed(stream: Stream | None) -> bool:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
-from api.http.cookies import forget, keep, own_origin, page_token
+from api.http.cookies import clear_session, own_origin, page_token, set_session
 from api.pages.answers import json, request_urls
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.claims import Claims
@@ -123,7 +123,7 @@ class SignInPages:
             return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
         response = json(await self._view(request, user))
         token = await self._platform.accounts.sessions.issue(user.id, value)
-        keep(response, token, scheme, self._platform.settings.session_ttl_s)
+        set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 
     async def leave(self, request: web.Request) -> web.Response:
@@ -131,7 +131,7 @@ class SignInPages:
         if scheme is None:
             return _not_ours()
         response = json(await self._view(request, None))
-        forget(response, scheme)
+        clear_session(response, scheme)
         if token := page_token(request):
             with suppress(AccountBlocked):  # the sessions of a banned user have ended already
                 await self._platform.accounts.sessions.end(token)

@@ -16,8 +16,7 @@ from api.contract.platform import Platform
 from api.pages.answers import json, request_urls
 from api.pages.html import CAMERA, Html
 from api.pages.sign_in import SignInPages
-from api.wire import LiveStreaming
-from api.wire.views import live_view
+from api.wire.live import LiveStreaming, live_view
 from control_plane.streams import store
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream, StreamNotFound
@@ -54,7 +53,7 @@ class StudioPage:
         """
         stream = await self._unfinished(request)
         if stream is None:
-            raise StreamNotFound("You have no stream.")
+            raise StreamNotFound("You have no stream. Go live first.")
         connection = {
             "conn[][url]": request_urls(request, self._platform).rtmp(stream, self._key(stream)),
             "conn[][name]": stream.title or "Stagedoor",
@@ -66,7 +65,7 @@ class StudioPage:
         """A QR code of the watch page's URL. Raises SessionMissing, StreamNotFound."""
         stream = await self._unfinished(request)
         if stream is None:
-            raise StreamNotFound("You have no stream.")
+            raise StreamNotFound("You have no stream. Go live first.")
         return await _code(request_urls(request, self._platform).watch(stream.id))
 
     async def _unfinished(self, request: web.Request) -> Stream | None:

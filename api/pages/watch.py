@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 from aiohttp import web
 
@@ -17,13 +15,11 @@ from api.pages.sign_in import SignInPages
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User
 from control_plane.base.clock import iso_ms
-from control_plane.base.ids import LARGEST_ID, StreamId
-from control_plane.eventlog.types import Status, Summary
 from control_plane.live.audience import Audience
 from control_plane.streams import store
-from control_plane.streams.model import Stream, Visibility
-
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+from control_plane.streams.events import Summary
+from control_plane.streams.model import Status, Stream, Visibility
+from control_plane.streams.path import parse_id
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -61,12 +57,12 @@ class WatchPage:
         """The page, or an error page. Raises DatabaseUnavailable, AccountBlocked."""
         stream = await self._stream(request.match_info["id"])
         if stream is None:
-            return self._html.nothing(
+            return self._html.message(
                 request, "There is no such stream", "Check the link: part of it may be missing.", 404
             )
         audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
         if not audience.public and not audience.admits(await self._sign_in.caller(request)):
-            return self._html.nothing(
+            return self._html.message(
                 request, "This stream is private", "Its host can sign in to see this page.", 403, opens_to="signed-in"
             )
         host = (await by_ids(self._platform.database, [stream.user_id]))[stream.user_id]
@@ -89,7 +85,7 @@ class WatchPage:
         )
 
     async def _stream(self, text: str) -> Stream | None:
-        stream_id = StreamId(int(text)) if _NUMBER.fullmatch(text) and int(text) <= LARGEST_ID else None
+        stream_id = parse_id(text)
         if stream_id is None:
             return None
         running = self._platform.streams.running.get(stream_id)
@@ -103,7 +99,6 @@ def known(running: Stream | None) -> Stream | None:
 
 
 def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
-    summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
     return Watched(
         id=stream.id,
         title=stream.title,
@@ -119,5 +114,5 @@ def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
         started_at=iso_ms(stream.live_at) if stream.live_at else None,
         playback_url=urls.playback(stream.path),
         whep_url=urls.whep(stream.path),
-        summary=summary if stream.ended else None,
+        summary=Summary.of(stream) if stream.ended else None,
     )

@@ -6,8 +6,8 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.paging import window
 from api.contract.request import CallerId, Page, Request, Text
-from api.wire import FeedItem
-from api.wire.views import feed_item, user_view
+from api.wire.feed import FeedItem, feed_item
+from api.wire.person import user_view, video_view
 from control_plane.accounts.store import by_ids
 from control_plane.videos.store import feed
 
@@ -27,4 +27,4 @@ async def show_related_videos(call: Call, body: ShowRelatedVideos) -> list[FeedI
     videos = await feed(call.platform.database, *window(body.starting_point))
     owners = await by_ids(call.platform.database, list({video.user_id for video in videos}))
     shown = {user_id: user_view(owner, call.urls) for user_id, owner in owners.items()}
-    return [feed_item(video, shown[video.user_id], call.urls) for video in videos]
+    return [feed_item(video_view(video, shown[video.user_id], call.urls)) for video in videos]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 import msgspec
 from msgspec import field
@@ -14,11 +14,10 @@ from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, ClientRef, Id, MalformedRequest, Request, Text
 from api.http.urls import Urls
-from api.wire import Gift, GiftSend, wire_time
-from api.wire.profile import Profile, own_profile, person
+from api.wire.gift import Gift, GiftSend, gift_view, sent_view
+from api.wire.profile import Profile, own_profile, user_by_id
 from control_plane.base.ids import GiftId, StreamId, UserId
-from control_plane.gifts.gift import Gift as CatalogueGift
-from control_plane.gifts.gift import SentGift
+from control_plane.gifts.gift import Gift as GiftOnSale
 from control_plane.gifts.sending import (
     LARGEST_COUNT,
     GiftOrder,
@@ -32,7 +31,6 @@ from control_plane.streams.model import StreamOver
 
 section = Section("gifts")
 
-GiftType = Literal["normal", "premium", "luxury"]
 Count = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": LARGEST_COUNT})]
 """The bounds are only documented here. `control_plane.gifts.sending` checks them for REST and the live socket."""
 
@@ -58,8 +56,8 @@ async def show_gifts(call: Call, body: ShowGifts) -> list[GiftEntry]:
     return _views(wanted, call.urls)
 
 
-def _views(gifts: Mapping[GiftId, CatalogueGift], urls: Urls) -> list[GiftEntry]:
-    return [GiftEntry(_gift_view(gift, urls)) for gift in gifts.values()]
+def _views(gifts: Mapping[GiftId, GiftOnSale], urls: Urls) -> list[GiftEntry]:
+    return [GiftEntry(gift_view(gift, urls)) for gift in gifts.values()]
 
 
 _whole_catalogue = EncodedOnce(_views)  # cached: every app requests it at every start
@@ -111,37 +109,6 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
             stream_id=stream_id,
         )
         outcome = await gifts.send(order, body.client_ref)
-    sent = _sent_view(outcome.sent, call.urls)
-    sender = await own_profile(call, await person(call, call.user_id))
+    sent = sent_view(outcome.sent, call.urls)
+    sender = await own_profile(call, await user_by_id(call, call.user_id))
     return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)
-
-
-def _gift_view(gift: CatalogueGift, urls: Urls) -> Gift:
-    picture = urls.gift_picture(gift.picture)
-    return Gift(
-        id=gift.id,
-        title=gift.title,
-        coin=gift.coins,
-        image=picture,
-        icon=picture,
-        type=cast("GiftType", gift.category),
-        featured=int(gift.featured),
-        time=gift.time_s,
-        position=str(gift.position),
-        created=wire_time(gift.created_at),
-    )
-
-
-def _sent_view(sent: SentGift, urls: Urls) -> GiftSend:
-    return GiftSend(
-        id=sent.id,
-        sender_id=sent.sender_id,
-        receiver_id=sent.receiver_id,
-        gift_id=sent.gift_id,
-        gift_count=sent.count,
-        coin=sent.coins,
-        title=sent.title,
-        image=urls.gift_picture(sent.picture),
-        live_streaming_id=sent.stream_id or 0,
-        created=wire_time(sent.created_at),
-    )

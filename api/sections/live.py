@@ -13,14 +13,14 @@ from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Flag, Id, MalformedRequest, Request, Text
-from api.wire import LiveStreaming, User
-from api.wire.profile import own_user, person
-from api.wire.views import live_view, user_view
+from api.wire.live import LiveStreaming, live_view
+from api.wire.person import User, user_view
+from api.wire.profile import own_user, user_by_id
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import EndReason
 from control_plane.live.audience import Audience
 from control_plane.streams import store
 from control_plane.streams.model import (
+    EndReason,
     NotYourStream,
     Stream,
     StreamNotFound,
@@ -83,7 +83,7 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
         stream = await call.streams.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
-    owner = await person(call, call.user_id)
+    owner = await user_by_id(call, call.user_id)
     # An unproven caller gets the id, which is all that old builds read, but no key, and no details unless it is public.
     if not call.trusted and stream.visibility is not Visibility.PUBLIC:
         stream = dataclasses.replace(stream, title="", price=0, local_start="")
@@ -177,5 +177,5 @@ async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStrea
         raise StreamOver("This stream has ended.")
     if not call.trusted:  # the answer has the caller's wallet
         raise SessionMissing
-    caller = await person(call, call.user_id)
+    caller = await user_by_id(call, call.user_id)
     return WatchLiveStreamAnswer(user=await own_user(call, caller), live_streaming=live_view(stream, call.urls))

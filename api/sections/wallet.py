@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import msgspec
 from msgspec import field
@@ -14,8 +13,16 @@ from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Nothing, Section
 from api.contract.request import CallerId, ClientRef, Request, Text
 from api.http.urls import Urls
-from api.wire import CoinPackage, CoinWorth, PurchaseCoin, Transaction, wire_time
-from api.wire.profile import Profile, own_profile, person
+from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.wallet import (
+    CoinPackage,
+    CoinWorth,
+    PurchaseCoin,
+    Transaction,
+    package_view,
+    purchase_view,
+    transaction_view,
+)
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
 from control_plane.payments.purchases import PurchaseOfAnother, ShopNotConnected, UnknownProduct
 from control_plane.payments.sale import Package
@@ -39,16 +46,7 @@ async def show_coin_worth(call: Call, body: Nothing) -> ShowCoinWorthAnswer:
 
 
 def _views(packages: Sequence[Package], urls: Urls) -> list[CoinPackage]:
-    return [
-        CoinPackage(
-            id=package.id,
-            coins=package.coins,
-            price=package.price_minor / 100,
-            title=package.title,
-            product_id=package.product_id,
-        )
-        for package in packages
-    ]
+    return [package_view(package) for package in packages]
 
 
 _price_list = EncodedOnce(_views)
@@ -91,23 +89,9 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
     purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase
-    if not purchased.replayed:
-        call.platform.metrics.purchased_coins.labels(purchase.store).inc(purchase.coins)
-    price = Decimal(purchase.price_minor).scaleb(-2)
-    created = wire_time(purchase.created_at)
-    buyer = await own_profile(call, await person(call, call.user_id))
+    buyer = await own_profile(call, await user_by_id(call, call.user_id))
     return PurchaseCoinAnswer(
         **asdict(buyer),
-        purchase_coin=PurchaseCoin(
-            id=purchase.id,
-            user_id=purchase.user_id,
-            title=purchase.title,
-            coin=purchase.coins,
-            price=round(price),
-            price_decimal=str(price),
-            transaction_id=body.transaction_id,
-            device=purchase.device,
-            created=created,
-        ),
-        transaction=Transaction(id=purchase.id, coin=purchase.coins, price=float(price), created=created),
+        purchase_coin=purchase_view(purchase, body.transaction_id),
+        transaction=transaction_view(purchase),
     )

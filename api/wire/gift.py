@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
-from api.wire.values import NO_TIME, Flag, Id, Url, WireTime
+from api.http.urls import Urls
+from api.wire.values import NO_TIME, Flag, Id, Url, WireTime, wire_time
+from control_plane.gifts.gift import Gift as CatalogueGift
+from control_plane.gifts.gift import SentGift
+
+GiftType = Literal["normal", "premium", "luxury"]
 
 
 class Gift(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +21,7 @@ class Gift(msgspec.Struct, frozen=True, kw_only=True):
     image: Url = ""
     """Never contains `=====`, and neither does `title`: one app separates the parts of a chat line with it."""
     icon: Url = ""
-    type: Literal["normal", "premium", "luxury"] = "normal"
+    type: GiftType = "normal"
     featured: Flag = 0
     time: int = 0
     """Length of the animation in seconds."""
@@ -39,3 +44,34 @@ class GiftSend(msgspec.Struct, frozen=True, kw_only=True):
     video_id: Id = 0
     live_streaming_id: Id = 0
     created: WireTime = NO_TIME
+
+
+def gift_view(gift: CatalogueGift, urls: Urls) -> Gift:
+    picture = urls.gift_picture(gift.picture)
+    return Gift(
+        id=gift.id,
+        title=gift.title,
+        coin=gift.coins,
+        image=picture,
+        icon=picture,
+        type=cast("GiftType", gift.category),
+        featured=int(gift.featured),
+        time=gift.time_s,
+        position=str(gift.position),
+        created=wire_time(gift.created_at),
+    )
+
+
+def sent_view(sent: SentGift, urls: Urls) -> GiftSend:
+    return GiftSend(
+        id=sent.id,
+        sender_id=sent.sender_id,
+        receiver_id=sent.receiver_id,
+        gift_id=sent.gift_id,
+        gift_count=sent.count,
+        coin=sent.coins,
+        title=sent.title,
+        image=urls.gift_picture(sent.picture),
+        live_streaming_id=sent.stream_id or 0,
+        created=wire_time(sent.created_at),
+    )

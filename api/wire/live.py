@@ -7,7 +7,11 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.wire.values import NO_TIME, Flag, Id, Url, WireTime
+from api.http.urls import Urls
+from api.wire.values import NO_TIME, Flag, Id, Url, WireTime, wire_time
+from control_plane.streams.keys import StreamKey
+from control_plane.streams.model import Stream
+from control_plane.streams.probing.prober import Seen
 
 
 class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,3 +50,31 @@ class LiveStreaming(msgspec.Struct, frozen=True, kw_only=True):
     playing_note: str | UnsetType = UNSET
     """For the owner, with `playing`: a text to show, which says what viewers miss and what to change in the encoder.
     Empty when there is no problem."""
+
+
+def live_view(stream: Stream, urls: Urls, key: StreamKey | None = None, seen: Seen | None = None) -> LiveStreaming:
+    """A live stream. With `key` it is the owner's view, with publish URLs and the result of the last probe."""
+    playing = seen.playing if seen else None
+    return LiveStreaming(
+        id=stream.id,
+        user_id=stream.user_id,
+        channel_name=str(stream.id),
+        started_at=stream.local_start or wire_time(stream.created_at),
+        ended_at=wire_time(stream.ended_at) if stream.ended_at else NO_TIME,
+        duration=stream.duration_s(),
+        status="ended" if stream.ended else "live",
+        created=wire_time(stream.created_at),
+        playback_url=urls.playback(stream.path),
+        websocket_url=urls.websocket(stream.id),
+        visibility=stream.visibility.value,
+        title=stream.title,
+        join_price=stream.price,
+        whep_url=urls.whep(stream.path),
+        rtmp_url=urls.rtmp(stream, key) if key else UNSET,
+        rtmp_server=urls.rtmp_server if key else UNSET,
+        stream_key=urls.obs_key(stream, key) if key else UNSET,
+        whip_url=urls.whip(stream, key) if key else UNSET,
+        srt_url=urls.srt(stream, key) if key else UNSET,
+        playing=UNSET if key is None or playing is None else int(playing),
+        playing_note=UNSET if key is None or seen is None or playing is None else seen.result.note,
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from api.wire.values import Flag, Id
+from control_plane.accounts.user import User as Person
 
 Audience = Literal["everyone", "friends", "no_one"]
 
@@ -33,3 +34,28 @@ class PrivacySetting(msgspec.Struct, frozen=True, kw_only=True):
     liked_videos: Literal["everyone", "only_me"] = "everyone"
     video_comment: Audience = "everyone"
     order_history: int = 0
+
+
+def push_view(person: Person) -> PushNotification:
+    push = person.push
+    return PushNotification(
+        id=person.id,
+        likes=int(push.likes),
+        comments=int(push.comments),
+        new_followers=int(push.new_followers),
+        mentions=int(push.mentions),
+        direct_messages=int(push.direct_messages),
+        video_updates=int(push.video_updates),
+    )
+
+
+def privacy_view(person: Person) -> PrivacySetting:
+    privacy = person.privacy
+    return PrivacySetting(
+        id=person.id,
+        videos_download=int(privacy.videos_download),
+        direct_message=cast("Audience", privacy.direct_message),
+        duet=cast("Audience", privacy.duet),
+        liked_videos="only_me" if privacy.liked_videos == "only_me" else "everyone",
+        video_comment=cast("Audience", privacy.video_comment),
+    )

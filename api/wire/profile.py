@@ -6,10 +6,10 @@ import msgspec
 from msgspec import field
 
 from api.contract.call import Call
-from api.wire import PrivacySetting, PushNotification, User
-from api.wire.views import own_view, privacy_view, push_view, user_view
+from api.wire.person import User, own_view, user_view
+from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
 from control_plane.accounts.store import by_ids
-from control_plane.accounts.user import User as Person
+from control_plane.accounts.user import User as StoredUser
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.ledger.wallets import wallet_and_received
@@ -23,7 +23,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     privacy_setting: PrivacySetting = field(name="PrivacySetting")
 
 
-async def person(call: Call, user_id: UserId) -> Person:
+async def user_by_id(call: Call, user_id: UserId) -> StoredUser:
     """The user with this id. Raises UserNotFound."""
     found = (await by_ids(call.platform.database, [user_id])).get(user_id)
     if found is None:
@@ -31,19 +31,19 @@ async def person(call: Call, user_id: UserId) -> Person:
     return found
 
 
-async def own_user(call: Call, user: Person, auth_token: str = "") -> User:
+async def own_user(call: Call, user: StoredUser, auth_token: str = "") -> User:
     """The caller's own record, with private fields and the wallet, which the apps show as the new balance."""
     wallet, received = await wallet_and_received(call.platform.database, user.id)
     return own_view(user, call.urls, wallet.total, received, auth_token)
 
 
-async def own_profile(call: Call, user: Person, auth_token: str = "") -> Profile:
+async def own_profile(call: Call, user: StoredUser, auth_token: str = "") -> Profile:
     return _profile(user, await own_user(call, user, auth_token))
 
 
-def public_profile(call: Call, user: Person) -> Profile:
+def public_profile(call: Call, user: StoredUser) -> Profile:
     return _profile(user, user_view(user, call.urls))
 
 
-def _profile(user: Person, view: User) -> Profile:
+def _profile(user: StoredUser, view: User) -> Profile:
     return Profile(user=view, push_notification=push_view(user), privacy_setting=privacy_view(user))

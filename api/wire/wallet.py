@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
-from api.wire.values import NO_TIME, DecimalText, Id, Money, WireTime
+from api.wire.values import NO_TIME, DecimalText, Id, Money, WireTime, wire_time
+from control_plane.payments.sale import Package, Purchase
 
 
 class PurchaseCoin(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,3 +45,39 @@ class CoinPackage(msgspec.Struct, frozen=True, kw_only=True):
     price: Money = 0
     title: str = ""
     product_id: str = ""
+
+
+def purchase_view(purchase: Purchase, transaction_id: str) -> PurchaseCoin:
+    """`transaction_id`: as the app sent it, which may be a whole receipt."""
+    price = _price(purchase)
+    return PurchaseCoin(
+        id=purchase.id,
+        user_id=purchase.user_id,
+        title=purchase.title,
+        coin=purchase.coins,
+        price=round(price),
+        price_decimal=str(price),
+        transaction_id=transaction_id,
+        device=purchase.device,
+        created=wire_time(purchase.created_at),
+    )
+
+
+def transaction_view(purchase: Purchase) -> Transaction:
+    return Transaction(
+        id=purchase.id, coin=purchase.coins, price=float(_price(purchase)), created=wire_time(purchase.created_at)
+    )
+
+
+def _price(purchase: Purchase) -> Decimal:
+    return Decimal(purchase.price_minor).scaleb(-2)
+
+
+def package_view(package: Package) -> CoinPackage:
+    return CoinPackage(
+        id=package.id,
+        coins=package.coins,
+        price=package.price_minor / 100,
+        title=package.title,
+        product_id=package.product_id,
+    )

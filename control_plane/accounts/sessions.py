@@ -7,10 +7,10 @@ import asyncio
 import datetime as dt
 import hmac
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import jwt
+from cachetools import LRUCache
 
 from control_plane.accounts import store
 from control_plane.accounts.caller import Caller
@@ -19,8 +19,8 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Bus, Topic
-from control_plane.config.secrets import Keyring
+from control_plane.base.signing import Keyring
+from control_plane.bus.model import Bus, Topic
 from control_plane.db.pool import Database
 
 AUDIENCE = "session"
@@ -29,8 +29,8 @@ STATE_S = 5.0
 """How long a user's session state is cached. Longer: a revocation whose notification is lost takes effect later.
 Shorter: more reads from the database."""
 REMEMBERED = 20_000
-"""Cache size in tokens, and in users. Smaller than the number of active users: most calls verify the signature and read
-the state again. Larger: more memory."""
+"""Cache size in tokens, and in users; the least recently used is evicted. Smaller than the number of active users: most
+calls verify the signature and read the state again. Larger: more memory."""
 LONGEST_TOKEN = 1024
 """Characters. Our tokens have about 300. Longer text is refused before it is decoded or cached."""
 
@@ -75,8 +75,10 @@ class Sessions:
         self._ttl_s = ttl_s
         self._clock = clock
         self._state_s = state_s
-        self._verified: OrderedDict[str, _Claims] = OrderedDict()
-        self._states: OrderedDict[UserId, tuple[SessionState, float]] = OrderedDict()
+        self._verified: LRUCache[str, _Claims] = LRUCache(REMEMBERED)
+        self._states: LRUCache[UserId, tuple[SessionState, float]] = LRUCache(REMEMBERED)
+        """Each with the time until which it is used. Not a TTLCache: it removes all expired entries at once, which
+        would block the event loop for 20,000 of them."""
         self._changes = 0
 
     def follow(self, bus: Bus) -> None:
@@ -165,8 +167,6 @@ class Sessions:
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
             return None
         self._verified[token] = claims
-        if len(self._verified) > REMEMBERED:
-            self._verified.popitem(last=False)
         return claims
 
     async def _state(self, user_id: UserId) -> SessionState | None:
@@ -180,8 +180,6 @@ class Sessions:
             state = await store.session_state(self._database, user_id)
         if state is not None:
             self._states[user_id] = (state, now + self._state_s)
-            if len(self._states) > REMEMBERED:
-                self._states.popitem(last=False)
         return state
 
     def _forget(self, user_id: UserId) -> None:

@@ -11,15 +11,13 @@ import re
 import secrets
 from collections.abc import Sequence
 
-import asyncpg
-
 from control_plane.accounts import store
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.user import Identity, NewUser, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -31,11 +29,6 @@ LARGEST_INDEXED = 1280
 """Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and an index row has at
 most two such texts."""
 _USERNAME = re.compile(r"[\w.\-]{1,40}")
-_TAKEN = {
-    "app_user_username": "This username is already taken.",
-    "app_user_email": "This email address is already registered.",
-    "app_user_phone": "This phone number is already registered.",
-}
 
 
 class NotRegistered(ControlPlaneError):
@@ -43,16 +36,6 @@ class NotRegistered(ControlPlaneError):
 
     code = "not_registered"
     kind = ErrorKind.REFUSED
-
-
-class AlreadyTaken(ControlPlaneError):
-    code = "already_taken"
-    kind = ErrorKind.REFUSED
-
-    @classmethod
-    def of(cls, error: asyncpg.UniqueViolationError) -> AlreadyTaken:
-        """From the error that `store.create` raises for a taken username, email address or phone number."""
-        return cls(_TAKEN[str(error.constraint_name)])
 
 
 class InvalidUsername(ControlPlaneError):
@@ -211,11 +194,11 @@ class SignIn:
             async with self._database.transaction() as connection:
                 await self._use_up(connection, proofs)
                 user_id = await store.create(connection, new, identities)
-        except asyncpg.UniqueViolationError as error:
+        except AlreadyTaken:
             for proof in proofs:  # a concurrent call with the same proof may have created the account
                 if (made := await self._known(proof)) is not None:
                     return made
-            raise AlreadyTaken.of(error) from None
+            raise
         return await self._allowed(user_id)
 
     async def _allowed(self, user_id: UserId) -> User:

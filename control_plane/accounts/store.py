@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import asyncpg
 import msgspec
 
 from control_plane.accounts.caller import Role
-from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Topic, notify_within
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
@@ -99,6 +101,14 @@ _VISIT = """
 """
 
 
+_TAKEN = {
+    "app_user_username": "This username is already taken.",
+    "app_user_email": "This email address is already registered.",
+    "app_user_phone": "This phone number is already registered.",
+    "user_identity_pkey": "These sign-in data belong to another account.",
+}
+
+
 class SessionState(NamedTuple):
     version: int
     salt: bytes
@@ -169,7 +179,7 @@ class Overview(msgspec.Struct, frozen=True):
 
 async def overview(database: Database, limit: int, before: int | None = None) -> list[Overview]:
     """Newest first. `before`: only ids below it."""
-    return [Overview(*row) for row in await database.fetch(_OVERVIEW, limit, before)]
+    return [Overview(**row) for row in await database.fetch(_OVERVIEW, limit, before)]
 
 
 async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, str]:
@@ -187,25 +197,28 @@ async def id_by_identity(database: Database, identity: Identity) -> UserId | Non
 
 
 async def create(connection: Connection, new: NewUser, identities: Sequence[Identity]) -> UserId:
-    """Raises UniqueViolationError; its constraint_name names the taken field."""
-    user_id: UserId = await connection.fetchval(
-        _CREATE,
-        new.username,
-        new.first_name,
-        new.last_name,
-        new.gender,
-        new.dob,
-        new.email,
-        new.phone,
-        new.password_hash,
-        new.social,
-        new.social_id,
-        new.profile_pic,
-        new.referral_code,
-        new.device_token,
-        [identity.provider for identity in identities],
-        [identity.subject for identity in identities],
-    )
+    """Raises AlreadyTaken; the transaction is then aborted."""
+    try:
+        user_id: UserId = await connection.fetchval(
+            _CREATE,
+            new.username,
+            new.first_name,
+            new.last_name,
+            new.gender,
+            new.dob,
+            new.email,
+            new.phone,
+            new.password_hash,
+            new.social,
+            new.social_id,
+            new.profile_pic,
+            new.referral_code,
+            new.device_token,
+            [identity.provider for identity in identities],
+            [identity.subject for identity in identities],
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise AlreadyTaken(_TAKEN[str(error.constraint_name)]) from None
     return user_id
 
 

@@ -18,6 +18,13 @@ class UserNotFound(ControlPlaneError):
         super().__init__("There is no such user.")
 
 
+class AlreadyTaken(ControlPlaneError):
+    """Another account has this username, email address, phone number or sign-in identity."""
+
+    code = "already_taken"
+    kind = ErrorKind.REFUSED
+
+
 @dataclass(frozen=True, slots=True)
 class PushSettings:
     likes: bool = True

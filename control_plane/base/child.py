@@ -1,4 +1,5 @@
-"""Child processes: their unprivileged user, environment, resource limits, and the files that this user can read.
+"""Child processes: their unprivileged user, environment, resource limits, priority and deadline, and the files that
+this user can read.
 
 When the server runs as root, its children do not. Each kind of child has its own user id, so it can read neither the
 files of another kind nor those of the server. Folders of root are often closed to other users (for example a virtual
@@ -7,6 +8,7 @@ environment below /root), so the children of root use copies below `ROOTS_STATE`
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import functools
 import grp
@@ -14,6 +16,7 @@ import hashlib
 import os
 import pwd
 import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -37,6 +40,10 @@ _INHERITED = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _ABANDONED_S = 3600.0
 """Age after which a scratch folder counts as left behind. Smaller: the folder of a running child is deleted. Larger:
 leftovers of a killed server fill the disk for longer."""
+_KILLED_S = 5.0
+"""Time that the kernel has to end a killed process. Smaller: an error on a machine that swaps."""
+TAIL_BYTES = 16_000
+"""How much of a bounded child's output is kept. Larger: hostile media that provokes messages fills the memory."""
 _OF_OUR_USER = ("PATH", "HOME", "TMPDIR")
 
 
@@ -72,6 +79,13 @@ class Limits:
     memory_bytes: int = UNLIMITED
     cpu_s: int = UNLIMITED
     open_files: int = UNLIMITED
+    nice: int = 0
+    """Lowers the CPU priority, see `child_start.give_way`."""
+
+    def numbers(self, account: Account | None) -> tuple[int, ...]:
+        """The arguments of `child_start.restrict`."""
+        uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
+        return uid, gid, self.memory_bytes, self.cpu_s, self.open_files, self.nice
 
 
 @functools.cache
@@ -102,15 +116,55 @@ def _is_known(uid: int) -> bool:
 def command(argv: Sequence[str | Path], account: Account | None, limits: Limits) -> list[str]:
     """The command line that sets the limits, changes to the account and then executes `argv` under the same process
     id."""
-    uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
-    numbers = (uid, gid, limits.memory_bytes, limits.cpu_s, limits.open_files)
-    return [sys.executable, "-I", "-S", child_start.__file__, ",".join(map(str, numbers)), *map(str, argv)]
+    numbers = ",".join(map(str, limits.numbers(account)))
+    return [sys.executable, "-I", "-S", child_start.__file__, numbers, *map(str, argv)]
+
+
+async def run(
+    argv: Sequence[str | Path], account: Account | None, limits: Limits, deadline_s: float
+) -> tuple[int, bytes]:
+    """Run a program in a session of its own. Returns its exit status and the end of what it wrote.
+
+    At the deadline, and when the caller is cancelled, its whole session is killed. Raises TimeoutError and OSError.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command(argv, account, limits),
+        env=environment(account),
+        cwd="/" if account else None,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(deadline_s):
+            assert process.stdout is not None
+            written = b""
+            while chunk := await process.stdout.read(TAIL_BYTES):
+                written = (written + chunk)[-TAIL_BYTES:]
+            return await process.wait(), written
+    except BaseException:
+        _kill_session(process)  # also what it started, which may outlive it
+        await kill(process)
+        raise
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that leads a session, with its own children, and wait until it has ended."""
+    if process.returncode is None:
+        _kill_session(process)
+        async with asyncio.timeout(_KILLED_S):
+            await process.wait()
+
+
+def _kill_session(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def restrict(account: Account | None, limits: Limits) -> None:
     """Apply the account and the limits to this process."""
-    uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
-    child_start.restrict(uid, gid, limits.memory_bytes, limits.cpu_s, limits.open_files)
+    child_start.restrict(*limits.numbers(account))
 
 
 def environment(account: Account | None, *more: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The first program of a child process: sets resource limits, drops privileges and then executes the real program.
 
-Usage: `python -I -S child_start.py <uid>,<gid>,<memory>,<cpu>,<open files> <program> <argument>…`. A process with
+Usage: `python -I -S child_start.py <uid>,<gid>,<memory>,<cpu>,<open files>,<nice> <program> <argument>…`. A process with
 threads cannot do this safely between fork and exec. The script imports little, and only from the standard library, so
 that it takes 20 ms.
 """
@@ -13,14 +13,30 @@ from contextlib import suppress
 
 UNLIMITED = -1
 """No limit. As a uid or gid: unchanged."""
+AUTOGROUP = "/proc/self/autogroup"
 _PR_SET_NO_NEW_PRIVS = 38
 _NOT_STARTED = 127
 
 
-def restrict(uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int) -> None:
+def give_way(nice: int) -> None:
+    """Lower the CPU priority of this process; `nice` is from 1 (little) to 19.
+
+    Where Linux groups processes by session (autogroup), only the niceness of the session counts against other sessions.
+    It is set too if this process leads its session. The session of another process, such as a terminal, is left
+    unchanged.
+    """
+    os.nice(nice)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError), open(AUTOGROUP, "w") as session:
+            session.write(str(nice))
+
+
+def restrict(uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int, nice: int) -> None:
     """Apply the user and the limits to this process. Raises OSError when the user cannot be changed. Limits that the
     system lacks are skipped."""
     os.umask(0o077)
+    if nice:
+        give_way(nice)  # before the change of user, which may not write the session's niceness
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, memory_bytes)
     _limit(resource.RLIMIT_CPU, cpu_s)

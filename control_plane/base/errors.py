@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+T = TypeVar("T")
 
 
 class ErrorKind(StrEnum):
@@ -40,3 +42,10 @@ def require(condition: bool, invariant: str) -> None:
     """Raises InvariantBroken."""
     if not condition:
         raise InvariantBroken(invariant)
+
+
+def present(value: T | None, invariant: str) -> T:
+    """The value. Raises InvariantBroken if it is None."""
+    if value is None:
+        raise InvariantBroken(invariant)
+    return value

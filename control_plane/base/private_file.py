@@ -1,5 +1,5 @@
-"""Private files, written atomically: mode 0600 from the first byte, and never half written, even when the process is
-killed."""
+"""Private files: mode 0600 from the first byte. Those that are replaced or created are never half written, even when the
+process is killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from control_plane.base.child import Account
 
@@ -30,6 +31,20 @@ def create(path: Path, text: str) -> bool:
     return True
 
 
+def append(path: Path) -> BinaryIO:
+    """Open a log for appending, unbuffered, by us and by children that inherit it. Raises OSError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush to disk which names the folder holds, so that a rename survives a power cut."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 @contextmanager
 def _written(path: Path, text: str, reader: Account | None = None) -> Iterator[Path]:
     """Yield a complete temporary file in the same folder, for the caller to rename or link. The exit flushes the new
@@ -48,8 +63,4 @@ def _written(path: Path, text: str, reader: Account | None = None) -> Iterator[P
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

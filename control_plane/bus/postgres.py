@@ -1,8 +1,4 @@
-"""The message bus between control-plane processes: publish and subscribe over PostgreSQL LISTEN and NOTIFY.
-
-A message is a hint: it may be lost, and every client of the database may send one. So a message only names a row to
-read. After each connect and reconnect the bus calls the `resync` callbacks, and subscribers read everything again.
-"""
+"""The PostgreSQL engine of the bus: one connection that listens and notifies."""
 
 from __future__ import annotations
 
@@ -10,81 +6,53 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-import asyncpg
-import msgspec
-
-from control_plane.base.ids import LARGEST_ID, Seq, StreamId
+from control_plane.base.ids import Seq, StreamId
+from control_plane.base.log_limit import LogLimit
+from control_plane.bus.model import Receive, Topic
+from control_plane.bus.notify import CHANNEL, Pair, messages, notify
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DatabaseUnavailable, connect, unavailable_as_such
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "stagedoor"
-LIMIT_BYTES = 7900  # of one payload; PostgreSQL rejects 8000 and more
 PING_S = 5.0
 """Idle time before the connection is checked. Larger: a hung server goes unnoticed for longer. Smaller: more
 queries."""
 GATHER_S = 0.005
 """Messages published within this time share a NOTIFY, because each NOTIFY takes a lock of the whole server. Larger:
 other processes see events later. Smaller: the lock is taken more often."""
+RECONNECT_S = 0.5
+"""Pause after the connection was lost. Larger: the gap is longer. Smaller: a database that restarts gets more
+attempts."""
+MALFORMED_EVERY_S = 60.0
+"""Time between two log lines about malformed messages, which every client of the database may send without end.
+Larger: the log shows later that it goes on. Smaller: more lines."""
 
 
-class Topic(StrEnum):
-    STREAM = "stream"
-    """Access to this stream (publish or watch) has changed."""
-    USER = "user"
-    """This user's sessions have changed."""
-    EVENTS = "events"
-    """The stream has new events from `first_seq` on."""
-
-
-class Message(msgspec.Struct, array_like=True):
-    sender: str
-    topic: Topic
-    id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
-    first_seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
-
-
-_decoder = msgspec.json.Decoder(list[Message])
-_NOTIFY = "select pg_notify('stagedoor', payload) from unnest($1::text[]) as payload"
-
-Receive = Callable[[Message], None]
-
-
-async def notify_within(connection: Connection, topic: Topic, id_: int, sender: str = "") -> None:
-    """Publish a message with the caller's transaction, for rare changes of access. NOTIFY serialises commits, so it
-    must not be used on a busy path. `sender`: the `Bus.name` of this process, for subscribers that treat their own
-    messages differently."""
-    await connection.execute(_NOTIFY, [msgspec.json.encode([Message(sender, topic, id_)]).decode()])
-
-
-class Bus:
-    """One connection that listens and notifies. `run` reconnects it; `publish` never waits."""
+class PostgresBus:
+    """Implements `Bus`. `run` connects and reconnects; `publish` never waits."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self.name = uuid.uuid4().hex[:12]
-        self._outbox: list[Message] = []
+        self._outbox: list[Pair] = []
         self._wake = asyncio.Event()
         self._subscribers: dict[Topic, list[Receive]] = {topic: [] for topic in Topic}
         self._resyncs: list[Callable[[], Any]] = []
+        self._malformed = LogLimit(_log_malformed, MALFORMED_EVERY_S)
         self.connected = asyncio.Event()
 
     def subscribe(self, topic: Topic, receive: Receive) -> None:
         self._subscribers[topic].append(receive)
 
     def on_resync(self, resync: Callable[[], Any]) -> None:
-        """Register a callback for each connect and reconnect: messages before it may have been lost."""
         self._resyncs.append(resync)
 
     def publish(self, stream_id: StreamId, first_seq: Seq) -> None:
-        """Notify other processes of events. Dropped while disconnected: other processes then find the events in the
-        tables."""
         if self.connected.is_set():
-            self._outbox.append(Message(self.name, Topic.EVENTS, stream_id, first_seq))
+            self._outbox.append((stream_id, first_seq))
             self._wake.set()
 
     async def run(self) -> None:
@@ -94,7 +62,7 @@ class Bus:
                 await self._session()
             except DatabaseUnavailable:
                 log.warning("bus_lost")
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(RECONNECT_S)
 
     async def _session(self) -> None:
         connection = await connect(self._dsn)
@@ -112,7 +80,7 @@ class Bus:
             self.connected.clear()
             connection.terminate()
 
-    async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    async def _send(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(PING_S):
                 await self._wake.wait()
@@ -122,33 +90,18 @@ class Bus:
         await asyncio.sleep(GATHER_S)
         self._wake.clear()
         waiting, self._outbox = self._outbox, []
-        await connection.execute(_NOTIFY, _payloads(waiting), timeout=PING_S)
+        await notify(connection, self.name, Topic.EVENTS, waiting, timeout=PING_S)
 
     def _received(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        # Skip own events without decoding them. All messages of a payload have one sender and one topic.
-        if str(payload).startswith(f'[["{self.name}","{Topic.EVENTS}"'):
-            return
         try:
-            messages = _decoder.decode(str(payload))
-        except (msgspec.DecodeError, RecursionError) as error:
-            log.warning("bus_message_malformed", extra={"why": type(error).__name__})
+            received = messages(str(payload), self.name)
+        except (ValueError, RecursionError) as error:
+            self._malformed.note(type(error).__name__)
             return
-        for message in messages:
+        for message in received:
             for receive in self._subscribers[message.topic]:
                 receive(message)
 
 
-def _payloads(messages: list[Message]) -> list[str]:
-    """Group messages into as few payloads of LIMIT_BYTES as possible."""
-    payloads: list[str] = []
-    group: list[bytes] = []
-    size = 2
-    for message in messages:
-        encoded = msgspec.json.encode(message)
-        if size + len(encoded) + 1 > LIMIT_BYTES:
-            payloads.append(f"[{b','.join(group).decode()}]")
-            group, size = [], 2
-        group.append(encoded)
-        size += len(encoded) + 1
-    payloads.append(f"[{b','.join(group).decode()}]")
-    return payloads
+def _log_malformed(why: str, number: int) -> None:
+    log.warning("bus_message_malformed", extra={"why": why, "number": number})

@@ -1,13 +1,12 @@
 """The secrets file: signing secrets by purpose, with rotation, and the apps' API keys.
 
-Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600 and is made at the first start.
+Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600; the first start creates it.
 The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it would invalidate
 every session and stream key.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import string
@@ -20,6 +19,7 @@ from typing import Any
 
 from control_plane.base import private_file
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.signing import Keyring, Secret
 
 KEPT = 8
 """Secrets per purpose, including the newest. Fewer: several rotations between two starts invalidate what the running
@@ -41,34 +41,6 @@ class UnusableSecrets(ControlPlaneError):
 
     code = "unusable_secrets"
     kind = ErrorKind.STOPS
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Secret:
-    key_id: str
-    """One character. It is the plain prefix of every signature made with this secret."""
-    value: bytes
-
-    def fingerprint(self) -> bytes:
-        return hashlib.sha256(b"stagedoor fingerprint\0" + self.value).digest()
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Keyring:
-    """The secrets of one purpose, newest first."""
-
-    secrets: tuple[Secret, ...]
-
-    @property
-    def signing(self) -> Secret:
-        return self.secrets[0]
-
-    def signed_by(self, key_id: str) -> Keyring:
-        """The same keyring with the secret `key_id` first, if it is there."""
-        return Keyring(tuple(sorted(self.secrets, key=lambda secret: secret.key_id != key_id)))
-
-    def get(self, key_id: str) -> Secret | None:
-        return next((secret for secret in self.secrets if secret.key_id == key_id), None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

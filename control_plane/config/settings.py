@@ -63,6 +63,7 @@ class Settings:
     database_url: str = setting("", "PostgreSQL 14 or newer; empty: an embedded one", secret=True)
     database_pool: int = setting(10, "connections to PostgreSQL", least=2, most=200)
     mediamtx_bin: str = setting("", "MediaMTX executable; empty: downloaded or built, and cached")
+    ffmpeg: str = setting("", "ffmpeg executable; empty: that of the Python package imageio-ffmpeg")
     mediamtx_api_url: str = setting(
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )

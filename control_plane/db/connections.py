@@ -7,12 +7,9 @@ itself (`bench/README.md`), and its waits for a server that hangs have no deadli
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TypeAlias
 
 import asyncpg
-
-from control_plane.base.deadlines import Deadlines
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # quoted: the class is generic only in the type stubs
 
@@ -48,94 +45,64 @@ class Connections:
 
     def __init__(self, dsn: str, size: int) -> None:
         self._dsn = dsn
-        self._places = size
-        """Connections that may still be opened."""
+        self._places = asyncio.Semaphore(size)
         self._idle: list[tuple[Connection, float]] = []
         """Each with the loop's time of its release; the most recent last."""
         self._used: set[Connection] = set()
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
-        """A result of None is a free place: the waiter opens its own connection."""
         self._loop = asyncio.get_running_loop()
-        self.deadlines = Deadlines()
         self._closing = False
         self._unused = asyncio.Event()
 
-    def take(self) -> Connection | None:
-        """Acquire an idle connection without waiting. None: there is none."""
+    async def acquire(self, until: float | None) -> Connection:
+        """An idle connection, else a new one; if all are leased, wait for a release.
+
+        Raises TimeoutError at the loop's time `until`, what `asyncpg.connect` raises, and InterfaceError after `close`
+        was called.
+        """
+        self._refuse_when_closing()
+        if not self._places.locked() and (idle := self._take_idle()):
+            await self._places.acquire()  # returns at once, so that this needs no timer
+            return idle
+        async with asyncio.timeout_at(until):
+            await self._places.acquire()
+            try:
+                self._refuse_when_closing()
+                if idle := self._take_idle():
+                    return idle
+                connection = await new_connection(self._dsn)
+            except BaseException:
+                self._places.release()
+                raise
+        self._used.add(connection)
+        if self._closing:
+            self.release(connection)
+        self._refuse_when_closing()
+        return connection
+
+    def _take_idle(self) -> Connection | None:
         while self._idle:
             connection, since = self._idle.pop()
             if not connection.is_closed() and since + IDLE_S > self._loop.time():
                 self._used.add(connection)
                 return connection
             connection.terminate()
-            self._places += 1
         return None
-
-    async def wait(self) -> Connection:
-        """Acquire a connection: open one if there is a free place, else wait for a release.
-
-        Raises what `asyncpg.connect` raises, and InterfaceError after `close` was called.
-        """
-        self._refuse_when_closing()
-        if self._places:
-            self._places -= 1
-        elif (connection := await self._turn()) is not None:
-            if not connection.is_closed():
-                return connection
-            self._used.discard(connection)  # closed by the server between set_result and our wake-up: reuse its place
-        try:
-            connection = await new_connection(self._dsn)
-        except BaseException:
-            self._leave(None)
-            raise
-        self._used.add(connection)
-        try:
-            self._refuse_when_closing()
-        except asyncpg.InterfaceError:
-            self.give_back(connection)
-            raise
-        return connection
-
-    async def _turn(self) -> Connection | None:
-        """Wait in the queue for a connection, or for a free place (None)."""
-        turn: asyncio.Future[Connection | None] = self._loop.create_future()
-        self._waiting.append(turn)
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._leave(turn.result())  # handed over after the cancellation: pass it on
-            raise
 
     def _refuse_when_closing(self) -> None:
         if self._closing:
             raise asyncpg.InterfaceError("the connections are being closed")
 
-    def give_back(self, connection: Connection) -> None:
-        """Release a connection. A closed one, or one within a transaction, is discarded and its place freed."""
+    def release(self, connection: Connection) -> None:
+        """Release a connection. A closed one, or one within a transaction, is not used again."""
+        self._used.discard(connection)
         if self._closing or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
-            self._used.discard(connection)
-            self._leave(None)
         else:
-            self._leave(connection)
-
-    def _leave(self, connection: Connection | None) -> None:
-        """Pass a connection, or a free place (None), to the first waiter; without a waiter, keep it."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        if connection is None:
-            self._places += 1
-        else:
-            self._used.discard(connection)
             now = self._loop.time()
             self._idle.append((connection, now))
             if self._idle[0][1] + IDLE_S < now:  # after a burst, the least recently used ones expire
                 self._idle.pop(0)[0].terminate()
-                self._places += 1
+        self._places.release()
         if self._closing and not self._used:
             self._unused.set()
 
@@ -147,9 +114,7 @@ class Connections:
     async def close(self, deadline_s: float) -> None:
         """Refuse waiters, wait up to `deadline_s` for leased connections, then terminate the rest."""
         self._closing = True
-        for turn in self._waiting:
-            if not turn.done():
-                turn.set_exception(asyncpg.InterfaceError("the connections are being closed"))
+        self._places.release()  # the first waiter is refused and releases in turn, which refuses the next
         try:
             async with asyncio.timeout(deadline_s):
                 if self._used:

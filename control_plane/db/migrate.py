@@ -33,6 +33,13 @@ class DatabaseIsNewer(ControlPlaneError):
     kind = ErrorKind.STOPS
 
 
+class DatabaseIsOlder(ControlPlaneError):
+    """Migrations of this release have not been applied to the database."""
+
+    code = "database_is_older"
+    kind = ErrorKind.STOPS
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     version: int
@@ -60,11 +67,7 @@ async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None)
             await connection.execute("select pg_advisory_lock($1)", _LOCK)
             await connection.execute(_CREATE)
             applied = {row["version"] for row in await connection.fetch(_VERSIONS)}
-            if applied and max(applied) > known[-1].version:
-                raise DatabaseIsNewer(
-                    f"The database has schema version {max(applied)}, this release knows {known[-1].version}: "
-                    "start the newer release, or restore a backup from before the upgrade."
-                )
+            _check_not_newer(max(applied, default=0))
             pending = [migration for migration in known if migration.version not in applied]
             for migration in pending:
                 progress(f"migration {migration.version:04} {migration.name.replace('_', ' ')}")
@@ -74,6 +77,29 @@ async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None)
             return len(pending)
     finally:
         await connection.close(timeout=5)
+
+
+async def check_schema(dsn: str) -> None:
+    """Raise DatabaseIsOlder or DatabaseIsNewer unless the schema is this release's. Reads only."""
+    connection = await connect(dsn)
+    try:
+        applied = await applied_version(connection)
+    finally:
+        await connection.close(timeout=5)
+    _check_not_newer(applied)
+    needed = migrations()[-1].version
+    if applied < needed:
+        state = f"has schema version {applied}, this release needs {needed}" if applied else "is empty"
+        raise DatabaseIsOlder(f"The database {state}: start the server, or run `stagedoor migrate`.")
+
+
+def _check_not_newer(applied: int) -> None:
+    known = migrations()[-1].version
+    if applied > known:
+        raise DatabaseIsNewer(
+            f"The database has schema version {applied}, this release knows {known}: "
+            "start the newer release, or restore a backup from before the upgrade."
+        )
 
 
 async def applied_version(connection: Connection) -> int:

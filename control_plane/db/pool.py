@@ -109,7 +109,7 @@ class Database:
 class Lease:
     """A lease of one connection. At the deadline the connection is terminated, so that a pending statement fails."""
 
-    __slots__ = ("_connection", "_connections", "_deadline_s", "_is_late")
+    __slots__ = ("_connection", "_connections", "_deadline_s", "_is_late", "_timer")
 
     def __init__(self, connections: Connections, deadline_s: float) -> None:
         self._connections = connections
@@ -117,27 +117,22 @@ class Lease:
         self._is_late = False
 
     async def __aenter__(self) -> Connection:
-        connection, left_s = self._connections.take(), self._deadline_s
-        if connection is None:
-            loop = asyncio.get_running_loop()
-            end = loop.time() + left_s
-            try:
-                async with asyncio.timeout_at(end):
-                    connection = await self._connections.wait()
-            except (*_UNAVAILABLE, *_REJECTED) as error:
-                raise DatabaseUnavailable from error
-            left_s = end - loop.time()
-        self._connection = connection
-        self._connections.deadlines.set(connection, left_s, self._cut_off)
-        return connection
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._deadline_s
+        try:
+            self._connection = await self._connections.acquire(end)
+        except (*_UNAVAILABLE, *_REJECTED) as error:
+            raise DatabaseUnavailable from error
+        self._timer = loop.call_at(end, self._cut_off)
+        return self._connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._connections.deadlines.clear(self._connection)
+        self._timer.cancel()
         if error is not None and not _left_in_order(error):
             self._connection.terminate()
-        self._connections.give_back(self._connection)
+        self._connections.release(self._connection)
         # A connection terminated between two steps of asyncpg may raise any exception.
         if isinstance(error, _UNAVAILABLE) or (
             self._is_late and isinstance(error, Exception) and not isinstance(error, ControlPlaneError)

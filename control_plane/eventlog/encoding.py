@@ -8,7 +8,7 @@ import msgspec
 
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import Seq
-from control_plane.eventlog.types import EventData, EventType, Status
+from control_plane.eventlog.types import EventData, EventType
 
 _encoder = msgspec.json.Encoder()
 
@@ -23,25 +23,3 @@ class _Numbered(msgspec.Struct):
 def encode_event(type_: EventType, seq: Seq, at: dt.datetime, data: EventData) -> str:
     """The event's frame: one JSON object."""
     return _encoder.encode(_Numbered(type_, seq, iso_ms(at), data)).decode()
-
-
-class _State(msgspec.Struct):
-    status: object = None
-
-
-class Glimpse(msgspec.Struct):
-    """The fields of a stored frame that the hub needs. It also reads frames that another release wrote."""
-
-    type: str
-    data: _State
-
-    @property
-    def ends_the_stream(self) -> bool:
-        return self.type == EventType.STATUS and self.data.status == Status.ENDED
-
-
-_glimpses = msgspec.json.Decoder(Glimpse)
-
-
-def glimpse(frame: str) -> Glimpse:
-    return _glimpses.decode(frame)

@@ -34,6 +34,12 @@ BATCH = 64
 RETRY_S = 0.2
 """Pause before a batch is retried after a database failure. Larger: callers wait longer after an outage. Smaller: more
 attempts while the database is down."""
+DEADLINE_S = 15.0
+"""How long a work is retried while the database is unavailable. Longer: callers wait longer for a refusal, and must
+themselves wait longer (`sendGift` has 30 s). Shorter: a restart of the database fails gifts."""
+CLOSE_S = 5.0
+"""Time for accepted works at a stop. Longer: a stop takes longer while the database hangs. Shorter: the outcome of more
+works is unknown to their callers."""
 
 
 class StreamUnknown(ControlPlaneError):
@@ -112,7 +118,7 @@ class EventLog:
         self,
         stream_id: StreamId,
         work: Work[T],
-        deadline_s: float = 15.0,
+        deadline_s: float = DEADLINE_S,
         rows: Collection[Any] = (),
         settled: Callable[[T | BaseException], object] | None = None,
     ) -> T:
@@ -136,7 +142,7 @@ class EventLog:
         result: T = await waiting.answer
         return result
 
-    async def close(self, deadline_s: float = 5.0) -> None:
+    async def close(self, deadline_s: float = CLOSE_S) -> None:
         """Accept no more works, and wait until the accepted ones are finished or `deadline_s` is over."""
         self._closing = True
         if self._writers:

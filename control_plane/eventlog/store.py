@@ -22,6 +22,9 @@ _APPEND = """
     update stream_log set last_seq = last_seq + cardinality($2::bigint[]), closed = $6 where stream_id = $1
 """
 _TAILS = "select stream_id, last_seq from stream_log where stream_id = any($1)"
+_NEW_EPOCHS = """
+    update stream_log set epoch = substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) where not closed
+"""
 _RANGE = "select seq, frame from stream_event where stream_id = $1 and seq > $2 and seq <= $3 order by seq"
 
 # From one stream to the next by the index, instead of reading all their events.
@@ -63,9 +66,14 @@ async def create_log(connection: Connection, stream_id: StreamId) -> None:
     await connection.execute(_CREATE, stream_id, secrets.token_hex(4))
 
 
+async def new_epochs(connection: Connection) -> None:
+    """Start a new epoch of every log that is not closed, after events were lost."""
+    await connection.execute(_NEW_EPOCHS)
+
+
 async def lock_log(connection: Connection, stream_id: StreamId) -> HeldLog | None:
     row = await connection.fetchrow(_LOCK, stream_id)
-    return None if row is None else HeldLog(row["last_seq"], row["closed"])
+    return None if row is None else HeldLog(**row)
 
 
 async def append(connection: Connection, stream_id: StreamId, events: Sequence[Event], closed: bool) -> None:
@@ -80,7 +88,7 @@ async def tails(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[
 
 
 async def frames_after(connection: Connection, stream_id: StreamId, after: int, through: int) -> list[StoredFrame]:
-    return [StoredFrame(row["seq"], row["frame"]) for row in await connection.fetch(_RANGE, stream_id, after, through)]
+    return [StoredFrame(**row) for row in await connection.fetch(_RANGE, stream_id, after, through)]
 
 
 class LogWithEvents(NamedTuple):
@@ -92,7 +100,7 @@ async def logs_with_events(
     database: Database, after: StreamId, ago: dt.timedelta, limit: int
 ) -> Sequence[LogWithEvents]:
     """The next streams that still have events, and whether they ended so long ago."""
-    return [LogWithEvents(*row) for row in await database.fetch(_WITH_EVENTS, after, ago, limit)]
+    return [LogWithEvents(**row) for row in await database.fetch(_WITH_EVENTS, after, ago, limit)]
 
 
 async def delete_events(database: Database, stream_id: StreamId, limit: int) -> int:

@@ -10,11 +10,13 @@ from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
-from control_plane.eventlog.types import Combo, EventType, Person
-from control_plane.eventlog.types import Gift as GiftEvent
+from control_plane.eventlog.types import EventType
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.events import Combo, Person
+from control_plane.gifts.events import Gift as GiftEvent
 from control_plane.gifts.gift import Gift, SentGift
+from control_plane.gifts.metrics import GiftMetrics
 from control_plane.ledger.account import bought, earned
 from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
 from control_plane.ledger.transfers import (
@@ -30,7 +32,6 @@ from control_plane.ledger.transfers import (
     spend,
 )
 from control_plane.ledger.wallets import Wallet, wallet
-from control_plane.observe.metrics import Metrics
 from control_plane.streams.model import StreamOver
 
 LARGEST_COUNT = 9999
@@ -112,7 +113,7 @@ class Gifts:
         event_log: EventLog,
         assortment: Assortment,
         picture_url: Callable[[str], str],
-        metrics: Metrics,
+        metrics: GiftMetrics,
     ) -> None:
         self._database = database
         self._metrics = metrics
@@ -186,13 +187,13 @@ class Gifts:
     async def _append(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
         accounts = [bought(order.sender_id), earned(order.sender_id), earned(order.receiver_id)]
 
-        async def work(connection: Connection, appending: Appending) -> GiftOutcome:
+        async def hold_and_transact(connection: Connection, appending: Appending) -> GiftOutcome:
             held = await hold(connection, request, accounts)
             return await self._transact(connection, appending, order, held, sending)
 
-        outcome = await self._event_log.append(sending.stream_id, work, rows=accounts)
+        outcome = await self._event_log.append(sending.stream_id, hold_and_transact, rows=accounts)
         if not outcome.replayed:
-            self._metrics.gift_sent(outcome.sent.coins)
+            self._metrics.sent(outcome.sent.coins)
         return outcome
 
     async def _transact(
@@ -207,14 +208,14 @@ class Gifts:
         posted = await post(connection, held, {**spend(held, sender_id, coins), earned(receiver_id): coins})
         sent, sender_total = await store.record(
             connection,
-            appending.stream_id,
-            appending.next_seq,
-            gift.id,
-            order.count,
-            coins,
-            sender_id,
-            receiver_id,
-            posted.transfer_id,
+            stream_id=appending.stream_id,
+            seq=appending.next_seq,
+            gift_id=gift.id,
+            count=order.count,
+            coins=coins,
+            sender_id=sender_id,
+            receiver_id=receiver_id,
+            transfer_id=posted.transfer_id,
         )
         event = GiftEvent(
             gift_id=gift.id,

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from control_plane.accounts.caller import Caller, Role
+from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Person
 from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
+from control_plane.gifts.events import Person
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import TransferId
 from control_plane.live.audience import Audience
+from control_plane.streams.store import adding_coins
 
 _OFFERED = """
     select id, title, coins, picture, category, featured, time_s, position, created_at
@@ -51,7 +53,7 @@ _RECORD = f"""
         insert into coins_received (user_id, coins) values ($6, $4)
         on conflict (user_id) do update set coins = coins_received.coins + excluded.coins
     ), earning as (
-        update stream set coins = coins + $4 where id = $1
+        {adding_coins(stream_id="$1", coins="$4")}
     )
     select {_COLUMNS}, gifter.coins as sender_total from gifter, sent join gift on gift.id = sent.gift_id
 """
@@ -90,7 +92,12 @@ async def parties(source: Connection | Database, sender_id: UserId, receiver_id:
     stream_id = row["stream_id"]
     if stream_id is not None and not Audience(receiver_id, row["public"]).admits(Caller(sender_id, Role(row["role"]))):
         stream_id = None
-    return Parties(Person(row["id"], row["username"], row["profile_pic"]), row["coins"], stream_id, row["can_earn"])
+    return Parties(
+        sender=Person(user_id=row["id"], username=row["username"], profile_pic=row["profile_pic"]),
+        coins=row["coins"],
+        stream_id=stream_id,
+        can_earn=row["can_earn"],
+    )
 
 
 async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId | None:
@@ -100,12 +107,12 @@ async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId
 
 async def sent_by(source: Connection | Database, transfer_id: TransferId) -> SentGift:
     row = await source.fetchrow(_SENT_BY, transfer_id)
-    assert row is not None, "a gift's transfer and its row are one transaction"
-    return SentGift(**row)
+    return SentGift(**present(row, "a gift's transfer and its row are one transaction"))
 
 
 async def record(
     connection: Connection,
+    *,
     stream_id: StreamId,
     seq: Seq,
     gift_id: GiftId,
@@ -118,7 +125,6 @@ async def record(
     """The sent gift, and the sender's total coins to this stream. The caller must hold the locks of the stream's log
     row and the receiver's account."""
     row = await connection.fetchrow(_RECORD, stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq)
-    assert row is not None
-    values = dict(row)
+    values = dict(present(row, "a gift is in the catalogue and its stream has a row"))
     sender_total: int = values.pop("sender_total")
     return SentGift(**values), sender_total

@@ -93,7 +93,7 @@ class Count(NamedTuple):
     state: State
     number: int
     late_s: float
-    """How long the oldest due one has waited."""
+    """Waiting time of the oldest due job."""
 
 
 async def latest(database: Database, limit: int, state: State | None = None) -> Sequence[Job]:
@@ -103,13 +103,13 @@ async def latest(database: Database, limit: int, state: State | None = None) -> 
 
 
 async def get(source: Connection | Database, job_id: JobId) -> Job | None:
-    """None too for a job that is done."""
+    """None also for a finished job."""
     row = await source.fetchrow(_GET, job_id)
     return None if row is None else _job(row)
 
 
 async def history(database: Database, job_id: JobId) -> Sequence[Step]:
-    """Oldest first, of jobs that are done too, for as long as it is kept."""
+    """Oldest first. Includes finished jobs, as long as their history is kept."""
     return [Step(**row) for row in await database.fetch(_HISTORY, job_id)]
 
 
@@ -126,7 +126,7 @@ async def counts(database: Database) -> Sequence[Count]:
 
 
 async def retry(connection: Connection, job_id: JobId) -> bool:
-    """Queue a dead job again, with all its attempts. False when there is no dead one of this id."""
+    """Queue a dead job again, with all attempts. False if there is no dead job with this id."""
     job = await get(connection, job_id)
     if job is None or job.state is not State.DEAD:
         return False
@@ -135,7 +135,7 @@ async def retry(connection: Connection, job_id: JobId) -> bool:
 
 
 async def drop(connection: Connection, job_id: JobId) -> bool:
-    """Delete a job; one that runs is cancelled after the commit. False when there is none."""
+    """Delete a job; a running one is cancelled after the commit. False if it does not exist."""
     if await get(connection, job_id) is None:
         return False
     await queries(AsyncpgDriver(connection)).mark_job_as_cancelled([PgQueuerJobId(job_id)])
@@ -143,17 +143,17 @@ async def drop(connection: Connection, job_id: JobId) -> bool:
 
 
 async def present(database: Database, job_ids: Collection[int]) -> set[int]:
-    """Those that were not dropped."""
+    """Those of the jobs that still exist."""
     return {row["id"] for row in await database.fetch(_PRESENT, list(job_ids))}
 
 
 async def picks(database: Database, job_id: JobId) -> int:
-    """How often workers have begun this attempt: more than once only where a worker was killed, or could not be told from one that was."""
+    """How many workers have started this attempt. More than one: a worker was killed, or counted as killed."""
     return int(await database.fetchval(_PICKS, job_id))
 
 
 async def delete_history(database: Database, older_than: dt.timedelta, limit: int) -> int:
-    """Of jobs that are done; returns how many lines were deleted, at most `limit`."""
+    """Delete the history of finished jobs. Returns the number of deleted rows, at most `limit`."""
     tag = await database.execute(_DELETE_HISTORY, older_than, limit)
     return int(tag.rpartition(" ")[2])
 

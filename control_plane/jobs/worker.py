@@ -22,8 +22,8 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.jobs import store
 from control_plane.jobs.driver import RETRY_S, PatientDriver, PoolDriver
 from control_plane.jobs.kind import Bound
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.queue import NAMES, queries
-from control_plane.observe.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Worker:
         database: Database,
         dsn: str,
         kinds: Sequence[Bound],
-        metrics: Metrics,
+        metrics: JobMetrics,
         *,
         lost_after_s: float = LOST_AFTER_S,
         poll_s: float = POLL_S,
@@ -85,7 +85,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._kinds = kinds
-        self.metrics = metrics
+        self._metrics = metrics
         self._lost_after = dt.timedelta(seconds=lost_after_s)
         self._poll_s = poll_s
         self._stop_s = stop_s
@@ -156,7 +156,7 @@ class Worker:
             outcome, error = await self._attempt(bound, job, context)
         finally:
             del self._running[job.id]
-        self.metrics.job_ran(bound.kind.name, outcome.value, clock() - started)
+        self._metrics.ran(bound.kind.name, outcome.value, clock() - started)
         if outcome is Outcome.INTERRUPTED:
             task.uncancel()
         if error is not None:
@@ -196,20 +196,12 @@ class Worker:
         """Measure the queue, and cancel running jobs that an operator dropped, in case their notification was missed."""
         while True:
             with suppress(DatabaseUnavailable):
-                self._measure(await store.counts(self._database))
+                self._metrics.queue([bound.kind.name for bound in self._kinds], await store.counts(self._database))
                 if running := dict(self._running):
                     present = await store.present(self._database, running)
                     for job_id in running.keys() - present:
                         running[job_id][1].cancellation.cancel()
             await asyncio.sleep(self._poll_s)
-
-    def _measure(self, counts: Sequence[store.Count]) -> None:
-        numbers = {(count.kind, count.state): count.number for count in counts}
-        for bound in self._kinds:
-            for state in store.State:
-                number = numbers.get((bound.kind.name, state), 0)
-                self.metrics.jobs_in_queue.labels(bound.kind.name, state.value).set(number)
-        self.metrics.jobs_late_seconds.set(max((count.late_s for count in counts), default=0.0))
 
     async def _schedule(self) -> None:
         """Run PgQueuer's scheduler, and restart it after each outage of the database. Its statements must not be retried:

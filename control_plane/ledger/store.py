@@ -87,14 +87,16 @@ async def lock_accounts(connection: Connection, accounts: Sequence[Account]) -> 
     every transaction that held these locks before."""
     owners, kinds = zip(*accounts, strict=True)
     rows = await connection.fetch(_LOCK, owners, kinds)
-    return {Account(row["owner_id"], Kind(row["kind"])): HeldAccount(row["id"], row["balance"]) for row in rows}
+    return {
+        Account(row["owner_id"], Kind(row["kind"])): HeldAccount(id=row["id"], balance=row["balance"]) for row in rows
+    }
 
 
 async def find_transfer(
     source: Connection | Database, user_id: UserId, operation: str, key: str
 ) -> FoundTransfer | None:
     row = await source.fetchrow(_FIND_TRANSFER, user_id, operation, key)
-    return None if row is None else FoundTransfer(row["id"], row["fingerprint"])
+    return None if row is None else FoundTransfer(**row)
 
 
 async def post(

@@ -26,7 +26,7 @@ class Wallet:
 
     @classmethod
     def of(cls, user_id: UserId, balances: Mapping[Account, int]) -> Self:
-        return cls(balances.get(bought(user_id), 0), balances.get(earned(user_id), 0))
+        return cls(bought=balances.get(bought(user_id), 0), earned=balances.get(earned(user_id), 0))
 
 
 async def wallet(source: Connection | Database, user_id: UserId) -> Wallet:
@@ -48,4 +48,5 @@ async def total_received(source: Connection | Database, user_ids: Sequence[UserI
 async def wallet_and_received(source: Connection | Database, user_id: UserId) -> tuple[Wallet, int]:
     """Wallet and total received in one query, for a user's own profile."""
     balances = await store.wallet(source, user_id)
-    return Wallet(balances.get(Kind.BOUGHT, 0), balances.get(Kind.EARNED, 0)), balances.get("received", 0)
+    owned = Wallet(bought=balances.get(Kind.BOUGHT, 0), earned=balances.get(Kind.EARNED, 0))
+    return owned, balances.get("received", 0)

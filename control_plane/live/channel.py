@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 import msgspec
 
+from control_plane.base.errors import InvariantBroken
 from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.eventlog.encoding import glimpse
-from control_plane.eventlog.types import EventType, Stats
+from control_plane.eventlog.types import EventType
+from control_plane.live.figures import Stats
+from control_plane.live.glimpse import glimpse
 from control_plane.live.snapshot import Snapshot
-from control_plane.live.subscriber import Leave, Subscriber
-from control_plane.live.websocket import websocket_frame
+from control_plane.live.subscriber import DisconnectReason, Framing, Subscriber
 
 EARLY_LIMIT = 4096
 """Early events kept while the one before them is missing. More are dropped, because the hub can read them from the log.
 Larger: a long gap takes more memory. Smaller: more events are read from the log."""
-LETTING_GO = 16
+DISCONNECT_WEIGHT = 16
 """Cost of disconnecting one socket, in socket writes (see `rounds.SLICE_WEIGHT`). Larger: many disconnects take longer.
 Smaller: a slice full of disconnects blocks the event loop."""
 
@@ -39,7 +40,7 @@ class Channel:
     """The live sockets of one stream. `seq` is the delivery position: the number of the newest event delivered here,
     None until the first snapshot was read."""
 
-    def __init__(self, stream_id: StreamId, counts: Counts) -> None:
+    def __init__(self, stream_id: StreamId, counts: Counts, framing: Framing) -> None:
         self.stream_id = stream_id
         self.seq: Seq | None = None
         self.ended = False
@@ -54,13 +55,16 @@ class Channel:
         self.joined: set[UserId] = set()
         """Users who joined since the last stats frame."""
         self._counts = counts
+        self._framing = framing
         self._early: dict[int, str] = {}
         self._pending: list[bytes] = []
         self._stats = b""
         self._stats_pending = False
         self._any_behind = False
         self._host_id: UserId | None = None
-        self._people: Counter[UserId | Subscriber] = Counter()
+        self._people: Counter[UserId] = Counter()
+        """Live sockets of each signed-in viewer."""
+        self._guests = 0
 
     # ── events ──
 
@@ -92,7 +96,7 @@ class Channel:
         seen = glimpse(frame)
         self.ended = self.ended or seen.ends_the_stream
         self.stats_due = self.stats_due or seen.type == EventType.GIFT
-        finished = websocket_frame(frame.encode())
+        finished = self._framing(frame.encode())
         self._pending.append(finished)
         for subscriber in self.joining:
             subscriber.held.append(finished)
@@ -109,19 +113,20 @@ class Channel:
                     continue
                 if subscriber.is_slow():
                     self._counts.cut += 1
-                    self._let_go(subscriber, Leave.TOO_SLOW)
+                    self._disconnect(subscriber, DisconnectReason.TOO_SLOW)
                 else:
                     self._write(subscriber, frames, joined, first)
                     if ended:
-                        self._let_go(subscriber, Leave.ENDED)
-                yield 1 if subscriber in self.live else LETTING_GO
+                        self._disconnect(subscriber, DisconnectReason.ENDED)
+                yield 1 if subscriber in self.live else DISCONNECT_WEIGHT
         self.writing = False
 
     def _write(self, subscriber: Subscriber, frames: Sequence[bytes], joined: bytes, first: int) -> None:
         position = subscriber.seq or 0
         missing = first + len(frames) - 1 - position
         if missing > 0:
-            assert position >= first - 1, "a gap"
+            if position < first - 1:
+                raise InvariantBroken(f"socket at event {position}, but the next frame is that of event {first}")
             subscriber.sink.write(joined if position < first else b"".join(frames[-missing:]))
             subscriber.seq = Seq(position + missing)
             self._counts.delivered += missing
@@ -134,7 +139,7 @@ class Channel:
 
     def tell(self, stats: Stats) -> None:
         """Set the stats frame to write. It replaces the previous one, even if that one is still pending."""
-        self._stats = websocket_frame(msgspec.json.encode(stats))
+        self._stats = self._framing(msgspec.json.encode(stats))
         self._stats_pending = True
 
     def tell_those_behind(self) -> None:
@@ -152,7 +157,7 @@ class Channel:
     def viewers(self) -> int:
         """People, not sockets: a user on two devices counts once, each guest socket counts once, the host does not
         count."""
-        return len(self._people)
+        return len(self._people) + self._guests
 
     def attach(self, subscriber: Subscriber) -> None:
         """Register the subscriber before its snapshot is read, so that no event is lost between the two."""
@@ -201,28 +206,35 @@ class Channel:
 
     def reset(self) -> None:
         for subscriber in (*self.live, *self.joining):
-            self._let_go(subscriber, Leave.RESET)
+            self._disconnect(subscriber, DisconnectReason.RESET)
 
-    def _let_go(self, subscriber: Subscriber, why: Leave) -> None:
+    def _disconnect(self, subscriber: Subscriber, why: DisconnectReason) -> None:
         self.remove(subscriber)
-        subscriber.sink.leave(why)
+        subscriber.sink.disconnect(why)
 
     def _count_in(self, subscriber: Subscriber) -> None:
-        person = subscriber.user_id or subscriber
-        if person == self._host_id:
+        user_id = subscriber.user_id
+        if user_id is None:
+            self._guests += 1
+        elif user_id == self._host_id:
             return
-        self._people[person] += 1
-        if self._people[person] == 1:
-            self.stats_due = True
-            self.peak = max(self.peak, self.viewers)
-            if subscriber.user_id is not None:
-                self.joined.add(subscriber.user_id)
+        else:
+            self._people[user_id] += 1
+            if self._people[user_id] > 1:
+                return
+            self.joined.add(user_id)
+        self.stats_due = True
+        self.peak = max(self.peak, self.viewers)
 
     def _count_out(self, subscriber: Subscriber) -> None:
-        person = subscriber.user_id or subscriber
-        if person == self._host_id:
+        user_id = subscriber.user_id
+        if user_id is None:
+            self._guests -= 1
+        elif user_id == self._host_id:
             return
-        self._people[person] -= 1
-        if not self._people[person]:
-            del self._people[person]
-            self.stats_due = True
+        else:
+            self._people[user_id] -= 1
+            if self._people[user_id]:
+                return
+            del self._people[user_id]
+        self.stats_due = True

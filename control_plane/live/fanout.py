@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from control_plane.base.ids import Seq, StreamId
-from control_plane.bus.postgres import Bus, Message, Topic
+from control_plane.bus.model import Bus, Message, Topic
 from control_plane.eventlog.log import Offers
 
 

@@ -21,8 +21,8 @@ from control_plane.live.channel import Channel, Counts
 from control_plane.live.rounds import Rounds
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.live.stats import restate
-from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, Leave, Sink, Subscriber
-from control_plane.live.websocket import websocket_frame
+from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, DisconnectReason, Framing, Sink, Subscriber
+from control_plane.streams import store as streams
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ events that are only out of order cost a query."""
 PAGE = 500
 """Events read from the log at once. Larger: one stream that is far behind delays the others. Smaller: more queries."""
 
-Hello = Callable[[Snapshot, int], bytes]
+EncodeHello = Callable[[Snapshot, int], bytes]
 """Encodes the first frame (JSON) from the snapshot and the number of viewers."""
 
 
@@ -43,9 +43,12 @@ class Hub:
     """Implements `Offers`. `run` writes to the sockets and fills gaps. All other methods return at once, except `join`,
     which reads the database."""
 
-    def __init__(self, database: Database, *, period_s: float = PERIOD_S, gap_s: float = GAP_S) -> None:
+    def __init__(
+        self, database: Database, framing: Framing, *, period_s: float = PERIOD_S, gap_s: float = GAP_S
+    ) -> None:
         self.counts = Counts()
         self._database = database
+        self._framing = framing
         self._period_s = period_s
         self._gap_s = gap_s
         self._channels: dict[StreamId, Channel] = {}
@@ -78,17 +81,17 @@ class Hub:
     # ── join and leave ──
 
     async def join(
-        self, stream_id: StreamId, sink: Sink, user_id: UserId | None, resume: Resume | None, hello: Hello
+        self, stream_id: StreamId, sink: Sink, user_id: UserId | None, resume: Resume | None, hello: EncodeHello
     ) -> Subscriber:
         """Subscribe a socket: write hello, the missed events, and from then on every event. Raises StreamUnknown,
         DatabaseUnavailable.
 
-        The caller must call `leave`, even after `sink.leave` was called. An ended stream: hello, the missed events,
-        then `Leave.ENDED`.
+        The caller must call `leave`, even after `sink.disconnect` was called. An ended stream: hello, the missed events,
+        then `DisconnectReason.ENDED`.
         """
         channel = self._channels.get(stream_id)
         if channel is None:
-            channel = self._channels[stream_id] = Channel(stream_id, self.counts)
+            channel = self._channels[stream_id] = Channel(stream_id, self.counts, self._framing)
         subscriber = Subscriber(stream_id, sink, user_id)
         channel.attach(subscriber)
         try:
@@ -100,21 +103,22 @@ class Hub:
         except BaseException:
             self.leave(subscriber)
             raise
-        sink.leave(Leave.RESET)  # both snapshots were older than the events: the log went backwards
+        sink.disconnect(DisconnectReason.RESET)  # both snapshots were older than the events: the log went backwards
         return subscriber
 
     def _welcome(self, channel: Channel, subscriber: Subscriber, snapshot: Snapshot, hello: bytes) -> None:
         # The snapshot took so long that a new join is cheaper than writing all held frames.
         if sum(map(len, subscriber.held)) > QUEUE_LIMIT_BYTES:
             self.leave(subscriber)
-            subscriber.sink.leave(Leave.RESET)
+            subscriber.sink.disconnect(DisconnectReason.RESET)
             return
-        greeting = b"".join((websocket_frame(hello), *(websocket_frame(frame.encode()) for frame in snapshot.replay)))
+        texts = (hello, *(frame.encode() for frame in snapshot.replay))
+        greeting = b"".join(map(self._framing, texts))
         subscriber.sink.write(b"".join((greeting, *subscriber.held)))
         subscriber.held.clear()
         subscriber.allowed_bytes += len(greeting)
         if subscriber not in channel.live:
-            subscriber.sink.leave(Leave.ENDED)
+            subscriber.sink.disconnect(DisconnectReason.ENDED)
         self._moved(channel)
 
     async def _snapshot(self, stream_id: StreamId, resume: Resume | None) -> Snapshot:
@@ -259,7 +263,7 @@ class Hub:
         if not peaks:
             return
         async with self._database.connection() as connection:
-            stored = await store.raise_peaks(connection, peaks)
+            stored = await streams.raise_peaks(connection, peaks)
         for channel, peak in grown.items():
             if channel.stream_id in stored:
                 channel.stored_peak = peak

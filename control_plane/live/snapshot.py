@@ -10,7 +10,8 @@ import msgspec
 
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.eventlog.types import Gifter, Status
+from control_plane.live.figures import Gifter
+from control_plane.streams.model import Status
 
 REPLAY_LIMIT = 1000
 """Events that a resume may have missed; beyond it the client starts from the snapshot. Larger: one join reads and sends

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from control_plane.accounts.store import usernames
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import Newcomer, Stats
 from control_plane.live import store
 from control_plane.live.channel import Channel
+from control_plane.live.figures import Newcomer, Stats
 
 
 async def restate(database: Database, channels: Sequence[Channel]) -> None:
@@ -30,5 +30,5 @@ async def restate(database: Database, channels: Sequence[Channel]) -> None:
     for channel, user_ids in joined.items():
         if stream := totals.get(channel.stream_id):
             newcomers = [Newcomer(user_id, names[user_id]) for user_id in sorted(user_ids) if user_id in names]
-            channel.tell(Stats(channel.viewers, stream.likes, stream.coins, stream.top_gifters, newcomers))
+            channel.tell(Stats(viewers=channel.viewers, **stream._asdict(), joined=newcomers))
             channel.joined -= user_ids

@@ -1,17 +1,18 @@
-"""SQL of live delivery: access, snapshots, figures and peaks of viewers."""
+"""SQL of live delivery: access, snapshots and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from control_plane.base.ids import StreamId
 from control_plane.db.connections import Connection
-from control_plane.eventlog.types import Gifter, Status
 from control_plane.live.audience import Audience
+from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
+from control_plane.streams.model import Status
 
 _AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
 _TOP_GIFTERS = """
@@ -33,26 +34,12 @@ _SNAPSHOT = f"""
              and last_seq - $2 <= {REPLAY_LIMIT} and coalesce($3, case $2::bigint when 0 then epoch end) = epoch
          having sum(octet_length(frame)) <= {REPLAY_LIMIT_BYTES}) as replay
     from stream join stream_log on stream_log.stream_id = stream.id left join top on top.stream_id = stream.id
-    where stream.id = $1[1]
+    where stream.id = $4
 """
 _TOTALS = f"""
     with top as ({_TOP_GIFTERS})
     select id, likes, coins, top_gifters from stream left join top on top.stream_id = stream.id where id = any($1)
 """
-# Rows locked by a gift or a status change wait for the next round: waiting for several row locks could deadlock with
-# their owners.
-_RAISE_PEAKS = """
-    with seen as (select * from unnest($1::int[], $2::int[]) as seen (stream_id, peak)),
-        held as (
-            select id, peak from stream join seen on stream_id = id where peak > peak_viewers
-            for no key update of stream skip locked
-        ),
-        raised as (update stream set peak_viewers = peak from held where stream.id = held.id returning stream.id)
-    select id from raised
-    union all
-    select stream_id from seen left join stream on id = stream_id where peak <= coalesce(peak_viewers, peak)
-"""
-
 _top_gifters = msgspec.json.Decoder(list[Gifter])
 
 
@@ -71,7 +58,7 @@ async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> d
 async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume | None) -> Snapshot | None:
     """Read stream, log and replay in one statement, so that they are of the same moment. None for an unknown stream."""
     after, epoch = (None, None) if resume is None else (resume.after, resume.epoch)
-    row = await connection.fetchrow(_SNAPSHOT, [stream_id], after, epoch)
+    row = await connection.fetchrow(_SNAPSHOT, [stream_id], after, epoch, stream_id)
     if row is None:
         return None
     replay = row["replay"] or []
@@ -96,12 +83,8 @@ async def snapshot(connection: Connection, stream_id: StreamId, resume: Resume |
 
 async def totals(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Totals]:
     return {
-        row["id"]: Totals(row["likes"], row["coins"], _top_gifters.decode(row["top_gifters"] or "[]"))
+        row["id"]: Totals(
+            likes=row["likes"], coins=row["coins"], top_gifters=_top_gifters.decode(row["top_gifters"] or "[]")
+        )
         for row in await connection.fetch(_TOTALS, stream_ids)
     }
-
-
-async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> set[StreamId]:
-    """Raise stored peaks. Returns the streams whose stored peak is now at least as high; the others were locked: try
-    again."""
-    return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}

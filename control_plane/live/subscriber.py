@@ -15,7 +15,7 @@ STATE_LIMIT_BYTES = 16 << 10
 less often."""
 
 
-class Leave(StrEnum):
+class DisconnectReason(StrEnum):
     """Why the hub disconnects a socket. The hub has already removed it."""
 
     ENDED = "ended"
@@ -25,18 +25,24 @@ class Leave(StrEnum):
     """The stream's log was lost or reset. A client that reconnects gets the new one."""
 
 
+class Framing(Protocol):
+    """Encoding of the transport: makes a JSON text ready for `Sink.write`. Each event is framed once, for all sinks."""
+
+    def __call__(self, text: bytes) -> bytes: ...
+
+
 class Sink(Protocol):
     """Output to one client. It neither waits nor raises; it handles failed sends itself."""
 
     def write(self, frames: bytes) -> None:
-        """Send one or more complete WebSocket frames."""
+        """Send one or more complete frames of `Framing`."""
         ...
 
     def buffered_bytes(self) -> int:
         """Bytes written, and not yet accepted by the operating system."""
         ...
 
-    def leave(self, why: Leave) -> None: ...
+    def disconnect(self, why: DisconnectReason) -> None: ...
 
 
 class Subscriber:

@@ -83,5 +83,4 @@ async def latest(database: Database, limit: int, subject: Subject | None = None)
 
 
 def _entry(row: Row) -> Entry:
-    detail = msgspec.json.decode(row["detail"])
-    return Entry(row["id"], row["at"], Actor(row["actor"]), row["act"], Subject(row["subject"]), detail)
+    return Entry(**{**row, "detail": msgspec.json.decode(row["detail"])})

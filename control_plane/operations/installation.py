@@ -26,6 +26,7 @@ from control_plane.base import private_file
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable, Row
+from control_plane.eventlog import store as eventlog
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor, Subject
 from control_plane.streams import store as streams
@@ -53,9 +54,6 @@ _READ = "select incarnation, earlier, seen, beat, development_since from install
 _NEW_INCARNATION = "update installation set earlier = earlier || incarnation, incarnation = $1"
 _NOTE = "update installation set seen = $1, beat = $2"
 _DEVELOPMENT = "update installation set development_since = coalesce(development_since, now())"
-_NEW_EPOCHS = """
-    update stream_log set epoch = substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) where not closed
-"""
 
 
 class UsedInDevelopment(ControlPlaneError):
@@ -67,7 +65,7 @@ class UsedInDevelopment(ControlPlaneError):
     def __init__(self) -> None:
         super().__init__(
             "This database was used in development mode, where sign-in needs no proof and coins are free. Run "
-            "`stagedoor database production` to take back what development mode gave out, or set LIVE_DATABASE_URL or "
+            "`stagedoor database production` to prepare it for production, or set LIVE_DATABASE_URL or "
             "LIVE_DATA_DIR to a fresh database."
         )
 
@@ -171,7 +169,7 @@ async def recognise(database: Database, path: Path, *, running: bool = False) ->
                 raise DatabaseReplaced
             incarnation, _ = await _renew(connection, SERVER, Act.DATABASE_RESTORED)
         elif found is Found.PROMOTED:
-            await connection.execute(_NEW_EPOCHS)
+            await eventlog.new_epochs(connection)
         noted = Noted(incarnation, place, max(row["beat"], known.beat if known else 0) + 1)
         await connection.execute(_NOTE, noted.seen, noted.beat)
     await asyncio.to_thread(_store, path, noted)
@@ -224,10 +222,12 @@ async def _renew(connection: Connection, actor: Actor, act: Act, *, keep_session
     incarnation = secrets.token_hex(16)
     await connection.execute("set local statement_timeout = '10min'")
     await connection.execute(_NEW_INCARNATION, incarnation)
-    await connection.execute(_NEW_EPOCHS)
-    renewed = Renewed(0, 0)
+    await eventlog.new_epochs(connection)
+    renewed = Renewed(users=0, streams=0)
     if not keep_sessions:
-        renewed = Renewed(await accounts.revoke_every_session(connection), await streams.revoke_every_key(connection))
+        renewed = Renewed(
+            users=await accounts.revoke_every_session(connection), streams=await streams.revoke_every_key(connection)
+        )
     subject = Subject(f"database:{incarnation}")
     await audit.record(connection, actor, act, subject, sessions_of=renewed.users, keys_of=renewed.streams)
     return incarnation, renewed

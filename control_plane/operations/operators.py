@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
-from control_plane.accounts.sign_in import AlreadyTaken, check_indexed, check_username
+from control_plane.accounts.sign_in import check_indexed, check_username
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog.types import EndReason
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.streams import store as streams
 from control_plane.streams.lifecycle import Also, Lifecycle
-from control_plane.streams.model import Stream
+from control_plane.streams.model import EndReason, Stream
 
 
 class Operator:
@@ -35,13 +32,10 @@ class Operator:
         check_username(new.username)
         check_indexed("email", new.email)
         check_indexed("phone", new.phone)
-        try:
-            async with self._database.transaction() as connection:
-                user_id = await accounts.create(connection, new, [])
-                await self._record(connection, Act.USER_ADDED, user_id, username=new.username)
-                return user_id
-        except asyncpg.UniqueViolationError as error:
-            raise AlreadyTaken.of(error) from None
+        async with self._database.transaction() as connection:
+            user_id = await accounts.create(connection, new, [])
+            await self._record(connection, Act.USER_ADDED, user_id, username=new.username)
+            return user_id
 
     async def set_role(self, user_id: UserId, role: Role) -> bool:
         """False: the user had that role before. Raises UserNotFound, as all methods about a user do."""
@@ -108,12 +102,12 @@ class Operator:
             return await self._done(connection, user_id, Act.USER_UNBANNED, await accounts.unban(connection, user_id))
 
     async def end_stream(self, stream_id: StreamId) -> Stream | None:
-        """None: it had ended before."""
+        """Returns None if it had already ended."""
         return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
 
     async def rotate_key(self, stream_id: StreamId, act: Act = Act.KEY_ROTATED) -> Stream | None:
-        """Replace the key; publishers with the old one are disconnected. `act` is KEY_REVOKED if the new key is given
-        to nobody. None: the stream had ended before."""
+        """Replace the key; publishers with the old one are disconnected. `act` is KEY_REVOKED if no one gets the
+        new key. Returns None if the stream had already ended."""
         return await self._lifecycle.rotate(stream_id, also=self._also(act))
 
     def _also(self, act: Act) -> Also:

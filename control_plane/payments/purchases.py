@@ -15,6 +15,7 @@ from control_plane.ledger.account import STORE, bought, earned
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
 from control_plane.ledger.wallets import Wallet
 from control_plane.payments import store as payments
+from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.sale import Package, Purchase
 from control_plane.payments.shops import Claim, Shop, VerifiedPurchase
 
@@ -65,9 +66,10 @@ def choose_package(packages: Sequence[Package], product_id: str = "", coins: int
 class Purchases:
     """Credits purchases that the stores confirm. Without stores, every purchase is refused."""
 
-    def __init__(self, database: Database, stores: Sequence[Shop]) -> None:
+    def __init__(self, database: Database, shops: Sequence[Shop], metrics: PurchaseMetrics) -> None:
         self._database = database
-        self._stores = stores
+        self._metrics = metrics
+        self._shops = shops
 
     async def purchase(self, user_id: UserId, claim: Claim, client_ref: str | None = None) -> Purchased:
         """Credit a purchase, idempotent per store transaction and per `client_ref`. The number of coins comes from our
@@ -76,19 +78,22 @@ class Purchases:
         Raises ShopNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins
         and what `Shop.verify` raises.
         """
-        seller = self._store_of(claim)
+        seller = self._shop_of(claim)
         verified = await seller.verify(claim)
         if verified.user_id not in (None, user_id):
             raise PurchaseOfAnother
         request = _request(user_id, seller, verified, client_ref)
         async with self._database.transaction() as connection:
-            return await _credit(connection, request, seller, verified, claim)
+            purchased = await _credit(connection, request, seller, verified, claim)
+        if not purchased.replayed:
+            self._metrics.credited(seller.name, purchased.purchase.coins)
+        return purchased
 
-    def _store_of(self, claim: Claim) -> Shop:
-        for candidate in self._stores:
+    def _shop_of(self, claim: Claim) -> Shop:
+        for candidate in self._shops:
             if candidate.recognises(claim):
                 return candidate
-        if not self._stores:
+        if not self._shops:
             raise ShopNotConnected("Coins cannot be bought yet: this server is not connected to a store.")
         raise ShopNotConnected("This purchase is not from a store that this server is connected to.")
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +11,7 @@ import msgspec
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, base64url, from_base64url
 from control_plane.payments.sale import Package
 
 LONGEST_RECEIPT = 1024
@@ -119,8 +115,8 @@ class SandboxShop:
             currency=package.currency,
             state=state,
         )
-        contents = _text(msgspec.json.encode(receipt))
-        return f"{self._prefix}{contents}.{_sign(self._keyring.signing, contents)}"
+        contents = base64url(msgspec.json.encode(receipt))
+        return f"{self._prefix}{contents}.{self._keyring.signing.sign(_message(contents))}"
 
     def recognises(self, claim: Claim) -> bool:
         return claim.transaction_id.startswith(self._prefix)
@@ -135,22 +131,16 @@ class SandboxShop:
 
     def _open(self, text: str) -> _Receipt:
         contents, _, signature = text.removeprefix(self._prefix).partition(".")
-        if len(text) > LONGEST_RECEIPT or not text.isascii() or not signature:
+        if len(text) > LONGEST_RECEIPT or not text.isascii():
             raise ReceiptRefused
-        secret = self._keyring.get(signature[0])
-        if secret is None or not hmac.compare_digest(signature, _sign(secret, contents)):
+        if not self._keyring.verify(signature, _message(contents)):
             raise ReceiptRefused
         try:
-            return self._decoder.decode(base64.urlsafe_b64decode(contents + "=" * (-len(contents) % 4)))
-        except (binascii.Error, msgspec.DecodeError):  # signed by a release with another receipt format
+            return self._decoder.decode(from_base64url(contents))
+        except (ValueError, msgspec.DecodeError):  # signed by a release with another receipt format
             raise ReceiptRefused from None
 
 
-def _sign(secret: Secret, contents: str) -> str:
-    """Sign the encoded text itself, so that no other encoding of the same content passes with this signature."""
-    digest = hmac.new(secret.value, b"sandbox/v1\0" + contents.encode(), hashlib.sha256).digest()
-    return secret.key_id + _text(digest)
-
-
-def _text(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+def _message(contents: str) -> bytes:
+    """The encoded text itself is signed, so that no other encoding of the same content passes with the signature."""
+    return b"sandbox/v1\0" + contents.encode()

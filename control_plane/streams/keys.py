@@ -8,15 +8,12 @@ row.
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
-import hmac
 import struct
 from typing import NewType
 
 from control_plane.base.ids import StreamId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret, base64url, from_base64url
 
 StreamKey = NewType("StreamKey", str)
 
@@ -37,36 +34,24 @@ class StreamKeys:
 
     def verify(self, key: str, stream_id: StreamId, version: int, salt: bytes) -> bool:
         """Constant time in the key. Accepts any text; True only for the valid key."""
-        secret = self._secret_of(key)
-        return secret is not None and hmac.compare_digest(key, _remembered(secret, stream_id, version, salt))
+        return self._keyring.made(key, lambda secret: _remembered(secret, stream_id, version, salt))
 
     def made_by_us(self, key: str, stream_id: StreamId, version: int) -> bool:
         """Whether the key was signed for a stream that has or had this id. It admits nothing before `verify` has
         compared the row's salt."""
-        secret = self._secret_of(key)
-        if secret is None:
-            return False
         try:
-            salt = base64.b64decode(key[1:_SALT_END], altchars=b"-_", validate=True)
+            salt = from_base64url(key[1:_SALT_END])
         except ValueError:
             return False
         # The client chooses this salt: caching it would let strangers evict the entries that are used often.
-        return hmac.compare_digest(key, _compute(secret, stream_id, version, salt))
-
-    def _secret_of(self, key: str) -> Secret | None:
-        return self._keyring.get(key[0]) if len(key) == LENGTH and key.isascii() else None
+        return self._keyring.made(key, lambda secret: _compute(secret, stream_id, version, salt))
 
 
 def _compute(secret: Secret, stream_id: StreamId, version: int, salt: bytes) -> StreamKey:
-    message = b"publish/v2\0" + struct.pack(">QI", stream_id, version) + salt
-    digest = hmac.new(secret.value, message, hashlib.sha256).digest()
-    return StreamKey(secret.key_id + _text(salt) + _text(digest))
+    signature = secret.sign(b"publish/v2\0" + struct.pack(">QI", stream_id, version) + salt)
+    return StreamKey(signature[0] + base64url(salt) + signature[1:])
 
 
 _remembered = functools.lru_cache(maxsize=20_000)(_compute)
 """Cache of computed keys: each attempt to publish needs one while the media server's event loop waits. Larger: more
 memory. Smaller: keys are computed again in that time."""
-
-
-def _text(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).decode().rstrip("=")

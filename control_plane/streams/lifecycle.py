@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-
-import asyncpg
+from typing import Protocol
 
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import StreamId, UserId
@@ -19,17 +18,34 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog, Work
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import EndReason, EventType, Status, StatusChange, Summary
+from control_plane.eventlog.types import EventType
 from control_plane.streams import store
+from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import Stream, StreamOptions, StreamOver
-from control_plane.streams.running import RunningStreams
+from control_plane.streams.model import EndReason, HasUnfinishedStream, Status, Stream, StreamOptions, StreamOver
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 """Attempts of `go_live` when calls of one user race. Fewer: concurrent calls fail more often. More: a call can take
 longer."""
+
+
+class StreamTable(Protocol):
+    """Where changes of streams are applied: `RunningStreams` in a server."""
+
+    async def tell_others(self, connection: Connection, stream_id: StreamId) -> None:
+        """Notify the other processes, within the transaction that changes the stream."""
+        ...
+
+    def put(self, stream: Stream) -> None:
+        """Apply a committed change."""
+        ...
+
+    def look_at(self, stream_id: StreamId) -> None:
+        """The stream may have changed: read it again."""
+        ...
+
 
 Also = Callable[[Connection, Stream], Awaitable[None]]
 """Stored in the same transaction as a change, for example an audit entry."""
@@ -42,12 +58,12 @@ class Lifecycle:
         self,
         database: Database,
         event_log: EventLog,
-        running: RunningStreams,
+        table: StreamTable,
         peak_viewers: Callable[[StreamId], int] = lambda stream_id: 0,
     ) -> None:
         self._database = database
         self._event_log = event_log
-        self._running = running
+        self._table = table
         self._peak_viewers = peak_viewers
 
     async def go_live(self, user_id: UserId, options: StreamOptions, *, proven: bool = True) -> Stream:
@@ -62,7 +78,7 @@ class Lifecycle:
             if running is None:
                 try:
                     return await self._create(user_id, options)
-                except asyncpg.UniqueViolationError:
+                except HasUnfinishedStream:
                     continue
             if not proven:
                 return running
@@ -80,16 +96,16 @@ class Lifecycle:
             if stream is None:
                 raise AccountBlocked
             await create_log(connection, stream.id)
-            await self._running.tell_others(connection, stream.id)
-        self._running.put(stream)
+            await self._table.tell_others(connection, stream.id)
+        self._table.put(stream)
         log.info("stream_created", extra={"stream": stream.id, "user": user_id})
         return stream
 
     async def _configure(self, stream_id: StreamId, options: StreamOptions) -> Stream | None:
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def configure(connection: Connection, appending: Appending) -> Stream | None:
             return await store.configure(connection, stream_id, options)
 
-        return await self._apply(stream_id, work)
+        return await self._apply(stream_id, configure)
 
     async def publisher_online(
         self, stream_id: StreamId, publisher: MediaConnection, replaced_bytes: int, key_version: int | None = None
@@ -101,7 +117,7 @@ class Lifecycle:
         """
         source_id = publisher.source.id
 
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def set_live(connection: Connection, appending: Appending) -> Stream | None:
             stream = await store.online(connection, stream_id, source_id, key_version)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, "taken_over", replaced_bytes, besides=source_id)
@@ -110,19 +126,19 @@ class Lifecycle:
                 appending.add(EventType.STATUS, StatusChange(Status.LIVE))
             return stream
 
-        return await self._apply(stream_id, work, "publisher_online", source=source_id)
+        return await self._apply(stream_id, set_live, "publisher_online", source=source_id)
 
     async def publisher_lost(
         self, stream_id: StreamId, source_id: SourceId, why: str, inbound_bytes: int
     ) -> Stream | None:
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def set_interrupted(connection: Connection, appending: Appending) -> Stream | None:
             stream = await store.lost(connection, stream_id, source_id)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, why, inbound_bytes)
                 appending.add(EventType.STATUS, StatusChange(Status.INTERRUPTED, why))
             return stream
 
-        return await self._apply(stream_id, work, "publisher_lost", source=source_id, why=why)
+        return await self._apply(stream_id, set_interrupted, "publisher_lost", source=source_id, why=why)
 
     async def end(
         self, stream_id: StreamId, reason: EndReason, inbound_bytes: int = 0, also: Also | None = None
@@ -131,24 +147,23 @@ class Lifecycle:
         connected."""
         peak_viewers = self._peak_viewers(stream_id)
 
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def set_ended(connection: Connection, appending: Appending) -> Stream | None:
             stream = await store.end(connection, stream_id, reason, peak_viewers)
             if stream is not None:
                 await store.close_sessions(connection, stream_id, reason.value, inbound_bytes)
-                summary = Summary(stream.duration_s(), stream.peak_viewers, stream.coins, stream.likes)
-                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, summary))
+                appending.add(EventType.STATUS, StatusChange(Status.ENDED, reason.value, Summary.of(stream)))
                 appending.close()
             return stream
 
-        return await self._apply(stream_id, work, "stream_ended", also, reason=reason.value)
+        return await self._apply(stream_id, set_ended, "stream_ended", also, reason=reason.value)
 
     async def rotate(self, stream_id: StreamId, also: Also | None = None) -> Stream | None:
         """Change the key; the reconciler disconnects publishers that were admitted with an older one."""
 
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def rotate_key(connection: Connection, appending: Appending) -> Stream | None:
             return await store.rotate(connection, stream_id)
 
-        return await self._apply(stream_id, work, "stream_key_rotated", also)
+        return await self._apply(stream_id, rotate_key, "stream_key_rotated", also)
 
     async def _apply(
         self,
@@ -158,21 +173,21 @@ class Lifecycle:
         also: Also | None = None,
         **fields: object,
     ) -> Stream | None:
-        async def work(connection: Connection, appending: Appending) -> Stream | None:
+        async def change_and_tell(connection: Connection, appending: Appending) -> Stream | None:
             stream = await change(connection, appending)
             if stream is not None:
                 if also is not None:
                     await also(connection, stream)
-                await self._running.tell_others(connection, stream_id)
+                await self._table.tell_others(connection, stream_id)
             return stream
 
         def settled(outcome: Stream | BaseException | None) -> None:
             if isinstance(outcome, Stream):
-                self._running.put(outcome)
+                self._table.put(outcome)
             else:  # too late, or the outcome of the COMMIT is unknown
-                self._running.look_at(stream_id)
+                self._table.look_at(stream_id)
 
-        stream = await self._event_log.append(stream_id, work, settled=settled)
+        stream = await self._event_log.append(stream_id, change_and_tell, settled=settled)
         if stream is not None and event:
             log.info(event, extra={"stream": stream_id, **fields})
         return stream

@@ -9,8 +9,24 @@ from enum import StrEnum
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import StreamId, UserId
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.media.model import PathName, SourceId
+
+
+class Status(StrEnum):
+    """Status of a stream: `created → live ⇄ interrupted → ended`."""
+
+    CREATED = "created"
+    LIVE = "live"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+
+
+class EndReason(StrEnum):
+    OWNER = "owner"
+    GRACE_OVER = "grace_over"
+    REPLACED = "replaced"
+    OPERATOR = "operator"
+    NEVER_PUBLISHED = "never_published"
 
 
 class Visibility(StrEnum):
@@ -47,6 +63,13 @@ class StreamNotOpen(ControlPlaneError):
 
     code = "stream_not_open"
     kind = ErrorKind.FORBIDDEN
+
+
+class HasUnfinishedStream(ControlPlaneError):
+    """A user has at most one stream that has not ended."""
+
+    code = "has_unfinished_stream"
+    kind = ErrorKind.CONFLICT
 
 
 class VisibilityNotAvailable(ControlPlaneError):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from control_plane.base.ids import LARGEST_ID, StreamId
-from control_plane.bus.postgres import Bus, Message, Topic, notify_within
+from cachetools import LRUCache
+
+from control_plane.base.ids import StreamId
+from control_plane.bus.model import Bus, Message, Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
 from control_plane.streams import store
@@ -22,6 +24,7 @@ from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.model import Stream
+from control_plane.streams.path import id_of
 from control_plane.streams.probing.keys import ProbeKeys
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,6 @@ key add to them. Larger: more memory. Smaller: the publisher's own entry may be 
 OVER_MAX = 10_000
 """Ended streams whose ids are remembered, about 100 bytes each. Larger: more memory. Smaller: encoders that retry with
 an old key cost queries."""
-_PATH = re.compile(r"live/([1-9][0-9]{0,9})")
 
 
 class RunningStreams:
@@ -64,10 +66,10 @@ class RunningStreams:
         self._miss_s = miss_s
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
-        self._admitted: dict[StreamId, dict[SourceId, int]] = {}
-        """Per stream: the key version that admitted each connection, oldest first."""
-        self._over: dict[StreamId, None] = {}
-        """Ended streams, oldest first: an encoder that keeps retrying with such a key costs no query."""
+        self._admitted: dict[StreamId, LRUCache[SourceId, int]] = {}
+        """Per stream: the key version that admitted each connection."""
+        self._over: LRUCache[StreamId, bool] = LRUCache(OVER_MAX)
+        """Ended streams: an encoder that keeps retrying with such a key costs no query."""
         self._no_lookup_until = 0.0
         self._stale: set[StreamId] = set()
         self._later: set[StreamId] = set()
@@ -79,11 +81,21 @@ class RunningStreams:
         self._wake = asyncio.Event()
         self._missing = asyncio.Lock()
         self._current_until = 0.0
+        self._on_change: list[Callable[[StreamId], None]] = []
+        self._on_reload: list[Callable[[], None]] = []
 
     def follow(self) -> None:
         """Subscribe to changes of streams in other processes. Called before `run`."""
         self._bus.subscribe(Topic.STREAM, self._notified)
         self._bus.on_resync(self._resync)
+
+    def on_change(self, changed: Callable[[StreamId], None]) -> None:
+        """`changed` is called with each stream that was added, replaced or removed. It must not block or raise."""
+        self._on_change.append(changed)
+
+    def on_reload(self, reloaded: Callable[[], None]) -> None:
+        """`reloaded` is called when the whole table was read: any stream may have changed."""
+        self._on_reload.append(reloaded)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -100,14 +112,13 @@ class RunningStreams:
     def admitted_version(self, stream_id: StreamId, source_id: SourceId) -> int | None:
         """Version of the key that admitted this connection; None if another process admitted it, or if it was
         forgotten."""
-        return self._admitted.get(stream_id, {}).get(source_id)
+        admitted = self._admitted.get(stream_id)
+        return None if admitted is None else admitted.get(source_id)
 
     def _admit(self, stream: Stream, source_id: SourceId) -> None:
-        admitted = self._admitted.setdefault(stream.id, {})
-        admitted.pop(source_id, None)
-        admitted[source_id] = stream.key_version
-        if len(admitted) > ADMITTED_MAX:
-            del admitted[next(iter(admitted))]
+        if stream.id not in self._admitted:
+            self._admitted[stream.id] = LRUCache(ADMITTED_MAX)
+        self._admitted[stream.id][source_id] = stream.key_version
 
     def put(self, stream: Stream) -> None:
         """Apply a committed change of this process."""
@@ -116,19 +127,19 @@ class RunningStreams:
 
     def _set(self, stream: Stream) -> None:
         """Replace the stream in the table; an ended one is removed."""
-        for changed in self._reads:
-            changed.add(stream.id)
+        for put_meanwhile in self._reads:
+            put_meanwhile.add(stream.id)
         old = self._by_id.pop(stream.id, None)
         if old is not None:
             self._by_path.pop(old.path, None)
         if stream.ended:
             self._admitted.pop(stream.id, None)
-            self._over[stream.id] = None
-            if len(self._over) > OVER_MAX:
-                del self._over[next(iter(self._over))]
+            self._over[stream.id] = True
         else:
             self._by_id[stream.id] = stream
             self._by_path[stream.path] = stream
+        for changed in self._on_change:
+            changed(stream.id)
 
     def look_at(self, stream_id: StreamId) -> None:
         """Read this stream again: it may have changed."""
@@ -174,6 +185,8 @@ class RunningStreams:
         self._admitted = {id_: admitted for id_, admitted in self._admitted.items() if id_ in self._by_id}
         for stream_id in changed:
             self.look_at(stream_id)
+        for reloaded in self._on_reload:
+            reloaded()
         self._current_until = asyncio.get_running_loop().time() + self._away_s
 
     async def run(self) -> None:
@@ -237,11 +250,10 @@ class RunningStreams:
             self._reads = [read for read in self._reads if read is not changed]
 
     async def _missed(self, path: PathName, keys: Collection[str]) -> Stream | None:
-        match = _PATH.fullmatch(path)
-        if match is None or int(match[1]) > LARGEST_ID:
+        stream_id = id_of(path)
+        if stream_id is None:
             return None
-        stream_id = StreamId(int(match[1]))
-        if stream_id in self._over or not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
+        if self._over.get(stream_id) or not any(self._keys.made_by_us(key, stream_id, FIRST_VERSION) for key in keys):
             return None
         loop = asyncio.get_running_loop()
         if loop.time() < self._no_lookup_until:

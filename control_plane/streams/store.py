@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
+
+import asyncpg
 
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, HasUnfinishedStream, Status, Stream, StreamOptions, Visibility
+from control_plane.streams.path import APP
 
 _COLUMNS = """
     id, user_id, path, status, key_version, key_salt, visibility, price, title, grace_s, source_id, local_start,
@@ -22,7 +24,7 @@ _CREATE = f"""
     with owner as (select id from app_user where id = $1 and banned_at is null for share),
         next as (select owner.id as owner_id, nextval(pg_get_serial_sequence('stream', 'id')) as id from owner)
     insert into stream (id, user_id, path, title, visibility, pin_hash, price, grace_s, local_start)
-    select id, owner_id, 'live/' || id, $2, $3, $4, $5, $6, $7 from next
+    select id, owner_id, '{APP}/' || id, $2, $3, $4, $5, $6, $7 from next
     returning {_COLUMNS}
 """
 _CONFIGURE = f"""
@@ -80,9 +82,28 @@ _CLOSE_SESSIONS = """
     where stream_id = $1 and ended_at is null and source_id is distinct from $2
 """
 _ADMITTED_VERSION = "select key_version from publish_session where stream_id = $1 and source_id = $2"
+# Rows locked by a gift or a status change wait for the next round: waiting for several row locks could deadlock with
+# their owners.
+_RAISE_PEAKS = """
+    with seen as (select * from unnest($1::int[], $2::int[]) as seen (stream_id, peak)),
+        held as (
+            select id, peak from stream join seen on stream_id = id where peak > peak_viewers
+            for no key update of stream skip locked
+        ),
+        raised as (update stream set peak_viewers = peak from held where stream.id = held.id returning stream.id)
+    select id from raised
+    union all
+    select stream_id from seen left join stream on id = stream_id where peak <= coalesce(peak_viewers, peak)
+"""
 _GIFT_SINCE = "select max(created_at) > $2 from gift_sent where stream_id = $1"
 """`max` reads the newest gift from the index. `exists` would be planned as if a match came soon, and reads all gifts if
 there is none."""
+
+
+def adding_coins(stream_id: str, coins: str) -> str:
+    """SQL that adds coins to a stream's total, as part of the statement that records a gift: a statement of its own
+    would hold the stream's locks for a round trip more. The arguments are SQL."""
+    return f"update stream set coins = coins + {coins} where id = {stream_id}"
 
 
 def _stream(row: Row) -> Stream:
@@ -151,8 +172,11 @@ async def not_ended_before(database: Database, stream_ids: Collection[StreamId],
 
 async def create(connection: Connection, user_id: UserId, options: StreamOptions) -> Stream | None:
     """None if the user is banned or does not exist. A concurrent ban either comes before this or finds the stream.
-    Raises UniqueViolationError (stream_one_unfinished) if the user has an unfinished stream."""
-    return _maybe(await connection.fetchrow(_CREATE, user_id, *_options(options)))
+    Raises HasUnfinishedStream; the transaction is then aborted."""
+    try:
+        return _maybe(await connection.fetchrow(_CREATE, user_id, *_options(options)))
+    except asyncpg.UniqueViolationError:
+        raise HasUnfinishedStream("You have another live stream.") from None
 
 
 async def configure(connection: Connection, stream_id: StreamId, options: StreamOptions) -> Stream | None:
@@ -238,3 +262,9 @@ async def admitted_version(database: Database, stream_id: StreamId, source_id: S
 
 async def gift_since(database: Database, stream_id: StreamId, since: dt.datetime) -> bool:
     return bool(await database.fetchval(_GIFT_SINCE, stream_id, since))
+
+
+async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> set[StreamId]:
+    """Raise stored peaks. Returns the streams whose stored peak is now at least as high; the others were locked: try
+    again."""
+    return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}

@@ -24,6 +24,14 @@ _FEED = f"""
 generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
 ten ids from an array."""
 
+_ADD_SOUND = """
+    insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
+    values ($1, '', $2, $3, $4, $5) returning id
+"""
+_ADD_VIDEO = """
+    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 
 DEEPEST = 5_000
@@ -70,6 +78,32 @@ async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset)]
+
+
+async def add_sound(
+    connection: Connection, *, name: str, audio: str, picture: str, duration_ms: int, uploaded_by: str
+) -> int:
+    """Returns the sound's id."""
+    sound_id: int = await connection.fetchval(_ADD_SOUND, name, audio, picture, duration_ms, uploaded_by)
+    return sound_id
+
+
+async def add_video(
+    connection: Connection,
+    *,
+    user_id: UserId,
+    description: str,
+    media: str,
+    thumbnail: str,
+    preview: str,
+    sound_id: int,
+    duration_ms: int,
+    width: int,
+    height: int,
+) -> None:
+    await connection.execute(
+        _ADD_VIDEO, user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height
+    )
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:

@@ -27,7 +27,7 @@ from mediamtx.node import wire
 T = TypeVar("T")
 
 ITEMS_PER_PAGE = 250
-"""Paths per page. Decoding a page blocks the event loop for about 2 ms (`make bench-paths`), longer with hundreds of
+"""Paths per page. Decoding a page blocks the event loop for about 2 ms (`make bench-reconciler`), longer with hundreds of
 viewers on each path. Smaller pages cost MediaMTX more, which lists all its paths for each page."""
 
 

@@ -9,9 +9,10 @@ from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from control_plane.streams.media.api_password import api_password
+from control_plane.streams.path import APP
 from mediamtx.node.hook_command import command_line
 
-PATH_PATTERN = "~^live/([0-9]+)(-[a-z]+)?$"
+PATH_PATTERN = rf"~^{APP}/([0-9]+)(-[a-z]+)?$"
 """Matches `live/<stream id>`, and derived paths such as `live/7-opus`."""
 
 OTHER_PATHS = "all_others"

@@ -1,15 +1,14 @@
-"""Map Stagedoor's settings to MediaMTX's configuration, and create its supervisor."""
+"""Map Stagedoor's settings to MediaMTX's configuration, and prepare its process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from control_plane.base.network import is_loopback
+from control_plane.base.signing import Keyring
 from control_plane.config.ports import Ports
-from control_plane.config.secrets import Keyring
 from control_plane.config.settings import Settings
 from mediamtx.errors import MediaMTXNotStarted
 from mediamtx.node.config import MediaMTXConfig, local_url, reached_at
@@ -46,16 +45,14 @@ def _loopback_address(bind: str) -> str:
     return "::1" if ":" in bind else "127.0.0.1"
 
 
-def supervised(
-    settings: Settings, config: MediaMTXConfig, binary: Path, hook_script: Path, on_spawn: Callable[[int], None]
-) -> MediaMTXProcess:
+def prepared(settings: Settings, config: MediaMTXConfig, binary: Path, hook_script: Path) -> MediaMTXProcess:
     """Return a MediaMTX that is not started yet, with the hook file written. Raises MediaMTXNotStarted."""
     home = home_of(settings.data_dir / "mediamtx")
     try:
         command = home.write_hook(config.hooks_url, config.hook_secret, hook_script)
     except OSError as error:
         raise MediaMTXNotStarted(f"MediaMTX cannot be set up in {home.files}: {error.strerror}") from error
-    return MediaMTXProcess(binary, replace(config, hook_command=command), home.directory, on_spawn=on_spawn)
+    return MediaMTXProcess(binary, replace(config, hook_command=command), home.directory)
 
 
 def hooks_url(settings: Settings, ports: Ports) -> str:

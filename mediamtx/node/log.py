@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from control_plane.base import private_file
 from mediamtx.errors import MediaMTXNotStarted, PortTaken
 
 BYTES_MAX = 16 << 20
@@ -29,8 +30,7 @@ class ServerLog:
 
     def open(self) -> BinaryIO:
         """Open for appending, by us and by a child that inherits it. Only the owner can read the file."""
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        return os.fdopen(descriptor, "ab", buffering=0)
+        return private_file.append(self.path)
 
     @property
     def size_bytes(self) -> int:

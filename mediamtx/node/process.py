@@ -1,4 +1,4 @@
-"""Supervise the MediaMTX process: `start` or `adopt`, then `supervise`, `stop`.
+"""The MediaMTX process: `start` or `adopt`, then `wait` and `launch` again whenever it ended, `stop`.
 
 The process is our child, or was left running by an earlier control plane and is adopted.
 """
@@ -13,18 +13,16 @@ import resource
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 import psutil
 
 from control_plane.base import child
 from control_plane.base.child import Limits
 from control_plane.streams.media.model import MediaServerInfo, MediaServerUnavailable
-from mediamtx.errors import MediaMTXGaveUp, MediaMTXNotStarted
+from mediamtx.errors import MediaMTXNotStarted
 from mediamtx.node.client import MediaMTXClient
 from mediamtx.node.config import MediaMTXConfig, render
 from mediamtx.node.home import home_of
@@ -41,10 +39,6 @@ _ADOPT_DEADLINE_S = 3.0
 _POLL_S = 0.05
 _WATCH_S = 0.1
 _TRIM_EVERY_S = 30.0
-_PAUSES_S = (0.0, 0.5, 1.0, 2.0)
-"""Backoff before each restart, by the number of failures within `_LATELY_S`. One failure more than entries: give up."""
-_LATELY_S = 60.0
-"""Window in which failures count. Smaller: a server that dies every few seconds is restarted for ever."""
 _OF_GO = ("GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT")
 _MEMORY_SHARE = 0.5
 """Share of the machine's memory above which Go's garbage collector works harder (GOMEMLIMIT). Smaller: it costs CPU.
@@ -56,23 +50,21 @@ _OPEN_FILES = 65_536
 log = logging.getLogger(__name__)
 
 
-def nobody_asks(_pid: int) -> None:
-    """Default of `on_spawn`: does nothing."""
+def _ignore(_pid: int) -> None:
+    pass
 
 
 class MediaMTXProcess:
-    """Uses the files of `MediaMTXHome(directory)` and runs MediaMTX as its account.
+    """Uses the files of `MediaMTXHome(directory)` and runs MediaMTX as its account. It can be supervised."""
 
-    `on_spawn` is called with each new pid before the server is ready, so that the pid is recorded if we are killed.
-    """
+    name = "mediamtx"
+    failed_event = "mediamtx_failed"
+    title = "MediaMTX"
 
-    def __init__(
-        self, binary: Path, config: MediaMTXConfig, directory: Path, *, on_spawn: Callable[[int], None] = nobody_asks
-    ) -> None:
+    def __init__(self, binary: Path, config: MediaMTXConfig, directory: Path) -> None:
         self._binary = binary.absolute()
         self._config = config
         self._home = home_of(directory)
-        self._on_spawn = on_spawn
         self._log = ServerLog(self._home.log_path)
         self._child: subprocess.Popen[bytes] | None = None
         self._adopted: psutil.Process | None = None
@@ -91,11 +83,8 @@ class MediaMTXProcess:
     def log_path(self) -> Path:
         return self._log.path
 
-    async def start(self) -> None:
-        """Start MediaMTX and return when its API answers, which requires that our hooks listener answers MediaMTX.
-
-        Raises PortTaken or MediaMTXNotStarted, and leaves no process behind.
-        """
+    async def start(self, on_spawn: Callable[[int], None] = _ignore) -> None:
+        """Write the configuration, begin a new log, and launch MediaMTX. Raises PortTaken or MediaMTXNotStarted."""
         assert self.pid is None, "started twice"
         try:
             self._home.make()
@@ -105,7 +94,7 @@ class MediaMTXProcess:
             raise MediaMTXNotStarted(
                 f"MediaMTX cannot be set up in {self._home.directory}: {error.strerror}"
             ) from error
-        await self._launch()
+        await self.launch(on_spawn)
 
     async def adopt(self, pid: int) -> bool:
         """Take over a server that an earlier control plane left running, with its publishers and viewers.
@@ -126,22 +115,32 @@ class MediaMTXProcess:
         await self._end(_USELESS_DEADLINE_S)
         return False
 
-    async def supervise(self) -> NoReturn:
-        """Restart MediaMTX whenever it dies, at first at once, then with backoff. Cancel this before `stop`.
+    async def launch(self, on_spawn: Callable[[int], None] = _ignore) -> None:
+        """Spawn MediaMTX and return when its API answers, which requires that our hooks listener answers MediaMTX.
 
-        Raises MediaMTXGaveUp after five failures (exits or failed starts) within a minute.
+        `on_spawn` gets the pid before MediaMTX is ready. Raises PortTaken or MediaMTXNotStarted, and leaves no process
+        behind.
         """
-        failures: deque[float] = deque()
-        while True:
-            reason = await self._serve_until_failure()
-            now = time.monotonic()
-            failures.append(now)
-            while now - failures[0] > _LATELY_S:
-                failures.popleft()
-            log.warning("mediamtx_failed", extra={"reason": reason, "lately": len(failures)})
-            if len(failures) > len(_PAUSES_S):
-                raise MediaMTXGaveUp(f"{len(failures)} failures within {_LATELY_S:.0f} s, the last one: {reason}")
-            await asyncio.sleep(_PAUSES_S[len(failures) - 1])
+        since_bytes, spawned_at = self._log.size_bytes, dt.datetime.now(dt.UTC)
+        self._child = process = self._spawn(await asyncio.to_thread(self._executable))
+        try:
+            on_spawn(process.pid)
+            await self._ready(process, since_bytes, spawned_at)
+        except BaseException:
+            await self._end(_USELESS_DEADLINE_S)
+            raise
+        log.info("mediamtx_started", extra={"pid": process.pid})
+
+    async def wait(self) -> str:
+        """Return how MediaMTX ended, when it has ended. Trims its log meanwhile."""
+        while not await self._gone_within(_TRIM_EVERY_S):
+            try:
+                await asyncio.to_thread(self._log.trim)
+            except OSError as error:
+                log.warning("mediamtx_log_not_trimmed", extra={"reason": error.strerror})
+        status = self._child.returncode if self._child else "unknown"
+        self._child = self._adopted = None
+        return f"MediaMTX ended with status {status}"
 
     async def stop(self) -> None:
         """Stop MediaMTX after its offline hooks; kill it after 6 s, or at once if cancelled. Leaves no process."""
@@ -160,17 +159,6 @@ class MediaMTXProcess:
             if self._child is not None:
                 self._child.wait(_KILL_DEADLINE_S)
             self._child = self._adopted = None
-
-    async def _launch(self) -> None:
-        since_bytes, spawned_at = self._log.size_bytes, dt.datetime.now(dt.UTC)
-        self._child = process = self._spawn(await asyncio.to_thread(self._executable))
-        try:
-            self._on_spawn(process.pid)
-            await self._ready(process, since_bytes, spawned_at)
-        except BaseException:
-            await self._end(_USELESS_DEADLINE_S)
-            raise
-        log.info("mediamtx_started", extra={"pid": process.pid})
 
     def _executable(self) -> Path:
         """Path at which MediaMTX's account can run the executable: the original, or a copy."""
@@ -214,22 +202,6 @@ class MediaMTXProcess:
                     return
         what = f"ended with status {process.returncode} at its start"
         raise self._log.failure(what, since_bytes, self._config.listeners)
-
-    async def _serve_until_failure(self) -> str:
-        """Start MediaMTX if it does not run, and wait until it exits. Returns why it failed to start or exited."""
-        if self.pid is None:
-            try:
-                await self._launch()
-            except MediaMTXNotStarted as error:
-                return str(error)
-        while not await self._gone_within(_TRIM_EVERY_S):
-            try:
-                await asyncio.to_thread(self._log.trim)
-            except OSError as error:
-                log.warning("mediamtx_log_not_trimmed", extra={"reason": error.strerror})
-        status = self._child.returncode if self._child else "unknown"
-        self._child = self._adopted = None
-        return f"MediaMTX ended with status {status}"
 
     async def _gone_within(self, deadline_s: float) -> bool:
         end = time.monotonic() + deadline_s

@@ -11,7 +11,7 @@ import sys
 
 from control_plane.base import child
 from control_plane.base.child import Kind, Limits
-from control_plane.base.niceness import give_way
+from control_plane.base.child_start import give_way
 from mediamtx.probe import launcher
 
 NICE = 10

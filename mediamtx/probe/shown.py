@@ -43,14 +43,13 @@ _HEARD = {"AAC", "Opus"}
 SOUND_ONLY = "Viewers hear you but see no picture: your encoder sends sound only."
 SILENT = "Your encoder is connected, but no picture arrives. Check its camera and its connection."
 SETTINGS = (
-    "Your {video} video arrives, but viewers cannot be shown it. Set the encoder to a key frame each second and to no "
-    "B-frames, and start it again."
+    "Your {video} video arrives, but viewers cannot see it. Set the encoder to a key frame each second and no "
+    "B-frames, and restart it."
 )
 UNDECODABLE = (
-    "Your {video} video arrives, but its pictures are broken. Set the encoder to H.264, main profile, and start it "
-    "again."
+    "Your {video} video arrives, but its pictures are broken. Set the encoder to H.264, main profile, and restart it."
 )
-VIDEO_CODEC = "Your encoder sends {video} video, which viewers cannot be shown. Set it to H.264."
+VIDEO_CODEC = "Your encoder sends {video} video, which viewers cannot see. Set it to H.264."
 AUDIO_CODEC = "Viewers cannot hear your {audio} sound. Set the encoder to AAC, or to Opus for WHIP."
 
 

@@ -19,6 +19,7 @@ from aiortc import (
 )
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import SessionDescription
 
 from mediamtx.probe.asking import ask
 from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight, Unanswered
@@ -39,8 +40,9 @@ async def look(url: str, key: str, until_s: float) -> Sight:
         async with asyncio.timeout_at(until_s):
             video, audio = await _connect(connection, url, key, until_s)
             answered = True
+            codecs = _codecs(connection)
             frame = await _frame(connection, video.receiver)
-            return Sight(frame, _codec(video), await _hears(audio))
+            return Sight(frame, codecs.get("video", ""), await _hears(audio.receiver, codecs.get("audio", "")))
     except TimeoutError:
         raise (NotThisWay("no picture in time") if answered else Unanswered("no answer in time")) from None
     finally:
@@ -96,13 +98,13 @@ async def _receive(track: MediaStreamTrack) -> av.VideoFrame:
     return frame
 
 
-async def _hears(audio: RTCRtpTransceiver) -> bool | None:
+async def _hears(receiver: RTCRtpReceiver, codec: str) -> bool | None:
     """Whether audio packets arrive; None if WHEP cannot carry the audio (for AAC the server sends an empty section)."""
     loop = asyncio.get_running_loop()
-    until_s = loop.time() + (AUDIO_S if _codec(audio) == "opus" else 0)
-    while not await _packets(audio.receiver):
+    until_s = loop.time() + (AUDIO_S if codec == "opus" else 0)
+    while not await _packets(receiver):
         if loop.time() >= until_s:
-            return False if _codec(audio) == "opus" else None
+            return False if codec == "opus" else None
         await asyncio.sleep(_LISTEN_S)
     return True
 
@@ -112,7 +114,11 @@ async def _packets(receiver: RTCRtpReceiver) -> int:
     return sum(entry.packetsReceived for entry in report.values() if entry.type == "inbound-rtp")
 
 
-def _codec(transceiver: RTCRtpTransceiver) -> str:
-    """The first negotiated codec in lower case (h264, vp8, opus, …), or an empty string."""
-    codecs = [codec.name.lower() for codec in transceiver._codecs if codec.name.lower() != "rtx"]
-    return codecs[0] if codecs else ""
+def _codecs(connection: RTCPeerConnection) -> dict[str, str]:
+    """The first codec of each kind in the server's answer, in lower case: h264, vp8, opus, …"""
+    answer = SessionDescription.parse(connection.remoteDescription.sdp)
+    return {
+        media.kind: codecs[0]
+        for media in answer.media
+        if (codecs := [name for codec in media.rtp.codecs if (name := codec.name.lower()) != "rtx"])
+    }

@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 from control_plane.accounts import store as accounts
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import LARGEST_ID, Seq, StreamId, UserId
-from control_plane.bus.postgres import Bus
+from control_plane.base.signing import Keyring
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.config import secrets
-from control_plane.config.secrets import Keyring, Purpose
+from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.ledger.store import lock_accounts
@@ -21,7 +24,7 @@ from control_plane.operations.audit import Actor
 from control_plane.operations.operators import Operator
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.running import RunningStreams
+from control_plane.streams.model import Stream
 from stagedoor.cli.database import with_database
 from stagedoor.processes.data_directory import is_in_use
 from stagedoor.processes.run_file import RunFile
@@ -31,18 +34,17 @@ Work = Callable[[Operator, Database, Settings], Awaitable[None]]
 
 def with_operator(work: Work) -> None:
     async def at_work(database: Database, settings: Settings) -> None:
-        async with _operator(database, settings) as operator:
+        async with _operator(database) as operator:
             await work(operator, database, settings)
 
     with_database(at_work)
 
 
 @asynccontextmanager
-async def _operator(database: Database, settings: Settings) -> AsyncIterator[Operator]:
+async def _operator(database: Database) -> AsyncIterator[Operator]:
     event_log = EventLog(database, _Unheard(), lock=lock_accounts)
-    running = RunningStreams(database, Bus(""), stream_keys(settings), settings.database_away_s)
     try:
-        yield Operator(database, Lifecycle(database, event_log, running), actor())
+        yield Operator(database, Lifecycle(database, event_log, _ServersOnly()), actor())
     finally:
         await event_log.close()
 
@@ -84,4 +86,17 @@ class _Unheard:
     """Implements `Offers` without a hub: discards events. The servers find them in the log within half a second."""
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+        pass
+
+
+class _ServersOnly:
+    """Implements `StreamTable` without a table: notifies the servers, which have theirs."""
+
+    async def tell_others(self, connection: Connection, stream_id: StreamId) -> None:
+        await notify_within(connection, Topic.STREAM, stream_id)
+
+    def put(self, stream: Stream) -> None:
+        pass
+
+    def look_at(self, stream_id: StreamId) -> None:
         pass

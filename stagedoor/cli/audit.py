@@ -23,7 +23,7 @@ def audit(
 ) -> None:
     """Show the audit log of operators' acts, newest first."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_acts(database: Database, settings: Settings) -> None:
         entries = await latest(database, limit, Subject(subject) if subject else None)
         if as_json:
             typer.echo(msgspec.json.encode(entries))
@@ -35,4 +35,4 @@ def audit(
         nothing = f"No entries about {subject}." if subject else "The audit log is empty."
         out.print(table if entries else nothing, highlight=False, markup=False)
 
-    with_database(work)
+    with_database(print_acts)

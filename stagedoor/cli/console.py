@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from control_plane.streams.path import APP
+
 if TYPE_CHECKING:
     from api.http.urls import Urls
-    from stagedoor.run import Started
+    from stagedoor.roles import Started
 
 
 def warn_of_development(console: Console, *, lan: bool) -> None:
@@ -37,9 +39,9 @@ def announce(console: Console, started: Started) -> None:
         "API": f"{urls.base}/api/<name>   documentation: {urls.base}/docs",
         "live socket": urls.websocket("<id>"),
         "RTMP ingest": f"{urls.rtmp_server}   key: <id>?token=…",
-        "SRT ingest": f"srt://{urls.host}:{urls.srt_port}   streamid: publish:live/<id>::…",
-        "HLS playback": urls.playback("live/<id>"),
-        "WHIP, WHEP": urls.webrtc("live/<id>"),
+        "SRT ingest": f"srt://{urls.host}:{urls.srt_port}   streamid: publish:{APP}/<id>::…",
+        "HLS playback": urls.playback(f"{APP}/<id>"),
+        "WHIP, WHEP": urls.webrtc(f"{APP}/<id>"),
     }
     console.print("\n[bold green]Stagedoor is ready.[/]")
     for name, address in addresses.items():

@@ -5,40 +5,50 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.loading import load
 from control_plane.config.settings import Settings
 from control_plane.db import migrate as migrations
-from control_plane.db.embedded import EmbeddedPostgres, running_dsn
+from control_plane.db.embedded import EmbeddedPostgres, has_database, running_dsn
 from control_plane.db.pool import Database, open_pool
 from stagedoor.cli import terminal
 from stagedoor.cli.terminal import out, progress
 
 
+class NoDatabase(ControlPlaneError):
+    """The data directory has no embedded database yet. Commands do not make one: a mistyped directory would get it."""
+
+    code = "no_database"
+    kind = ErrorKind.STOPS
+
+
 def migrate() -> None:
-    """Migrate the database to this release's schema."""
+    """Migrate the database to this release's schema. Makes an embedded one if there is none."""
     settings = load()
 
-    async def work() -> None:
-        async with reachable(settings) as dsn:
+    async def apply_migrations() -> None:
+        async with reachable(settings, may_make=True) as dsn:
             applied = await migrations.migrate(dsn, progress)
             out.print(f"{applied} migration{'' if applied == 1 else 's'} applied." if applied else "Nothing to do.")
 
-    terminal.run(work())
+    terminal.run(apply_migrations())
 
 
 def with_database(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
+    """Run `work` on the database, which must be there with this release's schema. Raises NoDatabase, DatabaseIsOlder
+    and DatabaseIsNewer."""
     settings = load()
 
     async def connected() -> None:
-        async with reachable(settings) as dsn, migrated(dsn) as database:
+        async with reachable(settings) as dsn, opened(dsn) as database:
             await work(database, settings)
 
     terminal.run(connected())
 
 
 @asynccontextmanager
-async def migrated(dsn: str) -> AsyncIterator[Database]:
-    await migrations.migrate(dsn, progress)
+async def opened(dsn: str) -> AsyncIterator[Database]:
+    await migrations.check_schema(dsn)
     database = await open_pool(dsn, 2)
     try:
         yield database
@@ -47,15 +57,20 @@ async def migrated(dsn: str) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def reachable(settings: Settings) -> AsyncIterator[str]:
-    """The dsn of the configured or running database. If none runs, the embedded one is started for the time of the
-    command."""
+async def reachable(settings: Settings, *, may_make: bool = False) -> AsyncIterator[str]:
+    """The dsn of the configured or running database. An embedded one that does not run is started for the time of the
+    command. Raises NoDatabase when there is none and `may_make` is false."""
     if settings.database_url:
         yield settings.database_url
         return
     if running := running_dsn(settings.data_dir):
         yield running
         return
+    if not may_make and not has_database(settings.data_dir):
+        raise NoDatabase(
+            f"There is no database in {settings.data_dir.absolute()}. `stagedoor run` makes one at its first start. To "
+            "use another one, set LIVE_DATA_DIR or LIVE_DATABASE_URL as for the server."
+        )
     postgres = EmbeddedPostgres(settings.data_dir)
     try:
         yield await postgres.start(progress)

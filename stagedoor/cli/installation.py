@@ -11,15 +11,14 @@ import typer
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.loading import load
 from control_plane.config.settings import Settings
+from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database
 from control_plane.operations import installation
 from control_plane.operations.development import make_fit_for_production
 from stagedoor.cli import terminal
 from stagedoor.cli.at_work import actor
-from stagedoor.cli.database import migrated, reachable
-from stagedoor.cli.terminal import Commands, out
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+from stagedoor.cli.database import opened, reachable
+from stagedoor.cli.terminal import Commands, Yes, confirm, out, progress
 
 
 class ServerRuns(ControlPlaneError):
@@ -42,9 +41,8 @@ def renew(
     """Declare that this database was restored from a backup. Sessions end, keys of unfinished streams are revoked, and
     reconnecting viewers start from the snapshot. The server detects most restores itself at its next start."""
 
-    async def work(database: Database, settings: Settings) -> None:
-        if not (keep_sessions or yes):
-            typer.confirm("End every session and revoke every stream key?", abort=True, err=True)
+    async def renew_installation(database: Database, settings: Settings) -> None:
+        confirm("End every session and revoke every stream key?", yes=keep_sessions or yes)
         path = installation.file_of(settings.secrets_path, settings.data_dir)
         renewed = await installation.renew(database, path, actor(), keep_sessions=keep_sessions)
         out.print("The database is renewed. Reconnecting viewers start from the snapshot.")
@@ -56,18 +54,15 @@ def renew(
         )
         out.print("Bans and roles are those of the backup: repeat the changes that were made after it.")
 
-    _alone(work)
+    _alone(renew_installation)
 
 
 def production(yes: Yes = False) -> None:
     """Prepare a development database for production. Takes back unpaid coins, removes demo users, ends all sessions,
     stream keys and operator roles, and removes every way to sign in from accounts made in development mode."""
 
-    async def work(database: Database, settings: Settings) -> None:
-        if not yes:
-            typer.confirm(
-                "Take back all unpaid coins, end every session and remove every operator role?", abort=True, err=True
-            )
+    async def leave_development(database: Database, settings: Settings) -> None:
+        confirm("Take back all unpaid coins, end every session and remove every operator role?", yes=yes)
         taken_back = await make_fit_for_production(database, actor())
         if taken_back is None:
             out.print("Development mode did not use this database: nothing was changed.")
@@ -86,7 +81,7 @@ def production(yes: Yes = False) -> None:
                 markup=False,
             )
 
-    _alone(work)
+    _alone(leave_development)
 
 
 def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
@@ -104,7 +99,8 @@ def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
             except AnotherServerRuns:
                 raise ServerRuns from None
             try:
-                async with migrated(dsn) as database:
+                await migrate(dsn, progress)
+                async with opened(dsn) as database:
                     await work(database, settings)
             finally:
                 only.close()

@@ -19,12 +19,12 @@ from stagedoor.cli.terminal import Commands, columns, out
 
 LARGEST = 2**63 - 1
 
-AnyJob = Annotated[int, typer.Argument(min=1, max=LARGEST, help="As `stagedoor jobs list` shows it.")]
+AnyJob = Annotated[int, typer.Argument(min=1, max=LARGEST, help="Id, as shown by `stagedoor jobs list`.")]
 Jobs = Annotated[
     list[int] | None,
-    typer.Argument(min=1, max=LARGEST, help="As `stagedoor jobs list` shows them.", show_default=False),
+    typer.Argument(min=1, max=LARGEST, help="Ids, as shown by `stagedoor jobs list`.", show_default=False),
 ]
-AllDead = Annotated[bool, typer.Option("--dead", help="All dead ones.")]
+AllDead = Annotated[bool, typer.Option("--dead", help="All dead jobs.")]
 
 
 class JobNotFound(ControlPlaneError):
@@ -32,18 +32,18 @@ class JobNotFound(ControlPlaneError):
     kind = ErrorKind.STOPS
 
 
-# The commands import the queue themselves, because the import takes longer than most other commands.
+# Each command imports the queue itself: the import is slow, and other commands do not need it.
 
 
 def list_jobs(
-    dead: Annotated[bool, typer.Option("--dead", help="Only those that failed for good.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the latest ones.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="Only jobs that failed for good.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of jobs.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Background jobs that wait, run, or are dead. Jobs that are done are not listed."""
+    """List the waiting, running and dead jobs, newest first. Finished jobs are not listed."""
     from control_plane.jobs import store
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_jobs(database: Database, settings: Settings) -> None:
         jobs = await store.latest(database, limit, store.State.DEAD if dead else None)
         if as_json:
             typer.echo(msgspec.json.encode(jobs))
@@ -54,17 +54,19 @@ def list_jobs(
             due = f"{job.due_at:%Y-%m-%d %H:%M:%S} UTC"
             table.add_row(str(job.id), job.kind, job.state.value, str(job.attempts), due, arguments)
         out.print(
-            table if jobs else "No job is dead." if dead else "The queue is empty.", highlight=False, markup=False
+            table if jobs else "There are no dead jobs." if dead else "The queue is empty.",
+            highlight=False,
+            markup=False,
         )
 
-    with_database(work)
+    with_database(print_jobs)
 
 
-def show(job_id: AnyJob, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
-    """A job and what happened to it, with the tracebacks of its failures. Jobs that are done are shown for 14 days."""
+def show(job_id: AnyJob, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show a job with its history and the tracebacks of its failures. Finished jobs are kept for 14 days."""
     from control_plane.jobs import store
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_job(database: Database, settings: Settings) -> None:
         job = await store.get(database, JobId(job_id))
         steps = await store.history(database, JobId(job_id))
         if job is None and not steps:
@@ -82,47 +84,47 @@ def show(job_id: AnyJob, as_json: Annotated[bool, typer.Option("--json", help="F
             if step.traceback:
                 typer.echo(step.traceback)
 
-    with_database(work)
+    with_database(print_job)
 
 
 def retry(job_ids: Jobs = None, dead: AllDead = False) -> None:
-    """Queue dead jobs again, with all their attempts."""
+    """Run dead jobs again, with all attempts."""
     from control_plane.jobs import store
 
     _check(job_ids, dead)
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def retry_jobs(database: Database, settings: Settings) -> None:
         for job_id in await _chosen(database, job_ids, dead):
             async with database.transaction() as connection:
                 if not await store.retry(connection, job_id):
                     raise JobNotFound(f"There is no dead job {job_id}.")
                 await record(connection, actor(), Act.JOB_RETRIED, _subject(job_id))
-            out.print(f"Job {job_id} is queued again.")
+            out.print(f"Job {job_id} will run again.")
 
-    with_database(work)
+    with_database(retry_jobs)
 
 
 def drop(job_ids: Jobs = None, dead: AllDead = False) -> None:
-    """Delete jobs; one that runs is cancelled."""
+    """Delete jobs. Running jobs are cancelled."""
     from control_plane.jobs import store
 
     _check(job_ids, dead)
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def drop_jobs(database: Database, settings: Settings) -> None:
         for job_id in await _chosen(database, job_ids, dead):
             async with database.transaction() as connection:
                 job = await store.get(connection, job_id)
                 if job is None or not await store.drop(connection, job_id):
                     raise JobNotFound(f"There is no job {job_id} in the queue.")
                 await record(connection, actor(), Act.JOB_DROPPED, _subject(job_id), kind=job.kind)
-            out.print(f"Job {job_id} is dropped.")
+            out.print(f"Job {job_id} has been deleted.")
 
-    with_database(work)
+    with_database(drop_jobs)
 
 
 def _check(job_ids: list[int] | None, dead: bool) -> None:
     if bool(job_ids) == dead:
-        raise typer.BadParameter("name jobs by their ids, or all dead ones by --dead")
+        raise typer.BadParameter("Give the ids of jobs, or --dead for all dead jobs.")
 
 
 async def _chosen(database: Database, job_ids: list[int] | None, dead: bool) -> Sequence[JobId]:

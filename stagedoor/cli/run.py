@@ -19,7 +19,7 @@ from stagedoor.cli.console import announce, warn_of_development
 from stagedoor.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
-    from stagedoor.run import Started
+    from stagedoor.roles import Started
 
 log = logging.getLogger(__name__)
 

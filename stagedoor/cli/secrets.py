@@ -23,14 +23,14 @@ def rotate(
     """Add new signing secrets. The old ones are still accepted. Takes effect at the next start."""
     purposes = tuple(purpose or Purpose)
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def rotate_secret(database: Database, settings: Settings) -> None:
         secrets.rotate(settings.secrets_path, purposes)
         out.print("Rotated. Restart the server to sign with the new secrets.")
         async with database.transaction() as connection:
             for rotated in purposes:
                 await audit.record(connection, actor(), Act.SECRETS_ROTATED, Subject(f"secrets:{rotated.value}"))
 
-    with_database(work)
+    with_database(rotate_secret)
 
 
 COMMANDS: Commands = {"rotate": rotate}

@@ -23,8 +23,8 @@ from stagedoor.cli.at_work import stream_keys, with_operator
 from stagedoor.cli.database import with_database
 from stagedoor.cli.doctor.network import ANSWER_S
 from stagedoor.cli.publisher import tell_when_gone
-from stagedoor.cli.terminal import Commands, columns, err, out
-from stagedoor.cli.users import carry_out_ban, name_of
+from stagedoor.cli.terminal import Commands, Yes, columns, err, out
+from stagedoor.cli.users import carry_out_ban
 from stagedoor.processes.run_file import RunFile
 
 Change = Callable[[Operator, StreamId], Awaitable[Stream | None]]
@@ -77,7 +77,7 @@ def list_streams(
 ) -> None:
     """List the streams that have not ended, newest first."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_streams(database: Database, settings: Settings) -> None:
         found = await (store.latest(database, limit) if ended else store.unfinished(database))
         every, found = len(found), sorted(found, key=lambda stream: stream.id, reverse=True)[:limit]
         if as_json:
@@ -103,7 +103,7 @@ def list_streams(
         if every > len(found):
             err.print(f"[dim]The newest {len(found)} of {every}. Use --limit to see more.[/]")
 
-    with_database(work)
+    with_database(print_streams)
 
 
 def _plays(stream: Stream) -> str:
@@ -133,37 +133,31 @@ def revoke(stream_id: int) -> None:
 
 
 def _change(stream_id: int, what: str, change: Change, *, show_key: bool = False) -> None:
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def change_stream(operator: Operator, database: Database, settings: Settings) -> None:
         if not 1 <= stream_id <= LARGEST_ID:
             raise StreamNotFound(f"There is no stream {stream_id}.")
         stream = await change(operator, StreamId(stream_id))
         if stream is None:
-            raise StreamOver(f"Stream {stream_id} has ended before.")
+            raise StreamOver(f"Stream {stream_id} has already ended.")
         out.print(what.format(stream_id))
         await tell_when_gone(settings, database, stream)
         if show_key:
             key = stream_keys(settings).issue(stream.id, stream.key_version, stream.key_salt)
             typer.echo(f"{stream_id}?token={key}")
 
-    with_operator(work)
+    with_operator(change_stream)
 
 
-def ban(
-    stream_id: int,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
-) -> None:
+def ban(stream_id: int, yes: Yes = False) -> None:
     """Ban the host of a stream: ends the user's sessions and current stream, and refuses further sign-ins."""
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def ban_host(operator: Operator, database: Database, settings: Settings) -> None:
         stream = await store.get(database, StreamId(stream_id)) if 1 <= stream_id <= LARGEST_ID else None
         if stream is None:
             raise StreamNotFound(f"There is no stream {stream_id}.")
-        host = await name_of(database, stream.user_id)
-        if not yes:
-            typer.confirm(f"Ban {host} (user {stream.user_id}), the host of stream {stream_id}?", abort=True, err=True)
-        await carry_out_ban(operator, database, settings, stream.user_id, f"{host} (user {stream.user_id})")
+        await carry_out_ban(operator, database, settings, stream.user_id, yes=yes)
 
-    with_operator(work)
+    with_operator(ban_host)
 
 
 COMMANDS: Commands = {"list": list_streams, "end": end, "rotate": rotate, "revoke": revoke, "ban": ban}

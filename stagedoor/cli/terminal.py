@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +16,8 @@ Commands = Mapping[str, Callable[..., None]]
 
 FOLDS_AT = None if sys.stdout.isatty() else 1000
 """Columns. Output that is piped must not be folded, because scripts match whole lines."""
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 out = Console(width=FOLDS_AT)
 err = Console(stderr=True)
@@ -27,6 +30,13 @@ def progress(line: str) -> None:
 def say(line: str) -> None:
     """Print a note to standard error, so that scripts that read standard output do not get it."""
     err.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before an act that cannot be undone, unless `--yes` was given. Ends the command when the answer is no, and
+    when standard input has none."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
 
 
 def columns(*names: str) -> Table:

@@ -12,7 +12,7 @@ from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import Sessions
-from control_plane.accounts.user import NewUser
+from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
@@ -25,7 +25,7 @@ from control_plane.streams import store as streams
 from stagedoor.cli.at_work import actor, keyring, user_id_of, with_operator
 from stagedoor.cli.database import with_database
 from stagedoor.cli.publisher import tell_when_gone
-from stagedoor.cli.terminal import Commands, columns, err, out
+from stagedoor.cli.terminal import Commands, Yes, columns, confirm, err, out
 
 SHORTEST_PASSWORD = 8
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
@@ -49,11 +49,11 @@ def add(
     if password_stdin and len(password) < SHORTEST_PASSWORD:
         raise typer.BadParameter(f"at least {SHORTEST_PASSWORD} characters are needed.", param_hint="--password-stdin")
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def add_user(operator: Operator, database: Database, settings: Settings) -> None:
         password_hash = await hash_password(password) if password else None
         typer.echo(await operator.add_user(NewUser(username=username, email=email, password_hash=password_hash)))
 
-    with_operator(work)
+    with_operator(add_user)
 
 
 def list_users(
@@ -63,7 +63,7 @@ def list_users(
 ) -> None:
     """List users, newest first."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_users(database: Database, settings: Settings) -> None:
         found = await accounts.overview(database, limit, before)
         if as_json:
             typer.echo(msgspec.json.encode(found))
@@ -78,7 +78,7 @@ def list_users(
         if len(found) == limit:
             err.print(f"[dim]More: --before {found[-1].id}[/]")
 
-    with_database(work)
+    with_database(print_users)
 
 
 def show(
@@ -87,7 +87,7 @@ def show(
 ) -> None:
     """Show one user: state, coins and current stream."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def print_user(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
         [person] = await accounts.overview(database, 1, user_id + 1)
         coins = (await wallet_and_received(database, user_id))[0].total
@@ -110,20 +110,20 @@ def show(
             table.add_row(name, value)
         out.print(table, highlight=False, markup=False)
 
-    with_database(work)
+    with_database(print_user)
 
 
 def token(user: UserArgument) -> None:
     """Issue and print a session token for a user."""
 
-    async def work(database: Database, settings: Settings) -> None:
+    async def issue_token(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
         issued = await Sessions(keyring(settings, Purpose.SESSION), database, settings.session_ttl_s).issue(user_id)
         async with database.transaction() as connection:
             await audit.record(connection, actor(), Act.SESSION_ISSUED, audit.user(user_id))
         typer.echo(issued)
 
-    with_database(work)
+    with_database(issue_token)
 
 
 def make_operator(
@@ -133,36 +133,46 @@ def make_operator(
     """Give a user the role of operator."""
     role, noun = (Role.USER, "an ordinary user") if remove else (Role.OPERATOR, "an operator")
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def change_role(operator: Operator, database: Database, settings: Settings) -> None:
         changed = await operator.set_role(await user_id_of(database, user), role)
         out.print(f"{user} is {noun} {'now' if changed else 'already'}.", highlight=False)
 
-    with_operator(work)
+    with_operator(change_role)
 
 
 def revoke(user: UserArgument) -> None:
     """End every session of a user and revoke the key of the user's stream. All devices have to sign in again."""
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def revoke_sessions(operator: Operator, database: Database, settings: Settings) -> None:
         stream = await operator.revoke_sessions(await user_id_of(database, user))
         out.print(f"Every session of {user} has ended.", highlight=False)
         if stream is not None:
             out.print(f"The key of stream {stream.id} has been revoked.")
             await tell_when_gone(settings, database, stream)
 
-    with_operator(work)
+    with_operator(revoke_sessions)
 
 
-def ban(user: UserArgument) -> None:
+def ban(user: UserArgument, yes: Yes = False) -> None:
     """Ban a user: ends the user's sessions and stream, disconnects the encoder, and refuses further sign-ins."""
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
-        await carry_out_ban(operator, database, settings, await user_id_of(database, user), user)
+    async def ban_user(operator: Operator, database: Database, settings: Settings) -> None:
+        await carry_out_ban(operator, database, settings, await user_id_of(database, user), yes=yes)
 
-    with_operator(work)
+    with_operator(ban_user)
 
 
-async def carry_out_ban(operator: Operator, database: Database, settings: Settings, user_id: UserId, name: str) -> None:
+async def carry_out_ban(
+    operator: Operator, database: Database, settings: Settings, user_id: UserId, *, yes: bool
+) -> None:
+    """Ban the user after confirmation. Raises UserNotFound."""
+    found = await accounts.by_ids(database, [user_id])
+    if user_id not in found:
+        raise UserNotFound
+    name = f"{found[user_id].username} (user {user_id})"
+    stream = await streams.unfinished_of(database, user_id)
+    ends = f"every session of theirs and stream {stream.id}" if stream else "every session of theirs"
+    confirm(f"Ban {name}? This ends {ends}, and refuses further sign-ins.", yes=yes)
     changed, stream = await operator.ban(user_id)
     out.print(f"{name} is banned{'' if changed else ' already'}.", highlight=False, markup=False)
     if stream is not None:
@@ -170,19 +180,14 @@ async def carry_out_ban(operator: Operator, database: Database, settings: Settin
         await tell_when_gone(settings, database, stream)
 
 
-async def name_of(database: Database, user_id: UserId) -> str:
-    found = await accounts.by_ids(database, [user_id])
-    return found[user_id].username
-
-
 def unban(user: UserArgument) -> None:
     """Unban a user, who then has to sign in again."""
 
-    async def work(operator: Operator, database: Database, settings: Settings) -> None:
+    async def unban_user(operator: Operator, database: Database, settings: Settings) -> None:
         changed = await operator.unban(await user_id_of(database, user))
         out.print(f"{user} is {'no longer' if changed else 'not'} banned.", highlight=False)
 
-    with_operator(work)
+    with_operator(unban_user)
 
 
 COMMANDS: Commands = {

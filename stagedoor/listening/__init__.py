@@ -14,9 +14,9 @@ from typing import cast
 
 from aiohttp import web
 
+from control_plane.base.log_limit import LogLimit
 from control_plane.config.ports import BACKLOG
 from stagedoor.listening.door import Door, Limits
-from stagedoor.listening.refusals import Refusals
 from stagedoor.listening.timeouts import HEAD_WITHIN_S, STALLED_S, Heads, Stalls, connections
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ async def listen_to_media_server(
     """
     heads, stalls = Heads(), Stalls()
     connection = connections(_server(runner), heads, stalls)
-    refusals = Refusals(
+    refusals = LogLimit(
         lambda why, refused: log.warning("hook_connections_refused", extra={"why": why, "refused": refused})
     )
 
@@ -63,7 +63,7 @@ async def listen_to_media_server(
 
     async def stop() -> None:
         listening.close()
-        refusals.tell()
+        refusals.flush()
 
     return stop
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from control_plane.base.log_limit import LogLimit
 from control_plane.config.ports import BACKLOG
-from stagedoor.listening.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Door:
         self._open = 0
         self._by_address: Counter[str] = Counter()
         self._joining: set[asyncio.Task[None]] = set()
-        self._refusals = Refusals(self._log_refused)
+        self._refusals = LogLimit(self._log_refused)
         self._retry: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -69,7 +69,7 @@ class Door:
         for task in self._joining:
             task.cancel()
         await asyncio.gather(*self._joining, return_exceptions=True)
-        self._refusals.tell()
+        self._refusals.flush()
 
     def _accept(self) -> None:
         for _ in range(ACCEPTED_AT_ONCE):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from control_plane.config.secrets import Keyring
+from control_plane.base.signing import Keyring
 from control_plane.observe.metrics import Metrics
 from hooks.listener import HooksListener
+from hooks.metrics import HookMetrics
 from hooks.until_loaded import UntilLoaded
 from stagedoor.listening import listen_to_media_server
 from stagedoor.listening.open_files import hook_connections
@@ -27,7 +28,7 @@ class Hooks:
 @asynccontextmanager
 async def hooks(keyring: Keyring, metrics: Metrics, open_files: int) -> AsyncIterator[Hooks]:
     streams = UntilLoaded()
-    listener = HooksListener(keyring, streams.decide, streams.hint, metrics)
+    listener = HooksListener(keyring, streams.decide, streams.hint, HookMetrics(metrics))
     runner = web.ServerRunner(web.Server(listener.handle, access_log=None, tcp_keepalive=False))
     await runner.setup()
     async with AsyncExitStack() as stack:

@@ -12,15 +12,16 @@ from aiohttp import web
 from api.app import make_app
 from api.contract.platform import Platform
 from api.health.checks import checks
-from api.health.gauges import watch
 from api.http.address import client_address, is_limited, is_trusted_proxy, limit_key
 from api.http.cookies import page_token
+from api.live_socket.metrics import watch_closed
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from control_plane.accounts.caller import Caller
+from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.base.workers import Workers
-from control_plane.bus.postgres import Topic
+from control_plane.bus.model import Topic
 from control_plane.config.settings import Settings
 from mediamtx.node.launch import media_host
 from mediamtx.node.player_script import fetch_player_script
@@ -37,6 +38,7 @@ SHUTDOWN_S = 3.0
 @asynccontextmanager
 async def live_socket(platform: Platform, live: Live, workers: Workers) -> AsyncIterator[LiveSocket]:
     opened = _live_socket(platform, live)
+    watch_closed(platform.metrics, opened)
     live.bus.subscribe(Topic.USER, lambda message: opened.session_changed(UserId(message.id)))
     live.bus.subscribe(Topic.STREAM, lambda message: opened.stream_changed(StreamId(message.id)))
     live.bus.on_resync(opened.anything_changed)
@@ -49,7 +51,6 @@ async def http(
     platform: Platform, live: Live, socket_route: LiveSocket, listener: socket.socket, open_files: int
 ) -> AsyncIterator[None]:
     settings = platform.settings
-    watch(platform, live.hub, socket_route)
     player_script = partial(fetch_player_script, f"http://{media_host(settings)}:{platform.urls.hls_port}")
     pages = Pages(platform, live.hub.viewers, player_script)
     ready = checks(platform.database, live.bus, platform.streams.reconciler)
@@ -77,8 +78,7 @@ def _limits(settings: Settings, open_files: int) -> Limits:
 def _live_socket(platform: Platform, live: Live) -> LiveSocket:
     async def send_gift(caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
         outcome = await platform.giving.gifts.send_to_stream(caller.user_id, stream_id, gift_id, count, key)
-        assert outcome.sent.seq is not None, "a gift to a stream has an event there"
-        return outcome.sent.seq
+        return present(outcome.sent.seq, "a gift to a stream has an event there")
 
     settings = platform.settings
     return LiveSocket(

@@ -11,6 +11,7 @@ from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
@@ -35,5 +36,5 @@ async def jobs(
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
     ]
-    async with workers.running("jobs", Worker(database, dsn, kinds, metrics).run()):
+    async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -11,9 +11,11 @@ from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
+from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
+from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.shops import SandboxShop
 from control_plane.payments.store import packages
@@ -22,9 +24,10 @@ from stagedoor.parts.live import Live
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics) -> Giving:
     assortment = Assortment(database)
-    return Giving(assortment, Gifts(database, live.event_log, assortment, urls.gift_picture, metrics))
+    return Giving(assortment, Gifts(database, live.event_log, assortment, urls.gift_picture, GiftMetrics(metrics)))
 
 
-def payments(settings: Settings, secrets: Secrets, database: Database) -> Payments:
+def payments(settings: Settings, secrets: Secrets, database: Database, metrics: Metrics) -> Payments:
     sandbox = SandboxShop(secrets[Purpose.SANDBOX]) if settings.dev else None
-    return Payments(Remembered(partial(packages, database)), Purchases(database, [sandbox] if sandbox else []), sandbox)
+    purchases = Purchases(database, [sandbox] if sandbox else [], PurchaseMetrics(metrics))
+    return Payments(Remembered(partial(packages, database)), purchases, sandbox)

@@ -37,5 +37,5 @@ def platform(
         accounts=accounts(settings, secrets, database, live),
         streams=streams,
         giving=giving(database, live, urls, metrics),
-        payments=payments(settings, secrets, database),
+        payments=payments(settings, secrets, database, metrics),
     )

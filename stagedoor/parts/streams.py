@@ -17,7 +17,9 @@ from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.model import MediaServer
 from control_plane.streams.media.reconciler import Reconciler
+from control_plane.streams.metrics import watch_streams
 from control_plane.streams.probing.keys import ProbeKeys
+from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.prober import Prober
 from control_plane.streams.probing.thumbnails import Thumbnails
 from control_plane.streams.running import RunningStreams
@@ -57,11 +59,13 @@ async def streams(
             probe_keys,
             Thumbnails(media_directory(settings), database),
             database,
-            metrics,
+            ProbeMetrics(metrics),
             limit=settings.probes,
             interval_s=settings.probe_interval_s,
         )
-        yield Streams(keys, running, lifecycle, reconciler, prober)
+        opened = Streams(keys, running, lifecycle, reconciler, prober)
+        watch_streams(metrics, opened)
+        yield opened
 
 
 @asynccontextmanager
@@ -70,6 +74,7 @@ async def running(opened: Streams, settings: Settings, workers: Workers) -> Asyn
         await workers.keep(stack, "running-streams", opened.running.run())
         await workers.keep(stack, "reconciler", opened.reconciler.run())
         if settings.probes:
+            opened.prober.follow()
             await workers.keep(stack, "prober", opened.prober.run())
         yield
 

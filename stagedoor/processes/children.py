@@ -1,4 +1,4 @@
-"""Starts, adopts and supervises the child processes MediaMTX and PostgreSQL, and writes the run file."""
+"""The long-lived children of a server, MediaMTX and PostgreSQL: how each is started or adopted. Writes the run file."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
+from control_plane.base.signing import Keyring
 from control_plane.base.workers import Workers
 from control_plane.config.ports import Listeners, PortInUse, Ports, choose_again, reserve
-from control_plane.config.secrets import Keyring
 from control_plane.config.settings import Settings
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.observe.metrics import Metrics
 from hooks import SEND_EVENT
 from mediamtx.errors import PortTaken
-from mediamtx.node.launch import SETTING_OF, configuration, supervised
+from mediamtx.node.launch import SETTING_OF, configuration, prepared
 from mediamtx.node.process import MediaMTXProcess
 from mediamtx.obtain.binary import obtain
 from stagedoor.processes.run_file import Run, RunFile
+from stagedoor.processes.supervisor import Supervisor
 
 Progress = Callable[[str], None]
 ServeHooks = Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
@@ -29,8 +31,6 @@ ServeHooks = Callable[[socket.socket], Awaitable[Callable[[], Awaitable[None]]]]
 PORT_ATTEMPTS = 3
 """Attempts to start MediaMTX. When another program binds a port before MediaMTX does, the next attempt uses another
 one."""
-PIDS_S = 0.5
-"""Interval at which the run file follows restarted processes. Longer: scripts read outdated pids for longer."""
 
 
 class Processes:
@@ -43,15 +43,15 @@ class Processes:
         run: Run,
         stack: AsyncExitStack,
         workers: Workers,
+        metrics: Metrics,
         progress: Progress,
     ) -> None:
         self._settings = settings
         self._stack = stack
-        self._workers = workers
+        self._supervisor = Supervisor(stack, workers, metrics, self._spawned)
         self._progress = progress
         self._run_file = RunFile(settings.data_dir)
         self._run = run
-        self._postgres: EmbeddedPostgres | None = None
         self._mediamtx: MediaMTXProcess | None = None
         self.media_api_url = settings.mediamtx_api_url
 
@@ -76,6 +76,7 @@ class Processes:
                 stop_hooks = await serve_hooks(listeners.hooks)
                 if await self._prepare(ports, hooks, binary).adopt(leftover_pid):
                     self._progress("Adopting the MediaMTX that is already running")
+                    self._spawned("mediamtx", leftover_pid)
                     return self._own((ports, listeners))
                 await stop_hooks()
                 for listener in listeners:
@@ -84,10 +85,10 @@ class Processes:
         await serve_hooks(listeners.hooks)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             process = self._prepare(ports, hooks, binary)
-            self._stack.push_async_callback(process.stop)
             self._progress("Starting MediaMTX")
             try:
-                await process.start()
+                await process.start(partial(self._spawned, process.name))
+                self._stack.push_async_callback(process.stop)
                 break
             except PortTaken as taken:
                 if attempt == PORT_ATTEMPTS:
@@ -99,7 +100,7 @@ class Processes:
         config = configuration(self._settings, ports, hooks, hook_command=())
         self._run = dataclasses.replace(self._run, ports=ports)
         self.media_api_url = config.api_url
-        self._mediamtx = supervised(self._settings, config, binary, SEND_EVENT, self._spawned)
+        self._mediamtx = prepared(self._settings, config, binary, SEND_EVENT)
         return self._mediamtx
 
     def _own(self, reserved: tuple[Ports, Listeners]) -> tuple[Ports, Listeners]:
@@ -111,41 +112,24 @@ class Processes:
         """Restart MediaMTX whenever it dies. Call it after the hooks listener was opened: on exit MediaMTX then stops
         first, and its last hooks are still served."""
         if self._mediamtx is not None:
-            self._stack.push_async_callback(self._mediamtx.stop)
-            await self._workers.keep(self._stack, "mediamtx", self._mediamtx.supervise())
+            await self._supervisor.keep(self._mediamtx)
 
     async def postgresql(self) -> str:
         """The data source name. Without LIVE_DATABASE_URL, starts the embedded server. Raises
         EmbeddedPostgresFailed."""
         if self._settings.database_url:
             return self._settings.database_url
-        self._postgres = EmbeddedPostgres(self._settings.data_dir)
-        self._stack.push_async_callback(self._postgres.stop)
-        dsn = await self._postgres.start(self._progress)
-        await self._workers.keep(self._stack, "postgresql", self._postgres.supervise())
+        postgres = EmbeddedPostgres(self._settings.data_dir)
+        dsn = await postgres.start(self._progress, partial(self._spawned, postgres.name))
+        await self._supervisor.keep(postgres)
         return dsn
 
-    async def keep_run_file(self, metrics: Metrics) -> None:
-        """Write the run file, rewrite it when a process was restarted, and remove it on exit."""
+    def complete_run_file(self) -> None:
+        """Add our own pid to the run file, which tells scripts that the server is up. Remove the file on exit."""
         self._stack.callback(self._run_file.remove)
-        await self._workers.keep(self._stack, "run-file", self._follow_pids(metrics))
+        self._spawned("control_plane", os.getpid())
 
-    async def _follow_pids(self, metrics: Metrics) -> None:
-        while True:
-            pids = {
-                "control_plane": os.getpid(),
-                "mediamtx": self._mediamtx.pid if self._mediamtx else None,
-                "postgres": self._postgres.pid if self._postgres else None,
-            }
-            if pids != self._run.pids:
-                for part, pid in self._run.pids.items():
-                    if pid is not None and pids[part] != pid:
-                        metrics.part_restarts.labels(part).inc()
-                self._run = dataclasses.replace(self._run, pids=pids)
-                self._run_file.write(self._run)
-            await asyncio.sleep(PIDS_S)
-
-    def _spawned(self, pid: int) -> None:
-        """Write MediaMTX's pid at once, so that the next start finds MediaMTX even if we are killed right now."""
-        self._run = dataclasses.replace(self._run, pids={**self._run.pids, "mediamtx": pid})
+    def _spawned(self, name: str, pid: int) -> None:
+        """Write the pid at once, so that the next start finds MediaMTX even if we are killed right now."""
+        self._run = dataclasses.replace(self._run, pids={**self._run.pids, name: pid})
         self._run_file.write(self._run)

@@ -35,7 +35,7 @@ async def served(
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        delivery = await stack.enter_async_context(live(dsn, database))
+        delivery = await stack.enter_async_context(live(dsn, database, metrics))
         on_air = await stack.enter_async_context(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )

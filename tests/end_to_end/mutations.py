@@ -1,4 +1,4 @@
-"""Inputs that are almost right: a valid one with bytes flipped, cut, repeated, or values of other kinds in it. Repeatable by its seed."""
+"""Mutated inputs: valid ones with bytes flipped, cut or repeated, or values of other kinds. Repeatable by a seed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _VALUES: tuple[Any, ...] = (
 
 
 def mutations(valid: Sequence[dict[str, Any]], seed: int) -> Iterator[bytes]:
-    """JSON objects made from these, without end."""
+    """Endless mutations of these JSON objects."""
     chance = random.Random(seed)
     while True:
         message = dict(chance.choice(valid))
@@ -42,7 +42,7 @@ def mutations(valid: Sequence[dict[str, Any]], seed: int) -> Iterator[bytes]:
 
 
 def names(valid: Sequence[str], seed: int) -> Iterator[bytes]:
-    """Names made from these, without end."""
+    """Endless mutations of these names."""
     chance = random.Random(seed)
     while True:
         name = chance.choice(valid).encode()

@@ -1,4 +1,4 @@
-"""The whole of Stagedoor as a user starts it: `stagedoor run` in a process of its own, on free ports, reached over the network."""
+"""The whole of Stagedoor: `stagedoor run` in its own process, on free ports, called over the network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import shutil
 import signal
 import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -20,9 +19,11 @@ import asyncpg
 import av
 import psutil
 
-from control_plane.bus.postgres import Topic, notify_within
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.embedded import running_dsn
 from tests.postgres import remove
+from tests.waiting import until
 
 STAGEDOOR = Path(sys.executable).with_name("stagedoor")
 READY_S = 60.0
@@ -31,14 +32,15 @@ PORTS = ("http", "rtmp", "hls", "webrtc", "webrtc_udp", "srt", "mediamtx_api", "
 
 
 class Stagedoor:
-    """One data directory; `start` and `stop` as often as a test likes."""
+    """A Stagedoor with its own data directory. It can be started and stopped repeatedly."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.process: asyncio.subprocess.Process | None = None
         self.open_files: int | None = None
-        """Hard limit of the process, where a test sets one."""
+        """Hard limit of open files of the process; None: unchanged."""
         self.log_path = data_dir.with_suffix(".log")
+        self._log_start = 0
         self._settings: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -69,10 +71,14 @@ class Stagedoor:
 
     @property
     def log(self) -> str:
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        """What was logged since `forget_log`, or since the first start."""
+        return self.log_path.read_bytes()[self._log_start :].decode(errors="replace") if self.log_path.exists() else ""
+
+    def forget_log(self) -> None:
+        self._log_start = self.log_path.stat().st_size
 
     def set(self, **settings: str) -> None:
-        """Before the start, by the settings' names."""
+        """Change settings of the next start, by their names."""
         self._settings |= {f"LIVE_{name.upper()}": value for name, value in settings.items()}
 
     def url(self, path: str) -> str:
@@ -109,7 +115,7 @@ class Stagedoor:
             return response.status
 
     async def stop(self, signal_: signal.Signals = signal.SIGINT) -> int:
-        """As by Ctrl-C; its exit status."""
+        """Stop with SIGINT, as Ctrl-C does; returns the exit status."""
         assert self.process is not None
         self.process.send_signal(signal_)
         async with asyncio.timeout(STOP_S):
@@ -121,7 +127,7 @@ class Stagedoor:
         await self.process.wait()
 
     async def command(self, *arguments: str) -> tuple[int, str]:
-        """Another command of `stagedoor`, with the same settings: status and what it printed."""
+        """Run another `stagedoor` command with the same settings; returns exit status and output."""
         process = await asyncio.create_subprocess_exec(
             STAGEDOOR,
             *arguments,
@@ -140,7 +146,7 @@ class Stagedoor:
         return self._session
 
     async def call(self, endpoint: str, token: str = "", /, **body: Any) -> dict[str, Any]:
-        """The envelope."""
+        """Call an endpoint; returns the envelope."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with self.session.post(self.url(f"/{endpoint}"), json=body, headers=headers) as response:
             assert response.status == 200
@@ -148,7 +154,7 @@ class Stagedoor:
             return envelope
 
     async def done(self, endpoint: str, token: str = "", /, **body: Any) -> Any:
-        """`msg` of a call that succeeds."""
+        """Call an endpoint that must succeed; returns `msg`."""
         envelope = await self.call(endpoint, token, **body)
         assert envelope["code"] == 200, envelope
         return envelope["msg"]
@@ -159,7 +165,7 @@ class Stagedoor:
         return token
 
     async def go_live(self, token: str, visibility: str = "public", **options: Any) -> dict[str, Any]:
-        """`visibility`: calls make public streams only; any other is written into the row."""
+        """`visibility`: calls create only public streams, so another value is written into the row."""
         answer = await self.done("api/liveStream", token, started_at="2026-01-31 12:00:00", **options)
         stream: dict[str, Any] = answer["LiveStreaming"]
         if visibility != "public":
@@ -178,13 +184,13 @@ class Stagedoor:
             await connection.close()
 
     async def streams(self) -> dict[int, str]:
-        """The state of each stream that has not ended, as the operator's command tells it."""
+        """The status of each unfinished stream, from `stagedoor stream list`."""
         status, output = await self.command("stream", "list", "--json")
         assert status == 0, output
         return {stream["id"]: stream["status"] for stream in json.loads(output)}
 
     async def becomes(self, stream_id: int, status: str, deadline_s: float = 15.0) -> None:
-        """Wait until the stream is in this state, as a viewer who joins is told."""
+        """Wait until a joining viewer gets this status of the stream."""
 
         async def is_so() -> bool:
             async with watching(self, stream_id) as viewer:
@@ -194,7 +200,7 @@ class Stagedoor:
         await until(is_so, deadline_s, what=f"stream {stream_id} {status}")
 
     async def plays(self, stream: dict[str, Any]) -> bool:
-        """Picture and sound come out of its HLS address."""
+        """Whether its HLS URL plays video and audio."""
         try:
             video, audio = await asyncio.to_thread(decoded, local(stream["playback_url"]))
         except (OSError, av.FFmpegError):
@@ -206,7 +212,7 @@ class Stagedoor:
             return await response.text()
 
     async def _sweep(self) -> None:
-        """Whatever a killed platform left running belongs to this test, and goes with it."""
+        """Kill the processes that a killed platform left running."""
         marks = self._marks
         mine = [
             process
@@ -221,11 +227,12 @@ class Stagedoor:
 
     @property
     def _marks(self) -> tuple[str, ...]:
-        """What stands in the command line of whoever works in the data directory; root's PostgreSQL and MediaMTX are elsewhere."""
+        """Texts in the command lines of processes of this data directory. If root runs the tests, PostgreSQL and
+        MediaMTX are elsewhere."""
         return tuple(str((self.data_dir / place).resolve()) for place in ("", "postgres", "mediamtx/conf"))
 
     def processes(self) -> list[str]:
-        """Command lines of every process that works in the data directory."""
+        """The command lines of all processes of this data directory."""
         marks = self._marks
         return [
             " ".join(process.info["cmdline"])
@@ -234,22 +241,9 @@ class Stagedoor:
         ]
 
 
-async def until(
-    condition: Callable[[], Awaitable[bool] | bool], deadline_s: float = 15.0, *, what: str = "condition"
-) -> None:
-    """Wait for it; AssertionError when it does not come true in time."""
-    end = time.monotonic() + deadline_s
-    while True:
-        met = condition()
-        if met if isinstance(met, bool) else await met:
-            return
-        assert time.monotonic() < end, f"{what}: not within {deadline_s} s"
-        await asyncio.sleep(0.02)
-
-
 @contextmanager
 def hanging(pid: int) -> Iterator[None]:
-    """The process and its children stand still."""
+    """Suspend the process and its children (SIGSTOP)."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     for process in family:
         process.suspend()
@@ -261,12 +255,12 @@ def hanging(pid: int) -> Iterator[None]:
 
 
 def local(url: str) -> str:
-    """Our listeners are on 127.0.0.1, which is not everywhere the first address of `localhost`."""
+    """Replace `localhost` by 127.0.0.1, where the listeners are: `localhost` may resolve to another address first."""
     return url.replace("//localhost", "//127.0.0.1")
 
 
 def decoded(url: str) -> tuple[int, int]:
-    """Video and audio frames among the first of an address. Raises OSError when it does not play."""
+    """Numbers of video and audio frames at the start of a stream. Raises OSError when it does not play."""
     video = audio = 0
     with av.open(url, timeout=10) as container:
         for frame in container.decode():
@@ -278,7 +272,7 @@ def decoded(url: str) -> tuple[int, int]:
 
 
 class Player:
-    """Somebody who watches all the time; `frames` grows while pictures come."""
+    """A viewer that plays continuously; `frames` grows while pictures arrive."""
 
     def __init__(self, url: str) -> None:
         self.frames = 0
@@ -294,7 +288,7 @@ class Player:
                     return
 
     async def goes_on(self, deadline_s: float = 10.0) -> None:
-        """Four seconds of pictures from now on: more than it can have had in hand."""
+        """Wait for four seconds of frames: more than the player has buffered."""
         seen = self.frames
         await until(lambda: self.frames > seen + 100, deadline_s, what="pictures")
 
@@ -315,7 +309,7 @@ async def playing(stream: dict[str, Any]) -> AsyncIterator[Player]:
 
 
 class Viewer:
-    """A socket on a stream; remembers every frame."""
+    """A live socket that keeps every received frame."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -340,7 +334,7 @@ class Viewer:
         return self.frames[0]
 
     def events(self) -> list[dict[str, Any]]:
-        """The numbered ones."""
+        """The numbered frames: events."""
         return [frame for frame in self.frames if "seq" in frame and "at" in frame]
 
     def gifts(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""As much of an RTMP client as it takes to ask for a publish under any names, valid or not, and to send media as no encoder would."""
+"""A minimal RTMP client: publishes under any name, valid or not, and sends media as no encoder would."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _PARAMETERS = (
 )
 _KEY_FRAME = b"\x65\x88\x84\x00\x10"
 _LOOKED_AT_MS = 3000
-"""The server takes a publisher for complete when its timestamps have passed two seconds, however long that takes."""
+"""MediaMTX counts a publisher as complete when its timestamps exceed two seconds."""
 
 
 AUDIO, VIDEO = 8, 9
-"""Kinds of tags and of messages."""
+"""Types of FLV tags and RTMP messages."""
 
 
 class Tag(NamedTuple):
-    """Of an FLV file, and a message of RTMP."""
+    """A tag of an FLV file, which is also the body of an RTMP message."""
 
     kind: int
     at_ms: int
@@ -33,7 +33,7 @@ class Tag(NamedTuple):
 
     @property
     def is_config(self) -> bool:
-        """Whether it holds SPS and PPS."""
+        """Whether it contains SPS and PPS."""
         return self.kind == VIDEO and self.data[1] == 0
 
     @property
@@ -51,7 +51,7 @@ def tags(flv: bytes) -> Iterator[Tag]:
 
 
 class Publishing:
-    """A connection that was asked to publish; `answer` is what the server sent after the handshake, up to a status of `publish`."""
+    """A connection that publishes. `answer`: what the server sent after the handshake, up to a status of `publish`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -64,7 +64,7 @@ class Publishing:
         return b"NetStream.Publish.Start" in self.answer
 
     async def ask(self, app: bytes, name: bytes, first: bytes = b"connect") -> None:
-        """Until the server closes, or says a status. `first` is the name of the first command."""
+        """Request to publish; return when the server sends a status or closes. `first`: name of the first command."""
         await _greet(self._reader, self._writer)
         self._writer.write(_request(app, name, first))
         while b"NetStream." not in self.answer:
@@ -74,7 +74,7 @@ class Publishing:
             self.answer += part
 
     def send_picture(self) -> None:
-        """After the first one, the path is online at once."""
+        """Send two key frames. After the first call the path is online at once."""
         if self._at_ms == 0:
             self._writer.write(_message(6, 9, 1, b"\x17\0\0\0\0" + b"".join(_PARAMETERS)))
         for _ in range(2):
@@ -83,7 +83,7 @@ class Publishing:
             self._at_ms += _LOOKED_AT_MS
 
     async def closed_by_the_server(self) -> None:
-        """Sends pictures until then: the server closes those that are silent for long, too."""
+        """Wait until the server closes. Sends pictures meanwhile, because it also closes idle connections."""
         while True:
             try:
                 async with asyncio.timeout(0.5):
@@ -105,7 +105,7 @@ async def publishing(host: str, port: int) -> AsyncIterator[Publishing]:
 
 
 async def publish(host: str, port: int, app: bytes, name: bytes, media: Iterable[Tag]) -> None:
-    """Sends each at its time, until there are no more or the server closes; whatever the server says is not looked at."""
+    """Send each tag at its time, until the last one or until the server closes. Ignores the server's messages."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         await _greet(reader, writer)
@@ -127,8 +127,8 @@ async def publish(host: str, port: int, app: bytes, name: bytes, media: Iterable
 async def publish_attempt(
     host: str, port: int, app: bytes, name: bytes, deadline_s: float = 10.0, *, first: bytes = b"connect"
 ) -> bytes:
-    """What the server sent after the handshake, until it closed, said a status of `publish`, or the deadline came. `first` is the name of the
-    first command, of which a server expects that it is `connect`."""
+    """Try to publish; return what the server sent until it closed, sent a status of `publish`, or the deadline passed.
+    `first`: name of the first command; servers expect `connect`."""
     answer = bytearray()
     try:
         async with asyncio.timeout(deadline_s), publishing(host, port) as attempt:
@@ -146,7 +146,7 @@ async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 def _request(app: bytes, name: bytes, first: bytes) -> bytes:
-    """All that leads to a publish, without waiting for answers."""
+    """All messages of a publish request, sent without waiting for answers."""
     url = b"rtmp://localhost/" + app
     connect = _text(first) + _number(1) + _object({b"app": app, b"tcUrl": url, b"type": b"nonprivate"})
     return b"".join(
@@ -160,7 +160,7 @@ def _request(app: bytes, name: bytes, first: bytes) -> bytes:
 
 
 def _message(channel: int, kind: int, stream: int, payload: bytes, at_ms: int = 0) -> bytes:
-    """One message; the first chunk has 128 bytes unless it is ours that raises the size."""
+    """One RTMP message as a single chunk. Longer messages than 128 bytes need the raised chunk size."""
     head = (
         bytes([channel])
         + at_ms.to_bytes(3, "big")

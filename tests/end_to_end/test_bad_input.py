@@ -1,4 +1,4 @@
-"""Whatever is thrown at an endpoint, the answer is an envelope with a sentence, and nothing has changed."""
+"""Invalid input to every endpoint: the answer is an envelope with a message, and nothing has changed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_a_body_that_is_no_json_object_is_malformed(stagedoor: Stagedoor) 
 
 
 async def test_a_value_that_makes_no_sense_is_refused_with_the_name_of_its_field(stagedoor: Stagedoor) -> None:
-    token = await stagedoor.sign_in("ada")
+    token = await stagedoor.sign_in("vic")
     before = await stagedoor.done("api/showUserDetail", token)
     broken = []
     for endpoint in ENDPOINTS:
@@ -84,7 +84,7 @@ async def test_a_value_that_makes_no_sense_is_refused_with_the_name_of_its_field
     assert "call_broke" not in stagedoor.log
 
 
-async def test_nobody_speaks_for_somebody_else(stagedoor: Stagedoor) -> None:
+async def test_a_caller_cannot_act_as_another_user(stagedoor: Stagedoor) -> None:
     token = await stagedoor.sign_in("ada")
     for endpoint in ENDPOINTS:
         if endpoint.access is Access.OPEN or not endpoint.caller_fields:
@@ -129,7 +129,7 @@ async def test_the_paths_that_apps_really_send(stagedoor: Stagedoor) -> None:
             assert (await response.json())["code"] == 200, path
 
 
-async def test_what_is_not_there(stagedoor: Stagedoor) -> None:
+async def test_an_unknown_endpoint_a_wrong_method_and_a_wrong_key(stagedoor: Stagedoor) -> None:
     assert (await stagedoor.call("api/likeVideo"))["code"] == 404
     assert (await stagedoor.call("api/nothing"))["code"] == 404
     async with stagedoor.session.get(stagedoor.url("/api/showGifts")) as response:

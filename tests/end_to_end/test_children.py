@@ -1,4 +1,4 @@
-"""`stagedoor run`, started by root: no child is root, each sees what it needs and reads no file of ours but its own."""
+"""Children of a `stagedoor run` that root started: none is root, and none can read files other than its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from control_plane.base import child
 from control_plane.base.child import Account, Kind, Limits, account_for
 from control_plane.db.embedded.programs import unprivileged_account
 from ffmpeg_fixtures.publisher import Picture, Publisher
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.end_to_end.platform import Stagedoor, local
 from tests.end_to_end.test_probing import plays, probe_of, thumbnail_size
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -92,7 +93,7 @@ async def test_no_child_of_root_is_root_or_reads_what_is_not_its_own(stopped: St
 
 
 async def limited_probe_of(platform: Stagedoor) -> psutil.Process:
-    """A probe that has limited itself, which is the first thing that it does. It stands still."""
+    """A suspended probe that has already set its limits."""
     while True:
         probe = await probe_of(platform)
         with suppress(psutil.NoSuchProcess, OSError, KeyError):

@@ -1,4 +1,4 @@
-"""`stagedoor database`, as `docs/operations.md` calls it, on a server as a user starts it."""
+"""`stagedoor database`, as in `docs/operations.md`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def backed_up(data_dir: Path) -> Callable[[], None]:
-    """Copies what a stopped server has written; what it returns puts that back."""
+    """Copy the data of a stopped server; returns a function that restores it."""
     home, noted = (data_dir / "postgres").resolve(), data_dir / "incarnation.json"
     subprocess.run(["cp", "-a", home / "cluster", home / "backup"], check=True, timeout=60)
     said = noted.read_bytes()
@@ -31,37 +31,37 @@ def backed_up(data_dir: Path) -> Callable[[], None]:
     return put_back
 
 
-async def test_a_copy_of_the_data_directory_put_back(stopped: Stagedoor) -> None:
+async def test_a_copy_of_the_data_directory_put_back(empty: Stagedoor) -> None:
     """It cannot be told from the original: an operator says so."""
-    stopped.set(dev="0")
-    await stopped.start()
-    await done(stopped, "users", "add", "anna")
-    anna = await done(stopped, "token", "anna")
-    await stopped.stop()
-    put_back = backed_up(stopped.data_dir)
+    empty.set(dev="0")
+    await empty.start()
+    await done(empty, "users", "add", "anna")
+    anna = await done(empty, "token", "anna")
+    await empty.stop()
+    put_back = backed_up(empty.data_dir)
 
-    await stopped.start()
-    late_id = await done(stopped, "users", "add", "late")
-    late = await done(stopped, "token", "late")
-    assert (await stopped.done("api/showUserDetail", late))["User"]["username"] == "late"
-    status, output = await stopped.command("database", "renew", "--yes")
+    await empty.start()
+    late_id = await done(empty, "users", "add", "late")
+    late = await done(empty, "token", "late")
+    assert (await empty.done("api/showUserDetail", late))["User"]["username"] == "late"
+    status, output = await empty.command("database", "renew", "--yes")
     assert (status, "A server uses this database. Stop it first." in output) == (1, True), output
-    await stopped.stop()
+    await empty.stop()
     put_back()
 
-    status, output = await stopped.command("database", "renew")
+    status, output = await empty.command("database", "renew")
     assert status != 0, "nobody said yes"
-    status, output = await stopped.command("database", "renew", "--yes")
+    status, output = await empty.command("database", "renew", "--yes")
     assert status == 0, output
     assert "Users whose sessions have ended: 1." in output
-    await stopped.start()
-    assert await done(stopped, "users", "add", "victim") == late_id
+    await empty.start()
+    assert await done(empty, "users", "add", "victim") == late_id
     for ended in (anna, late):
-        assert (await stopped.call("api/liveStream", ended))["code"] == 401
-    again = await done(stopped, "token", "anna")
-    assert (await stopped.done("api/showUserDetail", again))["User"]["username"] == "anna"
-    assert [act for act, _ in await acts(stopped) if act.startswith("database")] == ["database.renewed"]
-    assert "database_restored" not in stopped.log
+        assert (await empty.call("api/liveStream", ended))["code"] == 401
+    again = await done(empty, "token", "anna")
+    assert (await empty.done("api/showUserDetail", again))["User"]["username"] == "anna"
+    assert [act for act, _ in await acts(empty) if act.startswith("database")] == ["database.renewed"]
+    assert "database_restored" not in empty.log
 
 
 async def test_from_development_mode_into_production(stopped: Stagedoor) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def report(platform: Stagedoor) -> tuple[int, dict[str, dict[str, str]]]:
-    """Exit status, and what was found of each part."""
+    """Run doctor; returns the exit status and the findings by part."""
     status, output = await platform.command("doctor", "--json")
     found = json.loads(output.strip().splitlines()[-1])
     return status, {finding["part"]: finding for finding in found}
@@ -23,37 +23,37 @@ def not_in_order(found: dict[str, dict[str, str]]) -> dict[str, str]:
     return {part: finding["state"] for part, finding in found.items() if finding["state"] != "ok"}
 
 
-async def test_the_doctor_before_during_and_after_a_run(stopped: Stagedoor) -> None:
-    status, found = await report(stopped)
+async def test_the_doctor_before_during_and_after_a_run(empty: Stagedoor) -> None:
+    status, found = await report(empty)
     assert (status, not_in_order(found)) == (0, {})
     assert found["database"]["text"].startswith("none yet")
-    assert not (stopped.data_dir / "secrets.json").exists(), "it only looks"
-    assert not (stopped.data_dir / "postgres").exists()
+    assert not (empty.data_dir / "secrets.json").exists(), "it only looks"
+    assert not (empty.data_dir / "postgres").exists()
 
-    await stopped.start()
-    status, found = await report(stopped)
+    await empty.start()
+    status, found = await report(empty)
     assert (status, not_in_order(found)) == (0, {})
     assert found["server"]["text"] == "running and ready"
     assert {"schema", "secrets of the database", "MediaMTX running", "hooks"} <= found.keys()
-    with hanging(stopped.run["pids"]["mediamtx"]):
-        status, found = await report(stopped)
+    with hanging(empty.run["pids"]["mediamtx"]):
+        status, found = await report(empty)
     assert status == 1
     assert found["MediaMTX running"]["state"] == "broken"
 
-    await stopped.kill()
-    status, found = await report(stopped)
+    await empty.kill()
+    status, found = await report(empty)
     assert (status, not_in_order(found)) == (0, {})
     assert "killed server left running" in found["ports"]["text"]
-    assert found["schema"]["state"] == "ok", "the database that stopped with it was started to be looked at"
-    (stopped.data_dir / "secrets.json").unlink()
-    _, found = await report(stopped)
+    assert found["schema"]["state"] == "ok", "the database that empty with it was started to be looked at"
+    (empty.data_dir / "secrets.json").unlink()
+    _, found = await report(empty)
     assert not_in_order(found) == {"secrets of the database": "broken"}
 
 
-async def test_what_the_doctor_finds_wrong_it_says_what_to_do_about(stopped: Stagedoor) -> None:
-    (stopped.data_dir / "secrets.json").write_text("{}")
+async def test_what_the_doctor_finds_wrong_it_says_what_to_do_about(empty: Stagedoor) -> None:
+    (empty.data_dir / "secrets.json").write_text("{}")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        stopped.set(
+        empty.set(
             dev="0",
             rtmp_port=str(taken.getsockname()[1]),
             database_url="postgresql://nobody:geheim@127.0.0.1:9/none",
@@ -61,7 +61,7 @@ async def test_what_the_doctor_finds_wrong_it_says_what_to_do_about(stopped: Sta
             public_url="https://live.example.com",
             public_host="live.example.com",
         )
-        status, found = await report(stopped)
+        status, found = await report(empty)
     assert status == 1
     assert not_in_order(found) == {
         "settings": "warning",
@@ -77,8 +77,8 @@ async def test_what_the_doctor_finds_wrong_it_says_what_to_do_about(stopped: Sta
     assert "geheim" not in json.dumps(found)
 
 
-async def test_a_setting_that_cannot_be_is_all_that_the_doctor_speaks_of(stopped: Stagedoor) -> None:
-    stopped.set(http_prot="8080")
-    status, output = await stopped.command("doctor")
+async def test_a_setting_that_cannot_be_is_all_that_the_doctor_speaks_of(empty: Stagedoor) -> None:
+    empty.set(http_prot="8080")
+    status, output = await empty.command("doctor")
     assert status == 1
     assert "Did you mean LIVE_HTTP_PORT?" in " ".join(output.split())

@@ -54,7 +54,7 @@ async def test_every_example_works_when_it_is_copied(stagedoor: Stagedoor) -> No
 
 
 async def check_bodies(stagedoor: Stagedoor, document: dict[str, Any], values: dict[str, str]) -> None:
-    """Those of the OpenAPI document, with what other calls give in their place."""
+    """The example requests of the OpenAPI document, with values from other calls."""
     for path, methods in document["paths"].items():
         if "post" in methods:
             body = methods["post"]["requestBody"]["content"]["application/json"]["example"]

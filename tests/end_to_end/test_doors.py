@@ -1,4 +1,4 @@
-"""What strangers can take of the public listener: a server with few descriptors."""
+"""Connection limits of the public listener, on a server with few file descriptors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import pytest
 from api.contract.dispatch import UNFINISHED_PER_ADDRESS
 from control_plane.db.embedded import running_dsn
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.end_to_end.platform import Stagedoor, local
 from tests.end_to_end.test_http import exchange, read_answer
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -25,7 +26,7 @@ STRANGERS = 400
 
 
 async def auth(stagedoor: Stagedoor, stream: dict[str, Any]) -> int:
-    """As MediaMTX asks whether a publisher may come in: over a new connection."""
+    """Send an auth callback for a publisher over a new connection, as MediaMTX does."""
     _, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
     key = parse_qs(urlsplit(stream["rtmp_url"]).query)["token"][0]
     call = {"action": "publish", "path": f"live/{stream['id']}", "protocol": "rtmp", "token": key}
@@ -36,7 +37,7 @@ async def auth(stagedoor: Stagedoor, stream: dict[str, Any]) -> int:
             return response.status
 
 
-async def test_idle_strangers_keep_no_publisher_out_and_are_gone_after_a_while(stopped: Stagedoor) -> None:
+async def test_idle_connections_keep_no_publisher_out_and_are_closed_after_a_while(stopped: Stagedoor) -> None:
     stopped.open_files = OPEN_FILES
     await stopped.start()
     stream = await stopped.go_live(await stopped.sign_in("ada"))
@@ -65,9 +66,10 @@ async def test_idle_strangers_keep_no_publisher_out_and_are_gone_after_a_while(s
     assert "too many in all" in refused[0]
 
 
-async def test_bodies_that_do_not_come_are_answered_and_closed(stagedoor: Stagedoor) -> None:
+async def test_a_body_that_does_not_arrive_is_refused_and_the_connection_closed(stagedoor: Stagedoor) -> None:
     origin = f"Origin: {stagedoor.url('')}\r\nHost: 127.0.0.1:{stagedoor.run['http_port']}\r\n".encode()
-    for head, status in {b"POST /session": "400", b"POST /api/showGifts": "200"}.items():
+
+    async def is_closed_with(head: bytes, status: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", stagedoor.run["http_port"])
         writer.write(head + b" HTTP/1.1\r\n" + origin + b"Content-Length: 100\r\n\r\n{")
         async with asyncio.timeout(25):
@@ -77,8 +79,10 @@ async def test_bodies_that_do_not_come_are_answered_and_closed(stagedoor: Staged
             assert await reader.read() == b""
         writer.close()
 
+    await asyncio.gather(is_closed_with(b"POST /session", "400"), is_closed_with(b"POST /api/showGifts", "200"))
 
-async def test_one_address_has_few_unfinished_calls_and_takes_no_others_place(stopped: Stagedoor) -> None:
+
+async def test_unfinished_calls_are_limited_per_address(stopped: Stagedoor) -> None:
     """Behind a proxy: nobody's own address is limited in development mode."""
     stopped.set(trusted_proxies="127.0.0.1/32", calls_per_address="40")
     await stopped.start()
@@ -99,7 +103,7 @@ async def test_one_address_has_few_unfinished_calls_and_takes_no_others_place(st
                 return body
 
         async def is_counted(path: str, number: int) -> None:
-            """`number` wait for their body, and all beyond are refused at once."""
+            """`number` calls wait for their body; all further ones are refused at once."""
             waiting = [await begin(path, one_network[at % 3]) for at in range(number)]
             refused, _ = await begin(path, one_network[0])
             assert b"Too many requests" in await answer(refused)

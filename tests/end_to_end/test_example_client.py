@@ -1,4 +1,4 @@
-"""`examples/live_client.py` against the whole platform: what our guides call an adapter has to keep its promises."""
+"""`examples/live_client.py` against the whole platform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from examples.live_client import Closed, LiveClient, Refused
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, hanging, local, until
+from tests.end_to_end.platform import Stagedoor, hanging, local
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -20,13 +21,13 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "live_client.py"
 
 
 class Audience:
-    """Reads all the time."""
+    """A client that reads continuously."""
 
     def __init__(self, client: LiveClient) -> None:
         self.client = client
         self.seqs: list[int] = []
         self.hellos: list[bool] = []
-        """Whether each recovered."""
+        """`recovered` of each hello."""
         self.reading = asyncio.create_task(self._read(), name="audience")
 
     async def _read(self) -> None:
@@ -49,7 +50,7 @@ async def audience(url: str, token: str = "") -> AsyncIterator[Audience]:
 
 
 async def test_as_a_command_it_shows_a_stream_and_sends_a_gift(stagedoor: Stagedoor) -> None:
-    host, fan = await asyncio.gather(stagedoor.sign_in("ada"), stagedoor.sign_in("ben"))
+    host, fan = await asyncio.gather(stagedoor.sign_in("rena"), stagedoor.sign_in("ben"))
     stream = await stagedoor.go_live(host)
     url = local(stream["websocket_url"])
     process = await asyncio.create_subprocess_exec(
@@ -76,34 +77,34 @@ async def test_as_a_command_it_shows_a_stream_and_sends_a_gift(stagedoor: Staged
     ]
 
 
-async def test_a_server_that_is_killed_costs_it_no_event_and_no_gift(stagedoor: Stagedoor) -> None:
-    host, fan = await asyncio.gather(stagedoor.sign_in("ada"), stagedoor.sign_in("ben"))
-    stream = await stagedoor.go_live(host)
+async def test_a_server_that_is_killed_costs_it_no_event_and_no_gift(own: Stagedoor) -> None:
+    host, fan = await asyncio.gather(own.sign_in("ada"), own.sign_in("ben"))
+    stream = await own.go_live(host)
     async with audience(stream["websocket_url"], fan) as watching:
         assert await watching.client.send_gift(1) == 1
-        await stagedoor.kill()
+        await own.kill()
         given = asyncio.create_task(watching.client.send_gift(1, 2))  # while nobody is there
-        await stagedoor.start()
+        await own.start()
         assert await asyncio.wait_for(given, 30) == 2
-        await stagedoor.done("api/sendGift", fan, receiver_id=1, gift_id=1, gift_count=1)
+        await own.done("api/sendGift", fan, receiver_id=1, gift_id=1, gift_count=1)
         await until(lambda: watching.seqs == [1, 2, 3], what="the events")
         assert watching.hellos == [False, True]
-        assert (await stagedoor.done("api/showUserDetail", fan))["User"]["wallet"] == 10_000 - 4
+        assert (await own.done("api/showUserDetail", fan))["User"]["wallet"] == 10_000 - 4
 
 
-async def test_a_gift_that_the_database_kept_waiting_is_paid_once(stagedoor: Stagedoor) -> None:
-    host, fan = await asyncio.gather(stagedoor.sign_in("ada"), stagedoor.sign_in("ben"))
-    stream = await stagedoor.go_live(host)
+async def test_a_gift_that_the_database_kept_waiting_is_paid_once(own: Stagedoor) -> None:
+    host, fan = await asyncio.gather(own.sign_in("ada"), own.sign_in("ben"))
+    stream = await own.go_live(host)
     async with audience(stream["websocket_url"], fan) as watching:
         given = asyncio.create_task(watching.client.send_gift(1))
-        with hanging(stagedoor.run["pids"]["postgres"]):
+        with hanging(own.run["pids"]["postgres"]):
             await asyncio.wait({given}, timeout=2)
         assert await asyncio.wait_for(given, 40) == 1
-        assert (await stagedoor.done("api/showUserDetail", fan))["User"]["wallet"] == 10_000 - 1
+        assert (await own.done("api/showUserDetail", fan))["User"]["wallet"] == 10_000 - 1
 
 
 async def test_it_stops_where_there_is_nothing_to_come_back_to(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+    host = await stagedoor.sign_in("stan")
     stream = await stagedoor.go_live(host)
     async with audience(stream["websocket_url"]) as guest:
         with pytest.raises(Refused, match="sign in"):

@@ -1,4 +1,4 @@
-"""A MediaMTX that somebody else runs, started by hand with the configuration that we print."""
+"""A MediaMTX that Stagedoor does not run, started with the configuration of `stagedoor mediamtx-config`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from control_plane.config.settings import MEDIAMTX_PORTS
 from ffmpeg_fixtures.publisher import Publisher
 from mediamtx.node.config import OTHER_PATHS
 from mediamtx.obtain.binary import obtain
-from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, until, watching
+from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -34,7 +35,7 @@ def free_ports() -> dict[str, str]:
 
 
 async def printed(platform: Stagedoor, *options: str) -> tuple[str, str]:
-    """What `stagedoor mediamtx-config` writes to standard output, and to standard error."""
+    """Standard output and standard error of `stagedoor mediamtx-config`."""
     process = await asyncio.create_subprocess_exec(
         STAGEDOOR, "mediamtx-config", *options,
         env=platform.environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -46,7 +47,7 @@ async def printed(platform: Stagedoor, *options: str) -> tuple[str, str]:
 
 @asynccontextmanager
 async def started_by_hand(config: Path, api_url: str, answers: int = 401) -> AsyncIterator[None]:
-    """The real server, in a folder of its own. `answers`: what a stranger is answered by its control API."""
+    """The real MediaMTX in its own folder. `answers`: the status of its control API without a password."""
     with config.with_suffix(".log").open("wb") as log:
         server = await asyncio.create_subprocess_exec(
             obtain(), config, cwd=config.parent, stdout=log, stderr=log, start_new_session=True
@@ -65,7 +66,7 @@ async def started_by_hand(config: Path, api_url: str, answers: int = 401) -> Asy
 
 
 async def listens(session: ClientSession, api_url: str, status: int = 401) -> bool:
-    """For a stranger: the API is there, and by default refuses."""
+    """Whether the control API answers with this status without a password. By default: it refuses."""
     try:
         async with session.get(f"{api_url}/v3/info") as response:
             return response.status == status

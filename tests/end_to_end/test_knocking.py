@@ -1,4 +1,4 @@
-"""A key that was taken away is away: of many encoders that knock with it at that moment none stays, whoever took it away and however.
+"""Revoked keys: encoders that reconnect constantly while a key is rotated, revoked, ended or banned are all refused or disconnected.
 
 KNOCK_ROUNDS is the number of keys that are taken away: a few in `make test`, a thousand in `make rehearse`.
 """
@@ -8,12 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,31 +18,30 @@ import pytest
 import pytest_asyncio
 
 from control_plane.db.embedded import running_dsn
-from tests.end_to_end.platform import Stagedoor, until
+from tests.end_to_end.platform import Stagedoor
 from tests.end_to_end.rtmp import publishing
+from tests.end_to_end.template import Template
+from tests.waiting import until
 
 ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
 ABREAST = 20
 KNOCKERS = 5
-"""For each key."""
+"""Encoders per key."""
 PUT_OUT_WITHIN_S = 15.0
 """A refusal alone takes up to four seconds."""
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def platform(samples: Path) -> AsyncIterator[Stagedoor]:
-    with tempfile.TemporaryDirectory(prefix="stagedoor-knock-") as folder:
-        shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
-        async with Stagedoor(Path(folder) / "data") as platform:
-            await platform.start()
-            yield platform
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def platform(template: Template) -> AsyncIterator[Stagedoor]:
+    async with template.started() as platform:
+        yield platform
 
 
 class Crowd:
-    """Encoders with one key, each of which connects again and again until it is refused. Only the last of each that was admitted sends its
-    picture, a moment later: while the key is taken away, or after it."""
+    """Encoders with one key. Each reconnects until it is refused. The last admitted connection of each sends its
+    picture a moment later, while or after the key is revoked."""
 
     def __init__(self, port: int, key: str) -> None:
         self._port = port
@@ -54,7 +50,7 @@ class Crowd:
         self.published = self.publishing = 0
 
     async def knock(self) -> None:
-        """Ends when all were refused, and the server has closed all that it admitted."""
+        """Return when all were refused and the server has closed all admitted connections."""
         async with asyncio.TaskGroup() as encoders:
             for _ in range(KNOCKERS):
                 encoders.create_task(self._encoder(encoders))
@@ -118,10 +114,10 @@ WAYS: tuple[tuple[Deny, bool], ...] = (
     (by_rotating, True),
     (by_command("stream", "ban", "--yes"), False),
 )
-"""And whether the stream goes on."""
+"""The action, and whether the stream continues."""
 
 
-async def test_of_encoders_that_knock_while_their_key_is_taken_away_none_stays(platform: Stagedoor) -> None:
+async def test_no_publisher_stays_that_connects_while_its_key_is_revoked(platform: Stagedoor) -> None:
     rounds = islice(enumerate(cycle(WAYS)), ROUNDS)
     published = 0
 
@@ -151,7 +147,7 @@ async def test_of_encoders_that_knock_while_their_key_is_taken_away_none_stays(p
     assert published >= ROUNDS
 
 
-async def test_nor_does_any_of_those_who_knock_while_the_commit_takes_seconds(platform: Stagedoor) -> None:
+async def test_no_publisher_stays_that_connects_while_the_commit_takes_seconds(platform: Stagedoor) -> None:
     host = await platform.sign_in("slow")
     stream = await platform.go_live(host)
     crowd = Crowd(platform.run["rtmp_port"], stream["stream_key"])

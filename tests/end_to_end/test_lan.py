@@ -1,4 +1,4 @@
-"""`make run LAN=1`, as far as a test that only binds the loopback can see it."""
+"""`make run LAN=1`, as far as it can be tested on the loopback interface."""
 
 from __future__ import annotations
 

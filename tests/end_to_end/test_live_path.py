@@ -1,4 +1,4 @@
-"""The whole way: go live, publish, watch, buy coins, send a gift, see it."""
+"""The live path: go live, publish, watch, buy coins, send a gift, receive it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from api.contract.client import Client
 from ffmpeg_fixtures.publisher import Publisher
 from tests.api.contract.decoders import problems
-from tests.end_to_end.platform import Stagedoor, decoded, local, until, watching
+from tests.end_to_end.platform import Stagedoor, decoded, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -25,24 +26,24 @@ SIX = {
 }
 
 
-async def test_from_going_live_to_a_gift_on_every_socket(stagedoor: Stagedoor) -> None:
-    host, fan = await asyncio.gather(stagedoor.sign_in("ada"), stagedoor.sign_in("ben"))
-    stream = await stagedoor.go_live(host, title="First night")
+async def test_from_going_live_to_a_gift_on_every_socket(own: Stagedoor) -> None:
+    host, fan = await asyncio.gather(own.sign_in("ada"), own.sign_in("ben"))
+    stream = await own.go_live(host, title="First night")
     assert stream["playback_url"].endswith(".m3u8")
 
     async with (
-        watching(stagedoor, stream["id"]) as guest,
-        watching(stagedoor, stream["id"], token=fan) as friend,
+        watching(own, stream["id"]) as guest,
+        watching(own, stream["id"], token=fan) as friend,
     ):
         assert guest.hello["stream"]["status"] == "created"
         assert friend.hello["you"] == {"user_id": 2, "role": "viewer", "muted_until": None}
         async with Publisher(local(stream["rtmp_url"])):
             await guest.sees(lambda seen: seen.statuses() == ["live"], what="live")
-            await until(lambda: stagedoor.plays(stream), what="HLS")
+            await until(lambda: own.plays(stream), what="HLS")
 
-            bought = await buy(stagedoor, fan, coin=500)
+            bought = await buy(own, fan, coin=500)
             assert bought["User"]["wallet"] == 10_500
-            sent = await stagedoor.done(
+            sent = await own.done(
                 "api/sendGift", fan, sender_id="2", receiver_id="1", gift_id="3", gift_count=2, client_ref="g-1"
             )
             assert sent["User"]["id"] == 2
@@ -61,9 +62,9 @@ async def test_from_going_live_to_a_gift_on_every_socket(stagedoor: Stagedoor) -
             await guest.sees(lambda seen: len(seen.gifts()) == 2, what="the socket's gift")
             await friend.sees(lambda seen: any(f["type"] == "ack" and f["id"] == "g-2" for f in seen.frames))
 
-            await until(lambda: is_listed(stagedoor, stream["id"]), what="/live")
-            ended = await stagedoor.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
-            assert not await is_listed(stagedoor, stream["id"]), "not even for a moment"
+            await until(lambda: is_listed(own, stream["id"]), what="/live")
+            ended = await own.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
+            assert not await is_listed(own, stream["id"]), "not even for a moment"
             assert ended["LiveStreaming"]["status"] == "ended"
             assert "rtmp_url" not in ended["LiveStreaming"]
             await guest.sees(lambda seen: seen.close_code == 4410, what="the end")
@@ -71,12 +72,12 @@ async def test_from_going_live_to_a_gift_on_every_socket(stagedoor: Stagedoor) -
             assert [event["seq"] for event in guest.events()] == [1, 2, 3, 4]
             assert guest.events()[-1]["data"]["summary"]["coins"] == coins + 1
 
-    async with watching(stagedoor, stream["id"], f"?after=1&epoch={guest.hello['epoch']}") as late:
+    async with watching(own, stream["id"], f"?after=1&epoch={guest.hello['epoch']}") as late:
         await late.sees(lambda seen: seen.close_code == 4410)
         assert late.hello["recovered"] is True
         assert late.events() == guest.events()[1:]
 
-    receiver = await stagedoor.done("api/showUserDetail", host)
+    receiver = await own.done("api/showUserDetail", host)
     assert receiver["User"]["wallet"] == 10_000 + coins + 1
     assert receiver["User"]["total_all_time_coins"] == coins + 1
 
@@ -125,7 +126,7 @@ async def buy(stagedoor: Stagedoor, token: str, coin: int) -> Any:
 
 async def test_every_answer_is_read_by_every_app_that_may_get_it(stagedoor: Stagedoor) -> None:
     """Beside the six: what needs a session, and refusals."""
-    host, fan = await stagedoor.sign_in("ada"), await stagedoor.sign_in("ben")
+    host, fan = await stagedoor.sign_in("hilda"), await stagedoor.sign_in("ben")
     stream = await stagedoor.go_live(host)
     for number, client in enumerate(Client):
         receipt = (await stagedoor.call("sandbox/purchases", fan, coin=100))["transaction_id"]
@@ -138,8 +139,13 @@ async def test_every_answer_is_read_by_every_app_that_may_get_it(stagedoor: Stag
             ("watchLiveStream", fan, {"live_streaming_id": "4711", "coin": "0"}, 404),
             ("purchaseCoin", fan, {"transaction_id": receipt, "coin": "100", "price": "$0.99", "device": "ios"}, 200),
             ("purchaseCoin", fan, {"transaction_id": "sandbox.forged.x"}, 201),
-            ("sendGift", fan, {"receiver_id": "1", "gift_id": 1, "gift_count": 1, "client_ref": str(number)}, 200),
-            ("sendGift", fan, {"receiver_id": "1", "gift_id": 16, "gift_count": 9999}, 201),
+            (
+                "sendGift",
+                fan,
+                {"receiver_id": str(stream["user_id"]), "gift_id": 1, "gift_count": 1, "client_ref": str(number)},
+                200,
+            ),
+            ("sendGift", fan, {"receiver_id": str(stream["user_id"]), "gift_id": 16, "gift_count": 9999}, 201),
         ]
         for endpoint, token, body, code in calls:
             headers = {"Api-Key": stagedoor.run["api_keys"][client], "Auth-Token": token}

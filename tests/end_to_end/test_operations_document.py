@@ -1,4 +1,4 @@
-"""`docs/operations.md` lists what a running server measures, all of it and nothing else."""
+"""The metrics in `docs/operations.md` are those of a running server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an empty production server to the first broadcast, and what an operator does when it must end."""
+"""Operators: from an empty production server to the first broadcast, and ending, revoking and banning."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from ffmpeg_fixtures.publisher import Publisher
-from stagedoor.cli.streams import age
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
 
 async def done(platform: Stagedoor, *arguments: str) -> str:
-    """The last line that a command prints."""
+    """Run a command; returns the last line of its output."""
     status, output = await platform.command(*arguments)
     assert status == 0, output
     return output.strip().splitlines()[-1]
@@ -29,33 +29,33 @@ async def acts(platform: Stagedoor) -> list[tuple[str, str]]:
     return [(entry["act"], entry["subject"]) for entry in reversed(entries)]
 
 
-async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_ends(stopped: Stagedoor) -> None:
-    stopped.set(dev="0")
-    await stopped.start()
-    user_id = await done(stopped, "users", "add", "anna", "--email", "anna@example.com")
-    assert "is an operator now" in await done(stopped, "users", "operator", "anna")
-    token = await done(stopped, "token", user_id)
-    stream = await stopped.go_live(token, title="First night")
+async def test_from_an_empty_production_server_to_a_broadcast_that_an_operator_ends(empty: Stagedoor) -> None:
+    empty.set(dev="0")
+    await empty.start()
+    user_id = await done(empty, "users", "add", "anna", "--email", "anna@example.com")
+    assert "is an operator now" in await done(empty, "users", "operator", "anna")
+    token = await done(empty, "token", user_id)
+    stream = await empty.go_live(token, title="First night")
 
-    async with watching(stopped, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
+    async with watching(empty, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])) as publisher:
         await viewer.sees(lambda seen: seen.statuses() == ["live"])
-        assert await done(stopped, "users", "ban", "anna") == "No publisher is connected to it now."
+        assert await done(empty, "users", "ban", "anna", "--yes") == "No publisher is connected to it now."
         assert await publisher.wait(10) != 0
         await viewer.sees(lambda seen: seen.close_code == 4410, what="the end")
     assert viewer.events()[-1]["data"]["reason"] == "operator"
 
     for endpoint in ("api/liveStream", "api/showUserDetail"):
-        refused = await stopped.call(endpoint, token)
+        refused = await empty.call(endpoint, token)
         assert refused["code"] != 200
         assert "have been blocked" in refused["msg"]
-    status, output = await stopped.command("token", "anna")
+    status, output = await empty.command("token", "anna")
     assert status == 1
     assert "have been blocked" in output
 
-    await done(stopped, "users", "unban", "anna")
-    assert (await stopped.call("api/liveStream", token))["code"] == 401, "the old session stays ended"
+    await done(empty, "users", "unban", "anna")
+    assert (await empty.call("api/liveStream", token))["code"] == 401, "the old session stays ended"
     user, first = f"user:{user_id}", f"stream:{stream['id']}"
-    assert await acts(stopped) == [
+    assert await acts(empty) == [
         ("user.added", user),
         ("user.made_operator", user),
         ("user.session_issued", user),
@@ -72,41 +72,39 @@ async def test_stream_ban_bans_the_host_of_that_stream_and_names_them_first(stag
     status, output = await stagedoor.command("stream", "ban", str(first["id"]))
     assert status != 0, "nobody said yes"
     assert "Ban eve" in output
-    assert (await stagedoor.streams()).keys() == {first["id"], second["id"]}
+    assert {first["id"], second["id"]} <= (await stagedoor.streams()).keys()
 
     status, output = await stagedoor.command("stream", "ban", str(first["id"]), "--yes")
     assert status == 0
     assert f"eve (user {first['user_id']}) is banned." in output
-    assert (await stagedoor.streams()).keys() == {second["id"]}
+    assert {first["id"], second["id"]} & (await stagedoor.streams()).keys() == {second["id"]}
     assert "have been blocked" in (await stagedoor.call("api/liveStream", eve))["msg"]
     assert (await stagedoor.call("api/liveStream", dora))["code"] == 200
-    for unknown in ("999", str(2**31), str(10**30)):
-        status, output = await stagedoor.command("stream", "ban", unknown, "--yes")
-        assert (status, f"There is no stream {unknown}." in output) == (1, True), output
-    for change in ("end", "rotate", "revoke"):
-        for unknown in ("0", str(2**31), str(10**30)):
-            status, output = await stagedoor.command("stream", change, unknown)
-            assert (status, f"There is no stream {unknown}." in output) == (1, True), output
+    status, output = await stagedoor.command("stream", "ban", "999999", "--yes")
+    assert (status, "There is no stream 999999." in output) == (1, True), output
 
 
 async def test_users_and_streams_are_listed_for_people_and_for_scripts(stagedoor: Stagedoor) -> None:
-    eve = await stagedoor.sign_in("eve")
+    eve = await stagedoor.sign_in("evelyn")
     stream = await stagedoor.go_live(eve, title="Evening")
     later = await stagedoor.go_live(await stagedoor.sign_in("finn"))
     status, output = await stagedoor.command("stream", "list")
     header, *rows = (line.split() for line in output.strip().splitlines())
     assert (status, header[:4]) == (0, ["id", "host", "status", "since"])
-    assert [row[:3] for row in rows] == [[str(later["id"]), "finn", "created"], [str(stream["id"]), "eve", "created"]]
+    assert [row[:3] for row in rows[:2]] == [
+        [str(later["id"]), "finn", "created"],
+        [str(stream["id"]), "evelyn", "created"],
+    ]
     assert (await stagedoor.command("stream", "list", "--limit", "1"))[1].count("created") == 1
 
     newest = json.loads(await done(stagedoor, "users", "list", "--json", "--limit", "2"))
-    assert [person["username"] for person in newest] == ["finn", "eve"]
+    assert [person["username"] for person in newest] == ["finn", "evelyn"]
     before = str(newest[-1]["id"])
     assert before not in [
         row.split()[0] for row in (await stagedoor.command("users", "list", "--before", before))[1].splitlines()
     ]
-    shown = json.loads(await done(stagedoor, "users", "show", "eve", "--json"))
-    assert (shown["username"], shown["stream_id"], shown["banned_at"]) == ("eve", stream["id"], None)
+    shown = json.loads(await done(stagedoor, "users", "show", "evelyn", "--json"))
+    assert (shown["username"], shown["stream_id"], shown["banned_at"]) == ("evelyn", stream["id"], None)
     assert "(created)" in (await stagedoor.command("users", "show", before))[1]
 
 
@@ -121,66 +119,59 @@ async def test_the_access_log_names_address_and_app_and_not_the_key(stopped: Sta
     assert key not in stopped.log
 
 
-async def test_the_list_of_streams_says_how_many_watch(stagedoor: Stagedoor) -> None:
-    answer = await stagedoor.done("api/liveStream", await stagedoor.sign_in("ada"), title="Hello")
+async def test_the_list_of_streams_says_how_many_watch(own: Stagedoor) -> None:
+    answer = await own.done("api/liveStream", await own.sign_in("ada"), title="Hello")
     assert (answer["User"]["wallet"], answer["User"]["button"]) == (10_000, ""), "the own record, not that for others"
     assert answer["User"]["auth_token"]
     stream = answer["LiveStreaming"]
-    async with watching(stagedoor, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
+    async with watching(own, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
         await viewer.sees(lambda seen: seen.statuses() == ["live"])
 
         async def is_shown() -> bool:
-            output = (await stagedoor.command("stream", "list"))[1]
+            output = (await own.command("stream", "list"))[1]
             header, row = output.strip().splitlines()
             return row[header.index("viewers") :].split()[0] == "1"
 
         await until(is_shown, what="one viewer")
-    settings = (await stagedoor.command("settings"))[1]
+    settings = (await own.command("settings"))[1]
     assert "was started in" not in settings
-    stagedoor.set(dev="0")
-    assert "was started in development mode" in (await stagedoor.command("settings"))[1]
+    own.set(dev="0")
+    assert "was started in development mode" in (await own.command("settings"))[1]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (1067, "17 min"), (7300, "2 h"), (200_000, "2 days")]
-)
-def test_an_age_is_in_its_largest_unit(seconds: float, words: str) -> None:
-    assert age(seconds) == words
-
-
-async def test_a_banned_user_is_refused_where_the_body_names_the_caller(stagedoor: Stagedoor) -> None:
-    await done(stagedoor, "users", "ban", "ada")
+async def test_a_banned_user_is_refused_where_the_body_names_the_caller(own: Stagedoor) -> None:
+    await done(own, "users", "ban", "ada", "--yes")
     for refused in (
-        await stagedoor.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"),
-        await stagedoor.call("api/registerUser", auth_token="dev:ada"),
+        await own.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"),
+        await own.call("api/registerUser", auth_token="dev:ada"),
     ):
         assert "have been blocked" in refused["msg"]
 
 
-async def test_between_a_rotation_and_the_restart_commands_give_what_the_server_takes(stopped: Stagedoor) -> None:
-    stopped.set(dev="0")
-    await stopped.start()
-    await done(stopped, "users", "add", "ada")
-    first = await done(stopped, "token", "ada")
-    stream = await stopped.go_live(first)
-    await done(stopped, "secrets", "rotate")
-    found = json.loads((await stopped.command("doctor", "--json"))[1])
+async def test_between_a_rotation_and_the_restart_commands_give_what_the_server_takes(empty: Stagedoor) -> None:
+    empty.set(dev="0")
+    await empty.start()
+    await done(empty, "users", "add", "ada")
+    first = await done(empty, "token", "ada")
+    stream = await empty.go_live(first)
+    await done(empty, "secrets", "rotate")
+    found = json.loads((await empty.command("doctor", "--json"))[1])
     assert [finding["part"] for finding in found if "rotated since" in finding["text"]] == ["secrets"]
-    token = await done(stopped, "token", "ada")
-    assert (await stopped.done("api/showUserDetail", token))["User"]["username"] == "ada"
-    key = await done(stopped, "stream", "rotate", str(stream["id"]))
-    async with watching(stopped, stream["id"]) as viewer, Publisher(local(f"{stream['rtmp_server']}/{key}")):
+    token = await done(empty, "token", "ada")
+    assert (await empty.done("api/showUserDetail", token))["User"]["username"] == "ada"
+    key = await done(empty, "stream", "rotate", str(stream["id"]))
+    async with watching(empty, stream["id"]) as viewer, Publisher(local(f"{stream['rtmp_server']}/{key}")):
         await viewer.sees(lambda seen: seen.statuses() == ["live"], what="the new key is let in")
-    await stopped.stop()
-    await stopped.start()
-    after = await done(stopped, "token", "ada")
+    await empty.stop()
+    await empty.start()
+    after = await done(empty, "token", "ada")
     assert after.split(".")[0] != token.split(".")[0], "its header names the secret that signed it"
     for each in (first, token, after):
-        assert (await stopped.done("api/showUserDetail", each))["User"]["username"] == "ada"
+        assert (await empty.done("api/showUserDetail", each))["User"]["username"] == "ada"
 
 
 async def test_a_publisher_that_is_refused_is_told_so(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("pia"))
     url = local(stream["rtmp_url"])
     command = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ffmpeg_fixtures", "publish", url[:-1] + ("A" if url[-1] != "A" else "B")),
@@ -210,15 +201,15 @@ async def test_a_publisher_at_a_closed_port_is_told_that_nothing_listens() -> No
 
 
 async def test_an_open_socket_ends_with_the_session(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
-    ben, cyd = await stagedoor.sign_in("ben"), await stagedoor.sign_in("cyd")
+    stream = await stagedoor.go_live(await stagedoor.sign_in("olaf"))
+    bob, cyd = await stagedoor.sign_in("bob"), await stagedoor.sign_in("cyd")
     async with (
-        watching(stagedoor, stream["id"], token=ben) as banned,
+        watching(stagedoor, stream["id"], token=bob) as banned,
         watching(stagedoor, stream["id"], token=cyd) as revoked,
         watching(stagedoor, stream["id"]) as guest,
     ):
-        await done(stagedoor, "users", "ban", "ben")
+        await done(stagedoor, "users", "ban", "bob", "--yes")
         await done(stagedoor, "users", "revoke", "cyd")
-        for put_out in (banned, revoked):
-            await put_out.sees(lambda viewer: viewer.close_code, what="the end")
+        for disconnected in (banned, revoked):
+            await disconnected.sees(lambda viewer: viewer.close_code, what="the end")
         assert (banned.close_code, revoked.close_code, guest.close_code) == (4403, 4401, None)

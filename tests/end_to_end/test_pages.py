@@ -1,4 +1,4 @@
-"""The pages, as people use them: in a real browser, against a stream that is really being pushed."""
+"""The web pages in a real browser, with a real publisher."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -19,18 +17,21 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from api.pages.live import PAGE_ITEMS
+from control_plane.base import child, ffmpeg
 from control_plane.base.ids import StreamId
-from control_plane.bus.postgres import Topic, notify_within
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
-from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from tests.accessibility import violations
-from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting
-from tests.end_to_end.platform import Stagedoor, local, until
+from tests.browser import DESKTOP, PHONE, Visitor, visiting
+from tests.end_to_end.platform import Stagedoor, local
+from tests.end_to_end.template import Template
+from tests.waiting import until
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.timeout(180)
 
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "images" / "watch.png"
 SCREENSHOT_BYTES_MAX = 300_000
@@ -58,12 +59,12 @@ CROWD = """
     insert into stream_log (stream_id, epoch) select id, 'crowd' from streams returning stream_id as id
 """
 COMES_MS = 20_000
-"""The time in which a picture must be there, on a busy machine."""
+"""Timeout for the first frame, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One platform and one browser for all tests here; each test brings its own people."""
+    """One platform and one browser for all tests of this module; each test has its own users."""
 
     platform: Stagedoor
     browser: Browser
@@ -81,7 +82,7 @@ class House:
         return visiting(self.browser, hosts, media, size, reduced_motion=reduced_motion)
 
     async def go_live(self, name: str, **options: Any) -> tuple[str, dict[str, Any]]:
-        """As an app does it: the session token, and the stream with its ways in."""
+        """Go live as an app does; returns the session token, and the stream with its URLs."""
         token = await self.platform.sign_in(name)
         return token, await self.platform.go_live(token, **options)
 
@@ -97,13 +98,10 @@ class House:
             return response.headers["Set-Cookie"].split(";")[0]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(samples: Path) -> AsyncIterator[House]:
-    with tempfile.TemporaryDirectory(prefix="stagedoor-pages-") as folder:
-        shutil.copytree(samples, Path(folder) / "data" / "media" / "samples")
-        async with Stagedoor(Path(folder) / "data") as platform, chromium() as browser:
-            await platform.start()
-            yield House(platform, browser)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(template: Template, browser: Browser) -> AsyncIterator[House]:
+    async with template.started() as platform:
+        yield House(platform, browser)
 
 
 async def sign_in(page: Page, form: Locator, name: str) -> None:
@@ -126,7 +124,7 @@ async def time_of(page: Page, selector: str = "video") -> float:
 
 
 async def plays(page: Page) -> None:
-    """The video's time moves, and pictures are decoded."""
+    """Wait until the video advances and frames are decoded."""
     await becomes(page, "playing")
     before = await time_of(page)
 
@@ -140,8 +138,8 @@ async def plays(page: Page) -> None:
 async def test_home_says_how_to_go_live_while_nothing_is(house: House) -> None:
     async with house.visitor(PHONE) as visitor:
         await visitor.page.goto(house.base)
-        await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Nothing is live at the moment")
-        await visitor.page.locator("#nothing").get_by_role("link", name="studio").click()
+        await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("No one is live right now")
+        await visitor.page.locator("#no-streams").get_by_role("link", name="studio").click()
         await expect(visitor.page.get_by_role("heading", name="Sign in to go live")).to_be_visible()
 
 
@@ -157,7 +155,7 @@ async def test_home_shows_more_on_demand(house: House) -> None:
 
 @asynccontextmanager
 async def crowd(house: House, count: int) -> AsyncIterator[None]:
-    """Streams on air that wait for their publishers."""
+    """Streams that wait for their publishers."""
     dsn = running_dsn(house.platform.data_dir)
     assert dsn is not None
     connection = await connect(dsn)
@@ -208,16 +206,16 @@ async def test_a_show_from_the_studio_to_its_end(house: House) -> None:
             await sign_in(watch, watch.get_by_role("dialog"), "gustav")
             for _ in range(3):
                 await watch.locator('[data-gift="1"]').click()
-            await expect(watch.locator(".told")).to_have_text("Not enough coins for this one.")
+            await expect(watch.locator(".notice")).to_have_text("You do not have enough coins for this gift.")
             await expect(watch.locator(".package").first).to_contain_text("$0.99")
             await watch.locator(".package").first.click()
-            await expect(watch.locator(".told")).to_contain_text("coins added.")
+            await expect(watch.locator(".notice")).to_contain_text("coins added.")
             for _ in range(3):
                 await watch.locator('[data-gift="1"]').click()
             banner = passer_by.page.locator(".banner")
             await expect(banner).to_contain_text("gustav")
             await expect(banner).to_contain_text("×3")
-            await expect(watch.locator(".told")).to_have_text("You sent 3 × Rose.")
+            await expect(watch.locator(".notice")).to_have_text("You sent 3 × Rose.")
             await expect(passer_by.page.locator("#announcer")).to_have_text("gustav sent 3 Rose.")
             await expect(passer_by.page.locator(".top-gifters")).to_contain_text("gustav")
             await expect(studio.locator("#feed")).to_contain_text("gustav sent 3 × Rose")
@@ -267,7 +265,7 @@ async def test_a_killed_publisher_shows_reconnecting_and_its_return_goes_on_play
                 await house.end(token, stream)
 
 
-async def test_who_was_offline_goes_on_and_has_missed_no_gift(house: House) -> None:
+async def test_a_viewer_who_was_offline_goes_on_and_has_missed_no_gift(house: House) -> None:
     (token, stream), fan = await house.go_live("mira"), await house.platform.sign_in("carla")
     async with house.visitor() as viewer, publisher(stream["rtmp_url"]):
         page = viewer.page
@@ -338,7 +336,7 @@ async def test_the_browsers_own_camera_goes_live(house: House) -> None:
         await expect(studio.locator("#camera-hint")).to_have_text("Your microphone is muted.")
         assert await studio.locator("#mirror").evaluate("video => video.srcObject.getAudioTracks()[0].enabled") is False
         await studio.get_by_role("button", name="Sign out").click()
-        await expect(studio.get_by_role("dialog")).to_contain_text("This camera stops sending")
+        await expect(studio.get_by_role("dialog")).to_contain_text("Your camera stops sending")
         await studio.get_by_role("dialog").get_by_role("button", name="Go back").click()
         await expect(studio.get_by_role("button", name="Stop this camera")).to_be_visible()
         await studio.get_by_role("button", name="Stop this camera").click()
@@ -362,7 +360,7 @@ async def test_a_second_tab_opens_the_stream_that_runs_and_does_not_replace_it(h
         own = await current_stream(first)
 
         await second.get_by_role("button", name="Go live").click()
-        await expect(second.get_by_text("You have this stream already.")).to_be_visible()
+        await expect(second.get_by_text("This stream is already running.")).to_be_visible()
         await third.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         for tab in (first, second, third):
             await expect(tab.locator("#way")).to_contain_text(f"live/{own['id']}")
@@ -478,11 +476,14 @@ async def test_the_last_word_on_too_few_coins_stays(house: House) -> None:
         await sign_in_from_the_panel(page, "paula")
         await page.get_by_role("button", name="Get coins").click()
         await page.locator(".package").first.click()
-        await expect(page.locator(".told")).to_contain_text("coins added.")
-        await page.locator(".told").evaluate(TELL_ALL)
+        await expect(page.locator(".notice")).to_contain_text("coins added.")
+        await page.locator(".notice").evaluate(TELL_ALL)
         for gift_id in (1, 11):
             await page.locator(f'[data-gift="{gift_id}"]').click()
-        await until(lambda: ever_told(page, "You sent Rose.", "Not enough coins for this one."), what="both words")
+        await until(
+            lambda: ever_told(page, "You sent Rose.", "You do not have enough coins for this gift."),
+            what="both messages",
+        )
     await house.end(token, stream)
 
 
@@ -491,9 +492,9 @@ async def test_the_documentation_says_when_nothing_is_found_and_its_first_exampl
         page = visitor.page
         await page.goto(f"{house.base}/docs")
         await page.get_by_label("Find an endpoint").fill("no such thing")
-        await expect(page.get_by_text("There is no endpoint by that name.")).to_be_visible()
+        await expect(page.get_by_text("No endpoint matches.")).to_be_visible()
         await page.get_by_label("Find an endpoint").fill("registerUser")
-        await expect(page.get_by_text("There is no endpoint by that name.")).not_to_be_visible()
+        await expect(page.get_by_text("No endpoint matches.")).not_to_be_visible()
         await page.get_by_text("Try it").filter(visible=True).click()
         await page.get_by_role("button", name="Send").click()
         await expect(page.locator("output").filter(visible=True)).to_contain_text("code 200")
@@ -528,7 +529,7 @@ async def test_the_studio_shows_the_key_only_when_asked_and_finds_its_stream_aga
         await studio.get_by_role("button", name="New key").click()
         await studio.get_by_role("dialog").get_by_role("button", name="New key").click()
         await until(lambda: key_differs(studio, own), what="another key")
-        await expect(studio.locator("#state")).to_contain_text("New key made")
+        await expect(studio.locator("#state")).to_contain_text("New key created")
         await expect(studio.locator("#state")).not_to_contain_text("same key")
         await studio.get_by_role("button", name="Sign out").click()
         await expect(studio.get_by_role("heading", name="Sign in to go live")).to_be_visible()
@@ -551,12 +552,12 @@ async def test_a_gift_is_sent_by_keyboard_alone(house: House) -> None:
         await expect(page.locator("#account")).to_contain_text("ben")
         await expect(page.locator('[data-gift="1"]')).to_be_focused()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".told")).to_have_text("You sent Rose.")
+        await expect(page.locator(".notice")).to_have_text("You sent Rose.")
         await page.get_by_role("button", name="Get coins").focus()
         await page.keyboard.press("Enter")
         await page.locator(".package").first.focus()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".told")).to_contain_text("coins added.")
+        await expect(page.locator(".notice")).to_contain_text("coins added.")
         await expect(page.get_by_role("button", name="Get coins")).to_be_focused()
         await page.keyboard.press("Escape")
         await expect(page.locator("#panel")).not_to_be_visible()
@@ -646,7 +647,9 @@ async def test_the_stream_key_is_told_to_our_own_pages_only(house: House, site: 
 
 
 @pytest.mark.parametrize(("origin", "role"), [(OWN, "viewer"), (None, "guest")])
-async def test_the_live_socket_knows_who_comes_from_our_pages(house: House, origin: str | None, role: str) -> None:
+async def test_the_live_socket_accepts_the_cookie_of_our_pages_only(
+    house: House, origin: str | None, role: str
+) -> None:
     token, stream = await house.go_live("ruth")
     headers = {"Cookie": await house.signed_in("sam")}
     if origin is not None:
@@ -724,7 +727,9 @@ async def test_a_foreign_name_is_refused_with_a_page_and_to_an_app_with_an_envel
         assert (response.status, (await response.json())["code"]) == (421, 400)
 
 
-async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_nobody_is_said_to_see_it(house: House) -> None:
+async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_is_told_that_no_viewer_sees_it(
+    house: House,
+) -> None:
     _, stream = await house.go_live("priya", title="Behind the curtain", visibility="private")
     async with house.visitor() as host, publisher(stream["rtmp_url"]):
         page = host.page
@@ -736,9 +741,9 @@ async def test_the_host_of_a_private_stream_may_sign_in_at_its_page_and_nobody_i
         await page.locator("#enter").click()
         await page.get_by_role("dialog").get_by_label("Username").fill("priya")
         await page.get_by_role("dialog").get_by_role("button", name="Sign in").first.click()
-        await expect(page.locator(".state")).to_contain_text("Private streams cannot be watched yet.")
+        await expect(page.locator(".state")).to_contain_text("Only public streams can be watched so far.")
         await page.goto(f"{house.base}/studio")
-        await expect(page.locator("#media")).to_contain_text("viewers cannot watch it yet", timeout=COMES_MS)
+        await expect(page.locator("#media")).to_contain_text("viewers cannot watch it", timeout=COMES_MS)
         token = await house.platform.sign_in("priya")
         await house.end(token, stream)
 
@@ -790,7 +795,7 @@ navigator.mediaDevices.getUserMedia = (wanted) =>
   wanted.audio ? Promise.reject(new DOMException("none", "NotFoundError")) : real(wanted);
 """
 NO_CAMERA = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });"
-"""So it is on a page that came over plain http from another machine."""
+"""As on a page loaded over plain http from another machine."""
 
 
 @pytest.mark.parametrize("script", [NO_MICROPHONE, NO_CAMERA])
@@ -803,7 +808,7 @@ async def test_the_studio_says_what_this_browser_cannot_send(house: House, scrip
         assert await studio.locator("h2:focus").evaluate("h2 => getComputedStyle(h2).outlineStyle") == "none"
         await studio.get_by_role("button", name="Go live").click()
         if script == NO_CAMERA:
-            await expect(studio.get_by_text("The browser camera needs HTTPS or localhost.")).to_be_visible()
+            await expect(studio.get_by_text("open this page over HTTPS or on localhost")).to_be_visible()
             await studio.get_by_role("button", name="Show key").click()
             app = studio.get_by_role("link", name="Open in Larix Broadcaster")
             await expect(app).to_have_attribute("href", re.compile(r"^larix://set/v1\?conn\[\]\[url\]=rtmp%3A"))
@@ -817,7 +822,7 @@ async def test_the_studio_says_what_this_browser_cannot_send(house: House, scrip
         await expect(studio.locator("#over")).to_be_visible()
 
 
-async def test_what_people_write_stays_text(house: House) -> None:
+async def test_a_title_with_markup_stays_text(house: House) -> None:
     title = """</title><script>alert(1)</script>"'><img src=x onerror=alert(2)>"""
     token, stream = await house.go_live("wanda", title=title)
     async with house.visitor() as visitor:
@@ -956,7 +961,7 @@ async def test_the_picture_of_the_readme(house: House, tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def clip(file: Path, address: str) -> AsyncIterator[None]:
-    """A sample video, over and over."""
+    """Publish a sample video in a loop."""
     process = await ffmpeg.spawn(
         [
             *("-re", "-stream_loop", "-1", "-i", str(file)),
@@ -967,7 +972,7 @@ async def clip(file: Path, address: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await ffmpeg.kill(process)
+        await child.kill(process)
 
 
 async def sign_in_from_the_panel(page: Page, name: str) -> None:
@@ -996,7 +1001,7 @@ async def drawn(image: Locator) -> bool:
 
 
 async def reloaded(page: Page) -> bool:
-    """A new source begins at its own beginning, or is being waited for."""
+    """Whether a new source is loading."""
     return await page.locator("#watch").get_attribute("data-state") == "loading"
 
 

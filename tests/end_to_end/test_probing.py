@@ -1,4 +1,4 @@
-"""Online and playing differ, and it shows: in the owner's answer, the stream's record, the metrics, and the picture."""
+"""Streams that are online but do not play: in the owner's answer, `stream list`, the metrics, and the thumbnail."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from ffmpeg_fixtures.webrtc import WhipPublisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
 
-async def test_every_live_stream_is_probed_and_public_ones_are_pictured(stagedoor: Stagedoor) -> None:
+async def test_every_live_stream_is_probed_and_public_ones_are_pictured(own: Stagedoor) -> None:
     cases: list[tuple[str, str, Picture]] = [
         ("ada", "public", Picture(640, 360)),
         ("ben", "public", Picture(320, 240, b_frames=2)),
         ("cleo", "private", Picture(320, 240, codec=VideoCodec.H265)),
     ]
-    hosts = [await stagedoor.sign_in(name) for name, _, _ in cases]
+    hosts = [await own.sign_in(name) for name, _, _ in cases]
     streams = [
-        await stagedoor.go_live(host, visibility=visibility)
-        for host, (_, visibility, _) in zip(hosts, cases, strict=True)
+        await own.go_live(host, visibility=visibility) for host, (_, visibility, _) in zip(hosts, cases, strict=True)
     ]
     async with AsyncExitStack() as publishers:
         for stream, (_, _, picture) in zip(streams, cases, strict=True):
             await publishers.enter_async_context(Publisher(local(stream["rtmp_url"]), picture))
         for host, stream in zip(hosts, streams, strict=True):
-            await until(partial(plays, stagedoor, host, stream), 30, what="playing")
+            await until(partial(plays, own, host, stream), 30, what="playing")
 
-        assert [await thumbnail_size(stagedoor, stream) for stream in streams] == [(360, 202), (320, 240), None]
-        metrics = await stagedoor.metrics()
+        assert [await thumbnail_size(own, stream) for stream in streams] == [(360, 202), (320, 240), None]
+        metrics = await own.metrics()
         assert "stagedoor_streams_playing 3.0" in metrics
         assert 'stagedoor_probes_total{outcome="playing",via="whep"} 1.0' in metrics
         assert 'stagedoor_probes_total{outcome="playing",via="hls"} 2.0' in metrics
-        assert await records(stagedoor) == {stream["id"]: True for stream in streams}
-        async with watching(stagedoor, streams[0]["id"]) as viewer:
+        assert await records(own) == {stream["id"]: True for stream in streams}
+        async with watching(own, streams[0]["id"]) as viewer:
             assert viewer.hello["stream"]["viewers"] <= 1, "a probe is no viewer"
-        strangers = await stagedoor.call("api/watchLiveStream", hosts[1], live_streaming_id=streams[0]["id"])
+        strangers = await own.call("api/watchLiveStream", hosts[1], live_streaming_id=streams[0]["id"])
         assert "playing" not in strangers["msg"]["LiveStreaming"]
 
 
@@ -87,7 +87,7 @@ async def test_a_probe_ends_with_a_server_that_is_killed(stopped: Stagedoor) -> 
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """A zombie has, too: its new parent may be late to ask for its status."""
+    """Whether the process has exited. A zombie counts: its new parent may read its status late."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -95,7 +95,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 async def plays(stagedoor: Stagedoor, host: str, stream: dict[str, Any], flag: int = 1) -> bool:
-    """What the owner is told, who asks for the stream as it is now."""
+    """Whether `playing` in the owner's `liveStream` is `flag`."""
     answer = await stagedoor.done("api/liveStream", host, id=stream["id"])
     return bool(answer["LiveStreaming"].get("playing") == flag)
 
@@ -118,7 +118,7 @@ async def thumbnail_size(stagedoor: Stagedoor, stream: dict[str, Any]) -> tuple[
 
 
 async def probe_of(stagedoor: Stagedoor) -> psutil.Process:
-    """The next one that is under way: a child of their launcher."""
+    """Wait for the next running probe, a child of the launcher."""
     assert stagedoor.process is not None
     children = psutil.Process(stagedoor.process.pid).children()
     [launcher] = [child for child in children if "mediamtx.probe" in child.cmdline()]

@@ -1,4 +1,4 @@
-"""Who may publish, and what becomes of a stream when its publisher comes, goes and comes back."""
+"""Publishing: who is admitted, and the state of the stream when publishers connect, disconnect and reconnect."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import aiohttp
 import av
 import pytest
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import child, ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
 from tests.end_to_end.rtmp import publishing
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
 
-async def test_publishing_needs_the_key_of_that_very_stream(stagedoor: Stagedoor) -> None:
-    mine = await stagedoor.go_live(await stagedoor.sign_in("ada"))
-    other = await stagedoor.go_live(await stagedoor.sign_in("ben"))
+async def test_publishing_needs_the_key_of_the_same_stream(stagedoor: Stagedoor) -> None:
+    mine = await stagedoor.go_live(await stagedoor.sign_in("mina"))
+    other = await stagedoor.go_live(await stagedoor.sign_in("otto"))
     url, others = local(mine["rtmp_url"]), local(other["rtmp_url"])
     wrong = [
         url.split("?")[0],
@@ -38,7 +39,7 @@ async def test_publishing_needs_the_key_of_that_very_stream(stagedoor: Stagedoor
 
 
 async def test_a_publisher_that_returns_goes_on_with_the_same_stream(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("rita"))
     async with watching(stagedoor, stream["id"]) as viewer:
         for _ in range(2):
             async with Publisher(local(stream["rtmp_url"])) as publisher:
@@ -49,7 +50,7 @@ async def test_a_publisher_that_returns_goes_on_with_the_same_stream(stagedoor: 
 
 
 async def test_without_a_publisher_the_stream_ends_when_its_grace_is_over(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"), grace_s="1")
+    stream = await stagedoor.go_live(await stagedoor.sign_in("greta"), grace_s="1")
     async with watching(stagedoor, stream["id"]) as viewer:
         async with Publisher(local(stream["rtmp_url"])):
             await stagedoor.becomes(stream["id"], "live")
@@ -58,7 +59,7 @@ async def test_without_a_publisher_the_stream_ends_when_its_grace_is_over(staged
 
 
 async def test_a_second_publisher_with_the_key_takes_over_inside_the_same_stream(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("tom"))
     url = local(stream["rtmp_url"])
     async with Publisher(url) as first:
         await stagedoor.becomes(stream["id"], "live")
@@ -69,10 +70,10 @@ async def test_a_second_publisher_with_the_key_takes_over_inside_the_same_stream
             assert second.returncode is None
 
 
-async def test_the_publisher_of_a_phone_that_turns_is_put_out_once_and_returns_with_the_new_shape(
+async def test_the_publisher_of_a_phone_that_turns_is_disconnected_once_and_returns_with_the_new_shape(
     stagedoor: Stagedoor, tmp_path: Path
 ) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("turner"))
     url = local(stream["rtmp_url"])
     async with watching(stagedoor, stream["id"]) as viewer:
         async with sending(await turning(tmp_path), url) as phone:
@@ -118,11 +119,11 @@ async def sending(recording: Path, url: str) -> AsyncIterator[asyncio.subprocess
     try:
         yield process
     finally:
-        await ffmpeg.kill(process)
+        await child.kill(process)
 
 
 def size_of(url: str) -> tuple[int, int] | None:
-    """As a player is told; None while it does not play."""
+    """Size of the HLS video; None while it does not play."""
     try:
         with av.open(local(url), timeout=10) as container:
             video = container.streams.video[0]
@@ -131,8 +132,8 @@ def size_of(url: str) -> tuple[int, int] | None:
         return None
 
 
-async def test_a_rotated_key_puts_the_publisher_out_and_the_new_one_lets_in(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+async def test_a_rotated_key_disconnects_the_publisher_and_the_new_one_admits(stagedoor: Stagedoor) -> None:
+    host = await stagedoor.sign_in("rolf")
     stream = await stagedoor.go_live(host)
     async with Publisher(local(stream["rtmp_url"])) as publisher:
         await stagedoor.becomes(stream["id"], "live")
@@ -145,34 +146,34 @@ async def test_a_rotated_key_puts_the_publisher_out_and_the_new_one_lets_in(stag
         await stagedoor.becomes(stream["id"], "live")
 
 
-async def test_who_was_let_in_before_a_restart_and_came_online_during_it_is_put_out_once(stagedoor: Stagedoor) -> None:
+async def test_a_publisher_admitted_before_a_restart_and_online_during_it_is_disconnected_once(own: Stagedoor) -> None:
     """Where the key was ever changed: with which one it was let in, no process knows any more. The media server goes on meanwhile."""
-    host = await stagedoor.sign_in("ada")
-    stream = await stagedoor.go_live(host)
-    rotated = (await stagedoor.done("api/liveStream", host, id=stream["id"], rotate_key=1))["LiveStreaming"]
-    pid = stagedoor.run["pids"]["mediamtx"]
-    async with publishing("127.0.0.1", stagedoor.run["rtmp_port"]) as unknown:
+    host = await own.sign_in("ada")
+    stream = await own.go_live(host)
+    rotated = (await own.done("api/liveStream", host, id=stream["id"], rotate_key=1))["LiveStreaming"]
+    pid = own.run["pids"]["mediamtx"]
+    async with publishing("127.0.0.1", own.run["rtmp_port"]) as unknown:
         await unknown.ask(b"live", rotated["stream_key"].encode())
         assert unknown.admitted
-        await stagedoor.kill()
+        await own.kill()
         unknown.send_picture()
         closed = asyncio.create_task(unknown.closed_by_the_server())
-        await stagedoor.start()
-        assert stagedoor.run["pids"]["mediamtx"] == pid
+        await own.start()
+        assert own.run["pids"]["mediamtx"] == pid
         async with asyncio.timeout(15):
             await closed
-    async with publishing("127.0.0.1", stagedoor.run["rtmp_port"]) as known:
+    async with publishing("127.0.0.1", own.run["rtmp_port"]) as known:
         await known.ask(b"live", rotated["stream_key"].encode())
         known.send_picture()
         closed = asyncio.create_task(known.closed_by_the_server())
-        await stagedoor.becomes(stream["id"], "live")
+        await own.becomes(stream["id"], "live")
         with pytest.raises(TimeoutError):  # three passes
             await asyncio.wait_for(asyncio.shield(closed), 3)
         closed.cancel()
 
 
-async def test_an_ended_stream_puts_its_publisher_out_and_its_key_opens_nothing(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+async def test_an_ended_stream_disconnects_its_publisher_and_refuses_its_key(stagedoor: Stagedoor) -> None:
+    host = await stagedoor.sign_in("edda")
     stream = await stagedoor.go_live(host)
     async with Publisher(local(stream["rtmp_url"])) as publisher:
         await stagedoor.becomes(stream["id"], "live")
@@ -184,7 +185,7 @@ async def test_an_ended_stream_puts_its_publisher_out_and_its_key_opens_nothing(
 
 
 async def test_going_live_again_replaces_the_stream_that_was_published_to(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+    host = await stagedoor.sign_in("regina")
     stream = await stagedoor.go_live(host)
     assert (await stagedoor.go_live(host))["id"] == stream["id"]
     async with Publisher(local(stream["rtmp_url"])) as publisher, watching(stagedoor, stream["id"]) as viewer:
@@ -197,25 +198,25 @@ async def test_going_live_again_replaces_the_stream_that_was_published_to(staged
 
 @pytest.mark.parametrize("address", ["srt_url", "whip_url"])
 async def test_srt_and_whip_publish_with_the_same_key(stagedoor: Stagedoor, address: str) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("sina"))
     async with Publisher(local(stream[address])):
         await stagedoor.becomes(stream["id"], "live")
         await until(lambda: stagedoor.plays(stream), what="HLS")
 
 
-async def test_without_any_hook_the_reconciler_alone_keeps_the_books(stagedoor: Stagedoor) -> None:
-    hook = stagedoor.data_dir / "mediamtx" / "hook"
+async def test_without_hooks_the_reconciler_alone_follows_publishers(own: Stagedoor) -> None:
+    hook = own.data_dir / "mediamtx" / "hook"
     hook.write_text("http://127.0.0.1:9/nowhere\nwrong\n")
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await own.go_live(await own.sign_in("ada"))
     async with Publisher(local(stream["rtmp_url"])):
-        await stagedoor.becomes(stream["id"], "live")
-    await stagedoor.becomes(stream["id"], "interrupted")
-    metrics = await stagedoor.metrics()
+        await own.becomes(stream["id"], "live")
+    await own.becomes(stream["id"], "interrupted")
+    metrics = await own.metrics()
     assert "stagedoor_hook_events_total{" not in metrics
 
 
 async def test_swapped_and_repeated_hooks_change_nothing(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("swen"))
     url, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
     async with Publisher(local(stream["rtmp_url"])), watching(stagedoor, stream["id"]) as viewer:
         await stagedoor.becomes(stream["id"], "live")
@@ -226,7 +227,7 @@ async def test_swapped_and_repeated_hooks_change_nothing(stagedoor: Stagedoor) -
                 assert response.status == 204
         # Whatever the hooks made it do is over when a gift, sent after them, is seen.
         fan = await stagedoor.sign_in("ben")
-        await stagedoor.done("api/sendGift", fan, receiver_id=1, gift_id=1, gift_count=1)
+        await stagedoor.done("api/sendGift", fan, receiver_id=stream["user_id"], gift_id=1, gift_count=1)
         await viewer.sees(lambda seen: seen.gifts())
         assert (await stagedoor.streams())[stream["id"]] == "live"
         assert "interrupted" not in viewer.statuses()

@@ -1,4 +1,4 @@
-"""`docs/quick-reference.md`, followed word by word: every command is run, every answer is as it is written there."""
+"""Runs every command of `docs/quick-reference.md` and compares the answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [
 
 
 def blocks(text: str) -> list[tuple[str, Any]]:
-    """Each command, and the answer below it; None where it prints nothing."""
+    """Each command and the expected answer; None if it prints nothing."""
     found: list[tuple[str, Any]] = []
     for language, content in re.findall(r"```(sh|json)\n(.*?)```", text, re.DOTALL):
         if language == "sh":
@@ -38,7 +38,7 @@ def blocks(text: str) -> list[tuple[str, Any]]:
 
 
 def differences(written: Any, answered: Any, place: str = "$") -> Iterator[str]:
-    """What is written has to be there; … stands for anything, and what is not written may be there too."""
+    """Differences between the documented and the real answer. `…` matches anything; additional keys are allowed."""
     if isinstance(written, Mapping) and isinstance(answered, Mapping):
         for key, value in written.items():
             if key in answered:
@@ -56,8 +56,8 @@ def differences(written: Any, answered: Any, place: str = "$") -> Iterator[str]:
         yield f"{place} is {answered!r}, not {written!r}"
 
 
-async def test_every_command_answers_what_is_written_below_it(stagedoor: Stagedoor) -> None:
-    run = stagedoor.run
+async def test_every_command_answers_what_is_written_below_it(own: Stagedoor) -> None:
+    run = own.run
     card = blocks(CARD.read_text())
     script = PRINT_END.join(command for command, _ in card) + PRINT_END
     script = script.replace("localhost:8080", f"127.0.0.1:{run['http_port']}")

@@ -1,4 +1,4 @@
-"""`README.md`, "The same by hand": every line is run as it stands there, but for the two that need programs of one's own."""
+"""Runs the commands of `README.md`, "Go live with curl", except the two that need ffmpeg or websocat."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ OWN_PROGRAMS = re.compile(r"^(ffmpeg|websocat) (.*\\\n)*.*\n", re.MULTILINE)
 
 
 def by_hand() -> str:
-    section = README.read_text().split("\n## The same by hand\n")[1]
+    section = README.read_text().split("\n## Go live with curl\n")[1]
     return section.split("```sh\n")[1].split("```")[0]
 
 
-async def test_the_same_by_hand_works_as_it_is_written_and_twice(stagedoor: Stagedoor) -> None:
-    await stagedoor.sign_in("somebody-before")
+async def test_the_same_by_hand_works_as_it_is_written_and_twice(own: Stagedoor) -> None:
+    await own.sign_in("somebody-before")
     script, programs = OWN_PROGRAMS.subn("", by_hand())
     assert programs == 2
-    script = script.replace("http://localhost:8080", stagedoor.url(""))
+    script = script.replace("http://localhost:8080", own.url(""))
     for _ in range(2):
         process = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", script),

@@ -1,4 +1,4 @@
-"""`scripts/smoke`, run as people run it: against a server that is well, one that is not, and none."""
+"""`scripts/smoke` against a healthy server, a broken one, and none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RED = "\x1b[1;31m"
 
 
 async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
-    """Its status, and what it wrote."""
+    """Run it; returns exit status and output."""
     process = await asyncio.create_subprocess_exec(
         SMOKE,
         *arguments,
@@ -38,23 +38,23 @@ async def smoke(*arguments: str, **environ: str) -> tuple[int, str]:
 
 
 def outcomes(output: str) -> list[str]:
-    """Of each step: ok, skip or FAIL."""
+    """The result of each step: ok, skip or FAIL."""
     first = [line.split(maxsplit=1)[0] for line in output.splitlines() if line.strip()]
     return [word for word in first if word in {"ok", "skip", "FAIL"}]
 
 
-async def test_a_server_that_is_well_passes_every_step_as_often_as_one_likes(stagedoor: Stagedoor) -> None:
+async def test_a_server_that_is_well_passes_every_step_as_often_as_one_likes(own: Stagedoor) -> None:
     for _ in range(2):
-        status, output = await smoke(stagedoor.url("/"))
+        status, output = await smoke(own.url("/"))
         assert (status, outcomes(output)) == (0, ["ok"] * STEPS), output
         assert "token=" not in output
         assert "\x1b" not in output, "no colours where nobody sees them"
-    assert await stagedoor.streams() == {}
+    assert await own.streams() == {}
 
 
-async def test_a_media_server_that_hangs_is_noticed(stagedoor: Stagedoor) -> None:
-    with hanging(stagedoor.run["pids"]["mediamtx"]):
-        status, output = await smoke(stagedoor.url(""))
+async def test_a_media_server_that_hangs_is_noticed(own: Stagedoor) -> None:
+    with hanging(own.run["pids"]["mediamtx"]):
+        status, output = await smoke(own.url(""))
     assert (status, outcomes(output)) == (1, ["ok"] * 7 + ["FAIL"]), output
     assert "the publisher was not refused" in output
 
@@ -70,18 +70,18 @@ async def test_where_no_server_is_the_first_step_says_so() -> None:
     assert RED not in (await smoke(base, **colours, NO_COLOR="1"))[1]
 
 
-async def test_production_needs_two_tokens_and_skips_what_it_does_not_have(stopped: Stagedoor) -> None:
-    stopped.set(dev="0")
-    await stopped.start()
-    status, output = await smoke(stopped.url(""))
+async def test_production_needs_two_tokens_and_skips_what_it_does_not_have(empty: Stagedoor) -> None:
+    empty.set(dev="0")
+    await empty.start()
+    status, output = await smoke(empty.url(""))
     assert (status, outcomes(output)) == (1, ["FAIL"]), "nobody comes in without a proof"
     tokens = {}
     for name in ("host", "fan"):
-        await stopped.command("users", "add", name)
-        status, output = await stopped.command("token", name)
+        await empty.command("users", "add", name)
+        status, output = await empty.command("token", name)
         assert status == 0, output
         tokens[f"SMOKE_{name.upper()}_TOKEN"] = output.split()[-1]
-    status, output = await smoke(stopped.url(""), **tokens)
+    status, output = await smoke(empty.url(""), **tokens)
     assert status == 0, output
     assert outcomes(output) == ["ok"] * 11 + ["skip", "skip", "ok"], output
 

@@ -1,4 +1,4 @@
-"""Starting, refusing to start, and stopping."""
+"""Start-up, refusals to start, and shutdown of `stagedoor run`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ import pytest
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
 from ffmpeg_fixtures.publisher import Publisher
-from tests.end_to_end.platform import Stagedoor, hanging, local, until, watching
+from tests.end_to_end.platform import Stagedoor, hanging, local, watching
 from tests.postgres import TestPostgres
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -27,7 +28,7 @@ WARM_START_S = 20.0  # a safety net: it takes one second, but not while other te
 
 
 async def refused(platform: Stagedoor) -> str:
-    """The one sentence with which it declines; nothing is left running."""
+    """Start a server that must refuse; returns its error message. Nothing may be left running."""
     await platform.spawn()
     assert platform.process is not None
     async with asyncio.timeout(60):
@@ -38,55 +39,55 @@ async def refused(platform: Stagedoor) -> str:
     return last[last.rindex("stagedoor:") :]
 
 
-async def test_ctrl_c_stops_everything_in_order(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
-    async with watching(stagedoor, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
+async def test_ctrl_c_stops_everything_in_order(own: Stagedoor) -> None:
+    stream = await own.go_live(await own.sign_in("ada"))
+    async with watching(own, stream["id"]) as viewer, Publisher(local(stream["rtmp_url"])):
         await viewer.sees(lambda seen: seen.statuses() == ["live"])
-        assert await stagedoor.stop(signal.SIGINT) == 0
+        assert await own.stop(signal.SIGINT) == 0
         await viewer.sees(lambda seen: seen.close_code == 1001)
-    assert stagedoor.processes() == []
-    assert not (stagedoor.data_dir / "run.json").exists()
-    assert "Traceback" not in stagedoor.log
+    assert own.processes() == []
+    assert not (own.data_dir / "run.json").exists()
+    assert "Traceback" not in own.log
 
 
-async def test_ctrl_c_before_it_is_ready_stops_everything_too(stopped: Stagedoor) -> None:
-    await stopped.spawn()
-    await until(lambda: "Starting PostgreSQL" in stopped.log, what="half a start")
-    assert await stopped.stop() in (130, 0)
-    assert stopped.processes() == []
+async def test_ctrl_c_before_it_is_ready_stops_everything_too(empty: Stagedoor) -> None:
+    await empty.spawn()
+    await until(lambda: "Starting PostgreSQL" in empty.log, what="half a start")
+    assert await empty.stop() in (130, 0)
+    assert empty.processes() == []
 
 
-async def test_a_second_start_is_warm_and_keeps_everything(stagedoor: Stagedoor) -> None:
-    token = await stagedoor.sign_in("newcomer")
-    secrets = (stagedoor.data_dir / "secrets.json").read_bytes()
-    await stagedoor.stop()
+async def test_a_second_start_is_warm_and_keeps_everything(own: Stagedoor) -> None:
+    token = await own.sign_in("newcomer")
+    secrets = (own.data_dir / "secrets.json").read_bytes()
+    await own.stop()
     started = time.monotonic()
-    await stagedoor.start()
+    await own.start()
     assert time.monotonic() - started < WARM_START_S
-    assert (stagedoor.data_dir / "secrets.json").read_bytes() == secrets
-    assert (await stagedoor.done("api/showUserDetail", token))["User"]["username"] == "newcomer"
-    assert len(await stagedoor.done("api/showRelatedVideos", starting_point=0)) == 5
+    assert (own.data_dir / "secrets.json").read_bytes() == secrets
+    assert (await own.done("api/showUserDetail", token))["User"]["username"] == "newcomer"
+    assert len(await own.done("api/showRelatedVideos", starting_point=0)) == 5
 
 
-async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(stagedoor: Stagedoor) -> None:
-    leftover = stagedoor.data_dir / "media" / "thumbnails" / "4711.jpg"
+async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(own: Stagedoor) -> None:
+    leftover = own.data_dir / "media" / "thumbnails" / "4711.jpg"
     leftover.parent.mkdir(exist_ok=True)
     leftover.touch()
-    dsn = running_dsn(stagedoor.data_dir)
+    dsn = running_dsn(own.data_dir)
     assert dsn is not None
     connection = await connect(dsn)
     due = "update pgqueuer_schedules set next_run = now() where entrypoint = 'delete_old_thumbnails'"
 
     async def is_due() -> bool:
-        """As soon as the first start has noted its schedules."""
+        """Make the schedule due. False until the first start has stored it."""
         return await connection.execute(due) == "UPDATE 1"
 
     await until(is_due, what="the schedule")
     await connection.close()
-    await stagedoor.stop()
-    await stagedoor.start()
+    await own.stop()
+    await own.start()
     await until(lambda: not leftover.exists(), what="the job")
-    assert "Traceback" not in stagedoor.log
+    assert "Traceback" not in own.log
 
 
 async def test_the_run_file_tells_scripts_what_runs_where(stagedoor: Stagedoor) -> None:
@@ -111,11 +112,11 @@ async def test_hooks_are_not_on_the_public_listener(stagedoor: Stagedoor) -> Non
             assert "code" not in await response.text()
 
 
-async def test_a_port_in_use(stopped: Stagedoor) -> None:
+async def test_a_port_in_use(empty: Stagedoor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        stopped.set(rtmp_port=str(port))
-        sentence = await refused(stopped)
+        empty.set(rtmp_port=str(port))
+        sentence = await refused(empty)
     assert str(port) in sentence
     assert "LIVE_RTMP_PORT" in sentence
 
@@ -134,50 +135,50 @@ async def test_a_port_in_use(stopped: Stagedoor) -> None:
     ],
 )
 async def test_a_wrong_setting_is_refused_in_one_sentence(
-    stopped: Stagedoor, setting: str, value: str, says: str
+    empty: Stagedoor, setting: str, value: str, says: str
 ) -> None:
-    stopped.set(**{setting: value})
-    assert says in await refused(stopped)
+    empty.set(**{setting: value})
+    assert says in await refused(empty)
 
 
-async def test_another_server_in_the_same_data_directory(stagedoor: Stagedoor) -> None:
-    status, output = await stagedoor.command("run")
+async def test_another_server_in_the_same_data_directory(own: Stagedoor) -> None:
+    status, output = await own.command("run")
     assert status == 1
     assert "Another server runs in" in re.sub(r"\s+", " ", output)
-    assert await stagedoor.readiness() == 200
+    assert await own.readiness() == 200
 
 
-async def test_a_database_that_is_newer_than_the_code(stopped: Stagedoor, postgres: TestPostgres) -> None:
+async def test_a_database_that_is_newer_than_the_code(empty: Stagedoor, postgres: TestPostgres) -> None:
     async with postgres.database() as dsn:
         await postgres.execute_in(dsn, "insert into schema_migration (version, name) values (9999, 'later')")
-        stopped.set(database_url=dsn)
-        assert "start the newer release" in await refused(stopped)
+        empty.set(database_url=dsn)
+        assert "start the newer release" in await refused(empty)
 
 
-async def test_other_secrets_than_the_database_knows(stopped: Stagedoor, postgres: TestPostgres) -> None:
+async def test_other_secrets_than_the_database_knows(empty: Stagedoor, postgres: TestPostgres) -> None:
     async with postgres.database() as dsn:
-        stopped.set(database_url=dsn)
-        await stopped.start()
-        await stopped.stop()
-        (stopped.data_dir / "secrets.json").unlink()
-        assert "does not belong to this database" in await refused(stopped)
+        empty.set(database_url=dsn)
+        await empty.start()
+        await empty.stop()
+        (empty.data_dir / "secrets.json").unlink()
+        assert "does not belong to this database" in await refused(empty)
 
 
-async def test_without_dev_nothing_is_free(stopped: Stagedoor) -> None:
-    stopped.set(dev="0")
-    await stopped.start()
-    signed_up = await stopped.call("api/registerUser", username="eve", social="google", social_id="1")
+async def test_without_dev_nothing_is_free(empty: Stagedoor) -> None:
+    empty.set(dev="0")
+    await empty.start()
+    signed_up = await empty.call("api/registerUser", username="eve", social="google", social_id="1")
     assert signed_up["code"] == 201
-    assert (await stopped.call("api/registerUser", auth_token="dev:ada"))["code"] == 201
-    assert (await stopped.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"))["code"] == 401
-    assert (await stopped.call("sandbox/purchases", coin=100))["code"] == 404
-    assert (await stopped.call("api/showRelatedVideos"))["msg"] == []
-    assert len(await stopped.done("api/showGifts")) >= 12
-    assert len((await stopped.done("api/showCoinWorth"))["CoinPackages"]) >= 3
+    assert (await empty.call("api/registerUser", auth_token="dev:ada"))["code"] == 201
+    assert (await empty.call("api/liveStream", user_id="1", started_at="2026-01-31 12:00:00"))["code"] == 401
+    assert (await empty.call("sandbox/purchases", coin=100))["code"] == 404
+    assert (await empty.call("api/showRelatedVideos"))["msg"] == []
+    assert len(await empty.done("api/showGifts")) >= 12
+    assert len((await empty.done("api/showCoinWorth"))["CoinPackages"]) >= 3
 
 
 async def test_no_secret_is_in_any_log_or_command_line(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+    host = await stagedoor.sign_in("sela")
     stream = await stagedoor.go_live(host)
     key = stream["stream_key"].split("=")[1]
     async with Publisher(local(stream["rtmp_url"]) + "x") as wrong:
@@ -218,14 +219,14 @@ async def test_commands_act_on_the_running_server(stagedoor: Stagedoor) -> None:
     assert viewer.events()[-1]["data"]["reason"] == "operator"
     status, output = await stagedoor.command("stream", "end", str(stream["id"]))
     assert status == 1
-    assert "has ended before" in output
+    assert "has already ended" in output
     assert (await stagedoor.command("settings"))[0] == 0
 
 
-async def test_strangers_knocking_delay_nobody(stagedoor: Stagedoor) -> None:
+async def test_unknown_publishers_do_not_delay_a_known_one(own: Stagedoor) -> None:
     """A thousand calls for paths that do not exist, as MediaMTX would make them, while PostgreSQL stands still."""
-    url, secret = (stagedoor.data_dir / "mediamtx" / "hook").read_text().split()
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    url, secret = (own.data_dir / "mediamtx" / "hook").read_text().split()
+    stream = await own.go_live(await own.sign_in("ada"))
     known = {"action": "publish", "path": f"live/{stream['id']}", "query": stream["stream_key"].split("?")[1]}
     strange = {"action": "publish", "path": "live/99999", "query": "token=" + "x" * 44}
     headers = {"Authorization": aiohttp.encode_basic_auth("mediamtx", secret)}
@@ -235,11 +236,11 @@ async def test_strangers_knocking_delay_nobody(stagedoor: Stagedoor) -> None:
     async def ask(body: dict[str, str]) -> int:
         async with (
             abreast,
-            stagedoor.session.post(url.replace("/event", "/auth"), json=body, headers=headers) as response,
+            own.session.post(url.replace("/event", "/auth"), json=body, headers=headers) as response,
         ):
             return response.status
 
-    with hanging(stagedoor.run["pids"]["postgres"]):
+    with hanging(own.run["pids"]["postgres"]):
         async with asyncio.timeout(20):
             answers = await asyncio.gather(*(ask(strange) for _ in range(1000)), ask(known))
     assert set(answers[:1000]) == {401}

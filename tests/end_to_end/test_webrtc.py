@@ -1,4 +1,4 @@
-"""Browsers publish by WHIP and watch by WHEP; here aiortc does, at the addresses that the answers name."""
+"""WHIP and WHEP with aiortc, at the addresses in the answers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import pytest
 
 from ffmpeg_fixtures.publisher import Publisher
 from ffmpeg_fixtures.webrtc import WebRTCRefused, WhepViewer, WhipPublisher
-from tests.end_to_end.platform import Stagedoor, local, until, watching
+from tests.end_to_end.platform import Stagedoor, local, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
 LONGEST_END_S = 60.0
-"""One UDP packet reports the end. A busy machine may lose it: then ICE's consent expires, 36 s later at the most."""
+"""One UDP packet reports the end. If a busy machine loses it, ICE's consent expires after at most 36 s."""
 
 
 async def test_what_is_published_by_whip_is_seen_and_heard_by_whep_and_hls(stagedoor: Stagedoor) -> None:
-    host = await stagedoor.sign_in("ada")
+    host = await stagedoor.sign_in("wanda")
     stream = await stagedoor.go_live(host)
     async with (
         watching(stagedoor, stream["id"]) as socket,
@@ -30,9 +31,9 @@ async def test_what_is_published_by_whip_is_seen_and_heard_by_whep_and_hls(stage
             await until(lambda: viewer.over, LONGEST_END_S, what="the end of the viewer's connection")
 
 
-async def test_webrtc_lets_in_who_may_and_nobody_else(stagedoor: Stagedoor) -> None:
-    public = await stagedoor.go_live(await stagedoor.sign_in("ada"))
-    private = await stagedoor.go_live(await stagedoor.sign_in("ben"), visibility="private")
+async def test_webrtc_refuses_wrong_keys_and_private_streams(stagedoor: Stagedoor) -> None:
+    public = await stagedoor.go_live(await stagedoor.sign_in("walt"))
+    private = await stagedoor.go_live(await stagedoor.sign_in("wenda"), visibility="private")
     for refused in (
         WhipPublisher(local(public["whip_url"][:-1] + "!")),
         WhipPublisher(local(public["whip_url"].partition("?")[0])),

@@ -1,4 +1,4 @@
-"""Encoders that are set up wrongly: the key of a stream where it does not belong, in every shape, at the real MediaMTX."""
+"""Misconfigured encoders: a stream key in the wrong place, in many forms, with the real MediaMTX."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSED = b"NetStream.Publish.Unauthorized"
 
 
 async def test_a_wrong_path_is_refused_with_a_status_and_a_line(stagedoor: Stagedoor) -> None:
-    stream = await stagedoor.go_live(await stagedoor.sign_in("ada"))
+    stream = await stagedoor.go_live(await stagedoor.sign_in("wilma"))
     name, port = stream["stream_key"].encode(), stagedoor.run["rtmp_port"]
     rtmp = [publish_attempt("127.0.0.1", port, app, name) for app in (b"live/", b"elsewhere", b"LIVE", b"")]
     for answer in await asyncio.gather(*rtmp):
@@ -38,7 +38,7 @@ async def test_a_wrong_path_is_refused_with_a_status_and_a_line(stagedoor: Stage
         assert response.status == 401
     assert _refusal(stagedoor, path="elsewhere/8", action="publish", protocol="webrtc")
     assert _refusal(stagedoor, path="elsewhere/9", action="read", protocol="hls")
-    assert await stagedoor.streams() == {stream["id"]: "created"}
+    assert (await stagedoor.streams())[stream["id"]] == "created"
 
 
 def _refusal(stagedoor: Stagedoor, **fields: str) -> bool:
@@ -85,7 +85,7 @@ def srt_ids(id_: int, key: str) -> list[str]:
 
 
 def rtmp_names(id_: int, key: str) -> list[tuple[str, str]]:
-    """App and name."""
+    """RTMP app and stream name."""
     return [
         ("live", f"{id_}/{key}"),
         ("live", key),

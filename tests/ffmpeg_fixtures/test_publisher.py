@@ -9,13 +9,16 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import psutil
 import pytest
 from av.container import InputContainer
+from typer.testing import CliRunner
 
-from ffmpeg_fixtures.ffmpeg import masked
+from control_plane.base.ffmpeg import masked
+from ffmpeg_fixtures.__main__ import app
 from ffmpeg_fixtures.publisher import INTERRUPTED, Picture, Publisher, VideoCodec, arguments
 
 DEADLINE_S = 20.0
@@ -172,3 +175,11 @@ async def test_the_command_tells_why_it_failed_and_shows_no_key() -> None:
     assert command.returncode == 1
     assert b"Connection refused" in written
     assert b"Very-Secret_key" not in written
+
+
+@pytest.mark.parametrize("command", [("publish", "rtmp://127.0.0.1:9/live/7"), ("clips", "samples")])
+def test_the_commands_use_the_ffmpeg_of_the_setting(command: tuple[str, str], tmp_path: Path) -> None:
+    arguments = [command[0], command[1] if "://" in command[1] else str(tmp_path / command[1])]
+    told = CliRunner().invoke(app, arguments, env={"LIVE_FFMPEG": "/nowhere/ffmpeg"})
+    assert told.exit_code == 1
+    assert "LIVE_FFMPEG=/nowhere/ffmpeg is not an executable file." in told.output

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media.api_password import api_password
 from control_plane.streams.media.model import PathName
 from control_plane.streams.media.reconciler import Hint
 from hooks.listener import LARGEST_BODY, LOGGED_PER_S, USER, HooksListener
+from hooks.metrics import HookMetrics
 from hooks.until_loaded import UntilLoaded
 
 NEW, OLD = Secret("n", b"n" * 32), Secret("o", b"o" * 32)
@@ -105,7 +106,7 @@ class Listener:
 @pytest.fixture
 async def listener() -> AsyncIterator[Listener]:
     rig = Listener()
-    hooks = HooksListener(Keyring((NEW, OLD)), rig.decide, rig.hinted.append, rig.metrics)
+    hooks = HooksListener(Keyring((NEW, OLD)), rig.decide, rig.hinted.append, HookMetrics(rig.metrics))
     runner = web.ServerRunner(web.Server(hooks.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -144,9 +145,7 @@ API_CALL = {**HLS_PAGE, "user": "stagedoor", "action": "api", "path": "", "proto
 
 
 @pytest.mark.parametrize("secret", [NEW, OLD])
-async def test_the_control_api_is_for_who_has_the_password_of_any_hook_secret(
-    listener: Listener, secret: Secret
-) -> None:
+async def test_the_control_api_accepts_the_password_of_any_hook_secret(listener: Listener, secret: Secret) -> None:
     assert await listener.auth({**API_CALL, "password": api_password(secret.value.hex())}) == (204, "")
     assert listener.asked == []
 
@@ -163,7 +162,9 @@ async def test_the_control_api_is_for_who_has_the_password_of_any_hook_secret(
         ({"query": f"token={api_password(NEW.value.hex())}"}, "key_missing"),
     ],
 )
-async def test_the_control_api_is_for_nobody_else(listener: Listener, offered: dict[str, str], why: str) -> None:
+async def test_the_control_api_refuses_every_other_password(
+    listener: Listener, offered: dict[str, str], why: str
+) -> None:
     assert await listener.auth({**API_CALL, **offered}) == (401, why)
     assert listener.asked == []
     assert listener.decided() == {("api", why): 1}
@@ -171,7 +172,7 @@ async def test_the_control_api_is_for_nobody_else(listener: Listener, offered: d
 
 async def test_until_the_streams_are_loaded_a_publisher_waits_and_the_control_api_does_not() -> None:
     rig, streams = Listener(), UntilLoaded()
-    hooks = HooksListener(Keyring((NEW,)), streams.decide, streams.hint, rig.metrics)
+    hooks = HooksListener(Keyring((NEW,)), streams.decide, streams.hint, HookMetrics(rig.metrics))
     runner = web.ServerRunner(web.Server(hooks.handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -189,7 +190,7 @@ async def test_until_the_streams_are_loaded_a_publisher_waits_and_the_control_ap
         await runner.cleanup()
 
 
-async def test_what_is_not_loaded_in_time_lets_nobody_in() -> None:
+async def test_streams_that_are_not_loaded_in_time_admit_no_publisher() -> None:
     rig, streams = Listener(), UntilLoaded(wait_s=0.05)
     assert await streams.decide(AccessRequest(Action.PUBLISH, PathName("live/7"), (KEY,))) is Verdict.DATABASE_AWAY
     assert rig.asked == []

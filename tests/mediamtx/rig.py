@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,14 +24,6 @@ from mediamtx.node.process import MediaMTXProcess
 SECRET = "hook secret: @/?#%"
 STREAM_KEY = "kSTREAMKEYdoesNotLeak"
 SCRIPT = Path(hooks.send_event.__file__)
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None:
-    """Wait for a condition; AssertionError at the deadline."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {deadline_s} s"
-        await asyncio.sleep(0.02)
 
 
 def free_ports() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The public listener, on real connections: timeout of a request's head, and limits of their number."""
+"""The public listener, with real connections: the timeout of request heads, and connection limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiohttp import web
 from stagedoor.listening import IDLE_HOOK_S, listen, listen_to_media_server
 from stagedoor.listening.door import Limits
 from stagedoor.listening.open_files import public_connections
-from tests.end_to_end.platform import until
+from tests.waiting import until
 
 HEAD_S = 0.5
 STALLED_S = 1.0
@@ -224,7 +224,7 @@ async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off_and_a_slow_o
 
 
 @pytest.mark.parametrize("open_files", [300, 1024, 65536])
-def test_the_public_leaves_descriptors_for_everybody_else(open_files: int) -> None:
+def test_public_connections_leave_descriptors_for_the_rest(open_files: int) -> None:
     most = public_connections(open_files, database_pool=10, probes=2)
     assert open_files // 2 < most <= open_files - 100
 

@@ -1,4 +1,4 @@
-// The documentation page works without this; with it, calls can be tried and examples copied.
+// The script of /docs: a filter, copy buttons, and forms that send calls. The page is readable without it.
 
 /**
  * @param {string} selector
@@ -48,10 +48,10 @@ filter.addEventListener("input", () => {
     section.hidden = all(".endpoint", section).every((article) => article.hidden);
   }
   const found = all(".contents li, .endpoint").some((part) => !part.hidden);
-  find("#no-match", HTMLElement).textContent = found ? "" : "There is no endpoint by that name.";
+  find("#no-match", HTMLElement).textContent = found ? "" : "No endpoint matches.";
 });
 
-// An object is folded away until a link leads to it.
+// Opens the folded object that the URL's fragment names.
 const openTarget = () => {
   const target = document.getElementById(location.hash.slice(1));
   if (target instanceof HTMLDetailsElement) target.open = true;
@@ -59,7 +59,7 @@ const openTarget = () => {
 addEventListener("hashchange", openTarget);
 openTarget();
 
-// ── copying ──
+// ── copy buttons ──
 
 for (const example of navigator.clipboard ? all("pre.curl") : []) {
   const frame = document.createElement("div");
@@ -77,9 +77,9 @@ for (const example of navigator.clipboard ? all("pre.curl") : []) {
   frame.append(example, button);
 }
 
-// ── trying ──
+// ── forms that send a call ──
 
-// A token or key typed into one form is in all of them, until the page is left.
+// Copies a token or key that was typed into one form to all forms of the page.
 /**
  * @param {string} name
  * @param {string} value
@@ -89,7 +89,7 @@ const share = (name, value) => {
 };
 
 /**
- * What is typed into a form; null where it has no such field.
+ * The value of a form's field; null if it has no such field.
  * @param {HTMLFormElement} form
  * @param {string} name
  */
@@ -119,7 +119,7 @@ const readable = (text) => {
 };
 
 /**
- * What came of it, and the answer.
+ * Sends the call. Returns a line about the outcome, and the response body.
  * @param {HTMLFormElement} form
  * @returns {Promise<[string, string]>}
  */
@@ -133,7 +133,7 @@ const send = async (form) => {
   const token = answer?.msg?.User?.auth_token;
   if (token) share("token", token);
   const outcome = answer?.code === undefined ? `HTTP ${response.status}` : `code ${answer.code}`;
-  return [`${outcome} in ${took} ms${token ? ", signed in: the token is in every form now" : ""}`, text];
+  return [`${outcome} in ${took} ms${token ? ", signed in: every form now uses this token" : ""}`, text];
 };
 
 for (const details of all(".try")) {

@@ -1,8 +1,8 @@
 // @ts-check
-/** Who is signed in on this page, and the form to change that. Its rows are the ways in that the server offers. */
+/** The signed-in user of the page, and the sign-in form, with one row for each sign-in method that the server offers. */
 
 import { messageOf, showSession, signIn, signOut } from "./api.js";
-import { avatar, button, find, make, renew } from "./dom.js";
+import { avatar, button, find, make, replaceContent } from "./dom.js";
 
 /** @typedef {import("./api.js").Session} Session */
 /** @typedef {import("./api.js").Me} Me */
@@ -15,10 +15,10 @@ export class Account {
   /** @type {((reached: boolean) => void)[]} */ #reachListeners = [];
   #known = false;
   #timer = 0;
-  /** Asked before signing out. */
-  mayLeave = async () => true;
+  /** Awaited before signing out; false keeps the user signed in. */
+  confirmSignOut = async () => true;
 
-  /** Of the page's own frame: where the signed-in person stands, and the dialog to sign in. */
+  /** Uses the account area and the sign-in dialog of `frame.html`. */
   constructor() {
     this.place = document.querySelector("#account");
     this.dialog = find("#sign-in", HTMLDialogElement);
@@ -31,7 +31,7 @@ export class Account {
   }
 
   /**
-   * Told at once if it is known, and whenever somebody signs in or out.
+   * Calls the listener at once if the user is known, and at every sign-in and sign-out.
    * @param {(user: Me | null) => void} listener
    */
   onChange(listener) {
@@ -40,20 +40,20 @@ export class Account {
   }
 
   /**
-   * Told with every answer, and when there is none.
+   * Calls the listener after every request for the session, with whether the server answered.
    * @param {(reached: boolean) => void} listener
    */
   onReach(listener) {
     this.#reachListeners.push(listener);
   }
 
-  /** Asks until there is an answer. */
+  /** Reads the session from the server; retries until it answers. */
   async refresh() {
     clearTimeout(this.#timer);
     try {
       const session = await showSession();
       for (const listener of this.#reachListeners) listener(true);
-      this.#take(session);
+      this.#setSession(session);
     } catch {
       if (!this.#known) this.place?.replaceChildren(make("span", { class: "hint" }, "No connection"));
       for (const listener of this.#reachListeners) listener(false);
@@ -67,8 +67,8 @@ export class Account {
   }
 
   /**
-   * What had the focus before may be gone afterwards.
-   * @param {() => HTMLElement | null | undefined} [next]  has the focus then
+   * Opens the sign-in dialog.
+   * @param {() => HTMLElement | null | undefined} [next]  gets the focus after sign-in: the element that had it may be gone
    */
   askToSignIn(next = () => this.place?.querySelector("button")) {
     find(".ways", HTMLElement, this.dialog).replaceChildren(...this.forms(() => {
@@ -80,7 +80,7 @@ export class Account {
   }
 
   /**
-   * A form for each way in; all but the first folded away.
+   * A form for each sign-in method; all but the first are folded away.
    * @param {() => void} onDone
    */
   forms(onDone) {
@@ -103,7 +103,7 @@ export class Account {
         event.preventDefault();
         error.textContent = "";
         try {
-          this.#take(await signIn(way.field, input.value));
+          this.#setSession(await signIn(way.field, input.value));
           onDone();
         } catch (refused) {
           error.textContent = messageOf(refused);
@@ -113,17 +113,17 @@ export class Account {
     });
   }
 
-  async leave() {
-    if (!(await this.mayLeave())) return;
+  async signOut() {
+    if (!(await this.confirmSignOut())) return;
     try {
-      this.#take(await signOut());
+      this.#setSession(await signOut());
     } catch {
       await this.refresh();
     }
   }
 
   /** @param {Session} session */
-  #take(session) {
+  #setSession(session) {
     const changed = !this.#known || session.user?.user_id !== this.session.user?.user_id;
     this.#known = true;
     this.session = session;
@@ -134,8 +134,8 @@ export class Account {
   #show() {
     const { user } = this;
     if (!this.place) return;
-    renew(this.place, ...(user
-      ? [avatar(user), make("span", { class: "name", dir: "auto" }, user.username), button("Sign out", () => this.leave(), "button quiet")]
+    replaceContent(this.place, ...(user
+      ? [avatar(user), make("span", { class: "name", dir: "auto" }, user.username), button("Sign out", () => this.signOut(), "button quiet")]
       : [button("Sign in", () => this.askToSignIn(), "button quiet")]));
   }
 }

@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * The picture's colours as a glow around it, where the stage is wider than the picture. Blurred here, once a second: a filter of the style
- * sheet would be worked out anew with each frame of the video on top of it.
+ * A blurred glow around the video, where the stage is wider than the picture. The canvas is blurred here once a second: the browser would
+ * apply a CSS filter again for each frame of the video above it.
  */
 
 const EVERY_MS = 1_000;
 const BLUR = "blur(5px) saturate(1.3)";
-const EDGE = 6; // drawn beyond, or the blur would darken the rim
+const EDGE = 6; // drawn past the canvas edge, because the blur darkens the outermost pixels
 
 /**
  * @param {HTMLVideoElement} video
- * @param {HTMLCanvasElement} glow  a few points wide; enlarging it blurs it further
+ * @param {HTMLCanvasElement} glow  a few pixels wide; scaling it up blurs it further
  */
 export function ambience(video, glow) {
   const context = glow.getContext("2d", { alpha: false });

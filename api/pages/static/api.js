@@ -1,5 +1,5 @@
 // @ts-check
-/** Calls to our own server. The session is a cookie that this script cannot see. */
+/** HTTP calls to this server. The session is an HttpOnly cookie, which scripts cannot read. */
 
 /** @typedef {{ user_id: number, username: string, name: string, profile_pic: string, wallet: number }} Me */
 /** @typedef {{ field: string, label: string, hint: string, secret: boolean }} Way */
@@ -8,7 +8,7 @@
 /** @typedef {{ coins: number, price: number, title: string, product_id: string }} CoinPackage */
 
 /**
- * What the owner of a stream is told about it.
+ * A stream as its owner sees it, with its key.
  * @typedef {{ id: number, title: string, playback_url: string, whep_url: string, rtmp_url: string, rtmp_server: string,
  *   stream_key: string, visibility: string, whip_url: string, srt_url: string, playing?: number, playing_note?: string }} OwnStream
  */
@@ -21,7 +21,7 @@
 
 const DEADLINE_MS = 15_000;
 
-/** The server said no, in a sentence for the person at the screen. */
+/** A refusal by the server. Its message is written for the user. */
 export class Refused extends Error {
   /**
    * @param {string} message
@@ -34,7 +34,7 @@ export class Refused extends Error {
 }
 
 /**
- * What is told of an error that was caught.
+ * The text of a caught error, for the user.
  * @param {unknown} error
  */
 export function messageOf(error) {
@@ -42,7 +42,7 @@ export function messageOf(error) {
 }
 
 /**
- * Throws Refused; status 0 when there was no answer.
+ * Sends a request and returns the JSON of the response. Throws Refused, with status 0 if there was no response.
  * @param {string} method
  * @param {string} path
  * @param {object} [body]
@@ -58,12 +58,12 @@ export async function ask(method, path, body) {
   } catch {
     throw new Refused("The server cannot be reached. Please try again.", 0);
   }
-  if (!response.ok) throw new Refused(answer.message ?? "That did not work.", response.status);
+  if (!response.ok) throw new Refused(answer.message ?? "That did not work. Please try again.", response.status);
   return answer;
 }
 
 /**
- * A call of the contract; its `msg`. Throws Refused with the contract's code.
+ * Calls an endpoint of the contract and returns its `msg`. Throws Refused with the contract's code.
  * @param {string} endpoint
  * @param {object} [body]
  */
@@ -87,7 +87,7 @@ export const signIn = (field, value) => ask("POST", "/session", { [field]: value
 export const signOut = () => ask("DELETE", "/session");
 
 /**
- * One page of what is live; the first is 1.
+ * One page of the live streams. Pages start at 1.
  * @param {number} page
  * @returns {Promise<LivePage>}
  */
@@ -100,7 +100,7 @@ export const showGifts = async () => (await call("showGifts")).map((/** @type {{
 export const showPackages = async () => (await call("showCoinWorth")).CoinPackages;
 
 /**
- * Buys in the sandbox, which exists in development mode; the new wallet.
+ * Buys from the sandbox store of development mode. Returns the new number of coins in the wallet.
  * @param {CoinPackage} pack
  * @returns {Promise<number>}
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Going live from this very browser: its camera and microphone, sent by WHIP. */
+/** Publishing from the browser: captures camera and microphone, and sends them by WHIP. */
 
 import { offer } from "./playback.js";
 
@@ -25,7 +25,7 @@ export class Camera {
     return this.#connection !== null;
   }
 
-  /** What it films, sent or not. */
+  /** The captured media, published or not. */
   get media() {
     return this.#media;
   }
@@ -34,35 +34,35 @@ export class Camera {
     return Boolean(this.#media?.getAudioTracks().length);
   }
 
-  /** Films and sends nothing yet. Throws an error with a sentence. */
+  /** Opens camera and microphone without publishing. Throws an Error with a text for the user. */
   async open() {
     this.stop();
-    this.#take(await filmed(this.facing));
+    this.#use(await cameraAndMicrophone(this.facing));
   }
 
-  /** The other camera, also while it sends. Throws an error with a sentence, and then goes on with the one that it has. */
-  async turn() {
+  /** Switches between front and rear camera, also while publishing. If that fails, keeps the current camera and throws an Error for the user. */
+  async switchCamera() {
     const before = this.#media;
     if (!before) return;
     const facing = this.facing === "user" ? "environment" : "user";
     for (const track of before.getVideoTracks()) track.stop(); // many phones open one camera at a time
-    let turned;
+    let other;
     try {
-      turned = await picture({ video: { ...PICTURE, facingMode: { exact: facing } } });
+      other = await requestMedia({ video: { ...PICTURE, facingMode: { exact: facing } } });
       this.facing = facing;
     } catch {
-      turned = await picture({ video: { ...PICTURE, facingMode: this.facing } }).catch((error) => {
+      other = await requestMedia({ video: { ...PICTURE, facingMode: this.facing } }).catch((error) => {
         this.stop();
         throw error;
       });
     }
-    const [track] = turned.getVideoTracks();
+    const [track] = other.getVideoTracks();
     if (!track || this.#media !== before) return track?.stop();
-    this.#take(new MediaStream([track, ...before.getAudioTracks()]));
+    this.#use(new MediaStream([track, ...before.getAudioTracks()]));
     for (const sender of this.#connection?.getSenders() ?? []) {
       if (sender.track?.kind === "video") await sender.replaceTrack(track);
     }
-    if (this.facing !== facing) throw new Error("There is no other camera here.");
+    if (this.facing !== facing) throw new Error("This device has no other camera.");
   }
 
   /** @param {boolean} muted */
@@ -72,7 +72,7 @@ export class Camera {
   }
 
   /** @param {MediaStream} media */
-  #take(media) {
+  #use(media) {
     this.#media = media;
     for (const track of media.getTracks()) {
       track.onended = () => this.#media === media && this.#lost();
@@ -81,7 +81,7 @@ export class Camera {
   }
 
   /**
-   * Sends what it films. Throws an error with a sentence. The key goes into a header: addresses are written down in more places.
+   * Publishes the captured media. Throws an Error with a text for the user. The key is sent in a header, because URLs are logged in more places.
    * @param {string} whipUrl
    */
   async start(whipUrl) {
@@ -107,7 +107,7 @@ export class Camera {
   }
 
   stop() {
-    this.#connection?.close(); // the server hears it from the connection itself
+    this.#connection?.close(); // the server notices: no DELETE request is needed
     this.#connection = null;
     for (const track of this.#media?.getTracks() ?? []) track.stop();
     this.#media = null;
@@ -120,31 +120,31 @@ export class Camera {
 }
 
 /**
- * Camera and microphone; the camera alone where there is no microphone.
+ * Captures camera and microphone, or the camera alone if there is no microphone.
  * @param {string} facing
  */
-async function filmed(facing) {
+async function cameraAndMicrophone(facing) {
   const video = { ...PICTURE, facingMode: facing };
   try {
     return await navigator.mediaDevices.getUserMedia({ video, audio: { echoCancellation: true } });
   } catch {
-    return await picture({ video });
+    return await requestMedia({ video });
   }
 }
 
 /** @param {MediaStreamConstraints} wanted */
-async function picture(wanted) {
+async function requestMedia(wanted) {
   try {
     return await navigator.mediaDevices.getUserMedia(wanted);
   } catch (error) {
     const name = /** @type {DOMException} */ (error).name;
-    if (name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera.");
-    throw new Error(name === "NotReadableError" ? "Another program is using the camera." : "There is no camera here.");
+    if (name === "NotAllowedError") throw new Error("Camera access is blocked. Allow it in the browser's settings for this page.");
+    throw new Error(name === "NotReadableError" ? "Another program is using the camera. Close it and try again." : "No camera found. Connect one and try again.");
   }
 }
 
 /**
- * HLS, which most viewers watch, carries H264 and not the VP8 that browsers would choose.
+ * Prefers H264: browsers would choose VP8, which HLS, the usual way to watch, cannot carry.
  * @param {RTCRtpTransceiver} transceiver
  */
 function preferH264(transceiver) {

@@ -1,8 +1,8 @@
 // @ts-check
-/** The few things that every page does with its document. */
+/** DOM helpers shared by all pages: find and create elements, buttons, avatars, icons. */
 
 /**
- * The element of the page's own markup that the selector names.
+ * The first element that matches the selector. Throws an Error if the page's markup has none of this type.
  * @template {Element} T
  * @param {string} selector
  * @param {new () => T} type
@@ -30,22 +30,22 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Other content for the element; who had the focus in it has it on its first button.
+ * Replaces the element's children. If the focus was inside, moves it to the first new button.
  * @param {Element} element
  * @param {...(Node | string)} children
  */
-export function renew(element, ...children) {
+export function replaceContent(element, ...children) {
   const focused = element.contains(document.activeElement);
   element.replaceChildren(...children);
   if (focused) element.querySelector("button")?.focus();
 }
 
 /**
- * The button waits for its work. A disabled one loses the focus: it gets it back, unless the work has given it away.
+ * Disables the button while `work` runs. A disabled button loses the focus, so it gets it back unless `work` moved it.
  * @param {HTMLButtonElement} element
  * @param {() => Promise<void>} work
  */
-export async function holding(element, work) {
+export async function whileDisabled(element, work) {
   element.disabled = true;
   try {
     await work();
@@ -67,7 +67,7 @@ export function button(label, onClick, className = "button") {
 }
 
 /**
- * Adds a line on top of a list that keeps `most` lines.
+ * Adds a line at the top of a list and removes lines beyond `most`.
  * @param {HTMLElement} list
  * @param {HTMLElement} line
  * @param {number} most
@@ -78,7 +78,7 @@ export function addLine(list, line, most) {
 }
 
 /**
- * The rows of a list of figures.
+ * The rows of a `dl` of figures.
  * @param {[figure: string, of: string][]} figures
  */
 export function figureRows(figures) {
@@ -86,7 +86,7 @@ export function figureRows(figures) {
 }
 
 /**
- * One of the drawings that stand hidden at the top of every page.
+ * An SVG icon from the symbols in `frame.html`.
  * @param {string} name
  */
 export function icon(name) {
@@ -110,7 +110,7 @@ export function withIcon(name, text) {
 }
 
 /**
- * Gives the element the colour of a person.
+ * Sets the element's hue to one that is derived from the user's id.
  * @param {HTMLElement} element
  * @param {number} userId
  */
@@ -124,30 +124,30 @@ export function initial(username) {
 }
 
 /**
- * A person: their picture if we have it ourselves, else their initial on a colour of their own.
+ * A user's avatar: the picture if this server hosts it, else the initial on the user's colour.
  * @param {{ user_id: number, username: string, profile_pic?: string }} person
  */
 export function avatar(person) {
   const element = make("span", { class: "avatar", "aria-hidden": "true" });
   tint(element, person.user_id);
-  const picture = ours(person.profile_pic ?? "");
+  const picture = localUrl(person.profile_pic ?? "");
   if (picture.startsWith("/")) element.append(make("img", { src: picture, alt: "" }));
   else element.textContent = initial(person.username);
   return element;
 }
 
 /**
- * A file of this server by its path, whatever name the server has for itself; other addresses as they are.
+ * A URL of this server's files without its origin, so that it also works under another host name; other URLs unchanged.
  * @param {string} url
  */
-export function ours(url) {
+export function localUrl(url) {
   if (!URL.canParse(url)) return url;
   const { pathname, search } = new URL(url);
   return /^\/(static|media)\//.test(pathname) ? pathname + search : url;
 }
 
 /**
- * Coins with their sign.
+ * A number of coins with the coin icon.
  * @param {number} amount
  * @param {string} [text]
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Numbers and times as people read them. */
+/** Formats numbers, counts and durations as text. */
 
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -38,7 +38,7 @@ export function clock(seconds) {
 }
 
 /**
- * Seconds since a time of the server.
+ * Seconds since a timestamp that the server sent.
  * @param {string} at
  */
 export function since(at) {

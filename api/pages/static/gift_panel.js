@@ -1,8 +1,8 @@
 // @ts-check
-/** The catalogue of gifts, the purse, and sending: quick taps on one gift go out as one. */
+/** The gift panel: catalogue, wallet and sending. Quick taps on one gift are sent as one gift with a count. */
 
 import { buyInSandbox, messageOf, showGifts, showPackages } from "./api.js";
-import { button, coins, find, make, ours, renew } from "./dom.js";
+import { button, coins, find, make, localUrl, replaceContent } from "./dom.js";
 import { times } from "./format.js";
 
 /** @typedef {import("./api.js").Gift} Gift */
@@ -11,7 +11,7 @@ import { times } from "./format.js";
 
 const TAPS_MS = 700;
 const MOST_AT_ONCE = 99;
-const TOLD_MS = 4_000;
+const NOTICE_MS = 4_000;
 const DOLLARS = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 
 export class GiftPanel {
@@ -19,7 +19,7 @@ export class GiftPanel {
   /** @type {Taps | null} */ #taps = null;
   /** @type {Promise<void>} */ #sent = Promise.resolve();
   #spending = 0;
-  #telling = 0;
+  #noticeTimer = 0;
 
   /**
    * @param {HTMLElement} root
@@ -33,8 +33,8 @@ export class GiftPanel {
     this.hostId = hostId;
     this.send = send;
     this.grid = find(".gift-grid", HTMLElement, root);
-    this.purse = find(".purse", HTMLElement, root);
-    this.told = find(".told", HTMLElement, root);
+    this.wallet = find(".wallet", HTMLElement, root);
+    this.notice = find(".notice", HTMLElement, root);
     this.shop = find(".shop", HTMLElement, root);
     this.open = true;
     account.onChange(() => this.show());
@@ -44,18 +44,18 @@ export class GiftPanel {
     try {
       this.#gifts = await showGifts();
     } catch (error) {
-      this.#tell(messageOf(error));
+      this.#notify(messageOf(error));
     }
     this.show();
   }
 
-  /** The stream takes no gifts any more. */
+  /** The stream has ended: disable gifts. */
   end() {
     this.open = false;
     this.show();
   }
 
-  /** Coins that are not yet spent by what is under way. */
+  /** Coins in the wallet minus those of gifts that are being sent. */
   get #left() {
     return (this.account.user?.wallet ?? 0) - this.#spending;
   }
@@ -65,18 +65,18 @@ export class GiftPanel {
     const own = user?.user_id === this.hostId;
     this.grid.replaceChildren(...this.#gifts.map((gift) => this.#giftButton(gift, !own)));
     this.grid.hidden = !this.open;
-    this.#showPurse();
+    this.#showWallet();
   }
 
-  #showPurse() {
+  #showWallet() {
     const { user, session } = this.account;
-    if (!this.open) return renew(this.purse, make("p", { class: "hint" }, "The stream has ended: no more gifts."));
+    if (!this.open) return replaceContent(this.wallet, make("p", { class: "hint" }, "The stream has ended. You can no longer send gifts."));
     if (!user) {
-      return renew(this.purse, make("p", { class: "hint" }, "Sign in to send gifts."));
+      return replaceContent(this.wallet, make("p", { class: "hint" }, "Sign in to send gifts."));
     }
-    if (user.user_id === this.hostId) return renew(this.purse, make("p", { class: "hint" }, "This is your own stream: others send gifts here."));
-    renew(this.purse, make("span", { class: "label" }, "You have"), coins(this.#left),
-      ...(session.sandbox ? [button("Get coins", () => this.#openShop(), "button quiet small")] : [make("span", { class: "hint" }, "Coins are sold in the app.")]));
+    if (user.user_id === this.hostId) return replaceContent(this.wallet, make("p", { class: "hint" }, "This is your own stream. Your viewers send gifts here."));
+    replaceContent(this.wallet, make("span", { class: "label" }, "You have"), coins(this.#left),
+      ...(session.sandbox ? [button("Get coins", () => this.#openShop(), "button quiet small")] : [make("span", { class: "hint" }, "You can buy coins in the app.")]));
   }
 
   /**
@@ -85,7 +85,7 @@ export class GiftPanel {
    */
   #giftButton(gift, enabled) {
     const element = button("", () => this.#tap(gift, element), "gift");
-    element.append(make("img", { src: ours(gift.image), alt: "", width: "48", height: "48", loading: "lazy" }),
+    element.append(make("img", { src: localUrl(gift.image), alt: "", width: "48", height: "48", loading: "lazy" }),
       make("span", { class: "title" }, gift.title), coins(gift.coin));
     element.dataset.gift = String(gift.id);
     if (!enabled) element.setAttribute("disabled", "");
@@ -113,14 +113,14 @@ export class GiftPanel {
     element.classList.add("tapped");
     clearTimeout(taps.timer);
     taps.timer = setTimeout(() => this.#flush(), TAPS_MS);
-    this.#showPurse();
+    this.#showWallet();
   }
 
-  /** Told after what is still on its way: the last word stays. */
+  /** Waits for gifts that are being sent, so that their messages do not replace this one. */
   async #refuse() {
     this.#flush();
     await this.#sent;
-    this.#tell("Not enough coins for this one.");
+    this.#notify("You do not have enough coins for this gift.");
     if (this.account.session.sandbox && this.shop.hidden) await this.#openShop();
   }
 
@@ -137,14 +137,14 @@ export class GiftPanel {
     for (const element of this.grid.querySelectorAll(".tapped")) element.classList.remove("tapped");
     try {
       await this.send({ type: "gift", id: uniqueId(), gift_id: gift.id, count });
-      this.#tell(`You sent ${times(count, gift.title)}.`);
+      this.#notify(`You sent ${times(count, gift.title)}.`);
       this.account.setWallet((this.account.user?.wallet ?? 0) - gift.coin * count);
     } catch (error) {
-      this.#tell(messageOf(error));
-      this.account.refresh().then(() => this.#showPurse());
+      this.#notify(messageOf(error));
+      this.account.refresh().then(() => this.#showWallet());
     }
     this.#spending -= gift.coin * count;
-    this.#showPurse();
+    this.#showWallet();
   }
 
   async #openShop() {
@@ -152,44 +152,44 @@ export class GiftPanel {
     this.shop.hidden = false;
     try {
       const packages = await showPackages();
-      this.shop.replaceChildren(make("p", { class: "hint" }, "Sandbox store of development mode: nothing is charged."),
+      this.shop.replaceChildren(make("p", { class: "hint" }, "Test store (development mode): you are not charged."),
         ...packages.map((pack) => {
           const element = button("", () => this.#buy(pack), "package");
           element.append(coins(pack.coins), make("span", { class: "hint" }, DOLLARS.format(pack.price)));
           return element;
         }));
     } catch (error) {
-      this.#tell(messageOf(error));
+      this.#notify(messageOf(error));
     }
   }
 
   #closeShop() {
     this.shop.hidden = true;
     this.shop.replaceChildren();
-    this.purse.querySelector("button")?.focus();
+    this.wallet.querySelector("button")?.focus();
   }
 
   /** @param {import("./api.js").CoinPackage} pack */
   async #buy(pack) {
     try {
       this.account.setWallet(await buyInSandbox(pack));
-      this.#tell(`${pack.coins.toLocaleString("en")} coins added.`);
+      this.#notify(`${pack.coins.toLocaleString("en")} coins added.`);
       this.#closeShop();
     } catch (error) {
-      this.#tell(messageOf(error));
+      this.#notify(messageOf(error));
     }
-    this.#showPurse();
+    this.#showWallet();
   }
 
   /** @param {string} text */
-  #tell(text) {
-    clearTimeout(this.#telling);
-    this.told.textContent = text;
-    this.#telling = setTimeout(() => (this.told.textContent = ""), TOLD_MS);
+  #notify(text) {
+    clearTimeout(this.#noticeTimer);
+    this.notice.textContent = text;
+    this.#noticeTimer = setTimeout(() => (this.notice.textContent = ""), NOTICE_MS);
   }
 }
 
-/** Also where the page came over plain http, where `crypto.randomUUID` is missing. */
+/** A random id. `crypto.randomUUID` is missing on pages that were loaded over plain http. */
 function uniqueId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,17 +1,17 @@
 // @ts-check
-/** Gifts as they come in: a banner each, great ones on the whole stage, all of them in words for who listens. */
+/** Shows received gifts: a banner for each, large ones over the whole stage, and announcements for screen readers. */
 
-import { avatar, icon, make, ours } from "./dom.js";
+import { avatar, icon, make, localUrl } from "./dom.js";
 import { times } from "./format.js";
 
 /** @typedef {import("./live_socket.js").GiftData} GiftData */
 
 const LANES = 3;
 const LONGEST_QUEUE = 40;
-const GREAT_COINS = 499;
-const GREATEST_QUEUE = 4;
-const SAY_EVERY_MS = 2_500;
-const LEAVE_MS = 350;
+const LARGE_GIFT_COINS = 499;
+const LARGE_GIFTS_QUEUED = 4;
+const ANNOUNCE_EVERY_MS = 2_500;
+const FADE_OUT_MS = 350;
 
 /** @param {number} coins */
 const shownMs = (coins) => Math.min(6_000, 2_600 + Math.sqrt(coins) * 60);
@@ -21,10 +21,10 @@ const shownMs = (coins) => Math.min(6_000, 2_600 + Math.sqrt(coins) * 60);
 export class GiftShow {
   /** @type {Map<string, Banner>} */ #banners = new Map();
   /** @type {GiftData[]} */ #queue = [];
-  /** @type {GiftData[]} */ #great = [];
-  #greatIsOn = false;
-  /** @type {Map<string, { gift: GiftData, count: number }>} */ #unsaid = new Map();
-  #saying = 0;
+  /** @type {GiftData[]} */ #large = [];
+  #largeIsShown = false;
+  /** @type {Map<string, { gift: GiftData, count: number }>} */ #unannounced = new Map();
+  #announceTimer = 0;
 
   /**
    * @param {HTMLElement} lanes
@@ -39,11 +39,11 @@ export class GiftShow {
 
   /** @param {GiftData} gift */
   add(gift) {
-    this.#say(gift);
+    this.#announce(gift);
     const shown = this.#banners.get(gift.combo.id);
-    if (shown) this.#more(shown, gift);
+    if (shown) this.#addToBanner(shown, gift);
     else this.#enqueue(gift);
-    if (gift.coins >= GREAT_COINS) this.#addGreat(gift);
+    if (gift.coins >= LARGE_GIFT_COINS) this.#addLarge(gift);
   }
 
   /** @param {GiftData} gift */
@@ -68,12 +68,12 @@ export class GiftShow {
       const counter = make("span", { class: "times" }, `×${gift.count}`);
       const item = make("li", { class: "banner" }, avatar(gift.sender),
         make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), make("span", {}, `sent ${gift.title}`)),
-        make("img", { src: ours(gift.icon), alt: "", width: "44", height: "44" }), counter);
+        make("img", { src: localUrl(gift.icon), alt: "", width: "44", height: "44" }), counter);
       /** @type {Banner} */
       const banner = { gift, item, counter, count: gift.count, timer: 0 };
       this.#banners.set(gift.combo.id, banner);
       this.lanes.append(item);
-      this.#time(banner);
+      this.#restartTimer(banner);
     }
   }
 
@@ -81,64 +81,64 @@ export class GiftShow {
    * @param {Banner} banner
    * @param {GiftData} gift
    */
-  #more(banner, gift) {
+  #addToBanner(banner, gift) {
     banner.count += gift.count;
     banner.counter.textContent = `×${banner.count}`;
     banner.counter.classList.remove("pulse");
-    void banner.counter.offsetWidth; // the animation begins anew
+    void banner.counter.offsetWidth; // reading it restarts the animation
     banner.counter.classList.add("pulse");
-    this.#time(banner);
+    this.#restartTimer(banner);
   }
 
   /** @param {Banner} banner */
-  #time(banner) {
+  #restartTimer(banner) {
     clearTimeout(banner.timer);
     banner.timer = setTimeout(() => {
       banner.item.classList.add("leaving");
       this.#banners.delete(banner.gift.combo.id);
-      setTimeout(() => banner.item.remove(), LEAVE_MS);
+      setTimeout(() => banner.item.remove(), FADE_OUT_MS);
       this.#fill();
     }, shownMs(banner.gift.coins));
   }
 
   /** @param {GiftData} gift */
-  #addGreat(gift) {
-    this.#great.push(gift);
-    this.#great.sort((a, b) => b.coins - a.coins).splice(GREATEST_QUEUE);
-    if (!this.#greatIsOn) this.#nextGreat();
+  #addLarge(gift) {
+    this.#large.push(gift);
+    this.#large.sort((a, b) => b.coins - a.coins).splice(LARGE_GIFTS_QUEUED);
+    if (!this.#largeIsShown) this.#nextLarge();
   }
 
-  #nextGreat() {
-    const gift = this.#great.shift();
-    this.#greatIsOn = gift !== undefined;
+  #nextLarge() {
+    const gift = this.#large.shift();
+    this.#largeIsShown = gift !== undefined;
     if (!gift) return this.spotlight.replaceChildren();
     const words = make("p", {}, make("b", { dir: "auto" }, gift.sender.username), ` sent ${times(gift.count, gift.title)}`);
     this.spotlight.replaceChildren(make("div", { class: "great" }, make("span", { class: "rays" }),
-      make("img", { src: ours(gift.icon), alt: "" }), words));
-    setTimeout(() => this.#nextGreat(), 4_200);
+      make("img", { src: localUrl(gift.icon), alt: "" }), words));
+    setTimeout(() => this.#nextLarge(), 4_200);
   }
 
   /** @param {GiftData} gift */
-  #say(gift) {
-    const said = this.#unsaid.get(gift.combo.id);
+  #announce(gift) {
+    const said = this.#unannounced.get(gift.combo.id);
     if (said) said.count += gift.count;
-    else this.#unsaid.set(gift.combo.id, { gift, count: gift.count });
-    this.#saying ||= setTimeout(() => {
-      this.#saying = 0;
-      const sentences = [...this.#unsaid.values()].slice(-5).map(({ gift, count }) => `${gift.sender.username} sent ${count} ${gift.title}.`);
-      this.#unsaid.clear();
+    else this.#unannounced.set(gift.combo.id, { gift, count: gift.count });
+    this.#announceTimer ||= setTimeout(() => {
+      this.#announceTimer = 0;
+      const sentences = [...this.#unannounced.values()].slice(-5).map(({ gift, count }) => `${gift.sender.username} sent ${count} ${gift.title}.`);
+      this.#unannounced.clear();
       this.announcer.textContent = sentences.join(" ");
-    }, SAY_EVERY_MS);
+    }, ANNOUNCE_EVERY_MS);
   }
 }
 
 /**
- * A gift as a line of a list.
+ * A gift as a line of the feed.
  * @param {GiftData} gift
  */
 export function giftLine(gift) {
   const coins = make("span", { class: "coins" }, icon("coin"), String(gift.coins.toLocaleString("en")));
   return make("li", { class: "line" }, avatar(gift.sender),
     make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), ` sent ${times(gift.count, gift.title)}`),
-    make("img", { src: ours(gift.icon), alt: "", width: "28", height: "28" }), coins);
+    make("img", { src: localUrl(gift.icon), alt: "", width: "28", height: "28" }), coins);
 }

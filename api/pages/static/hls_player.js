@@ -1,5 +1,5 @@
 // @ts-check
-/** HLS through Media Source Extensions, by hls.js; and by the browser itself where there are none. */
+/** Plays HLS with hls.js (Media Source Extensions), or natively in browsers without Media Source Extensions. */
 
 import { begin } from "./playback.js";
 
@@ -7,8 +7,8 @@ const SCRIPT = "/static/vendor/hls.min.js";
 const RETRY_MS = [250, 500, 1_000, 2_000];
 
 /**
- * Where playing begins behind the newest part is the server's word (PART-HOLD-BACK); what is lost to a stall is caught up by playing faster.
- * MediaMTX sends fragmented MP4, which needs no work that would be worth a worker.
+ * Playback starts as far behind the newest part as the server says (PART-HOLD-BACK). After a stall the player catches up by playing faster.
+ * No worker: MediaMTX sends fragmented MP4, which needs no transmuxing.
  */
 const CONFIG = {
   lowLatencyMode: true,
@@ -23,7 +23,7 @@ const UNSUPPORTED = new Set(["manifestIncompatibleCodecsError", "bufferIncompati
 /** @type {Promise<any> | null} */
 let script = null;
 
-/** The class of hls.js; its script is loaded when it is needed for the first time. */
+/** The class `Hls` of hls.js. Loads the script at first use. */
 function hlsScript() {
   script ??= new Promise((resolve, reject) => {
     const element = document.createElement("script");
@@ -32,7 +32,7 @@ function hlsScript() {
     element.onerror = () => {
       script = null;
       element.remove();
-      reject(new Error("the player's script cannot be loaded"));
+      reject(new Error("the script of hls.js cannot be loaded"));
     };
     document.head.append(element);
   });
@@ -76,11 +76,11 @@ export class HlsPlayer {
   }
 
   /** It works: the next failure is the first one again. */
-  proven() {
+  confirmPlaying() {
     this.#attempts = 0;
   }
 
-  /** Everything anew: a session of the media server belongs to one network address and one publisher. */
+  /** Starts a new HLS session: a session belongs to one IP address of the viewer and one publisher. */
   reload() {
     if (this.#stopped) return;
     this.beforeReload();
@@ -89,13 +89,13 @@ export class HlsPlayer {
     this.#timer = setTimeout(() => this.start(), wait);
   }
 
-  /** To the newest picture, after a pause. */
+  /** Jumps to the live edge after a pause. */
   catchUp() {
     const newest = this.#hls?.liveSyncPosition;
     if (newest && newest - this.video.currentTime > FAR_BEHIND_S) this.video.currentTime = newest;
   }
 
-  /** Seconds behind what is happening, as far as known. */
+  /** Seconds behind the publisher; null if unknown. */
   get latency() {
     return this.#hls?.latency || null;
   }

@@ -1,9 +1,9 @@
 // @ts-check
-/** The home page: what is live, kept fresh while somebody looks. */
+/** The home page: the list of live streams, refreshed every few seconds while the page is visible. */
 
 import { Account } from "./account.js";
 import { showLive } from "./api.js";
-import { avatar, find, icon, initial, make, ours, tint } from "./dom.js";
+import { avatar, find, icon, initial, make, localUrl, tint } from "./dom.js";
 import { compact } from "./format.js";
 
 /** @typedef {import("./api.js").LiveItem} LiveItem */
@@ -11,7 +11,7 @@ import { compact } from "./format.js";
 const EVERY_MS = 4_000;
 
 const list = find("#live", HTMLElement);
-const nothing = find("#nothing", HTMLElement);
+const noStreams = find("#no-streams", HTMLElement);
 const problem = find("#problem", HTMLElement);
 const heading = find("h1", HTMLElement);
 const more = find("#more", HTMLButtonElement);
@@ -19,7 +19,7 @@ const more = find("#more", HTMLButtonElement);
 /** @type {Map<number, { card: HTMLElement, item: LiveItem }>} */
 const cards = new Map();
 
-/** How many pages are shown. */
+/** Number of pages shown. */
 let shown = 1;
 
 async function refresh() {
@@ -31,8 +31,8 @@ async function refresh() {
     return;
   }
   problem.hidden = true;
-  nothing.hidden = items.length > 0;
-  heading.textContent = items.length ? "Live now" : "Nothing is live at the moment";
+  noStreams.hidden = items.length > 0;
+  heading.textContent = items.length ? "Live now" : "No one is live right now";
   list.setAttribute("aria-busy", "false");
   for (const [id, { card }] of cards) {
     if (items.some((item) => item.id === id)) continue;
@@ -46,7 +46,7 @@ async function refresh() {
 }
 
 /**
- * The streams of the pages that are shown. One that has moved to the next page meanwhile is told by both, and is shown once.
+ * Reads the streams of the shown pages. A stream that moved between two pages meanwhile may be on both; it is returned once.
  * @returns {Promise<LiveItem[]>}
  */
 async function showPages() {
@@ -61,7 +61,7 @@ async function showPages() {
 }
 
 /**
- * The card of a stream, brought up to date; a card that somebody has the focus on stays in the page.
+ * The updated card of a stream. Known cards are reused, so that they keep the focus.
  * @param {LiveItem} item
  */
 function cardOf(item) {
@@ -78,7 +78,7 @@ function cardOf(item) {
 function parts(item) {
   const picture = make("span", { class: "picture" });
   tint(picture, item.user_id);
-  if (item.thumbnail_url) picture.append(make("img", { src: ours(item.thumbnail_url), alt: "", loading: "lazy" }));
+  if (item.thumbnail_url) picture.append(make("img", { src: localUrl(item.thumbnail_url), alt: "", loading: "lazy" }));
   else picture.append(make("span", { class: "drawn", "aria-hidden": "true" }, initial(item.username)));
   const interrupted = item.status === "interrupted";
   picture.append(make("span", { class: "badges" },

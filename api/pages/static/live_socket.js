@@ -1,5 +1,5 @@
 // @ts-check
-/** The live socket of one stream: comes back by itself where it left off, and sends again what was not answered. */
+/** The live socket of one stream. Reconnects with backoff, resumes after the last event, and resends frames that were not acknowledged. */
 
 /** @typedef {{ user_id: number, username: string, profile_pic: string }} Person */
 /** @typedef {{ user_id: number, username: string, coins: number }} Gifter */
@@ -22,7 +22,7 @@
 /** @typedef {"connecting" | "open" | "waiting" | "closed"} Connection */
 
 /**
- * `missed`: the event happened while we were away. `code`: why the socket is closed for good.
+ * `missed`: the event happened while the socket was disconnected. `code`: the close code, if the socket is closed for good.
  * @typedef {object} Listener
  * @property {(hello: Hello) => void} [hello]
  * @property {(gift: GiftData, at: string, missed: boolean) => void} [gift]
@@ -40,14 +40,14 @@ const GOING_AWAY = 1001;
 const TOO_MANY = 4429;
 const TOO_SLOW = 4508;
 
-const AT_RANDOM_MS = 3_000;
+const SPREAD_MS = 3_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const TOO_MANY_WAIT_MS = 30_000;
 const ANSWER_MS = 30_000;
-const OVER = "This stream takes nothing any more.";
+const STREAM_OVER = "The stream has ended.";
 
-/** A frame was not accepted. */
+/** The server did not accept a frame. Its message is written for the user. */
 export class NotSent extends Error {
   /**
    * @param {string} message
@@ -72,7 +72,7 @@ export class LiveSocket {
   /** @type {Map<string, Pending>} */ #pending = new Map();
 
   /**
-   * `after`: 0 asks for all that has happened so far.
+   * `after`: resume after this event number; 0 requests all events of the stream.
    * @param {number} streamId
    * @param {Listener} listener
    * @param {number | null} [after]
@@ -90,7 +90,7 @@ export class LiveSocket {
     this.#connect();
   }
 
-  /** As somebody else: who has signed in or out is known by the cookie of the next connection. */
+  /** Reconnects after sign-in or sign-out: the server reads the session cookie when the socket opens. */
   reopen() {
     this.#drop();
     this.open();
@@ -102,14 +102,14 @@ export class LiveSocket {
   }
 
   /**
-   * Resolves when the server has accepted it, also if that takes a new connection: the id makes sure that it happens once.
+   * Sends a frame and resolves when the server acknowledges it. Resent after a reconnect; the id makes that idempotent.
    * @param {{ type: string, id: string }} frame
    * @returns {Promise<void>}
    */
   send(frame) {
     return new Promise((resolve, reject) => {
-      if (!this.#wanted) return reject(new NotSent(OVER, "closed"));
-      const timer = setTimeout(() => this.#settle(frame.id, new NotSent("No answer. Please check your connection.", "no_answer")), ANSWER_MS);
+      if (!this.#wanted) return reject(new NotSent(STREAM_OVER, "closed"));
+      const timer = setTimeout(() => this.#settle(frame.id, new NotSent("No answer from the server. Check your connection and try again.", "no_answer")), ANSWER_MS);
       this.#pending.set(frame.id, { frame, resolve, reject, timer });
       if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
     });
@@ -126,7 +126,7 @@ export class LiveSocket {
     socket.onopen = () => {
       for (const { frame } of this.#pending.values()) socket.send(JSON.stringify(frame));
     };
-    socket.onmessage = (message) => this.#take(JSON.parse(message.data));
+    socket.onmessage = (message) => this.#receive(JSON.parse(message.data));
     socket.onclose = (event) => this.#closed(event.code);
   }
 
@@ -144,26 +144,26 @@ export class LiveSocket {
     this.#socket = null;
     if (FINAL.has(code)) {
       this.#wanted = false;
-      for (const id of [...this.#pending.keys()]) this.#settle(id, new NotSent(OVER, "closed"));
+      for (const id of [...this.#pending.keys()]) this.#settle(id, new NotSent(STREAM_OVER, "closed"));
       this.listener.connection?.("closed", code);
       return;
     }
     this.listener.connection?.("waiting", code);
-    if (navigator.onLine) this.#timer = setTimeout(() => this.#connect(), this.#wait(code)); // else when it is again
+    if (navigator.onLine) this.#timer = setTimeout(() => this.#connect(), this.#wait(code)); // else the event "online" reconnects
   }
 
   /** @param {number} code */
   #wait(code) {
     if (code === TOO_MANY) return TOO_MANY_WAIT_MS * (1 + Math.random());
     if (code === GOING_AWAY || code === TOO_SLOW) {
-      if (this.#attempts++ === 0) return AT_RANDOM_MS * Math.random();
+      if (this.#attempts++ === 0) return SPREAD_MS * Math.random();
     }
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);
     return longest * (0.5 + Math.random() / 2);
   }
 
   /** @param {any} frame */
-  #take(frame) {
+  #receive(frame) {
     const listener = this.listener;
     if (typeof frame.seq === "number" && typeof frame.at === "string") {
       if (this.#seq !== null && frame.seq <= this.#seq) return;
@@ -182,7 +182,7 @@ export class LiveSocket {
     } else if (frame.type === "ack") {
       this.#settle(frame.id, null);
     } else if (frame.type === "error" && frame.id) {
-      this.#settle(frame.id, new NotSent(frame.message ?? "That did not work.", frame.code));
+      this.#settle(frame.id, new NotSent(frame.message ?? "That did not work. Please try again.", frame.code));
     }
   }
 

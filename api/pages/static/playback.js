@@ -1,13 +1,13 @@
 // @ts-check
-/** What every way of playing shares. */
+/** Shared by the HLS and WHEP players: the interface of a player, autoplay, and the WHIP/WHEP offer. */
 
 /**
- * A way to get a stream into a video element.
+ * A player of one protocol that feeds a video element.
  * @typedef {object} Engine
  * @property {() => void} start
  * @property {() => void} stop
  * @property {() => void} reload
- * @property {() => void} proven  pictures have come
+ * @property {() => void} confirmPlaying  called when frames advance
  * @property {() => void} catchUp
  * @property {number | null} latency
  */
@@ -15,7 +15,7 @@
 const GATHERING_MS = 1_000;
 
 /**
- * Play; a browser that wants a tap first says so.
+ * Starts playback; calls `onBlocked` if the browser requires a tap first.
  * @param {HTMLVideoElement} video
  * @param {() => void} onBlocked
  */
@@ -24,12 +24,12 @@ export function begin(video, onBlocked) {
 }
 
 /**
- * Until the connection knows an address of its own, for an offer that goes out once. It need not know all: the media server learns the
- * others from where we speak to it.
+ * Resolves at the first ICE candidate. The offer is sent once and needs no others: the media server learns them from the packets that
+ * the browser sends.
  * @param {RTCPeerConnection} connection
  * @returns {Promise<void>}
  */
-function hasAddress(connection) {
+function firstCandidate(connection) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, GATHERING_MS);
     const found = () => {
@@ -41,17 +41,17 @@ function hasAddress(connection) {
 }
 
 /**
- * The exchange of WHIP and WHEP: one offer, one answer. Throws an error with a sentence.
+ * Exchanges SDP by WHIP or WHEP: posts the offer, applies the answer. Throws an Error with a text for the user.
  * @param {RTCPeerConnection} connection
  * @param {string | URL} url
  * @param {Record<string, string>} [headers]
  */
 export async function offer(connection, url, headers = {}) {
   await connection.setLocalDescription();
-  await hasAddress(connection);
+  await firstCandidate(connection);
   const body = connection.localDescription?.sdp ?? null;
   const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/sdp", ...headers }, body });
-  if (response.status !== 201) throw new Error(`The media server refused the connection (${response.status}).`);
+  if (response.status !== 201) throw new Error(`The media server refused the connection (status ${response.status}). Reload the page and try again.`);
   const sdp = await response.text();
   if (connection.signalingState !== "closed") await connection.setRemoteDescription({ type: "answer", sdp });
 }

@@ -1,21 +1,21 @@
 // @ts-check
-/** Plays a stream through everything that happens to it: not there yet, interrupted, another publisher, another network, a tap needed. */
+/** Plays a stream by HLS or WHEP. Survives interruptions, a new publisher, network changes and blocked autoplay. */
 
 import { HlsPlayer } from "./hls_player.js";
 import { WhepPlayer } from "./whep_player.js";
 
 /** @typedef {"idle" | "loading" | "playing" | "blocked" | "unsupported"} PlayerState */
 
-const LOOK_MS = 1_000;
+const CHECK_MS = 1_000;
 const STALLED_S = 6;
 
 export class Player {
   /** @type {import("./playback.js").Engine | null} */ #engine = null;
   /** @type {PlayerState} */ #state = "idle";
   #lastTime = 0;
-  #stillFor = 0;
+  #stalledS = 0;
   #closing = new AbortController();
-  #looking = 0;
+  #checkTimer = 0;
 
   /**
    * @param {HTMLVideoElement} video
@@ -29,13 +29,13 @@ export class Player {
     this.stream = stream;
     this.onState = onState;
     this.lowLatency = false;
-    /** Low latency carries the picture only: WebRTC has no AAC. */
+    /** True if low latency plays without sound, because WebRTC cannot carry AAC. */
     this.silent = false;
     const { signal } = this.#closing;
-    video.addEventListener("timeupdate", () => this.#moved(), { signal });
+    video.addEventListener("timeupdate", () => this.#timeChanged(), { signal });
     video.addEventListener("play", () => this.#engine?.catchUp(), { signal });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#engine?.catchUp(), { signal });
-    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    this.#checkTimer = setInterval(() => this.#checkProgress(), CHECK_MS);
   }
 
   get state() {
@@ -46,35 +46,35 @@ export class Player {
     return this.#engine?.latency ?? null;
   }
 
-  /** The stream is live, perhaps by another publisher than before: begin anew. */
+  /** Starts, or restarts for a new publisher. */
   play() {
     this.hold();
-    this.#become("loading");
+    this.#setState("loading");
     const { video } = this;
-    const blocked = () => this.#become("blocked");
+    const blocked = () => this.#setState("blocked");
     this.#engine = this.lowLatency
       ? new WhepPlayer(video, this.stream.whep_url, () => this.setLowLatency(false), blocked, () => this.#silence())
-      : new HlsPlayer(video, this.stream.playback_url, () => this.#freeze(), blocked, () => this.#become("unsupported"));
+      : new HlsPlayer(video, this.stream.playback_url, () => this.#freeze(), blocked, () => this.#setState("unsupported"));
     this.#engine.start();
   }
 
-  /** No new pictures for now: keep the last one. */
+  /** Stops loading and keeps the last frame on the screen. */
   hold() {
     this.#freeze();
     this.silent = false;
     this.#engine?.stop();
     this.#engine = null;
-    this.#become("idle");
+    this.#setState("idle");
   }
 
   close() {
     this.hold();
     this.still.hidden = true;
     this.#closing.abort();
-    clearInterval(this.#looking);
+    clearInterval(this.#checkTimer);
   }
 
-  /** After the tap that the browser wanted. */
+  /** Starts playback after the tap that the browser required. */
   resume() {
     this.video.play().then(() => this.#engine?.catchUp(), () => undefined);
   }
@@ -101,34 +101,34 @@ export class Player {
     still.hidden = false;
   }
 
-  #moved() {
+  #timeChanged() {
     const { currentTime } = this.video;
     if (!this.#engine || currentTime === this.#lastTime) return;
     const advanced = currentTime > this.#lastTime && currentTime - this.#lastTime < 2;
     this.#lastTime = currentTime;
-    this.#stillFor = 0;
+    this.#stalledS = 0;
     if (!advanced || this.video.readyState < this.video.HAVE_CURRENT_DATA) return;
-    this.#engine.proven();
+    this.#engine.confirmPlaying();
     this.still.hidden = true;
-    this.#become("playing");
+    this.#setState("playing");
   }
 
-  /** Each second: has the picture moved? */
-  #look() {
+  /** Runs each second: reloads when the video has not advanced for STALLED_S. */
+  #checkProgress() {
     if (!this.#engine || document.visibilityState === "hidden" || this.#state === "blocked" || this.#state === "unsupported") return;
     if (this.video.currentTime !== this.#lastTime) return;
-    this.#stillFor += LOOK_MS / 1000;
-    if (this.#stillFor >= 2) this.#become("loading");
-    if (this.#stillFor < STALLED_S) return;
-    this.#stillFor = 0;
+    this.#stalledS += CHECK_MS / 1000;
+    if (this.#stalledS >= 2) this.#setState("loading");
+    if (this.#stalledS < STALLED_S) return;
+    this.#stalledS = 0;
     this.#engine.reload();
   }
 
   /** @param {PlayerState} state */
-  #become(state) {
+  #setState(state) {
     if (state === this.#state) return;
     this.#state = state;
-    if (state === "loading") this.#stillFor = 0;
+    if (state === "loading") this.#stalledS = 0;
     this.onState(state);
   }
 }

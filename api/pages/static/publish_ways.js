@@ -1,5 +1,5 @@
 // @ts-check
-/** How to publish: a tab per kind of sender, each with lines to copy. The key is masked until it is revealed. */
+/** Instructions for publishing: a tab for each kind of encoder, with lines to copy. The key is masked until it is revealed. */
 
 import { button, icon, make, withIcon } from "./dom.js";
 
@@ -17,13 +17,13 @@ const COPIED_MS = 1_800;
 export function publishWays(stream) {
   return [
     { id: "phone", title: "Phone", code: true,
-      steps: "Larix Broadcaster (iOS, Android): scan the code, or show the key and open the app from here, or add a connection with this address.",
+      steps: "In Larix Broadcaster (iOS, Android), scan the code or add a connection with this address. On the phone itself, show the key and open the app from here.",
       lines: [{ label: "Address", value: stream.rtmp_url, secret: true }] },
     { id: "obs", title: "OBS",
       steps: "Settings → Stream → Service: Custom. Keyframe interval 1 s, x264 tune zerolatency, 0 B-frames.",
       lines: [{ label: "Server", value: stream.rtmp_server }, { label: "Stream key", value: stream.stream_key, secret: true }] },
     { id: "ffmpeg", title: "ffmpeg",
-      steps: "Sends a moving test picture with a tone. Replace the inputs with your own.",
+      steps: "This command sends a test picture with a tone. Replace the inputs with your own.",
       lines: [{ label: "Command", value: ffmpeg(stream.rtmp_url), secret: true }] },
     { id: "more", title: "WHIP, SRT",
       steps: "For browsers, GStreamer and hardware encoders.",
@@ -38,7 +38,7 @@ function ffmpeg(url) {
 }
 
 /**
- * Sets up Larix Broadcaster on this very device; the QR code does it on the one that scans it.
+ * A link that sets up Larix Broadcaster on this device. The QR code does the same on the device that scans it.
  * @param {OwnStream} stream
  */
 function larix({ rtmp_url, title }) {
@@ -62,8 +62,8 @@ export class PublishWays {
     this.body = body;
     this.reveal = reveal;
     this.announcer = announcer;
-    reveal.addEventListener("click", () => this.#turn());
-    tabs.addEventListener("keydown", (event) => this.#move(event));
+    reveal.addEventListener("click", () => this.#toggleKey());
+    tabs.addEventListener("keydown", (event) => this.#chooseByKey(event));
   }
 
   /** @param {OwnStream} stream */
@@ -73,14 +73,14 @@ export class PublishWays {
     this.#show();
   }
 
-  /** Nothing of it stays in the page. */
+  /** Removes the key from the page. */
   clear() {
     this.#stream = null;
     this.tabs.replaceChildren();
     this.body.replaceChildren();
   }
 
-  #turn() {
+  #toggleKey() {
     this.#revealed = !this.#revealed;
     this.#show();
   }
@@ -111,7 +111,7 @@ export class PublishWays {
   }
 
   /** @param {KeyboardEvent} event */
-  #move(event) {
+  #chooseByKey(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const ids = [...this.tabs.children].map((tab) => tab.id.replace("tab-", ""));
@@ -123,9 +123,9 @@ export class PublishWays {
     const shown = secret && !this.#revealed ? value.replace(/(token=|::)[\w-]+/, `$1${MASK}`) : value;
     const copy = button("", async () => {
       const done = await copied(value);
-      copy.replaceChildren(withIcon("check", done ? "Copied" : "Not allowed"));
+      copy.replaceChildren(withIcon("check", done ? "Copied" : "Not copied"));
       copy.focus();
-      this.announcer.textContent = `${label}: ${done ? "copied" : "copying is not allowed"}.`;
+      this.announcer.textContent = `${label}: ${done ? "copied" : "not copied. Select the text and copy it yourself"}.`;
       setTimeout(ready, COPIED_MS);
     }, "button quiet copy");
     const ready = () => {
@@ -141,23 +141,23 @@ export class PublishWays {
       make("figcaption", {}, "To watch"));
     const publish = this.#revealed
       ? make("img", { src: `/studio/phone.svg?${Date.now()}`, alt: "QR code that sets up Larix Broadcaster", width: "160", height: "160" })
-      : this.#veil();
+      : this.#hiddenCode();
     const app = make("a", { class: "button", href: this.#revealed && this.#stream ? larix(this.#stream) : "#" }, "Open in Larix Broadcaster");
     return [...(this.#revealed ? [app] : []), make("div", { class: "codes" }, make("figure", {}, publish, make("figcaption", {}, "To publish: scan with the phone")), watch)];
   }
 
-  #veil() {
+  #hiddenCode() {
     const veil = button("", () => {
-      this.#turn();
+      this.#toggleKey();
       this.reveal.focus();
     }, "veiled");
-    veil.append(icon("hide"), make("span", {}, "Show the code"), make("span", { class: "hint" }, "It holds the key"));
+    veil.append(icon("hide"), make("span", {}, "Show the code"), make("span", { class: "hint" }, "It contains the key"));
     return veil;
   }
 }
 
 /**
- * Whether it is in the clipboard now.
+ * Copies to the clipboard; resolves to whether that worked.
  * @param {string} value
  */
 async function copied(value) {
@@ -170,7 +170,7 @@ async function copied(value) {
 }
 
 /**
- * Where the page came over plain http there is no clipboard to write to.
+ * Copies by selecting a text area: pages loaded over plain http have no `navigator.clipboard`.
  * @param {string} value
  */
 function copyBySelection(value) {

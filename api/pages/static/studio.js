@@ -1,10 +1,10 @@
 // @ts-check
-/** The studio: going live, how it goes, and the end. */
+/** The studio: go live, watch the state of the own stream, end it. */
 
 import { Account } from "./account.js";
 import { Refused, currentStream, liveStream, messageOf } from "./api.js";
 import { Camera } from "./camera.js";
-import { addLine, figureRows, find, holding, make } from "./dom.js";
+import { addLine, figureRows, find, whileDisabled, make } from "./dom.js";
 import { clock, since } from "./format.js";
 import { giftLine } from "./gift_show.js";
 import { ENDED, FORBIDDEN, LiveSocket, SIGN_IN } from "./live_socket.js";
@@ -20,13 +20,13 @@ const PLAYING_EVERY_MS = 5_000;
 const RETRY_MS = 4_000;
 /** @type {Record<string, [title: string, text: string]>} */
 const STATES = {
-  created: ["Waiting for your picture", "Start sending in one of the ways on this page; you go live with the first picture."],
+  created: ["Waiting for your picture", "Send it in one of the ways on this page. You are live when the first picture arrives."],
   live: ["You are live", ""],
-  interrupted: ["Reconnecting…", "Your picture stopped arriving. Send again with the same key to resume."],
+  interrupted: ["Reconnecting…", "Your picture no longer arrives. Send again with the same key to resume."],
 };
 
 /** @type {[title: string, text: string]} */
-const NEW_KEY = ["New key made", "Update your encoder: the old key has stopped working."];
+const NEW_KEY = ["New key created", "Enter it in your encoder: the old key no longer works."];
 
 const guest = find("#guest", HTMLElement);
 const start = find("#start", HTMLElement);
@@ -39,7 +39,7 @@ const already = find("#already", HTMLElement);
 const state = find("#state", HTMLElement);
 const deskError = find("#desk-error", HTMLElement);
 const cameraButton = find("#camera", HTMLButtonElement);
-const cameraTold = find("#camera-told", HTMLElement);
+const cameraError = find("#camera-error", HTMLElement);
 const cameraBox = find("#camera-box", HTMLElement);
 const cameraSend = find("#camera-send", HTMLButtonElement);
 const cameraTurn = find("#camera-turn", HTMLButtonElement);
@@ -57,9 +57,9 @@ const LOOPBACK = /^(localhost$|127\.|\[::1\]$)/;
 /** @type {Player | null} */ let player = null;
 /** @type {string | null} */ let startedAt = null;
 let status = "created";
-/** Since the key was changed, nobody has published. */
-let rekeyed = false;
-let looking = 0;
+/** The key was changed, and no publisher has connected with the new one yet. */
+let keyChanged = false;
+let retryTimer = 0;
 
 const account = new Account();
 const ways = new PublishWays(find("#tabs", HTMLElement), find("#way", HTMLElement), find("#reveal", HTMLButtonElement),
@@ -67,10 +67,10 @@ const ways = new PublishWays(find("#tabs", HTMLElement), find("#way", HTMLElemen
 const camera = new Camera(() => showCamera("The camera was disconnected."));
 
 /**
- * What had the focus goes with its section; nothing had it when the page has just come.
+ * Shows one section and hides the others. Moves the focus to its heading, except when the page has just loaded.
  * @param {HTMLElement} shown
  */
-function only(shown) {
+function showSection(shown) {
   const parts = [guest, start, desk, over];
   const first = parts.every((part) => part.hidden);
   for (const part of parts) part.hidden = part !== shown;
@@ -78,30 +78,30 @@ function only(shown) {
 }
 
 /** @param {boolean} reached */
-function reach(reached) {
+function showReachable(reached) {
   unreached.hidden = reached;
 }
 
 /**
- * Who is signed in no more gets the form.
+ * Shows an error. If the session has ended, the sign-in form appears.
  * @param {unknown} error
  * @param {HTMLElement} place
  */
-function tell(error, place) {
+function showError(error, place) {
   place.textContent = messageOf(error);
   if (error instanceof Refused && error.status === 401) account.refresh();
 }
 
 /**
  * @param {OwnStream} own
- * @param {boolean} [found]  it ran when another one was wanted
+ * @param {boolean} [found]  it was already running when the user pressed “Go live”
  */
-function open(own, found = false) {
-  leave();
+function openStream(own, found = false) {
+  closeStream();
   already.hidden = !found;
   stream = own;
   status = "created";
-  rekeyed = false;
+  keyChanged = false;
   startedAt = null;
   const title = find("#title", HTMLElement);
   title.textContent = title.title = own.title || `${account.user?.username ?? "You"} live`;
@@ -109,24 +109,24 @@ function open(own, found = false) {
   ways.show(own);
   player = new Player(find("#preview video", HTMLVideoElement), find("#preview .still", HTMLCanvasElement), own, () => undefined);
   socket = new LiveSocket(own.id, {
-    hello({ stream: told, recovered }) {
-      startedAt = told.started_at;
+    hello({ stream: snapshot, recovered }) {
+      startedAt = snapshot.started_at;
       if (!recovered) feed.replaceChildren();
-      become(told.status);
-      figures(told);
+      setStatus(snapshot.status);
+      showFigures(snapshot);
     },
     gift(gift) {
       addLine(feed, giftLine(gift), FEED_LINES);
       find("#no-gifts", HTMLElement).hidden = true;
     },
-    status(told, at) {
-      if (told.status === "live") startedAt ??= at;
-      if (told.status === "ended") return end(told.summary ?? null, told.reason ?? "");
-      become(told.status, true);
+    status(change, at) {
+      if (change.status === "live") startedAt ??= at;
+      if (change.status === "ended") return end(change.summary ?? null, change.reason ?? "");
+      setStatus(change.status, true);
     },
-    stats: figures,
+    stats: showFigures,
     connection(connection, code) {
-      if (connection === "open" || connection === "waiting") reach(connection === "open");
+      if (connection === "open" || connection === "waiting") showReachable(connection === "open");
       if (code === SIGN_IN || code === FORBIDDEN) account.refresh();
       if (code === ENDED) end(null, "");
     },
@@ -134,10 +134,10 @@ function open(own, found = false) {
   socket.open();
   showCamera();
   find("#no-gifts", HTMLElement).hidden = false;
-  only(desk);
+  showSection(desk);
 }
 
-function leave() {
+function closeStream() {
   socket?.close();
   player?.close();
   camera.stop();
@@ -151,30 +151,30 @@ function leave() {
 
 /**
  * @param {string} now
- * @param {boolean} [anew]
+ * @param {boolean} [isEvent]  a status event, perhaps of a new publisher; false for a snapshot
  */
-function become(now, anew = false) {
+function setStatus(now, isEvent = false) {
   const before = status;
   status = now;
-  if (now === "live" && (anew || before !== "live")) rekeyed = false;
+  if (now === "live" && (isEvent || before !== "live")) keyChanged = false;
   desk.dataset.status = now;
   if (now !== before) deskError.textContent = "";
   showState();
-  if (now === "live" && stream?.visibility === "public" && (anew || before !== "live")) player?.play();
+  if (now === "live" && stream?.visibility === "public" && (isEvent || before !== "live")) player?.play();
   else if (now !== "live") player?.hold();
   if (now !== "live") media.textContent = "";
   tick();
 }
 
 function showState() {
-  const [title, text] = rekeyed && status !== "live" ? NEW_KEY : STATES[status] ?? ["", ""];
+  const [title, text] = keyChanged && status !== "live" ? NEW_KEY : STATES[status] ?? ["", ""];
   if (state.dataset.title === title) return;
   state.dataset.title = title;
   state.replaceChildren(make("b", {}, title), ...(text ? [make("span", {}, text)] : []));
 }
 
-/** @param {import("./live_socket.js").Figures} told */
-function figures({ viewers, coins }) {
+/** @param {import("./live_socket.js").Figures} figures */
+function showFigures({ viewers, coins }) {
   find("#viewers", HTMLElement).textContent = viewers.toLocaleString("en");
   find("#earned", HTMLElement).textContent = coins.toLocaleString("en");
 }
@@ -183,15 +183,15 @@ function tick() {
   find("#timer", HTMLElement).textContent = startedAt && status !== "created" ? clock(since(startedAt)) : "–";
 }
 
-/** Whether pictures really flow, where the server looks. */
-async function lookAtMedia() {
+/** Shows whether the server's probe receives the picture. */
+async function checkMedia() {
   if (!stream || status !== "live" || document.visibilityState === "hidden") return;
   const own = await currentStream().catch(() => null);
   if (status !== "live" || !stream || own?.id !== stream.id) return;
   const { playing, playing_note: note } = own;
   const open = own.visibility === "public";
-  if (!open) media.textContent = "This stream is private, so viewers cannot watch it yet. Only public streams can be watched.";
-  else media.textContent = playing === undefined ? "" : note || (playing ? "Checked: viewers see your picture." : "You are connected, but no picture arrives.");
+  if (!open) media.textContent = "This stream is private, so viewers cannot watch it. Only public streams can be watched so far.";
+  else media.textContent = playing === undefined ? "" : note || (playing ? "Checked: viewers see your picture." : "You are connected, but no picture arrives. Check your encoder.");
   media.dataset.playing = String(open && playing && !note);
 }
 
@@ -200,16 +200,16 @@ async function lookAtMedia() {
  * @param {string} reason
  */
 function end(summary, reason) {
-  leave();
-  const why = { grace_over: "Your picture did not come back in time.", never_published: "Nothing was sent.", replaced: "You started another stream.",
-    operator: "An operator ended it." }[reason];
+  closeStream();
+  const why = { grace_over: "Your picture did not come back in time, so the stream ended.", never_published: "No picture was sent, so the stream ended.", replaced: "You started another stream, which ended this one.",
+    operator: "An operator ended this stream." }[reason];
   find("#over .why", HTMLElement).textContent = why ?? "";
   find("#over .figures", HTMLElement).replaceChildren(...figureRows(summary ? summaryFigures(summary) : []));
-  only(over);
+  showSection(over);
 }
 
 /**
- * Asks in a dialog; resolves to whether it was meant.
+ * Opens a confirmation dialog; resolves to whether the user confirmed.
  * @param {string} title
  * @param {string} text
  * @param {string} yes
@@ -224,8 +224,8 @@ function confirmed(title, text, yes) {
   return new Promise((resolve) => confirmation.addEventListener("close", () => resolve(confirmation.returnValue === "yes"), { once: true }));
 }
 
-/** @param {string} [told] */
-function showCamera(told = "") {
+/** @param {string} [error] */
+function showCamera(error = "") {
   cameraButton.hidden = !Camera.possible;
   find("#no-camera", HTMLElement).hidden = Camera.possible;
   find("span", HTMLElement, cameraButton).textContent = camera.media ? "Stop this camera" : "Use this camera";
@@ -233,75 +233,75 @@ function showCamera(told = "") {
   cameraSend.hidden = camera.on;
   cameraMute.hidden = !camera.hasSound;
   cameraMute.setAttribute("aria-pressed", String(camera.muted));
-  const sound = camera.hasSound ? (camera.muted ? "Your microphone is muted." : "") : "No microphone found: you send the picture only.";
+  const sound = camera.hasSound ? (camera.muted ? "Your microphone is muted." : "") : "No microphone found: your stream has no sound.";
   find("#camera-hint", HTMLElement).textContent = [camera.on ? "" : "Only you see this until you press “Go on air”.", sound].filter(Boolean).join(" ");
   if (mirror.srcObject !== camera.media) mirror.srcObject = camera.media;
-  cameraTold.textContent = told;
+  cameraError.textContent = error;
 }
 
-/** Whether a stream of ours runs, perhaps begun elsewhere; asks until there is an answer. */
-async function look() {
-  clearTimeout(looking);
+/** Opens the user's running stream, perhaps started on another device; retries until the server answers. */
+async function findRunningStream() {
+  clearTimeout(retryTimer);
   if (!account.user || stream) return;
   try {
     const own = await currentStream();
-    reach(true);
+    showReachable(true);
     if (!account.user || stream) return;
-    if (own) open(own);
-    else if (start.hidden && over.hidden) only(start);
+    if (own) openStream(own);
+    else if (start.hidden && over.hidden) showSection(start);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) return account.refresh();
-    reach(false);
-    looking = setTimeout(look, RETRY_MS);
+    showReachable(false);
+    retryTimer = setTimeout(findRunningStream, RETRY_MS);
   }
 }
 
-/** Going live would replace a stream that runs, in this tab or elsewhere. */
+/** Starts a stream. Opens the running one instead if there is one, because `liveStream` would end it. */
 async function goLive() {
   const fields = new FormData(form);
   try {
     const running = await currentStream();
-    if (running) return open(running, true);
-    open(await liveStream({ title: fields.get("title"), grace_s: fields.get("grace_s"), started_at: new Date().toISOString().slice(0, 19).replace("T", " ") }));
+    if (running) return openStream(running, true);
+    openStream(await liveStream({ title: fields.get("title"), grace_s: fields.get("grace_s"), started_at: new Date().toISOString().slice(0, 19).replace("T", " ") }));
   } catch (error) {
-    tell(error, formError);
+    showError(error, formError);
   }
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   formError.textContent = "";
-  holding(find("button", HTMLButtonElement, form), goLive);
+  whileDisabled(find("button", HTMLButtonElement, form), goLive);
 });
 
 find("#end", HTMLButtonElement).addEventListener("click", async () => {
   const asked = stream;
-  if (!asked || !(await confirmed("End the stream?", "It ends for everybody at once, and its stream key stops working.", "End stream"))) return;
+  if (!asked || !(await confirmed("End the stream?", "It ends for all viewers at once, and its stream key stops working.", "End stream"))) return;
   if (stream !== asked) return;
   deskError.textContent = "";
   try {
     await liveStream({ id: asked.id, ended_at: new Date().toISOString() });
   } catch (error) {
-    tell(error, deskError);
+    showError(error, deskError);
   }
 });
 
 find("#rotate", HTMLButtonElement).addEventListener("click", async () => {
   const asked = stream;
-  if (!asked || !(await confirmed("Make a new key?", "Anyone using the old key is disconnected. Viewers see “reconnecting” until you send with the new one.", "New key"))) return;
+  if (!asked || !(await confirmed("Make a new key?", "The old key stops working and your encoder is disconnected. Viewers see “Reconnecting…” until you send with the new key.", "New key"))) return;
   if (stream !== asked) return;
   deskError.textContent = "";
   try {
     const own = await liveStream({ id: asked.id, rotate_key: 1 });
     if (stream !== asked) return;
     stream = own;
-    rekeyed = true;
+    keyChanged = true;
     showState();
     camera.stop();
     showCamera();
     ways.show(own);
   } catch (error) {
-    tell(error, deskError);
+    showError(error, deskError);
   }
 });
 
@@ -316,7 +316,7 @@ cameraSend.addEventListener("click", () => useCamera(cameraSend, async () => {
   if (stream) await camera.start(stream.whip_url);
 }));
 cameraTurn.addEventListener("click", () => useCamera(cameraTurn, async () => {
-  await camera.turn();
+  await camera.switchCamera();
   flip(camera.facing === "user");
 }));
 cameraMute.addEventListener("click", () => {
@@ -331,20 +331,20 @@ cameraFlip.addEventListener("click", () => flip(cameraFlip.getAttribute("aria-pr
  */
 function useCamera(pressed, work) {
   const asked = stream;
-  holding(pressed, async () => {
-    let told = "";
+  whileDisabled(pressed, async () => {
+    let failure = "";
     try {
       await work();
     } catch (error) {
-      told = messageOf(error);
+      failure = messageOf(error);
     }
-    if (stream?.id !== asked?.id) camera.stop(); // it ended meanwhile
-    showCamera(told);
+    if (stream?.id !== asked?.id) camera.stop(); // the stream ended meanwhile
+    showCamera(failure);
   });
 }
 
 /**
- * As in a mirror, on this page only: viewers see the picture as it is.
+ * Mirrors the preview on this page only; viewers see the picture unmirrored.
  * @param {boolean} mirrored
  */
 function flip(mirrored) {
@@ -352,23 +352,23 @@ function flip(mirrored) {
   cameraFlip.setAttribute("aria-pressed", String(mirrored));
 }
 
-find("#again", HTMLButtonElement).addEventListener("click", () => only(start));
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
+find("#again", HTMLButtonElement).addEventListener("click", () => showSection(start));
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && findRunningStream());
 
 account.onChange((user) => {
-  leave();
-  reach(true);
+  closeStream();
+  showReachable(true);
   if (user) {
-    look();
+    findRunningStream();
   } else {
     find(".ways", HTMLElement, guest).replaceChildren(...account.forms(() => undefined));
-    only(guest);
+    showSection(guest);
   }
 });
-account.onReach(reach);
-account.mayLeave = async () =>
-  !camera.on || confirmed("Sign out?", "This camera stops sending: viewers see “reconnecting”.", "Sign out");
+account.onReach(showReachable);
+account.confirmSignOut = async () =>
+  !camera.on || confirmed("Sign out?", "Your camera stops sending, and viewers see “Reconnecting…”.", "Sign out");
 account.refresh();
 find("#unreachable", HTMLElement).hidden = !LOOPBACK.test(location.hostname);
 setInterval(tick, 1_000);
-setInterval(lookAtMedia, PLAYING_EVERY_MS);
+setInterval(checkMedia, PLAYING_EVERY_MS);

@@ -1,5 +1,5 @@
 // @ts-check
-/** The watch page: one stream, its picture, its state, its gifts. */
+/** The watch page: plays one stream and shows its state, figures and gifts. */
 
 import { Account } from "./account.js";
 import { ambience } from "./ambience.js";
@@ -59,8 +59,8 @@ const socket = new LiveSocket(watched.id, {
   hello({ stream, recovered }) {
     startedAt = stream.started_at;
     if (!recovered) feed.replaceChildren();
-    become(stream.status);
-    figures(stream);
+    setStatus(stream.status);
+    showFigures(stream);
   },
   gift(gift, _at, missed) {
     addLine(feed, giftLine(gift), FEED_LINES);
@@ -69,10 +69,10 @@ const socket = new LiveSocket(watched.id, {
   status(status, at) {
     if (status.summary) known.summary = status.summary;
     if (status.status === "live") startedAt ??= at;
-    become(status.status, true);
+    setStatus(status.status, true);
   },
   stats(stats) {
-    figures(stats);
+    showFigures(stats);
   },
   connection(connection, code) {
     known.connection = connection;
@@ -86,16 +86,16 @@ const giftPanel = new GiftPanel(panel, account, watched.host.user_id, (frame) =>
 
 /**
  * @param {string} status
- * @param {boolean} [anew]  an event of its own, perhaps of another publisher
+ * @param {boolean} [isEvent]  a status event, perhaps of a new publisher; false for a snapshot
  */
-function become(status, anew = false) {
+function setStatus(status, isEvent = false) {
   const before = known.status;
   known.status = status;
-  if (status === "live" && watched.public && !known.paused && (anew || before !== "live" || player.state === "idle")) player.play();
+  if (status === "live" && watched.public && !known.paused && (isEvent || before !== "live" || player.state === "idle")) player.play();
   if (status === "interrupted" || status === "ended") player.hold();
   if (status === "ended") {
     giftPanel.end();
-    if (known.summary) earned(known.summary.coins);
+    if (known.summary) showCoins(known.summary.coins);
   }
   show();
 }
@@ -106,11 +106,11 @@ function show() {
   if (overlay.dataset.kind === (state?.kind ?? "") && overlay.dataset.title === (state?.title ?? "")) return;
   overlay.dataset.kind = state?.kind ?? "";
   overlay.dataset.title = state?.title ?? "";
-  overlay.replaceChildren(...(state ? drawn(state) : []));
+  overlay.replaceChildren(...(state ? overlayContent(state) : []));
 }
 
 /** @param {import("./stage_state.js").StageState} state */
-function drawn(state) {
+function overlayContent(state) {
   const parts = [];
   if (state.kind === "loading" || state.kind === "reconnecting" || state.kind === "waiting") {
     parts.push(make("span", { class: "spinner", "aria-hidden": "true" }));
@@ -132,16 +132,16 @@ function drawn(state) {
 }
 
 /** @param {import("./live_socket.js").Figures} figures */
-function figures({ viewers, coins: sum, top_gifters: gifters }) {
+function showFigures({ viewers, coins: sum, top_gifters: gifters }) {
   for (const element of document.querySelectorAll(".viewer-count")) element.textContent = compact(viewers);
-  earned(sum);
+  showCoins(sum);
   find(".top-gifters", HTMLElement).replaceChildren(...gifters.slice(0, 5).map((gifter) =>
     make("li", { class: "line" }, avatar(gifter), make("span", { class: "words", dir: "auto" }, gifter.username), coins(gifter.coins))));
   find(".no-gifters", HTMLElement).hidden = gifters.length > 0;
 }
 
 /** @param {number} sum */
-function earned(sum) {
+function showCoins(sum) {
   find(".coin-count", HTMLElement).textContent = compact(sum);
 }
 
@@ -186,7 +186,7 @@ function openPanel(open) {
   (open ? panel : gifts).focus({ preventScroll: true });
 }
 
-function fill() {
+function prepare() {
   new ResizeObserver(() => root.style.setProperty("--sheet", `${panel.offsetHeight}px`)).observe(panel);
   tint(stage, watched.host.user_id);
   for (const place of document.querySelectorAll(".host-avatar")) place.replaceChildren(avatar(watched.host));
@@ -241,9 +241,9 @@ account.onChange((user) => {
   identity = id;
 });
 
-fill();
+prepare();
 if (new URLSearchParams(location.search).has("low")) player.setLowLatency(true);
-become(watched.status);
+setStatus(watched.status);
 if (watched.status !== "ended") socket.open();
 account.refresh();
 giftPanel.load();

@@ -1,10 +1,10 @@
 // @ts-check
-/** WHEP: half a second behind instead of two, by WebRTC. Cannot carry every stream, so whoever uses it needs something to fall back to. */
+/** Plays WHEP (WebRTC): lower latency than HLS. WebRTC cannot carry every stream, so the caller falls back to HLS in `onFailed`. */
 
 import { begin, offer } from "./playback.js";
 
 const FIRST_PICTURE_MS = 8_000;
-/** Sound that has not come so long after the first picture does not come. */
+/** How long after the first frame sound may start. Shorter reports silence on slow networks, longer reports it late. */
 const FIRST_SOUND_MS = 1_500;
 
 /** @typedef {import("./playback.js").Engine} Engine */
@@ -21,7 +21,7 @@ export class WhepPlayer {
    * @param {string} url
    * @param {() => void} onFailed
    * @param {() => void} onBlocked
-   * @param {() => void} onSilent  the server sends the picture only
+   * @param {() => void} onSilent  the server sends no sound
    */
   constructor(video, url, onFailed, onBlocked, onSilent) {
     this.video = video;
@@ -39,13 +39,13 @@ export class WhepPlayer {
   stop() {
     clearTimeout(this.#timer);
     clearTimeout(this.#sound);
-    this.#connection?.close(); // the server hears it from the connection itself
+    this.#connection?.close(); // the server notices: no DELETE request is needed
     this.#connection = null;
     this.video.srcObject = null;
   }
 
-  /** A remote track is muted until its first packet: the answer promises sound also where none will come. */
-  proven() {
+  /** Detects missing sound: the SDP answer always has an audio track, which stays muted until its first packet. */
+  confirmPlaying() {
     clearTimeout(this.#timer);
     this.#sound ||= setTimeout(() => this.#audio?.muted && this.onSilent(), FIRST_SOUND_MS);
   }

@@ -15,13 +15,8 @@ from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import (
-    AlreadyTaken,
-    ClaimTooLong,
-    InvalidUsername,
-    NotRegistered,
-    SignInNotProven,
-)
+from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
+from control_plane.accounts.user import AlreadyTaken
 
 section = Section("auth")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
-from api.wire.profile import Profile, own_profile, person, public_profile
+from api.wire.profile import Profile, own_profile, public_profile, user_by_id
 from control_plane.accounts.store import by_username, record_visit
 from control_plane.accounts.user import User, UserNotFound
 from control_plane.base.ids import UserId
@@ -38,14 +38,14 @@ async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
 
 async def _wanted(call: Call, body: ShowUserDetail) -> User:
     if body.other_user_id is not None:
-        return await person(call, UserId(body.other_user_id))
+        return await user_by_id(call, UserId(body.other_user_id))
     if body.username:
         user = await by_username(call.platform.database, body.username.lstrip("@"))
         if user is None:
             raise UserNotFound
         return user
     if call.caller is not None:
-        return await person(call, call.caller.user_id)
+        return await user_by_id(call, call.caller.user_id)
     if body.user_id is not None and not call.token:  # one app sends the wanted user here while its user is a guest
-        return await person(call, UserId(body.user_id))
+        return await user_by_id(call, UserId(body.user_id))
     raise UserNotFound

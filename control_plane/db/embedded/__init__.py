@@ -5,6 +5,6 @@ password.
 """
 
 from control_plane.db.embedded.programs import EmbeddedPostgresFailed, Progress
-from control_plane.db.embedded.server import EmbeddedPostgres, running_dsn
+from control_plane.db.embedded.server import EmbeddedPostgres, has_database, running_dsn
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresFailed", "Progress", "running_dsn"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresFailed", "Progress", "has_database", "running_dsn"]

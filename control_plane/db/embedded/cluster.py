@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from control_plane.base import child
+from control_plane.base import child, private_file
 from control_plane.db.embedded import log
 from control_plane.db.embedded.home import Home
 from control_plane.db.embedded.postmaster import wait_until
@@ -66,11 +66,7 @@ async def make_cluster(home: Home, programs: Path, settings: Mapping[str, str]) 
         if "invalid locale name" not in str(failure):
             raise failure
     new.rename(home.cluster)
-    folder = os.open(home.path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    private_file.sync_folder(home.path)
 
 
 async def _run(home: Home, command: Sequence[str]) -> int:
@@ -89,7 +85,7 @@ def spawn(home: Home, command: Sequence[str]) -> subprocess.Popen[bytes]:
 
     It is not an asyncio child and belongs to no event loop: check it with `poll()`.
     """
-    with open(os.open(home.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
+    with private_file.append(home.log) as output:
         return subprocess.Popen(
             child.command(command, home.account, child.Limits()),
             stdin=subprocess.DEVNULL,

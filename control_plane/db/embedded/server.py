@@ -1,4 +1,4 @@
-"""Starts, supervises and stops the embedded PostgreSQL server."""
+"""The embedded PostgreSQL server: `start`, then `wait` and `launch` again whenever it ended, `stop`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -63,12 +62,6 @@ _CONNECT_DEADLINE_S = 5.0
 _POLL_S = 0.02
 _WATCH_S = 0.1
 """Interval of the checks whether the server still runs. Longer: a dead server is restarted later."""
-_MAX_FAILURES = 5
-_FAILURES_WINDOW_S = 60.0
-"""With _MAX_FAILURES failures in this time, the process gives up. Stricter: a passing fault ends the platform. Laxer: a
-broken database is restarted for ever."""
-_PAUSE_S = 0.5
-"""Pause after a failed start, before the next attempt."""
 _NOT_YET = (
     OSError,
     TimeoutError,
@@ -79,12 +72,20 @@ _NOT_YET = (
 log = logging.getLogger(__name__)
 
 
+def _ignore(_pid: int) -> None:
+    pass
+
+
 class EmbeddedPostgres:
-    """The embedded server of one data directory. It is bound to no event loop.
+    """The embedded server of one data directory. It is bound to no event loop, and can be supervised.
 
     `settings` are PostgreSQL settings that override SETTINGS; with fsync off (for tests), initdb does not sync either.
     `roots_state` is the directory of clusters when we are root. Unprivileged users must be able to access it.
     """
+
+    name = "postgres"
+    failed_event = "postgres_failed"
+    title = "PostgreSQL"
 
     def __init__(
         self, data_dir: Path, settings: Mapping[str, str] | None = None, roots_state: Path = ROOTS_STATE
@@ -111,38 +112,44 @@ class EmbeddedPostgres:
         """The postmaster's pid. It changes after a restart and is None while the server does not run."""
         return self._process.pid if self._process is not None else None
 
-    async def start(self, progress: Progress) -> str:
-        """Start the server, wait until it accepts connections, and return the dsn.
-
-        A server left behind by an earlier owner of the data directory is shut down first. Raises
-        EmbeddedPostgresFailed, and leaves no process behind then.
-        """
+    async def start(self, progress: Progress, on_spawn: Callable[[int], None] = _ignore) -> str:
+        """Make the database if there is none, launch the server, and return the dsn. Raises EmbeddedPostgresFailed."""
         assert self._lock is None, "started twice"
         try:
             with server_log.os_errors_told():
                 await self._set_up(progress)
-                progress("Starting PostgreSQL")
-                await self._launch()
+            progress("Starting PostgreSQL")
+            await self.launch(on_spawn)
         except BaseException:
             self._let_go()
             raise
         return self.dsn
 
-    async def supervise(self) -> None:
-        """Restart the server whenever it dies, until cancelled. Cancel it before `stop`.
+    async def launch(self, on_spawn: Callable[[int], None] = _ignore) -> None:
+        """Spawn the server and return when it accepts connections.
 
-        Raises EmbeddedPostgresFailed when the server died, or could not be started, five times within a minute.
+        A server left behind by an earlier owner of the data directory is shut down first. `on_spawn` gets the pid
+        before the server is ready. Raises EmbeddedPostgresFailed, and leaves no process behind.
         """
-        failures: deque[float] = deque(maxlen=_MAX_FAILURES)
-        while True:
-            reason = await self._serve_until_failure()
-            log.warning("postgres_failed", extra={"reason": reason})
-            failures.append(time.monotonic())
-            if len(failures) == _MAX_FAILURES and failures[-1] - failures[0] < _FAILURES_WINDOW_S:
-                raise EmbeddedPostgresFailed(
-                    f"PostgreSQL failed {_MAX_FAILURES} times within {_FAILURES_WINDOW_S:.0f} seconds. Last failure: "
-                    f"{reason}"
-                )
+        with server_log.os_errors_told():
+            await clear_leftovers(self._home.cluster)
+            since_bytes = server_log.size_bytes(self._home.log)
+            self._process = process = spawn(self._home, self._command())
+            try:
+                on_spawn(process.pid)
+                await self._let_in(process, since_bytes)
+            except BaseException:
+                await self._end_child()
+                raise
+        log.info("postgres_started", extra={"pid": process.pid})
+
+    async def wait(self) -> str:
+        """Return how the running server ended, when it has ended."""
+        assert self._process is not None, "not started"
+        process = self._process
+        await wait_until(lambda: process.poll() is not None, math.inf, _WATCH_S)
+        self._process = None
+        return f"PostgreSQL {_ended(process)}."
 
     async def stop(self, fast_s: float = FAST_S) -> None:
         """Fast shutdown; after `fast_s` an immediate one, and after another second SIGKILL. A cancellation kills at
@@ -169,20 +176,11 @@ class EmbeddedPostgres:
             progress("Creating a PostgreSQL database")
             await make_cluster(home, self._programs, self._settings)
 
-    async def _launch(self) -> None:
-        """Start the server and wait until it accepts connections; end it if it does not."""
-        await clear_leftovers(self._home.cluster)
-        since_bytes = server_log.size_bytes(self._home.log)
+    def _command(self) -> list[str]:
         command = [str(self._programs / "postgres"), "-D", str(self._home.cluster)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
-        self._process = process = spawn(self._home, command)
-        try:
-            await self._let_in(process, since_bytes)
-        except BaseException:
-            await self._end_child()
-            raise
-        log.info("postgres_started", extra={"pid": process.pid})
+        return command
 
     async def _let_in(self, process: subprocess.Popen[bytes], since_bytes: int) -> None:
         end = time.monotonic() + _START_DEADLINE_S
@@ -202,21 +200,6 @@ class EmbeddedPostgres:
                 ) from error
             else:
                 return
-
-    async def _serve_until_failure(self) -> str:
-        """Start the server if it does not run, and wait until it ends. Returns the reason of either failure."""
-        try:
-            if self._process is None:
-                with server_log.os_errors_told():
-                    await self._launch()
-        except EmbeddedPostgresFailed as error:
-            await asyncio.sleep(_PAUSE_S)
-            return str(error)
-        assert self._process is not None
-        process = self._process
-        await wait_until(lambda: process.poll() is not None, math.inf, _WATCH_S)
-        self._process = None
-        return f"PostgreSQL {_ended(process)}."
 
     async def _end_child(self, fast_s: float = FAST_S) -> None:
         process, self._process = self._process, None
@@ -238,6 +221,11 @@ class EmbeddedPostgres:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def has_database(data_dir: Path) -> bool:
+    """Whether the data directory has a cluster, running or not."""
+    return home_of(data_dir, None).cluster.exists()  # for root, through the link
 
 
 def running_dsn(data_dir: Path) -> str | None:

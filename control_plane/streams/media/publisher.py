@@ -24,6 +24,12 @@ class Publisher:
     may_turn: bool = True
     """Whether a change of its picture's shape disconnects it."""
 
+    def is_outdated(self, key_version: int) -> bool:
+        """Whether it was admitted with a key that is older than this version. Versions are compared, so neither clocks
+        nor the duration of a commit matter. A publisher of unknown version is outdated: its encoder reconnects, and
+        then its version is known."""
+        return self.key_version is None or self.key_version < key_version
+
     def begin(self, size: Size, expected: Size | None) -> None:
         """Note the size of its first picture. `expected`: the size for which the connection before it was disconnected.
         If it returned with the old shape, disconnecting it again would not help."""

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import Status
-from control_plane.streams.model import Stream
+from control_plane.streams.model import Status, Stream
 
 _Wait = tuple[Status, dt.datetime | None]
 
@@ -26,19 +25,21 @@ class Waits:
 
     since: dict[StreamId, tuple[_Wait, float]] = field(default_factory=dict)
 
+    def note(self, stream: Stream, now: float, *, watched: bool) -> None:
+        """Note that the stream has no publisher. `watched`: viewers are on its live socket, which keeps an unpublished
+        stream waiting."""
+        wait, _ = self.since.get(stream.id, (None, now))
+        if wait != _wait_of(stream) or (watched and stream.status is Status.CREATED):
+            self.since[stream.id] = (_wait_of(stream), now)
+
     def waited_s(self, stream: Stream, now: float) -> float:
         wait, since = self.since.get(stream.id, (None, now))
-        if wait != _wait_of(stream):
-            self.start(stream, now)
-            return 0.0
-        return now - since
-
-    def start(self, stream: Stream, now: float) -> None:
-        self.since[stream.id] = (_wait_of(stream), now)
+        return now - since if wait == _wait_of(stream) else 0.0
 
     def restart(self, now: float) -> None:
         self.since = {stream_id: (wait, now) for stream_id, (wait, _) in self.since.items()}
 
-    def keep(self, stream_ids: Iterable[StreamId]) -> None:
-        kept = set(stream_ids)
-        self.since = {stream_id: entry for stream_id, entry in self.since.items() if stream_id in kept}
+    def forget(self, streams: Iterable[Stream]) -> None:
+        """Forget all but these streams."""
+        for stream_id in self.since.keys() - {stream.id for stream in streams}:
+            del self.since[stream_id]

@@ -21,7 +21,7 @@ SYMBOLS = {State.OK: "[green]✓[/]", State.WARNING: "[yellow]![/]", State.BROKE
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check every part of this installation and give advice. Exits with status 1 when something is broken."""
 
-    async def work() -> None:
+    async def print_findings() -> None:
         found = await findings()
         if as_json:
             typer.echo(msgspec.json.encode([{"part": name, **msgspec.to_builtins(finding)} for name, finding in found]))
@@ -30,7 +30,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         if any(finding.state is State.BROKEN for _, finding in found):
             raise typer.Exit(1)
 
-    terminal.run(work())
+    terminal.run(print_findings())
 
 
 async def findings() -> list[tuple[str, Finding]]:

@@ -91,7 +91,7 @@ async def mode(at: Installation) -> Finding | None:
         return None
     return warning(
         f"development mode has used it since {since:%Y-%m-%d}: production refuses it",
-        "Run `stagedoor database production` to take back what development mode gave out.",
+        "Run `stagedoor database production` to prepare it for production, or use a fresh database.",
     )
 
 

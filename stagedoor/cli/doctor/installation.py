@@ -12,12 +12,12 @@ from control_plane.base.errors import ControlPlaneError
 from control_plane.config.ports import Ports
 from control_plane.config.settings import Settings
 from control_plane.db.pool import connect
-from stagedoor.cli.database import reachable
+from stagedoor.cli.database import NoDatabase, reachable
 from stagedoor.processes.data_directory import is_in_use
 from stagedoor.processes.run_file import RunFile
 
 CONNECT_S = 3.0
-NO_DATABASE_YET = "none yet: an embedded one is made at the first start"
+NO_DATABASE_YET = "none yet: an embedded database is created at the first start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ async def looked_at(settings: Settings) -> AsyncIterator[Installation]:
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[str | None, str]:
-    if not settings.database_url and not (settings.data_dir / "postgres" / "cluster").exists():
-        return None, NO_DATABASE_YET
     try:
         dsn = await stack.enter_async_context(reachable(settings))
         connection = await connect(dsn, CONNECT_S)
+    except NoDatabase:
+        return None, NO_DATABASE_YET
     except ControlPlaneError as error:
         return None, str(error)
     connection.terminate()

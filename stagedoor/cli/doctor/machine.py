@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import shutil
@@ -10,6 +9,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from control_plane.base.ffmpeg import FfmpegFailed, executable, version
 from control_plane.base.network import is_loopback
 from control_plane.config import secrets
 from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
@@ -52,7 +52,9 @@ async def data_directory(at: Installation) -> Finding:
             "Give it to the user that runs Stagedoor, or set LIVE_DATA_DIR to another directory.",
         )
     free_bytes = shutil.disk_usage(existing).free
-    text = f"{folder}, {free_bytes / GIGABYTE:.1f} GB free" + ("" if folder.exists() else ", made at the first start")
+    text = f"{folder}, {free_bytes / GIGABYTE:.1f} GB free" + (
+        "" if folder.exists() else ", created at the first start"
+    )
     if free_bytes < LEAST_ROOM_BYTES:
         return broken(text, "Free some disk space: the database stops when the disk is full.")
     if free_bytes < ROOM_BYTES:
@@ -64,7 +66,7 @@ async def secrets_file(at: Installation) -> Finding:
     path = at.settings.secrets_path.absolute()
     mine = secrets.load(path)
     if mine is None:
-        return ok(f"{path}, made at the first start")
+        return ok(f"{path}, created at the first start")
     if _open_to_others(path):
         return broken(f"others may read {path}", f"chmod 600 {path}, then `stagedoor secrets rotate`.")
     rotated = [
@@ -95,13 +97,19 @@ async def open_files(at: Installation) -> Finding:
 
 
 async def ffmpeg(at: Installation) -> Finding:
-    from ffmpeg_fixtures.ffmpeg import executable
-
-    path = executable()
-    if not os.access(path, os.X_OK):
+    setting = at.settings.ffmpeg
+    try:
+        program = executable(setting)
+        found = await version(program)
+    except FfmpegFailed as error:
+        if setting:
+            return broken(
+                f"LIVE_FFMPEG does not work: {error}",
+                "Correct LIVE_FFMPEG, or leave it unset to use the bundled ffmpeg.",
+            )
         return warning(
-            f"{path} cannot be run",
-            "Demo videos and test pictures need it. Run `make run` or `make test` to install the locked packages "
-            "again.",
+            str(error),
+            "Demo videos and test pictures need it. Run `make run` to install the locked packages again, or set "
+            "LIVE_FFMPEG to an ffmpeg of this machine.",
         )
-    return ok(Path(path).name)
+    return ok(f"{found}, {program} ({'of LIVE_FFMPEG' if setting else 'bundled'})")

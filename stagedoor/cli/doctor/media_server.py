@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 from control_plane.base.clock import utc_now
+from control_plane.base.signing import Keyring
 from control_plane.config import secrets
-from control_plane.config.secrets import Keyring, Purpose
+from control_plane.config.secrets import Purpose
 from control_plane.streams.media.api_password import api_password
 from control_plane.streams.media.model import MediaServerUnavailable
 from mediamtx.node.config import local_url

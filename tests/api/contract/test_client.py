@@ -1,4 +1,4 @@
-"""Which app sent a call."""
+"""Identification of the calling app."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_key_tells_more_than_what_a_request_looks_like() -> None:
 
 
 @pytest.mark.parametrize("key", ["kay", "key-ii", "KEY-I", "key-i key-a", "ключ", "caf\udcc3\udca9", "\udcff"])
-def test_a_key_of_nobody_is_refused(key: str) -> None:
+def test_an_unknown_api_key_is_refused(key: str) -> None:
     """The last two are how bytes that are no UTF-8 arrive."""
     with pytest.raises(WrongApiKey, match="Unknown API key") as refused:
         client(Api_Key=key, User_Agent=IOS_AGENT)

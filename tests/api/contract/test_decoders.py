@@ -11,18 +11,25 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from api import wire as o
 from api.contract.client import Client
 from api.contract.facts import Kind, ListOf, Named, OneOf, Record, Shape, Value, Words, load
+from api.wire.feed import FeedItem
+from api.wire.gift import Gift, GiftSend
+from api.wire.live import LiveStreaming
+from api.wire.person import BlockUser, User, Video
+from api.wire.preferences import PrivacySetting, PushNotification
+from api.wire.sound import Sound
+from api.wire.values import NO_TIME
+from api.wire.wallet import CoinPackage, CoinWorth, PurchaseCoin, Transaction
 from tests.api.contract.decoders import problems
 
 APPS = [Client.IOS, Client.ANDROID, Client.ANDROID_KT]
 ENDPOINTS = sorted(load().endpoints)
 
-SENDER = o.User(id=1, username="ada", wallet=950, auth_token="t", created="2026-01-31 12:00:00")
-GIFT = o.Gift(id=5, title="Rose", coin=1, image="https://example.test/rose.svg", icon="https://example.test/rose.svg")
-SOUND = o.Sound(id=3, audio="https://example.test/a.mp3", duration="00:30")
-STREAM = o.LiveStreaming(
+SENDER = User(id=1, username="ada", wallet=950, auth_token="t", created="2026-01-31 12:00:00")
+GIFT = Gift(id=5, title="Rose", coin=1, image="https://example.test/rose.svg", icon="https://example.test/rose.svg")
+SOUND = Sound(id=3, audio="https://example.test/a.mp3", duration="00:30")
+STREAM = LiveStreaming(
     id=12,
     user_id=1,
     channel_name="12",
@@ -32,7 +39,7 @@ STREAM = o.LiveStreaming(
     rtmp_url="rtmp://localhost:1935/live/12?token=x",
     srt_url="srt://localhost:8890?streamid=publish:live/12::x",
 )
-PEOPLE = {"User": SENDER, "PushNotification": o.PushNotification(id=1), "PrivacySetting": o.PrivacySetting(id=1)}
+PEOPLE = {"User": SENDER, "PushNotification": PushNotification(id=1), "PrivacySetting": PrivacySetting(id=1)}
 
 
 def wire(answer: object) -> dict[str, Any]:
@@ -40,9 +47,9 @@ def wire(answer: object) -> dict[str, Any]:
     return decoded
 
 
-def feed_item() -> o.FeedItem:
-    video = o.Video(id=2, user_id=1, video="https://example.test/v.mp4", duration=7.5, user=SENDER, sound=SOUND)
-    return o.FeedItem(video=video, user=SENDER, sound=SOUND)
+def feed_item() -> FeedItem:
+    video = Video(id=2, user_id=1, video="https://example.test/v.mp4", duration=7.5, user=SENDER, sound=SOUND)
+    return FeedItem(video=video, user=SENDER, sound=SOUND)
 
 
 GOOD: dict[str, object] = {
@@ -51,24 +58,24 @@ GOOD: dict[str, object] = {
     "showRelatedVideos": {"code": 200, "msg": [feed_item()]},
     "liveStream": {"code": 200, "msg": {"LiveStreaming": STREAM}},
     "showGifts": {"code": 200, "msg": [{"Gift": GIFT}]},
-    "sendGift": {"code": 200, "msg": {**PEOPLE, "Gift": GIFT, "GiftSend": o.GiftSend(id=9), "SentGift": o.GiftSend(id=9)}},
+    "sendGift": {"code": 200, "msg": {**PEOPLE, "Gift": GIFT, "GiftSend": GiftSend(id=9), "SentGift": GiftSend(id=9)}},
     "showCoinWorth": {
         "code": 200,
         "msg": {
-            "CoinWorth": o.CoinWorth(id=1, price=0.005),
-            "CoinPackages": [o.CoinPackage(id=1, coins=100, price=0.99, title="100 coins", product_id="coins_100")],
+            "CoinWorth": CoinWorth(id=1, price=0.005),
+            "CoinPackages": [CoinPackage(id=1, coins=100, price=0.99, title="100 coins", product_id="coins_100")],
         },
     },
     "purchaseCoin": {
         "code": 200,
         "msg": {
             **PEOPLE,
-            "PurchaseCoin": o.PurchaseCoin(id=4, coin=500, price=5, price_decimal="4.99"),
-            "Transaction": o.Transaction(id=4, coin=500, price=4.99),
+            "PurchaseCoin": PurchaseCoin(id=4, coin=500, price=5, price_decimal="4.99"),
+            "Transaction": Transaction(id=4, coin=500, price=4.99),
         },
     },
     "watchLiveStream": {"code": 200, "msg": {"User": SENDER, "LiveStreaming": STREAM}},
-    "blockUser": {"code": 200, "msg": {"BlockUser": o.BlockUser(id=1), "BlockedUser": SENDER}},
+    "blockUser": {"code": 200, "msg": {"BlockUser": BlockUser(id=1), "BlockedUser": SENDER}},
     "likeVideo": {"code": 200, "msg": "success", "like": 1, "like_count": 8},
     "likeComment": {"code": 200, "msg": "unfavourite", "like_count": 0},
 }  # fmt: skip
@@ -174,7 +181,7 @@ def test_the_separator_of_the_chat_line_matters_to_android_only() -> None:
 
 @pytest.mark.parametrize(("block", "record"), [(1, False), (0, True)])
 def test_a_block_record_belongs_to_a_block(block: int, record: bool) -> None:
-    user = msgspec.structs.replace(SENDER, block=block, block_user=o.BlockUser() if record else msgspec.UNSET)
+    user = msgspec.structs.replace(SENDER, block=block, block_user=BlockUser() if record else msgspec.UNSET)
     assert len(problems(Client.ANDROID, "showUserDetail", wire({"code": 200, "msg": {**PEOPLE, "User": user}}))) == 1
 
 
@@ -249,7 +256,7 @@ def test_a_profile_without_videos_is_two_empty_lists_for_ios() -> None:
 
 VALUES: dict[Kind, object] = {
     Kind.ID: 7, Kind.INT: 3, Kind.FLAG: 0, Kind.NUMBER: 1.5, Kind.TEXT: "ada", Kind.COUNT_TEXT: "12", Kind.DECIMAL: "0.0",
-    Kind.DATE: "1990-12-01", Kind.TIME: o.NO_TIME, Kind.URL: "https://example.test/a.m3u8", Kind.OBJECT: {}, Kind.LIST: [],
+    Kind.DATE: "1990-12-01", Kind.TIME: NO_TIME, Kind.URL: "https://example.test/a.m3u8", Kind.OBJECT: {}, Kind.LIST: [],
 }  # fmt: skip
 NOTHING_ELSE = {"duet_video_id": 0, "video_id": 0}
 """With these at 0, no conditional object is required."""

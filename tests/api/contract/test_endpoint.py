@@ -1,4 +1,4 @@
-"""How endpoints are declared, and the paths that reach them."""
+"""Declaration of endpoints, and the paths that route to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error that a call may raise has its code in the contract."""
+"""Every error that a call may raise has a code of the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints that the test defines: multipart forms, answers that differ by client, refusals without text, pages."""
+"""Endpoints that the test defines: deadlines, multipart forms, answers that differ by client, refusals without text, pages."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from tests.api.served import API_KEYS, served
-from tests.control_plane.live.readers import until
 from tests.control_plane.people import new_user
+from tests.waiting import until
 
 LARGEST = 1 << 20
 section = Section("cloakroom")
@@ -70,6 +70,12 @@ async def show_coats(call: Call, body: ShowCoats) -> list[int]:
     return list(range(35))[offset : offset + limit]
 
 
+@section.endpoint("waitForCoat", access=Access.OPEN)
+async def wait_for_coat(call: Call, body: Nothing) -> str:
+    await asyncio.Event().wait()
+    return "never"
+
+
 class Guest:
     def __init__(self, client: TestClient[web.Request, web.Application], token: str, folder: Path) -> None:
         self.client = client
@@ -107,6 +113,13 @@ async def test_a_form_brings_fields_and_a_file_larger_than_any_json_body(guest: 
     assert {**answer["msg"], "by": 0} == {"colour": "grün", "bytes": LARGEST, "same": True, "by": 0}
     assert guest.left_over == []
     assert (await guest.post("leaveCoat", json={"colour": "red"}))["msg"]["colour"] == "red"
+
+
+async def test_a_call_that_hangs_is_answered_at_its_deadline(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.contract.dispatch.DEADLINE_S", 0.05)
+    async with asyncio.timeout(10):
+        answer = await guest.post("waitForCoat", json={})
+    assert answer == {"code": 500, "msg": "That took too long. Please try again."}
 
 
 async def test_what_is_too_large_is_refused_and_leaves_nothing(guest: Guest) -> None:

@@ -90,13 +90,13 @@ def test_a_long_silence_earns_one_burst_and_no_more(clock: Clock) -> None:
     assert burst(limit) == 10
 
 
-def test_nobody_pays_for_somebody_else(clock: Clock) -> None:
+def test_each_caller_has_a_limit_of_its_own(clock: Clock) -> None:
     limit = RateLimit(60, clock)
     burst(limit, "busy")
     assert burst(limit, "quiet") == 10
 
 
-def test_only_so_many_are_remembered_and_those_who_called_last(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_callers_are_remembered_and_not_more(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REMEMBERED", 3)
     limit = RateLimit(60, clock)
     burst(limit, "first")

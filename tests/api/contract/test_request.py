@@ -366,7 +366,7 @@ def test_the_caller_is_read_like_any_id(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "0", 0, -7, "--7", True, "seven", [7], {"id": 7}, 2**40, "9" * 30])
-def test_what_is_no_id_names_nobody(value: object) -> None:
+def test_a_value_that_is_no_id_names_no_caller(value: object) -> None:
     assert named_caller(("user_id",), {"user_id": value}) is None
 
 

@@ -17,7 +17,6 @@ from aiohttp.test_utils import TestClient
 from msgspec import UNSET, UnsetType, field
 from pytest_aiohttp.plugin import AiohttpClient
 
-from api import wire as objects
 from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Endpoint, Nothing, Registry, Section
 from api.contract.errors import CODES, DONE, LOG_OUT
@@ -30,6 +29,14 @@ from api.documentation.page import render
 from api.documentation.texts import CODES as EXPLAINED
 from api.http.urls import Urls
 from api.sections import registry
+from api.wire.feed import FeedItem
+from api.wire.gift import GiftSend
+from api.wire.live import LiveStreaming
+from api.wire.person import Duet as VideoDuet
+from api.wire.person import Story, User, Video
+from api.wire.sound import Sound
+from api.wire.values import Id as WireId
+from api.wire.wallet import CoinWorth, PurchaseCoin
 from tests.api.documentation.openapi_rules import faults, mismatches
 
 URLS = Urls("stage.localhost", 8080, 1935, 8888, 8889, 8890)
@@ -46,10 +53,10 @@ Client = TestClient[web.Request, web.Application]
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """Lets one in, <once>."""
 
-    id: objects.Id = 0
+    id: WireId = 0
     seat: str = ""
     """Such as `F12` & no other."""
-    holder: objects.User = field(default=objects.User(), name="User")
+    holder: User = field(default=User(), name="User")
     refund: str | UnsetType = UNSET
 
 
@@ -268,13 +275,13 @@ def test_who_may_call_is_told_and_an_api_key_may_come_with_it(path: str, alterna
 # ── models ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ANSWERS = [
-    objects.User(),
-    objects.User(story=[objects.Story(video=objects.Video(duet=objects.Duet(user=objects.User())))]),
-    objects.FeedItem(video=objects.Video(), user=objects.User(), sound=objects.Sound()),
-    objects.LiveStreaming(whep_url="http://localhost/whep"),
-    objects.GiftSend(),
-    objects.PurchaseCoin(price_decimal="4.99"),
-    objects.CoinWorth(price=0.005),
+    User(),
+    User(story=[Story(video=Video(duet=VideoDuet(user=User())))]),
+    FeedItem(video=Video(), user=User(), sound=Sound()),
+    LiveStreaming(whep_url="http://localhost/whep"),
+    GiftSend(),
+    PurchaseCoin(price_decimal="4.99"),
+    CoinWorth(price=0.005),
 ]
 
 
@@ -333,7 +340,7 @@ def test_a_field_is_noted_by_the_text_below_it() -> None:
     assert field_notes(Access).keys() == set(Access.__members__)
 
 
-GOOD = {"id": 1, "seat": "F12", "User": json.loads(msgspec.json.encode(objects.User()))}
+GOOD = {"id": 1, "seat": "F12", "User": json.loads(msgspec.json.encode(User()))}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""A live socket server on a port of its own, and clients for it."""
+"""A live socket server on its own port, and clients for it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,19 +18,22 @@ from websockets.exceptions import ConnectionClosed
 from api.contract.limits import RateLimit
 from api.live_socket.connection import Timing
 from api.live_socket.route import LiveSocket
+from api.live_socket.websocket import websocket_frame
 from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.eventlog.log import Appending, EventLog
-from control_plane.eventlog.types import Combo, EventType, Gift, Person
+from control_plane.eventlog.types import EventType
+from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.ledger.store import lock_accounts
 from control_plane.ledger.transfers import IdempotencyConflict
 from control_plane.live.hub import Hub
 from control_plane.streams.model import StreamOver
-from tests.control_plane.live.readers import DEADLINE_S, in_background, new_stream, until
+from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
+from tests.waiting import DEADLINE_S, in_background, until
 
 QUICK = Timing(ping_every_s=0.2, pong_within_s=0.2, identity_within_s=0.3, close_within_s=0.3)
 
@@ -50,6 +54,7 @@ class House:
     banned: set[str] = field(default_factory=lambda: {"banned"})
     away: set[str] = field(default_factory=lambda: {"away"})
     asked_in_vain: int = 0
+    blocked: int = 0
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     user_limit: RateLimit = field(default_factory=lambda: RateLimit(1e9))
     socket: LiveSocket = field(init=False)
@@ -72,7 +77,7 @@ class House:
 
     async def send_gift(self, caller: Caller, stream_id: StreamId, key: str, gift_id: GiftId, count: int) -> Seq:
         """Sends once per key. Gift 2 comes too late, gift 5 has a used key, gift 3 has a bug, gift 4 blocks until
-        `go_on`."""
+        `go_on`, gift 6 blocks and has a bug when it is cancelled."""
         if gift_id == 2:
             raise StreamOver("This live stream has ended.")
         if gift_id == 5:
@@ -81,8 +86,14 @@ class House:
             raise TimeoutError("a bug")
         if gift_id == 4:
             await self.go_on.wait()
+        if gift_id == 6:
+            self.blocked += 1
+            try:
+                await self.go_on.wait()
+            finally:
+                raise TimeoutError("a bug")
 
-        async def work(connection: Connection, appending: Appending) -> Seq:
+        async def add_gift_once(connection: Connection, appending: Appending) -> Seq:
             seq = await connection.fetchval(
                 "select seq from stream_event where stream_id = $1 and frame::json #>> '{data,combo,id}' = $2",
                 stream_id,
@@ -96,7 +107,7 @@ class House:
                 )
             return Seq(seq)
 
-        return await self.log.append(stream_id, work)
+        return await self.log.append(stream_id, add_gift_once)
 
     def url(self, query: str = "", stream_id: object = None) -> str:
         return f"{self.base}/ws/live/{self.stream_id if stream_id is None else stream_id}{query}"
@@ -158,7 +169,7 @@ class Client:
 async def serving(
     database: Database, timing: Timing | None = None, sockets_per_address: int = 1000, **stream: Any
 ) -> AsyncIterator[House]:
-    hub = Hub(database, period_s=0.1)
+    hub = Hub(database, websocket_frame, period_s=0.1)
     host, fan, operator = [await new_user(database, name) for name in ("host", "fan", "operator")]
     stream_id = await new_stream(database, host, **stream)
     house = House(database, hub, EventLog(database, hub, lock=lock_accounts), host, fan, stream_id)
@@ -170,6 +181,8 @@ async def serving(
         house.send_gift,
         lambda path: f"http://media/{path}/index.m3u8",
         sockets_per_address=sockets_per_address,
+        address_of=lambda request: request.remote or "",
+        is_limited=lambda address: True,
         page_token=lambda request: request.cookies.get("session"),
         user_wait_s=house.wait_s,
         timing=timing,
@@ -215,3 +228,20 @@ async def raw_client(house: House, query: str = "") -> AsyncIterator[socket.sock
         assert response.startswith(b"HTTP/1.1 101")
         await until(lambda: house.hub.sockets() > before)
         yield client
+
+
+def payloads(data: bytes) -> Sequence[bytes]:
+    """Payloads of complete, unmasked text frames (RFC 6455 section 5.2)."""
+    found, at = [], 0
+    while at < len(data):
+        first, size = data[at], data[at + 1]
+        assert first == 0x81, "a whole text frame"
+        at += 2
+        if size == 126:
+            (size,), at = struct.unpack_from("!H", data, at), at + 2
+        elif size == 127:
+            (size,), at = struct.unpack_from("!Q", data, at), at + 8
+        found.append(data[at : at + size])
+        at += size
+    assert at == len(data)
+    return found

@@ -1,4 +1,4 @@
-"""Streams that are not public, and who may stay when that changes."""
+"""Streams that are not public, and which sockets stay open when the visibility changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from control_plane.db.pool import Database
 from control_plane.live import store
 from control_plane.live.audience import Audience
 from tests.api.live_socket.live import QUICK, House, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])
@@ -42,7 +42,7 @@ async def test_who_may_no_longer_watch_has_to_leave_and_may_come_back_when_it_is
                 await client.hello()
 
 
-async def test_a_guest_who_waits_is_let_in_when_the_stream_becomes_public(database: Database) -> None:
+async def test_a_waiting_guest_is_admitted_when_the_stream_becomes_public(database: Database) -> None:
     async with serving(database, Timing(identity_within_s=3600), visibility="private") as house, house.visit() as guest:
         await guest.say({"type": "gift", "id": "a", "gift_id": 1})
         assert (await guest.frame())["code"] == "session_missing", "it waits"
@@ -80,7 +80,7 @@ async def test_what_may_have_been_missed_is_looked_at_for_guests_too(house: Hous
         assert await guest.closed() == 4401
 
 
-async def test_a_stream_that_is_not_public_says_nothing_before_it_knows_who_asks(database: Database) -> None:
+async def test_a_stream_that_is_not_public_sends_nothing_before_the_viewer_is_known(database: Database) -> None:
     async with serving(database, QUICK, visibility="private") as house:
         async with house.visit() as client:
             assert await client.closed() == 4401

@@ -1,4 +1,4 @@
-"""Events on the live socket: in order, without gaps, also after a reconnection."""
+"""Events on the live socket: in order, without gaps, also after a reconnect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import random
 import pytest
 
 from tests.api.live_socket.live import House, epoch_of
-from tests.control_plane.live.readers import end, say, until
+from tests.control_plane.live.readers import end, say
+from tests.waiting import until
 
 
 async def test_events_come_in_order_and_as_they_are_stored(house: House) -> None:
@@ -25,7 +26,7 @@ async def test_events_come_in_order_and_as_they_are_stored(house: House) -> None
     assert [event["seq"] for event in events] == list(range(1, 21))
 
 
-async def test_whoever_comes_back_gets_what_was_missed_and_then_what_happens(house: House) -> None:
+async def test_a_viewer_who_returns_gets_the_missed_events_and_then_the_new_ones(house: House) -> None:
     async with house.visit() as client:
         epoch = (await client.hello())["epoch"]
         await say(house.log, house.stream_id, "seen")
@@ -129,7 +130,7 @@ async def test_an_ended_stream_still_tells_how_it_went(house: House) -> None:
         assert await client.closed() == 4410
 
 
-async def test_stats_tell_who_came(house: House) -> None:
+async def test_stats_count_viewers(house: House) -> None:
     username = await house.database.fetchval("select username from app_user where id = $1", house.fan)
     async with house.visit(token="host") as host, house.visit(token="fan") as fan:
         await host.hello()

@@ -1,4 +1,4 @@
-"""What clients send: gifts, faulty frames, and their limits."""
+"""Frames from clients: gifts, faulty frames, and their limits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.contract.limits import RateLimit
-from api.live_socket.frames import FAULTS, CloseCode, Error, finished, parse
+from api.live_socket.frames import FAULTS, CloseCode, ErrorFrame, finished, parse
 from control_plane.accounts.caller import Caller
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ async def test_a_session_that_was_revoked_meanwhile_cannot_give(house: House) ->
 
 
 @pytest.mark.parametrize(("how", "code"), [("revoked", 4401), ("banned", 4403)])
-async def test_who_is_put_out_while_the_socket_is_open_has_to_leave_at_once(house: House, how: str, code: int) -> None:
+async def test_a_session_that_ends_closes_its_socket_at_once(house: House, how: str, code: int) -> None:
     async with house.visit(token="fan") as fan, house.visit(token="host") as host, house.visit() as guest:
         for each in (fan, host, guest):
             await each.hello()
@@ -121,7 +121,7 @@ async def test_who_is_no_operator_any_more_leaves_a_stream_that_is_not_public(da
         assert await client.closed() == 4403
 
 
-async def test_who_was_put_out_while_we_could_not_know_leaves_when_we_can(house: House) -> None:
+async def test_a_session_that_ended_while_the_database_was_away_closes_its_socket_later(house: House) -> None:
     async with house.visit() as fan, house.visit(token="host") as host:
         await fan.hello()
         await (await fan.say({"type": "auth", "token": "fan"})).next()
@@ -239,7 +239,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @given(st.binary(max_size=200) | mutated())
 def test_whatever_comes_is_a_frame_or_has_an_answer(payload: bytes) -> None:
     frame = parse(payload)
-    if isinstance(frame, Error):
+    if isinstance(frame, ErrorFrame):
         assert frame.code in FAULTS
         assert len(finished(frame)) < 1024
     else:

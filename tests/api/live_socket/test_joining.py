@@ -1,4 +1,4 @@
-"""Joining a live socket: who comes, and how they prove it."""
+"""Joining a live socket: authentication, guests, and refusals."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_page_is_known_by_its_cookie_and_otherwise_a_guest(house: House,
 
 
 @pytest.mark.parametrize(("token", "code"), [("expired", 4401), ("", 4401), ("banned", 4403), ("away", 1001)])
-async def test_a_token_that_names_nobody_is_not_taken_for_a_guest(house: House, token: str, code: int) -> None:
+async def test_a_token_that_is_not_valid_does_not_make_a_guest(house: House, token: str, code: int) -> None:
     async with house.visit(token=token) as client:
         assert await client.closed() == code
     async with house.visit() as client:

@@ -9,7 +9,7 @@ import aiohttp
 from api.live_socket.frames import CloseCode
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import QUICK, House, serving
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 
 async def test_who_answers_pings_stays(database: Database) -> None:
@@ -22,7 +22,7 @@ async def test_who_answers_pings_stays(database: Database) -> None:
         assert house.hub.sockets() == 1
 
 
-async def test_who_does_not_answer_pings_is_let_go(database: Database) -> None:
+async def test_a_client_that_does_not_answer_pings_is_disconnected(database: Database) -> None:
     async with serving(database, QUICK) as house, aiohttp.ClientSession() as session:
         async with session.ws_connect(house.url(), autoping=False) as ws:
             async with asyncio.timeout(5):
@@ -32,7 +32,7 @@ async def test_who_does_not_answer_pings_is_let_go(database: Database) -> None:
         await until(lambda: house.hub.sockets() == 0)
 
 
-async def test_a_gift_that_takes_long_is_no_reason_to_let_go(database: Database) -> None:
+async def test_a_gift_that_takes_long_does_not_disconnect(database: Database) -> None:
     """While it is worked on nothing is read, so the pong waits too."""
     clock = asyncio.get_running_loop().time
     async with serving(database, QUICK) as house, house.visit(token="fan") as fan:

@@ -1,4 +1,4 @@
-"""Clients that read slowly or never, and what they cost."""
+"""Clients that read slowly or never, and their cost in memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from api.live_socket.frames import CloseCode
 from control_plane.db.pool import Database
 from control_plane.live.snapshot import REPLAY_LIMIT_BYTES
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES
-from tests.api.live_socket.live import House, epoch_of, raw_client, serving
-from tests.control_plane.live.readers import payloads, say, until
+from tests.api.live_socket.live import House, epoch_of, payloads, raw_client, serving
+from tests.control_plane.live.readers import say
+from tests.waiting import until
 
 _TOO_SLOW = (4508).to_bytes(2) + b"too slow"
 TOO_SLOW_FRAME = bytes((0x88, len(_TOO_SLOW))) + _TOO_SLOW

@@ -21,9 +21,9 @@ from api.pages.answers import answering
 from api.pages.live import PAGE_ITEMS, PAGES_REMEMBERED, SLICE, LiveNow, accepts_gzip
 from api.sections import registry
 from control_plane.base.ids import StreamId
-from control_plane.bus.postgres import Bus
-from control_plane.eventlog.types import EndReason
+from control_plane.bus.postgres import PostgresBus
 from control_plane.streams import store
+from control_plane.streams.model import EndReason
 from control_plane.streams.running import RunningStreams
 from tests.api.documentation.openapi_rules import mismatches
 from tests.control_plane.people import new_user
@@ -94,7 +94,7 @@ class Lobby:
 @asynccontextmanager
 async def opened(dsn: str) -> AsyncIterator[Lobby]:
     async with watched_database(dsn) as database:
-        lobby = Lobby(database, RunningStreams(database, Bus(""), KEYS, 900))
+        lobby = Lobby(database, RunningStreams(database, PostgresBus(""), KEYS, 900))
         list_ = LiveNow(
             database,
             lobby.running,
@@ -196,7 +196,7 @@ async def test_what_is_known_is_not_sent_again(lobby: Lobby) -> None:
     assert (await lobby.answer(If_None_Match=etag))[0] == 200
 
 
-async def test_it_is_compressed_for_those_who_can_read_it(lobby: Lobby) -> None:
+async def test_it_is_compressed_for_clients_that_accept_it(lobby: Lobby) -> None:
     await lobby.many(5)
     _, plain_headers, plain = await lobby.answer()
     _, headers, packed = await lobby.answer(Accept_Encoding="br, gzip;q=0.5")
@@ -284,7 +284,7 @@ async def test_what_is_not_public_any_more_is_gone_at_once(lobby: Lobby) -> None
     assert await lobby.ids() == [stays]
 
 
-async def test_a_failure_is_told_to_all_who_wait_and_tried_again(lobby: Lobby) -> None:
+async def test_a_failure_reaches_all_waiters_and_is_tried_again(lobby: Lobby) -> None:
     await lobby.stream()
     await lobby.database.execute("alter table app_user rename username to hidden")
     failed = await asyncio.gather(*(lobby.answer() for _ in range(3)))

@@ -1,4 +1,4 @@
-"""`/watch/{id}`: which streams are shown from memory."""
+"""`/watch/{id}`: which streams are served from memory."""
 
 from __future__ import annotations
 

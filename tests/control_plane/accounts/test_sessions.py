@@ -20,12 +20,13 @@ from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import LONGEST_TOKEN, AccountBlocked, Sessions
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
-from control_plane.bus.postgres import Bus
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
+from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import DatabaseUnavailable
-from tests.control_plane.live.readers import cut_everybody_off, in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
+from tests.postgres import disconnect_everyone
+from tests.waiting import in_background, until
 
 SECRET, OTHER = Secret("s", b"the secret of this server, 32 b."), Secret("s", b"another secret of another server")
 NEWER = Secret("n", b"the secret after the rotation...")
@@ -97,7 +98,7 @@ async def test_a_token_holds_what_other_releases_expect(
     assert claims == {"sub": str(user_id), "ver": 1, "aud": "session", "iat": issued_at, "exp": issued_at + TTL_S}
 
 
-async def test_nobody_gets_a_token_for_nobody(sessions: Sessions) -> None:
+async def test_no_token_is_issued_for_a_user_who_does_not_exist(sessions: Sessions) -> None:
     with pytest.raises(UserNotFound):
         await sessions.issue(NOBODY)
 
@@ -110,6 +111,21 @@ async def test_a_token_costs_one_question_and_then_none(
     before = database.uses
     for _ in range(10):
         assert await sessions.identify(token) == Caller(user_id)
+    assert database.uses == before + 1
+
+
+async def test_who_calls_often_stays_in_the_cache(
+    process: Callable[[], Sessions], database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.accounts.sessions.REMEMBERED", 2)
+    sessions = process()
+    often, seldom, new = [await sessions.issue(await new_user(database)) for _ in range(3)]
+    for token in (often, seldom, often, new):
+        await sessions.identify(token)
+    before = database.uses
+    assert await sessions.identify(often) is not None
+    assert database.uses == before, "the least recently used one was evicted, not the oldest"
+    assert await sessions.identify(seldom) is not None
     assert database.uses == before + 1
 
 
@@ -243,7 +259,7 @@ async def test_what_the_forgeries_are_made_from_is_good(
         made({**GOOD, "padding": "x" * LONGEST_TOKEN}),
     ],
 )
-async def test_a_token_that_is_not_ours_is_nobodys_and_costs_no_question(
+async def test_a_foreign_token_is_refused_without_a_query(
     sessions: Sessions, database: WatchedDatabase, user_id: UserId, token: str
 ) -> None:
     assert user_id == 1, "whom the forgeries name"
@@ -252,7 +268,7 @@ async def test_a_token_that_is_not_ours_is_nobodys_and_costs_no_question(
     assert database.uses == before
 
 
-async def test_the_token_of_a_user_who_is_gone_is_nobodys(
+async def test_the_token_of_a_deleted_user_is_not_valid(
     process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
 ) -> None:
     assert await process().identify(made({**GOOD, "sub": str(NOBODY)})) is None
@@ -273,7 +289,7 @@ async def test_after_a_rotation_old_tokens_go_on_until_their_secret_is_dropped(
         assert (await sessions.identify(old) is not None, await sessions.identify(new) is not None) == recognised
 
 
-async def test_a_token_of_an_earlier_row_with_the_same_id_is_nobodys(
+async def test_a_token_of_an_earlier_row_with_the_same_id_is_not_valid(
     process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
 ) -> None:
     """A restored backup gives ids out again, under the same secrets."""
@@ -304,7 +320,9 @@ async def test_signing_out_ends_a_session_with_all_tokens_that_renewed_it(
     assert await sessions.identify(fresh) == Caller(user_id), "a token that has ended is not what a new one renews"
 
 
-async def test_nobody_signs_others_out(sessions: Sessions, database: WatchedDatabase, user_id: UserId) -> None:
+async def test_signing_out_ends_the_given_session_only(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
     token, others = await sessions.issue(user_id), await sessions.issue(await new_user(database))
     assert await sessions.identify(await sessions.issue(user_id, others)) == Caller(user_id)
     await sessions.end(others)
@@ -337,7 +355,7 @@ async def test_who_signs_out_without_end_signs_out_everywhere(
 async def test_other_processes_hear_of_a_sign_out(
     process: Callable[[], Sessions], database: WatchedDatabase, dsn: str, clock: Clock, user_id: UserId
 ) -> None:
-    bus = Bus(dsn)
+    bus = PostgresBus(dsn)
     there = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
     there.follow(bus)
     token = await there.issue(user_id)
@@ -364,7 +382,7 @@ async def test_revoking_ends_every_session_of_a_user_at_once(
     assert await sessions.identify(await sessions.issue(user_id)) == Caller(user_id)
 
 
-async def test_nobodys_sessions_cannot_be_revoked(sessions: Sessions) -> None:
+async def test_sessions_of_an_unknown_user_cannot_be_revoked(sessions: Sessions) -> None:
     assert not await sessions.revoke_all(NOBODY)
 
 
@@ -383,9 +401,9 @@ async def test_a_revocation_is_not_undone_by_a_question_that_was_asked_before_it
 
 
 @pytest.fixture
-async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, Bus]]:
+async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncIterator[tuple[Sessions, PostgresBus]]:
     """Sessions of another process, which receives messages."""
-    bus = Bus(dsn)
+    bus = PostgresBus(dsn)
     sessions = Sessions(Keyring((SECRET,)), database, TTL_S, clock, state_s=3600)
     sessions.follow(bus)
     async with in_background(bus.run()):
@@ -394,7 +412,7 @@ async def elsewhere(database: WatchedDatabase, dsn: str, clock: Clock) -> AsyncI
 
 
 async def test_another_process_hears_of_a_revocation_at_once(
-    sessions: Sessions, elsewhere: tuple[Sessions, Bus], user_id: UserId
+    sessions: Sessions, elsewhere: tuple[Sessions, PostgresBus], user_id: UserId
 ) -> None:
     there, _ = elsewhere
     token = await sessions.issue(user_id)
@@ -404,12 +422,12 @@ async def test_another_process_hears_of_a_revocation_at_once(
 
 
 async def test_another_process_that_could_not_hear_of_it_asks_again(
-    sessions: Sessions, elsewhere: tuple[Sessions, Bus], user_id: UserId, dsn: str
+    sessions: Sessions, elsewhere: tuple[Sessions, PostgresBus], user_id: UserId, dsn: str
 ) -> None:
     there, bus = elsewhere
     token = await sessions.issue(user_id)
     assert await there.identify(token) == Caller(user_id)
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not bus.connected.is_set())
     with suppress(DatabaseUnavailable):  # the pool's connection was cut off too, and may find out only now
         await sessions.revoke_all(user_id)
@@ -442,7 +460,7 @@ async def test_who_is_banned_is_told_so(
 
 
 async def test_who_is_banned_in_another_process_is_out_at_once(
-    sessions: Sessions, database: WatchedDatabase, elsewhere: tuple[Sessions, Bus], user_id: UserId
+    sessions: Sessions, database: WatchedDatabase, elsewhere: tuple[Sessions, PostgresBus], user_id: UserId
 ) -> None:
     there, _ = elsewhere
     token = await sessions.issue(user_id)

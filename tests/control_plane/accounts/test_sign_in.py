@@ -17,7 +17,6 @@ from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import (
     LARGEST_INDEXED,
-    AlreadyTaken,
     ClaimTooLong,
     InvalidUsername,
     NotRegistered,
@@ -25,9 +24,9 @@ from control_plane.accounts.sign_in import (
     SignInNotProven,
     UnprovenClaims,
 )
-from control_plane.accounts.user import Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from tests.control_plane.watched_database import WatchedDatabase
 
 ANN = NewUser(username="Ann", email="ann@example.com", phone="+4912345", first_name="Ann")
@@ -221,7 +220,7 @@ async def test_who_is_unknown_and_brings_too_little_is_sent_to_the_registration(
         (Claims(username="bob", phone="+4912345"), "This phone number is already registered."),
     ],
 )
-async def test_what_somebody_else_has_cannot_be_registered(door: Door, claims: Claims, sentence: str) -> None:
+async def test_a_name_or_an_address_in_use_cannot_be_registered(door: Door, claims: Claims, sentence: str) -> None:
     with pytest.raises(AlreadyTaken) as taken:
         await door.enter(claims)
     assert str(taken.value) == sentence
@@ -229,7 +228,7 @@ async def test_what_somebody_else_has_cannot_be_registered(door: Door, claims: C
     assert await door.database.fetchval("select count(*) from user_identity") == len(ANNS_WAYS)
 
 
-async def test_of_two_who_want_one_name_at_once_one_gets_it(door: Door) -> None:
+async def test_of_two_concurrent_registrations_of_one_name_one_succeeds(door: Door) -> None:
     outcomes = await asyncio.gather(
         *(door.enter(Claims(auth_token=f"uid {number}", username="bob")) for number in range(6)), return_exceptions=True
     )
@@ -386,7 +385,7 @@ async def test_elsewhere_only_what_was_proven_becomes_a_way_in(door: Door) -> No
     assert await door.ways_of(user) == {("google", "g-bob")}
 
 
-async def test_elsewhere_a_proven_stranger_who_brings_too_little_is_sent_to_the_registration(door: Door) -> None:
+async def test_elsewhere_a_proven_new_user_with_too_little_is_sent_to_registration(door: Door) -> None:
     """The app's sign-in button, before its registration screen."""
     with pytest.raises(NotRegistered):
         await door.sign_in(GOOGLE).sign_in(Claims(auth_token="token of bob", social="google", social_id="g-bob"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control_plane.accounts import store
-from control_plane.accounts.user import Identity, NewUser
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser
 from control_plane.base.ids import UserId
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
@@ -59,6 +59,24 @@ async def test_visits_are_counted_by_visitor_until_they_are_seen(database: Watch
     assert await visits(database, ann) == 1
 
 
-async def test_nobody_cannot_be_visited(database: WatchedDatabase, ann: UserId) -> None:
+async def test_a_user_who_does_not_exist_cannot_be_visited(database: WatchedDatabase, ann: UserId) -> None:
     await store.record_visit(database, NOBODY, ann)
     assert await database.fetchval("select count(*) from profile_visit") == 0
+
+
+@pytest.mark.parametrize(
+    ("new", "taken"),
+    [
+        (NewUser(username="aNN"), "This username"),
+        (NewUser(username="b", email="ANN@example.com"), "This email address"),
+        (NewUser(username="b", phone="+4912345"), "This phone number"),
+        (NewUser(username="b"), "These sign-in data"),
+    ],
+)
+async def test_what_another_account_has_is_taken(database: WatchedDatabase, new: NewUser, taken: str) -> None:
+    first = NewUser(username="Ann", email="ann@example.com", phone="+4912345")
+    async with database.transaction() as connection:
+        await store.create(connection, first, [Identity("uid", "u1")])
+    with pytest.raises(AlreadyTaken, match=taken):
+        async with database.transaction() as connection:
+            await store.create(connection, new, [Identity("uid", "u1")])

@@ -1,4 +1,4 @@
-"""What a child process may do, with real processes, as root where that makes a difference."""
+"""Limits of child processes, with real processes, as root where that makes a difference."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from control_plane.base import child
+from control_plane.base import child, child_start
 from control_plane.base.child import Account, Kind, Limits, account_for
 from control_plane.db.embedded.programs import unprivileged_account
+from tests.waiting import until
 
 AS_ROOT = os.geteuid() == 0
 only_root = pytest.mark.skipif(not AS_ROOT, reason="only root can become another user")
@@ -128,3 +130,37 @@ def test_where_every_user_id_is_taken_a_sentence_says_so(monkeypatch: pytest.Mon
             account_for(Kind.MEDIA_SERVER)
     finally:
         account_for.cache_clear()
+
+
+# ── a bounded run ──
+
+
+async def test_it_ends_with_its_status_and_the_end_of_what_it_wrote() -> None:
+    script = "head -c 1000000 /dev/zero | tr '\\0' x; echo out; echo err >&2; exit 3"
+    status, written = await child.run(["/bin/sh", "-c", script], account_for(Kind.WORKER), LIMITS, 30)
+    assert status == 3
+    assert written.endswith(b"xxout\nerr\n")
+    assert len(written) == child.TAIL_BYTES
+
+
+@pytest.mark.parametrize("then", ["wait", "exit 0"])
+async def test_at_its_deadline_it_is_killed_with_its_own_children(tmp_path: Path, then: str) -> None:
+    """Also with those that outlive it."""
+    pids = tmp_path / "pids"
+    script = f"sleep 60 & echo $! $$ > {pids}; {then}"
+    with pytest.raises(TimeoutError):
+        await child.run(["/bin/sh", "-c", script], None, LIMITS, 0.5)
+    for pid in map(int, pids.read_text().split()):
+        await until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+
+
+async def test_it_gives_way_with_its_session_and_leaves_ours_alone() -> None:
+    ours = Path(child_start.AUTOGROUP).read_text() if Path(child_start.AUTOGROUP).exists() else ""
+    look = f"import os; print(os.nice(0)); print(open('{child_start.AUTOGROUP}').read() if {bool(ours)} else '')"
+    for nice in (0, 7):
+        status, written = await child.run([sys.executable, "-c", look], None, Limits(nice=nice), 30)
+        assert status == 0
+        niceness, _, session = written.decode().partition("\n")
+        assert int(niceness) == os.nice(0) + nice
+        assert not nice or not ours or session.strip().endswith(f"nice {nice}")
+    assert not ours or Path(child_start.AUTOGROUP).read_text() == ours

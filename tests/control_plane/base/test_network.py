@@ -35,7 +35,7 @@ def test_neighbours(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", PUBLIC)
-def test_everybody_else(host: str) -> None:
+def test_other_addresses_are_neither_private_nor_loopback(host: str) -> None:
     assert not is_private(host)
     assert not is_loopback(host)
 

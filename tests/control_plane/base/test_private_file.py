@@ -28,3 +28,12 @@ def test_a_private_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path
         private_file.replace(path, "\udcff")
     assert path.read_text() == "first"
     assert [file.name for file in tmp_path.iterdir()] == ["secret"]
+
+
+def test_a_private_log_is_its_owners_only_and_is_appended_to_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with private_file.append(path) as first, private_file.append(path) as second:
+        first.write(b"one\n")
+        second.write(b"two\n")
+        assert path.read_bytes() == b"one\ntwo\n"
+    assert path.stat().st_mode & 0o777 == 0o600

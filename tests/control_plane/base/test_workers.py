@@ -1,4 +1,4 @@
-"""Tasks that run as long as their part: if one fails the part ends, and no task is left behind."""
+"""Tasks of a part: if one fails the part ends, and no task is left behind."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_a_worker_that_ends_by_itself_ends_everything(work: Any, sentence:
     assert await failure(work()) == sentence
 
 
-async def test_an_error_before_anybody_waits_is_told_to_who_waits_later() -> None:
+async def test_an_error_before_the_first_waiter_is_raised_to_a_later_one() -> None:
     workers = Workers()
     async with workers.running("early", fails(DiskFull("The disk is full."))):
         await over("early")

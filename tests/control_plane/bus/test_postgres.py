@@ -9,16 +9,19 @@ from contextlib import AsyncExitStack
 import pytest
 
 from control_plane.base.ids import Seq, StreamId
-from control_plane.bus.postgres import CHANNEL, Bus, Message, Topic, notify_within
+from control_plane.bus.model import Message, Topic
+from control_plane.bus.notify import CHANNEL, notify_within
+from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
-from tests.control_plane.live.readers import cut_everybody_off, in_background, until
+from tests.postgres import disconnect_everyone
+from tests.waiting import in_background, until
 
 
 class Listener:
     """A process that listens on the bus."""
 
     def __init__(self, dsn: str) -> None:
-        self.bus = Bus(dsn)
+        self.bus = PostgresBus(dsn)
         self.heard: list[Message] = []
         self.resyncs = 0
         for topic in Topic:
@@ -43,7 +46,7 @@ async def pair(dsn: str) -> AsyncIterator[tuple[Listener, Listener]]:
         yield here, there
 
 
-async def test_everybody_but_the_sender_hears_it(pair: tuple[Listener, Listener]) -> None:
+async def test_a_message_reaches_every_process_but_its_sender(pair: tuple[Listener, Listener]) -> None:
     here, there = pair
     here.bus.publish(StreamId(42), Seq(7))
     there.bus.publish(StreamId(9), Seq(1))
@@ -75,23 +78,27 @@ MALFORMED = [
     *(
         "",
         "x",
-        "null",
-        "{}",
-        "7",
-        "[1]",
-        "[[]]",
-        "[" * 7000,
-        '[["x","stream"]]',
-        '[["x","dance",1]]',
-        '[[1,"stream",1]]',
+        " ",
+        "  ",
+        "x stream",
+        "x stream ",
+        "x dance [[1,0]]",
+        "stream [[1,0]]",
+        "x  [[1,0]]",
+        '[["x","stream",1]]',
     ),
+    *(f"x stream {text}" for text in ("null", "{}", "7", "[1]", "[[]]", "[[1]]", "[[1,0,0]]", "[" * 7000, "[[1,0]] x")),
     *(
-        f'[["x","stream",{id_}]]'
+        f"x stream [[{id_},0]]"
         for id_ in ("0", "-1", '"1"', "null", "1.5", str(2**31), str(2**64), "1e308", "9" * 7000)
     ),
-    *(f'[["x","events",1,{seq}]]' for seq in ("-1", str(2**63), str(2**70), "[]")),
-    '[["x","stream",1],["x","stream",0]]',
+    *(f"x events [[1,{seq}]]" for seq in ("-1", str(2**63), str(2**70), "[]")),
+    "x stream [[1,0],[0,0]]",
 ]
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, int]]:
+    return [(record.levelname, record.message, vars(record)["number"]) for record in caplog.records]
 
 
 @pytest.mark.parametrize("payload", MALFORMED, ids=range(len(MALFORMED)))
@@ -99,17 +106,25 @@ async def test_what_is_no_message_is_one_line_in_the_log_and_nothing_else(
     database: Database, pair: tuple[Listener, Listener], payload: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     here, there = pair
-    async with database.connection() as connection:
-        await connection.execute("select pg_notify($1, $2)", CHANNEL, payload)
+    await database.execute("select pg_notify($1, $2)", CHANNEL, payload)
     here.bus.publish(StreamId(9), Seq(1))
     await until(lambda: there.heard)
     assert there.told == [(Topic.EVENTS, 9, 1)]
     assert here.told == []
-    lines = [(record.levelname, record.message) for record in caplog.records]
-    assert lines == [("WARNING", "bus_message_malformed")] * 2, "one for each that listens"
+    assert lines(caplog) == [("WARNING", "bus_message_malformed", 1)] * 2, "one for each that listens"
 
 
-async def test_a_transaction_tells_everybody_when_it_commits(
+async def test_a_flood_of_what_is_no_message_is_one_line_in_the_log(
+    database: Database, pair: tuple[Listener, Listener], caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = pair
+    await database.execute("select pg_notify($1, number::text) from generate_series(1, 500) as number", CHANNEL)
+    here.bus.publish(StreamId(9), Seq(1))
+    await until(lambda: there.heard)
+    assert lines(caplog) == [("WARNING", "bus_message_malformed", 1)] * 2, "one for each that listens"
+
+
+async def test_a_transaction_sends_its_messages_when_it_commits(
     database: Database, pair: tuple[Listener, Listener]
 ) -> None:
     here, there = pair
@@ -130,7 +145,7 @@ async def test_a_lost_connection_is_noticed_at_once_made_again_and_told(
 ) -> None:
     here, there = pair
     lost_at = asyncio.get_running_loop().time()
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: here.resyncs == there.resyncs == 2)
     assert asyncio.get_running_loop().time() - lost_at < 3
     here.bus.publish(StreamId(5), Seq(1))

@@ -14,17 +14,8 @@ from typing import Any
 
 import pytest
 
-from control_plane.config.secrets import (
-    CLIENTS,
-    KEPT,
-    Keyring,
-    Purpose,
-    Secret,
-    Secrets,
-    UnusableSecrets,
-    load_or_create,
-    rotate,
-)
+from control_plane.base.signing import Keyring, Secret
+from control_plane.config.secrets import CLIENTS, KEPT, Purpose, Secrets, UnusableSecrets, load_or_create, rotate
 from control_plane.db.fingerprints import check_against_database
 from control_plane.db.pool import Database
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: real processes, really killed."""
+"""The embedded PostgreSQL, with real processes that are really killed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,9 @@ import pytest
 from control_plane.db.embedded import EmbeddedPostgres, EmbeddedPostgresFailed, log, running_dsn
 from control_plane.db.embedded.home import socket_dir_of
 from control_plane.db.embedded.postmaster import wait_until
+from stagedoor.processes.supervisor import ChildGaveUp
 from tests.postgres import fast_folder, remove
+from tests.stagedoor.processes.supervision import supervised
 
 AS_ROOT = os.geteuid() == 0
 
@@ -115,7 +116,9 @@ async def refusal(data_dir: Path) -> str:
     return str(caught.value)
 
 
-async def test_the_first_start_tells_what_it_does_and_the_second_is_quick_and_finds_the_data(data_dir: Path) -> None:
+async def test_the_first_start_creates_a_cluster_and_the_second_only_starts_it_and_finds_the_data(
+    data_dir: Path,
+) -> None:
     told: list[str] = []
     server = embedded(data_dir)
     async with connection(await server.start(told.append)) as database:
@@ -124,10 +127,8 @@ async def test_the_first_start_tells_what_it_does_and_the_second_is_quick_and_fi
     assert told[-2:] == ["Creating a PostgreSQL database", "Starting PostgreSQL"]
 
     told.clear()
-    began = time.monotonic()
     await server.start(told.append)
     try:
-        assert time.monotonic() - began < 1
         assert told == ["Starting PostgreSQL"]
         assert await things(server.dsn) == ["kept"]
     finally:
@@ -184,24 +185,18 @@ async def test_a_stop_that_is_cancelled_kills(server: EmbeddedPostgres, data_dir
     assert await start_again(data_dir) == ["kept"]
 
 
-async def test_a_killed_postmaster_is_replaced_within_a_second_and_what_was_committed_is_there(
+async def test_a_killed_postmaster_is_replaced_at_once_and_what_was_committed_is_there(
     server: EmbeddedPostgres,
 ) -> None:
     first = server.pid
     assert first is not None
-    supervisor = asyncio.create_task(server.supervise())
-    try:
-        async with connection(server.dsn) as database:
-            backend = psutil.Process(await database.fetchval("select pg_backend_pid()"))
-            backend.suspend()  # it cannot notice that its postmaster is gone, and would keep the next one from starting
-            os.kill(first, signal.SIGKILL)
-            killed = time.monotonic()
-            assert await wait_until(lambda: server.pid not in (first, None), 5)
-            assert await things_once_it_is_back(server.dsn) == ["kept"]
-            assert time.monotonic() - killed < 1
-            assert await no_longer_running([backend])
-    finally:
-        supervisor.cancel()
+    async with supervised(server), connection(server.dsn) as database:
+        backend = psutil.Process(await database.fetchval("select pg_backend_pid()"))
+        backend.suspend()  # it cannot notice that its postmaster is gone, and would keep the next one from starting
+        os.kill(first, signal.SIGKILL)
+        assert await wait_until(lambda: server.pid not in (first, None), 5)
+        assert await things_once_it_is_back(server.dsn) == ["kept"]
+        assert await no_longer_running([backend])
 
 
 async def things_once_it_is_back(dsn: str) -> list[str]:
@@ -218,9 +213,9 @@ async def test_a_server_that_fails_five_times_is_given_up_with_the_reason(
     assert server.pid is not None
     (data_dir / "postgres" / "cluster" / "global" / "pg_control").unlink()
     os.kill(server.pid, signal.SIGKILL)
-    with pytest.raises(EmbeddedPostgresFailed, match=r"failed 5 times within 60 seconds(?s:.*)pg_control"):
-        async with asyncio.timeout(20):
-            await server.supervise()
+    async with supervised(server) as supervision:
+        with pytest.raises(ChildGaveUp, match=r"PostgreSQL failed 5 times within 60 seconds(?s:.*)pg_control"):
+            await asyncio.wait_for(supervision, 20)
 
 
 async def test_a_server_that_a_killed_control_plane_left_behind_is_stopped_and_replaced(data_dir: Path) -> None:
@@ -349,7 +344,7 @@ async def test_a_database_of_another_owner_is_refused(server: EmbeddedPostgres, 
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root's database is outside of the data directory")
-async def test_roots_database_runs_as_somebody_else_and_is_reached_by_a_link(data_dir: Path) -> None:
+async def test_roots_database_runs_as_another_user_and_is_reached_by_a_link(data_dir: Path) -> None:
     server = EmbeddedPostgres(data_dir)
     await server.start(say_nothing)
     users = psutil.Process(server.pid).uids().effective, psutil.Process(server.pid).gids().effective

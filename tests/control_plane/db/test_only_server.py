@@ -8,7 +8,7 @@ import pytest
 
 from control_plane.db import only_server as alone
 from control_plane.db.only_server import AnotherServerRuns, OnlyServer
-from tests.control_plane.live.readers import cut_everybody_off
+from tests.postgres import disconnect_everyone
 
 
 async def test_a_second_server_is_refused_until_the_first_is_gone(dsn: str) -> None:
@@ -23,14 +23,14 @@ async def test_a_second_server_is_refused_until_the_first_is_gone(dsn: str) -> N
     patient.close()
 
 
-async def test_a_lost_lock_is_taken_again_unless_somebody_else_has_it(
+async def test_a_lost_lock_is_taken_again_unless_another_process_holds_it(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alone, "LOOK_S", 0.02)
     server = OnlyServer(dsn, wait_s=0)
     await server.take()
     keeping = asyncio.create_task(server.keep())
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     other = OnlyServer(dsn, wait_s=0)
     async with asyncio.timeout(20):
         while True:
@@ -40,7 +40,7 @@ async def test_a_lost_lock_is_taken_again_unless_somebody_else_has_it(
                 other.close()
             else:
                 break
-            await cut_everybody_off(dsn)
+            await disconnect_everyone(dsn)
         with pytest.raises(AnotherServerRuns):
             await keeping
     other.close()

@@ -20,7 +20,7 @@ from control_plane.config.declare import InvalidSettings
 from control_plane.db.connections import Connection, Connections
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool
-from tests.control_plane.live.readers import until
+from tests.waiting import until
 
 DEADLINE_S = 0.2
 PID = "select pg_backend_pid()"
@@ -53,7 +53,9 @@ def given_up_in_time() -> Iterator[None]:
     with pytest.raises(DatabaseUnavailable) as unavailable:
         yield
     assert str(unavailable.value) == SENTENCE
-    assert time.monotonic() - started < DEADLINE_S + 2  # a busy machine, and less than any other end
+    assert (
+        time.monotonic() - started < DEADLINE_S + 5
+    )  # generous on a busy machine, and less than any statement here takes
 
 
 @contextmanager
@@ -296,7 +298,7 @@ async def test_a_server_that_hangs_is_given_up_and_the_pool_works_on(
 async def test_closing_does_not_wait_for_a_server_that_hangs(dsn: str) -> None:
     database = await open_pool(dsn, size=1)
     with stopped(await database.fetchval(PID)):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             await database.close(deadline_s=0.1)
 
 
@@ -308,7 +310,7 @@ async def test_closing_does_not_wait_for_a_use_that_does_not_end(dsn: str) -> No
             await asyncio.Event().wait()
 
     using = asyncio.create_task(use())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(5):
         await until(lambda: database.usage() == (1, 1))
         await database.close(deadline_s=0.1)
         using.cancel()
@@ -355,7 +357,7 @@ OPENINGS: list[Opening] = [
 
 
 @pytest.mark.parametrize("opening", [*OPENINGS, migrate])
-async def test_where_nobody_listens_there_is_no_database(opening: Opening) -> None:
+async def test_an_address_without_a_listener_is_no_database(opening: Opening) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         with given_up_in_time():
@@ -393,9 +395,11 @@ async def test_a_statement_that_was_cut_off_ends_on_the_server_too(
     running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(9.5)' and state = 'active'"
     with given_up_in_time():
         await database.execute("select pg_sleep(9.5)", deadline_s=DEADLINE_S)
-    async with asyncio.timeout(5):
-        while await outsider.fetchval(running):
-            await outsider.execute("select pg_sleep(0.05)")
+
+    async def has_ended() -> bool:
+        return not await outsider.fetchval(running)
+
+    await until(has_ended, 8)
 
 
 async def test_a_process_that_stands_still_amid_a_transaction_is_cut_off_by_the_server(database: Database) -> None:

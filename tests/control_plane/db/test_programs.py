@@ -29,7 +29,7 @@ def test_the_package_brings_a_16() -> None:
     assert version_of(programs_for(None)).startswith("postgres (PostgreSQL) 16.")
 
 
-def test_roots_copy_is_whole_open_to_readers_and_writable_for_nobody_else(roots_state: Path) -> None:
+def test_roots_copy_is_complete_and_only_root_can_write_it(roots_state: Path) -> None:
     before = os.umask(0o077)
     try:
         copy_programs()

@@ -13,10 +13,12 @@ from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable, open_pool
 from control_plane.eventlog.log import Appending, EventLog, StreamUnknown
-from control_plane.eventlog.types import EventType, Status, StatusChange
-from control_plane.streams.model import StreamOver
+from control_plane.eventlog.types import EventType
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import Status, StreamOver
 from tests.control_plane.bus.proxy import Wire, wire
-from tests.control_plane.live.readers import end, new_stream, say, until
+from tests.control_plane.live.readers import end, new_stream, say
+from tests.waiting import until
 
 
 class Heard:
@@ -264,7 +266,7 @@ async def test_what_waits_for_the_database_is_done_when_it_is_back(
     assert await stored(database, stream_id) == [(1, "0"), (2, "1"), (3, "2")]
 
 
-async def test_nobody_waits_for_ever(line: Wire, far_log: EventLog, stream_id: StreamId) -> None:
+async def test_no_append_waits_for_ever(line: Wire, far_log: EventLog, stream_id: StreamId) -> None:
     await line.pull_out()
 
     async def work(connection: Connection, appending: Appending) -> None:
@@ -291,7 +293,7 @@ async def test_closing_lets_what_was_accepted_finish(database: Database, log: Ev
         await say(log, stream_id)
 
 
-async def test_closing_answers_those_who_cannot_be_served(
+async def test_closing_fails_the_appends_that_cannot_be_committed(
     database: Database, log: EventLog, stream_id: StreamId
 ) -> None:
     async with database.transaction() as connection:

@@ -12,15 +12,15 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import EndReason
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import GiftOrder, Gifts
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.store import lock_accounts
 from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
-from control_plane.streams.model import StreamOptions
+from control_plane.streams.model import EndReason, StreamOptions
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.people import new_user
 
@@ -75,7 +75,8 @@ class Stage:
         self.heard = Heard()
         self.event_log = EventLog(database, self.heard, lock=lock_accounts)
         assortment = Assortment(database, lifetime_s=0)
-        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, Metrics())
+        self.metrics = Metrics()
+        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, GiftMetrics(self.metrics))
 
     async def open(self) -> None:
         async with self.database.transaction() as connection:
@@ -102,11 +103,11 @@ class Stage:
         return user_id, await self.go_live(user_id)
 
     async def end(self, stream_id: StreamId) -> None:
-        async def work(connection: Connection, appending: Appending) -> None:
+        async def end_stream(connection: Connection, appending: Appending) -> None:
             await store.end(connection, stream_id, EndReason.OWNER, 0)
             appending.close()
 
-        await self.event_log.append(stream_id, work)
+        await self.event_log.append(stream_id, end_stream)
 
     async def gift_events(self, stream_id: StreamId) -> list[dict[str, Any]]:
         return [json.loads(row["frame"]) for row in await self.database.fetch(_EVENTS, stream_id)]

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import total_received, wallets
+from control_plane.observe.metrics import Metrics
+from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, ReceiptState, SandboxShop
@@ -77,7 +79,7 @@ class World:
         self.people = people
         self.on_sale = on_sale
         self.sandbox = SandboxShop(Keyring((Secret("s", b"s" * 32),)))
-        self.purchases = Purchases(stage.database, [self.sandbox])
+        self.purchases = Purchases(stage.database, [self.sandbox], PurchaseMetrics(Metrics()))
         self.streams: dict[UserId, StreamId] = {}
         self.changing: set[UserId] = set()
         self.coins: Counter[UserId] = Counter()

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, InvariantBroken
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.gifts import store
 from control_plane.gifts.sending import (
     GiftOutcome,
     GiftToOneself,
@@ -16,6 +17,7 @@ from control_plane.gifts.sending import (
     ReceiverNotLive,
     UnknownGift,
 )
+from control_plane.ledger.account import TransferId
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, total_received, wallet
@@ -32,6 +34,11 @@ BOOKS = (
     "ledger_account",
     "stream_log",
 )
+
+
+async def test_a_transfer_without_its_gift_is_an_error_in_optimised_python_too(stage: Stage) -> None:
+    with pytest.raises(InvariantBroken, match="one transaction"):
+        await store.sent_by(stage.database, TransferId(10**9))
 
 
 async def test_a_gift_moves_coins_and_is_told_to_viewers(stage: Stage) -> None:
@@ -64,6 +71,16 @@ async def test_a_gift_moves_coins_and_is_told_to_viewers(stage: Stage) -> None:
     }
     assert [(stream, seq) for stream, seq, _ in stage.heard.frames] == [(stream_id, 1)]
     assert await stage.audit() == 20
+
+
+async def test_a_gift_is_counted_once_by_whatever_way_and_however_often_it_is_sent(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    for _ in range(2):
+        await stage.gifts.send(order(ann, star, HEART, 2), "a")
+        await stage.gifts.send_to_stream(ann, stream_id, HEART, 1, "b")
+    sample = stage.metrics.registry.get_sample_value
+    assert (sample("stagedoor_gifts_total"), sample("stagedoor_gift_coins_total")) == (2, 15)
 
 
 async def test_each_event_says_what_its_sender_has_given_to_the_stream(stage: Stage) -> None:
@@ -388,7 +405,7 @@ async def test_a_poor_sender_costs_the_stream_no_transaction(stage: Stage, monke
 @pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])
 @pytest.mark.parametrize("coins", [0, 20])
 async def test_a_stream_that_one_may_not_watch_is_as_none(stage: Stage, visibility: str, coins: int) -> None:
-    """Whether its host is live is told to nobody else: same error, same sentence, whichever stream is named and whoever can pay."""
+    """The refusal must not reveal whether the host is live: same error and message, with and without enough coins."""
     ann = await stage.user(coins=coins)
     hidden, before = await stage.star()
     await stage.end(before)

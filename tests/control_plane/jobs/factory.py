@@ -1,9 +1,9 @@
-"""Workers, and kinds of jobs that leave marks in a table."""
+"""Workers, and kinds of jobs that write marks to a table."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from control_plane.base.ids import JobId
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import Kind, job
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
-from tests.control_plane.live.readers import in_background
+from tests.waiting import in_background
 
 MARKS = "create table mark (id bigint generated always as identity primary key, text text not null)"
 
@@ -75,10 +76,17 @@ KINDS: list[Kind[Factory, [str]]] = [make, hold, fail]
 
 @asynccontextmanager
 async def worker(
-    database: Database, dsn: str, factory: Factory, kinds: list[Any] | None = None, **options: Any
+    database: Database,
+    dsn: str,
+    factory: Factory,
+    kinds: list[Any] | None = None,
+    metrics: Metrics | None = None,
+    **options: Any,
 ) -> AsyncIterator[Worker]:
     options = {"poll_s": 0.2, "lost_after_s": 5.0, "stop_s": 0.2, **options}
-    made = Worker(database, dsn, [kind.bind(factory) for kind in kinds or KINDS], Metrics(), **options)
+    made = Worker(
+        database, dsn, [kind.bind(factory) for kind in kinds or KINDS], JobMetrics(metrics or Metrics()), **options
+    )
     async with in_background(made.run()):
         async with asyncio.timeout(10):
             await made.driver.listening.wait()
@@ -90,13 +98,6 @@ async def add(database: Database, kind: Kind[Factory, [str]], name: str = "", **
         job_id = await kind.set(**options).enqueue(connection, name)
     assert job_id is not None
     return job_id
-
-
-async def eventually(read: Callable[[], Awaitable[object]], deadline_s: float = 10.0) -> None:
-    """Until what is read is true."""
-    async with asyncio.timeout(deadline_s):
-        while not await read():  # noqa: ASYNC110  it is about what can be seen in the database
-            await asyncio.sleep(0.01)
 
 
 async def is_empty(database: Database) -> bool:

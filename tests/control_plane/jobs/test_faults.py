@@ -1,4 +1,4 @@
-"""Workers that are killed or stopped, and databases that go away."""
+"""Job workers that are killed or stopped, and databases that go down."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from control_plane.jobs import store
 from control_plane.jobs.kind import job
 from control_plane.jobs.store import State
 from control_plane.jobs.worker import PICKS
+from control_plane.observe.metrics import Metrics
 from tests.control_plane.bus.proxy import Wire, wire
-from tests.control_plane.jobs.factory import Factory, add, eventually, hold, is_empty, make, worker
-from tests.control_plane.live.readers import cut_everybody_off, until
+from tests.control_plane.jobs.factory import Factory, add, hold, is_empty, make, worker
+from tests.postgres import disconnect_everyone
+from tests.waiting import until
 
 WORKER = """
 import asyncio, sys
 from control_plane.db.pool import open_pool
+from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from tests.control_plane.jobs.factory import Factory, hold
@@ -30,7 +33,7 @@ from tests.control_plane.jobs.factory import Factory, hold
 async def main():
     database = await open_pool(sys.argv[1], 5)
     factory = Factory(database)
-    worker = Worker(database, sys.argv[1], [hold.bind(factory)], Metrics(), lost_after_s=2.0, poll_s=0.2)
+    worker = Worker(database, sys.argv[1], [hold.bind(factory)], JobMetrics(Metrics()), lost_after_s=2.0, poll_s=0.2)
     asyncio.create_task(worker.run())
     while not factory.begun:
         await asyncio.sleep(0.01)
@@ -55,11 +58,11 @@ async def test_a_killed_workers_job_is_run_by_another(database: Database, dsn: s
         assert await killed.stdout.readline() == b"running\n"
         async with worker(database, dsn, factory, lost_after_s=2.0):
             await add(database, make, "the other one is at work")
-            await eventually(lambda: is_marked(factory, "the other one is at work"))
+            await until(lambda: is_marked(factory, "the other one is at work"))
             assert factory.running == 0, "its job is not taken from a worker that lives"
             killed.send_signal(signal.SIGKILL)
             factory.gate.set()
-            await eventually(lambda: is_empty(database), deadline_s=30)
+            await until(lambda: is_empty(database), deadline_s=30)
     finally:
         with suppress(ProcessLookupError):
             killed.kill()
@@ -80,11 +83,11 @@ async def test_a_job_that_kills_its_workers_is_dead_in_the_end(database: Databas
         PICKS,
     )
     async with worker(database, dsn, factory):
-        await eventually(lambda: store.latest(database, 1, State.DEAD))
+        await until(lambda: store.latest(database, 1, State.DEAD))
         assert factory.begun == []
         async with database.transaction() as connection:
             assert await store.retry(connection, job_id), "an operator may give it another chance"
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["poison"]
 
 
@@ -100,18 +103,17 @@ async def test_at_a_stop_a_job_may_end(database: Database, dsn: str, factory: Fa
 async def test_a_job_that_does_not_end_at_a_stop_is_interrupted_and_run_again(
     database: Database, dsn: str, factory: Factory
 ) -> None:
-    async with worker(database, dsn, factory, stop_s=0.1) as stopped:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics, stop_s=0.1):
         await add(database, hold, "again")
         await until(lambda: factory.running)
     assert factory.running == 0
     (left,) = await store.latest(database, 10)
     assert (left.state, left.attempts, left.due_at <= left.changed_at) == (State.WAITING, 1, True)
-    assert re.search(
-        r'stagedoor_jobs_total\{kind="hold",outcome="interrupted"\} 1.0', stopped.metrics.render().decode()
-    )
+    assert re.search(r'stagedoor_jobs_total\{kind="hold",outcome="interrupted"\} 1.0', metrics.render().decode())
     factory.gate.set()
     async with worker(database, dsn, factory):
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["again"]
 
 
@@ -168,9 +170,9 @@ async def test_a_database_that_goes_away_and_comes_back(
         # The work of "under way" needs the database as well: the attempt that finds it away fails, and a later one does it.
         await add(factory.database, make, "enqueued meanwhile")
         await line.plug_in()
-        await eventually(lambda: is_marked(factory, "enqueued meanwhile"))
+        await until(lambda: is_marked(factory, "enqueued meanwhile"))
         factory.gate.set()
-        await eventually(lambda: is_empty(factory.database))
+        await until(lambda: is_empty(factory.database))
         await until(at_work.driver.listening.is_set)
     await database.close()
     assert await factory.marks() == ["enqueued meanwhile", "under way"]
@@ -179,16 +181,16 @@ async def test_a_database_that_goes_away_and_comes_back(
 
 async def test_a_cut_listen_is_made_again(database: Database, dsn: str, factory: Factory) -> None:
     async with worker(database, dsn, factory, poll_s=60.0) as at_work:
-        await cut_everybody_off(dsn)
+        await disconnect_everyone(dsn)
         await until(lambda: not at_work.driver.listening.is_set())
         await until(at_work.driver.listening.is_set)
         await add(database, make, "heard of")
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
 
 
 async def test_without_notifications_the_queue_is_polled(database: Database, dsn: str, factory: Factory) -> None:
     await database.execute("drop trigger tg_pgqueuer_changed on pgqueuer")
     async with worker(database, dsn, factory):
         await add(database, make, "found")
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["found"]

@@ -13,8 +13,9 @@ from control_plane.jobs import kind, store
 from control_plane.jobs.kind import ATTEMPTS, FIRST_RETRY_S, LONGEST_RETRY_S, job
 from control_plane.jobs.store import State
 from control_plane.jobs.worker import LOST_AFTER_S, POLL_S
-from tests.control_plane.jobs.factory import Factory, add, eventually, fail, hold, is_empty, make, worker
-from tests.control_plane.live.readers import until
+from control_plane.observe.metrics import Metrics
+from tests.control_plane.jobs.factory import Factory, add, fail, hold, is_empty, make, worker
+from tests.waiting import until
 
 
 async def test_a_job_exists_when_its_transaction_commits(database: Database, dsn: str, factory: Factory) -> None:
@@ -29,7 +30,7 @@ async def test_a_job_exists_when_its_transaction_commits(database: Database, dsn
         async with database.transaction() as connection:
             await make.enqueue(connection, name="committed")
             await factory.mark("before the commit")
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["before the commit", "committed"]
 
 
@@ -44,9 +45,9 @@ async def test_a_key_admits_one_job_at_a_time(database: Database, dsn: str, fact
         assert await make.set(key="video 7").enqueue(connection, "first") is not None
         assert await make.set(key="video 7").enqueue(connection, "second") is None
     async with worker(database, dsn, factory):
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
         await add(database, make, "third", key="video 7")
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["first", "third"]
 
 
@@ -55,7 +56,7 @@ async def test_a_job_with_a_delay_waits(database: Database, dsn: str, factory: F
         await add(database, make, "tomorrow", delay=dt.timedelta(days=1))
         await add(database, make, "soon", delay=dt.timedelta(seconds=0.5))
         await add(database, make, "now")
-        await eventually(lambda: factory_has(factory, 2))
+        await until(lambda: factory_has(factory, 2))
     assert await factory.marks() == ["now", "soon"]
 
 
@@ -67,7 +68,7 @@ async def test_higher_priorities_come_first(database: Database, dsn: str, factor
     for name, priority in (("low", -1), ("usual", 0), ("high", 5), ("usual too", 0)):
         await add(database, make, name, priority=priority)
     async with worker(database, dsn, factory):
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["high", "usual", "usual too", "low"]
 
 
@@ -77,9 +78,9 @@ async def test_a_kind_has_a_limit_over_all_workers(database: Database, dsn: str,
             await add(database, hold, str(number))
         await until(lambda: factory.running == 2)
         await add(database, make, "another kind")
-        await eventually(lambda: factory_has(factory, 1))
+        await until(lambda: factory_has(factory, 1))
         factory.gate.set()
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert factory.most_at_once <= 3, "two of the one kind, one of the other"
     assert sorted(factory.begun) == ["0", "1", "2", "3", "4", "5", "another kind"]
 
@@ -89,13 +90,14 @@ async def test_a_failing_job_is_tried_again(
 ) -> None:
     monkeypatch.setattr(kind, "FIRST_RETRY_S", 0.01)
     factory.fails = 2
-    async with worker(database, dsn, factory) as at_work:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics):
         job_id = await add(database, fail, "third time")
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert (len(factory.begun), await factory.marks()) == (3, ["third time"])
     steps = [step.status for step in await store.history(database, job_id)]
     assert steps == ["queued", "picked", "queued", "picked", "queued", "picked", "successful"]
-    counted = at_work.metrics.render().decode()
+    counted = metrics.render().decode()
     assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="retried"\} 2.0', counted)
     assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="done"\} 1.0', counted)
 
@@ -116,7 +118,7 @@ async def test_a_job_waits_before_it_is_tried_again(database: Database, dsn: str
             job = await store.get(database, job_id)
             return job is not None and job.attempts == 1 and job.state is State.WAITING
 
-        await eventually(failed)
+        await until(failed)
     job = await store.get(database, job_id)
     assert job is not None
     assert (job.due_at - job.changed_at).total_seconds() == FIRST_RETRY_S
@@ -131,9 +133,9 @@ async def test_a_job_that_keeps_failing_is_kept_as_a_dead_one(
     factory.error = RuntimeError(text)
     async with worker(database, dsn, factory):
         job_id = await add(database, fail, "broken")
-        await eventually(lambda: is_dead(database, job_id))
+        await until(lambda: is_dead(database, job_id))
         await add(database, make, "others go on")
-        await eventually(lambda: factory_has(factory, 1))
+        await until(lambda: factory_has(factory, 1))
         (dead,) = await store.latest(database, 10, State.DEAD)
         assert (dead.id, dead.kind, dead.arguments, len(factory.begun)) == (job_id, "fail", {"name": "broken"}, 4)
         last = (await store.history(database, job_id))[-1]
@@ -142,7 +144,7 @@ async def test_a_job_that_keeps_failing_is_kept_as_a_dead_one(
         async with database.transaction() as connection:
             assert await store.retry(connection, job_id)
             assert not await store.retry(connection, job_id)
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
     assert await factory.marks() == ["others go on", "broken"]
 
 
@@ -154,7 +156,8 @@ async def test_a_dropped_job_never_runs_and_a_running_one_is_cancelled(
     database: Database, dsn: str, factory: Factory
 ) -> None:
     waiting = await add(database, make, "waiting", delay=dt.timedelta(hours=1))
-    async with worker(database, dsn, factory, poll_s=60.0) as at_work:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, poll_s=60.0, metrics=metrics):
         running = await add(database, hold, "running")
         await until(lambda: factory.running == 1)
         async with database.transaction() as connection:
@@ -162,8 +165,8 @@ async def test_a_dropped_job_never_runs_and_a_running_one_is_cancelled(
             assert await store.drop(connection, running)
             assert not await store.drop(connection, waiting)
         await until(lambda: factory.running == 0)
-        await eventually(lambda: is_empty(database))
-        counted = at_work.metrics.render().decode()
+        await until(lambda: is_empty(database))
+        counted = metrics.render().decode()
     assert await factory.marks() == []
     assert re.search(r'stagedoor_jobs_total\{kind="hold",outcome="cancelled"\} 1.0', counted)
 
@@ -190,11 +193,11 @@ async def test_a_schedule_runs_once_with_two_workers(database: Database, dsn: st
         await database.execute("update pgqueuer_schedules set next_run = now() - interval '1 second'")
 
     async with worker(database, dsn, factory, [tidy]), worker(database, dsn, factory, [tidy]):
-        await eventually(lambda: database.fetchval("select count(*) from pgqueuer_schedules"))
+        await until(lambda: database.fetchval("select count(*) from pgqueuer_schedules"))
     await due()
     async with worker(database, dsn, factory, [tidy]), worker(database, dsn, factory, [tidy]):
         await until(lambda: ran)
-        await eventually(lambda: is_empty(database))
+        await until(lambda: is_empty(database))
         rows = await database.fetch("select status, next_run > now() as later from pgqueuer_schedules")
         assert [row["later"] for row in rows] == [True]
     assert await database.fetchval("select count(*) from pgqueuer_log where status = 'queued'") == len(ran) == 1
@@ -217,11 +220,11 @@ async def test_a_scheduled_job_is_not_enqueued_while_the_one_before_runs(
         )
 
     async with worker(database, dsn, factory, [tidy]):
-        await eventually(lambda: database.fetchval("select count(*) from pgqueuer_schedules"))
+        await until(lambda: database.fetchval("select count(*) from pgqueuer_schedules"))
     for _ in range(2):
         await database.execute("update pgqueuer_schedules set next_run = now() - interval '1 second', last_run = null")
         async with worker(database, dsn, factory, [tidy], stop_s=0.0):
-            await eventually(due_again)
+            await until(due_again)
             await until(lambda: factory.running)
             assert await database.fetchval("select count(*) from pgqueuer") == 1
         factory.running = 0
@@ -233,11 +236,12 @@ def test_a_killed_workers_jobs_are_picked_within_half_a_minute() -> None:
 
 async def test_the_queue_is_measured(database: Database, dsn: str, factory: Factory) -> None:
     await add(database, make, delay=dt.timedelta(hours=1))
-    async with worker(database, dsn, factory) as at_work:
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics):
         await add(database, hold)
 
         def measured() -> bool:
-            text = at_work.metrics.render().decode()
+            text = metrics.render().decode()
             return all(
                 line in text
                 for line in (
@@ -258,9 +262,9 @@ async def test_history_is_deleted_and_that_of_dead_jobs_kept(
     factory.fails = 3
     async with worker(database, dsn, factory):
         dead = await add(database, fail)
-        await eventually(lambda: is_dead(database, dead))
+        await until(lambda: is_dead(database, dead))
         await add(database, make)
-        await eventually(lambda: factory_has(factory, 1))
+        await until(lambda: factory_has(factory, 1))
     assert await store.delete_history(database, dt.timedelta(days=1), 100) == 0
     assert await store.delete_history(database, dt.timedelta(0), 2) == 2
     assert await store.delete_history(database, dt.timedelta(0), 100) == 1

@@ -1,4 +1,4 @@
-"""The tables of the queue are ours to migrate, and must be those that the library expects."""
+"""PgQueuer's tables: our migration creates those that the library expects."""
 
 from __future__ import annotations
 

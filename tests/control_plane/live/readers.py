@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database, connect
+from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.store import create_log
-from control_plane.eventlog.types import Combo, EndReason, EventType, Gift, Person, Status, StatusChange
+from control_plane.eventlog.types import EventType
+from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import Resume, Snapshot
-from control_plane.live.subscriber import Leave, Subscriber
+from control_plane.live.subscriber import DisconnectReason, Subscriber
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import EndReason, Status
 from tests.control_plane.people import new_user
-
-DEADLINE_S = 10.0
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  it is about whatever can be seen from outside
-            await asyncio.sleep(0.002)
 
 
 async def new_stream(database: Database, user_id: UserId | None = None, **columns: Any) -> StreamId:
@@ -44,16 +36,16 @@ async def new_stream(database: Database, user_id: UserId | None = None, **column
 async def say(log: EventLog, stream_id: StreamId, reason: str = "") -> None:
     """An event that is recognised by its reason."""
 
-    async def work(connection: Connection, appending: Appending) -> None:
+    async def add_status(connection: Connection, appending: Appending) -> None:
         appending.add(EventType.STATUS, StatusChange(Status.LIVE, reason))
 
-    await log.append(stream_id, work)
+    await log.append(stream_id, add_status)
 
 
 async def give(log: EventLog, stream_id: StreamId, sender: Person, coins: int, receiver_id: UserId) -> None:
     """Write what a gift leaves behind, without the ledger."""
 
-    async def work(connection: Connection, appending: Appending) -> None:
+    async def add_gift(connection: Connection, appending: Appending) -> None:
         await connection.execute("update stream set coins = coins + $2 where id = $1", stream_id, coins)
         total = await connection.fetchval(
             """insert into stream_gifter as gifter values ($1, $2, $3)
@@ -65,16 +57,16 @@ async def give(log: EventLog, stream_id: StreamId, sender: Person, coins: int, r
         gift = Gift(1, "Rose", "rose.svg", 1, coins, sender, receiver_id, total, Combo("1-1", 1))
         appending.add(EventType.GIFT, gift)
 
-    await log.append(stream_id, work)
+    await log.append(stream_id, add_gift)
 
 
 async def end(log: EventLog, stream_id: StreamId) -> None:
-    async def work(connection: Connection, appending: Appending) -> None:
+    async def add_end(connection: Connection, appending: Appending) -> None:
         await connection.execute("update stream set status = 'ended', ended_at = now() where id = $1", stream_id)
         appending.add(EventType.STATUS, StatusChange(Status.ENDED, EndReason.OWNER))
         appending.close()
 
-    await log.append(stream_id, work)
+    await log.append(stream_id, add_end)
 
 
 class Reader:
@@ -82,7 +74,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
-        self.left: Leave | None = None
+        self.left: DisconnectReason | None = None
         self.stuck_bytes = 0
         self.subscriber: Subscriber | None = None
 
@@ -93,7 +85,7 @@ class Reader:
     def buffered_bytes(self) -> int:
         return self.stuck_bytes
 
-    def leave(self, why: Leave) -> None:
+    def disconnect(self, why: DisconnectReason) -> None:
         self.left = self.left or why
 
     async def join(
@@ -108,7 +100,7 @@ class Reader:
 
     @property
     def frames(self) -> list[dict[str, Any]]:
-        return [json.loads(payload) for payload in payloads(b"".join(self.writes))]
+        return [json.loads(text) for text in b"".join(self.writes).splitlines()]
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -132,21 +124,9 @@ def greeting(snapshot: Snapshot, viewers: int) -> bytes:
     return json.dumps({**hello, "epoch": snapshot.epoch}).encode()
 
 
-def payloads(data: bytes) -> Sequence[bytes]:
-    """Payloads of complete, unmasked text frames (RFC 6455 section 5.2)."""
-    found, at = [], 0
-    while at < len(data):
-        first, size = data[at], data[at + 1]
-        assert first == 0x81, "a whole text frame"
-        at += 2
-        if size == 126:
-            (size,), at = struct.unpack_from("!H", data, at), at + 2
-        elif size == 127:
-            (size,), at = struct.unpack_from("!Q", data, at), at + 8
-        found.append(data[at : at + size])
-        at += size
-    assert at == len(data)
-    return found
+def line(text: bytes) -> bytes:
+    """A framing without WebSocket: a line of JSON."""
+    return text + b"\n"
 
 
 class Unheard:
@@ -154,21 +134,3 @@ class Unheard:
 
     def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
         pass
-
-
-@asynccontextmanager
-async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a task in the background; its failure fails the test."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(work)
-        yield
-        task.cancel()
-
-
-async def cut_everybody_off(dsn: str) -> None:
-    """Terminate every connection to this database but our own."""
-    connection = await connect(dsn)
-    await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-    )
-    await connection.close()

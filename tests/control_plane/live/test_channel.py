@@ -6,16 +6,20 @@ import datetime as dt
 from collections.abc import Iterator
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control_plane.base.errors import InvariantBroken
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.eventlog.encoding import encode_event
-from control_plane.eventlog.types import EventType, Status, StatusChange
+from control_plane.eventlog.types import EventType
 from control_plane.live.channel import EARLY_LIMIT, Channel, Counts
 from control_plane.live.snapshot import Snapshot
 from control_plane.live.subscriber import Subscriber
-from tests.control_plane.live.readers import Reader
+from control_plane.streams.events import StatusChange
+from control_plane.streams.model import Status
+from tests.control_plane.live.readers import Reader, line
 
 HOST = UserId(7)
 NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
@@ -60,7 +64,7 @@ class World:
 
     def __init__(self) -> None:
         self.committed = 0
-        self.channel = Channel(StreamId(1), Counts())
+        self.channel = Channel(StreamId(1), Counts(), line)
         self.readers: list[Joining] = []
         self.round: Iterator[int] = iter(())
 
@@ -138,7 +142,7 @@ def test_every_reader_gets_what_follows_its_snapshot_without_gap_or_repeat(steps
 
 
 def test_a_snapshot_older_than_what_opened_the_channel_is_refused() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     early, late = Joining(channel), Joining(channel)
     assert channel.admit(late.subscriber, snapshot(10))
     channel.take(11, [frame(11)])
@@ -148,7 +152,7 @@ def test_a_snapshot_older_than_what_opened_the_channel_is_refused() -> None:
 
 
 def test_what_came_too_early_is_kept_until_its_turn() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     channel.take(3, [frame(3)])
     joining = Joining(channel)
     assert channel.admit(joining.subscriber, snapshot(1))
@@ -158,7 +162,7 @@ def test_what_came_too_early_is_kept_until_its_turn() -> None:
 
 
 def test_what_the_first_snapshot_holds_already_is_no_gap() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     joining = Joining(channel)
     channel.take(3, [frame(3)])
     assert channel.admit(joining.subscriber, snapshot(5))
@@ -166,7 +170,7 @@ def test_what_the_first_snapshot_holds_already_is_no_gap() -> None:
 
 
 def test_the_next_event_is_taken_however_many_came_too_early() -> None:
-    channel = Channel(StreamId(1), Counts())
+    channel = Channel(StreamId(1), Counts(), line)
     assert channel.admit(Joining(channel).subscriber, snapshot(0))
     last = EARLY_LIMIT + 10
     channel.take(2, [frame(seq) for seq in range(2, last + 1)])
@@ -175,3 +179,14 @@ def test_the_next_event_is_taken_however_many_came_too_early() -> None:
     assert channel.seq == EARLY_LIMIT + 1, "those beyond were not kept"
     channel.take(EARLY_LIMIT + 2, [frame(seq) for seq in range(EARLY_LIMIT + 2, last + 1)])
     assert (channel.seq, channel.has_gap) == (last, False)
+
+
+def test_a_gap_in_what_a_socket_gets_is_an_error() -> None:
+    channel = Channel(StreamId(1), Counts(), line)
+    joining = Joining(channel)
+    assert channel.admit(joining.subscriber, snapshot(5))
+    joining.subscriber.seq = Seq(3)
+    channel.take(6, [frame(6)])
+    with pytest.raises(InvariantBroken, match="socket at event 3, but the next frame is that of event 6"):
+        list(channel.writes())
+    assert joining.reader.writes == []

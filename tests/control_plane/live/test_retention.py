@@ -1,4 +1,4 @@
-"""What is deleted of old streams, and what is not."""
+"""Retention: which data of ended streams is deleted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from control_plane.eventlog.log import EventLog
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import Resume
-from control_plane.live.subscriber import Leave
+from control_plane.live.subscriber import DisconnectReason
 from tests.control_plane.live.readers import Reader, end, new_stream, say
 
 DAYS = 30
@@ -70,4 +70,4 @@ async def test_who_comes_back_to_a_deleted_log_starts_from_the_snapshot(
     assert (missed_some.hello["recovered"], missed_some.hello["seq"], missed_some.events) == (False, 3, [])
     missed_none = await Reader().join(hub, stream_id, resume=Resume(3, before.hello["epoch"]))
     assert (missed_none.hello["recovered"], missed_none.events) == (True, [])
-    assert {reader.left for reader in (before, missed_some, missed_none)} == {Leave.ENDED}
+    assert {reader.left for reader in (before, missed_some, missed_none)} == {DisconnectReason.ENDED}

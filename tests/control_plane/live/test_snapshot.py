@@ -10,8 +10,9 @@ import pytest
 from control_plane.base.ids import StreamId
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import Gifter, Person
+from control_plane.gifts.events import Person
 from control_plane.live import store
+from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import Resume, Snapshot, recovers
 from tests.control_plane.live.readers import Unheard, end, give, new_stream, say
 from tests.control_plane.people import new_user
@@ -53,7 +54,7 @@ async def read(database: Database, stream_id: StreamId, resume: Resume | None = 
     return snapshot
 
 
-async def test_a_stream_as_those_who_join_are_shown_it(database: Database) -> None:
+async def test_the_snapshot_of_a_stream(database: Database) -> None:
     host = await new_user(database)
     live_at = dt.datetime(2026, 1, 31, 12, 0, 0, 123000, dt.UTC)
     stream_id = await new_stream(database, host, title="Tea", status="live", source_id="a", live_at=live_at, likes=5)

@@ -40,7 +40,7 @@ def test_a_traceback_tells_where_and_never_with_what(lines: pytest.CaptureFixtur
     assert len(written) < 2000
 
 
-def test_that_somebody_sends_what_is_no_http_is_not_written(lines: pytest.CaptureFixture[str]) -> None:
+def test_requests_that_are_not_http_are_not_logged(lines: pytest.CaptureFixture[str]) -> None:
     logs.set_up("text", "info")
     server = logging.getLogger("aiohttp.server")
     for error in (BadStatusLine("nonsense"), ConnectionResetError("gone"), ValueError("a bug of ours")):

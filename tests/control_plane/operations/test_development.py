@@ -14,15 +14,17 @@ from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.accounts.user import Identity, NewUser
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, wallet, wallets
+from control_plane.observe.metrics import Metrics
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.development import make_fit_for_production
 from control_plane.operations.free_coins import LedgerIsWrong
 from control_plane.operations.installation import UsedInDevelopment, check_mode
+from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, SandboxShop, VerifiedPurchase
@@ -55,7 +57,7 @@ class Market(Stage):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.sandbox = SandboxShop(KEYRING)
-        self.purchases = Purchases(database, [self.sandbox, RealStore()])
+        self.purchases = Purchases(database, [self.sandbox, RealStore()], PurchaseMetrics(Metrics()))
         self.paid = 0
         self.package: Package
 
@@ -169,7 +171,7 @@ async def added(database: Database, new: NewUser, *identities: Identity) -> User
         return await accounts.create(connection, new, identities)
 
 
-async def test_nobody_of_development_mode_gets_in(database: Database) -> None:
+async def test_users_of_development_mode_cannot_sign_in_to_production(database: Database) -> None:
     await check_mode(database, dev=True)
     await demo.seed(database, [demo.SampleVideo("t", "", f"samples/{n}.mp4", "", "", 1000, 2, 2) for n in range(5)])
     early = await added(database, NewUser(username="early", email="early@example.com"), Identity("google", "e"))

@@ -11,20 +11,19 @@ import pytest
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.sign_in import AlreadyTaken, InvalidUsername
-from control_plane.accounts.user import NewUser, UserNotFound
+from control_plane.accounts.sign_in import InvalidUsername
+from control_plane.accounts.user import AlreadyTaken, NewUser, UserNotFound
 from control_plane.base.ids import StreamId, UserId
-from control_plane.bus.postgres import Bus
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
+from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import EndReason
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.operators import Operator
 from control_plane.streams import store as streams
 from control_plane.streams.lifecycle import Lifecycle
-from control_plane.streams.model import StreamOptions
+from control_plane.streams.model import EndReason, StreamOptions
 from control_plane.streams.running import RunningStreams
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.live.readers import Unheard
@@ -38,7 +37,7 @@ NOBODY = UserId(987654)
 @pytest.fixture
 async def lifecycle(database: Database) -> AsyncIterator[Lifecycle]:
     event_log = EventLog(database, Unheard())
-    yield Lifecycle(database, event_log, RunningStreams(database, Bus(""), KEYS, 900))
+    yield Lifecycle(database, event_log, RunningStreams(database, PostgresBus(""), KEYS, 900))
     await event_log.close()
 
 
@@ -106,7 +105,7 @@ async def test_the_role_is_given_and_taken(database: Database, operator: Operato
     ]
 
 
-async def test_revoked_sessions_are_nobodys(database: Database, operator: Operator, user_id: UserId) -> None:
+async def test_revoked_sessions_are_not_valid(database: Database, operator: Operator, user_id: UserId) -> None:
     token = await sessions_of(database).issue(user_id)
     await operator.revoke_sessions(user_id)
     assert await sessions_of(database).identify(token) is None
@@ -120,7 +119,7 @@ async def test_revoking_sessions_revokes_the_stream_key_that_they_could_read(
     stream = await operator.revoke_sessions(user_id)
     assert stream is not None
     assert (stream.id, stream.key_version, stream.ended) == (made.id, 2, False)
-    assert stream.revoked_at is not None, "publishers with the old key are put out"
+    assert stream.revoked_at is not None, "publishers with the old key are disconnected"
     assert await acts(database) == [
         ("user.sessions_revoked", f"user:{user_id}"),
         ("stream.key_revoked", f"stream:{made.id}"),
@@ -130,7 +129,7 @@ async def test_revoking_sessions_revokes_the_stream_key_that_they_could_read(
 async def test_a_ban_and_the_end_of_the_stream_are_one_transaction(
     database: Database, operator: Operator, lifecycle: Lifecycle, user_id: UserId
 ) -> None:
-    """Who is cut off between the two leaves nobody banned whose stream runs on."""
+    """A command that is interrupted leaves no banned user whose stream continues."""
     made = await lifecycle.go_live(user_id, StreamOptions())
     await operator.ban(user_id)
     same = "select stream.xmin = app_user.xmin from stream, app_user where stream.id = $1 and app_user.id = $2"
@@ -224,7 +223,7 @@ async def test_an_act_that_cannot_be_written_down_does_not_happen(
     assert [stream.id for stream in await streams.unfinished(database)] == [stream_id]
 
 
-async def test_nobody_is_not_found(operator: Operator) -> None:
+async def test_an_unknown_user_is_not_found(operator: Operator) -> None:
     for act in (
         operator.set_role(NOBODY, Role.OPERATOR),
         operator.revoke_sessions(NOBODY),

@@ -17,13 +17,14 @@ import pytest
 
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Purpose, Secrets, load_or_create
+from control_plane.base.signing import Keyring
+from control_plane.config.secrets import Purpose, Secrets, load_or_create
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.programs import programs_for, unprivileged_account
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.eventlog.log import EventLog
-from control_plane.eventlog.types import Person
+from control_plane.gifts.events import Person
 from control_plane.live import store as live
 from control_plane.live.snapshot import Resume, Snapshot
 from control_plane.operations import audit
@@ -37,6 +38,7 @@ from control_plane.streams.probing.model import ProbeKey
 from tests.control_plane.live.readers import Unheard, give, new_stream
 from tests.control_plane.people import new_user
 from tests.postgres import EMPTY, SETTINGS, TestPostgres, fast_folder, remove
+from tests.waiting import until
 
 OPERATOR = Actor("cli:test")
 
@@ -219,9 +221,7 @@ class Cluster:
         """Wait for the promotion to end: the server accepts connections a moment before it accepts writes."""
         connection = await asyncpg.connect(dsn)
         try:
-            async with asyncio.timeout(30):
-                while await connection.fetchval("select pg_is_in_recovery()"):  # noqa: ASYNC110  it is the server that changes
-                    await asyncio.sleep(0.02)
+            await until(lambda: connection.fetchval("select not pg_is_in_recovery()"), 30)
         finally:
             await connection.close()
 

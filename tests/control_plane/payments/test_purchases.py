@@ -7,10 +7,12 @@ import pytest
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef
 from control_plane.ledger.wallets import Wallet, wallet
+from control_plane.observe.metrics import Metrics
+from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.packages import COIN_PACKAGES
 from control_plane.payments.purchases import (
     Purchased,
@@ -60,8 +62,13 @@ async def catalogue(database: Database) -> list[Package]:
 
 
 @pytest.fixture
-def purchases(database: Database, sandbox: SandboxShop, catalogue: list[Package]) -> Purchases:
-    return Purchases(database, [sandbox, AnonymousStore()])
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def purchases(database: Database, sandbox: SandboxShop, catalogue: list[Package], metrics: Metrics) -> Purchases:
+    return Purchases(database, [sandbox, AnonymousStore()], PurchaseMetrics(metrics))
 
 
 async def test_seeding_packages_again_changes_nothing_but_what_differs(database: Database) -> None:
@@ -98,6 +105,16 @@ async def test_a_confirmed_purchase_credits_bought_coins(
     assert not outcome.replayed
     assert (outcome.purchase.coins, outcome.purchase.price_minor, outcome.purchase.device) == (500, 499, "ios ")
     assert await audit(database) == 500
+
+
+async def test_a_purchase_is_counted_once_however_often_it_is_presented(
+    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package], metrics: Metrics
+) -> None:
+    ann = await new_user(database)
+    claim = Claim(sandbox.issue(ann, catalogue[1]))
+    for _ in range(2):
+        await purchases.purchase(ann, claim)
+    assert metrics.registry.get_sample_value("stagedoor_purchased_coins_total", {"store": "sandbox"}) == 500
 
 
 async def test_the_coins_are_those_of_our_catalogue_whatever_the_receipt_says(
@@ -260,7 +277,9 @@ async def test_without_a_store_nothing_can_be_bought(database: Database, sandbox
     package = Package(1, "coins_100", "100 coins", 100, 99, "USD")
 
     with pytest.raises(ShopNotConnected, match="not connected to a store"):
-        await Purchases(database, []).purchase(UserId(1), Claim(sandbox.issue(UserId(1), package)))
+        await Purchases(database, [], PurchaseMetrics(Metrics())).purchase(
+            UserId(1), Claim(sandbox.issue(UserId(1), package))
+        )
 
 
 @pytest.mark.parametrize("transaction_id", ["", "2000000123456789", "cs_test_a1", "\0", "Sandbox.x"])

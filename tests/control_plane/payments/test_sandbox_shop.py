@@ -8,7 +8,7 @@ import json
 import pytest
 
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import (
     Claim,

@@ -8,16 +8,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from control_plane.base.ids import StreamId
-from control_plane.bus.postgres import Bus
+from control_plane.bus.postgres import PostgresBus
 from control_plane.eventlog.log import EventLog
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.model import PathName, SourceId
 from control_plane.streams.model import Stream
 from control_plane.streams.running import RunningStreams
-from tests.control_plane.live.readers import Unheard, in_background, until
+from tests.control_plane.live.readers import Unheard
 from tests.control_plane.streams.samples import KEYS
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
+from tests.waiting import in_background, until
 
 _EVENTS = "select seq, frame from stream_event where stream_id = $1 order by seq"
 _SESSIONS = """
@@ -29,7 +30,7 @@ _SESSIONS = """
 class Process:
     def __init__(self, dsn: str, database: WatchedDatabase, away_s: float, miss_s: float) -> None:
         self.database = database
-        self.bus = Bus(dsn)
+        self.bus = PostgresBus(dsn)
         self.running = RunningStreams(database, self.bus, KEYS, away_s, miss_s=miss_s)
         self.running.follow()
         self.event_log = EventLog(database, Unheard())

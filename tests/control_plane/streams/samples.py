@@ -6,11 +6,10 @@ import datetime as dt
 from typing import Any
 
 from control_plane.base.ids import StreamId, UserId
-from control_plane.config.secrets import Keyring, Secret
-from control_plane.eventlog.types import Status
+from control_plane.base.signing import Keyring, Secret
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.media.model import PathName
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.model import Status, Stream, Visibility
 
 SECRET = Secret("a", b"the first secret of this server!")
 SALT = b"salt 7"

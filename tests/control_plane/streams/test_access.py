@@ -8,9 +8,8 @@ from itertools import product
 import pytest
 
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
-from control_plane.streams.model import Stream, Visibility
+from control_plane.streams.model import EndReason, Status, Stream, Visibility
 from tests.control_plane.streams.samples import KEYS, SALT, stream
 
 UNFINISHED = [Status.CREATED, Status.LIVE, Status.INTERRUPTED]

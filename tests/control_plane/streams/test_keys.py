@@ -10,7 +10,7 @@ import string
 import pytest
 
 from control_plane.base.ids import LARGEST_ID, StreamId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.streams.keys import LENGTH, StreamKeys
 from tests.control_plane.streams.samples import KEYS, SALT, SECRET
 

@@ -12,15 +12,14 @@ import pytest
 
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId, UserId
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams import store
 from control_plane.streams.access import Verdict
 from control_plane.streams.media.model import MediaConnection, MediaSource, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process, process
+from tests.waiting import until
 
 OPTIONS = StreamOptions()
 CREATED_AT = dt.datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=dt.UTC)
@@ -327,7 +326,7 @@ async def test_what_is_over_stays_over(here: Process, user_id: UserId) -> None:
     assert (await here.sessions(online.id), await here.events(online.id)) == (sessions, events)
 
 
-async def test_of_all_who_end_it_at_once_one_does(here: Process, user_id: UserId, dsn: str) -> None:
+async def test_of_concurrent_ends_one_succeeds(here: Process, user_id: UserId, dsn: str) -> None:
     online = await live(here, user_id)
     async with process(dsn) as there:
         outcomes = await asyncio.gather(

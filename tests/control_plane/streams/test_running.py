@@ -6,24 +6,23 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from functools import partial
-from time import monotonic
 
 import asyncpg
 import pytest
 
 from control_plane.base.ids import LARGEST_ID, StreamId, UserId
 from control_plane.db.pool import DatabaseUnavailable
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams import running as module
 from control_plane.streams.access import AccessRequest, Action, Verdict
 from control_plane.streams.media.model import PathName, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
 from control_plane.streams.running import ADMITTED_MAX, MISS_DEADLINE_S
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import cut_everybody_off, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process, process
 from tests.control_plane.streams.samples import KEYS, SALT, stream
+from tests.postgres import disconnect_everyone
+from tests.waiting import until
 
 OPTIONS = StreamOptions()
 UNANNOUNCED_ROTATION = "update stream set key_version = key_version + 1 where id = $1"
@@ -77,6 +76,28 @@ async def test_a_stream_is_found_by_id_and_path_until_it_ends(here: Process) -> 
 
 
 # ── other processes ──
+
+
+async def test_every_change_of_a_stream_is_announced_once_it_can_be_read(here: Process, user_id: UserId) -> None:
+    announced: list[tuple[StreamId, Stream | None]] = []
+    here.running.on_change(lambda stream_id: announced.append((stream_id, here.running.get(stream_id))))
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    rotated = await here.lifecycle.rotate(made.id)
+    await here.lifecycle.end(made.id, EndReason.OWNER)
+    assert announced == [(made.id, made), (made.id, rotated), (made.id, None)]
+
+
+async def test_a_reload_is_announced_as_a_whole_once_it_can_be_read(
+    here: Process, user_id: UserId, outsider: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    single: list[StreamId] = []
+    whole: list[int] = []
+    here.running.on_change(single.append)
+    here.running.on_reload(lambda: whole.append(known(here)[made.id].key_version))
+    await outsider.execute(UNANNOUNCED_ROTATION, made.id)
+    await here.running.load()
+    assert (single, whole) == ([], [2])
 
 
 async def test_another_processs_changes_come_over(here: Process, there: Process, user_id: UserId) -> None:
@@ -139,13 +160,13 @@ async def test_until_what_was_missed_is_read_we_do_not_follow(there: Process, ds
     await until(lambda: there.running.following)
 
 
-async def test_changes_that_were_missed_while_nobody_listened_are_read_again(
+async def test_changes_missed_without_a_listener_are_read_again(
     here: Process, there: Process, user_id: UserId, dsn: str
 ) -> None:
     made = await here.lifecycle.go_live(user_id, OPTIONS)
     over = await here.lifecycle.go_live(await new_user(here.database), OPTIONS)
     await until(lambda: set(known(there)) == {made.id, over.id})
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not there.bus.connected.is_set())
     async with process(dsn) as third:
         await third.database.execute(UNANNOUNCED_ROTATION, made.id)
@@ -171,7 +192,7 @@ async def test_a_listening_connection_that_is_lost_during_a_reload_causes_anothe
 
 async def lose_the_listening_connection(process: Process, dsn: str) -> None:
     """Close the listening connection and wait for the reconnect."""
-    await cut_everybody_off(dsn)
+    await disconnect_everyone(dsn)
     await until(lambda: not process.bus.connected.is_set())
     await until(process.bus.connected.is_set)
 
@@ -221,19 +242,25 @@ async def test_the_key_of_an_ended_stream_costs_one_question_at_most(here: Proce
             assert knows.database.uses == before + questions
 
 
-async def test_of_many_ended_streams_the_latest_are_remembered(
-    here: Process, user_id: UserId, monkeypatch: pytest.MonkeyPatch
+async def test_of_many_ended_streams_those_that_are_still_tried_are_remembered(
+    dsn: str, user_id: UserId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("control_plane.streams.running.OVER_MAX", 2)
-    over = [await here.lifecycle.go_live(user_id, OPTIONS) for _ in range(1)]
-    for _ in range(3):
-        await here.lifecycle.end(over[-1].id, EndReason.OWNER)
-        over.append(await here.lifecycle.go_live(user_id, OPTIONS))
-    before = here.database.uses
-    assert {await here.publish(ended) for ended in over[1:3]} == {Verdict.UNKNOWN_STREAM}
-    assert here.database.uses == before
-    assert await here.publish(over[0]) is Verdict.UNKNOWN_STREAM
-    assert here.database.uses == before + 1
+    async with process(dsn) as here:
+
+        async def ended() -> Stream:
+            made = await here.lifecycle.go_live(user_id, OPTIONS)
+            await here.lifecycle.end(made.id, EndReason.OWNER)
+            return made
+
+        tried, left = await ended(), await ended()
+        assert await here.publish(tried) is Verdict.UNKNOWN_STREAM
+        newest = await ended()
+        before = here.database.uses
+        assert {await here.publish(over) for over in (tried, newest)} == {Verdict.UNKNOWN_STREAM}
+        assert here.database.uses == before
+        assert await here.publish(left) is Verdict.UNKNOWN_STREAM
+        assert here.database.uses == before + 1
 
 
 async def test_it_remembers_with_which_key_a_connection_was_let_in(here: Process, user_id: UserId) -> None:
@@ -306,13 +333,14 @@ async def test_a_key_of_an_earlier_row_with_the_same_id_opens_nothing(here: Proc
         assert await deaf.publish(made) is Verdict.ALLOW
 
 
-async def test_a_thousand_strangers_at_once_cause_no_question_and_delay_nobody(here: Process, user_id: UserId) -> None:
+async def test_a_thousand_unknown_publishers_cause_no_query_and_do_not_delay_a_known_one(
+    here: Process, user_id: UserId
+) -> None:
     made = await here.lifecycle.go_live(user_id, OPTIONS)
     before = here.database.uses
     requests = [strange(f"live/{made.id + number}", f"a{number:051}") for number in range(1, 1001)]
-    started = monotonic()
-    verdicts = await asyncio.gather(*(here.running.decide(request) for request in requests), here.publish(made))
-    assert monotonic() - started < 3
+    async with asyncio.timeout(10):
+        verdicts = await asyncio.gather(*(here.running.decide(request) for request in requests), here.publish(made))
     assert verdicts == [Verdict.UNKNOWN_STREAM] * 1000 + [Verdict.ALLOW]
     assert here.database.uses == before
 
@@ -324,9 +352,9 @@ async def test_a_database_that_hangs_holds_an_unknown_publisher_up_for_a_moment_
         made = await here.lifecycle.go_live(user_id, OPTIONS)
         async with outsider.transaction():
             await outsider.execute("lock table stream in access exclusive mode")
-            started = monotonic()
-            assert await asyncio.gather(*(deaf.publish(made) for _ in range(10))) == [Verdict.UNKNOWN_STREAM] * 10
-            assert monotonic() - started < MISS_DEADLINE_S + 2
+            async with asyncio.timeout(MISS_DEADLINE_S + 5):  # one deadline for all of them
+                verdicts = await asyncio.gather(*(deaf.publish(made) for _ in range(10)))
+            assert verdicts == [Verdict.UNKNOWN_STREAM] * 10
         await until_allowed(deaf, made)
 
 

@@ -13,7 +13,8 @@ from control_plane.accounts import store as accounts
 from control_plane.db.pool import Database, open_pool
 from control_plane.videos.store import _FEED, DEEPEST, feed
 from tests.control_plane.grown import HIT_SOUND, STAR, Size, fill
-from tests.postgres import TestPostgres, _run
+from tests.postgres import TestPostgres
+from tests.waiting import run_in_thread
 
 SIZE = Size(users=5_000, videos=40_000, gifts=10, visits=4_000)
 PAGE = 10
@@ -22,10 +23,10 @@ PAGE = 10
 @pytest.fixture(scope="module")
 def template(postgres: TestPostgres) -> Iterator[str]:
     """Name of a database that is filled once for all of these tests."""
-    dsn = _run(postgres.create_database())
-    _run(fill(dsn, SIZE))
+    dsn = run_in_thread(postgres.create_database())
+    run_in_thread(fill(dsn, SIZE))
     yield urlsplit(dsn).path.lstrip("/")
-    _run(postgres.drop_database(dsn))
+    run_in_thread(postgres.drop_database(dsn))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A control plane to be killed: starts MediaMTX, prints its pid, waits. Run by test_process.py."""
+"""A control plane for tests to kill: starts MediaMTX, prints its pid, waits. Run by test_process.py."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ from control_plane.streams.media.model import MediaServerUnavailable
 from mediamtx.node.client import MediaMTXClient
 from mediamtx.node.inspection import inspect
 from tests.browser import chromium
-from tests.mediamtx.rig import SECRET, Rig, running, until
+from tests.mediamtx.rig import SECRET, Rig, running
+from tests.waiting import until
 
 KNOCK = """
 import sys, urllib.error, urllib.request

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from control_plane.base.signing import Keyring, Secret
 from control_plane.config.ports import Ports
-from control_plane.config.secrets import Keyring, Secret
 from control_plane.config.settings import Settings
 from mediamtx.node.config import MediaMTXConfig, render
 from mediamtx.node.launch import configuration, media_host

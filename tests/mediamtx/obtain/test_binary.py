@@ -90,7 +90,7 @@ def test_a_release_is_fetched_once_and_then_taken_from_the_cache(release_site: R
 
 
 @pytest.mark.parametrize("damage", ["changed", "truncated", "emptied", "unrecorded", "not executable", "removed"])
-def test_a_damaged_cache_is_never_used_and_obtained_anew(release_site: ReleaseSite, cache: Path, damage: str) -> None:
+def test_a_damaged_cache_is_not_used_but_replaced(release_site: ReleaseSite, cache: Path, damage: str) -> None:
     release_site.publish()
     path = obtain_from(release_site, cache)
     match damage:

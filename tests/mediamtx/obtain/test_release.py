@@ -94,7 +94,7 @@ def test_without_a_network_it_fails_at_once(tmp_path: Path) -> None:
     started_at = time.monotonic()
     with pytest.raises(StepFailed, match="cannot be reached"):
         release.download("http://127.0.0.1:9", tmp_path, silent)
-    assert time.monotonic() - started_at < 3
+    assert time.monotonic() - started_at < 10, "a fraction of the time for a download"
 
 
 def test_an_address_of_another_kind_is_refused(tmp_path: Path) -> None:

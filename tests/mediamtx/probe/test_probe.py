@@ -16,7 +16,7 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
-from control_plane.base.niceness import AUTOGROUP
+from control_plane.base import child_start
 from control_plane.streams.media.model import PathName
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Trouble, Via
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
@@ -26,8 +26,10 @@ from mediamtx.probe.media_probe import MediaMTXProbe
 from mediamtx.probe.order import Order, line
 from mediamtx.probe.picture import WIDTH, jpeg
 from tests.end_to_end.rtmp import VIDEO, Tag, publish, tags
-from tests.mediamtx.rig import STREAM_KEY, Rig, running, until
+from tests.mediamtx.rig import STREAM_KEY, Rig, running
+from tests.waiting import until
 
+AUTOGROUP = Path(child_start.AUTOGROUP)
 PATH = PathName("live/7")
 KEY = ProbeKey("kPROBEKEYdoesNotLeak")
 DEADLINE_S = 12.0
@@ -49,9 +51,7 @@ async def online(rig: Rig, picture: Picture, scheme: str = "rtmp") -> AsyncItera
 
 
 async def comes_online(rig: Rig, name: PathName = PATH) -> None:
-    async with asyncio.timeout(20):
-        while not await is_online(rig, name):  # noqa: ASYNC110  it is the server that changes
-            await asyncio.sleep(0.02)
+    await until(lambda: is_online(rig, name), 20)
 
 
 async def is_online(rig: Rig, name: PathName = PATH) -> bool:
@@ -245,7 +245,7 @@ async def test_video_that_only_the_encoder_knows_does_not_play_though_its_sound_
         ffmpeg.kill()
         await ffmpeg.wait()
     assert result.outcome is Outcome.NOT_PLAYING
-    assert result.note == "Your encoder sends MPEG-2 video, which viewers cannot be shown. Set it to H.264."
+    assert result.note == "Your encoder sends MPEG-2 video, which viewers cannot see. Set it to H.264."
 
 
 async def test_a_stream_without_a_key_frame_plays_when_one_has_come(rig: Rig) -> None:
@@ -414,7 +414,7 @@ async def test_whenever_its_start_is_cancelled_nothing_is_left_running(hanging: 
 
 
 @pytest.mark.parametrize("who", ["its starter", "its launcher"])
-async def test_a_probe_does_not_outlive_who_is_there_to_kill_it(hanging: Hanging, who: str) -> None:
+async def test_a_probe_ends_with_its_launcher(hanging: Hanging, who: str) -> None:
     """It is in our session here, which must not give way with it."""
     pipe = asyncio.subprocess.PIPE
     our_session = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""

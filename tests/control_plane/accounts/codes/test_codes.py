@@ -33,7 +33,7 @@ from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import NotRegistered, SignIn, SignInNotProven
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
-from control_plane.config.secrets import Keyring, Secret
+from control_plane.base.signing import Keyring, Secret
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
 from tests.control_plane.people import new_user

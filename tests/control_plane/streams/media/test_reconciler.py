@@ -8,6 +8,7 @@ import datetime as dt
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,17 +16,16 @@ from aiohttp.web_request import BaseRequest
 
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
-from control_plane.eventlog.types import EndReason, Status
 from control_plane.streams.access import Verdict
 from control_plane.streams.media.model import MediaPath, MediaServerUnavailable, MediaSource, PathName, SourceId
 from control_plane.streams.media.reconciler import ABREAST, AWAY_S, HINT_LOOKS, SLICE, Hint, Reconciler
-from control_plane.streams.model import Stream, StreamOptions
+from control_plane.streams.model import EndReason, Status, Stream, StreamOptions
 from mediamtx.node.client import MediaMTXClient
 from tests.control_plane.bus.proxy import wire
-from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.fake_media import FakeMedia
 from tests.control_plane.streams.process import Process, process
+from tests.waiting import in_background, until
 
 NEVER_PUBLISHED_S = 600
 GRACE_S = 60
@@ -123,11 +123,23 @@ async def test_a_publisher_is_found_without_a_hook(theatre: Theatre) -> None:
 
 
 async def test_passes_over_what_is_as_it_was_change_nothing(theatre: Theatre) -> None:
-    made = await theatre.live_stream()
-    before = theatre.process.database.uses
+    """And cost no query, no request but the listing, and no task."""
+    made, _waiting = await theatre.live_stream(), await theatre.stream()
+    await theatre.passes()
+    before, looked_up = theatre.process.database.uses, list(theatre.media.asked_for_connections)
+    loop, tasks = asyncio.get_running_loop(), []
+
+    def recording(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        tasks.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop.set_task_factory(recording)
     for _ in range(5):
         await theatre.passes(1)
+    loop.set_task_factory(None)
     assert theatre.process.database.uses == before
+    assert (theatre.media.asked_for, theatre.media.asked_for_connections) == ([], looked_up)
+    assert tasks == []
     assert await theatre.process.statuses(made.id) == [("live", None)]
 
 
@@ -155,7 +167,7 @@ async def test_a_take_over_is_found_without_a_hook(theatre: Theatre) -> None:
     assert (new["source_id"], new["over"]) == ("b", False)
 
 
-async def test_a_path_that_is_readable_but_not_online_is_nobody_publishing(theatre: Theatre) -> None:
+async def test_a_path_that_is_readable_but_not_online_has_no_publisher(theatre: Theatre) -> None:
     made = await theatre.stream()
     theatre.media.paths[made.path] = MediaPath(made.path, False, None, 0)
     await theatre.passes()
@@ -213,7 +225,7 @@ async def test_it_says_whether_the_last_listing_was_answered(theatre: Theatre) -
     assert told == [False, True, False, True]
 
 
-async def test_a_question_that_fails_changes_nothing_and_holds_up_nobody_else(theatre: Theatre) -> None:
+async def test_a_failed_query_changes_nothing_and_delays_no_other_stream(theatre: Theatre) -> None:
     made, waiting = await theatre.live_stream(), await theatre.stream()
     theatre.media.leave(made.path)
     theatre.media.publish(waiting.path, "b")
@@ -230,7 +242,7 @@ async def test_a_question_that_fails_changes_nothing_and_holds_up_nobody_else(th
     assert theatre.state(made) == (Status.INTERRUPTED, None)
 
 
-async def test_what_breaks_at_one_stream_holds_up_nobody_else(
+async def test_an_error_at_one_stream_delays_no_other_stream(
     theatre: Theatre, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here a text that no database takes, which the media server's client would have mended."""
@@ -316,7 +328,7 @@ async def test_what_a_listing_misses_is_asked_for_a_few_at_a_time(theatre: Theat
     assert {status for status, _ in filter(None, map(theatre.state, streams))} == {Status.LIVE}
 
 
-async def test_a_page_that_is_not_answered_loses_nobody_however_often(theatre: Theatre) -> None:
+async def test_a_page_that_is_not_answered_interrupts_no_stream(theatre: Theatre) -> None:
     """The media server answers, though not all of it."""
     streams = [await theatre.live_stream(f"s{number}") for number in range(3)]
     theatre.media.per_page, theatre.media.pages_answered = 1, 1
@@ -403,7 +415,7 @@ async def test_a_publisher_that_is_still_there_afterwards_goes_on(theatre: Theat
     assert (session["over"], session["end_reason"]) == (False, None)
 
 
-async def test_the_clocks_start_anew_after_the_media_servers_downtime(theatre: Theatre) -> None:
+async def test_waits_start_again_after_the_media_servers_downtime(theatre: Theatre) -> None:
     """Nobody could return to, or begin, what was waiting."""
     interrupted, waiting = await theatre.live_stream(), await theatre.stream()
     theatre.media.leave(interrupted.path)
@@ -536,7 +548,7 @@ async def give(process: Process, stream: Stream, ago: dt.timedelta) -> None:
         )
 
 
-# ── putting out ──
+# ── disconnecting ──
 
 
 @pytest.fixture
@@ -553,7 +565,7 @@ async def test_while_cut_off_from_other_processes_their_streams_are_left_alone(t
 
 
 @pytest.mark.parametrize("path", ["live/999", "elsewhere/7"])
-async def test_a_stranger_is_put_out(following: Theatre, path: str) -> None:
+async def test_an_unknown_publisher_is_disconnected(following: Theatre, path: str) -> None:
     """Media on a path of no running stream."""
     theatre = following
     made = await theatre.live_stream("a")
@@ -563,7 +575,7 @@ async def test_a_stranger_is_put_out(following: Theatre, path: str) -> None:
     assert theatre.state(made) == (Status.LIVE, "a")
 
 
-async def test_who_publishes_to_an_ended_stream_is_put_out(following: Theatre) -> None:
+async def test_a_publisher_to_an_ended_stream_is_disconnected(following: Theatre) -> None:
     theatre = following
     made = await theatre.live_stream("a")
     await theatre.process.lifecycle.end(made.id, EndReason.OWNER)
@@ -572,7 +584,7 @@ async def test_who_publishes_to_an_ended_stream_is_put_out(following: Theatre) -
     assert await theatre.process.statuses(made.id) == [("live", None), ("ended", "owner")]
 
 
-async def test_a_publisher_who_came_before_the_new_key_is_put_out_and_may_return_with_it(theatre: Theatre) -> None:
+async def test_a_publisher_with_the_old_key_is_disconnected_and_may_return_with_the_new_one(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     await theatre.process.lifecycle.rotate(made.id)
     await theatre.passes()
@@ -609,7 +621,7 @@ async def test_a_connection_that_does_not_close_is_kicked_at_every_pass(theatre:
 
 
 @pytest.mark.parametrize("deny", ["end", "rotate"])
-async def test_putting_out_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -> None:
+async def test_disconnecting_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -> None:
     made = await theatre.live_stream("a")
     denied = await (
         theatre.process.lifecycle.end(made.id, EndReason.OPERATOR)
@@ -618,14 +630,14 @@ async def test_putting_out_kicks_and_sees_it_gone(theatre: Theatre, deny: str) -
     )
     assert denied is not None
     theatre.media.closes_at_once = False
-    putting_out = asyncio.create_task(theatre.reconciler.disconnect(denied))
+    disconnecting = asyncio.create_task(theatre.reconciler.disconnect(denied))
     await until(lambda: len(theatre.media.kicked) >= 2)
-    assert not putting_out.done()
+    assert not disconnecting.done()
     theatre.media.leave(made.path)
-    assert await putting_out is True
+    assert await disconnecting is True
 
 
-async def test_putting_out_nobody_is_done_at_once(theatre: Theatre) -> None:
+async def test_disconnecting_without_a_publisher_is_done_at_once(theatre: Theatre) -> None:
     made = await theatre.stream()
     assert await theatre.reconciler.disconnect(made) is True
     theatre.media.publish(made.path, "a")
@@ -633,7 +645,7 @@ async def test_putting_out_nobody_is_done_at_once(theatre: Theatre) -> None:
     assert theatre.media.kicked == []
 
 
-async def test_who_came_with_the_new_key_is_not_put_out(theatre: Theatre) -> None:
+async def test_a_publisher_with_the_new_key_is_not_disconnected(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
@@ -645,7 +657,7 @@ async def test_who_came_with_the_new_key_is_not_put_out(theatre: Theatre) -> Non
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
-async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_put_out(
+async def test_a_publisher_admitted_while_the_new_key_waited_for_its_commit_is_disconnected(
     theatre: Theatre, *, seen_before: bool
 ) -> None:
     """The old key is good until the commit, however long that takes and whatever the clocks say of it."""
@@ -671,13 +683,11 @@ async def test_who_came_in_while_the_change_of_the_key_waited_for_its_commit_is_
 async def until_waiting_for_a_lock(process: Process) -> None:
     waiting = """select exists (select from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock')"""
-    async with asyncio.timeout(10):
-        while not await process.database.fetchval(waiting):  # noqa: ASYNC110 the database calls nobody back
-            await asyncio.sleep(0.01)
+    await until(lambda: process.database.fetchval(waiting))
 
 
 @pytest.mark.parametrize("deny", ["rotate", "end"])
-async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_old_one(
+async def test_of_many_publishers_during_a_change_of_the_key_none_stays_with_the_old_one(
     following: Theatre, deny: str
 ) -> None:
     """Let in by the old key, and online now or only after the change."""
@@ -717,8 +727,8 @@ async def test_of_many_who_knock_while_the_key_is_changed_none_stays_with_the_ol
             assert theatre.state(made) == (Status.LIVE, f"{made.id}:new")
 
 
-async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre: Theatre, dsn: str) -> None:
-    """And who came in with an older one is put out, though the new process let in neither of them."""
+async def test_after_a_restart_a_publisher_with_the_current_key_goes_on(theatre: Theatre, dsn: str) -> None:
+    """And who came in with an older one is disconnected, though the new process let in neither of them."""
     made, denied = await theatre.stream(), await theatre.stream()
     await theatre.process.lifecycle.rotate(made.id)
     await theatre.comes_in(made, "a", version=2)
@@ -736,7 +746,7 @@ async def test_after_a_restart_who_came_in_with_the_present_key_goes_on(theatre:
         ]
 
 
-async def test_a_publisher_of_whom_nothing_is_known_is_put_out_where_the_key_was_ever_changed(
+async def test_a_publisher_with_an_unknown_key_is_disconnected_if_the_key_ever_changed(
     theatre: Theatre,
 ) -> None:
     """We were restarted between its auth and its first frame. Its encoder comes back by itself."""
@@ -756,7 +766,7 @@ async def test_a_publisher_of_whom_nothing_is_known_is_put_out_where_the_key_was
     assert theatre.media.kicked == ["a", "b"]
 
 
-async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
+async def test_disconnecting_says_when_it_could_not(theatre: Theatre) -> None:
     made = await theatre.live_stream("a")
     rotated = await theatre.process.lifecycle.rotate(made.id)
     assert rotated is not None
@@ -772,7 +782,7 @@ async def test_putting_out_says_when_it_could_not(theatre: Theatre) -> None:
 PORTRAIT, LANDSCAPE = (720, 1280), (1280, 720)
 
 
-async def test_a_publisher_whose_picture_turns_is_put_out_once_for_each_turn(theatre: Theatre) -> None:
+async def test_a_publisher_whose_picture_turns_is_disconnected_once_for_each_turn(theatre: Theatre) -> None:
     made = await theatre.stream()
     turns = [PORTRAIT, LANDSCAPE, PORTRAIT, LANDSCAPE]
     for number, (before, after) in enumerate(itertools.pairwise(turns)):
@@ -788,7 +798,7 @@ async def test_a_publisher_whose_picture_turns_is_put_out_once_for_each_turn(the
 
 
 async def test_one_that_returns_as_it_was_is_left_alone(theatre: Theatre) -> None:
-    """Its encoder begins each connection with the same shape: to put it out again would show viewers nothing at all."""
+    """Its encoder begins each connection with the same shape: to disconnect it again would show viewers nothing at all."""
     made = await theatre.stream()
     for source_id in ("a", "b"):
         theatre.media.publish(made.path, source_id, size=PORTRAIT)
@@ -944,6 +954,21 @@ async def test_a_hook_that_comes_before_the_media_servers_books_are_in_order_is_
         await until(lambda: theatre.state(made) == (Status.INTERRUPTED, None))
 
 
+async def test_a_key_that_is_rotated_while_a_hook_is_followed_disconnects_its_publisher(theatre: Theatre) -> None:
+    made = await theatre.live_stream("a")
+    get_path = theatre.media.get_path
+
+    async def rotated_meanwhile(name: PathName) -> MediaPath | None:
+        found = await get_path(name)
+        await theatre.process.lifecycle.rotate(made.id)
+        return found
+
+    theatre.media.get_path = rotated_meanwhile  # type: ignore[method-assign]
+    async with at_work(theatre):
+        theatre.hint(made.path, True, "a")
+        await until(lambda: theatre.media.kicked == ["a"])
+
+
 async def test_a_hook_is_followed_for_a_while_only(theatre: Theatre) -> None:
     """Its publisher came, and was gone again."""
     made = await theatre.stream()
@@ -958,7 +983,7 @@ async def test_a_hook_is_followed_for_a_while_only(theatre: Theatre) -> None:
     assert theatre.state(made) == (Status.CREATED, None)
 
 
-async def test_a_hook_that_leads_nowhere_holds_up_nobody_else(theatre: Theatre) -> None:
+async def test_a_hook_without_an_effect_delays_no_other(theatre: Theatre) -> None:
     nowhere, made = await theatre.stream(), await theatre.stream()
     async with at_work(theatre):
         theatre.hint(nowhere.path, True, "gone")

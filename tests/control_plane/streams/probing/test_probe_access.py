@@ -7,10 +7,9 @@ from itertools import product
 import pytest
 
 from control_plane.base.ids import LARGEST_ID, StreamId
-from control_plane.config.secrets import Keyring, Secret
-from control_plane.eventlog.types import Status
+from control_plane.base.signing import Keyring, Secret
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
-from control_plane.streams.model import Visibility
+from control_plane.streams.model import Status, Visibility
 from control_plane.streams.probing.keys import LIFE_S, ProbeKeys
 from tests.control_plane.streams.samples import KEYS, SALT, SECRET, stream
 

@@ -4,9 +4,11 @@ matters."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +17,20 @@ from typing import Any
 import pytest
 
 from control_plane.base.ids import StreamId
-from control_plane.config.secrets import Keyring
-from control_plane.eventlog.types import EndReason
+from control_plane.base.signing import Keyring
 from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
 from control_plane.streams.media.model import MediaConnection, MediaSource, PathName, SourceId
-from control_plane.streams.model import Stream, StreamOptions, Visibility
+from control_plane.streams.model import EndReason, Stream, StreamOptions, Visibility
 from control_plane.streams.probing.keys import ProbeKeys
+from control_plane.streams.probing.metrics import ProbeMetrics
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult, Via
 from control_plane.streams.probing.prober import BELIEVED_FAILURES, RETRIES_S, Prober
 from control_plane.streams.probing.thumbnails import Thumbnails, delete_old_thumbnails
-from tests.control_plane.live.readers import in_background, until
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.process import Process
 from tests.control_plane.streams.samples import SECRET
+from tests.waiting import in_background, until
 
 PROBE_KEYS = ProbeKeys(Keyring((SECRET,)))
 PLAYS = ProbeResult(Outcome.PLAYING, Via.WHEP, 360, 640, "h264", True, pictured=True, seconds=0.5)
@@ -89,6 +91,7 @@ class Studio:
     looks: Looks = field(default_factory=Looks)
     metrics: Metrics = field(default_factory=Metrics)
     now: float = 1000.0
+    clock: Callable[[], float] | None = None
 
     def __post_init__(self) -> None:
         self.thumbnails = Thumbnails(self.folder, self.here.database)
@@ -98,11 +101,18 @@ class Studio:
             PROBE_KEYS,
             self.thumbnails,
             self.here.database,
-            self.metrics,
+            ProbeMetrics(self.metrics),
             limit=self.limit,
             interval_s=INTERVAL_S,
-            monotonic=lambda: self.now,
+            monotonic=self.clock or (lambda: self.now),
         )
+        self.prober.follow()
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock. The prober sleeps by the real one, and is woken by what it takes for a change."""
+        self.now += seconds
+        for stream in self.here.running.all():
+            self.here.running.put(stream)
 
     async def live(self, source_id: str = "a", visibility: Visibility = Visibility.PUBLIC) -> Stream:
         user_id = await new_user(self.here.database)
@@ -197,7 +207,7 @@ async def test_a_probe_that_failed_says_nothing_until_too_many_have(studio: Stud
     await until(lambda: studio.prober.playing(made.id))
     studio.looks.result = FAILED
     for failures in range(1, BELIEVED_FAILURES + 1):
-        studio.now += INTERVAL_S
+        studio.pass_time(INTERVAL_S)
         await studio.looked(failures + 1)
         assert studio.prober.playing(made.id) is (True if failures < BELIEVED_FAILURES else None)
     assert studio.counted("failed", "none") == BELIEVED_FAILURES
@@ -216,10 +226,10 @@ async def test_a_picture_is_taken_of_public_streams_only(studio: Studio) -> None
 async def test_a_stream_that_plays_is_looked_at_once_in_an_interval(studio: Studio) -> None:
     made = await studio.live()
     await studio.looked(1)
-    studio.now += INTERVAL_S - 1
+    studio.pass_time(INTERVAL_S - 1)
     other = await studio.live()
     await studio.looked(2)
-    studio.now += 1
+    studio.pass_time(1)
     await studio.looked(3)
     assert studio.looks.begun == [made.id, other.id, made.id]
 
@@ -229,15 +239,15 @@ async def test_a_stream_that_does_not_play_yet_is_looked_at_again_soon(studio: S
     await studio.live()
     for looks, retry_s in enumerate(RETRIES_S, 1):
         await studio.looked(looks)
-        studio.now += retry_s
+        studio.pass_time(retry_s)
     await studio.looked(len(RETRIES_S) + 1)
-    studio.now += max(RETRIES_S)
+    studio.pass_time(max(RETRIES_S))
     other = await studio.live()
     await until(lambda: other.id in studio.looks.begun)
     assert len(studio.looks.begun) == len(RETRIES_S) + 2, "from then on like any other"
 
 
-async def test_nobody_is_looked_at_who_is_not_online(studio: Studio) -> None:
+async def test_a_stream_that_is_not_online_is_not_probed(studio: Studio) -> None:
     waiting = await studio.here.lifecycle.go_live(await new_user(studio.here.database), StreamOptions())
     lost = await studio.live("a")
     await until(lambda: studio.prober.playing(lost.id))
@@ -245,14 +255,14 @@ async def test_nobody_is_looked_at_who_is_not_online(studio: Studio) -> None:
     await studio.here.lifecycle.publisher_lost(lost.id, SourceId("a"), "publisher_lost", 0)
     await until(lambda: studio.prober.playing(lost.id) is None)
     assert (await studio.record(lost))["playing"] is None
-    studio.now += INTERVAL_S
+    studio.pass_time(INTERVAL_S)
     online = await studio.live()
     await until(lambda: online.id in studio.looks.begun)
     assert studio.looks.begun.count(lost.id) == 1
     assert waiting.id not in studio.looks.begun
 
 
-async def test_another_publisher_of_the_same_stream_is_looked_at_anew(studio: Studio) -> None:
+async def test_another_publisher_of_the_same_stream_is_probed_again(studio: Studio) -> None:
     made = await studio.live("a")
     await until(lambda: studio.prober.playing(made.id))
     studio.looks.result = STILL
@@ -273,16 +283,76 @@ async def test_what_was_seen_of_an_earlier_publisher_says_nothing_about_the_next
     assert (await studio.record(made))["playing"] is not True
 
 
+async def test_it_sleeps_until_the_next_is_due(here: Process, tmp_path: Path) -> None:
+    """By the real clock: no change wakes it between the two probes."""
+    studio = Studio(here, tmp_path, clock=time.monotonic)
+    studio.looks.result = STILL
+    async with in_background(studio.prober.run()):
+        made = await studio.live()
+        await studio.looked(2)
+    assert studio.looks.begun == [made.id] * 2
+
+
+async def test_a_change_costs_no_look_at_the_other_streams(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = [await studio.live() for _ in range(3)]
+    await studio.looked(3)
+    running, read = studio.here.running, []
+
+    def get(stream_id: StreamId, get: Callable[[StreamId], Stream | None] = running.get) -> Stream | None:
+        read.append(stream_id)
+        return get(stream_id)
+
+    monkeypatch.setattr(running, "get", get)
+    monkeypatch.setattr(running, "all", lambda: pytest.fail("scanned all streams"))
+    changed = await studio.live()
+    await studio.looked(4)
+    assert not {stream.id for stream in quiet} & set(read)
+    assert changed.id in read
+
+
+async def test_a_reload_brings_what_no_message_announced(studio: Studio) -> None:
+    lost = await studio.live("a")
+    await until(lambda: studio.prober.playing(lost.id))
+    came = await studio.here.lifecycle.go_live(await new_user(studio.here.database), StreamOptions())
+    for stream, status, source_id in ((lost, "interrupted", None), (came, "live", "b")):
+        await studio.here.database.execute(
+            """update stream set status = $2, source_id = $3, live_at = now(),
+               interrupted_at = case when $3::text is null then now() end where id = $1""",
+            stream.id,
+            status,
+            source_id,
+        )
+    await studio.here.running.load()
+    await until(lambda: studio.prober.playing(came.id))
+    assert studio.prober.seen(lost.id) is None
+
+
+async def test_a_stream_that_is_hidden_loses_its_picture_at_once_and_also_one_that_was_being_taken(
+    studio: Studio,
+) -> None:
+    made = await studio.live()
+    await until(lambda: studio.prober.thumbnail(made.id))
+    studio.looks.let_go.clear()
+    studio.pass_time(INTERVAL_S)
+    await until(lambda: studio.looks.under_way == 1)
+    hidden = dataclasses.replace(made, visibility=Visibility.PRIVATE)
+    studio.here.running.put(hidden)
+    await until(lambda: not studio.prober.thumbnail(made.id))
+    studio.looks.let_go.set()
+    await studio.looked(2)
+    await until(lambda: not studio.prober.thumbnail(made.id))
+
+
 # ── how many ──
 
 
-async def test_not_more_than_so_many_look_at_once_and_everybody_has_a_turn(here: Process, tmp_path: Path) -> None:
+async def test_probes_at_the_same_time_are_limited_and_every_stream_has_its_turn(here: Process, tmp_path: Path) -> None:
     async with probing(here, tmp_path, limit=2) as studio:
         made = [await studio.live() for _ in range(7)]
         await studio.looked(7)
         assert studio.looks.most_at_once <= 2
         assert set(studio.looks.begun) == {stream.id for stream in made}
-        studio.now += INTERVAL_S
+        studio.pass_time(INTERVAL_S)
         await studio.looked(14)
         assert sorted(studio.looks.begun[7:]) == sorted(stream.id for stream in made)
 
@@ -311,19 +381,19 @@ async def test_one_that_breaks_ends_nothing_and_has_its_next_turn(
         studio.looks.breaks = False
         other = await studio.live()
         assert (await studio.recorded(other))["playing"]
-        studio.now += INTERVAL_S
+        studio.pass_time(INTERVAL_S)
         assert (await studio.recorded(broken))["playing"]
         assert caplog.messages.count("probe_broke") == 1
 
 
-async def test_whoever_has_waited_longest_is_next(here: Process, tmp_path: Path) -> None:
+async def test_the_stream_that_has_waited_longest_is_probed_next(here: Process, tmp_path: Path) -> None:
     async with probing(here, tmp_path, limit=1) as studio:
         made = []
         for _ in range(4):
             made.append((await studio.live()).id)
             await studio.looked(len(made))
-            studio.now += 1
-        studio.now += INTERVAL_S
+            studio.pass_time(1)
+        studio.pass_time(INTERVAL_S)
         await studio.looked(8)
         assert studio.looks.begun == made * 2
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The page that says why there is no other. One that may open to somebody offers signing in, and looks again when somebody has. */
+/** The error page. If the requested page may open after sign-in, it offers sign-in and reloads afterwards. */
 
 import { Account } from "./account.js";
 import { find } from "./dom.js";

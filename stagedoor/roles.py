@@ -1,0 +1,98 @@
+"""Roles: which parts a process opens, in the order of their dependencies. A role is a function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from api.http.urls import Urls, urls_of
+from control_plane.base.workers import Workers
+from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_create
+from control_plane.config.settings import Settings
+from control_plane.observe.lag import measure_lag
+from control_plane.observe.metrics import Metrics
+from control_plane.streams.media.api_password import api_password
+from mediamtx.node.client import MediaMTXClient
+from stagedoor import demo
+from stagedoor.listening.open_files import raise_open_files
+from stagedoor.parts.database import database
+from stagedoor.parts.hooks import hooks
+from stagedoor.parts.http import http, live_socket
+from stagedoor.parts.jobs import jobs
+from stagedoor.parts.live import following, live
+from stagedoor.parts.platform import platform
+from stagedoor.parts.streams import media_directory, running, streams
+from stagedoor.processes.children import Processes, Progress
+from stagedoor.processes.data_directory import data_directory
+from stagedoor.processes.run_file import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What every role works with. `stack` closes the opened parts in reverse."""
+
+    settings: Settings
+    stack: AsyncExitStack
+    workers: Workers
+    metrics: Metrics
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The content of the start-up message."""
+
+    settings: Settings
+    urls: Urls
+    api_keys: Mapping[str, str]
+
+
+Role = Callable[[Opening], Awaitable[Started]]
+
+
+async def everything(opening: Opening) -> Started:
+    """The role of a server that stands alone. Raises a ControlPlaneError when a part cannot start."""
+    settings, stack, workers = opening.settings, opening.stack, opening.workers
+    metrics, progress = opening.metrics, opening.progress
+    stack.enter_context(data_directory(settings.data_dir))
+    open_files = raise_open_files()  # before children are started, which inherit the limit
+    secrets = load_or_create(settings.secrets_path)
+    api_keys = _api_keys(settings, secrets)
+    processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, metrics, progress)
+    opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
+    ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
+    dsn = await processes.postgresql()
+    db = await stack.enter_async_context(database(dsn, settings, secrets, workers, metrics, progress))
+    await demo.prepare(db, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg)
+
+    urls = urls_of(settings, ports)
+    delivery = await stack.enter_async_context(live(dsn, db, metrics))
+    password = api_password(secrets[Purpose.HOOK].signing.value.hex())
+    media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
+    on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
+    opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
+    used = platform(settings, secrets, db, delivery, on_air, urls, api_keys, metrics)
+
+    await processes.keep_media_server()
+    await stack.enter_async_context(following(delivery, workers))
+    await stack.enter_async_context(running(on_air, settings, workers))
+    await stack.enter_async_context(jobs(dsn, settings, db, on_air, used.accounts, metrics, workers))
+    await workers.keep(stack, "lag", measure_lag(metrics))
+    sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
+    await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
+    processes.complete_run_file()
+    return Started(settings, urls, api_keys)
+
+
+ROLES: Mapping[str, Role] = {"all": everything}
+
+
+def _run(settings: Settings, secrets: Secrets, api_keys: Mapping[str, str]) -> Run:
+    signing = {purpose.value: secrets[purpose].signing.key_id for purpose in Purpose}
+    pids = {"mediamtx": None, "postgres": None}
+    return Run(pids=pids, api_keys=api_keys, dev=settings.dev, signing=signing)
+
+
+def _api_keys(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    return {client: getattr(settings, f"api_key_{client}") or secrets.api_keys[client] for client in CLIENTS}
