@@ -7,7 +7,6 @@ id that a client sends proves nothing. Development mode accepts every claim, so 
 from __future__ import annotations
 
 import dataclasses
-import re
 import secrets
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
+from control_plane.accounts.usernames import check_username
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -28,7 +28,6 @@ DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280
 """Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and an index row has at
 most two such texts."""
-_USERNAME = re.compile(r"[\w.\-]{1,40}")
 
 
 class NotRegistered(ControlPlaneError):
@@ -38,23 +37,10 @@ class NotRegistered(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-class InvalidUsername(ControlPlaneError):
-    code = "invalid_username"
-    kind = ErrorKind.REFUSED
-
-
 def check_indexed(field: str, text: str) -> None:
     """Check the length of a text that the database indexes. Raises ClaimTooLong."""
     if len(text.encode()) > LARGEST_INDEXED:
         raise ClaimTooLong(f"{field} is too long.")
-
-
-def check_username(username: str) -> None:
-    """Raises InvalidUsername."""
-    if not _USERNAME.fullmatch(username):
-        raise InvalidUsername("A username has 1 to 40 letters, digits, dots, dashes and underscores, and no spaces.")
-    if username.isdigit():  # digits of any script
-        raise InvalidUsername("A username must not be a number, because numbers are user ids.")
 
 
 class ClaimTooLong(ControlPlaneError):
@@ -166,8 +152,7 @@ class SignIn:
 
     async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
-        username = claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}"
-        check_username(username)
+        username = check_username(claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}")
         check_indexed("email", claims.email)
         check_indexed("phone", claims.phone)
         for identity in identities:

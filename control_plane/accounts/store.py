@@ -9,8 +9,10 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
+from control_plane.accounts import usernames_store
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.usernames import folded, keys
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -30,7 +32,14 @@ _SELECT = f"""
     join privacy_setting s on s.user_id = u.id
 """
 _BY_IDS = _SELECT + "where u.id = any($1::integer[])"
-_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
+_BY_USERNAME = (
+    _SELECT
+    + """
+    where u.id = coalesce(
+        (select id from app_user where lower(username) = lower($1)),
+        (select user_id from username_owner where name = $2 and (until is null or until > now()) limit 1))
+"""
+)
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
 _BY_CONTACT = """
     select id from app_user where lower(email) = nullif($1, '') or phone = nullif($2, '')
@@ -102,7 +111,7 @@ _VISIT = """
 
 
 _TAKEN = {
-    "app_user_username": "This username is already taken.",
+    "app_user_username": usernames_store.TAKEN,
     "app_user_email": "This email address is already registered.",
     "app_user_phone": "This phone number is already registered.",
     "user_identity_pkey": "These sign-in data belong to another account.",
@@ -187,7 +196,8 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
 
 
 async def by_username(database: Database, username: str) -> User | None:
-    row = await database.fetchrow(_BY_USERNAME, username)
+    """The user with this name in any case, else the user who had it until some days ago."""
+    row = await database.fetchrow(_BY_USERNAME, username, folded(username))
     return None if row is None else _user(row)
 
 
@@ -219,6 +229,7 @@ async def create(connection: Connection, new: NewUser, identities: Sequence[Iden
         )
     except asyncpg.UniqueViolationError as error:
         raise AlreadyTaken(_TAKEN[str(error.constraint_name)]) from None
+    await usernames_store.take(connection, user_id, folded(new.username), keys(new.username))
     return user_id
 
 
@@ -267,6 +278,7 @@ async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
     """Ban the demo users and free their names. Their rows stay, because the ledger refers to them."""
     people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
     await connection.execute(_REMOVE, people)
+    await usernames_store.free_all(connection, people)
     return people
 
 

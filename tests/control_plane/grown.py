@@ -29,7 +29,7 @@ GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "ended_session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
-    *("sound", "video", "audit_log"),
+    *("sound", "video", "audit_log", "username_owner"),
 }
 """The tables that have many rows afterwards."""
 
@@ -39,6 +39,7 @@ _FILL = """
     insert into push_setting (user_id) select id from app_user;
     insert into privacy_setting (user_id) select id from app_user;
     insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
+    insert into username_owner (key, user_id, name) select username, id, username from app_user;
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;

@@ -15,8 +15,9 @@ from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
+from control_plane.accounts.sign_in import ClaimTooLong, NotRegistered, SignInNotProven
 from control_plane.accounts.user import AlreadyTaken
+from control_plane.accounts.usernames import InvalidUsername
 
 section = Section("auth")
 
@@ -34,8 +35,8 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     social: Short = ""
     """The sign-in provider: `google`, `facebook`, `apple` …"""
     username: Short = ""
-    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits. Empty: the server makes
-    one."""
+    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores of one script, not only digits, and no
+    reserved word. Empty: the server makes one."""
     dob: Short = ""
     """Date of birth, YYYY-MM-DD. Empty or all zeros: none."""
     first_name: Short = ""
