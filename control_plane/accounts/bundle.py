@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from control_plane.accounts.age import Ages
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
+from control_plane.accounts.verifications import Verifications
 from control_plane.delivery.messenger import Messenger
 
 
@@ -16,3 +18,5 @@ class Accounts:
     sign_in: SignIn
     codes: Codes
     messenger: Messenger
+    ages: Ages
+    verifications: Verifications

@@ -11,10 +11,12 @@ import secrets
 from collections.abc import Sequence
 
 from control_plane.accounts import store
+from control_plane.accounts.age import Ages
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.profile_text import LONGEST_GENDER, LONGEST_NAME, one_line
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
 from control_plane.accounts.usernames import check_username
@@ -85,17 +87,19 @@ class SignIn:
         provers: Sequence[Prover],
         *,
         believes_claims: bool,
+        ages: Ages = Ages(),  # noqa: B008  frozen
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._provers = provers
         self._believes_claims = believes_claims
+        self._ages = ages
         self._clock = clock
 
     async def sign_in(self, claims: Claims) -> User:
-        """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
-        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, InvalidDateOfBirth, TooYoung,
+        ClaimTooLong, SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
@@ -153,6 +157,7 @@ class SignIn:
     async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
         username = check_username(claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}")
+        self._ages.check_new(claims.dob, self._clock().date())
         check_indexed("email", claims.email)
         check_indexed("phone", claims.phone)
         for identity in identities:
@@ -162,9 +167,9 @@ class SignIn:
             claims = _proven_part(claims, proofs)
         new = NewUser(
             username=username,
-            first_name=claims.first_name,
-            last_name=claims.last_name,
-            gender=claims.gender,
+            first_name=one_line(claims.first_name)[:LONGEST_NAME],
+            last_name=one_line(claims.last_name)[:LONGEST_NAME],
+            gender=one_line(claims.gender)[:LONGEST_GENDER],
             dob=claims.dob,
             email=claims.email,
             phone=claims.phone,

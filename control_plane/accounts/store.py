@@ -23,7 +23,9 @@ from control_plane.db.pool import Database, Row
 _SELECT = f"""
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code, u.device_token, u.banned_at,
-        u.created_at, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+        u.created_at, u.profile_view,
+        exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
+        p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
@@ -102,6 +104,12 @@ _OVERVIEW = """
     select id, username, email, role, created_at, banned_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
 """
+_EDIT = """
+    update app_user set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name), gender = coalesce($4, gender),
+        bio = coalesce($5, bio), website = coalesce($6, website), dob = coalesce(dob, $7), profile_pic = coalesce($8, profile_pic),
+        private = coalesce($9, private), profile_view = coalesce($10, profile_view)
+    where id = $1 returning id
+"""
 _USERNAMES = "select id, username from app_user where id = any($1)"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
@@ -116,6 +124,21 @@ _TAKEN = {
     "app_user_phone": "This phone number is already registered.",
     "user_identity_pkey": "These sign-in data belong to another account.",
 }
+
+
+class EditedProfile(NamedTuple):
+    """None: unchanged."""
+
+    first_name: str | None
+    last_name: str | None
+    gender: str | None
+    bio: str | None
+    website: str | None
+    dob: dt.date | None
+    """Set once: it replaces no other."""
+    profile_pic: str | None
+    private: bool | None
+    profile_view: bool | None
 
 
 class SessionState(NamedTuple):
@@ -151,6 +174,8 @@ def _user(row: Row) -> User:
         device_token=row["device_token"],
         banned_at=row["banned_at"],
         created_at=row["created_at"],
+        profile_view=row["profile_view"],
+        verification_applied=row["verification_applied"],
         push=PushSettings(
             likes=row["likes"],
             comments=row["comments"],
@@ -231,6 +256,11 @@ async def create(connection: Connection, new: NewUser, identities: Sequence[Iden
         raise AlreadyTaken(_TAKEN[str(error.constraint_name)]) from None
     await usernames_store.take(connection, user_id, folded(new.username), keys(new.username))
     return user_id
+
+
+async def edit(connection: Connection, user_id: UserId, edited: EditedProfile) -> bool:
+    """False: there is no such user."""
+    return await connection.fetchval(_EDIT, user_id, *edited) is not None
 
 
 async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:

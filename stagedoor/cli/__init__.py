@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from control_plane.base.errors import ControlPlaneError
-from stagedoor.cli import audit, database, doctor, installation, jobs, media, run, secrets, settings, streams, users
+from stagedoor.cli import (
+    audit,
+    database,
+    doctor,
+    installation,
+    jobs,
+    media,
+    run,
+    secrets,
+    settings,
+    streams,
+    users,
+    verifications,
+)
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -29,6 +42,12 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
 }
+
+
+SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {
+    "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)}
+}
+"""Groups inside a group."""
 
 
 def _group(about: str, commands: Commands) -> typer.Typer:
@@ -57,7 +76,10 @@ def _options(
 
 
 for name, (about, commands) in GROUPS.items():
-    app.add_typer(_group(about, commands), name=name)
+    group = _group(about, commands)
+    for inner, (about_inner, inner_commands) in SUBGROUPS.get(name, {}).items():
+        group.add_typer(_group(about_inner, inner_commands), name=inner)
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

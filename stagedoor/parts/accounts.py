@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from control_plane.accounts.age import Ages
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
@@ -10,6 +11,7 @@ from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
+from control_plane.accounts.verifications import DatabaseDocuments, Verifications
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -26,4 +28,17 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    return Accounts(sessions, SignIn(database, sessions, provers, believes_claims=settings.dev), codes, messenger)
+    ages = ages_of(settings)
+    sign_in = SignIn(database, sessions, provers, believes_claims=settings.dev, ages=ages)
+    verifications = Verifications(database, DatabaseDocuments(database))
+    return Accounts(sessions, sign_in, codes, messenger, ages, verifications)
+
+
+def ages_of(settings: Settings) -> Ages:
+    return Ages(
+        register=settings.min_age,
+        go_live=settings.live_age,
+        send_gifts=settings.gift_age,
+        be_paid=settings.payout_age,
+        required=settings.age_required,
+    )

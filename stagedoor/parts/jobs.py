@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
 from control_plane.accounts.usernames import keep_usernames
+from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -37,6 +38,7 @@ async def jobs(
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
         keep_usernames.bind(database),
+        delete_decided_documents.bind(accounts.verifications),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

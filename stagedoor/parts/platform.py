@@ -12,7 +12,7 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.bundle import Streams
-from stagedoor.parts.accounts import accounts
+from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 
@@ -36,6 +36,6 @@ def platform(
         database=database,
         accounts=accounts(settings, secrets, database, live),
         streams=streams,
-        giving=giving(database, live, urls, metrics),
+        giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated
 
 import msgspec
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
-from api.contract.request import MalformedRequest, Request, Text
+from api.contract.request import Request, Text, date_in
 from api.wire.profile import Profile, own_profile
+from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
@@ -38,7 +38,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores of one script, not only digits, and no
     reserved word. Empty: the server makes one."""
     dob: Short = ""
-    """Date of birth, YYYY-MM-DD. Empty or all zeros: none."""
+    """Date of birth, YYYY-MM-DD, which cannot be changed later. Empty or all zeros: none."""
     first_name: Short = ""
     """First name, for sign-up."""
     last_name: Short = ""
@@ -69,10 +69,12 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         AccountBlocked,
         AlreadyTaken,
         ClaimTooLong,
+        InvalidDateOfBirth,
         InvalidIdToken,
         InvalidUsername,
         NotRegistered,
         SignInNotProven,
+        TooYoung,
         WrongCode,
     ),
 )
@@ -88,7 +90,7 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             first_name=body.first_name,
             last_name=body.last_name,
             gender=body.gender,
-            dob=_date(body.dob),
+            dob=date_in("dob", body.dob),
             email=body.email,
             phone=body.phone,
             password=body.password,
@@ -100,12 +102,3 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
         )
     )
     return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
-
-
-def _date(text: str) -> dt.date | None:
-    if not text or text.startswith("0000"):
-        return None
-    try:
-        return dt.date.fromisoformat(text[:10])
-    except ValueError:
-        raise MalformedRequest("dob must be a date such as 1999-12-31, or empty.") from None

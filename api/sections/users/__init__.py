@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.users import profile
+from api.sections.users import edit, profile, several, verification
 
-SECTIONS = (profile.section,)
+SECTIONS = (profile.section, edit.section, several.section, verification.section)

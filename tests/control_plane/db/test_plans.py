@@ -10,6 +10,7 @@ import pytest
 
 from control_plane.accounts import store as accounts
 from control_plane.accounts import usernames_store as usernames
+from control_plane.accounts import verification_store as verifications
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
@@ -30,7 +31,7 @@ OF_THE_WHOLE_DATABASE = {
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
-    for module in (accounts, audit, events, gifts, ledger, live, payments, streams, usernames, videos)
+    for module in (accounts, audit, events, gifts, ledger, live, payments, streams, usernames, verifications, videos)
     for name, value in vars(module).items()
     if isinstance(value, str)
     and name.startswith("_")
