@@ -29,6 +29,9 @@ store are free of charge."""
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registerUser": {"auth_token": "…"},
     "showUserDetail": {"username": "ben"},
+    "editProfile": {"first_name": "Ada", "bio": "Live every Friday", "website": "https://example.com"},
+    "showUsers": {"users": [{"user_id": 1}, {"user_id": 2}]},
+    "userVerificationRequest": {"name": "Ada Marlow", "attachment": {"file_data": "/9j/4A=="}},
     "showRelatedVideos": {"starting_point": 0},
     "liveStream": {"started_at": "2026-01-31 12:00:00", "title": "Hello"},
     "watchLiveStream": {"live_streaming_id": 1},

@@ -31,6 +31,7 @@ class Attachment(Request, frozen=True, kw_only=True):
 
 class UserVerificationRequest(Request, frozen=True, kw_only=True):
     attachment: Attachment
+    """The identity document."""
     user_id: CallerId | None = None
     name: Text = ""
     """The name in the document."""
