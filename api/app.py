@@ -24,6 +24,7 @@ from api.http.cookies import PUBLIC_URL, own_origin
 from api.http.urls import Urls, is_addressed_to_us
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
+from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.sections import registry
 from control_plane.config.settings import Settings
 
@@ -193,7 +194,7 @@ def _our_names_only(urls: Urls) -> Middleware:
                 raise web.HTTPMisdirectedRequest(
                     text="In development mode this server answers to local names only. Use localhost or its LAN address.\n"
                 )
-            if _is_cross_site(request):
+            if _is_cross_site(request) and _route_of(request) != PROVIDER_CALLBACK:
                 raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
         return await handler(request)
 

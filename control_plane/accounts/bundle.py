@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -15,4 +16,5 @@ class Accounts:
     sessions: Sessions
     sign_in: SignIn
     codes: Codes
+    page_flow: PageFlow
     messenger: Messenger

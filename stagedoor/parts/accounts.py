@@ -7,7 +7,9 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.providers.clients import oauth_clients
 from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.config.secrets import Purpose, Secrets
@@ -26,4 +28,6 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    return Accounts(sessions, SignIn(database, sessions, provers, believes_claims=settings.dev), codes, messenger)
+    page_flow = PageFlow(oauth_clients(settings.providers), secrets[Purpose.SESSION])
+    sign_in = SignIn(database, sessions, provers, believes_claims=settings.dev)
+    return Accounts(sessions, sign_in, codes, page_flow, messenger)

@@ -62,10 +62,18 @@ def providers_of(settings: Providers) -> list[Provider]:
         Provider(
             "google",
             "Google",
-            dict.fromkeys((google.issuer, google.issuer.removeprefix("https://")), google.client_ids),
+            dict.fromkeys(
+                (google.issuer, google.issuer.removeprefix("https://")),
+                _audiences(google.client_ids, google.web_client_id),
+            ),
             KeySet(google.jwks_url),
         ),
-        Provider("apple", "Apple", {apple.issuer: apple.client_ids}, KeySet(apple.jwks_url)),
+        Provider(
+            "apple",
+            "Apple",
+            {apple.issuer: _audiences(apple.client_ids, apple.web_client_id)},
+            KeySet(apple.jwks_url),
+        ),
         Provider(
             "facebook",
             "Facebook",
@@ -82,6 +90,10 @@ def providers_of(settings: Providers) -> list[Provider]:
         ),
     ]
     return [provider for provider in configured if any(provider.audiences.values())]
+
+
+def _audiences(apps: Sequence[str], pages: str) -> Sequence[str]:
+    return (*apps, pages) if pages else apps
 
 
 class IdTokens:
