@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from api.callbacks import apple
+from api.callbacks.apple import AppleCallbacks
 from api.contract.answer import HEADERS, envelope
 from api.contract.dispatch import Dispatcher
 from api.contract.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
@@ -66,6 +68,7 @@ def make_app(
             web.get(ALIVE, health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
+            web.post(apple.PATH, AppleCallbacks(platform.accounts.apple_events).take),
             web.get("/ws/live/{id}", live_socket.handle),
             web.get("/openapi.json", documentation.openapi),
             web.get("/asyncapi.json", documentation.asyncapi),

@@ -13,6 +13,7 @@ from api.http.cookies import flow_cookie, set_flow, set_session
 from api.pages.answers import request_urls
 from api.pages.html import Html
 from control_plane.accounts.claims import Claims
+from control_plane.accounts.providers import apple
 from control_plane.accounts.providers.page_flow import LIFETIME_S, Returned
 
 CALLBACK = "/session/{provider}/callback"
@@ -64,6 +65,10 @@ class ProviderSignIn:
         )
         accounts = self._platform.accounts
         user = await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))
+        if provider == apple.NAME:
+            await accounts.apple_tokens.keep(
+                user.id, came_back.tokens.refresh_token, accounts.page_flow.clients[provider].client_id
+            )
         response = self._html.opened(came_back.next)
         set_session(response, await accounts.sessions.issue(user.id), scheme, self._platform.settings.session_ttl_s)
         set_flow(response, "", scheme, 0)

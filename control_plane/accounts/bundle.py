@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
@@ -17,4 +18,6 @@ class Accounts:
     sign_in: SignIn
     codes: Codes
     page_flow: PageFlow
+    apple_tokens: AppleTokens
+    apple_events: AppleEvents
     messenger: Messenger
