@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -15,4 +17,7 @@ class Accounts:
     sessions: Sessions
     sign_in: SignIn
     codes: Codes
+    page_flow: PageFlow
+    apple_tokens: AppleTokens
+    apple_events: AppleEvents
     messenger: Messenger
