@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from control_plane.accounts.age import Ages
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.accounts.verifications import Verifications
@@ -17,6 +19,9 @@ class Accounts:
     sessions: Sessions
     sign_in: SignIn
     codes: Codes
+    page_flow: PageFlow
+    apple_tokens: AppleTokens
+    apple_events: AppleEvents
     messenger: Messenger
     ages: Ages
     verifications: Verifications

@@ -8,7 +8,11 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.providers import apple
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.clients import oauth_clients
 from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.accounts.verifications import DatabaseDocuments, Verifications
@@ -25,13 +29,22 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     sessions.follow(live.bus)
     messenger: Messenger = LoggedMessages() if settings.dev else NoMessages()
     codes = Codes(database, secrets[Purpose.SESSION].signing.value, frozenset(messenger.channels), deliver_code)
-    provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
+    id_tokens, clients = IdTokens(providers_of(settings.providers)), oauth_clients(settings.providers)
+    provers: list[Prover] = [id_tokens, ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    ages = ages_of(settings)
-    sign_in = SignIn(database, sessions, provers, believes_claims=settings.dev, ages=ages)
-    verifications = Verifications(database, DatabaseDocuments(database))
-    return Accounts(sessions, sign_in, codes, messenger, ages, verifications)
+    ages, keyring = ages_of(settings), secrets[Purpose.SESSION]
+    return Accounts(
+        sessions,
+        SignIn(database, sessions, provers, believes_claims=settings.dev, ages=ages),
+        codes,
+        PageFlow(clients, keyring),
+        AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
+        AppleEvents(id_tokens, database, sessions),
+        messenger,
+        ages,
+        Verifications(database, DatabaseDocuments(database)),
+    )
 
 
 def ages_of(settings: Settings) -> Ages:

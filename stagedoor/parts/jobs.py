@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
+from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.accounts.usernames import keep_usernames
 from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
@@ -37,6 +38,7 @@ async def jobs(
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
+        revoke_apple_token.bind(accounts.apple_tokens),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),
     ]

@@ -55,6 +55,9 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     """URL of a profile picture, for sign-up."""
     referral_code: Short = ""
     """The referral code of the user who invited this user."""
+    authorization_code: Text = ""
+    """Apple's authorization code beside the ID token, so that this server can revoke Apple's token when the account is
+    deleted."""
     code: Short = ""
     """The code that verifyPhoneNo sent to `phone`, or verifyRegisterEmailCode to `email`. Empty: it was entered there in
     the last five minutes."""
@@ -101,4 +104,6 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             requester=call.requester,
         )
     )
+    if body.authorization_code:
+        await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
     return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
