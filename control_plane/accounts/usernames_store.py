@@ -53,10 +53,7 @@ async def is_taken(database: Database, username: str, keys: Sequence[str], user_
 
 async def take(connection: Connection, user_id: UserId, name: str, keys: Sequence[str]) -> None:
     """Raises AlreadyTaken; the transaction is then aborted."""
-    try:
-        taken = await connection.fetch(_TAKE, user_id, name, keys)
-    except asyncpg.DeadlockDetectedError:
-        raise AlreadyTaken(TAKEN) from None
+    taken = await connection.fetch(_TAKE, user_id, name, keys)
     if len(taken) < len(keys):
         raise AlreadyTaken(TAKEN)
 
@@ -70,11 +67,10 @@ async def lock(connection: Connection, user_id: UserId) -> str:
 
 
 async def rename(connection: Connection, user_id: UserId, username: str) -> None:
-    """Raises AlreadyTaken; the transaction is then aborted. Two users who swap their names at once may wait for each
-    other: PostgreSQL then refuses one of them."""
+    """Raises AlreadyTaken; the transaction is then aborted."""
     try:
         await connection.execute(_RENAME, user_id, username)
-    except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+    except asyncpg.UniqueViolationError:
         raise AlreadyTaken(TAKEN) from None
 
 
