@@ -119,8 +119,9 @@ async def is_free(database: Database, username: str, user_id: UserId | None = No
 
 
 async def change(connection: Connection, user_id: UserId, username: str) -> None:
-    """Change the user's name, and keep the former one for KEPT. Another case of the same name is no change. Raises
-    InvalidUsername, AlreadyTaken, UsernameChangedTooOften and UserNotFound; the transaction is then aborted."""
+    """Change the user's name, and keep the former one for KEPT. The verified badge vouched for the former name, and is
+    taken away. Another case of the same name is no change. Raises InvalidUsername, AlreadyTaken,
+    UsernameChangedTooOften and UserNotFound; the transaction is then aborted."""
     former = await store.lock(connection, user_id)
     if username == former:
         return
@@ -128,7 +129,7 @@ async def change(connection: Connection, user_id: UserId, username: str) -> None
     is_another = folded(name) != folded(former)
     if is_another and await store.changes(connection, user_id, CHANGES_WITHIN) >= CHANGES:
         raise UsernameChangedTooOften
-    await store.rename(connection, user_id, name)
+    await store.rename(connection, user_id, name, is_another=is_another)
     await store.take(connection, user_id, folded(name), keys(name))
     if is_another:
         await store.keep_former(connection, user_id, former, keys(name), KEPT)

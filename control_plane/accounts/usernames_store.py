@@ -27,7 +27,7 @@ _TAKE = """
     returning key
 """
 _LOCK = "select username from app_user where id = $1 for no key update"
-_RENAME = "update app_user set username = $2 where id = $1"
+_RENAME = "update app_user set username = $2, verified = verified and not $3 where id = $1"
 _CHANGES = "select count(*) from username_change where user_id = $1 and changed_at > now() - $2::interval"
 _KEEP = """
     update username_owner set until = now() + $3::interval where user_id = $1 and until is null and key <> all($2::text[])
@@ -66,10 +66,11 @@ async def lock(connection: Connection, user_id: UserId) -> str:
     return username
 
 
-async def rename(connection: Connection, user_id: UserId, username: str) -> None:
-    """Raises AlreadyTaken; the transaction is then aborted."""
+async def rename(connection: Connection, user_id: UserId, username: str, *, is_another: bool) -> None:
+    """`is_another`: not only in another case. The verified badge is then taken away. Raises AlreadyTaken; the
+    transaction is then aborted."""
     try:
-        await connection.execute(_RENAME, user_id, username)
+        await connection.execute(_RENAME, user_id, username, is_another)
     except asyncpg.UniqueViolationError:
         raise AlreadyTaken(TAKEN) from None
 

@@ -39,7 +39,7 @@ class EditProfile(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     username: Text = ""
     """The new username, with or without `@`. Empty: unchanged. At most 3 changes in 30 days; the former name is kept for
-    its user for 30 days."""
+    its user for 30 days. A change takes the verified badge away."""
     first_name: Text | None = None
     """At most 50 characters."""
     last_name: Text | None = None

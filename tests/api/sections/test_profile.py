@@ -30,6 +30,7 @@ from control_plane.operations.audit import Actor
 from tests.api.contract.decoders import problems
 from tests.api.served import API_KEYS, served
 from tests.control_plane.people import new_user
+from tests.control_plane.watched_database import watched_database
 
 IN_2000 = dt.date(2000, 2, 29)
 A_CHILD = utc_now().date().replace(month=1, day=1) - dt.timedelta(days=12 * 365)
@@ -317,6 +318,21 @@ async def test_several_users_in_the_order_of_the_request(app: App, database: Dat
         assert [user["id"] for user in users] == [cid, app.user_id, bob]
         assert [user["email"] for user in users] == ["", "", ""]
         assert [user["button"] for user in users] == ["Follow", "", "Follow"]
+
+
+async def test_a_long_list_takes_as_many_queries_as_a_short_one(dsn: str, tmp_path: Path) -> None:
+    async with (
+        watched_database(dsn) as database,
+        served(dsn, database, tmp_path, all_sections()) as (client, platform),
+    ):
+        app = await new_app(client, platform, database)
+        users = [{"user_id": await new_user(database)} for _ in range(100)]
+        uses = []
+        for wanted in (users[:1], users[:1], users):  # the first one reads the session, too
+            before = database.uses
+            assert len((await app.post("showUsers", {"users": wanted}))["msg"]) == len(wanted)
+            uses.append(database.uses - before)
+        assert uses[1:] == [1, 1]
 
 
 async def test_lists_of_users_that_hold_none(app: App) -> None:

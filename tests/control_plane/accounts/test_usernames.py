@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from confusable_homoglyphs.confusables import confusables_data
+from hypothesis import given
+from hypothesis.strategies import text
 
 from control_plane.accounts import store, usernames
 from control_plane.accounts.confusables import ASCII, skeleton
@@ -142,6 +144,18 @@ def test_ascii_texts_need_no_other_confusables() -> None:
     assert skeleton("Im10") == "lrnlO"
 
 
+@given(text(max_size=12))
+def test_the_normal_form_is_stable_and_has_the_same_keys(sent: str) -> None:
+    try:
+        name = check_username(sent)
+    except InvalidUsername:
+        return
+    assert check_username(name) == name
+    assert keys(name) == keys(sent)
+    assert not set(keys(name)).isdisjoint(keys(name.swapcase()))
+    assert all(0 < len(key) < 1000 for key in keys(name))
+
+
 @pytest.mark.parametrize(("name", "other"), ALIKE)
 async def test_names_that_look_alike_are_for_one_user(database: WatchedDatabase, name: str, other: str) -> None:
     for first, second in ((name, other), (other, name)):
@@ -197,6 +211,14 @@ async def test_changes_are_limited(database: WatchedDatabase) -> None:
     await rename(database, ann, "anna")
     with pytest.raises(UserNotFound):
         await rename(database, UserId(987654), "nobody-there")
+
+
+async def test_a_change_takes_the_verified_badge_away(database: WatchedDatabase) -> None:
+    ann = await user(database, "ann")
+    await database.execute("update app_user set verified = true")
+    for name, verified in {"ANN": True, "anna": False}.items():
+        await rename(database, ann, name)
+        assert await database.fetchval("select verified from app_user") is verified
 
 
 async def test_a_change_that_is_refused_changes_nothing(database: WatchedDatabase) -> None:
