@@ -16,6 +16,7 @@ from control_plane.accounts.caller import Caller
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
 NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
@@ -52,6 +53,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def payments(self) -> Payments:
         return self.platform.payments
+
+    @property
+    def stored(self) -> Stored:
+        return self.platform.stored
 
     @property
     def user_id(self) -> UserId:

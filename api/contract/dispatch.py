@@ -177,7 +177,8 @@ class Dispatcher:
         with self._unfinished.one(incoming.key) as room:
             if not room:
                 raise TooManyRequests(RETRY_S)
-            async with received(incoming.request, endpoint.uploads, folder, settings.body_limit) as form:
+            limits = {name: min(limit, settings.upload_limit) for name, limit in endpoint.uploads.items()}
+            async with received(incoming.request, limits, folder, settings.body_limit) as form:
                 who = await self._caller(incoming, form.fields, counts=named_in_form)
                 return await self._call(incoming, who, form.fields, form.uploads)
 

@@ -38,6 +38,7 @@ PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
+_STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?", re.ASCII)
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -105,6 +106,15 @@ class Settings:
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )
     bus_url: str = _setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
+    storage_url: str = _setting(
+        "",
+        "where uploaded files are kept: s3://bucket/prefix?endpoint=…&region=…, with credentials in the query or in "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty: media in the data directory",
+        secret=True,
+    )
+    storage_public_url: str = _setting(
+        "", "URL below which anyone can read the bucket's public files, such as a CDN; empty: signed addresses"
+    )
     secrets_file: str = _setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── behaviour ──
@@ -142,6 +152,7 @@ class Settings:
 
     # ── limits ──
     body_limit: int = _setting(1 << 20, "largest JSON body, bytes", least=1024)
+    upload_limit: int = _setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
     address_rate: int = _setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = _setting(300, "calls and live socket gifts per minute by one user", least=1)
     calls_per_address: int = _setting(128, "concurrent calls and pages from one address", least=1)
@@ -177,6 +188,11 @@ class Settings:
                 raise InvalidSettings(
                     f"{_variable(name)} must be an address such as https://live.example.com, without a path."
                 )
+        if self.storage_public_url and not (self.storage_url and _STORAGE_URL.fullmatch(self.storage_public_url)):
+            raise InvalidSettings(
+                "LIVE_STORAGE_PUBLIC_URL must be an address such as https://cdn.example.com/files, and needs "
+                "LIVE_STORAGE_URL."
+            )
         if self.hooks_url and not _HOOKS_URL.fullmatch(self.hooks_url):
             raise InvalidSettings(
                 "LIVE_HOOKS_URL must be an address such as http://10.0.0.5:9080/hooks, with its port."

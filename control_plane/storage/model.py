@@ -56,6 +56,8 @@ class Storage(Protocol):
 
     public_url: str
     """The address below which clients read public files; "" when this server answers for them."""
+    origin: str
+    """The origin of the addresses to which clients are sent; "" when the files are here."""
 
     async def put(self, name: FileName, content: Path | bytes) -> None:
         """Store a whole file, or none, durably. A file of this name is replaced."""
@@ -85,7 +87,7 @@ class Storage(Protocol):
         """The file on this machine, for the server to send; None where it is elsewhere."""
         ...
 
-    def signed_url(self, name: FileName, life: dt.timedelta) -> str:
+    async def signed_url(self, name: FileName, life: dt.timedelta) -> str:
         """An address that opens the file for some time, where `path` is None. It says nothing about whether the file is
         there."""
         ...

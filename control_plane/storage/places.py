@@ -106,7 +106,7 @@ class _Place:
 class Folder(_Place):
     """Files in a folder of this machine, sent by this server."""
 
-    public_url = ""
+    public_url = origin = ""
 
     def __init__(self, folder: Path, deadline_s: float = DEADLINE_S) -> None:
         try:
@@ -127,7 +127,7 @@ class Folder(_Place):
     def path(self, name: FileName) -> Path | None:
         return self._folder / name
 
-    def signed_url(self, name: FileName, life: dt.timedelta) -> str:
+    async def signed_url(self, name: FileName, life: dt.timedelta) -> str:
         raise NotImplementedError("this server sends the file")
 
 
@@ -168,6 +168,8 @@ class Bucket(_Place):
             raise InvalidSettings("LIVE_STORAGE_URL is not usable: check endpoint and region.") from None
         super().__init__(store, deadline_s)
         self._bucket = store
+        region = options.get("region") or os.environ.get("AWS_REGION", "us-east-1")
+        self.origin = _origin(public_url or endpoint.geturl() or f"https://s3.{region}.amazonaws.com")
 
     async def put(self, name: FileName, content: Path | bytes) -> None:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -180,8 +182,14 @@ class Bucket(_Place):
     def path(self, name: FileName) -> Path | None:
         return None
 
-    def signed_url(self, name: FileName, life: dt.timedelta) -> str:
-        return obstore.sign(self._bucket, "GET", name, life)
+    async def signed_url(self, name: FileName, life: dt.timedelta) -> str:
+        async with _answered(self._deadline_s):  # the first one may fetch credentials
+            return await obstore.sign_async(self._bucket, "GET", name, life)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 @asynccontextmanager

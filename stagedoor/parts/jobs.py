@@ -12,18 +12,27 @@ from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
+from control_plane.storage.files import Files, delete_file, finish_files
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 
 
 @asynccontextmanager
 async def jobs(
-    dsn: str, settings: Settings, database: Database, streams: Streams, metrics: Metrics, workers: Workers
+    dsn: str,
+    settings: Settings,
+    database: Database,
+    streams: Streams,
+    files: Files,
+    metrics: Metrics,
+    workers: Workers,
 ) -> AsyncIterator[None]:
     kinds = [
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         delete_old_history.bind(database),
+        delete_file.bind(files),
+        finish_files.bind(files),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, metrics).run()):
         yield

@@ -61,8 +61,10 @@ async def test_a_signed_url_of_a_bucket_opens_the_file_with_its_type(s3: str) ->
     bucket = Bucket(new_bucket(s3))
     await bucket.put(NAME, b"picture")
 
+    url = await bucket.signed_url(NAME, dt.timedelta(minutes=1))
+
     def fetch() -> tuple[bytes, str | None, str | None]:
-        with urllib.request.urlopen(bucket.signed_url(NAME, dt.timedelta(minutes=1))) as answer:
+        with urllib.request.urlopen(url) as answer:
             return answer.read(), answer.headers["Content-Type"], answer.headers["Cache-Control"]
 
     assert await asyncio.to_thread(fetch) == (b"picture", "image/jpeg", "public, max-age=31536000, immutable")
