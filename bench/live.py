@@ -24,7 +24,7 @@ from bench.load import quantile
 from bench.looped import encode
 from bench.platform import Platform, platform, until
 from bench.report import Target, figure, heading, step, table
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import ffmpeg
 
 OURS = Target(100)
 LIVE_S = 20.0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import ffmpeg
 
 FPS = 5
 SECONDS = 10

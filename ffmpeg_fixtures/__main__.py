@@ -14,8 +14,9 @@ from typing import Annotated
 
 import typer
 
-from ffmpeg_fixtures import clips, ffmpeg
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
+from control_plane.base import ffmpeg
+from control_plane.base.ffmpeg import FfmpegFailed
+from ffmpeg_fixtures import clips
 from ffmpeg_fixtures.publisher import INTERRUPTED, Picture, Publisher, VideoCodec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Synthetic publishers and clips.")

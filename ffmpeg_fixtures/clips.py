@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from control_plane.base import child
+from control_plane.base import child, ffmpeg
 from control_plane.base.child import Kind
-from ffmpeg_fixtures import ffmpeg, sounds
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
+from control_plane.base.ffmpeg import FfmpegFailed
+from ffmpeg_fixtures import sounds
 
 WIDTH = 360
 HEIGHT = 640

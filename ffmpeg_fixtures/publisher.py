@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import ffmpeg
 
 INTERRUPTED = 255  # ffmpeg's status after SIGINT, if it was already publishing
 

@@ -24,7 +24,7 @@ from urllib.parse import urljoin
 import aiohttp
 from rich.console import Console
 
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
+from control_plane.base.ffmpeg import FfmpegFailed
 from ffmpeg_fixtures.publisher import Publisher
 
 STARTED_AT = "2026-01-31 12:00:00"

@@ -19,12 +19,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from api.pages.live import PAGE_ITEMS
+from control_plane.base import ffmpeg
 from control_plane.base.ids import StreamId
 from control_plane.bus.postgres import Topic, notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
-from ffmpeg_fixtures import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE, Visitor, chromium, visiting

@@ -11,7 +11,7 @@ import aiohttp
 import av
 import pytest
 
-from ffmpeg_fixtures import ffmpeg
+from control_plane.base import ffmpeg
 from ffmpeg_fixtures.publisher import Picture, Publisher
 from tests.end_to_end.platform import Stagedoor, local, until, watching
 from tests.end_to_end.rtmp import publishing

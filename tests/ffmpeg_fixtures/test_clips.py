@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from control_plane.base.child import Kind, account_for
+from control_plane.base.ffmpeg import FfmpegFailed
 from ffmpeg_fixtures import clips
 from ffmpeg_fixtures.clips import CLIPS, Clip, generate
-from ffmpeg_fixtures.ffmpeg import FfmpegFailed
 
 each_clip = pytest.mark.parametrize("clip", CLIPS, ids=[clip.slug for clip in CLIPS])
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from av.container import InputContainer
 
-from ffmpeg_fixtures.ffmpeg import masked
+from control_plane.base.ffmpeg import masked
 from ffmpeg_fixtures.publisher import INTERRUPTED, Picture, Publisher, VideoCodec, arguments
 
 DEADLINE_S = 20.0

@@ -95,7 +95,7 @@ async def open_files(at: Installation) -> Finding:
 
 
 async def ffmpeg(at: Installation) -> Finding:
-    from ffmpeg_fixtures.ffmpeg import executable
+    from control_plane.base.ffmpeg import executable
 
     path = executable()
     if not os.access(path, os.X_OK):
