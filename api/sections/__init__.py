@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from api.contract.endpoint import Registry
-from api.sections import auth, feed, gifts, live, sandbox, users, wallet
+from api.sections import auth, feed, gifts, live, sandbox, wallet
+from api.sections.users import pictures, profile
 
-SECTIONS = (auth.section, users.section, feed.section, live.section, gifts.section, wallet.section)
+SECTIONS = (auth.section, profile.section, pictures.section, feed.section, live.section, gifts.section, wallet.section)
 
 
 def registry(*, dev: bool) -> Registry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 
@@ -12,3 +13,4 @@ from control_plane.accounts.sign_in import SignIn
 class Accounts:
     sessions: Sessions
     sign_in: SignIn
+    profile_media: ProfileMedia

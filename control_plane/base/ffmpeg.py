@@ -19,7 +19,7 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
 
-_SECRET = re.compile(r"(token=|publish:live/\d+::)[^\s&'\":,]*")
+_SECRET = re.compile(r"(token=|publish:live/[0-9]+::)[^\s&'\":,]*")
 _TAIL_BYTES = 2_000
 _KILLED_S = 5.0
 _UNLIMITED = Limits()

@@ -36,7 +36,7 @@ def platform(
         metrics=metrics,
         user_limit=RateLimit(settings.user_rate),
         database=database,
-        accounts=accounts(settings, secrets, database, live),
+        accounts=accounts(settings, secrets, database, live, stored.files),
         streams=streams,
         giving=giving(database, live, urls, metrics),
         payments=payments(settings, secrets, database),

@@ -1,0 +1,1 @@
+"""The section `users`: one module for each subject."""
