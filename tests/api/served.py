@@ -29,10 +29,10 @@ API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
 
 @asynccontextmanager
 async def served(
-    dsn: str, database: Database, folder: Path, section: Section
+    dsn: str, database: Database, folder: Path, section: Section, *, dev: bool = True, body_identity: bool | None = None
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Platform]]:
     """A client of these endpoints. Nothing runs in the background, no other process is started."""
-    settings = Settings(dev=True, data_dir=folder, probes=0, body_limit=10_000)
+    settings = Settings(dev=dev, body_identity=body_identity, data_dir=folder, probes=0, body_limit=10_000)
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
     async with AsyncExitStack() as stack:

@@ -10,8 +10,9 @@ import msgspec
 
 from api.contract.call import Call
 from api.contract.endpoint import LARGEST_BODY, Section
+from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, MalformedRequest, Request, Text
-from api.wire.profile import Profile, own_profile, person, public_profile
+from api.wire.profile import Profile, own_profile, person
 from control_plane.accounts.user import UserNotFound
 from control_plane.pictures.clip_model import LARGEST_CLIP
 from control_plane.pictures.model import LARGEST_BYTES, PictureRefused, TooManyPictures
@@ -49,6 +50,7 @@ class AddUserProfileVideo(Request, frozen=True, kw_only=True):
 @section.endpoint("addUserImageNew", uploads={"profile_pic": LARGEST_BYTES}, body_limit=LARGEST_BODY, refusals=REFUSALS)
 async def add_user_image_new(call: Call, body: AddUserImageNew) -> Profile:
     """Replace the caller's profile picture. An animated one becomes `profile_gif` too."""
+    _check_trusted(call)
     upload = call.uploads.get("profile_pic")
     if upload is None and not body.profile_pic:
         raise MalformedRequest("profile_pic is missing.")
@@ -60,6 +62,7 @@ async def add_user_image_new(call: Call, body: AddUserImageNew) -> Profile:
 @section.endpoint("addUserProfileVideo", uploads={"video": LARGEST_CLIP}, refusals=REFUSALS)
 async def add_user_profile_video(call: Call, body: AddUserProfileVideo) -> Profile:
     """Replace the video of the caller's profile: at most 20 seconds, converted before the answer."""
+    _check_trusted(call)
     upload = call.uploads.get("video")
     if upload is None:
         raise MalformedRequest("video is missing.")
@@ -67,10 +70,14 @@ async def add_user_profile_video(call: Call, body: AddUserProfileVideo) -> Profi
     return await _own(call)
 
 
+def _check_trusted(call: Call) -> None:
+    """A user who is only named in the body changes nothing. Raises SessionMissing."""
+    if not call.trusted:
+        raise SessionMissing
+
+
 async def _own(call: Call) -> Profile:
     user = await person(call, call.user_id)
-    if not call.trusted:
-        return public_profile(call, user)
     return await own_profile(call, user, call.token if call.proven else "")
 
 

@@ -173,6 +173,16 @@ async def test_guests_and_banned_users_set_no_picture(app: App, database: Databa
     assert (await app.post("addUserImageNew", token="", json=named))["code"] == 201
 
 
+async def test_in_production_a_user_named_in_the_body_changes_nothing(
+    dsn: str, database: Database, tmp_path: Path
+) -> None:
+    async with served(dsn, database, tmp_path, pictures.section, dev=False, body_identity=True) as (client, platform):
+        app = App(client, platform, await new_user(database), "")
+        named = {"user_id": str(app.user_id), "profile_pic": as_text(PNG)}
+        assert (await app.post("addUserImageNew", app=Client.DOCUMENT, json=named))["code"] == 401
+        assert await database.fetchval("select profile_pic from app_user where id = $1", app.user_id) == ""
+
+
 async def test_large_bodies_are_few_at_a_time(app: App) -> None:
     """The next is refused before its body is read."""
     holding = asyncio.Event()
