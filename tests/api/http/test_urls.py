@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.http.urls import Urls, urls_for, urls_of
+from api.pages.html import policy
 from control_plane.base.ids import StreamId
 from control_plane.config.ports import Ports
 from control_plane.config.settings import InvalidSettings, Settings, load
@@ -145,3 +147,14 @@ def test_a_public_address_needs_a_bucket() -> None:
     ):
         with pytest.raises(InvalidSettings, match="LIVE_STORAGE_PUBLIC_URL"):
             Settings(**settings)  # type: ignore[arg-type]
+
+
+def test_pages_may_show_the_files_of_a_bucket() -> None:
+    ours = policy(urls_of(Settings(), PORTS))
+    bucket = policy(
+        urls_of(Settings(), PORTS, open_storage("s3://media?endpoint=https://s3.example.com:9000", Path("x")))
+    )
+    assert "https://s3.example.com:9000" not in ours
+    for kind in ("img-src 'self' data:", "media-src 'self' blob:"):
+        assert kind in ours
+        assert re.search(rf"{re.escape(kind)}[^;]* https://s3\.example\.com:9000(;|$)", bucket)
