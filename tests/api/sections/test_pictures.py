@@ -183,6 +183,23 @@ async def test_in_production_a_user_named_in_the_body_changes_nothing(
         assert await database.fetchval("select profile_pic from app_user where id = $1", app.user_id) == ""
 
 
+async def test_strangers_send_no_large_body(dsn: str, database: Database, tmp_path: Path) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'{"profile_pic": "'
+        while True:
+            sent += 1
+            yield b"A" * 1024
+            await asyncio.sleep(0.01)
+
+    async with served(dsn, database, tmp_path, pictures.section, dev=False) as (client, platform):
+        app = App(client, platform, await new_user(database), "")
+        assert (await app.post("addUserImageNew", app=Client.DOCUMENT, data=endless()))["code"] == 401
+    assert sent < 500
+
+
 async def test_large_bodies_are_few_at_a_time(app: App) -> None:
     """The next is refused before its body is read."""
     holding = asyncio.Event()

@@ -134,6 +134,29 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
         await storage.put(NAME, b"x")
 
 
+async def test_a_full_disk_is_unavailable_and_leaves_no_file(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, resource, sys\nfrom pathlib import Path\nfrom control_plane.storage.places import Folder\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "from control_plane.storage.model import StorageUnavailable\n"
+        f"storage = Folder(Path({str(tmp_path / 'media')!r}))\n"
+        "async def main():\n"
+        "    for content in (bytes(4 << 20), Path(sys.argv[1])):\n"
+        "        try:\n"
+        f"            await storage.put({NAME!r}, content)\n"
+        "        except StorageUnavailable:\n"
+        "            print('unavailable')\n"
+        "asyncio.run(main())\n"
+    )
+    (tmp_path / "large").write_bytes(LARGE)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, str(tmp_path / "large")), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.split() == [b"unavailable", b"unavailable"]
+    assert not [file for file in (tmp_path / "media").rglob("*") if file.is_file() and "#" not in file.name]
+
+
 async def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     storage = Folder(tmp_path / "media")
     with pytest.raises((StorageUnavailable, ValueError)):
