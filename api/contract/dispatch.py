@@ -69,8 +69,6 @@ UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
 bytes. The apps' bodies arrive with their heads and do not count. Smaller refuses slow clients; larger needs memory."""
 RETRY_S = 1.0
 """`Retry-After` of a call that is refused because too many calls are running. It is an estimate: calls are short."""
-UPLOADS = "uploads"
-"""The folder below the data directory, for files of calls that have not ended."""
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 """What the apps send as `Auth-Token` while they have no session."""
 PATHS = 1024
@@ -178,7 +176,7 @@ class Dispatcher:
 
     async def _answer_form(self, incoming: _Incoming) -> Any:
         settings, endpoint = self._platform.settings, incoming.endpoint
-        folder = settings.data_dir / UPLOADS
+        folder = settings.uploads_dir
         folder.mkdir(exist_ok=True)
         named_in_form = await self._known_before(incoming)
         with self._unfinished.one(incoming.key) as room:

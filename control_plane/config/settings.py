@@ -34,6 +34,8 @@ MEDIAMTX_PORTS = (
     *("mediamtx_api_port", "hooks_port"),
 )
 """The ports in MediaMTX's configuration."""
+UPLOADS = "uploads"
+"""The folder below the data directory, for files of calls that have not ended."""
 PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
@@ -240,6 +242,10 @@ class Settings:
     @property
     def identity_from_body(self) -> bool:
         return self.dev if self.body_identity is None else self.body_identity
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / UPLOADS
 
     @property
     def secrets_path(self) -> Path:

@@ -20,5 +20,5 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     sessions.follow(live.bus)
     provers = [UnprovenClaims()] if settings.dev else []
     sign_in = SignIn(database, sessions, provers, believes_claims=settings.dev)
-    clips = Clips(settings.data_dir / "uploads")
+    clips = Clips(settings.uploads_dir)
     return Accounts(sessions, sign_in, ProfileMedia(database, files, Pictures(), clips))
