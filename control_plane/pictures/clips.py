@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from control_plane.base import child, ffmpeg
-from control_plane.base.child import Kind
-from control_plane.base.ffmpeg import FfmpegFailed
+from control_plane.base.child import Account, Kind, Limits
 from control_plane.pictures import workers
 from control_plane.pictures.clip_model import BROKEN_CLIP, CONTAINERS, LONGEST_S, SIDE, ClipAnswer
 from control_plane.pictures.model import PictureRefused
@@ -26,7 +25,9 @@ does."""
 PROBE_S = 15.0
 ENCODE_S = 120.0
 """20 s of 4K video take a minute on a slow processor."""
+LIMITS = Limits(memory_bytes=2 << 30, cpu_s=180, open_files=64)
 _ANSWER_BYTES = 4096
+_PROBE = workers.python("control_plane.pictures.clip_probe")
 _FIT = f"min(1,{SIDE}/max(iw,ih))"
 _ENCODED = (
     *("-map", "0:v:0", "-map", "0:a:0?", "-t", str(LONGEST_S), "-fpsmax", "30", "-threads", "1"),
@@ -54,12 +55,12 @@ class Clips:
             account = child.account_for(Kind.WORKER)
             with child.scratch(self._folder, account, "clip-") as scratch:
                 await asyncio.to_thread(shutil.copyfile, upload, scratch / "in")
-                opened = ("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", str(scratch / "in"))
                 try:
-                    await ffmpeg.run([*opened, *_ENCODED, str(scratch / "out")], "The video", ENCODE_S, account)
+                    command = await asyncio.to_thread(_encoding, scratch, account)
+                    await workers.run(command, ENCODE_S, 0)
                     taken = self._folder / f"{scratch.name}.mp4"
                     await asyncio.to_thread(child.take, scratch / "out", taken)
-                except (FfmpegFailed, OSError):
+                except (WorkerFailed, OSError):
                     raise PictureRefused(BROKEN_CLIP) from None
             try:
                 yield taken
@@ -67,11 +68,19 @@ class Clips:
                 taken.unlink(missing_ok=True)
 
 
+def _encoding(folder: Path, account: Account | None) -> list[str]:
+    """The command line that encodes `in` as `out`. Raises FfmpegFailed and OSError."""
+    program = child.runnable(Path(ffmpeg.executable()), account)
+    opened = ("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", folder / "in")
+    argv: list[str | Path] = [program, "-nostdin", "-loglevel", "quiet", *opened, *_ENCODED, folder / "out"]
+    return child.command(argv, account, LIMITS)
+
+
 async def _look(upload: Path) -> None:
     """Raises PictureRefused unless it is a video that we take."""
     with await asyncio.to_thread(upload.open, "rb", 0) as file:
         try:
-            output = await workers.run("control_plane.pictures.clip_probe", file, PROBE_S, _ANSWER_BYTES)
+            output = await workers.run(_PROBE, PROBE_S, _ANSWER_BYTES, file)
             refused = msgspec.json.decode(output, type=ClipAnswer).refused
         except (WorkerFailed, msgspec.DecodeError):
             raise PictureRefused(BROKEN_CLIP) from None
