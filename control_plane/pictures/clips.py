@@ -72,7 +72,17 @@ def _encoding(folder: Path, account: Account | None) -> list[str]:
     """The command line that encodes `in` as `out`. Raises FfmpegFailed and OSError."""
     program = child.runnable(Path(ffmpeg.executable()), account)
     opened = ("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", folder / "in")
-    argv: list[str | Path] = [program, "-nostdin", "-loglevel", "quiet", *opened, *_ENCODED, folder / "out"]
+    argv: list[str | Path] = [
+        program,
+        "-nostdin",
+        "-loglevel",
+        "quiet",
+        "-threads",
+        "1",
+        *opened,
+        *_ENCODED,
+        folder / "out",
+    ]
     return child.command(argv, account, LIMITS)
 
 
