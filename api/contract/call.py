@@ -18,6 +18,7 @@ from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
 NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
@@ -59,6 +60,10 @@ class Call(msgspec.Struct, frozen=True):
     def requester(self) -> Requester:
         """Who asks for a code or enters one."""
         return Requester(limit_key(self.address), self.client.value)
+
+    @property
+    def stored(self) -> Stored:
+        return self.platform.stored
 
     @property
     def user_id(self) -> UserId:

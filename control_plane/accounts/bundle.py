@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
@@ -21,3 +22,4 @@ class Accounts:
     apple_tokens: AppleTokens
     apple_events: AppleEvents
     messenger: Messenger
+    profile_media: ProfileMedia

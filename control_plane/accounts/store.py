@@ -20,8 +20,9 @@ from control_plane.db.pool import Database, Row
 
 _SELECT = f"""
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
-        u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code, u.device_token, u.banned_at,
-        u.created_at, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+        u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
+        u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at,
+        p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
@@ -132,6 +133,9 @@ def _user(row: Row) -> User:
         social=row["social"],
         social_id=row["social_id"],
         profile_pic=row["profile_pic"],
+        profile_pic_small=row["profile_pic_small"],
+        profile_gif=row["profile_gif"],
+        profile_video=row["profile_video"],
         role=Role(row["role"]),
         verified=row["verified"],
         private=row["private"],

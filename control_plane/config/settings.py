@@ -16,6 +16,8 @@ MEDIAMTX_PORTS = (
     *("mediamtx_api_port", "hooks_port"),
 )
 """The ports in MediaMTX's configuration."""
+UPLOADS = "uploads"
+"""The folder below the data directory, for files of calls that have not ended."""
 PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 
 PROVIDER_URLS = {
@@ -27,6 +29,7 @@ PROVIDER_URLS = {
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
+_STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?", re.ASCII)
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
 
 
@@ -76,6 +79,15 @@ class Settings:
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )
     bus_url: str = setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
+    storage_url: str = setting(
+        "",
+        "where uploaded files are kept: s3://bucket/prefix?endpoint=…&region=…, with credentials in the query or in "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty: media in the data directory",
+        secret=True,
+    )
+    storage_public_url: str = setting(
+        "", "URL below which anyone can read the bucket's public files, such as a CDN; empty: signed addresses"
+    )
     secrets_file: str = setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── behaviour ──
@@ -111,6 +123,7 @@ class Settings:
 
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
+    upload_limit: int = setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
     address_rate: int = setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = setting(300, "calls and live socket gifts per minute by one user", least=1)
     calls_per_address: int = setting(128, "concurrent calls and pages from one address", least=1)
@@ -151,6 +164,11 @@ class Settings:
                 raise InvalidSettings(
                     f"{variable_of(name)} must be an address such as https://live.example.com, without a path."
                 )
+        if self.storage_public_url and not (self.storage_url and _STORAGE_URL.fullmatch(self.storage_public_url)):
+            raise InvalidSettings(
+                "LIVE_STORAGE_PUBLIC_URL must be an address such as https://cdn.example.com/files, and needs "
+                "LIVE_STORAGE_URL."
+            )
         if self.hooks_url and not _HOOKS_URL.fullmatch(self.hooks_url):
             raise InvalidSettings(
                 "LIVE_HOOKS_URL must be an address such as http://10.0.0.5:9080/hooks, with its port."
@@ -207,6 +225,10 @@ class Settings:
     @property
     def identity_from_body(self) -> bool:
         return self.dev if self.body_identity is None else self.body_identity
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / UPLOADS
 
     @property
     def secrets_path(self) -> Path:

@@ -41,6 +41,7 @@ class Act(StrEnum):
     DATABASE_TO_PRODUCTION = "database.made_fit_for_production"
     JOB_RETRIED = "job.retried"
     JOB_DROPPED = "job.dropped"
+    STORAGE_REPAIRED = "storage.repaired"
 
 
 @dataclass(frozen=True, slots=True)

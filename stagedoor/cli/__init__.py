@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from control_plane.base.errors import ControlPlaneError
-from stagedoor.cli import audit, database, doctor, installation, jobs, media, run, secrets, settings, streams, users
+from stagedoor.cli import (
+    audit,
+    database,
+    doctor,
+    installation,
+    jobs,
+    media,
+    run,
+    secrets,
+    settings,
+    storage,
+    streams,
+    users,
+)
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -27,6 +40,7 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
+    "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
 }
 

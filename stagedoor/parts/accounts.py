@@ -7,6 +7,7 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers import apple
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.clients import oauth_clients
@@ -19,10 +20,13 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.delivery.logged import LoggedMessages, NoMessages
 from control_plane.delivery.messenger import Messenger
+from control_plane.pictures.clips import Clips
+from control_plane.pictures.pictures import Pictures
+from control_plane.storage.files import Files
 from stagedoor.parts.live import Live
 
 
-def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live) -> Accounts:
+def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live, files: Files) -> Accounts:
     sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
     sessions.follow(live.bus)
     messenger: Messenger = LoggedMessages() if settings.dev else NoMessages()
@@ -40,4 +44,5 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
         AppleEvents(id_tokens, database, sessions),
         messenger,
+        ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir)),
     )

@@ -16,6 +16,7 @@ from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
+from control_plane.storage.files import Files, delete_file, finish_files
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 
@@ -27,6 +28,7 @@ async def jobs(
     database: Database,
     streams: Streams,
     accounts: Accounts,
+    files: Files,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -37,6 +39,8 @@ async def jobs(
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
         revoke_apple_token.bind(accounts.apple_tokens),
+        delete_file.bind(files),
+        finish_files.bind(files),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -11,6 +11,7 @@ from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts
 from stagedoor.parts.live import Live
@@ -23,6 +24,7 @@ def platform(
     database: Database,
     live: Live,
     streams: Streams,
+    stored: Stored,
     urls: Urls,
     api_keys: Mapping[str, str],
     metrics: Metrics,
@@ -34,8 +36,9 @@ def platform(
         metrics=metrics,
         user_limit=RateLimit(settings.user_rate),
         database=database,
-        accounts=accounts(settings, secrets, database, live),
+        accounts=accounts(settings, secrets, database, live, stored.files),
         streams=streams,
         giving=giving(database, live, urls, metrics),
         payments=payments(settings, secrets, database, metrics),
+        stored=stored,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -19,6 +20,7 @@ from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from stagedoor.parts.live import live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import streams
 from tests.control_plane.streams.fake_media import FakeMedia
 
@@ -28,10 +30,10 @@ API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
 
 @asynccontextmanager
 async def served(
-    dsn: str, database: Database, folder: Path, section: Section
+    dsn: str, database: Database, folder: Path, section: Section, **others: Any
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Platform]]:
-    """A client of these endpoints. Nothing runs in the background, no other process is started."""
-    settings = Settings(dev=True, data_dir=folder, probes=0, body_limit=10_000)
+    """A client of these endpoints. Nothing runs in the background, no other process is started. `others`: settings."""
+    settings = Settings(**{"dev": True, "data_dir": folder, "probes": 0, "body_limit": 10_000, **others})
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
@@ -39,7 +41,8 @@ async def served(
         on_air = await stack.enter_async_context(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
-        used = platform(settings, secrets, database, delivery, on_air, URLS, API_KEYS, metrics)
+        files = stored(storage(settings), secrets, database)
+        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics)
         dispatcher = Dispatcher(Registry([section]), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)

@@ -29,7 +29,7 @@ GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "ended_session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
-    *("sound", "video", "audit_log"),
+    *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
 }
 """The tables that have many rows afterwards."""
 
@@ -38,6 +38,11 @@ _FILL = """
     select 'user' || n, n % 11 = 0, case when n % 17 = 0 then now() end from generate_series(1, {users}) as n;
     insert into push_setting (user_id) select id from app_user;
     insert into privacy_setting (user_id) select id from app_user;
+    insert into stored_file (name, kind, public, owner_id, bytes, sha256, state)
+    select 'pictures/' || n, 'pictures', true, n, 1, '', case when n % 500 = 0 then 'deleting' else 'kept' end
+    from generate_series(1, {users}) as n;
+    insert into file_use (used_by, file_id) select 'user/' || owner_id || '/picture', id from stored_file where state = 'kept';
+    insert into upload_count (user_id, kind, uploads, day) select id, 'pictures', 1, now()::date - (id % 40 / 39) * 5 from app_user;
     insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;

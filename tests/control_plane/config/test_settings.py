@@ -18,6 +18,7 @@ SECRET_NAMES = {
     "database_url",
     "mediamtx_api_url",
     "bus_url",
+    "storage_url",
     "metrics_token",
     "api_key_ios",
     "api_key_android",
