@@ -184,7 +184,7 @@ def _operation(
 
 
 def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
-    """The same fields, and files beside them."""
+    """The same fields, and files beside them. Files that JSON cannot bring are required."""
     if not endpoint.uploads:
         return {}
     files = {
@@ -195,7 +195,9 @@ def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
         }
         for name, most in endpoint.uploads.items()
     }
-    return {"multipart/form-data": {"schema": {"allOf": [request, {"type": "object", "properties": files}]}}}
+    needed = [name for name in files if name not in endpoint.request.__struct_fields__]
+    form = {"type": "object", "properties": files, **({"required": needed} if needed else {})}
+    return {"multipart/form-data": {"schema": {"allOf": [request, form]}}}
 
 
 def _codes(endpoint: Endpoint) -> dict[int, str]:

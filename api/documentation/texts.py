@@ -42,8 +42,14 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "device": "ios",
     },
     "sandbox/purchases": {"coin": 100},
+    "addUserImageNew": {
+        "profile_pic": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mM4AQAAygDJNEIn8wAAAABJRU5ErkJggg=="
+    },
 }
 """Example requests. An endpoint without one shows its required fields."""
+
+FILES: Mapping[str, str] = {"video": "clip.mp4"}
+"""Example names of files that a call needs."""
 
 EXAMPLES_IN_DEVELOPMENT: Mapping[str, Mapping[str, Any]] = {"registerUser": {"auth_token": "dev:ada"}}
 

@@ -7,11 +7,13 @@ import asyncio
 import datetime as dt
 import mimetypes
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
 from control_plane.storage import store
 from control_plane.storage.bundle import Stored
@@ -25,6 +27,7 @@ PRIVATE_LIFE = dt.timedelta(minutes=2)
 """Of a signed address of a bucket's private file, which a deletion cannot end. Shorter: a player that loads a long file
 is redirected more often."""
 _LOCAL = re.compile(rf"({'|'.join(LOCAL_FOLDERS)})(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)+", re.ASCII)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SHOWN = ("image/", "video/", "audio/")
 
 
@@ -37,7 +40,10 @@ class FileRoutes:
         self._database = database
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        return [web.get(MEDIA + "/{name:.+}", self._public), web.get(FILES + "/{name:.+}", self._signed)]
+        return [
+            web.get(MEDIA + "/{name:.+}", _answering(self._public)),
+            web.get(FILES + "/{name:.+}", _answering(self._signed)),
+        ]
 
     async def _public(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -106,6 +112,19 @@ def _tag(root: Path, file: Path) -> str | None:
     except OSError:
         return None
     return f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
+
+
+def _answering(handler: Handler) -> Handler:
+    """Answers 503 while the database or the bucket is away."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ControlPlaneError as error:
+            headers = {"Cache-Control": "no-store", "Retry-After": "5"}
+            return web.Response(status=503, text=f"{error}\n", headers=headers)
+
+    return answer
 
 
 def _nothing() -> web.HTTPNotFound:

@@ -1,5 +1,5 @@
 """Looks at one video in a process of its own, `python -m control_plane.pictures.clip_probe`: reads it from standard
-input, a file, and writes a ClipAnswer. Believes no header: it counts the time of the packets and decodes a picture."""
+input, a file, and writes a ClipAnswer. Headers may lie: it counts the time of the packets and decodes a picture."""
 
 from __future__ import annotations
 

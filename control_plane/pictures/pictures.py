@@ -78,7 +78,7 @@ def _opened(upload: Path | bytes) -> IO[bytes]:
 
 
 def _parsed(output: bytes) -> Picture:
-    """The decoder's answer. A hostile picture may have taken it over, so nothing in it is believed."""
+    """The decoder's answer. A hostile picture may have taken it over, so all of it is checked."""
     head, _, rest = output.partition(b"\n")
     try:
         answer = msgspec.json.decode(head, type=Answer)

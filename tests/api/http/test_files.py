@@ -171,6 +171,13 @@ async def test_a_change_of_privacy_and_a_deletion_end_the_address(served: Served
     assert (await served.get(address))[0] == 404, "before any job has run"
 
 
+async def test_while_the_database_is_away_private_files_wait(served: Served) -> None:
+    _, address = await served.private()
+    await served.database.close()
+    status, _, headers = await served.get(address)
+    assert (status, headers["Retry-After"]) == (503, "5")
+
+
 @pytest.mark.parametrize("storage", ["s3"], indirect=True)
 async def test_a_bucket_is_reached_by_a_redirect_that_may_be_cached(served: Served) -> None:
     name = await served.files.add("clips", CONTENT, "mp4", owner=None)
