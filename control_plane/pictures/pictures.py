@@ -33,7 +33,7 @@ longer than an app does."""
 DEADLINE_S = 20.0
 """Of one picture. The largest take 2 s on a free processor."""
 _HEAD_BYTES = 16
-_DECODER = workers.python("control_plane.pictures.decoder")
+_DECODER = "control_plane.pictures.decoder"
 
 
 class Pictures:
@@ -47,7 +47,7 @@ class Pictures:
         with file:
             async with self._turns.one():
                 try:
-                    output = await workers.run(_DECODER, self._deadline_s, LARGEST_ANSWER, file)
+                    output = await workers.run(_DECODER, file, self._deadline_s, LARGEST_ANSWER)
                 except WorkerFailed:
                     raise PictureRefused(TOO_MUCH_WORK) from None
         return _parsed(output)

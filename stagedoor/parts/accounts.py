@@ -44,5 +44,5 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
         AppleEvents(id_tokens, database, sessions),
         messenger,
-        ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir)),
+        ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
     )

@@ -11,7 +11,7 @@ import pytest
 
 from control_plane.base import ffmpeg
 from control_plane.pictures import clip_model as model
-from control_plane.pictures.clips import Clips
+from control_plane.pictures.clips import Clips, EncoderMissing
 from control_plane.pictures.model import PictureRefused
 from tests.control_plane.pictures.clips import clip
 from tests.control_plane.pictures.samples import from_a_phone
@@ -60,6 +60,15 @@ async def test_other_kinds_are_converted(clips: Clips, tmp_path: Path, extra: tu
     async with clips.encoded(upload) as mp4:
         with av.open(str(mp4)) as video:
             assert video.streams.video[0].codec_context.name == "h264"
+
+
+async def test_without_an_ffmpeg_a_video_is_refused_for_now(tmp_path: Path) -> None:
+    upload = await clip(tmp_path / "video.mp4")
+    with pytest.raises(EncoderMissing, match="try again later") as refused:
+        async with Clips(tmp_path / "uploads", "/nowhere/ffmpeg").encoded(upload):
+            pass
+    assert "LIVE_FFMPEG=/nowhere/ffmpeg" in str(refused.value.__cause__)
+    assert "LIVE_FFMPEG" not in str(refused.value)
 
 
 async def test_what_is_too_long_is_refused_whatever_its_head_says(clips: Clips, tmp_path: Path) -> None:
