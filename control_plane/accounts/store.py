@@ -77,6 +77,9 @@ session state: more make each read slower, fewer revoke the other devices sooner
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = f"update app_user set banned_at = now(), {_NEW_SESSIONS} where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_REMOVE_IDENTITY = """
+    delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
+"""
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
 _REMOVE = """
     update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
@@ -245,6 +248,12 @@ def _session_state(row: Row) -> SessionState:
         banned=row["banned"],
         ended=frozenset(row["ended"]),
     )
+
+
+async def remove_identity(connection: Connection, identity: Identity, before: dt.datetime) -> UserId | None:
+    """Delete the identity unless it was added after `before`. Returns its user; None: there is no such identity."""
+    user_id: UserId | None = await connection.fetchval(_REMOVE_IDENTITY, identity.provider, identity.subject, before)
+    return user_id
 
 
 async def session_state(database: Database, user_id: UserId) -> SessionState | None:
