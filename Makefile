@@ -15,7 +15,7 @@ run: ## set everything up, then run it in development mode (settings: LIVE_… i
 test: ## set everything up, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 rehearse: ## what takes too long for every change: 10,000 mutated inputs at every door, 1,000 keys taken away (after make test)
 	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 $(BIN)/python -m pytest tests/end_to_end/test_fuzzing.py tests/end_to_end/test_knocking.py
