@@ -13,7 +13,7 @@ from api.http.address import limit_key
 from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
-from control_plane.accounts.caller import Caller
+from control_plane.accounts.caller import UNKNOWN, Caller, Use
 from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
@@ -38,6 +38,8 @@ class Call(msgspec.Struct, frozen=True):
     """The session token sent with the call."""
     uploads: Mapping[str, Upload] = NO_UPLOADS
     """The files of a form, by field."""
+    use: Use = UNKNOWN
+    """The client, as the list of sessions shows it."""
 
     @property
     def accounts(self) -> Accounts:

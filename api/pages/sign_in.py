@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
+from api.contract.client import Client
+from api.contract.client_use import client_use
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
+from api.http.address import client_address
 from api.http.cookies import clear_session, own_origin, page_token, set_session
 from api.pages.answers import json, request_urls
-from control_plane.accounts.caller import Caller
+from control_plane.accounts.caller import Caller, Use
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import DEV_PREFIX
@@ -41,18 +44,18 @@ class Way:
     label: str
     hint: str
     secret: bool
-    enter: Callable[[Platform, str], Awaitable[User | None]]
+    enter: Callable[[Platform, str, Use], Awaitable[tuple[User, str] | None]]
     dev_only: bool = False
 
 
-async def _by_name(platform: Platform, name: str) -> User:
-    return await platform.accounts.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
+async def _by_name(platform: Platform, name: str, use: Use) -> tuple[User, str]:
+    return await platform.accounts.sign_in.enter(Claims(auth_token=f"{DEV_PREFIX}{name}"), use)
 
 
-async def _by_token(platform: Platform, token: str) -> User | None:
+async def _by_token(platform: Platform, token: str, use: Use) -> tuple[User, str] | None:
     if await platform.accounts.sessions.identify(token) is None:
         return None
-    return await platform.accounts.sign_in.sign_in(Claims(auth_token=token))
+    return await platform.accounts.sign_in.enter(Claims(auth_token=token), use)
 
 
 WAYS = (
@@ -106,7 +109,8 @@ class SignInPages:
 
     async def show(self, request: web.Request) -> web.Response:
         try:
-            caller = await self.caller(request)
+            if caller := await self.caller(request):
+                self._platform.accounts.last_uses.note(caller, self._use(request))
         except AccountBlocked:  # shown as signed out, so that another user can sign in
             caller = None
         user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None
@@ -118,11 +122,11 @@ class SignInPages:
             return _not_ours()
         fields = decode_object(await read_body(request.clone(client_max_size=LARGEST_BODY)))
         way, value = self._chosen(fields)
-        user = await way.enter(self._platform, value)
-        if user is None:
+        entered = await way.enter(self._platform, value, self._use(request))
+        if entered is None:
             return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
+        user, token = entered
         response = json(await self._view(request, user))
-        token = await self._platform.accounts.sessions.issue(user.id, value)
         set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 
@@ -136,6 +140,10 @@ class SignInPages:
             with suppress(AccountBlocked):  # the sessions of a banned user have ended already
                 await self._platform.accounts.sessions.end(token)
         return response
+
+    def _use(self, request: web.Request) -> Use:
+        settings = self._platform.settings
+        return client_use(request, Client.DOCUMENT, client_address(request, settings.trusted_proxies), settings)
 
     def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:
         for field, way in self._ways.items():

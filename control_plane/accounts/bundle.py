@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -13,6 +14,7 @@ from control_plane.delivery.messenger import Messenger
 @dataclass(frozen=True, slots=True)
 class Accounts:
     sessions: Sessions
+    last_uses: LastUses
     sign_in: SignIn
     codes: Codes
     messenger: Messenger

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Sequence
 
 from control_plane.accounts import store
+from control_plane.accounts.caller import Use
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
@@ -106,6 +107,15 @@ class SignIn:
         self._provers = provers
         self._believes_claims = believes_claims
         self._clock = clock
+
+    async def enter(self, claims: Claims, use: Use) -> tuple[User, str]:
+        """Sign in, and return the user and a token: of the session of `claims.auth_token` if that is a token of ours,
+        else of a new session. Raises what `sign_in` raises."""
+        if claims.auth_token and (renewed := await self._sessions.renew(claims.auth_token)) is not None:
+            caller, token = renewed
+            return await self._allowed(caller.user_id), token
+        user = await self.sign_in(claims)
+        return user, await self._sessions.issue(user.id, use, claims.device_token)
 
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,

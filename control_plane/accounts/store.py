@@ -1,14 +1,14 @@
-"""SQL of users, sign-in identities and sessions."""
+"""SQL of users and sign-in identities."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
+from control_plane.accounts import session_store
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
@@ -55,26 +55,8 @@ _ADD_IDENTITY = """
     select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
     on conflict do nothing
 """
-_NEW_SESSIONS = "session_version = session_version + 1, session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
-"""Invalidates every earlier token. A restored backup may reach the same version again; the new salt keeps those tokens
-invalid."""
-_SESSION = """
-    select session_version, session_salt, role, banned_at is not null as banned,
-        array(select session_id from ended_session where user_id = $1) as ended
-    from app_user where id = $1
-"""
-_REVOKE = f"update app_user set {_NEW_SESSIONS} where id = $1 returning id"
-_REVOKE_EVERY = f"update app_user set {_NEW_SESSIONS}"
-_FORGET_ENDED = "delete from ended_session where user_id = $1 and ($2 or expires_at < now())"
-_END_SESSION = """
-    insert into ended_session (user_id, session_id, expires_at) values ($1, $2, $3) on conflict do nothing
-"""
-_ENDED_SESSIONS = "select count(*) from ended_session where user_id = $1"
-MOST_ENDED = 100
-"""Ended sessions stored per user; past them every session of the user is revoked. All of them are read with the user's
-session state: more make each read slower, fewer revoke the other devices sooner."""
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
-_BAN = f"update app_user set banned_at = now(), {_NEW_SESSIONS} where id = $1 and banned_at is null returning id"
+_BAN = "update app_user set banned_at = now() where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
 _REMOVE = """
@@ -107,14 +89,6 @@ _TAKEN = {
     "app_user_phone": "This phone number is already registered.",
     "user_identity_pkey": "These sign-in data belong to another account.",
 }
-
-
-class SessionState(NamedTuple):
-    version: int
-    salt: bytes
-    role: Role
-    banned: bool
-    ended: frozenset[str]
 
 
 def _user(row: Row) -> User:
@@ -233,34 +207,8 @@ async def add_identity(database: Database, identity: Identity, user_id: UserId) 
     await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
 
 
-def _session_state(row: Row) -> SessionState:
-    return SessionState(
-        version=row["session_version"],
-        salt=row["session_salt"],
-        role=Role(row["role"]),
-        banned=row["banned"],
-        ended=frozenset(row["ended"]),
-    )
-
-
-async def session_state(database: Database, user_id: UserId) -> SessionState | None:
-    row = await database.fetchrow(_SESSION, user_id)
-    return None if row is None else _session_state(row)
-
-
 async def exists(connection: Connection, user_id: UserId) -> bool:
     return bool(await connection.fetchval(_EXISTS, user_id))
-
-
-async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
-    """False: there is no such user."""
-    return await _change(connection, user_id, _REVOKE)
-
-
-async def revoke_every_session(connection: Connection) -> int:
-    """Revoke the sessions of all users and return their number. Notifies no process: call it only while no server runs
-    or before the server has loaded its tables."""
-    return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
@@ -283,25 +231,17 @@ async def demote_operators(connection: Connection) -> Sequence[str]:
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
 
 
-async def end_session(connection: Connection, user_id: UserId, session_id: str, expires_at: dt.datetime) -> None:
-    """`expires_at`: when the session's last token expires."""
-    await connection.execute(_FORGET_ENDED, user_id, False)
-    await connection.execute(_END_SESSION, user_id, session_id, expires_at)
-    if await connection.fetchval(_ENDED_SESSIONS, user_id) > MOST_ENDED:
-        await connection.execute(_FORGET_ENDED, user_id, True)
-        await revoke_sessions(connection, user_id)
-    else:
-        await notify_within(connection, Topic.USER, user_id)
-
-
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
     """False: the user has that role already, or does not exist."""
     return await _change(connection, user_id, _SET_ROLE, role.value)
 
 
 async def ban(connection: Connection, user_id: UserId) -> bool:
-    """Ban the user and revoke every session. False: the user is banned already, or does not exist."""
-    return await _change(connection, user_id, _BAN)
+    """Ban the user and end every session. False: the user is banned already, or does not exist."""
+    banned = await _change(connection, user_id, _BAN)
+    if banned:
+        await session_store.end_sessions(connection, user_id)
+    return banned
 
 
 async def unban(connection: Connection, user_id: UserId) -> bool:

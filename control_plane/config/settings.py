@@ -20,6 +20,7 @@ PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9\-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class Settings:
     mediamtx_api_port: int = port(9997, "MediaMTX's control API; private")
     mediamtx_api_bind: str = setting("127.0.0.1", "address of MediaMTX's control API when Stagedoor runs it")
     trusted_proxies: tuple[str, ...] = setting((), "networks whose X-Forwarded-For is trusted, separated by commas")
+    country_header: str = setting(
+        "",
+        "header in which a trusted proxy names the client's country, such as CF-IPCountry, for the list of sessions; "
+        "empty: none",
+    )
 
     # ── parts ──
     data_dir: Path = setting(Path("data"), "directory of all data that must survive a restart")
@@ -133,6 +139,8 @@ class Settings:
                 raise InvalidSettings(
                     f"LIVE_TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8."
                 ) from None
+        if not _HEADER.fullmatch(self.country_header):
+            raise InvalidSettings("LIVE_COUNTRY_HEADER must be the name of a header, such as CF-IPCountry, or empty.")
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:

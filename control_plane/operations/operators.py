@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.sign_in import check_indexed, check_username
@@ -48,8 +49,8 @@ class Operator:
         Returns the stream, or None."""
 
         async def revoke(connection: Connection) -> bool:
-            revoked = await accounts.revoke_sessions(connection, user_id)
-            return await self._done(connection, user_id, Act.SESSIONS_REVOKED, revoked)
+            ended = await session_store.end_sessions(connection, user_id)
+            return await self._done(connection, user_id, Act.SESSIONS_REVOKED, ended is not None)
 
         async def rotate(stream_id: StreamId, also: Also) -> Stream | None:
             return await self._lifecycle.rotate(stream_id, also)

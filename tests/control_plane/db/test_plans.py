@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
@@ -22,14 +23,15 @@ from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
     *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN"),
-    *("accounts.store._REVOKE_EVERY", "accounts.store._DEMOTE", "eventlog.store._NEW_EPOCHS"),
+    *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
+    *("accounts.store._DEMOTE", "eventlog.store._NEW_EPOCHS"),
 }
 """Commands of operators who take a database over; no call reaches them."""
 
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
-    for module in (accounts, audit, events, gifts, ledger, live, payments, streams, videos)
+    for module in (accounts, audit, events, gifts, ledger, live, payments, sessions, streams, videos)
     for name, value in vars(module).items()
     if isinstance(value, str)
     and name.startswith("_")
