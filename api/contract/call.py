@@ -13,7 +13,7 @@ from api.http.address import limit_key
 from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
-from control_plane.accounts.caller import UNKNOWN, Caller, Use
+from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
 from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
@@ -66,6 +66,13 @@ class Call(msgspec.Struct, frozen=True):
     def user_id(self) -> UserId:
         assert self.caller is not None, "the endpoint answers guests: look at `caller`"
         return self.caller.user_id
+
+    @property
+    def session(self) -> SessionKey | None:
+        """The session that proves who calls. None: no session does."""
+        if self.caller is None or not self.proven:
+            return None
+        return SessionKey(self.caller.user_id, self.caller.session_id)
 
     @property
     def trusted(self) -> bool:

@@ -80,6 +80,8 @@ class Endpoint:
     uploads: Mapping[str, int]
     """Fields of files, with the largest size of each in bytes: the endpoint takes a multipart form as well as JSON."""
     ios_refusal: IosRefusal | None
+    ends_session: bool
+    """The caller's session is not valid after the call."""
 
 
 class Section:
@@ -99,6 +101,7 @@ class Section:
         refusals: tuple[type[ControlPlaneError], ...] = (),
         uploads: Mapping[str, int] = MappingProxyType({}),
         ios_refusal: IosRefusal | None = None,
+        ends_session: bool = False,
     ) -> Callable[[F], F]:
         def register(handler: F) -> F:
             hints = get_type_hints(handler)
@@ -118,6 +121,7 @@ class Section:
                     refusals=refusals,
                     uploads=uploads,
                     ios_refusal=ios_refusal,
+                    ends_session=ends_session,
                 )
             )
             return handler

@@ -167,7 +167,8 @@ def _outcomes(operation: Operation) -> str:
 def _curl(url: str, operation: Operation, body: dict[str, Any] | None, with_variables: bool) -> str:
     parts = [f"curl {url}"]
     if operation.get("x-access", "open") in ("user", "proven"):
-        parts.append('-H "Authorization: Bearer $TOKEN"')
+        token = "$(token cleo)" if with_variables and operation.get("x-ends-session") else "$TOKEN"
+        parts.append(f'-H "Authorization: Bearer {token}"')
     if body is not None:
         data = shlex.quote(json.dumps(body["example"], ensure_ascii=False))
         parts.append(f"-d {_variables(data, body['example']) if with_variables else data}")
