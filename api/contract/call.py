@@ -18,6 +18,7 @@ from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
+from control_plane.personal_data.bundle import PersonalData
 from control_plane.streams.bundle import Streams
 
 NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
@@ -56,6 +57,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def payments(self) -> Payments:
         return self.platform.payments
+
+    @property
+    def personal_data(self) -> PersonalData:
+        return self.platform.personal_data
 
     @property
     def requester(self) -> Requester:

@@ -22,11 +22,12 @@ read slower, fewer sign out people with many devices."""
 _STATE = """
     select session_salt as salt, role, banned_at is not null as banned,
         array(select session_id from session where user_id = $1) as open
-    from app_user where id = $1
+    from app_user where id = $1 and deleted_at is null
 """
 _OPEN = """
-    with owner as (select id, session_salt, banned_at is not null as banned from app_user where id = $1 for no key update),
-    opened as (
+    with owner as (select id, session_salt, banned_at is not null as banned from app_user
+        where id = $1 and deleted_at is null for no key update
+    ), opened as (
         insert into session (user_id, session_id, created_at, expires_at, last_used_at, address, country, app, device, device_token)
         select id, $2, $3, $4, $3, $5, $6, $7, $8, $9 from owner where not banned
     )

@@ -102,7 +102,7 @@ class Sessions:
 
     def follow(self, bus: Bus) -> None:
         """Subscribe to changes of users, so that sessions that other processes end leave the cache."""
-        bus.subscribe(Topic.USER, lambda message: self._forget(UserId(message.id)))
+        bus.subscribe(Topic.USER, lambda message: self.forget(UserId(message.id)))
         bus.on_resync(self._forget_all)
 
     async def issue(self, user_id: UserId, use: Use = UNKNOWN, device_token: str = "") -> str:
@@ -116,7 +116,7 @@ class Sessions:
             raise UserNotFound
         if opened.banned:
             raise AccountBlocked
-        self._forget(user_id)
+        self.forget(user_id)
         return self._sign(session, opened.salt, now)
 
     async def renew(self, token: str) -> tuple[Caller, str] | None:
@@ -127,7 +127,7 @@ class Sessions:
             return None
         now, salt = self._clock(), bytes.fromhex(claims.salt)
         if not await session_store.renew(self._database, claims.session, salt, now + self._ttl):
-            self._forget(caller.user_id)  # the session ended after it was cached
+            self.forget(caller.user_id)  # the session ended after it was cached
             return None
         return caller, self._sign(claims.session, salt, now)
 
@@ -174,7 +174,7 @@ class Sessions:
         """False: there is no such session."""
         async with self._database.transaction() as connection:
             ended = await session_store.end_session(connection, session)
-        self._forget(session.user_id)
+        self.forget(session.user_id)
         return ended
 
     async def open_ones(self, user_id: UserId) -> list[Session]:
@@ -184,7 +184,7 @@ class Sessions:
     async def _end_others(self, user_id: UserId, kept: str) -> int | None:
         async with self._database.transaction() as connection:
             ended = await session_store.end_sessions(connection, user_id, kept)
-        self._forget(user_id)
+        self.forget(user_id)
         return ended
 
     @property
@@ -244,7 +244,8 @@ class Sessions:
         known = self._states[user_id] = _Known(state, read_at, now + self._state_s)
         return known
 
-    def _forget(self, user_id: UserId) -> None:
+    def forget(self, user_id: UserId) -> None:
+        """Read the user's open sessions again at the next call: a transaction has changed them."""
         self._changes += 1
         self._states.pop(user_id, None)
 

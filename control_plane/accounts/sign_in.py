@@ -7,6 +7,7 @@ id that a client sends proves nothing. Development mode accepts every claim, so 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+
+log = logging.getLogger(__name__)
 
 DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280
@@ -169,10 +172,10 @@ class SignIn:
     async def _by_name(self, proof: Proof) -> User:
         """Development mode: the existing user with that name, else a new one."""
         assert proof.identity is not None
-        user = await store.by_username(self._database, proof.identity.subject)
-        if user is None:
+        user_id = await store.id_by_username(self._database, proof.identity.subject)
+        if user_id is None:
             return await self._create(Claims(username=proof.identity.subject), [proof])
-        return await self._allowed(user.id)
+        return await self._allowed(user_id)
 
     async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
@@ -212,8 +215,14 @@ class SignIn:
         return await self._allowed(user_id)
 
     async def _allowed(self, user_id: UserId) -> User:
+        """The user, whose account comes back if it was deleted. Raises NotRegistered and AccountBlocked."""
         user = (await store.by_ids(self._database, [user_id])).get(user_id)
+        if user is None and await store.bring_back(self._database, user_id):
+            log.info("account_brought_back", extra={"user": user_id})
+            user = (await store.by_ids(self._database, [user_id])).get(user_id)
         if user is None:
+            if await store.is_deleted_and_banned(self._database, user_id):
+                raise AccountBlocked
             raise NotRegistered("Open registration screen.")
         if user.banned_at is not None:
             raise AccountBlocked

@@ -10,7 +10,15 @@ import msgspec
 
 from control_plane.accounts import session_store
 from control_plane.accounts.caller import Role
-from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import (
+    AlreadyTaken,
+    Identity,
+    NewUser,
+    PrivacySettings,
+    PushSettings,
+    User,
+    UserNotFound,
+)
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -29,8 +37,9 @@ _SELECT = f"""
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id
 """
-_BY_IDS = _SELECT + "where u.id = any($1::integer[])"
-_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
+_BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
+_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1) and u.deleted_at is null"
+_ID_BY_USERNAME = "select id from app_user where lower(username) = lower($1)"
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
 _BY_CONTACT = """
     select id from app_user where lower(email) = nullif($1, '') or phone = nullif($2, '')
@@ -58,6 +67,35 @@ _ADD_IDENTITY = """
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = "update app_user set banned_at = now() where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_ASK = "update app_user set deletion_asked_at = $2 where id = $1"
+_ASKED = "select deletion_asked_at from app_user where id = $1 and deleted_at is null for no key update"
+_DELETE = """
+    update app_user set deleted_at = $2, deletion_asked_at = null, device_token = ''
+    where id = $1 and deleted_at is null returning id
+"""
+_BRING_BACK = """
+    update app_user set deleted_at = null
+    where id = $1 and deleted_at is not null and removed_at is null and banned_at is null returning true
+"""
+_STATE_OF_DELETED = """
+    select banned_at is not null as banned from app_user where id = $1 and deleted_at is not null and removed_at is null
+"""
+_TO_REMOVE = """
+    select id from app_user where deleted_at < $1 and removed_at is null and id > $2 order by id limit $3
+"""
+_LOCK_TO_REMOVE = "select true from app_user where id = $1 and deleted_at < $2 and removed_at is null for update"
+_FORGET = """
+    update app_user set removed_at = now(), username = 'deleted.' || id || case when exists (
+            select from app_user other where lower(other.username) = 'deleted.' || app_user.id and other.id <> app_user.id)
+            then '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) else '' end,
+        first_name = '', last_name = '', gender = '', bio = '', website = '', dob = null, email = null, phone = null,
+        password_hash = null, social = '', social_id = '', profile_pic = '', role = 'user', verified = false,
+        private = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
+    where id = $1
+"""
+_FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
+_FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
+_FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
 _REMOVE = """
     update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
@@ -72,7 +110,7 @@ _LOCK_UNPROVEN = """
 _FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
 _DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
 _OVERVIEW = """
-    select id, username, email, role, created_at, banned_at from app_user
+    select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
 """
 _USERNAMES = "select id, username from app_user where id = any($1)"
@@ -149,6 +187,8 @@ class Overview(msgspec.Struct, frozen=True):
     role: str
     created_at: dt.datetime
     banned_at: dt.datetime | None
+    deleted_at: dt.datetime | None
+    removed_at: dt.datetime | None
 
 
 async def overview(database: Database, limit: int, before: int | None = None) -> list[Overview]:
@@ -163,6 +203,12 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
 async def by_username(database: Database, username: str) -> User | None:
     row = await database.fetchrow(_BY_USERNAME, username)
     return None if row is None else _user(row)
+
+
+async def id_by_username(database: Database, username: str) -> UserId | None:
+    """Deleted users too."""
+    found: UserId | None = await database.fetchval(_ID_BY_USERNAME, username)
+    return found
 
 
 async def id_by_identity(database: Database, identity: Identity) -> UserId | None:
@@ -229,6 +275,52 @@ async def lock_unproven(connection: Connection, since: dt.datetime) -> int:
 async def demote_operators(connection: Connection) -> Sequence[str]:
     """Make every operator an ordinary user; returns their usernames."""
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
+
+
+async def asked_to_delete(connection: Connection, user_id: UserId) -> dt.datetime | None:
+    """When the user was told what a deletion loses. Locks the user. None: not yet. Raises UserNotFound."""
+    row = await connection.fetchrow(_ASKED, user_id)
+    if row is None:
+        raise UserNotFound
+    asked_at: dt.datetime | None = row["deletion_asked_at"]
+    return asked_at
+
+
+async def ask_before_deletion(connection: Connection, user_id: UserId, now: dt.datetime) -> None:
+    await connection.execute(_ASK, user_id, now)
+
+
+async def delete(connection: Connection, user_id: UserId, now: dt.datetime) -> bool:
+    """Make the user invisible and end every session. False: the user is deleted already, or does not exist."""
+    if await connection.fetchval(_DELETE, user_id, now) is None:
+        return False
+    await session_store.end_sessions(connection, user_id)
+    return True
+
+
+async def bring_back(database: Database, user_id: UserId) -> bool:
+    """Undo a deletion. False: the user is not deleted, banned, removed for good, or does not exist."""
+    return bool(await database.fetchval(_BRING_BACK, user_id))
+
+
+async def is_deleted_and_banned(database: Database, user_id: UserId) -> bool:
+    return bool(await database.fetchval(_STATE_OF_DELETED, user_id))
+
+
+async def to_remove(database: Database, deleted_before: dt.datetime, after: UserId, limit: int) -> Sequence[UserId]:
+    """Users to remove for good, with ids above `after`."""
+    return [UserId(row["id"]) for row in await database.fetch(_TO_REMOVE, deleted_before, after, limit)]
+
+
+async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before: dt.datetime) -> bool:
+    """Lock the user until the end of the transaction. False: the user was brought back, or is removed."""
+    return bool(await connection.fetchval(_LOCK_TO_REMOVE, user_id, deleted_before))
+
+
+async def remove(connection: Connection, user_id: UserId) -> None:
+    """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
+    for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
+        await connection.execute(statement, user_id)
 
 
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:

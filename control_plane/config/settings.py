@@ -82,6 +82,12 @@ class Settings:
     )
     body_identity: bool | None = setting(None, "trust the user id in a request body (old app builds); empty: as `dev`")
     session_ttl_s: int = setting(90 * 86400, "lifetime of a session token", least=60)
+    deletion_days: int = setting(
+        30,
+        "days after which a deleted account is removed for good; until then signing in brings it back",
+        least=1,
+        most=3650,
+    )
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
     )

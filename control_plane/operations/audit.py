@@ -28,7 +28,11 @@ class Act(StrEnum):
     USER_MADE_ORDINARY = "user.made_ordinary"
     USER_BANNED = "user.banned"
     USER_UNBANNED = "user.unbanned"
+    USER_DELETED = "user.deleted"
+    PASSWORD_SET = "user.password_set"  # noqa: S105  an act, not a password
+    DATA_EXPORTED = "user.data_exported"
     SESSIONS_REVOKED = "user.sessions_revoked"
+    SESSION_ENDED = "user.session_ended"
     SESSION_ISSUED = "user.session_issued"
     STREAM_ENDED = "stream.ended"
     KEY_ROTATED = "stream.key_rotated"

@@ -21,7 +21,7 @@ _COLUMNS = """
     case when playing is null then '' else coalesce(probe ->> 'note', '') end as playing_note
 """
 _CREATE = f"""
-    with owner as (select id from app_user where id = $1 and banned_at is null for share),
+    with owner as (select id from app_user where id = $1 and banned_at is null and deleted_at is null for share),
         next as (select owner.id as owner_id, nextval(pg_get_serial_sequence('stream', 'id')) as id from owner)
     insert into stream (id, user_id, path, title, visibility, pin_hash, price, grace_s, local_start)
     select id, owner_id, '{APP}/' || id, $2, $3, $4, $5, $6, $7 from next
@@ -61,7 +61,7 @@ _ROTATE = f"""
     returning {_COLUMNS}
 """
 _LISTED = """
-    select stream.id, username, stream.coins from stream join app_user on app_user.id = stream.user_id
+    select stream.id, username, stream.coins from stream join visible_user on visible_user.id = stream.user_id
     where stream.id = any($1)
 """
 _REVOKE_EVERY = """
@@ -80,6 +80,11 @@ _OPEN_SESSION = """
 _CLOSE_SESSIONS = """
     update publish_session set ended_at = now(), end_reason = $3, inbound_bytes = greatest(inbound_bytes, $4)
     where stream_id = $1 and ended_at is null and source_id is distinct from $2
+"""
+_FORGET = "update stream set title = '', local_start = '', pin_hash = null where user_id = $1"
+_FORGET_PUBLISHERS = """
+    update publish_session set address = '', user_agent = ''
+    where stream_id = any (array(select id from stream where user_id = $1))
 """
 _ADMITTED_VERSION = "select key_version from publish_session where stream_id = $1 and source_id = $2"
 # Rows locked by a gift or a status change wait for the next round: waiting for several row locks could deadlock with
@@ -216,6 +221,12 @@ class Listed(NamedTuple):
 async def listed(database: Database, stream_ids: Sequence[StreamId]) -> dict[StreamId, Listed]:
     """What a list of streams shows besides the fields of `Stream`."""
     return {row["id"]: Listed(row["username"], row["coins"]) for row in await database.fetch(_LISTED, stream_ids)}
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Remove what the user's ended streams tell about the person. Their rows stay, because gifts refer to them."""
+    await connection.execute(_FORGET, user_id)
+    await connection.execute(_FORGET_PUBLISHERS, user_id)
 
 
 async def revoke_every_key(connection: Connection) -> int:

@@ -16,6 +16,8 @@ from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
+from control_plane.personal_data.bundle import PersonalData
+from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 
@@ -27,6 +29,7 @@ async def jobs(
     database: Database,
     streams: Streams,
     accounts: Accounts,
+    personal_data: PersonalData,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -37,6 +40,7 @@ async def jobs(
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
         delete_expired_sessions.bind(database),
+        remove_deleted_accounts.bind(personal_data.removal),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

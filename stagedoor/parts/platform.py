@@ -15,6 +15,7 @@ from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
+from stagedoor.parts.personal_data import personal_data
 
 
 def platform(
@@ -27,6 +28,7 @@ def platform(
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
+    people = accounts(settings, secrets, database, live)
     return Platform(
         settings=settings,
         urls=urls,
@@ -34,8 +36,9 @@ def platform(
         metrics=metrics,
         user_limit=RateLimit(settings.user_rate),
         database=database,
-        accounts=accounts(settings, secrets, database, live),
+        accounts=people,
         streams=streams,
         giving=giving(database, live, urls, metrics),
         payments=payments(settings, secrets, database, metrics),
+        personal_data=personal_data(settings, database, people.sessions, streams),
     )
