@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from api.contract.client import Client
-from api.contract.client_use import client_use
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
-from api.http.address import client_address
 from api.http.cookies import clear_session, own_origin, page_token, set_session
-from api.pages.answers import json, request_urls
+from api.pages.answers import json, page_use, request_urls
 from control_plane.accounts.caller import Caller, Use
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.sessions import AccountBlocked
@@ -80,6 +77,13 @@ class WayView(msgspec.Struct, frozen=True):
     secret: bool
 
 
+class ProviderView(msgspec.Struct, frozen=True):
+    name: str
+    title: str
+    url: str
+    """A link to the provider's page; `next` is added to it."""
+
+
 class Me(msgspec.Struct, frozen=True):
     user_id: int
     username: str
@@ -93,6 +97,7 @@ class SessionView(msgspec.Struct, frozen=True):
 
     user: Me | None
     ways: Sequence[WayView]
+    providers: Sequence[ProviderView]
     sandbox: bool
 
 
@@ -100,6 +105,10 @@ class SignInPages:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._ways = {way.field: way for way in WAYS if platform.settings.dev or not way.dev_only}
+        self._providers = [
+            ProviderView(client.name, client.title, f"/session/{client.name}")
+            for client in platform.accounts.page_flow.clients.values()
+        ]
         self._views = [WayView(way.field, way.label, way.hint, way.secret) for way in self._ways.values()]
 
     async def caller(self, request: web.Request) -> Caller | None:
@@ -110,7 +119,7 @@ class SignInPages:
     async def show(self, request: web.Request) -> web.Response:
         try:
             if caller := await self.caller(request):
-                self._platform.accounts.last_uses.note(caller, self._use(request))
+                self._platform.accounts.last_uses.note(caller, page_use(request, self._platform))
         except AccountBlocked:  # shown as signed out, so that another user can sign in
             caller = None
         user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None
@@ -122,7 +131,7 @@ class SignInPages:
             return _not_ours()
         fields = decode_object(await read_body(request.clone(client_max_size=LARGEST_BODY)))
         way, value = self._chosen(fields)
-        entered = await way.enter(self._platform, value, self._use(request))
+        entered = await way.enter(self._platform, value, page_use(request, self._platform))
         if entered is None:
             return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
         user, token = entered
@@ -141,10 +150,6 @@ class SignInPages:
                 await self._platform.accounts.sessions.end(token)
         return response
 
-    def _use(self, request: web.Request) -> Use:
-        settings = self._platform.settings
-        return client_use(request, Client.DOCUMENT, client_address(request, settings.trusted_proxies), settings)
-
     def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:
         for field, way in self._ways.items():
             value = as_text(fields.get(field))
@@ -158,6 +163,7 @@ class SignInPages:
         return SessionView(
             user=await self._me(request, user) if user else None,
             ways=self._views,
+            providers=self._providers,
             sandbox=self._platform.payments.sandbox is not None,
         )
 

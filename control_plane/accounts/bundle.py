@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.last_uses import LastUses
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -17,4 +19,7 @@ class Accounts:
     last_uses: LastUses
     sign_in: SignIn
     codes: Codes
+    page_flow: PageFlow
+    apple_tokens: AppleTokens
+    apple_events: AppleEvents
     messenger: Messenger

@@ -8,7 +8,11 @@ from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.last_uses import LastUses
+from control_plane.accounts.providers import apple
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.clients import oauth_clients
 from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.config.secrets import Purpose, Secrets
@@ -24,8 +28,18 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     sessions.follow(live.bus)
     messenger: Messenger = LoggedMessages() if settings.dev else NoMessages()
     codes = Codes(database, secrets[Purpose.SESSION].signing.value, frozenset(messenger.channels), deliver_code)
-    provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
+    id_tokens, clients = IdTokens(providers_of(settings.providers)), oauth_clients(settings.providers)
+    provers: list[Prover] = [id_tokens, ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    sign_in = SignIn(database, sessions, provers, believes_claims=settings.dev)
-    return Accounts(sessions, LastUses(database), sign_in, codes, messenger)
+    keyring = secrets[Purpose.SESSION]
+    return Accounts(
+        sessions,
+        LastUses(database),
+        SignIn(database, sessions, provers, believes_claims=settings.dev),
+        codes,
+        PageFlow(clients, keyring),
+        AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
+        AppleEvents(id_tokens, database, sessions),
+        messenger,
+    )

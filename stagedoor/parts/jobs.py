@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
 from control_plane.accounts.expired_sessions import delete_expired_sessions
+from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -41,6 +42,7 @@ async def jobs(
         delete_old_codes.bind(accounts.codes),
         delete_expired_sessions.bind(database),
         remove_deleted_accounts.bind(personal_data.removal),
+        revoke_apple_token.bind(accounts.apple_tokens),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
@@ -21,7 +22,11 @@ async def _delete_videos(connection: Connection, user_id: UserId) -> None:
     await videos.delete_of(connection, [user_id])
 
 
-REMOVAL_STEPS: Sequence[Step] = (_delete_videos, streams.forget_person)
+async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
+    await revoke_apple_token.enqueue(connection, user_id=user_id)
+
+
+REMOVAL_STEPS: Sequence[Step] = (_delete_videos, streams.forget_person, _revoke_apple_token)
 """Before the user's own row, which `control_plane/accounts/store.py` clears."""
 
 

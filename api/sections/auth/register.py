@@ -54,6 +54,9 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     """URL of a profile picture, for sign-up."""
     referral_code: Short = ""
     """The referral code of the user who invited this user."""
+    authorization_code: Text = ""
+    """Apple's authorization code beside the ID token, so that this server can revoke Apple's token when the account is
+    deleted."""
     code: Short = ""
     """The code that verifyPhoneNo sent to `phone`, or verifyRegisterEmailCode to `email`. Empty: it was entered there in
     the last five minutes."""
@@ -99,6 +102,8 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
         ),
         call.use,
     )
+    if body.authorization_code:
+        await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
     return await own_profile(call, user, token)
 
 

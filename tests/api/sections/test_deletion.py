@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,8 @@ async def test_after_the_grace_time_the_person_is_gone_and_the_money_stays(apps:
     assert await database.fetchval("select string_agg(title, '') from stream where user_id = $1", user_id) == ""
     assert (await wallet(database, user_id)).total == 5
     assert (await apps.call("showUserDetail", username=f"deleted.{user_id}"))["code"] == 201
+    queued = await database.fetchval("select payload from pgqueuer where entrypoint = 'revoke_apple_token'")
+    assert json.loads(queued) == {"user_id": user_id}
     again = await apps.sign_in("ann")
     assert await apps.id_of(again) != user_id
 
