@@ -13,7 +13,7 @@ from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, Row
 
 MOST_SESSIONS = 100
 """Open sessions of one user; one more ends the oldest. Their ids are read with the user's session state: more make each
@@ -55,6 +55,10 @@ _DELETE_EXPIRED = """
 _OF = """
     select session_id, created_at, last_used_at, address, country, app, device from session
     where user_id = $1 and expires_at > $2 order by last_used_at desc, session_id
+"""
+_EXPORT = """
+    select created_at, last_used_at, expires_at, address, country, app, device from session
+    where user_id = $1 order by created_at desc
 """
 _USED = """
     with used as (
@@ -174,3 +178,7 @@ async def record_uses(database: Database, uses: Mapping[SessionKey, tuple[dt.dat
 
 async def delete_expired(database: Database, now: dt.datetime, limit: int) -> int:
     return int((await database.execute(_DELETE_EXPIRED, now, limit)).split()[-1])
+
+
+async def exported_sessions(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id)

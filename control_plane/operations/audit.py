@@ -73,6 +73,7 @@ _LATEST_ABOUT = """
     where subject = $2
     order by id desc limit $1
 """
+_EXPORT = "select id, at, act from audit_log where subject = $1 and id < $2::bigint order by id desc limit $3"
 
 
 async def record(connection: Connection, actor: Actor, act: Act, subject: Subject, **detail: str | int) -> None:
@@ -88,3 +89,8 @@ async def latest(database: Database, limit: int, subject: Subject | None = None)
 
 def _entry(row: Row) -> Entry:
     return Entry(**{**row, "detail": msgspec.json.decode(row["detail"])})
+
+
+async def exported_acts(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    """Operators' acts about this user, without the operators."""
+    return await database.fetch(_EXPORT, user(user_id), before, limit)

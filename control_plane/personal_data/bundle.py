@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.personal_data.deletion import Deletion
+from control_plane.personal_data.export import Export
 from control_plane.personal_data.removal import Removal
 
 
@@ -12,3 +13,4 @@ from control_plane.personal_data.removal import Removal
 class PersonalData:
     deletion: Deletion
     removal: Removal
+    export: Export

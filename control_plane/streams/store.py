@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
+import msgspec
 
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
@@ -85,6 +86,13 @@ _FORGET = "update stream set title = '', local_start = '', pin_hash = null where
 _FORGET_PUBLISHERS = """
     update publish_session set address = '', user_agent = ''
     where stream_id = any (array(select id from stream where user_id = $1))
+"""
+_EXPORT = """
+    select id, title, visibility, price, status, created_at, live_at, ended_at, end_reason, coins, likes, peak_viewers,
+        (select coalesce(json_agg(json_build_object('protocol', protocol, 'address', address, 'user_agent', user_agent,
+            'started_at', started_at, 'ended_at', publisher.ended_at) order by publisher.id), '[]')::text
+            from publish_session publisher where stream_id = stream.id) as publishers
+    from stream where user_id = $1 and id < $2::bigint order by id desc limit $3
 """
 _ADMITTED_VERSION = "select key_version from publish_session where stream_id = $1 and source_id = $2"
 # Rows locked by a gift or a status change wait for the next round: waiting for several row locks could deadlock with
@@ -279,3 +287,9 @@ async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> 
     """Raise stored peaks. Returns the streams whose stored peak is now at least as high; the others were locked: try
     again."""
     return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}
+
+
+async def exported_streams(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Each with the connections that published to it."""
+    rows = await database.fetch(_EXPORT, user_id, before, limit)
+    return [{**row, "publishers": msgspec.Raw(row["publishers"].encode())} for row in rows]

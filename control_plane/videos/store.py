@@ -33,6 +33,10 @@ _ADD_VIDEO = """
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
+_EXPORT = """
+    select id, description, media, sound_id, duration_ms, width, height, privacy, allow_comments, allow_duet, views, created_at
+    from video where user_id = $1 and id < $2::bigint order by id desc limit $3
+"""
 
 DEEPEST = 5_000
 """Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
@@ -109,3 +113,7 @@ async def add_video(
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
     """Delete these users' videos from the database. The media files stay."""
     await connection.execute(_DELETE_OF, user_ids)
+
+
+async def exported_videos(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id, before, limit)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.users import deletion, profile
+from api.sections.users import deletion, export, profile
 
-SECTIONS = (profile.section, deletion.section)
+SECTIONS = (profile.section, deletion.section, export.section)

@@ -25,7 +25,8 @@ alter table app_user
     add column removed_at timestamptz,                    -- nothing in this row tells who it was
     add check (removed_at is null or deleted_at is not null);
 create index app_user_deleted on app_user (deleted_at) where deleted_at is not null and removed_at is null;
-create index profile_visit_by on profile_visit (visitor_id);  -- visits that a removed user made
+create index profile_visit_by on profile_visit (visitor_id, user_id);  -- visits that a user made
+create index gift_sent_sender on gift_sent (sender_id, id);
 
 -- Users as others may see them. Whoever reads names of users for others joins this view instead of app_user.
 create view visible_user as select id, username from app_user where deleted_at is null;

@@ -17,6 +17,7 @@ from control_plane.ledger import store as ledger
 from control_plane.live import store as live
 from control_plane.operations import audit
 from control_plane.payments import store as payments
+from control_plane.personal_data import store as personal_data
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
@@ -31,7 +32,7 @@ OF_THE_WHOLE_DATABASE = {
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
-    for module in (accounts, audit, events, gifts, ledger, live, payments, sessions, streams, videos)
+    for module in (accounts, audit, events, gifts, ledger, live, payments, personal_data, sessions, streams, videos)
     for name, value in vars(module).items()
     if isinstance(value, str)
     and name.startswith("_")
