@@ -117,8 +117,12 @@ class SignIn:
         if claims.auth_token and (renewed := await self._sessions.renew(claims.auth_token)) is not None:
             caller, token = renewed
             return await self._allowed(caller.user_id), token
-        user = await self.sign_in(claims)
-        return user, await self._sessions.issue(user.id, use, claims.device_token)
+        return await self.enter_as((await self.sign_in(claims)).id, use, claims.device_token)
+
+    async def enter_as(self, user_id: UserId, use: Use, device_token: str = "") -> tuple[User, str]:
+        """Sign in a user who is proven, such as by a password: the user, whose account comes back if it was deleted, and
+        a token of a new session. Raises NotRegistered, AccountBlocked and UserNotFound."""
+        return await self._allowed(user_id), await self._sessions.issue(user_id, use, device_token)
 
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,

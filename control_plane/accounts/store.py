@@ -64,6 +64,7 @@ _ADD_IDENTITY = """
     select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
     on conflict do nothing
 """
+_NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at is null returning id"
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = "update app_user set banned_at = now() where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
@@ -336,6 +337,14 @@ async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
     for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
         await connection.execute(statement, user_id)
+
+
+async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> bool:
+    """Set the password and end every session. False: there is no such user."""
+    changed = await _change(connection, user_id, _NEW_HASH, password_hash)
+    if changed:
+        await session_store.end_sessions(connection, user_id)
+    return changed
 
 
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
-from control_plane.accounts.caller import Role
+from control_plane.accounts.caller import Role, SessionKey
 from control_plane.accounts.sign_in import check_indexed, check_username
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.clock import utc_now
@@ -42,6 +42,18 @@ class Operator:
         act = Act.USER_MADE_OPERATOR if role is Role.OPERATOR else Act.USER_MADE_ORDINARY
         async with self._database.transaction() as connection:
             return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
+
+    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+        """Set a new password, and end every session."""
+        async with self._database.transaction() as connection:
+            changed = await accounts.set_password(connection, user_id, password_hash)
+            await self._done(connection, user_id, Act.PASSWORD_SET, changed)
+
+    async def end_session(self, session: SessionKey) -> bool:
+        """False: the user has no such session."""
+        async with self._database.transaction() as connection:
+            ended = await session_store.end_session(connection, session)
+            return await self._done(connection, session.user_id, Act.SESSION_ENDED, ended)
 
     async def revoke_sessions(self, user_id: UserId) -> Stream | None:
         """Revoke every session, and the key of the user's unfinished stream, because the sessions could read that key.
