@@ -80,8 +80,11 @@ async def everything(opening: Opening) -> Started:
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
-    await stack.enter_async_context(jobs(dsn, settings, db, on_air, used.accounts, files.files, metrics, workers))
+    await stack.enter_async_context(
+        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, metrics, workers)
+    )
     await workers.keep(stack, "lag", measure_lag(metrics))
+    await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
     await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
     processes.complete_run_file()

@@ -13,11 +13,12 @@ from api.http.address import limit_key
 from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
-from control_plane.accounts.caller import Caller
+from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
 from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
+from control_plane.personal_data.bundle import PersonalData
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -39,6 +40,8 @@ class Call(msgspec.Struct, frozen=True):
     """The session token sent with the call."""
     uploads: Mapping[str, Upload] = NO_UPLOADS
     """The files of a form, by field."""
+    use: Use = UNKNOWN
+    """The client, as the list of sessions shows it."""
 
     @property
     def accounts(self) -> Accounts:
@@ -57,6 +60,10 @@ class Call(msgspec.Struct, frozen=True):
         return self.platform.payments
 
     @property
+    def personal_data(self) -> PersonalData:
+        return self.platform.personal_data
+
+    @property
     def requester(self) -> Requester:
         """Who asks for a code or enters one."""
         return Requester(limit_key(self.address), self.client.value)
@@ -69,6 +76,13 @@ class Call(msgspec.Struct, frozen=True):
     def user_id(self) -> UserId:
         assert self.caller is not None, "the endpoint answers guests: look at `caller`"
         return self.caller.user_id
+
+    @property
+    def session(self) -> SessionKey | None:
+        """The session that proves who calls. None: no session does."""
+        if self.caller is None or not self.proven:
+            return None
+        return SessionKey(self.caller.user_id, self.caller.session_id)
 
     @property
     def trusted(self) -> bool:

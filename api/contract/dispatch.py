@@ -24,6 +24,7 @@ from aiohttp import web
 from api.contract.answer import answer, envelope
 from api.contract.call import NO_UPLOADS, Call
 from api.contract.client import Client, detect
+from api.contract.client_use import client_use
 from api.contract.endpoint import Access, Beside, Endpoint, IosRefusal, Registry, unserved
 from api.contract.errors import (
     DONE,
@@ -44,8 +45,9 @@ from api.http.cookies import page_token
 from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
+from control_plane.accounts.session_store import session_state
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.store import id_by_identity, session_state
+from control_plane.accounts.store import id_by_identity
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
@@ -213,7 +215,10 @@ class Dispatcher:
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         token = who.token if who.proven or who.caller is None else ""
-        call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads)
+        use = client_use(request, client, address, self._platform.settings)
+        if who.caller is not None and who.proven:
+            self._platform.accounts.last_uses.note(who.caller, use)
+        call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads, use)
         return await endpoint.handler(call, body)
 
     async def _body(self, incoming: _Incoming) -> bytes:

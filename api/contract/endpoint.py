@@ -86,6 +86,8 @@ class Endpoint:
     ios_refusal: IosRefusal | None
     body_limit: int
     """Largest JSON body in bytes where it may be larger than LIVE_BODY_LIMIT; 0: that limit."""
+    ends_session: bool
+    """The caller's session is not valid after the call."""
 
 
 class Section:
@@ -106,6 +108,7 @@ class Section:
         uploads: Mapping[str, int] = MappingProxyType({}),
         ios_refusal: IosRefusal | None = None,
         body_limit: int = 0,
+        ends_session: bool = False,
     ) -> Callable[[F], F]:
         assert body_limit <= LARGEST_BODY, f"{name}: a larger body needs a form, whose files are on disk"
 
@@ -128,6 +131,7 @@ class Section:
                     uploads=uploads,
                     ios_refusal=ios_refusal,
                     body_limit=body_limit,
+                    ends_session=ends_session,
                 )
             )
             return handler

@@ -14,6 +14,7 @@ from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
+from control_plane.personal_data.bundle import PersonalData
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -32,3 +33,4 @@ class Platform:
     giving: Giving
     payments: Payments
     stored: Stored
+    personal_data: PersonalData

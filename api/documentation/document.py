@@ -153,6 +153,7 @@ def _operation(
         "summary": re.split(r"(?<=\.)\s", text, maxsplit=1)[0],
         "description": f"{text}\n\n{field_notes(Access)[endpoint.access.name]}",
         "x-access": endpoint.access.value,
+        **({"x-ends-session": True} if endpoint.ends_session else {}),
         **({"x-aliases": list(endpoint.aliases)} if endpoint.aliases else {}),
         "security": [{**session, **key} for session in MAY_COME[endpoint.access] for key in API_KEY],
         "requestBody": {

@@ -167,7 +167,8 @@ def _outcomes(operation: Operation) -> str:
 def _curl(url: str, operation: Operation, body: dict[str, Any] | None, with_variables: bool) -> str:
     parts = [f"curl {url}"]
     if operation.get("x-access", "open") in ("user", "proven"):
-        parts.append('-H "Authorization: Bearer $TOKEN"')
+        token = "$(token cleo)" if with_variables and operation.get("x-ends-session") else "$TOKEN"
+        parts.append(f'-H "Authorization: Bearer {token}"')
     if files := _needed_files(operation):
         parts += [f"-F {name}=@{FILES[name]}" for name in files]
     elif body is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.page_flow import PageFlow
@@ -16,6 +17,7 @@ from control_plane.delivery.messenger import Messenger
 @dataclass(frozen=True, slots=True)
 class Accounts:
     sessions: Sessions
+    last_uses: LastUses
     sign_in: SignIn
     codes: Codes
     page_flow: PageFlow

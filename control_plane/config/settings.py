@@ -31,6 +31,7 @@ _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
 _STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?", re.ASCII)
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9\-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,11 @@ class Settings:
     mediamtx_api_port: int = port(9997, "MediaMTX's control API; private")
     mediamtx_api_bind: str = setting("127.0.0.1", "address of MediaMTX's control API when Stagedoor runs it")
     trusted_proxies: tuple[str, ...] = setting((), "networks whose X-Forwarded-For is trusted, separated by commas")
+    country_header: str = setting(
+        "",
+        "header in which a trusted proxy names the client's country, such as CF-IPCountry, for the list of sessions; "
+        "empty: none",
+    )
 
     # ── parts ──
     data_dir: Path = setting(Path("data"), "directory of all data that must survive a restart")
@@ -96,6 +102,12 @@ class Settings:
     )
     body_identity: bool | None = setting(None, "trust the user id in a request body (old app builds); empty: as `dev`")
     session_ttl_s: int = setting(90 * 86400, "lifetime of a session token", least=60)
+    deletion_days: int = setting(
+        30,
+        "days after which a deleted account is removed for good; until then signing in brings it back",
+        least=1,
+        most=3650,
+    )
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
     )
@@ -154,6 +166,8 @@ class Settings:
                 raise InvalidSettings(
                     f"LIVE_TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8."
                 ) from None
+        if not _HEADER.fullmatch(self.country_header):
+            raise InvalidSettings("LIVE_COUNTRY_HEADER must be the name of a header, such as CF-IPCountry, or empty.")
         for provider, urls in PROVIDER_URLS.items():
             for name in urls:
                 self._check_url(f"providers.{provider}.{name}", getattr(getattr(self.providers, provider), name))

@@ -7,6 +7,7 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers import apple
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
@@ -38,6 +39,7 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     keyring = secrets[Purpose.SESSION]
     return Accounts(
         sessions,
+        LastUses(database),
         SignIn(database, sessions, provers, believes_claims=settings.dev),
         codes,
         PageFlow(clients, keyring),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
+from control_plane.accounts.expired_sessions import delete_expired_sessions
 from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
@@ -16,6 +17,8 @@ from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
+from control_plane.personal_data.bundle import PersonalData
+from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.storage.files import Files, delete_file, finish_files
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
@@ -29,6 +32,7 @@ async def jobs(
     streams: Streams,
     accounts: Accounts,
     files: Files,
+    personal_data: PersonalData,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -38,6 +42,8 @@ async def jobs(
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
+        delete_expired_sessions.bind(database),
+        remove_deleted_accounts.bind(personal_data.removal),
         revoke_apple_token.bind(accounts.apple_tokens),
         delete_file.bind(files),
         finish_files.bind(files),

@@ -16,6 +16,7 @@ from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
+from stagedoor.parts.personal_data import personal_data
 
 
 def platform(
@@ -29,6 +30,7 @@ def platform(
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
+    people = accounts(settings, secrets, database, live, stored.files)
     return Platform(
         settings=settings,
         urls=urls,
@@ -36,9 +38,10 @@ def platform(
         metrics=metrics,
         user_limit=RateLimit(settings.user_rate),
         database=database,
-        accounts=accounts(settings, secrets, database, live, stored.files),
+        accounts=people,
         streams=streams,
         giving=giving(database, live, urls, metrics),
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
+        personal_data=personal_data(settings, database, people.sessions, streams),
     )

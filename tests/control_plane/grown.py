@@ -26,7 +26,7 @@ STAR = UserId(1)
 HIT_SOUND = 1
 
 GROWN = {
-    *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "ended_session", "counter"),
+    *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
@@ -78,7 +78,7 @@ _FILL = """
 
     insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;
-    insert into ended_session (user_id, session_id, expires_at) select id, 's', now() from app_user;
+    insert into session (user_id, session_id, created_at, expires_at, last_used_at) select id, 's', now(), now(), now() from app_user;
     insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
 """
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.auth import register
+from api.sections.auth import register, sessions
 
-SECTIONS = (register.section,)
+SECTIONS = (register.section, sessions.section, sessions.ours)

@@ -80,7 +80,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
-    user = await call.accounts.sign_in.sign_in(
+    user, token = await call.accounts.sign_in.enter(
         Claims(
             auth_token=body.auth_token,
             nonce=body.nonce,
@@ -99,11 +99,12 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             device_token=body.device_token,
             code=body.code,
             requester=call.requester,
-        )
+        ),
+        call.use,
     )
     if body.authorization_code:
         await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
-    return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
+    return await own_profile(call, user, token)
 
 
 def _date(text: str) -> dt.date | None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.users import pictures, profile
+from api.sections.users import deletion, export, pictures, profile
 
-SECTIONS = (profile.section, pictures.section)
+SECTIONS = (profile.section, pictures.section, deletion.section, export.section)
