@@ -41,6 +41,7 @@ from api.contract.request import MalformedRequest, decode_object, named_caller, 
 from api.http.address import client_address, is_limited, limit_key
 from api.http.bearer import bearer_token
 from api.http.cookies import page_token
+from api.http.language import preferred_language
 from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
@@ -190,7 +191,17 @@ class Dispatcher:
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         token = who.token if who.proven or who.caller is None else ""
-        call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads)
+        call = Call(
+            client,
+            self._platform,
+            urls,
+            address,
+            who.caller,
+            who.proven,
+            token,
+            uploads,
+            preferred_language(request.headers),
+        )
         return await endpoint.handler(call, body)
 
     async def _body(self, incoming: _Incoming) -> bytes:

@@ -10,6 +10,7 @@ from api.contract.limits import RateLimit
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
 from control_plane.config.settings import Settings
+from control_plane.content.bundle import Content
 from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
@@ -30,3 +31,4 @@ class Platform:
     streams: Streams
     giving: Giving
     payments: Payments
+    content: Content

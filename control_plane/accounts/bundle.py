@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -16,3 +17,4 @@ class Accounts:
     sign_in: SignIn
     codes: Codes
     messenger: Messenger
+    contacts: Contacts

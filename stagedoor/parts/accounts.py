@@ -7,6 +7,7 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
@@ -26,4 +27,5 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    return Accounts(sessions, SignIn(database, sessions, provers, believes_claims=settings.dev), codes, messenger)
+    sign_in = SignIn(database, sessions, provers, believes_claims=settings.dev)
+    return Accounts(sessions, sign_in, codes, messenger, Contacts(database))

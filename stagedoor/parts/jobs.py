@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
+from control_plane.accounts.devices import delete_old_devices
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -35,6 +36,7 @@ async def jobs(
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
         delete_old_codes.bind(accounts.codes),
+        delete_old_devices.bind(database),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -9,6 +9,7 @@ from api.contract.platform import Platform
 from api.http.urls import Urls
 from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
+from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.bundle import Streams
@@ -38,4 +39,5 @@ def platform(
         streams=streams,
         giving=giving(database, live, urls, metrics),
         payments=payments(settings, secrets, database, metrics),
+        content=content(database),
     )
