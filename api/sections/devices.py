@@ -14,13 +14,11 @@ from api.wire.person import User
 from api.wire.preferences import PrivacySetting, PushNotification
 from api.wire.profile import Profile, own_profile, public_profile, user_by_id
 from control_plane.accounts import devices
-from control_plane.accounts.devices import LONGEST_KEY, LONGEST_TOKEN, LONGEST_VERSION
+from control_plane.accounts.devices import LONGEST_KEY, LONGEST_TOKEN, LONGEST_VERSION, push_token
 from control_plane.accounts.user import UserNotFound
 
 section = Section("device")
 
-NO_TOKEN = {"", "null", "(null)", "nil"}
-"""What the apps send while the push service has given them no token."""
 GUEST = Profile(user=User(), push_notification=PushNotification(), privacy_setting=PrivacySetting())
 
 
@@ -45,7 +43,7 @@ class AddDeviceData(Request, frozen=True, kw_only=True):
 async def add_device_data(call: Call, body: AddDeviceData) -> Profile:
     """Tell the token of this phone's push service. The phone then belongs to the caller, and to no earlier user. The
     answer is the caller's profile; for guests it is empty, and only the token is stored."""
-    token = "" if body.device_token in NO_TOKEN else body.device_token
+    token = push_token(body.device_token)
     database = call.platform.database
     if call.caller is None or not call.trusted:  # an unproven caller could direct a user's messages to another phone
         if token:

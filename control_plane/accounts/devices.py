@@ -19,6 +19,9 @@ KEPT = dt.timedelta(days=270)
 """How long a device is kept after its last call. Push services discard the token of an app that was not opened for 270
 days. Longer: more rows of phones that are gone. Shorter: a phone that was off gets no messages until its next call."""
 
+NO_TOKEN = {"", "0", "null", "(null)", "nil"}
+"""What the apps send while the push service has given them no token."""
+
 _REGISTER = """
     with known as (
         update device set seen_at = now(), app = $2, language = $3 where key = $1 returning id, key, created_at
@@ -55,6 +58,11 @@ class Device:
     id: int
     key: str
     created_at: dt.datetime
+
+
+def push_token(sent: str) -> str:
+    """The token that an app sent; "" if it is none."""
+    return "" if sent in NO_TOKEN else sent
 
 
 async def register(database: Database, key: str, app: str, language: str) -> Device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import MalformedRequest, Request, Text
 from api.wire.profile import Profile, own_profile
+from control_plane.accounts import devices
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
@@ -98,6 +100,10 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             requester=call.requester,
         )
     )
+    if token := devices.push_token(body.device_token):
+        database, app = call.platform.database, call.client.value
+        await devices.claim(database, user.id, token, app, version="", language=call.language)
+        user = dataclasses.replace(user, device_token=token)
     return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
 
 
