@@ -55,12 +55,12 @@ class Contacts:
             return []
         if await self._database.fetchval(_COUNT, searcher.id, self._clock().date(), SEARCHES_PER_DAY) is None:
             raise TooManySearches
-        phones = await _normal(numbers, _region_of(searcher.phone) or region)
+        phones = await normalised(numbers, _region_of(searcher.phone) or region)
         return await store.by_contacts(self._database, searcher.id, phones, facebook_ids)
 
 
-async def _normal(numbers: Sequence[str], region: str) -> Sequence[str]:
-    """The numbers in E.164, without those that are none."""
+async def normalised(numbers: Sequence[str], region: str) -> Sequence[str]:
+    """The numbers in E.164, without those that are none. Other tasks run in between."""
     phones = set()
     for index, number in enumerate(numbers):
         if index % AT_ONCE == AT_ONCE - 1:

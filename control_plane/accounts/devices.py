@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from control_plane.base.errors import present
 from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 
@@ -50,6 +51,10 @@ _CLAIM = """
     update app_user set device_token = case when id = $1 then $2 else '' end
     where id in (select id from holder) and (id <> $1 or device_token <> $2)
 """
+_FORGET_UNPROVEN = """
+    with gone as (delete from device where seen_at >= $1 returning token)
+    update app_user set device_token = '' where device_token in (select token from gone)
+"""
 _DELETE_OLD = "delete from device where seen_at < now() - $1::interval"
 
 
@@ -79,6 +84,11 @@ async def keep_token(database: Database, token: str) -> None:
 async def claim(database: Database, user_id: UserId, token: str, app: str, version: str, language: str) -> None:
     """The user signed in on the device with this token: from now on it is this user's and no other's."""
     await database.execute(_CLAIM, user_id, token, app, version, language)
+
+
+async def forget_unproven(connection: Connection, since: dt.datetime) -> None:
+    """Delete the devices used since `since`, when anyone could claim one for any user. A sign-in claims it again."""
+    await connection.execute(_FORGET_UNPROVEN, since)
 
 
 @job(every="41 4 * * *")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control_plane.accounts import store as accounts
+from control_plane.accounts.devices import forget_unproven
 from control_plane.db.pool import Database
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
@@ -57,6 +58,7 @@ async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack
             coins=sum(coins.values()),
             holders=len(coins),
         )
+        await forget_unproven(connection, since)
         await accounts.revoke_every_session(connection)
         await streams.revoke_every_key(connection)
         await connection.execute(_FORGET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import AsyncIterator
@@ -14,7 +15,14 @@ from api.contract.client import Client
 from api.sections import settings
 from api.sections.users import contacts
 from control_plane.accounts import store
-from control_plane.accounts.contacts import MOST_CONTACTS, SEARCHES_PER_DAY, Contacts, TooManySearches
+from control_plane.accounts.contacts import (
+    AT_ONCE,
+    MOST_CONTACTS,
+    SEARCHES_PER_DAY,
+    Contacts,
+    TooManySearches,
+    normalised,
+)
 from control_plane.accounts.user import Identity, NewUser
 from control_plane.base.ids import UserId
 from tests.api.sections.calling import APPS, Calls, calling
@@ -168,6 +176,22 @@ async def test_the_number_of_queries_does_not_grow_with_the_contacts(calls: Call
     ]
     assert len(await found(calls, token, *many)) == 20
     assert await calls.queries("showRegisteredContacts", {"phone_numbers": many}, token=token) == few == 3
+
+
+async def test_other_calls_run_while_a_large_phone_book_is_parsed() -> None:
+    numbers = [f"0151 {number}" for number in range(1_000_000, 1_000_000 + MOST_CONTACTS)]
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    assert len(await normalised(numbers, "DE")) == MOST_CONTACTS
+    counting.cancel()
+    assert turns == MOST_CONTACTS / AT_ONCE, "parsing waits for nothing else"
 
 
 async def test_numbers_are_neither_stored_nor_logged(

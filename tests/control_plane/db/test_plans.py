@@ -23,7 +23,7 @@ from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
-    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN"),
+    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN", "accounts.devices._FORGET_UNPROVEN"),
     *("accounts.store._REVOKE_EVERY", "accounts.store._DEMOTE", "eventlog.store._NEW_EPOCHS"),
 }
 """Commands of operators who take a database over; no call reaches them."""
