@@ -34,7 +34,8 @@ from control_plane.config.settings import Settings
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "stagedoor"
-ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
+GIFT_PICTURES = Path(str(files("control_plane.gifts"))) / "artwork"
+SLIDER_PICTURES = Path(str(files("control_plane.content"))) / "artwork"
 CACHE_S = 3600
 """How long browsers cache files under `/static/` and `/media/`. Larger shows replaced files late, smaller costs
 requests."""
@@ -76,7 +77,8 @@ def make_app(
             web.get("/docs", documentation.page),
             web.static("/static/docs", ASSETS),
             *pages.routes(),
-            web.static("/static/gifts", ARTWORK),
+            web.static("/static/gifts", GIFT_PICTURES),
+            web.static("/static/sliders", SLIDER_PICTURES),
             *FileRoutes(media_dir, platform.stored, platform.database).routes(),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
             web.route("*", "/{path:.*}", _contract(dispatcher)),

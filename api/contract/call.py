@@ -8,6 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from api.contract.client import Client
+from api.contract.errors import SessionMissing
 from api.contract.platform import Platform
 from api.http.address import limit_key
 from api.http.uploads import Upload
@@ -16,6 +17,7 @@ from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
 from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
+from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
@@ -42,6 +44,8 @@ class Call(msgspec.Struct, frozen=True):
     """The files of a form, by field."""
     use: Use = UNKNOWN
     """The client, as the list of sessions shows it."""
+    language: str = ""
+    """The language that the client prefers, such as `de-DE`; "" if it does not say."""
 
     @property
     def accounts(self) -> Accounts:
@@ -62,6 +66,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def personal_data(self) -> PersonalData:
         return self.platform.personal_data
+
+    @property
+    def content(self) -> Content:
+        return self.platform.content
 
     @property
     def requester(self) -> Requester:
@@ -89,3 +97,8 @@ class Call(msgspec.Struct, frozen=True):
         """Whether the caller may read and change private data of the own account. In development mode a user named in
         the body is trusted too; calls that move coins use Access.PROVEN instead."""
         return self.proven or (self.caller is not None and self.platform.settings.dev)
+
+    def check_trusted(self) -> None:
+        """Raises SessionMissing."""
+        if not self.trusted:
+            raise SessionMissing

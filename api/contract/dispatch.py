@@ -42,6 +42,7 @@ from api.contract.request import MalformedRequest, decode_object, named_caller, 
 from api.http.address import client_address, is_limited, limit_key
 from api.http.bearer import bearer_token
 from api.http.cookies import page_token
+from api.http.language import preferred_language
 from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
@@ -218,7 +219,18 @@ class Dispatcher:
         use = client_use(request, client, address, self._platform.settings)
         if who.caller is not None and who.proven:
             self._platform.accounts.last_uses.note(who.caller, use)
-        call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads, use)
+        call = Call(
+            client,
+            self._platform,
+            urls,
+            address,
+            who.caller,
+            who.proven,
+            token,
+            uploads,
+            use,
+            preferred_language(request.headers),
+        )
         return await endpoint.handler(call, body)
 
     async def _body(self, incoming: _Incoming) -> bytes:

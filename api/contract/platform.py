@@ -10,6 +10,7 @@ from api.contract.limits import RateLimit
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
 from control_plane.config.settings import Settings
+from control_plane.content.bundle import Content
 from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
@@ -34,3 +35,4 @@ class Platform:
     payments: Payments
     stored: Stored
     personal_data: PersonalData
+    content: Content

@@ -42,6 +42,11 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "price": "$0.99",
         "device": "ios",
     },
+    "addPrivacySetting": {"duet": "friends", "videos_download": 0},
+    "addDeviceData": {"device_token": "…", "version": "1.0", "device": "android"},
+    "registerDevice": {"key": "9774d56d682e549c"},
+    "addUserInterest": {"interests": [1, 3]},
+    "showRegisteredContacts": {"phone_numbers": ["+49 151 23456789", "0151 23456780"]},
     "sandbox/purchases": {"coin": 100},
     "addUserImageNew": {
         "profile_pic": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mM4AQAAygDJNEIn8wAAAABJRU5ErkJggg=="

@@ -54,6 +54,10 @@ class Urls:
     def gift_picture(self, file: str) -> str:
         return self.static(f"gifts/{file}")
 
+    def slider_picture(self, picture: str) -> str:
+        """The URL of a picture that comes with the server. An absolute URL is returned unchanged."""
+        return picture if picture.startswith(("http://", "https://")) else self.static(f"sliders/{picture}")
+
     def websocket(self, stream_id: int | str) -> str:
         return f"ws{self.base.removeprefix('http')}/ws/live/{stream_id}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
@@ -25,3 +26,4 @@ class Accounts:
     apple_events: AppleEvents
     messenger: Messenger
     profile_media: ProfileMedia
+    contacts: Contacts

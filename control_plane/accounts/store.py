@@ -31,7 +31,7 @@ _SELECT = f"""
         u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
         u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at,
         p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
-        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
     from app_user u
@@ -41,6 +41,16 @@ _SELECT = f"""
 _BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
 _BY_USERNAME = _SELECT + "where lower(u.username) = lower($1) and u.deleted_at is null"
 _ID_BY_USERNAME = "select id from app_user where lower(username) = lower($1)"
+_BY_CONTACTS = (
+    _SELECT
+    + """
+    where u.id in (
+            select id from app_user where phone = any($2)
+            union all select user_id from user_identity where provider = 'facebook' and subject = any($3))
+        and u.id <> $1 and u.banned_at is null and u.deleted_at is null and s.found_by_contacts
+    order by u.id
+"""
+)
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
 _BY_CONTACT = """
     select id from app_user where lower(email) = nullif($1, '') or phone = nullif($2, '')
@@ -191,6 +201,7 @@ def _user(row: Row) -> User:
             duet=row["duet"],
             liked_videos=row["liked_videos"],
             video_comment=row["video_comment"],
+            found_by_contacts=row["found_by_contacts"],
         ),
         video_count=row["video_count"],
         unseen_visits=row["unseen_visits"],
@@ -232,6 +243,14 @@ async def id_by_username(database: Database, username: str) -> UserId | None:
     """Deleted users too."""
     found: UserId | None = await database.fetchval(_ID_BY_USERNAME, username)
     return found
+
+
+async def by_contacts(
+    database: Database, searcher: UserId, phones: Sequence[str], facebook_ids: Sequence[str]
+) -> list[User]:
+    """The users with one of these phone numbers or Facebook ids, without the searcher, banned users, and those who do
+    not want to be found."""
+    return [_user(row) for row in await database.fetch(_BY_CONTACTS, searcher, phones, facebook_ids)]
 
 
 async def id_by_identity(database: Database, identity: Identity) -> UserId | None:

@@ -42,6 +42,9 @@ class PrivacySettings:
     duet: str = "everyone"
     liked_videos: str = "everyone"
     video_comment: str = "everyone"
+    found_by_contacts: bool = True
+    """Whether users who have this user's phone number in their contacts, or are friends at Facebook, find the
+    account."""
 
 
 @dataclass(frozen=True, slots=True)

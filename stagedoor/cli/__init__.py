@@ -12,6 +12,7 @@ import typer
 from control_plane.base.errors import ControlPlaneError
 from stagedoor.cli import (
     audit,
+    content,
     database,
     doctor,
     installation,
@@ -43,6 +44,11 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
 }
+CONTENT: Mapping[str, tuple[str, Commands]] = {
+    "sliders": ("The pictures of the apps' start page.", content.SLIDERS),
+    "interests": ("The interests that users can choose from, by section.", content.INTERESTS),
+    "licence": ("The licence text.", content.LICENCE),
+}
 
 
 def _group(about: str, commands: Commands) -> typer.Typer:
@@ -70,8 +76,17 @@ def _options(
     """Stagedoor, a live-streaming control plane around MediaMTX."""
 
 
-for name, (about, commands) in GROUPS.items():
-    app.add_typer(_group(about, commands), name=name)
+def _add_groups(to: typer.Typer, groups: Mapping[str, tuple[str, Commands]]) -> None:
+    for name, (about, commands) in groups.items():
+        to.add_typer(_group(about, commands), name=name)
+
+
+_content = _group(
+    "Edit what the apps show: sliders, interests and the licence text. Servers show it within seconds.", {}
+)
+_add_groups(_content, CONTENT)
+_add_groups(app, GROUPS)
+app.add_typer(_content, name="content")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers import apple
@@ -47,4 +48,5 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         AppleEvents(id_tokens, database, sessions),
         messenger,
         ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
+        Contacts(database),
     )

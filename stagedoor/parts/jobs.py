@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
+from control_plane.accounts.devices import delete_old_devices
 from control_plane.accounts.expired_sessions import delete_expired_sessions
 from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.base.workers import Workers
@@ -47,6 +48,7 @@ async def jobs(
         revoke_apple_token.bind(accounts.apple_tokens),
         delete_file.bind(files),
         finish_files.bind(files),
+        delete_old_devices.bind(database),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

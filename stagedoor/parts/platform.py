@@ -9,6 +9,7 @@ from api.contract.platform import Platform
 from api.http.urls import Urls
 from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
+from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.storage.bundle import Stored
@@ -44,4 +45,5 @@ def platform(
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
         personal_data=personal_data(settings, database, people.sessions, streams),
+        content=content(database),
     )

@@ -30,6 +30,7 @@ GROWN = {
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
+    *("device", "user_interest", "contact_search"),
 }
 """The tables that have many rows afterwards."""
 
@@ -79,6 +80,11 @@ _FILL = """
     insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;
     insert into session (user_id, session_id, created_at, expires_at, last_used_at) select id, 's', now(), now(), now() from app_user;
+    insert into device (key, user_id, token, seen_at)
+    select 'k' || id, id, 't' || id, now() - id * interval '1 hour' from app_user;
+    update app_user set device_token = 't' || id, phone = '+4915' || 100000000 + id;
+    insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
+    insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;
     insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
 """
 

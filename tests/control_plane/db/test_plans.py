@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from control_plane.accounts import contacts, devices, preferences_store
 from control_plane.accounts import profile_media_store as profile_media
 from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
+from control_plane.content import store as content
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
@@ -25,7 +27,7 @@ from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
-    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN"),
+    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN", "accounts.devices._FORGET_UNPROVEN"),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     *("accounts.store._DEMOTE", "eventlog.store._NEW_EPOCHS"),
 }
@@ -35,8 +37,8 @@ SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
     for module in (
-        *(accounts, audit, events, gifts, ledger, live, payments, personal_data, profile_media, sessions, storage),
-        *(streams, videos),
+        *(accounts, audit, contacts, content, devices, events, gifts, ledger, live, payments, personal_data),
+        *(preferences_store, profile_media, sessions, storage, streams, videos),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)
