@@ -21,9 +21,19 @@ from stagedoor.parts.live import Live
 def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live) -> Accounts:
     sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
     sessions.follow(live.bus)
-    messenger: Messenger = LoggedMessages() if settings.dev else NoMessages()
+    messenger = _messenger(settings)
     codes = Codes(database, secrets[Purpose.SESSION].signing.value, frozenset(messenger.channels), deliver_code)
     provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
     return Accounts(sessions, SignIn(database, sessions, provers, believes_claims=settings.dev), codes, messenger)
+
+
+def _messenger(settings: Settings) -> Messenger:
+    """Development mode without the URLs writes messages to the log. Raises UnusableService."""
+    otherwise: Messenger = LoggedMessages() if settings.dev else NoMessages()
+    if not settings.mail_url and not settings.sms_url:
+        return otherwise
+    from control_plane.delivery.service import Services, services  # slow to import, and not needed without the URLs
+
+    return Services(services(settings.mail_url, settings.sms_url, settings.product_name), otherwise)

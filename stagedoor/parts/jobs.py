@@ -33,7 +33,7 @@ async def jobs(
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         delete_old_history.bind(database),
-        deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
+        deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
