@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from api.callbacks import apple
+from api.callbacks.apple import AppleCallbacks
 from api.contract.answer import HEADERS, envelope
 from api.contract.dispatch import Dispatcher
 from api.contract.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
@@ -24,7 +26,9 @@ from api.http.cookies import PUBLIC_URL, own_origin
 from api.http.urls import Urls, is_addressed_to_us
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
+from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.sections import registry
+from api.sections.sandbox import codes_handler
 from control_plane.config.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,6 +69,7 @@ def make_app(
             web.get(ALIVE, health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
+            web.post(apple.PATH, AppleCallbacks(platform.accounts.apple_events).take),
             web.get("/ws/live/{id}", live_socket.handle),
             web.get("/openapi.json", documentation.openapi),
             web.get("/asyncapi.json", documentation.asyncapi),
@@ -73,6 +78,7 @@ def make_app(
             *pages.routes(),
             web.static("/static/gifts", ARTWORK),
             web.static("/media", media_dir),
+            *([web.get("/sandbox/codes", codes_handler(platform))] if platform.settings.dev else []),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
             web.route("*", "/{path:.*}", _contract(dispatcher)),
         ]
@@ -193,7 +199,7 @@ def _our_names_only(urls: Urls) -> Middleware:
                 raise web.HTTPMisdirectedRequest(
                     text="In development mode this server answers to local names only. Use localhost or its LAN address.\n"
                 )
-            if _is_cross_site(request):
+            if _is_cross_site(request) and _route_of(request) != PROVIDER_CALLBACK:
                 raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
         return await handler(request)
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from api.contract.client import Client
+from api.contract.errors import SessionMissing
 from api.contract.platform import Platform
 from api.http.address import limit_key
 from api.http.uploads import Upload
@@ -63,6 +64,14 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def user_id(self) -> UserId:
         assert self.caller is not None, "the endpoint answers guests: look at `caller`"
+        return self.caller.user_id
+
+    @property
+    def own_id(self) -> UserId:
+        """The caller's id, for calls that change how the own account is signed in to. Raises SessionMissing if only the
+        body names the caller, except in development mode."""
+        if self.caller is None or not self.trusted:
+            raise SessionMissing
         return self.caller.user_id
 
     @property

@@ -84,6 +84,13 @@ class Html:
         links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
         return "\n".join(links)
 
+    def opened(self, path: str) -> web.Response:
+        """A page that opens `path` at once. Browsers send a SameSite=Strict cookie with a request that a page of ours
+        causes, and not with a redirect that began at another site."""
+        text = self._templates["opened"].substitute(path=escape(path))
+        headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
     def message(
         self, request: web.Request, title: str, text: str, status: int, *, opens_to: Literal["", "signed-in"] = ""
     ) -> web.Response:

@@ -77,6 +77,13 @@ class WayView(msgspec.Struct, frozen=True):
     secret: bool
 
 
+class ProviderView(msgspec.Struct, frozen=True):
+    name: str
+    title: str
+    url: str
+    """A link to the provider's page; `next` is added to it."""
+
+
 class Me(msgspec.Struct, frozen=True):
     user_id: int
     username: str
@@ -90,6 +97,7 @@ class SessionView(msgspec.Struct, frozen=True):
 
     user: Me | None
     ways: Sequence[WayView]
+    providers: Sequence[ProviderView]
     sandbox: bool
 
 
@@ -97,6 +105,10 @@ class SignInPages:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._ways = {way.field: way for way in WAYS if platform.settings.dev or not way.dev_only}
+        self._providers = [
+            ProviderView(client.name, client.title, f"/session/{client.name}")
+            for client in platform.accounts.page_flow.clients.values()
+        ]
         self._views = [WayView(way.field, way.label, way.hint, way.secret) for way in self._ways.values()]
 
     async def caller(self, request: web.Request) -> Caller | None:
@@ -150,6 +162,7 @@ class SignInPages:
         return SessionView(
             user=await self._me(request, user) if user else None,
             ways=self._views,
+            providers=self._providers,
             sandbox=self._platform.payments.sandbox is not None,
         )
 

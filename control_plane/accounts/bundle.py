@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.contact_changes import ContactChanges
+from control_plane.accounts.lookups import Lookups
+from control_plane.accounts.notices import Notices
+from control_plane.accounts.passwords import Passwords
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -15,4 +21,11 @@ class Accounts:
     sessions: Sessions
     sign_in: SignIn
     codes: Codes
+    passwords: Passwords
+    contact_changes: ContactChanges
+    lookups: Lookups
+    notices: Notices
+    page_flow: PageFlow
+    apple_tokens: AppleTokens
+    apple_events: AppleEvents
     messenger: Messenger

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from control_plane.base.network import ANY, is_loopback, is_private, parse_network
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
@@ -16,6 +17,13 @@ MEDIAMTX_PORTS = (
 )
 """The ports in MediaMTX's configuration."""
 PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
+
+PROVIDER_URLS = {
+    "google": ("issuer", "jwks_url", "authorize_url", "token_url"),
+    "apple": ("issuer", "jwks_url", "authorize_url", "token_url", "revoke_url"),
+    "facebook": ("issuer", "jwks_url"),
+    "firebase": ("issuer", "jwks_url"),
+}
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
@@ -148,6 +156,9 @@ class Settings:
                 raise InvalidSettings(
                     f"LIVE_TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8."
                 ) from None
+        for provider, urls in PROVIDER_URLS.items():
+            for name in urls:
+                self._check_url(f"providers.{provider}.{name}", getattr(getattr(self.providers, provider), name))
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:
@@ -167,6 +178,15 @@ class Settings:
             )
         if self.dev:
             self._refuse_the_public()
+
+    def _check_url(self, name: str, url: str) -> None:
+        """Raises InvalidSettings."""
+        parts = urlsplit(url)
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        if not is_safe or not parts.hostname:
+            raise InvalidSettings(
+                f"{variable_of(name)} must be an https address; http is possible on this machine alone."
+            )
 
     def check_for_mediamtx_elsewhere(self) -> None:
         """A MediaMTX that we do not run is configured before our start, so its ports and the hooks URL must be fixed.

@@ -10,7 +10,7 @@ import typer
 
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
-from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.password_hashing import hash_password
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import UserId

@@ -7,7 +7,16 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.contact_changes import ContactChanges
+from control_plane.accounts.lookups import Lookups
+from control_plane.accounts.notices import Notices
+from control_plane.accounts.notices_delivery import deliver_notice
+from control_plane.accounts.passwords import Passwords
+from control_plane.accounts.providers import apple
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.clients import oauth_clients
 from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
 from control_plane.config.secrets import Purpose, Secrets
@@ -23,14 +32,29 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     sessions.follow(live.bus)
     messenger = _messenger(settings)
     codes = Codes(database, secrets[Purpose.SESSION].signing.value, frozenset(messenger.channels), deliver_code)
-    provers: list[Prover] = [IdTokens(providers_of(settings.providers)), ConfirmedContacts(codes)]
+    notices = Notices(database, frozenset(messenger.channels), deliver_notice)
+    id_tokens, clients = IdTokens(providers_of(settings.providers)), oauth_clients(settings.providers)
+    provers: list[Prover] = [id_tokens, ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    return Accounts(sessions, SignIn(database, sessions, provers, believes_claims=settings.dev), codes, messenger)
+    keyring = secrets[Purpose.SESSION]
+    return Accounts(
+        sessions,
+        SignIn(database, sessions, provers, believes_claims=settings.dev),
+        codes,
+        Passwords(database, codes, notices),
+        ContactChanges(database, codes, notices),
+        Lookups(database),
+        notices,
+        PageFlow(clients, keyring),
+        AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
+        AppleEvents(id_tokens, database, sessions),
+        messenger,
+    )
 
 
 def _messenger(settings: Settings) -> Messenger:
-    """Development mode without the URLs writes messages to the log. Raises UnusableService."""
+    """Development mode writes the messages of a channel without a URL to the log. Raises UnusableService."""
     otherwise: Messenger = LoggedMessages() if settings.dev else NoMessages()
     if not settings.mail_url and not settings.sms_url:
         return otherwise

@@ -7,6 +7,10 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
+from control_plane.accounts.lookups import delete_old_lookups
+from control_plane.accounts.notices_delivery import NoticeDelivery, delete_old_notices, deliver_notice
+from control_plane.accounts.passwords import delete_old_attempts
+from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -35,6 +39,11 @@ async def jobs(
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
+        deliver_notice.bind(NoticeDelivery(accounts.notices, accounts.messenger, settings.product_name)),
+        delete_old_notices.bind(accounts.notices),
+        delete_old_attempts.bind(accounts.passwords),
+        delete_old_lookups.bind(accounts.lookups),
+        revoke_apple_token.bind(accounts.apple_tokens),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

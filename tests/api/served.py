@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -28,10 +29,10 @@ API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
 
 @asynccontextmanager
 async def served(
-    dsn: str, database: Database, folder: Path, section: Section
+    dsn: str, database: Database, folder: Path, *sections: Section, **options: Any
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Platform]]:
-    """A client of these endpoints. Nothing runs in the background, no other process is started."""
-    settings = Settings(dev=True, data_dir=folder, probes=0, body_limit=10_000)
+    """A client of these endpoints. `options` are settings. Nothing runs in the background, no other process is started."""
+    settings = Settings(**{"dev": True, "data_dir": folder, "probes": 0, "body_limit": 10_000, **options})
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
@@ -40,7 +41,7 @@ async def served(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
         used = platform(settings, secrets, database, delivery, on_air, URLS, API_KEYS, metrics)
-        dispatcher = Dispatcher(Registry([section]), used)
+        dispatcher = Dispatcher(Registry(sections), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)
         yield await stack.enter_async_context(TestClient(TestServer(app))), used

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.auth import register
+from api.sections.auth import check, email, password, phone, register
 
-SECTIONS = (register.section,)
+SECTIONS = (register.section, check.section, phone.section, email.section, password.section)

@@ -13,6 +13,8 @@ from api.contract.request import MalformedRequest, Request, Text
 from api.wire.profile import Profile, own_profile
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
+from control_plane.accounts.password_hashing import PasswordsBusy
+from control_plane.accounts.passwords import WeakPassword
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
@@ -47,13 +49,16 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     phone: Short = ""
     """Phone number, for sign-up. Each number can have one account."""
     password: Short = ""
-    """Password, for sign-up. It is stored as a hash; sign-in by password is not available yet."""
+    """Password, for sign-up. 8 to 256 characters, and not one of the commonest. It is stored as a hash."""
     device_token: Short = ""
     """The device token of the phone's push service."""
     profile_pic: Text = ""
     """URL of a profile picture, for sign-up."""
     referral_code: Short = ""
     """The referral code of the user who invited this user."""
+    authorization_code: Text = ""
+    """Apple's authorization code beside the ID token, so that this server can revoke Apple's token when the account is
+    deleted."""
     code: Short = ""
     """The code that verifyPhoneNo sent to `phone`, or verifyRegisterEmailCode to `email`. Empty: it was entered there in
     the last five minutes."""
@@ -71,7 +76,9 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         InvalidIdToken,
         InvalidUsername,
         NotRegistered,
+        PasswordsBusy,
         SignInNotProven,
+        WeakPassword,
         WrongCode,
     ),
 )
@@ -98,6 +105,8 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             requester=call.requester,
         )
     )
+    if body.authorization_code:
+        await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
     return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
 
 
