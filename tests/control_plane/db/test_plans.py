@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from control_plane.accounts import contacts_store, lookups_store, notices_store, passwords_store
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
@@ -29,7 +30,10 @@ OF_THE_WHOLE_DATABASE = {
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
-    for module in (accounts, audit, events, gifts, ledger, live, payments, streams, videos)
+    for module in (
+        *(accounts, contacts_store, lookups_store, notices_store, passwords_store),
+        *(audit, events, gifts, ledger, live, payments, streams, videos),
+    )
     for name, value in vars(module).items()
     if isinstance(value, str)
     and name.startswith("_")
