@@ -30,6 +30,7 @@ GROWN = {
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log"),
+    *("password_attempt", "account_lookup", "account_notice"),
 }
 """The tables that have many rows afterwards."""
 
@@ -75,6 +76,12 @@ _FILL = """
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;
     insert into ended_session (user_id, session_id, expires_at) select id, 's', now() from app_user;
     insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
+
+    insert into password_attempt (account, origin, failed, created_at)
+    select sha256(username::bytea), 'o' || id % 100, id % 3 > 0, now() - id * interval '1 minute' from app_user;
+    insert into account_lookup (origin, created_at) select origin, created_at from password_attempt;
+    insert into account_notice (about, channel, address, created_at)
+    select 'email_changed', 'email', username, now() - id * interval '1 minute' from app_user;
 """
 
 

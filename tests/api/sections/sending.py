@@ -21,11 +21,12 @@ PASSWORD = "open sesame"
 class Sending:
     def __init__(self, apps: Apps) -> None:
         self.apps = apps
-        self.call, self.done = apps.call, apps.done
+        self.call: Any = apps.call
+        self.done: Any = apps.done
         self.accounts = apps.platform.accounts
         self.database = apps.platform.database
 
-    async def user(self, username: str, *, password: bool = False, **contacts: str) -> tuple[UserId, str]:
+    async def user(self, username: str, *, password: bool = False, **contacts: Any) -> tuple[UserId, str]:
         """A new user's id and session token."""
         hashed = await hash_password(PASSWORD) if password else None
         async with self.database.transaction() as connection:

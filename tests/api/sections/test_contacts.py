@@ -235,13 +235,14 @@ async def test_a_code_of_one_account_changes_no_other(server: Sending) -> None:
 async def test_a_user_id_in_the_body_changes_no_address(dsn: str, database: Database, tmp_path: Path) -> None:
     async with sending_server(dsn, database, tmp_path, body_identity=True) as server:
         ann, _ = await server.user("ann", email=MAIL)
-        for endpoint, body in [
+        calls: list[tuple[str, dict[str, Any]]] = [
             ("changeEmailAddress", {"email": OTHER_MAIL}),
             ("verifyChangeEmailCode", {"new_email": OTHER_MAIL, "code": "123456"}),
             ("changePhoneNo", {"phone": PHONE}),
             ("verifyPhoneNo", {"phone": PHONE, "verify": 0}),
             ("changePassword", {"old_password": "x", "new_password": "open barley"}),
-        ]:
+        ]
+        for endpoint, body in calls:
             answer = await server.call(endpoint, app=Client.ANDROID, user_id=str(ann), **body)
             assert answer["code"] == 501, endpoint
         assert await server.codes() == 0

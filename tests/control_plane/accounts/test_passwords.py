@@ -73,7 +73,7 @@ class Gate:
         self.notices = Notices(self.database, self.channels, deliver_notice, lambda: self.now)
         self.passwords = Passwords(self.database, self.codes, self.notices, lambda: self.now)
 
-    async def user(self, username: str = "ann", password: str | None = RIGHT, **contacts: str) -> UserId:
+    async def user(self, username: str = "ann", password: str | None = RIGHT, **contacts: Any) -> UserId:
         hashed = await hash_password(password) if password else None
         async with self.database.transaction() as connection:
             return await store.create(connection, NewUser(username=username, password_hash=hashed, **contacts), [])
@@ -135,7 +135,7 @@ async def test_an_unknown_name_a_user_without_password_and_a_wrong_password_are_
         one = await open_pool(dsn, size=1)
         statements: list[str] = []
         async with one.connection() as connection:
-            connection.add_query_logger(lambda logged, into=statements: into.append(logged.query))  # type: ignore[misc]
+            connection.add_query_logger(lambda logged, into=statements: into.append(logged.query))
         with pytest.raises(WrongPassword) as error:
             await Gate(one).sign_in(tried, WRONG)
         answers.append((str(error.value), statements))
@@ -354,7 +354,7 @@ async def test_a_reset_does_not_tell_who_has_an_account(dsn: str, gate: Gate) ->
         one = await open_pool(dsn, size=1)
         statements: list[str] = []
         async with one.connection() as connection:
-            connection.add_query_logger(lambda logged, into=statements: into.append(logged.query))  # type: ignore[misc]
+            connection.add_query_logger(lambda logged, into=statements: into.append(logged.query))
         desk = Gate(one)
         await desk.passwords.send_reset(contact, HOME)
         for attempt in (desk.passwords.check_reset(contact, "x", HOME), desk.passwords.reset(contact, "", NEW, HOME)):
