@@ -22,6 +22,8 @@ class MailServer:
     def __init__(self) -> None:
         self.received: list[tuple[list[str], EmailMessage]] = []
         self.url = ""
+        self.to_defer = 0
+        """So many of the next mails are deferred, as by a server that is overloaded."""
 
     async def handle_RCPT(  # noqa: N802  a name of aiosmtpd
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -33,6 +35,9 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
+        if self.to_defer:
+            self.to_defer -= 1
+            return f"451 try again later, {envelope.rcpt_tos}"
         self.received.append((list(envelope.rcpt_tos), message_from_bytes(envelope.content, policy=policy.default)))
         return "250 OK"
 
