@@ -93,6 +93,14 @@ class Call(msgspec.Struct, frozen=True):
         return SessionKey(self.caller.user_id, self.caller.session_id)
 
     @property
+    def own_id(self) -> UserId:
+        """The caller's id, for calls that change how the own account is signed in to. Raises SessionMissing if only the
+        body names the caller, except in development mode."""
+        if self.caller is None or not self.trusted:
+            raise SessionMissing
+        return self.caller.user_id
+
+    @property
     def trusted(self) -> bool:
         """Whether the caller may read and change private data of the own account. In development mode a user named in
         the body is trusted too; calls that move coins use Access.PROVEN instead."""

@@ -17,7 +17,8 @@ from control_plane.accounts.caller import Use
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
-from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.password_hashing import hash_password
+from control_plane.accounts.passwords import check_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
 from control_plane.base.clock import Clock, utc_now
@@ -126,7 +127,7 @@ class SignIn:
 
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
-        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        SignInNotProven, AccountBlocked, WeakPassword, PasswordsBusy, WrongCode, and what the provers raise."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
@@ -143,6 +144,19 @@ class SignIn:
         if claims.auth_token and not claims.social_id and proofs:
             return await self._create(claims, proofs)
         raise NotRegistered("Open registration screen.")
+
+    async def proven(self, claims: Claims) -> User:
+        """The account that the claims prove, without signing in: no code is used up. Raises NotRegistered,
+        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
+        if not proofs:
+            raise SignInNotProven("Please enter the code that was sent to this address, or sign in with a provider.")
+        for proof in proofs:
+            user_id = await store.id_by_identity(self._database, proof.identity) if proof.identity is not None else None
+            user_id = user_id or await store.id_by_contact(self._database, proof.email, proof.phone)
+            if user_id is not None:
+                return await self._allowed(user_id)
+        raise NotRegistered("There is no such account.")
 
     async def _known(self, proof: Proof) -> User | None:
         """The account of the proven identity, else of the proven address, which the identity then joins.
@@ -192,6 +206,8 @@ class SignIn:
             check_indexed("social", identity.provider)
         if not self._believes_claims:
             claims = _proven_part(claims, proofs)
+        if claims.password:
+            check_password(claims.password, username, claims.email, claims.phone)
         new = NewUser(
             username=username,
             first_name=claims.first_name,

@@ -30,6 +30,7 @@ PROVIDER_URLS = {
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
 _STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?", re.ASCII)
+_PRODUCT_NAME = re.compile(r"[^\W_](?:[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,38}\S)?")
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9\-]*", re.ASCII)
 
@@ -84,6 +85,17 @@ class Settings:
     mediamtx_api_url: str = setting(
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )
+    mail_url: str = setting(
+        "",
+        "mail server or mail service, as a URL of apprise, such as "
+        "mailtos://user:password@mail.example.com?from=no-reply@example.com; empty: no mail",
+        secret=True,
+    )
+    sms_url: str = setting(
+        "",
+        "SMS gateway, as a URL of apprise, such as jsons://gateway.example.com/send; empty: no text messages",
+        secret=True,
+    )
     bus_url: str = setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
     storage_url: str = setting(
         "",
@@ -97,6 +109,7 @@ class Settings:
     secrets_file: str = setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── behaviour ──
+    product_name: str = setting("Stagedoor", "the product's name in mails and text messages")
     dev: bool = setting(
         False, "development mode: sandbox store, sign-in without proof, demo data; never on a public address"
     )
@@ -153,6 +166,8 @@ class Settings:
     providers: Providers = table(Providers)
 
     def __post_init__(self) -> None:
+        if not _PRODUCT_NAME.fullmatch(self.product_name):
+            raise InvalidSettings("LIVE_PRODUCT_NAME must have 1 to 40 printable characters, in one line.")
         if self.log_format not in {"text", "json"}:
             raise InvalidSettings("LIVE_LOG_FORMAT must be text or json.")
         if self.log_level not in {"debug", "info", "warning", "error"}:

@@ -15,7 +15,7 @@ from rich.table import Table
 from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role, SessionKey, Use
-from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.password_hashing import hash_password
 from control_plane.accounts.session_store import Session
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser, UserNotFound

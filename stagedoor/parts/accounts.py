@@ -7,8 +7,13 @@ from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
+from control_plane.accounts.contact_changes import ContactChanges
 from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.last_uses import LastUses
+from control_plane.accounts.lookups import Lookups
+from control_plane.accounts.notices import Notices
+from control_plane.accounts.notices_delivery import deliver_notice
+from control_plane.accounts.passwords import Passwords
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers import apple
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
@@ -31,8 +36,9 @@ from stagedoor.parts.live import Live
 def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live, files: Files) -> Accounts:
     sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
     sessions.follow(live.bus)
-    messenger: Messenger = LoggedMessages() if settings.dev else NoMessages()
+    messenger = _messenger(settings)
     codes = Codes(database, secrets[Purpose.SESSION].signing.value, frozenset(messenger.channels), deliver_code)
+    notices = Notices(database, frozenset(messenger.channels), deliver_notice)
     id_tokens, clients = IdTokens(providers_of(settings.providers)), oauth_clients(settings.providers)
     provers: list[Prover] = [id_tokens, ConfirmedContacts(codes)]
     if settings.dev:
@@ -43,6 +49,10 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         LastUses(database),
         SignIn(database, sessions, provers, believes_claims=settings.dev),
         codes,
+        Passwords(database, codes, notices),
+        ContactChanges(database, codes, notices),
+        Lookups(database),
+        notices,
         PageFlow(clients, keyring),
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
         AppleEvents(id_tokens, database, sessions),
@@ -50,3 +60,13 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
         Contacts(database),
     )
+
+
+def _messenger(settings: Settings) -> Messenger:
+    """Development mode writes the messages of a channel without a URL to the log. Raises UnusableService."""
+    otherwise: Messenger = LoggedMessages() if settings.dev else NoMessages()
+    if not settings.mail_url and not settings.sms_url:
+        return otherwise
+    from control_plane.delivery.service import Services, services  # slow to import, and not needed without the URLs
+
+    return Services(services(settings.mail_url, settings.sms_url, settings.product_name), otherwise)

@@ -30,7 +30,7 @@ GROWN = {
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
-    *("device", "user_interest", "contact_search"),
+    *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
 }
 """The tables that have many rows afterwards."""
 
@@ -86,6 +86,12 @@ _FILL = """
     insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
     insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;
     insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
+
+    insert into password_attempt (account, origin, failed, created_at)
+    select sha256(username::bytea), 'o' || id % 100, id % 3 > 0, now() - id * interval '1 minute' from app_user;
+    insert into account_lookup (origin, created_at) select origin, created_at from password_attempt;
+    insert into account_notice (about, channel, address, created_at)
+    select 'email_changed', 'email', username, now() - id * interval '1 minute' from app_user;
 """
 
 

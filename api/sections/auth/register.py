@@ -15,6 +15,8 @@ from api.wire.profile import Profile, own_profile
 from control_plane.accounts import devices
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
+from control_plane.accounts.password_hashing import PasswordsBusy
+from control_plane.accounts.passwords import WeakPassword
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
@@ -49,7 +51,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     phone: Short = ""
     """Phone number, for sign-up. Each number can have one account."""
     password: Short = ""
-    """Password, for sign-up. It is stored as a hash; sign-in by password is not available yet."""
+    """Password, for sign-up. 8 to 256 characters, and not one of the commonest. It is stored as a hash."""
     device_token: Short = ""
     """The device token of the phone's push service."""
     profile_pic: Text = ""
@@ -76,7 +78,9 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         InvalidIdToken,
         InvalidUsername,
         NotRegistered,
+        PasswordsBusy,
         SignInNotProven,
+        WeakPassword,
         WrongCode,
     ),
 )

@@ -19,6 +19,8 @@ SECRET_NAMES = {
     "mediamtx_api_url",
     "bus_url",
     "storage_url",
+    "mail_url",
+    "sms_url",
     "metrics_token",
     "api_key_ios",
     "api_key_android",

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from control_plane.accounts import contacts, devices, preferences_store
+from control_plane.accounts import (
+    contacts,
+    contacts_store,
+    devices,
+    lookups_store,
+    notices_store,
+    passwords_store,
+    preferences_store,
+)
 from control_plane.accounts import profile_media_store as profile_media
 from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
@@ -37,8 +45,9 @@ SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
     for module in (
-        *(accounts, audit, contacts, content, devices, events, gifts, ledger, live, payments, personal_data),
-        *(preferences_store, profile_media, sessions, storage, streams, videos),
+        *(accounts, audit, contacts, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
+        *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
+        *(storage, streams, videos),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)
