@@ -39,6 +39,7 @@ PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -139,7 +140,11 @@ class Settings:
     metrics_token: str = _setting(
         "", "bearer token for /metrics and readiness details from other machines", secret=True
     )
-    cash_per_coin: str = _setting("0.005", "value of one coin on the cash-out screen, in whole currency units")
+    cash_per_coin: str = _setting(
+        "0.005",
+        "value of one coin on the cash-out screen, in whole currency units; keep it below the price of a coin in every "
+        "package, or buying coins and cashing them out makes a profit",
+    )
 
     # ── limits ──
     body_limit: int = _setting(1 << 20, "largest JSON body, bytes", least=1024)
@@ -164,6 +169,8 @@ class Settings:
             raise InvalidSettings("LIVE_LOG_LEVEL must be debug, info, warning or error.")
         if self.mediamtx_log_level not in {"warn", "error", "info"}:
             raise InvalidSettings("LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info.")
+        if not _AMOUNT.fullmatch(self.cash_per_coin):
+            raise InvalidSettings("LIVE_CASH_PER_COIN must be an amount such as 0.005.")
         for network in self.trusted_proxies:
             try:
                 parse_network(network)
