@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from api.contract.answer import HEADERS, envelope
 from api.contract.dispatch import Dispatcher
@@ -26,8 +26,6 @@ from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from api.sections import registry
 from control_plane.config.settings import Settings
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "stagedoor"
 ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.contract.platform import Platform
 from api.http.urls import Urls, urls_for
@@ -16,7 +16,6 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REFUSED = 403
 FAILED = 503

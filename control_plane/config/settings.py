@@ -29,6 +29,8 @@ from control_plane.base.network import (
 )
 
 PREFIX = "LIVE_"
+LONGEST_GRACE_S = 1800
+"""The same limit as that of the column `stream.grace_s`."""
 MEDIAMTX_PORTS = (
     *("rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
     *("mediamtx_api_port", "hooks_port"),
@@ -116,7 +118,7 @@ class Settings:
     body_identity: bool | None = _setting(None, "trust the user id in a request body (old app builds); empty: as `dev`")
     session_ttl_s: int = _setting(90 * 86400, "lifetime of a session token", least=60)
     grace_s: int = _setting(
-        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
+        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )
     never_published_s: int = _setting(
         600, "a stream that was never published ends after this time without live sockets and gifts", least=10
