@@ -78,6 +78,11 @@ class User:
     created_at: dt.datetime
     push: PushSettings
     privacy: PrivacySettings
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
     video_count: int
     unseen_visits: int
 
