@@ -76,6 +76,9 @@ class User:
     device_token: str
     banned_at: dt.datetime | None
     created_at: dt.datetime
+    profile_view: bool
+    """Whether other users see this user's profile visits."""
+    verification_applied: bool
     push: PushSettings
     privacy: PrivacySettings
 

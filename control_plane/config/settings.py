@@ -147,6 +147,15 @@ class Settings:
         "warn", "warn, error or info; info logs what clients sent, including stream keys: use it only to find a fault"
     )
     metrics_token: str = setting("", "bearer token for /metrics and readiness details from other machines", secret=True)
+    min_age: int = setting(
+        13, "age in years from which a person may register, where a date of birth is given; 0: any", least=0, most=99
+    )
+    live_age: int = setting(18, "age from which a user may go live; 0: any", least=0, most=99)
+    gift_age: int = setting(18, "age from which a user may send gifts; 0: any", least=0, most=99)
+    payout_age: int = setting(18, "age from which a user may be paid out; 0: any", least=0, most=99)
+    age_required: bool = setting(
+        False, "users without a date of birth cannot go live and send gifts; the apps ask for it at sign-up only"
+    )
     cash_per_coin: str = setting(
         "0.005",
         "value of one coin on the cash-out screen, in whole currency units; keep it below the price of a coin in every "
