@@ -19,6 +19,7 @@ from api.wire.profile import own_user, user_by_id
 from control_plane.accounts.age import Activity, AgeUnknown, TooYoung
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
+from control_plane.config.settings import LONGEST_GRACE_S
 from control_plane.live.audience import Audience
 from control_plane.streams import store
 from control_plane.streams.model import (
@@ -35,7 +36,7 @@ from control_plane.streams.model import (
 
 section = Section("live")
 
-Grace = Annotated[int, msgspec.Meta(ge=0, le=1800)]
+Grace = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_GRACE_S)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Title = Annotated[
     str, msgspec.Meta(max_length=140, description="a longer one is cut at 140 characters", extra={"cut": 140})

@@ -12,6 +12,7 @@ import typer
 from control_plane.base.errors import ControlPlaneError
 from stagedoor.cli import (
     audit,
+    content,
     database,
     doctor,
     installation,
@@ -20,6 +21,7 @@ from stagedoor.cli import (
     run,
     secrets,
     settings,
+    storage,
     streams,
     users,
     verifications,
@@ -40,7 +42,13 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
+    "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
+}
+CONTENT: Mapping[str, tuple[str, Commands]] = {
+    "sliders": ("The pictures of the apps' start page.", content.SLIDERS),
+    "interests": ("The interests that users can choose from, by section.", content.INTERESTS),
+    "licence": ("The licence text.", content.LICENCE),
 }
 
 
@@ -75,11 +83,20 @@ def _options(
     """Stagedoor, a live-streaming control plane around MediaMTX."""
 
 
-for name, (about, commands) in GROUPS.items():
-    group = _group(about, commands)
-    for inner, (about_inner, inner_commands) in SUBGROUPS.get(name, {}).items():
-        group.add_typer(_group(about_inner, inner_commands), name=inner)
-    app.add_typer(group, name=name)
+def _add_groups(to: typer.Typer, groups: Mapping[str, tuple[str, Commands]]) -> None:
+    for name, (about, commands) in groups.items():
+        group = _group(about, commands)
+        for inner, (about_inner, inner_commands) in SUBGROUPS.get(name, {}).items():
+            group.add_typer(_group(about_inner, inner_commands), name=inner)
+        to.add_typer(group, name=name)
+
+
+_content = _group(
+    "Edit what the apps show: sliders, interests and the licence text. Servers show it within seconds.", {}
+)
+_add_groups(_content, CONTENT)
+_add_groups(app, GROUPS)
+app.add_typer(_content, name="content")
 
 
 def main() -> None:

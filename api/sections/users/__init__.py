@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from api.sections.users import edit, profile, several, verification
+from api.sections.users import contacts, deletion, edit, export, pictures, profile, several, verification
 
-SECTIONS = (profile.section, edit.section, several.section, verification.section)
+SECTIONS = (
+    profile.section,
+    edit.section,
+    pictures.section,
+    several.section,
+    contacts.section,
+    verification.section,
+    deletion.section,
+    export.section,
+)
