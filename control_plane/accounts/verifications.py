@@ -22,7 +22,7 @@ from control_plane.storage.model import FileName
 
 DOCUMENTS = "documents"
 """The kind of the files in storage."""
-LARGEST_DOCUMENT = 6 << 20
+LARGEST_DOCUMENT = 5 << 20
 """Bytes. Larger: a call needs more memory. Smaller: photos of some phones do not fit."""
 KEPT = dt.timedelta(days=30)
 """How long a document is kept after the decision, for questions about it."""
