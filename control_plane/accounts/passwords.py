@@ -1,4 +1,4 @@
-"""Passwords: rules, sign-in, change and reset, and the limits of attempts.
+"""Passwords: sign-in, change and reset, and the limits of attempts.
 
 Each attempt is counted before the password is verified, so attempts at the same time cannot outrun the limits. An
 unknown name takes the same statements and the same time as a wrong password, and has the same answer.
@@ -12,9 +12,9 @@ import hashlib
 from control_plane.accounts import passwords_store as store
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes.codes import Codes, Purpose, WrongCode
-from control_plane.accounts.common_passwords import COMMON_PASSWORDS
 from control_plane.accounts.notices import About, Notices
 from control_plane.accounts.password_hashing import check_room, hash_password, verify_password
+from control_plane.accounts.password_rules import check_password
 from control_plane.accounts.passwords_store import Holder
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
@@ -24,14 +24,13 @@ from control_plane.db.pool import Database
 from control_plane.delivery.contacts import Channel, Contact, InvalidContact, email_contact, phone_contact
 from control_plane.jobs.kind import job
 
-SHORTEST, LONGEST = 8, 256
-"""Characters. A shorter least length: easier to guess. A larger limit: more work for each attempt."""
 HERE = 10
 """Wrong passwords for one account from one address in 15 minutes. Fewer: users who try all their passwords are refused.
 More: others behind the same address, such as a family, have more guesses."""
 PER_ORIGIN = 100
-"""Wrong passwords from one address in an hour. Fewer: users behind one address of a mobile network are refused. More:
-one address tries a common password with more accounts."""
+"""Wrong passwords from one address in an hour. Past it, only names that have signed in from there are served. Fewer: new
+users behind one address of a mobile network are refused. More: one address tries a common password with more
+accounts."""
 ELSEWHERE = 100
 """Wrong passwords in an hour for one account from all addresses that have never signed in to it. Past it only those
 addresses are refused: the owner at home is not, and elsewhere resets the password. Fewer: easier to cause. More: an
@@ -44,30 +43,12 @@ class WrongPassword(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-class WeakPassword(ControlPlaneError):
-    code = "weak_password"
-    kind = ErrorKind.REFUSED
-
-
 class TooManyAttempts(ControlPlaneError):
     code = "too_many_attempts"
     kind = ErrorKind.TOO_OFTEN
 
     def __init__(self) -> None:
         super().__init__("Too many wrong passwords. Please wait a while, or choose a new one with “Forgot password”.")
-
-
-def check_password(password: str, *names: str) -> None:
-    """`names`: the account's username, email address and phone number. Raises WeakPassword."""
-    if len(password) < SHORTEST:
-        raise WeakPassword(f"The password must have at least {SHORTEST} characters.")
-    if len(password) > LONGEST:
-        raise WeakPassword(f"The password may have at most {LONGEST} characters.")
-    folded = password.casefold()
-    if folded in COMMON_PASSWORDS or len(set(folded)) < 3:
-        raise WeakPassword("This password is one of the most common ones. Please choose another one.")
-    if folded in {part for name in names for part in (name.casefold(), name.casefold().partition("@")[0]) if part}:
-        raise WeakPassword("The password must not be your username or your address. Please choose another one.")
 
 
 class Passwords:
@@ -164,11 +145,8 @@ class Passwords:
         now = self._clock()
         async with self._database.transaction() as connection:
             counts = await store.lock_and_count(connection, account, origin, now)
-            if (
-                counts.here >= HERE
-                or counts.origin >= PER_ORIGIN
-                or (not counts.known and counts.elsewhere >= ELSEWHERE)
-            ):
+            is_strange = counts.origin >= PER_ORIGIN or counts.elsewhere >= ELSEWHERE
+            if counts.here >= HERE or (is_strange and not counts.known):
                 raise TooManyAttempts
             return await store.add(connection, account, origin, now)
 

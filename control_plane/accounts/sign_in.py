@@ -16,7 +16,7 @@ from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.password_hashing import hash_password
-from control_plane.accounts.passwords import check_password
+from control_plane.accounts.password_rules import check_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
 from control_plane.base.clock import Clock, utc_now

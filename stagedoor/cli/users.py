@@ -11,6 +11,7 @@ import typer
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.password_hashing import hash_password
+from control_plane.accounts.password_rules import WeakPassword, check_password
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser, UserNotFound
 from control_plane.base.ids import UserId
@@ -27,7 +28,6 @@ from stagedoor.cli.database import with_database
 from stagedoor.cli.publisher import tell_when_gone
 from stagedoor.cli.terminal import Commands, Yes, columns, confirm, err, out
 
-SHORTEST_PASSWORD = 8
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
 
 
@@ -46,8 +46,11 @@ def add(
     if email and "@" not in email:
         raise typer.BadParameter("that is not an email address.", param_hint="--email")
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
-    if password_stdin and len(password) < SHORTEST_PASSWORD:
-        raise typer.BadParameter(f"at least {SHORTEST_PASSWORD} characters are needed.", param_hint="--password-stdin")
+    if password_stdin:
+        try:
+            check_password(password, username, email)
+        except WeakPassword as weak:
+            raise typer.BadParameter(str(weak), param_hint="--password-stdin") from None
 
     async def add_user(operator: Operator, database: Database, settings: Settings) -> None:
         password_hash = await hash_password(password) if password else None

@@ -12,7 +12,8 @@ from api.wire.person import User, user_view
 from api.wire.profile import Profile, own_profile, user_by_id
 from control_plane.accounts.codes.codes import ChannelMissing, TooManyCodes, WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
-from control_plane.accounts.passwords import TooManyAttempts, WeakPassword, WrongPassword
+from control_plane.accounts.password_rules import WeakPassword
+from control_plane.accounts.passwords import TooManyAttempts, WrongPassword
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
