@@ -124,7 +124,7 @@ def modules(name: str) -> set[str]:
 
 
 def policy(urls: Urls) -> str:
-    """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
+    """The Content-Security-Policy: only our own files, those of a bucket, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
         for parts in map(urlsplit, (urls.playback(""), urls.webrtc(""), urls.websocket(0)))
@@ -134,8 +134,8 @@ def policy(urls: Urls) -> str:
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data:",
-            f"media-src 'self' blob: {hls}",
+            f"img-src 'self' data: {urls.storage_origin}".rstrip(),
+            f"media-src 'self' blob: {hls} {urls.storage_origin}".rstrip(),
             f"connect-src 'self' {socket} {hls} {webrtc}",
             "base-uri 'none'",
             "form-action 'self'",

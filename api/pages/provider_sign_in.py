@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.contract.platform import Platform
 from api.http.cookies import flow_cookie, set_flow, set_session
-from api.pages.answers import request_urls
+from api.pages.answers import page_use, request_urls
 from api.pages.html import Html
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.providers import apple
@@ -70,7 +70,8 @@ class ProviderSignIn:
                 user.id, came_back.tokens.refresh_token, accounts.page_flow.clients[provider].client_id
             )
         response = self._html.opened(came_back.next)
-        set_session(response, await accounts.sessions.issue(user.id), scheme, self._platform.settings.session_ttl_s)
+        token = await accounts.sessions.issue(user.id, page_use(request, self._platform))
+        set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         set_flow(response, "", scheme, 0)
         return response
 

@@ -10,12 +10,14 @@ import datetime as dt
 import hashlib
 
 from control_plane.accounts import passwords_store as store
+from control_plane.accounts import store as accounts
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes.codes import Codes, Purpose, WrongCode
 from control_plane.accounts.notices import About, Notices
 from control_plane.accounts.password_hashing import check_room, hash_password, verify_password
 from control_plane.accounts.password_rules import check_password
 from control_plane.accounts.passwords_store import Holder
+from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -52,8 +54,11 @@ class TooManyAttempts(ControlPlaneError):
 
 
 class Passwords:
-    def __init__(self, database: Database, codes: Codes, notices: Notices, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, sessions: Sessions, codes: Codes, notices: Notices, clock: Clock = utc_now
+    ) -> None:
         self._database = database
+        self._sessions = sessions
         self._codes = codes
         self._notices = notices
         self._clock = clock
@@ -68,8 +73,8 @@ class Passwords:
             raise WrongPassword("The name or the password is wrong.")
         return holder.id
 
-    async def change(self, user_id: UserId, old: str, new: str, requester: Requester) -> None:
-        """Set a new password. Other sessions are ended by the caller. Raises WrongPassword, WeakPassword, UserNotFound,
+    async def change(self, user_id: UserId, old: str, new: str, requester: Requester, session_id: str = "") -> None:
+        """Set a new password, and end all sessions but this one. Raises WrongPassword, WeakPassword, UserNotFound,
         TooManyAttempts and PasswordsBusy."""
         holder = await store.by_id(self._database, user_id)
         if holder is None:
@@ -78,7 +83,7 @@ class Passwords:
             raise WrongPassword("This account has no password yet. Please choose one with “Forgot password”.")
         if not await self._is_right(holder, f"user {user_id}", old, requester):
             raise WrongPassword("The old password is wrong.")
-        await self._set(holder, new, None)
+        await self._set(holder, new, session_id=session_id)
 
     async def send_reset(self, contact: Contact, requester: Requester) -> None:
         """Send a code with which a new password can be chosen. An address without an account takes the same work and has
@@ -95,7 +100,7 @@ class Passwords:
         return holder.id
 
     async def reset(self, contact: Contact, code: str, new: str, requester: Requester) -> UserId:
-        """Set a new password. `code` empty: this client entered it in the last minutes. Raises WrongCode, WeakPassword and
+        """Set a new password, and end all sessions. `code` empty: this client entered it in the last minutes. Raises WrongCode, WeakPassword and
         PasswordsBusy."""
         if code:
             code_id: int | None = await self._codes.confirm(contact, Purpose.RESET_PASSWORD, code, requester)
@@ -104,7 +109,7 @@ class Passwords:
         holder = await self._of(contact)
         if code_id is None or holder is None:
             raise WrongCode
-        await self._set(holder, new, code_id)
+        await self._set(holder, new, code_id=code_id)
         return holder.id
 
     async def delete_old(self) -> None:
@@ -116,15 +121,16 @@ class Passwords:
         phone = contact.address if contact.channel is Channel.PHONE else ""
         return await store.by_name(self._database, email=email, phone=phone, username="")
 
-    async def _set(self, holder: Holder, new: str, code_id: int | None) -> None:
-        """`code_id`: the code that permits it."""
+    async def _set(self, holder: Holder, new: str, *, code_id: int | None = None, session_id: str = "") -> None:
+        """`code_id`: the code that permits it. `session_id`: the session that goes on."""
         check_password(new, holder.username, *(contact.address for contact in holder.contacts))
         hashed = await hash_password(new)
         async with self._database.transaction() as connection:
             if code_id is not None:
                 await self._codes.use(connection, code_id)
-            await store.set_password(connection, holder.id, hashed)
+            await accounts.set_password(connection, holder.id, hashed, session_id)
             await self._notices.send(connection, About.PASSWORD_CHANGED, holder.contacts[:1])
+        self._sessions.forget(holder.id)
 
     async def _is_right(self, holder: Holder | None, name: str, password: str, requester: Requester) -> bool:
         """`name`: what attempts are counted by. A name of an account is counted as one without: if all names of an account

@@ -7,11 +7,13 @@ id that a client sends proves nothing. Development mode accepts every claim, so 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import secrets
 from collections.abc import Sequence
 
 from control_plane.accounts import store
+from control_plane.accounts.caller import Use
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
@@ -24,6 +26,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+
+log = logging.getLogger(__name__)
 
 DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280
@@ -108,6 +112,24 @@ class SignIn:
         self._believes_claims = believes_claims
         self._clock = clock
 
+    async def enter(self, claims: Claims, use: Use) -> tuple[User, str]:
+        """Sign in, and return the user and a token: of the session of `claims.auth_token` if that is a token of ours,
+        else of a new session. Raises what `sign_in` raises."""
+        if claims.auth_token and (renewed := await self._sessions.renew(claims.auth_token)) is not None:
+            caller, token = renewed
+            return await self._allowed(caller.user_id), token
+        return await self.enter_as((await self.sign_in(claims)).id, use, claims.device_token)
+
+    async def enter_as(self, user_id: UserId, use: Use, device_token: str = "") -> tuple[User, str]:
+        """Sign in a user who is proven, such as by a password: the user, whose account comes back if it was deleted, and
+        a token of a new session. Raises NotRegistered, AccountBlocked and UserNotFound."""
+        return await self._allowed(user_id), await self._sessions.issue(user_id, use, device_token)
+
+    async def come_back(self, user_id: UserId) -> User:
+        """A user who is proven, and whose account comes back if it was deleted. Raises NotRegistered and
+        AccountBlocked."""
+        return await self._allowed(user_id)
+
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
         SignInNotProven, AccountBlocked, WeakPassword, PasswordsBusy, WrongCode, and what the provers raise."""
@@ -129,7 +151,8 @@ class SignIn:
         raise NotRegistered("Open registration screen.")
 
     async def proven(self, claims: Claims) -> User:
-        """The account that the claims prove, without signing in: no code is used up. Raises NotRegistered,
+        """The account that the claims prove, without signing in: no code is used up, and a deleted account stays deleted.
+        Raises NotRegistered,
         SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
         if not proofs:
@@ -137,8 +160,11 @@ class SignIn:
         for proof in proofs:
             user_id = await store.id_by_identity(self._database, proof.identity) if proof.identity is not None else None
             user_id = user_id or await store.id_by_contact(self._database, proof.email, proof.phone)
-            if user_id is not None:
-                return await self._allowed(user_id)
+            user = (await store.by_ids(self._database, [user_id])).get(user_id) if user_id is not None else None
+            if user is not None and user.banned_at is not None:
+                raise AccountBlocked
+            if user is not None:
+                return user
         raise NotRegistered("There is no such account.")
 
     async def _known(self, proof: Proof) -> User | None:
@@ -173,10 +199,10 @@ class SignIn:
     async def _by_name(self, proof: Proof) -> User:
         """Development mode: the existing user with that name, else a new one."""
         assert proof.identity is not None
-        user = await store.by_username(self._database, proof.identity.subject)
-        if user is None:
+        user_id = await store.id_by_username(self._database, proof.identity.subject)
+        if user_id is None:
             return await self._create(Claims(username=proof.identity.subject), [proof])
-        return await self._allowed(user.id)
+        return await self._allowed(user_id)
 
     async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
@@ -218,8 +244,14 @@ class SignIn:
         return await self._allowed(user_id)
 
     async def _allowed(self, user_id: UserId) -> User:
+        """The user, whose account comes back if it was deleted. Raises NotRegistered and AccountBlocked."""
         user = (await store.by_ids(self._database, [user_id])).get(user_id)
+        if user is None and await store.bring_back(self._database, user_id):
+            log.info("account_brought_back", extra={"user": user_id})
+            user = (await store.by_ids(self._database, [user_id])).get(user_id)
         if user is None:
+            if await store.is_deleted_and_banned(self._database, user_id):
+                raise AccountBlocked
             raise NotRegistered("Open registration screen.")
         if user.banned_at is not None:
             raise AccountBlocked

@@ -42,6 +42,9 @@ class PrivacySettings:
     duet: str = "everyone"
     liked_videos: str = "everyone"
     video_comment: str = "everyone"
+    found_by_contacts: bool = True
+    """Whether users who have this user's phone number in their contacts, or are friends at Facebook, find the
+    account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class User:
     social: str
     social_id: str
     profile_pic: str
+    """Name in storage, or a URL that sign-up brought; "": none."""
+    profile_pic_small: str
+    profile_gif: str
+    profile_video: str
     role: Role
     verified: bool
     private: bool

@@ -39,12 +39,13 @@ def email_contact(text: str) -> Contact:
     return Contact(Channel.EMAIL, address)
 
 
-def phone_contact(text: str) -> Contact:
-    """A number with its country code, such as +49 151 23456789. Raises InvalidContact."""
+def phone_contact(text: str, region: str = "") -> Contact:
+    """A number with its country code, such as +49 151 23456789. With `region`, such as DE, also one as it is dialled in
+    that country. Raises InvalidContact."""
     try:
         if len(text) > 32:
             raise phonenumbers.NumberParseException(phonenumbers.NumberParseException.TOO_LONG, "")
-        number = phonenumbers.parse(text)
+        number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_possible_number(number):

@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from control_plane.base.errors import ControlPlaneError
-from stagedoor.cli import audit, database, doctor, installation, jobs, media, run, secrets, settings, streams, users
+from stagedoor.cli import (
+    audit,
+    content,
+    database,
+    doctor,
+    installation,
+    jobs,
+    media,
+    run,
+    secrets,
+    settings,
+    storage,
+    streams,
+    users,
+)
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -27,7 +41,13 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
+    "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
+}
+CONTENT: Mapping[str, tuple[str, Commands]] = {
+    "sliders": ("The pictures of the apps' start page.", content.SLIDERS),
+    "interests": ("The interests that users can choose from, by section.", content.INTERESTS),
+    "licence": ("The licence text.", content.LICENCE),
 }
 
 
@@ -56,8 +76,17 @@ def _options(
     """Stagedoor, a live-streaming control plane around MediaMTX."""
 
 
-for name, (about, commands) in GROUPS.items():
-    app.add_typer(_group(about, commands), name=name)
+def _add_groups(to: typer.Typer, groups: Mapping[str, tuple[str, Commands]]) -> None:
+    for name, (about, commands) in groups.items():
+        to.add_typer(_group(about, commands), name=name)
+
+
+_content = _group(
+    "Edit what the apps show: sliders, interests and the licence text. Servers show it within seconds.", {}
+)
+_add_groups(_content, CONTENT)
+_add_groups(app, GROUPS)
+app.add_typer(_content, name="content")
 
 
 def main() -> None:

@@ -8,10 +8,13 @@ from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.contact_changes import ContactChanges
+from control_plane.accounts.contacts import Contacts
+from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.lookups import Lookups
 from control_plane.accounts.notices import Notices
 from control_plane.accounts.notices_delivery import deliver_notice
 from control_plane.accounts.passwords import Passwords
+from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers import apple
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.clients import oauth_clients
@@ -24,10 +27,13 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.delivery.logged import LoggedMessages, NoMessages
 from control_plane.delivery.messenger import Messenger
+from control_plane.pictures.clips import Clips
+from control_plane.pictures.pictures import Pictures
+from control_plane.storage.files import Files
 from stagedoor.parts.live import Live
 
 
-def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live) -> Accounts:
+def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live, files: Files) -> Accounts:
     sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
     sessions.follow(live.bus)
     messenger = _messenger(settings)
@@ -40,9 +46,10 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     keyring = secrets[Purpose.SESSION]
     return Accounts(
         sessions,
+        LastUses(database),
         SignIn(database, sessions, provers, believes_claims=settings.dev),
         codes,
-        Passwords(database, codes, notices),
+        Passwords(database, sessions, codes, notices),
         ContactChanges(database, codes, notices),
         Lookups(database),
         notices,
@@ -50,6 +57,8 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
         AppleEvents(id_tokens, database, sessions),
         messenger,
+        ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
+        Contacts(database),
     )
 
 

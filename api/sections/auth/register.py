@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import MalformedRequest, Request, Text
 from api.wire.profile import Profile, own_profile
+from control_plane.accounts import devices
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
@@ -84,7 +86,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
-    user = await call.accounts.sign_in.sign_in(
+    user, token = await call.accounts.sign_in.enter(
         Claims(
             auth_token=body.auth_token,
             nonce=body.nonce,
@@ -103,11 +105,16 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             device_token=body.device_token,
             code=body.code,
             requester=call.requester,
-        )
+        ),
+        call.use,
     )
     if body.authorization_code:
         await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
-    return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
+    if device_token := devices.push_token(body.device_token):
+        database, app = call.platform.database, call.client.value
+        await devices.claim(database, user.id, device_token, app, version="", language=call.language)
+        user = dataclasses.replace(user, device_token=device_token)
+    return await own_profile(call, user, token)
 
 
 def _date(text: str) -> dt.date | None:

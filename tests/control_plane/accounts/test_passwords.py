@@ -31,9 +31,11 @@ from control_plane.accounts.passwords import (
     TooManyAttempts,
     WrongPassword,
 )
+from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
+from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database, open_pool
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
@@ -69,7 +71,8 @@ class Gate:
     def __post_init__(self) -> None:
         self.codes = Codes(self.database, b"s" * 32, self.channels, deliver_code, lambda: self.now)
         self.notices = Notices(self.database, self.channels, deliver_notice, lambda: self.now)
-        self.passwords = Passwords(self.database, self.codes, self.notices, lambda: self.now)
+        sessions = Sessions(Keyring((Secret("s", b"s" * 32),)), self.database, 3600)
+        self.passwords = Passwords(self.database, sessions, self.codes, self.notices, lambda: self.now)
 
     async def user(self, username: str = "ann", password: str | None = RIGHT, **contacts: Any) -> UserId:
         hashed = await hash_password(password) if password else None

@@ -18,6 +18,7 @@ SECRET_NAMES = {
     "database_url",
     "mediamtx_api_url",
     "bus_url",
+    "storage_url",
     "mail_url",
     "sms_url",
     "metrics_token",
