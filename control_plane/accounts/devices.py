@@ -12,14 +12,9 @@ from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.jobs.kind import job
 
 LONGEST_KEY, LONGEST_TOKEN, LONGEST_VERSION = 255, 512, 64
 """Characters. Tokens of push services have up to 300. PostgreSQL refuses an index row of more than 2704 bytes."""
-KEPT = dt.timedelta(days=270)
-"""How long a device is kept after its last call. Push services discard the token of an app that was not opened for 270
-days. Longer: more rows of phones that are gone. Shorter: a phone that was off gets no messages until its next call."""
-
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 """What the apps send while the push service has given them no token."""
 
@@ -55,7 +50,7 @@ _FORGET_UNPROVEN = """
     with gone as (delete from device where seen_at >= $1 returning token)
     update app_user set device_token = '' where device_token in (select token from gone)
 """
-_DELETE_OLD = "delete from device where seen_at < now() - $1::interval"
+_DELETE_UNSEEN = "delete from device where seen_at < now() - $1::interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,6 @@ async def forget_unproven(connection: Connection, since: dt.datetime) -> None:
     await connection.execute(_FORGET_UNPROVEN, since)
 
 
-@job(every="41 4 * * *")
-async def delete_old_devices(database: Database) -> None:
-    await database.execute(_DELETE_OLD, KEPT)
+async def delete_unseen(database: Database, since: dt.timedelta) -> None:
+    """Delete the devices that made no call for this time."""
+    await database.execute(_DELETE_UNSEEN, since)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
-from control_plane.accounts.devices import delete_old_devices
+from control_plane.accounts.old_devices import delete_old_devices
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database

@@ -14,7 +14,7 @@ from api.contract.client import Client
 from api.sections import devices
 from api.sections.auth import register
 from api.sections.users import profile
-from control_plane.accounts.devices import delete_old_devices
+from control_plane.accounts.old_devices import delete_old_devices
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Row
 from tests.api.sections.calling import APPS, Calls, calling
