@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from api.callbacks import apple
+from api.callbacks.apple import AppleCallbacks
 from api.contract.answer import HEADERS, envelope
 from api.contract.dispatch import Dispatcher
 from api.contract.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
@@ -21,10 +23,13 @@ from api.documentation import ASSETS, Documentation
 from api.health.checks import Check, Health
 from api.http.address import client_address, is_limited, limit_key
 from api.http.cookies import PUBLIC_URL, own_origin
+from api.http.files import FileRoutes
 from api.http.urls import Urls, is_addressed_to_us
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
+from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.sections import registry
+from api.sections.sandbox import codes_handler
 from control_plane.config.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,7 +54,7 @@ SOCKETS = "/ws/"
 def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
-    """`media_dir` has the videos, sounds and pictures that are served under `/media/`, with range requests."""
+    """`media_dir` has the files under `/media/` that are not in storage."""
     middlewares = [_refusals_for_people(pages)]
     if platform.settings.dev:
         middlewares.append(_our_names_only(platform.urls))
@@ -66,6 +71,7 @@ def make_app(
             web.get(ALIVE, health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
+            web.post(apple.PATH, AppleCallbacks(platform.accounts.apple_events).take),
             web.get("/ws/live/{id}", live_socket.handle),
             web.get("/openapi.json", documentation.openapi),
             web.get("/asyncapi.json", documentation.asyncapi),
@@ -74,7 +80,8 @@ def make_app(
             *pages.routes(),
             web.static("/static/gifts", GIFT_PICTURES),
             web.static("/static/sliders", SLIDER_PICTURES),
-            web.static("/media", media_dir),
+            *FileRoutes(media_dir, platform.stored, platform.database).routes(),
+            *([web.get("/sandbox/codes", codes_handler(platform))] if platform.settings.dev else []),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
             web.route("*", "/{path:.*}", _contract(dispatcher)),
         ]
@@ -149,7 +156,7 @@ def _refusals_for_people(pages: Pages) -> Middleware:
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             response = await handler(request)
             # aiohttp notices a missing file only while it sends the response, too late for another one.
-            if isinstance(response, web.FileResponse) and not _file_of(request).is_file():
+            if isinstance(response, web.FileResponse) and not _is_there(request):
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             return response
         except web.HTTPClientError as refusal:
@@ -160,11 +167,13 @@ def _refusals_for_people(pages: Pages) -> Middleware:
     return answer
 
 
-def _file_of(request: web.Request) -> Path:
-    """The file that a static route serves for this request."""
+def _is_there(request: web.Request) -> bool:
+    """Whether the file of a static route exists. The routes of storage have looked themselves."""
     resource = request.match_info.route.resource
-    assert resource is not None, "a file comes from a static route"
-    return resource.get_info()["directory"] / request.match_info["filename"]
+    if not isinstance(resource, web.StaticResource):
+        return True
+    directory: Path = resource.get_info()["directory"]
+    return (directory / request.match_info["filename"]).is_file()
 
 
 def _refusal(
@@ -195,7 +204,7 @@ def _our_names_only(urls: Urls) -> Middleware:
                 raise web.HTTPMisdirectedRequest(
                     text="In development mode this server answers to local names only. Use localhost or its LAN address.\n"
                 )
-            if _is_cross_site(request):
+            if _is_cross_site(request) and _route_of(request) != PROVIDER_CALLBACK:
                 raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
         return await handler(request)
 

@@ -22,6 +22,7 @@ from bench.load import Load, callers, post, quantile
 from bench.platform import platform
 from bench.processes import OTHER_CORES
 from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
 from control_plane.db.migrate import migrate
@@ -69,7 +70,7 @@ READS = (
     Read("10 users", accounts._BY_IDS, lambda users: (some(users, 10),)),
     Read("a user by name", accounts._BY_USERNAME, lambda users: (f"USER{one(users)}",)),
     Read("a user by identity", accounts._BY_IDENTITY, lambda users: ("dev", f"user{one(users)}")),
-    Read("a user's sessions", accounts._SESSION, lambda users: (one(users),)),
+    Read("a user's sessions", sessions._STATE, lambda users: (one(users),)),
     Read("a visit", accounts._VISIT, lambda users: (one(users), 1)),
     Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
     Read("a wallet", ledger._WALLET, lambda users: (one(users),)),

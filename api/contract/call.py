@@ -14,12 +14,14 @@ from api.http.address import limit_key
 from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
-from control_plane.accounts.caller import Caller
+from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
 from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
+from control_plane.personal_data.bundle import PersonalData
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
 NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
@@ -40,6 +42,8 @@ class Call(msgspec.Struct, frozen=True):
     """The session token sent with the call."""
     uploads: Mapping[str, Upload] = NO_UPLOADS
     """The files of a form, by field."""
+    use: Use = UNKNOWN
+    """The client, as the list of sessions shows it."""
     language: str = ""
     """The language that the client prefers, such as `de-DE`; "" if it does not say."""
 
@@ -60,6 +64,10 @@ class Call(msgspec.Struct, frozen=True):
         return self.platform.payments
 
     @property
+    def personal_data(self) -> PersonalData:
+        return self.platform.personal_data
+
+    @property
     def content(self) -> Content:
         return self.platform.content
 
@@ -69,8 +77,27 @@ class Call(msgspec.Struct, frozen=True):
         return Requester(limit_key(self.address), self.client.value)
 
     @property
+    def stored(self) -> Stored:
+        return self.platform.stored
+
+    @property
     def user_id(self) -> UserId:
         assert self.caller is not None, "the endpoint answers guests: look at `caller`"
+        return self.caller.user_id
+
+    @property
+    def session(self) -> SessionKey | None:
+        """The session that proves who calls. None: no session does."""
+        if self.caller is None or not self.proven:
+            return None
+        return SessionKey(self.caller.user_id, self.caller.session_id)
+
+    @property
+    def own_id(self) -> UserId:
+        """The caller's id, for calls that change how the own account is signed in to. Raises SessionMissing if only the
+        body names the caller, except in development mode."""
+        if self.caller is None or not self.trusted:
+            raise SessionMissing
         return self.caller.user_id
 
     @property

@@ -15,6 +15,8 @@ from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
+from control_plane.personal_data.bundle import PersonalData
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
 
@@ -31,4 +33,6 @@ class Platform:
     streams: Streams
     giving: Giving
     payments: Payments
+    stored: Stored
+    personal_data: PersonalData
     content: Content

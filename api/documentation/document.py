@@ -155,6 +155,7 @@ def _operation(
         "summary": re.split(r"(?<=\.)\s", text, maxsplit=1)[0],
         "description": f"{text}\n\n{field_notes(Access)[endpoint.access.name]}",
         "x-access": endpoint.access.value,
+        **({"x-ends-session": True} if endpoint.ends_session else {}),
         **({"x-aliases": list(endpoint.aliases)} if endpoint.aliases else {}),
         "security": [{**session, **key} for session in MAY_COME[endpoint.access] for key in API_KEY],
         "requestBody": {
@@ -186,7 +187,7 @@ def _operation(
 
 
 def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
-    """The same fields, and files beside them."""
+    """The same fields, and files beside them. Files that JSON cannot bring are required."""
     if not endpoint.uploads:
         return {}
     files = {
@@ -197,7 +198,9 @@ def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
         }
         for name, most in endpoint.uploads.items()
     }
-    return {"multipart/form-data": {"schema": {"allOf": [request, {"type": "object", "properties": files}]}}}
+    needed = [name for name in files if name not in endpoint.request.__struct_fields__]
+    form = {"type": "object", "properties": files, **({"required": needed} if needed else {})}
+    return {"multipart/form-data": {"schema": {"allOf": [request, form]}}}
 
 
 def _codes(endpoint: Endpoint) -> dict[int, str]:

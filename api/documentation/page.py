@@ -15,7 +15,7 @@ from typing import Any
 
 from api.documentation.notation import Notation, prose
 from api.documentation.schemas import Schema
-from api.documentation.texts import BEFORE, CODES, VARIABLES
+from api.documentation.texts import BEFORE, CODES, FILES, VARIABLES
 
 ASSETS = Path(str(files("api"))) / "pages" / "docs"
 """Served under `/static/docs/`."""
@@ -167,11 +167,19 @@ def _outcomes(operation: Operation) -> str:
 def _curl(url: str, operation: Operation, body: dict[str, Any] | None, with_variables: bool) -> str:
     parts = [f"curl {url}"]
     if operation.get("x-access", "open") in ("user", "proven"):
-        parts.append('-H "Authorization: Bearer $TOKEN"')
-    if body is not None:
+        token = "$(token cleo)" if with_variables and operation.get("x-ends-session") else "$TOKEN"
+        parts.append(f'-H "Authorization: Bearer {token}"')
+    if files := _needed_files(operation):
+        parts += [f"-F {name}=@{FILES[name]}" for name in files]
+    elif body is not None:
         data = shlex.quote(json.dumps(body["example"], ensure_ascii=False))
         parts.append(f"-d {_variables(data, body['example']) if with_variables else data}")
     return " \\\n  ".join(parts)
+
+
+def _needed_files(operation: Operation) -> list[str]:
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    return form["schema"]["allOf"][1].get("required", []) if form else []
 
 
 def _variables(data: str, example: Mapping[str, Any]) -> str:

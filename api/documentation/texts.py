@@ -28,6 +28,7 @@ store are free of charge."""
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registerUser": {"auth_token": "…"},
+    "endSession": {"session_id": "0123456789abcdef01234567"},
     "showUserDetail": {"username": "ben"},
     "showRelatedVideos": {"starting_point": 0},
     "liveStream": {"started_at": "2026-01-31 12:00:00", "title": "Hello"},
@@ -47,8 +48,14 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "addUserInterest": {"interests": [1, 3]},
     "showRegisteredContacts": {"phone_numbers": ["+49 151 23456789", "0151 23456780"]},
     "sandbox/purchases": {"coin": 100},
+    "addUserImageNew": {
+        "profile_pic": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mM4AQAAygDJNEIn8wAAAABJRU5ErkJggg=="
+    },
 }
 """Example requests. An endpoint without one shows its required fields."""
+
+FILES: Mapping[str, str] = {"video": "clip.mp4"}
+"""Example names of files that a call needs."""
 
 EXAMPLES_IN_DEVELOPMENT: Mapping[str, Mapping[str, Any]] = {"registerUser": {"auth_token": "dev:ada"}}
 
@@ -58,12 +65,14 @@ VARIABLES = {"receiver_id": "RECEIVER", "live_streaming_id": "STREAM", "transact
 BEFORE = """\
 value() { python3 -c "import json, sys; print(json.load(sys.stdin)['msg']$1)"; }
 
+token() { curl -s SERVER/api/registerUser -d "{\\"auth_token\\": \\"dev:$1\\"}" | value "['User']['auth_token']"; }
+
 # ada, who calls, and a receipt of the sandbox store
-TOKEN=$(curl -s SERVER/api/registerUser -d '{"auth_token": "dev:ada"}' | value "['User']['auth_token']")
+TOKEN=$(token ada)
 RECEIPT=$(curl -s SERVER/sandbox/purchases -H "Authorization: Bearer $TOKEN" -d '{"coin": 100}' | value "['transaction_id']")
 
 # ben, who is live
-BEN=$(curl -s SERVER/api/registerUser -d '{"auth_token": "dev:ben"}' | value "['User']['auth_token']")
+BEN=$(token ben)
 STREAM=$(curl -s SERVER/api/liveStream -H "Authorization: Bearer $BEN" -d '{}' | value "['LiveStreaming']['id']")
 RECEIVER=$(curl -s SERVER/api/showUserDetail -d '{"username": "ben"}' | value "['User']['id']")"""
 """The set-up for the shell examples, in development mode."""

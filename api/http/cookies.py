@@ -54,5 +54,19 @@ def set_session(response: web.StreamResponse, token: str, scheme: str, ttl_s: in
     )
 
 
+FLOW, SECURE_FLOW = "stagedoor-sign-in", "__Host-stagedoor-sign-in"
+
+
+def set_flow(response: web.StreamResponse, value: str, scheme: str, ttl_s: int) -> None:
+    """Set the cookie of a sign-in that is at a provider. SameSite=Lax, because the browser returns from another site."""
+    secure = scheme == "https"
+    name = SECURE_FLOW if secure else FLOW
+    response.set_cookie(name, value, max_age=ttl_s, path="/", httponly=True, samesite="Lax", secure=secure)
+
+
+def flow_cookie(request: web.Request, scheme: str) -> str:
+    return request.cookies.get(SECURE_FLOW if scheme == "https" else FLOW, "")
+
+
 def clear_session(response: web.StreamResponse, scheme: str) -> None:
     set_session(response, "", scheme, 0)

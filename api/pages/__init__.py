@@ -7,11 +7,12 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import player_script
+from api.pages import player_script, provider_sign_in
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
 from api.pages.live import LiveNow, Viewers
 from api.pages.player_script import FetchScript, PlayerScript
+from api.pages.provider_sign_in import ProviderSignIn
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
 from api.pages.watch import WatchPage
@@ -32,6 +33,7 @@ class Pages:
         thumbnail_of = platform.streams.prober.thumbnail
         self._html = Html(platform)
         self._sign_in = SignInPages(platform)
+        self._provider_sign_in = ProviderSignIn(platform, self._html)
         self._live = LiveNow(
             platform.database, platform.streams.running, partial(request_urls, platform=platform), viewers, thumbnail_of
         )
@@ -52,6 +54,9 @@ class Pages:
             web.get("/session", answering(self._sign_in.show)),
             web.post("/session", answering(self._sign_in.enter)),
             web.delete("/session", answering(self._sign_in.leave)),
+            web.get("/session/{provider}", showing(self._provider_sign_in.begin)),
+            web.get(provider_sign_in.CALLBACK, showing(self._provider_sign_in.returned)),
+            web.post(provider_sign_in.CALLBACK, showing(self._provider_sign_in.posted)),
             web.get(player_script.PATH, answering(self._player.show)),
             web.static(self._html.static_path, STATIC),
         ]

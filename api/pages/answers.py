@@ -11,9 +11,12 @@ import msgspec
 from aiohttp import web
 
 from api.contract.client import Client
+from api.contract.client_use import client_use
 from api.contract.errors import FAILED, MALFORMED, NO_SESSION, NOT_FOUND, contract_code
 from api.contract.platform import Platform
+from api.http.address import client_address
 from api.http.urls import Urls, urls_for
+from control_plane.accounts.caller import Use
 from control_plane.base.errors import ControlPlaneError
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,12 @@ def json(body: object, status: int = 200) -> web.Response:
 def request_urls(request: web.Request, platform: Platform) -> Urls:
     """The URLs for this client: with LIVE_LAN they have the host that it used."""
     return urls_for(request.headers.get("Host", ""), platform.urls, platform.settings)
+
+
+def page_use(request: web.Request, platform: Platform) -> Use:
+    """The browser, as the list of sessions shows it."""
+    address = client_address(request, platform.settings.trusted_proxies)
+    return client_use(request, Client.DOCUMENT, address, platform.settings)
 
 
 def answering(handler: Handler) -> Handler:

@@ -84,6 +84,13 @@ class Html:
         links = [f'<link rel="modulepreload" href="{self.static_path}/{module}">' for module in sorted(modules(name))]
         return "\n".join(links)
 
+    def opened(self, path: str) -> web.Response:
+        """A page that opens `path` at once. Browsers send a SameSite=Strict cookie with a request that a page of ours
+        causes, and not with a redirect that began at another site."""
+        text = self._templates["opened"].substitute(path=escape(path))
+        headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
     def message(
         self, request: web.Request, title: str, text: str, status: int, *, opens_to: Literal["", "signed-in"] = ""
     ) -> web.Response:
@@ -117,7 +124,7 @@ def modules(name: str) -> set[str]:
 
 
 def policy(urls: Urls) -> str:
-    """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
+    """The Content-Security-Policy: only our own files, those of a bucket, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
         for parts in map(urlsplit, (urls.playback(""), urls.webrtc(""), urls.websocket(0)))
@@ -127,8 +134,8 @@ def policy(urls: Urls) -> str:
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data:",
-            f"media-src 'self' blob: {hls}",
+            f"img-src 'self' data: {urls.storage_origin}".rstrip(),
+            f"media-src 'self' blob: {hls} {urls.storage_origin}".rstrip(),
             f"connect-src 'self' {socket} {hls} {webrtc}",
             "base-uri 'none'",
             "form-action 'self'",

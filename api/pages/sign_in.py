@@ -15,8 +15,8 @@ from aiohttp import web
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
 from api.http.cookies import clear_session, own_origin, page_token, set_session
-from api.pages.answers import json, request_urls
-from control_plane.accounts.caller import Caller
+from api.pages.answers import json, page_use, request_urls
+from control_plane.accounts.caller import Caller, Use
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import DEV_PREFIX
@@ -41,18 +41,18 @@ class Way:
     label: str
     hint: str
     secret: bool
-    enter: Callable[[Platform, str], Awaitable[User | None]]
+    enter: Callable[[Platform, str, Use], Awaitable[tuple[User, str] | None]]
     dev_only: bool = False
 
 
-async def _by_name(platform: Platform, name: str) -> User:
-    return await platform.accounts.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
+async def _by_name(platform: Platform, name: str, use: Use) -> tuple[User, str]:
+    return await platform.accounts.sign_in.enter(Claims(auth_token=f"{DEV_PREFIX}{name}"), use)
 
 
-async def _by_token(platform: Platform, token: str) -> User | None:
+async def _by_token(platform: Platform, token: str, use: Use) -> tuple[User, str] | None:
     if await platform.accounts.sessions.identify(token) is None:
         return None
-    return await platform.accounts.sign_in.sign_in(Claims(auth_token=token))
+    return await platform.accounts.sign_in.enter(Claims(auth_token=token), use)
 
 
 WAYS = (
@@ -77,6 +77,13 @@ class WayView(msgspec.Struct, frozen=True):
     secret: bool
 
 
+class ProviderView(msgspec.Struct, frozen=True):
+    name: str
+    title: str
+    url: str
+    """A link to the provider's page; `next` is added to it."""
+
+
 class Me(msgspec.Struct, frozen=True):
     user_id: int
     username: str
@@ -90,6 +97,7 @@ class SessionView(msgspec.Struct, frozen=True):
 
     user: Me | None
     ways: Sequence[WayView]
+    providers: Sequence[ProviderView]
     sandbox: bool
 
 
@@ -97,6 +105,10 @@ class SignInPages:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._ways = {way.field: way for way in WAYS if platform.settings.dev or not way.dev_only}
+        self._providers = [
+            ProviderView(client.name, client.title, f"/session/{client.name}")
+            for client in platform.accounts.page_flow.clients.values()
+        ]
         self._views = [WayView(way.field, way.label, way.hint, way.secret) for way in self._ways.values()]
 
     async def caller(self, request: web.Request) -> Caller | None:
@@ -106,7 +118,8 @@ class SignInPages:
 
     async def show(self, request: web.Request) -> web.Response:
         try:
-            caller = await self.caller(request)
+            if caller := await self.caller(request):
+                self._platform.accounts.last_uses.note(caller, page_use(request, self._platform))
         except AccountBlocked:  # shown as signed out, so that another user can sign in
             caller = None
         user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None
@@ -118,11 +131,11 @@ class SignInPages:
             return _not_ours()
         fields = decode_object(await read_body(request.clone(client_max_size=LARGEST_BODY)))
         way, value = self._chosen(fields)
-        user = await way.enter(self._platform, value)
-        if user is None:
+        entered = await way.enter(self._platform, value, page_use(request, self._platform))
+        if entered is None:
             return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
+        user, token = entered
         response = json(await self._view(request, user))
-        token = await self._platform.accounts.sessions.issue(user.id, value)
         set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 
@@ -150,6 +163,7 @@ class SignInPages:
         return SessionView(
             user=await self._me(request, user) if user else None,
             ways=self._views,
+            providers=self._providers,
             sandbox=self._platform.payments.sandbox is not None,
         )
 

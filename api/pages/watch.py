@@ -57,15 +57,15 @@ class WatchPage:
         """The page, or an error page. Raises DatabaseUnavailable, AccountBlocked."""
         stream = await self._stream(request.match_info["id"])
         if stream is None:
-            return self._html.message(
-                request, "There is no such stream", "Check the link: part of it may be missing.", 404
-            )
+            return self._missing(request)
         audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
         if not audience.public and not audience.admits(await self._sign_in.caller(request)):
             return self._html.message(
                 request, "This stream is private", "Its host can sign in to see this page.", 403, opens_to="signed-in"
             )
-        host = (await by_ids(self._platform.database, [stream.user_id]))[stream.user_id]
+        host = (await by_ids(self._platform.database, [stream.user_id])).get(stream.user_id)
+        if host is None:
+            return self._missing(request)
         urls = request_urls(request, self._platform)
         watched = _watched(stream, host, urls)
         plays_hls = stream.status is Status.LIVE and audience.public and "low" not in request.query
@@ -83,6 +83,9 @@ class WatchPage:
             },
             scripts=[player_script.PATH] if plays_hls else [],
         )
+
+    def _missing(self, request: web.Request) -> web.Response:
+        return self._html.message(request, "There is no such stream", "Check the link: part of it may be missing.", 404)
 
     async def _stream(self, text: str) -> Stream | None:
         stream_id = parse_id(text)

@@ -27,4 +27,8 @@ async def show_related_videos(call: Call, body: ShowRelatedVideos) -> list[FeedI
     videos = await feed(call.platform.database, *window(body.starting_point))
     owners = await by_ids(call.platform.database, list({video.user_id for video in videos}))
     shown = {user_id: user_view(owner, call.urls) for user_id, owner in owners.items()}
-    return [feed_item(video_view(video, shown[video.user_id], call.urls)) for video in videos]
+    return [
+        feed_item(video_view(video, shown[video.user_id], call.urls))
+        for video in videos
+        if video.user_id in shown  # else it was deleted after the feed was read
+    ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.accounts.codes.codes import Codes
+from control_plane.accounts.contact_changes import ContactChanges
 from control_plane.accounts.contacts import Contacts
+from control_plane.accounts.last_uses import LastUses
+from control_plane.accounts.lookups import Lookups
+from control_plane.accounts.notices import Notices
+from control_plane.accounts.passwords import Passwords
+from control_plane.accounts.profile_media import ProfileMedia
+from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
+from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
 from control_plane.delivery.messenger import Messenger
@@ -14,7 +22,16 @@ from control_plane.delivery.messenger import Messenger
 @dataclass(frozen=True, slots=True)
 class Accounts:
     sessions: Sessions
+    last_uses: LastUses
     sign_in: SignIn
     codes: Codes
+    passwords: Passwords
+    contact_changes: ContactChanges
+    lookups: Lookups
+    notices: Notices
+    page_flow: PageFlow
+    apple_tokens: AppleTokens
+    apple_events: AppleEvents
     messenger: Messenger
+    profile_media: ProfileMedia
     contacts: Contacts

@@ -1,5 +1,5 @@
-"""Session tokens: issue, verify, revoke and sign out. A token is a JWT (RFC 7519, HS256) whose `kid` names the
-secret."""
+"""Sessions and their tokens: open, recognise, renew, end. A token is a JWT (RFC 7519, HS256) whose `kid` names the
+secret. It is valid while the row of its session exists (`control_plane/accounts/session_store.py`)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import jwt
 from cachetools import LRUCache
 
-from control_plane.accounts import store
-from control_plane.accounts.caller import Caller
-from control_plane.accounts.store import SessionState
+from control_plane.accounts import session_store
+from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
+from control_plane.accounts.session_store import Session, SessionState
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -26,13 +26,17 @@ from control_plane.db.pool import Database
 AUDIENCE = "session"
 ALGORITHM = "HS256"
 STATE_S = 5.0
-"""How long a user's session state is cached. Longer: a revocation whose notification is lost takes effect later.
+"""How long a user's open sessions are cached. Longer: an end whose notification is lost takes effect later.
 Shorter: more reads from the database."""
 REMEMBERED = 20_000
 """Cache size in tokens, and in users; the least recently used is evicted. Smaller than the number of active users: most
 calls verify the signature and read the state again. Larger: more memory."""
 LONGEST_TOKEN = 1024
 """Characters. Our tokens have about 300. Longer text is refused before it is decoded or cached."""
+SKEW_S = 30.0
+"""How far the clocks of two processes may differ. A session that the cache lacks is looked for in the database if its
+token is not older than the cached state by more than this. Smaller: a new session is refused for STATE_S by processes
+whose clock is ahead. Larger: a token is looked for longer after its session ended."""
 
 
 class AccountBlocked(ControlPlaneError):
@@ -48,17 +52,32 @@ class AccountBlocked(ControlPlaneError):
 @dataclass(frozen=True, slots=True)
 class _Claims:
     user_id: UserId
-    version: int
     salt: str
     session_id: str
+    issued_at: float
     expires_at: float
+
+    @property
+    def session(self) -> SessionKey:
+        return SessionKey(self.user_id, self.session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A user's state in the cache."""
+
+    state: SessionState
+    read_at: float
+    """By the clock that tokens are issued by."""
+    until: float
+    """By the clock of the event loop."""
 
 
 class Sessions:
-    """Issues, verifies and revokes session tokens.
+    """Opens, recognises, renews and ends sessions.
 
-    Verified signatures are cached. A revocation takes effect when its notification arrives, and at the latest after
-    STATE_S.
+    Verified signatures are cached, and so are users' open sessions: an end takes effect when its notification arrives,
+    and at the latest after STATE_S. A new session needs no notification: it is looked for when its token arrives.
     """
 
     def __init__(
@@ -76,71 +95,113 @@ class Sessions:
         self._clock = clock
         self._state_s = state_s
         self._verified: LRUCache[str, _Claims] = LRUCache(REMEMBERED)
-        self._states: LRUCache[UserId, tuple[SessionState, float]] = LRUCache(REMEMBERED)
-        """Each with the time until which it is used. Not a TTLCache: it removes all expired entries at once, which
-        would block the event loop for 20,000 of them."""
+        self._states: LRUCache[UserId, _Known] = LRUCache(REMEMBERED)
+        """Not a TTLCache: it removes all expired entries at once, which would block the event loop for 20,000 of
+        them."""
         self._changes = 0
 
     def follow(self, bus: Bus) -> None:
-        """Subscribe to changes of users, so that revocations by other processes invalidate the cache."""
-        bus.subscribe(Topic.USER, lambda message: self._forget(UserId(message.id)))
+        """Subscribe to changes of users, so that sessions that other processes end leave the cache."""
+        bus.subscribe(Topic.USER, lambda message: self.forget(UserId(message.id)))
         bus.on_resync(self._forget_all)
 
-    async def issue(self, user_id: UserId, renews: str = "") -> str:
-        """A token of a new session. If `renews` is a valid token of this user, the new token belongs to the same
-        session, and signing out ends both. Raises UserNotFound and AccountBlocked."""
-        renewed = self._verify(renews) if renews and await self.identify(renews) is not None else None
-        session_id = renewed.session_id if renewed and renewed.user_id == user_id else secrets.token_hex(12)
-        state = await self._state(user_id)
-        if state is None:
-            raise UserNotFound
-        if state.banned:
-            raise AccountBlocked
+    async def issue(self, user_id: UserId, use: Use = UNKNOWN, device_token: str = "") -> str:
+        """A token of a new session. `device_token`: the push service's, which the session's end forgets. Raises
+        UserNotFound and AccountBlocked."""
+        session = SessionKey(user_id, secrets.token_hex(12))
         now = self._clock()
-        claims = {
-            "sub": str(user_id),
-            "ver": state.version,
-            "salt": state.salt.hex(),
-            "sid": session_id,
-            "aud": AUDIENCE,
-            "iat": now,
-            "exp": now + dt.timedelta(seconds=self._ttl_s),
-        }
-        secret = self._keyring.signing
-        return jwt.encode(claims, secret.value, algorithm=ALGORITHM, headers={"kid": secret.key_id})
+        async with self._database.transaction() as connection:
+            opened = await session_store.open_session(connection, session, now, now + self._ttl, use, device_token)
+        if opened is None:
+            raise UserNotFound
+        if opened.banned:
+            raise AccountBlocked
+        self.forget(user_id)
+        return self._sign(session, opened.salt, now)
+
+    async def renew(self, token: str) -> tuple[Caller, str] | None:
+        """The caller and a new token of the same session, which ends with it. None: the token is invalid, expired or
+        its session has ended. Raises AccountBlocked."""
+        caller, claims = await self.identify(token), self._verify(token)
+        if caller is None or claims is None:
+            return None
+        now, salt = self._clock(), bytes.fromhex(claims.salt)
+        if not await session_store.renew(self._database, claims.session, salt, now + self._ttl):
+            self.forget(caller.user_id)  # the session ended after it was cached
+            return None
+        return caller, self._sign(claims.session, salt, now)
 
     async def identify(self, token: str) -> Caller | None:
-        """The caller that the token authenticates. None: the token is invalid, expired or revoked. Raises
-        AccountBlocked."""
+        """The caller that the token authenticates. None: the token is invalid, expired, or its session has ended.
+        Raises AccountBlocked."""
         claims = self._verified.get(token) or self._verify(token)
         if claims is None or claims.expires_at <= self._clock().timestamp():
             return None
-        state = await self._state(claims.user_id)
-        if state is None:
+        known = await self._state(claims.user_id)
+        if known is not None and not known.state.banned and claims.session_id not in known.state.open:
+            if claims.issued_at < known.read_at - SKEW_S:
+                return None
+            self._states.pop(claims.user_id, None)  # another process may have opened the session after we read
+            known = await self._state(claims.user_id)
+        if known is None:
             return None
-        if state.banned:  # before the version, which a ban raises too: a banned user gets AccountBlocked
+        state = known.state
+        if state.banned:  # before the session, which a ban ends too: a banned user gets AccountBlocked
             raise AccountBlocked
         same_row = hmac.compare_digest(claims.salt.encode(), state.salt.hex().encode())
-        if not same_row or state.version != claims.version or claims.session_id in state.ended:
+        if not same_row or claims.session_id not in state.open:
             return None
-        return Caller(claims.user_id, state.role)
+        return Caller(claims.user_id, state.role, claims.session_id)
 
     async def revoke_all(self, user_id: UserId) -> bool:
-        """Revoke every session of this user. False: there is no such user."""
-        async with self._database.transaction() as connection:
-            revoked = await store.revoke_sessions(connection, user_id)
-        self._forget(user_id)
-        return revoked
+        """End every session of this user. False: there is no such user."""
+        return await self._end_others(user_id, "") is not None
+
+    async def end_others(self, user_id: UserId, token: str) -> int:
+        """End every session of this user except that of the token, and return their number. With an invalid token, or
+        that of another user, every session ends."""
+        claims = self._verify(token)
+        kept = claims.session_id if claims is not None and claims.user_id == user_id else ""
+        return await self._end_others(user_id, kept) or 0
 
     async def end(self, token: str) -> None:
-        """Sign out: revoke all tokens of this token's session. An invalid token changes nothing."""
+        """Sign out: end the session of this token. An invalid token changes nothing."""
         claims = self._verify(token)
-        if claims is None or await self.identify(token) is None:
-            return
-        until = self._clock() + dt.timedelta(seconds=self._ttl_s)  # every token of the session has expired by then
+        if claims is not None and await self.identify(token) is not None:
+            await self.end_one(claims.session)
+
+    async def end_one(self, session: SessionKey) -> bool:
+        """False: there is no such session."""
         async with self._database.transaction() as connection:
-            await store.end_session(connection, claims.user_id, claims.session_id, until)
-        self._forget(claims.user_id)
+            ended = await session_store.end_session(connection, session)
+        self.forget(session.user_id)
+        return ended
+
+    async def open_ones(self, user_id: UserId) -> list[Session]:
+        """The session that was used last comes first."""
+        return await session_store.sessions_of(self._database, user_id, self._clock())
+
+    async def _end_others(self, user_id: UserId, kept: str) -> int | None:
+        async with self._database.transaction() as connection:
+            ended = await session_store.end_sessions(connection, user_id, kept)
+        self.forget(user_id)
+        return ended
+
+    @property
+    def _ttl(self) -> dt.timedelta:
+        return dt.timedelta(seconds=self._ttl_s)
+
+    def _sign(self, session: SessionKey, salt: bytes, now: dt.datetime) -> str:
+        claims = {
+            "sub": str(session.user_id),
+            "salt": salt.hex(),
+            "sid": session.session_id,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + self._ttl,
+        }
+        secret = self._keyring.signing
+        return jwt.encode(claims, secret.value, algorithm=ALGORITHM, headers={"kid": secret.key_id})
 
     def _verify(self, token: str) -> _Claims | None:
         if len(token) > LONGEST_TOKEN:
@@ -155,13 +216,13 @@ class Sessions:
                 secret.value,
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
-                options={"require": ["sub", "exp", "aud"], "verify_exp": False, "verify_iat": False},
+                options={"require": ["sub", "iat", "exp", "aud"], "verify_exp": False, "verify_iat": False},
             )
             claims = _Claims(
                 user_id=UserId(int(payload["sub"])),
-                version=int(payload["ver"]),
                 salt=str(payload["salt"]),
                 session_id=str(payload["sid"]),
+                issued_at=float(payload["iat"]),
                 expires_at=float(payload["exp"]),
             )
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
@@ -169,20 +230,22 @@ class Sessions:
         self._verified[token] = claims
         return claims
 
-    async def _state(self, user_id: UserId) -> SessionState | None:
+    async def _state(self, user_id: UserId) -> _Known | None:
         now = asyncio.get_running_loop().time()
         known = self._states.get(user_id)
-        if known is not None and known[1] > now:
-            return known[0]
+        if known is not None and known.until > now:
+            return known
         changes = -1
-        while changes != self._changes:  # read again if a revocation was notified during the read
-            changes = self._changes
-            state = await store.session_state(self._database, user_id)
-        if state is not None:
-            self._states[user_id] = (state, now + self._state_s)
-        return state
+        while changes != self._changes:  # read again if an end was notified during the read
+            changes, read_at = self._changes, self._clock().timestamp()
+            state = await session_store.session_state(self._database, user_id)
+        if state is None:
+            return None
+        known = self._states[user_id] = _Known(state, read_at, now + self._state_s)
+        return known
 
-    def _forget(self, user_id: UserId) -> None:
+    def forget(self, user_id: UserId) -> None:
+        """Read the user's open sessions again at the next call: a transaction has changed them."""
         self._changes += 1
         self._states.pop(user_id, None)
 

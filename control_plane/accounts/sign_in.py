@@ -7,15 +7,18 @@ id that a client sends proves nothing. Development mode accepts every claim, so 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import secrets
 from collections.abc import Sequence
 
 from control_plane.accounts import store
+from control_plane.accounts.caller import Use
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
-from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.password_hashing import hash_password
+from control_plane.accounts.passwords import check_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
 from control_plane.base.clock import Clock, utc_now
@@ -23,6 +26,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+
+log = logging.getLogger(__name__)
 
 DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280
@@ -107,9 +112,22 @@ class SignIn:
         self._believes_claims = believes_claims
         self._clock = clock
 
+    async def enter(self, claims: Claims, use: Use) -> tuple[User, str]:
+        """Sign in, and return the user and a token: of the session of `claims.auth_token` if that is a token of ours,
+        else of a new session. Raises what `sign_in` raises."""
+        if claims.auth_token and (renewed := await self._sessions.renew(claims.auth_token)) is not None:
+            caller, token = renewed
+            return await self._allowed(caller.user_id), token
+        return await self.enter_as((await self.sign_in(claims)).id, use, claims.device_token)
+
+    async def enter_as(self, user_id: UserId, use: Use, device_token: str = "") -> tuple[User, str]:
+        """Sign in a user who is proven, such as by a password: the user, whose account comes back if it was deleted, and
+        a token of a new session. Raises NotRegistered, AccountBlocked and UserNotFound."""
+        return await self._allowed(user_id), await self._sessions.issue(user_id, use, device_token)
+
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
-        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        SignInNotProven, AccountBlocked, WeakPassword, PasswordsBusy, WrongCode, and what the provers raise."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
@@ -126,6 +144,19 @@ class SignIn:
         if claims.auth_token and not claims.social_id and proofs:
             return await self._create(claims, proofs)
         raise NotRegistered("Open registration screen.")
+
+    async def proven(self, claims: Claims) -> User:
+        """The account that the claims prove, without signing in: no code is used up. Raises NotRegistered,
+        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
+        if not proofs:
+            raise SignInNotProven("Please enter the code that was sent to this address, or sign in with a provider.")
+        for proof in proofs:
+            user_id = await store.id_by_identity(self._database, proof.identity) if proof.identity is not None else None
+            user_id = user_id or await store.id_by_contact(self._database, proof.email, proof.phone)
+            if user_id is not None:
+                return await self._allowed(user_id)
+        raise NotRegistered("There is no such account.")
 
     async def _known(self, proof: Proof) -> User | None:
         """The account of the proven identity, else of the proven address, which the identity then joins.
@@ -159,10 +190,10 @@ class SignIn:
     async def _by_name(self, proof: Proof) -> User:
         """Development mode: the existing user with that name, else a new one."""
         assert proof.identity is not None
-        user = await store.by_username(self._database, proof.identity.subject)
-        if user is None:
+        user_id = await store.id_by_username(self._database, proof.identity.subject)
+        if user_id is None:
             return await self._create(Claims(username=proof.identity.subject), [proof])
-        return await self._allowed(user.id)
+        return await self._allowed(user_id)
 
     async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
@@ -175,6 +206,8 @@ class SignIn:
             check_indexed("social", identity.provider)
         if not self._believes_claims:
             claims = _proven_part(claims, proofs)
+        if claims.password:
+            check_password(claims.password, username, claims.email, claims.phone)
         new = NewUser(
             username=username,
             first_name=claims.first_name,
@@ -202,8 +235,14 @@ class SignIn:
         return await self._allowed(user_id)
 
     async def _allowed(self, user_id: UserId) -> User:
+        """The user, whose account comes back if it was deleted. Raises NotRegistered and AccountBlocked."""
         user = (await store.by_ids(self._database, [user_id])).get(user_id)
+        if user is None and await store.bring_back(self._database, user_id):
+            log.info("account_brought_back", extra={"user": user_id})
+            user = (await store.by_ids(self._database, [user_id])).get(user_id)
         if user is None:
+            if await store.is_deleted_and_banned(self._database, user_id):
+                raise AccountBlocked
             raise NotRegistered("Open registration screen.")
         if user.banned_at is not None:
             raise AccountBlocked

@@ -1,16 +1,24 @@
-"""SQL of users, sign-in identities and sessions."""
+"""SQL of users and sign-in identities."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
+from control_plane.accounts import session_store
 from control_plane.accounts.caller import Role
-from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import (
+    AlreadyTaken,
+    Identity,
+    NewUser,
+    PrivacySettings,
+    PushSettings,
+    User,
+    UserNotFound,
+)
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -20,8 +28,9 @@ from control_plane.db.pool import Database, Row
 
 _SELECT = f"""
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
-        u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code, u.device_token, u.banned_at,
-        u.created_at, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+        u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
+        u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at,
+        p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
@@ -29,15 +38,16 @@ _SELECT = f"""
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id
 """
-_BY_IDS = _SELECT + "where u.id = any($1::integer[])"
-_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
+_BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
+_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1) and u.deleted_at is null"
+_ID_BY_USERNAME = "select id from app_user where lower(username) = lower($1)"
 _BY_CONTACTS = (
     _SELECT
     + """
     where u.id in (
             select id from app_user where phone = any($2)
             union all select user_id from user_identity where provider = 'facebook' and subject = any($3))
-        and u.id <> $1 and u.banned_at is null and s.found_by_contacts
+        and u.id <> $1 and u.banned_at is null and u.deleted_at is null and s.found_by_contacts
     order by u.id
 """
 )
@@ -65,27 +75,57 @@ _ADD_IDENTITY = """
     select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
     on conflict do nothing
 """
-_NEW_SESSIONS = "session_version = session_version + 1, session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
-"""Invalidates every earlier token. A restored backup may reach the same version again; the new salt keeps those tokens
-invalid."""
-_SESSION = """
-    select session_version, session_salt, role, banned_at is not null as banned,
-        array(select session_id from ended_session where user_id = $1) as ended
+_NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at is null returning id"
+_SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
+_BAN = "update app_user set banned_at = now() where id = $1 and banned_at is null returning id"
+_UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_ASK = "update app_user set deletion_asked_at = $2 where id = $1"
+_ASKED = "select deletion_asked_at from app_user where id = $1 and deleted_at is null for no key update"
+_DELETE = """
+    update app_user set deleted_at = $2, deletion_asked_at = null, device_token = ''
+    where id = $1 and deleted_at is null returning id
+"""
+_BRING_BACK = """
+    update app_user set deleted_at = null
+    where id = $1 and deleted_at is not null and removed_at is null and banned_at is null returning true
+"""
+_STATE_OF_DELETED = """
+    select banned_at is not null as banned from app_user where id = $1 and deleted_at is not null and removed_at is null
+"""
+_TO_REMOVE = """
+    select id from app_user where deleted_at < $1 and removed_at is null and id > $2 order by id limit $3
+"""
+_LOCK_TO_REMOVE = "select true from app_user where id = $1 and deleted_at < $2 and removed_at is null for update"
+_FORGET = """
+    update app_user set removed_at = now(), username = 'deleted.' || id || case when exists (
+            select from app_user other where lower(other.username) = 'deleted.' || app_user.id and other.id <> app_user.id)
+            then '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) else '' end,
+        first_name = '', last_name = '', gender = '', bio = '', website = '', dob = null, email = null, phone = null,
+        password_hash = null, social = '', social_id = '', profile_pic = '', role = 'user', verified = false,
+        private = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
+    where id = $1
+"""
+_FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
+_FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
+_FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
+_EXPORT_PROFILE = """
+    select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
+        profile_pic, role, verified, private, country, city, paypal, referral_code, device_token, created_at
     from app_user where id = $1
 """
-_REVOKE = f"update app_user set {_NEW_SESSIONS} where id = $1 returning id"
-_REVOKE_EVERY = f"update app_user set {_NEW_SESSIONS}"
-_FORGET_ENDED = "delete from ended_session where user_id = $1 and ($2 or expires_at < now())"
-_END_SESSION = """
-    insert into ended_session (user_id, session_id, expires_at) values ($1, $2, $3) on conflict do nothing
+_EXPORT_SETTINGS = """
+    select p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment
+    from push_setting p join privacy_setting s using (user_id) where user_id = $1
 """
-_ENDED_SESSIONS = "select count(*) from ended_session where user_id = $1"
-MOST_ENDED = 100
-"""Ended sessions stored per user; past them every session of the user is revoked. All of them are read with the user's
-session state: more make each read slower, fewer revoke the other devices sooner."""
-_SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
-_BAN = f"update app_user set banned_at = now(), {_NEW_SESSIONS} where id = $1 and banned_at is null returning id"
-_UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_EXPORT_IDENTITIES = "select provider, created_at from user_identity where user_id = $1 order by created_at desc"
+_EXPORT_VISITS = """
+    select user_id as id, visited_at from profile_visit
+    where visitor_id = $1 and user_id < $2::bigint order by user_id desc limit $3
+"""
+_REMOVE_IDENTITY = """
+    delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
+"""
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
 _REMOVE = """
     update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
@@ -100,7 +140,7 @@ _LOCK_UNPROVEN = """
 _FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
 _DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
 _OVERVIEW = """
-    select id, username, email, role, created_at, banned_at from app_user
+    select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
 """
 _USERNAMES = "select id, username from app_user where id = any($1)"
@@ -119,14 +159,6 @@ _TAKEN = {
 }
 
 
-class SessionState(NamedTuple):
-    version: int
-    salt: bytes
-    role: Role
-    banned: bool
-    ended: frozenset[str]
-
-
 def _user(row: Row) -> User:
     return User(
         id=row["id"],
@@ -142,6 +174,9 @@ def _user(row: Row) -> User:
         social=row["social"],
         social_id=row["social_id"],
         profile_pic=row["profile_pic"],
+        profile_pic_small=row["profile_pic_small"],
+        profile_gif=row["profile_gif"],
+        profile_video=row["profile_video"],
         role=Role(row["role"]),
         verified=row["verified"],
         private=row["private"],
@@ -186,6 +221,8 @@ class Overview(msgspec.Struct, frozen=True):
     role: str
     created_at: dt.datetime
     banned_at: dt.datetime | None
+    deleted_at: dt.datetime | None
+    removed_at: dt.datetime | None
 
 
 async def overview(database: Database, limit: int, before: int | None = None) -> list[Overview]:
@@ -200,6 +237,12 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
 async def by_username(database: Database, username: str) -> User | None:
     row = await database.fetchrow(_BY_USERNAME, username)
     return None if row is None else _user(row)
+
+
+async def id_by_username(database: Database, username: str) -> UserId | None:
+    """Deleted users too."""
+    found: UserId | None = await database.fetchval(_ID_BY_USERNAME, username)
+    return found
 
 
 async def by_contacts(
@@ -252,34 +295,14 @@ async def add_identity(database: Database, identity: Identity, user_id: UserId) 
     await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
 
 
-def _session_state(row: Row) -> SessionState:
-    return SessionState(
-        version=row["session_version"],
-        salt=row["session_salt"],
-        role=Role(row["role"]),
-        banned=row["banned"],
-        ended=frozenset(row["ended"]),
-    )
-
-
-async def session_state(database: Database, user_id: UserId) -> SessionState | None:
-    row = await database.fetchrow(_SESSION, user_id)
-    return None if row is None else _session_state(row)
+async def remove_identity(connection: Connection, identity: Identity, before: dt.datetime) -> UserId | None:
+    """Delete the identity unless it was added after `before`. Returns its user; None: there is no such identity."""
+    user_id: UserId | None = await connection.fetchval(_REMOVE_IDENTITY, identity.provider, identity.subject, before)
+    return user_id
 
 
 async def exists(connection: Connection, user_id: UserId) -> bool:
     return bool(await connection.fetchval(_EXISTS, user_id))
-
-
-async def revoke_sessions(connection: Connection, user_id: UserId) -> bool:
-    """False: there is no such user."""
-    return await _change(connection, user_id, _REVOKE)
-
-
-async def revoke_every_session(connection: Connection) -> int:
-    """Revoke the sessions of all users and return their number. Notifies no process: call it only while no server runs
-    or before the server has loaded its tables."""
-    return int((await connection.execute(_REVOKE_EVERY)).split()[-1])
 
 
 async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
@@ -302,15 +325,58 @@ async def demote_operators(connection: Connection) -> Sequence[str]:
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
 
 
-async def end_session(connection: Connection, user_id: UserId, session_id: str, expires_at: dt.datetime) -> None:
-    """`expires_at`: when the session's last token expires."""
-    await connection.execute(_FORGET_ENDED, user_id, False)
-    await connection.execute(_END_SESSION, user_id, session_id, expires_at)
-    if await connection.fetchval(_ENDED_SESSIONS, user_id) > MOST_ENDED:
-        await connection.execute(_FORGET_ENDED, user_id, True)
-        await revoke_sessions(connection, user_id)
-    else:
-        await notify_within(connection, Topic.USER, user_id)
+async def asked_to_delete(connection: Connection, user_id: UserId) -> dt.datetime | None:
+    """When the user was told what a deletion loses. Locks the user. None: not yet. Raises UserNotFound."""
+    row = await connection.fetchrow(_ASKED, user_id)
+    if row is None:
+        raise UserNotFound
+    asked_at: dt.datetime | None = row["deletion_asked_at"]
+    return asked_at
+
+
+async def ask_before_deletion(connection: Connection, user_id: UserId, now: dt.datetime) -> None:
+    await connection.execute(_ASK, user_id, now)
+
+
+async def delete(connection: Connection, user_id: UserId, now: dt.datetime) -> bool:
+    """Make the user invisible and end every session. False: the user is deleted already, or does not exist."""
+    if await connection.fetchval(_DELETE, user_id, now) is None:
+        return False
+    await session_store.end_sessions(connection, user_id)
+    return True
+
+
+async def bring_back(database: Database, user_id: UserId) -> bool:
+    """Undo a deletion. False: the user is not deleted, banned, removed for good, or does not exist."""
+    return bool(await database.fetchval(_BRING_BACK, user_id))
+
+
+async def is_deleted_and_banned(database: Database, user_id: UserId) -> bool:
+    return bool(await database.fetchval(_STATE_OF_DELETED, user_id))
+
+
+async def to_remove(database: Database, deleted_before: dt.datetime, after: UserId, limit: int) -> Sequence[UserId]:
+    """Users to remove for good, with ids above `after`."""
+    return [UserId(row["id"]) for row in await database.fetch(_TO_REMOVE, deleted_before, after, limit)]
+
+
+async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before: dt.datetime) -> bool:
+    """Lock the user until the end of the transaction. False: the user was brought back, or is removed."""
+    return bool(await connection.fetchval(_LOCK_TO_REMOVE, user_id, deleted_before))
+
+
+async def remove(connection: Connection, user_id: UserId) -> None:
+    """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
+    for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
+        await connection.execute(statement, user_id)
+
+
+async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> bool:
+    """Set the password and end every session. False: there is no such user."""
+    changed = await _change(connection, user_id, _NEW_HASH, password_hash)
+    if changed:
+        await session_store.end_sessions(connection, user_id)
+    return changed
 
 
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
@@ -319,8 +385,11 @@ async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
 
 
 async def ban(connection: Connection, user_id: UserId) -> bool:
-    """Ban the user and revoke every session. False: the user is banned already, or does not exist."""
-    return await _change(connection, user_id, _BAN)
+    """Ban the user and end every session. False: the user is banned already, or does not exist."""
+    banned = await _change(connection, user_id, _BAN)
+    if banned:
+        await session_store.end_sessions(connection, user_id)
+    return banned
 
 
 async def unban(connection: Connection, user_id: UserId) -> bool:
@@ -337,3 +406,20 @@ async def _change(connection: Connection, user_id: UserId, statement: str, *valu
 
 async def record_visit(database: Database, user_id: UserId, visitor_id: UserId) -> None:
     await database.execute(_VISIT, user_id, visitor_id)
+
+
+async def exported_profile(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT_PROFILE, user_id)
+
+
+async def exported_settings(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT_SETTINGS, user_id)
+
+
+async def exported_identities(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT_IDENTITIES, user_id)
+
+
+async def exported_visits(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    """Users whose profiles this user visited, by their ids."""
+    return await database.fetch(_EXPORT_VISITS, user_id, before, limit)

@@ -62,6 +62,10 @@ class User:
     social: str
     social_id: str
     profile_pic: str
+    """Name in storage, or a URL that sign-up brought; "": none."""
+    profile_pic_small: str
+    profile_gif: str
+    profile_video: str
     role: Role
     verified: bool
     private: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from control_plane.base.network import ANY, is_loopback, is_private, parse_network
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
@@ -15,11 +16,23 @@ MEDIAMTX_PORTS = (
     *("mediamtx_api_port", "hooks_port"),
 )
 """The ports in MediaMTX's configuration."""
+UPLOADS = "uploads"
+"""The folder below the data directory, for files of calls that have not ended."""
 PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
+
+PROVIDER_URLS = {
+    "google": ("issuer", "jwks_url", "authorize_url", "token_url"),
+    "apple": ("issuer", "jwks_url", "authorize_url", "token_url", "revoke_url"),
+    "facebook": ("issuer", "jwks_url"),
+    "firebase": ("issuer", "jwks_url"),
+}
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
+_STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?", re.ASCII)
+_PRODUCT_NAME = re.compile(r"[^\W_](?:[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,38}\S)?")
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9\-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,11 @@ class Settings:
     mediamtx_api_port: int = port(9997, "MediaMTX's control API; private")
     mediamtx_api_bind: str = setting("127.0.0.1", "address of MediaMTX's control API when Stagedoor runs it")
     trusted_proxies: tuple[str, ...] = setting((), "networks whose X-Forwarded-For is trusted, separated by commas")
+    country_header: str = setting(
+        "",
+        "header in which a trusted proxy names the client's country, such as CF-IPCountry, for the list of sessions; "
+        "empty: none",
+    )
 
     # ── parts ──
     data_dir: Path = setting(Path("data"), "directory of all data that must survive a restart")
@@ -67,15 +85,42 @@ class Settings:
     mediamtx_api_url: str = setting(
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )
+    mail_url: str = setting(
+        "",
+        "mail server or mail service, as a URL of apprise, such as "
+        "mailtos://user:password@mail.example.com?from=no-reply@example.com; empty: no mail",
+        secret=True,
+    )
+    sms_url: str = setting(
+        "",
+        "SMS gateway, as a URL of apprise, such as jsons://gateway.example.com/send; empty: no text messages",
+        secret=True,
+    )
     bus_url: str = setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
+    storage_url: str = setting(
+        "",
+        "where uploaded files are kept: s3://bucket/prefix?endpoint=…&region=…, with credentials in the query or in "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty: media in the data directory",
+        secret=True,
+    )
+    storage_public_url: str = setting(
+        "", "URL below which anyone can read the bucket's public files, such as a CDN; empty: signed addresses"
+    )
     secrets_file: str = setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── behaviour ──
+    product_name: str = setting("Stagedoor", "the product's name in mails and text messages")
     dev: bool = setting(
         False, "development mode: sandbox store, sign-in without proof, demo data; never on a public address"
     )
     body_identity: bool | None = setting(None, "trust the user id in a request body (old app builds); empty: as `dev`")
     session_ttl_s: int = setting(90 * 86400, "lifetime of a session token", least=60)
+    deletion_days: int = setting(
+        30,
+        "days after which a deleted account is removed for good; until then signing in brings it back",
+        least=1,
+        most=3650,
+    )
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
     )
@@ -103,6 +148,7 @@ class Settings:
 
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
+    upload_limit: int = setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
     address_rate: int = setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = setting(300, "calls and live socket gifts per minute by one user", least=1)
     calls_per_address: int = setting(128, "concurrent calls and pages from one address", least=1)
@@ -120,6 +166,8 @@ class Settings:
     providers: Providers = table(Providers)
 
     def __post_init__(self) -> None:
+        if not _PRODUCT_NAME.fullmatch(self.product_name):
+            raise InvalidSettings("LIVE_PRODUCT_NAME must have 1 to 40 printable characters, in one line.")
         if self.log_format not in {"text", "json"}:
             raise InvalidSettings("LIVE_LOG_FORMAT must be text or json.")
         if self.log_level not in {"debug", "info", "warning", "error"}:
@@ -133,6 +181,11 @@ class Settings:
                 raise InvalidSettings(
                     f"LIVE_TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8."
                 ) from None
+        if not _HEADER.fullmatch(self.country_header):
+            raise InvalidSettings("LIVE_COUNTRY_HEADER must be the name of a header, such as CF-IPCountry, or empty.")
+        for provider, urls in PROVIDER_URLS.items():
+            for name in urls:
+                self._check_url(f"providers.{provider}.{name}", getattr(getattr(self.providers, provider), name))
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:
@@ -140,6 +193,11 @@ class Settings:
                 raise InvalidSettings(
                     f"{variable_of(name)} must be an address such as https://live.example.com, without a path."
                 )
+        if self.storage_public_url and not (self.storage_url and _STORAGE_URL.fullmatch(self.storage_public_url)):
+            raise InvalidSettings(
+                "LIVE_STORAGE_PUBLIC_URL must be an address such as https://cdn.example.com/files, and needs "
+                "LIVE_STORAGE_URL."
+            )
         if self.hooks_url and not _HOOKS_URL.fullmatch(self.hooks_url):
             raise InvalidSettings(
                 "LIVE_HOOKS_URL must be an address such as http://10.0.0.5:9080/hooks, with its port."
@@ -152,6 +210,15 @@ class Settings:
             )
         if self.dev:
             self._refuse_the_public()
+
+    def _check_url(self, name: str, url: str) -> None:
+        """Raises InvalidSettings."""
+        parts = urlsplit(url)
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        if not is_safe or not parts.hostname:
+            raise InvalidSettings(
+                f"{variable_of(name)} must be an https address; http is possible on this machine alone."
+            )
 
     def check_for_mediamtx_elsewhere(self) -> None:
         """A MediaMTX that we do not run is configured before our start, so its ports and the hooks URL must be fixed.
@@ -187,6 +254,10 @@ class Settings:
     @property
     def identity_from_body(self) -> bool:
         return self.dev if self.body_identity is None else self.body_identity
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / UPLOADS
 
     @property
     def secrets_path(self) -> Path:

@@ -1,7 +1,7 @@
 """Database connections: a bounded set, opened on demand, leased, released and reused.
 
-asyncpg's own pool is not used. It releases a connection in a task and waits for it, which costs as much as the query
-itself (`bench/README.md`), and its waits for a server that hangs have no deadline that a caller could set.
+asyncpg's own pool is not used. It releases a connection in a task and waits for it: even without its reset query a use
+takes 1.7 times the CPU (`make bench-pool`).
 """
 
 from __future__ import annotations

@@ -51,3 +51,8 @@ def phone_contact(text: str, region: str = "") -> Contact:
     if number is None or not phonenumbers.is_possible_number(number):
         raise InvalidContact("This is not a phone number with its country code, such as +49 151 23456789.")
     return Contact(Channel.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def any_contact(text: str) -> Contact:
+    """An email address or a phone number. Raises InvalidContact."""
+    return email_contact(text) if "@" in text else phone_contact(text)

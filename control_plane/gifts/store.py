@@ -9,7 +9,7 @@ from control_plane.accounts.caller import Caller, Role
 from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, Row
 from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
 from control_plane.gifts.events import Person
 from control_plane.gifts.gift import Gift, SentGift
@@ -32,7 +32,7 @@ _PARTIES = """
         (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = $1 and kind in ('bought', 'earned')) as coins,
         exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn
     from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended'
-    where sender.id = $1
+    where sender.id = $1 and sender.deleted_at is null
 """
 _OWNER_OF = "select user_id from stream where id = $1"
 _COLUMNS = """
@@ -56,6 +56,14 @@ _RECORD = f"""
         {adding_coins(stream_id="$1", coins="$4")}
     )
     select {_COLUMNS}, gifter.coins as sender_total from gifter, sent join gift on gift.id = sent.gift_id
+"""
+_EXPORT_SENT = """
+    select sent.id, stream_id, gift_id, title, count, sent.coins, receiver_id, sent.created_at
+    from gift_sent sent join gift on gift.id = gift_id where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
+"""
+_EXPORT_RECEIVED = """
+    select sent.id, stream_id, gift_id, title, count, sent.coins, sender_id, sent.created_at
+    from gift_sent sent join gift on gift.id = gift_id where receiver_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
 """
 
 
@@ -128,3 +136,11 @@ async def record(
     values = dict(present(row, "a gift is in the catalogue and its stream has a row"))
     sender_total: int = values.pop("sender_total")
     return SentGift(**values), sender_total
+
+
+async def exported_sent(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    return await database.fetch(_EXPORT_SENT, user_id, before, limit)
+
+
+async def exported_received(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    return await database.fetch(_EXPORT_RECEIVED, user_id, before, limit)

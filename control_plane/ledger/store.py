@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from control_plane.base.ids import UserId
@@ -56,6 +57,17 @@ _WALLET = """
     select kind, balance from ledger_account where owner_id = $1
     union all select 'received', coins from coins_received where user_id = $1
 """
+_ACCOUNTS_OF = "select id, kind from ledger_account where owner_id = $1 order by id"
+_EXPORT = """
+    select entry.id, amount, balance_after, operation, note, created_at
+    from (
+        select * from ledger_entry where account_id = $1 and id < $2 order by id desc limit $3
+    ) as entry cross join lateral (
+        select operation, note, created_at from ledger_transfer where id = entry.transfer_id offset 0
+    ) as transfer
+    order by entry.id desc
+"""
+"""`offset 0` keeps the planner from joining with the whole table of transfers."""
 
 
 class HeldAccount(NamedTuple):
@@ -130,3 +142,14 @@ async def coins_received(source: Connection | Database, user_ids: Sequence[UserI
 async def wallet(source: Connection | Database, user_id: UserId) -> dict[str, int]:
     """Balances by kind of account, plus `received`: the total of coins from gifts."""
     return {row["kind"]: row["balance"] for row in await source.fetch(_WALLET, user_id)}
+
+
+async def exported_entries(
+    database: Database, user_id: UserId, before: int, limit: int
+) -> Sequence[Mapping[str, object]]:
+    """Entries of the user's accounts, newest first."""
+    entries: list[Mapping[str, object]] = []
+    for account in await database.fetch(_ACCOUNTS_OF, user_id):
+        rows = await database.fetch(_EXPORT, account["id"], before, limit)
+        entries += [{"account": account["kind"], **row} for row in rows]
+    return sorted(entries, key=itemgetter("id"), reverse=True)[:limit]

@@ -23,7 +23,7 @@ _TOP_GIFTERS = """
         select user_id, coins from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
         order by coins desc, user_id limit 10
     ) as top
-    join app_user on app_user.id = top.user_id
+    join visible_user on visible_user.id = top.user_id
     group by stream_id
 """
 _SNAPSHOT = f"""

@@ -28,7 +28,11 @@ class Act(StrEnum):
     USER_MADE_ORDINARY = "user.made_ordinary"
     USER_BANNED = "user.banned"
     USER_UNBANNED = "user.unbanned"
+    USER_DELETED = "user.deleted"
+    PASSWORD_SET = "user.password_set"  # noqa: S105  an act, not a password
+    DATA_EXPORTED = "user.data_exported"
     SESSIONS_REVOKED = "user.sessions_revoked"
+    SESSION_ENDED = "user.session_ended"
     SESSION_ISSUED = "user.session_issued"
     STREAM_ENDED = "stream.ended"
     KEY_ROTATED = "stream.key_rotated"
@@ -49,6 +53,7 @@ class Act(StrEnum):
     LICENCE_CHANGED = "licence.changed"
     JOB_RETRIED = "job.retried"
     JOB_DROPPED = "job.dropped"
+    STORAGE_REPAIRED = "storage.repaired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ _LATEST_ABOUT = """
     where subject = $2
     order by id desc limit $1
 """
+_EXPORT = "select id, at, act from audit_log where subject = $1 and id < $2::bigint order by id desc limit $3"
 
 
 async def record(connection: Connection, actor: Actor, act: Act, subject: Subject, **detail: str | int) -> None:
@@ -92,3 +98,8 @@ async def latest(database: Database, limit: int, subject: Subject | None = None)
 
 def _entry(row: Row) -> Entry:
     return Entry(**{**row, "detail": msgspec.json.decode(row["detail"])})
+
+
+async def exported_acts(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    """Operators' acts about this user, without the operators."""
+    return await database.fetch(_EXPORT, user(user_id), before, limit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.devices import forget_unproven
 from control_plane.db.pool import Database
@@ -59,7 +60,7 @@ async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack
             holders=len(coins),
         )
         await forget_unproven(connection, since)
-        await accounts.revoke_every_session(connection)
+        await session_store.end_every_session(connection)
         await streams.revoke_every_key(connection)
         await connection.execute(_FORGET)
         subject = Subject(f"database:{row['incarnation']}")

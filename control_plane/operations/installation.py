@@ -21,7 +21,7 @@ from pathlib import Path
 
 import asyncpg
 
-from control_plane.accounts import store as accounts
+from control_plane.accounts import session_store
 from control_plane.base import private_file
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
@@ -226,7 +226,7 @@ async def _renew(connection: Connection, actor: Actor, act: Act, *, keep_session
     renewed = Renewed(users=0, streams=0)
     if not keep_sessions:
         renewed = Renewed(
-            users=await accounts.revoke_every_session(connection), streams=await streams.revoke_every_key(connection)
+            users=await session_store.end_every_session(connection), streams=await streams.revoke_every_key(connection)
         )
     subject = Subject(f"database:{incarnation}")
     await audit.record(connection, actor, act, subject, sessions_of=renewed.users, keys_of=renewed.streams)

@@ -1,22 +1,22 @@
-"""Operators' acts: add, ban and unban users, set roles, revoke sessions, end streams, rotate and revoke stream keys.
+"""Operators' acts: add, ban, unban and delete users, set roles, revoke sessions, end streams, rotate and revoke stream keys.
 
 Each act and its entry in the audit log are one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
+from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
-from control_plane.accounts.caller import Role
+from control_plane.accounts.caller import Role, SessionKey
 from control_plane.accounts.sign_in import check_indexed, check_username
 from control_plane.accounts.user import NewUser, UserNotFound
+from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
-from control_plane.streams import store as streams
+from control_plane.streams.denial import Change, Deny, deny_with_stream
 from control_plane.streams.lifecycle import Also, Lifecycle
 from control_plane.streams.model import EndReason, Stream
 
@@ -43,13 +43,25 @@ class Operator:
         async with self._database.transaction() as connection:
             return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
 
+    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+        """Set a new password, and end every session."""
+        async with self._database.transaction() as connection:
+            changed = await accounts.set_password(connection, user_id, password_hash)
+            await self._done(connection, user_id, Act.PASSWORD_SET, changed)
+
+    async def end_session(self, session: SessionKey) -> bool:
+        """False: the user has no such session."""
+        async with self._database.transaction() as connection:
+            ended = await session_store.end_session(connection, session)
+            return await self._done(connection, session.user_id, Act.SESSION_ENDED, ended)
+
     async def revoke_sessions(self, user_id: UserId) -> Stream | None:
         """Revoke every session, and the key of the user's unfinished stream, because the sessions could read that key.
         Returns the stream, or None."""
 
         async def revoke(connection: Connection) -> bool:
-            revoked = await accounts.revoke_sessions(connection, user_id)
-            return await self._done(connection, user_id, Act.SESSIONS_REVOKED, revoked)
+            ended = await session_store.end_sessions(connection, user_id)
+            return await self._done(connection, user_id, Act.SESSIONS_REVOKED, ended is not None)
 
         async def rotate(stream_id: StreamId, also: Also) -> Stream | None:
             return await self._lifecycle.rotate(stream_id, also)
@@ -64,38 +76,23 @@ class Operator:
         async def ban(connection: Connection) -> bool:
             return await self._done(connection, user_id, Act.USER_BANNED, await accounts.ban(connection, user_id))
 
-        async def end(stream_id: StreamId, also: Also) -> Stream | None:
-            return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=also)
+        return await self._with_stream(user_id, ban, Act.STREAM_ENDED, self._end)
 
-        return await self._with_stream(user_id, ban, Act.STREAM_ENDED, end)
+    async def delete(self, user_id: UserId) -> tuple[bool, Stream | None]:
+        """Delete the account as its user can, and end the user's stream, in one transaction. Returns whether the
+        account was not deleted before, and the ended stream."""
 
-    async def _with_stream(
-        self,
-        user_id: UserId,
-        deny: Callable[[Connection], Awaitable[bool]],
-        act: Act,
-        change: Callable[[StreamId, Also], Awaitable[Stream | None]],
-    ) -> tuple[bool, Stream | None]:
-        """Run `deny`, and change the user's unfinished stream in the same transaction. A stream created meanwhile is
-        found by a second look after the denial; a banned user cannot create one after that."""
-        denied = False
-        changed: Stream | None = None
-        seen: set[StreamId] = set()
-        while (running := await streams.unfinished_of(self._database, user_id)) and running.id not in seen:
-            seen.add(running.id)
+        async def delete(connection: Connection) -> bool:
+            deleted = await accounts.delete(connection, user_id, utc_now())
+            return await self._done(connection, user_id, Act.USER_DELETED, deleted)
 
-            async def also(connection: Connection, stream: Stream) -> None:
-                nonlocal denied
-                denied = await deny(connection) or denied
-                await self._also(act)(connection, stream)
+        return await self._with_stream(user_id, delete, Act.STREAM_ENDED, self._end)
 
-            changed = await change(running.id, also) or changed
-        if changed is None:
-            async with self._database.transaction() as connection:
-                denied = await deny(connection)
-            if running := await streams.unfinished_of(self._database, user_id):
-                changed = await change(running.id, self._also(act))
-        return denied, changed
+    async def _end(self, stream_id: StreamId, also: Also) -> Stream | None:
+        return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=also)
+
+    async def _with_stream(self, user_id: UserId, deny: Deny, act: Act, change: Change) -> tuple[bool, Stream | None]:
+        return await deny_with_stream(self._database, user_id, deny, change, self._also(act))
 
     async def unban(self, user_id: UserId) -> bool:
         async with self._database.transaction() as connection:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, Row
 from control_plane.ledger.account import TransferId
 from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
 from control_plane.payments.sale import Package, Purchase
@@ -36,6 +36,10 @@ _RECORD_PURCHASE = f"""
         returning *
     )
     select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
+"""
+_EXPORT = """
+    select id, store, transaction_id, product_id, coins, price_minor, currency, device, created_at from purchase
+    where user_id = $1 and id < $2::bigint order by id desc limit $3
 """
 
 
@@ -74,3 +78,7 @@ async def record_purchase(
     terms = (sold.product_id, sold.coins, sold.price_minor, sold.currency)
     row = await connection.fetchrow(_RECORD_PURCHASE, user_id, store, transaction_id, *terms, device, transfer_id)
     return None if row is None else Purchase(**row)
+
+
+async def exported_purchases(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id, before, limit)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
+import msgspec
 
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
@@ -21,7 +22,7 @@ _COLUMNS = """
     case when playing is null then '' else coalesce(probe ->> 'note', '') end as playing_note
 """
 _CREATE = f"""
-    with owner as (select id from app_user where id = $1 and banned_at is null for share),
+    with owner as (select id from app_user where id = $1 and banned_at is null and deleted_at is null for share),
         next as (select owner.id as owner_id, nextval(pg_get_serial_sequence('stream', 'id')) as id from owner)
     insert into stream (id, user_id, path, title, visibility, pin_hash, price, grace_s, local_start)
     select id, owner_id, '{APP}/' || id, $2, $3, $4, $5, $6, $7 from next
@@ -61,7 +62,7 @@ _ROTATE = f"""
     returning {_COLUMNS}
 """
 _LISTED = """
-    select stream.id, username, stream.coins from stream join app_user on app_user.id = stream.user_id
+    select stream.id, username, stream.coins from stream join visible_user on visible_user.id = stream.user_id
     where stream.id = any($1)
 """
 _REVOKE_EVERY = """
@@ -80,6 +81,18 @@ _OPEN_SESSION = """
 _CLOSE_SESSIONS = """
     update publish_session set ended_at = now(), end_reason = $3, inbound_bytes = greatest(inbound_bytes, $4)
     where stream_id = $1 and ended_at is null and source_id is distinct from $2
+"""
+_FORGET = "update stream set title = '', local_start = '', pin_hash = null where user_id = $1"
+_FORGET_PUBLISHERS = """
+    update publish_session set address = '', user_agent = ''
+    where stream_id = any (array(select id from stream where user_id = $1))
+"""
+_EXPORT = """
+    select id, title, visibility, price, status, created_at, live_at, ended_at, end_reason, coins, likes, peak_viewers,
+        (select coalesce(json_agg(json_build_object('protocol', protocol, 'address', address, 'user_agent', user_agent,
+            'started_at', started_at, 'ended_at', publisher.ended_at) order by publisher.id), '[]')::text
+            from publish_session publisher where stream_id = stream.id) as publishers
+    from stream where user_id = $1 and id < $2::bigint order by id desc limit $3
 """
 _ADMITTED_VERSION = "select key_version from publish_session where stream_id = $1 and source_id = $2"
 # Rows locked by a gift or a status change wait for the next round: waiting for several row locks could deadlock with
@@ -218,6 +231,12 @@ async def listed(database: Database, stream_ids: Sequence[StreamId]) -> dict[Str
     return {row["id"]: Listed(row["username"], row["coins"]) for row in await database.fetch(_LISTED, stream_ids)}
 
 
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Remove what the user's ended streams tell about the person. Their rows stay, because gifts refer to them."""
+    await connection.execute(_FORGET, user_id)
+    await connection.execute(_FORGET_PUBLISHERS, user_id)
+
+
 async def revoke_every_key(connection: Connection) -> int:
     """Revoke the keys of all unfinished streams and return their number. Sends no notification: to be used while no
     process has a table of streams in memory."""
@@ -268,3 +287,9 @@ async def raise_peaks(connection: Connection, peaks: Mapping[StreamId, int]) -> 
     """Raise stored peaks. Returns the streams whose stored peak is now at least as high; the others were locked: try
     again."""
     return {row["id"] for row in await connection.fetch(_RAISE_PEAKS, list(peaks), list(peaks.values()))}
+
+
+async def exported_streams(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Each with the connections that published to it."""
+    rows = await database.fetch(_EXPORT, user_id, before, limit)
+    return [{**row, "publishers": msgspec.Raw(row["publishers"].encode())} for row in rows]

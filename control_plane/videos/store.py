@@ -17,7 +17,7 @@ _FEED = f"""
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
     from video v left join sound s on s.id = v.sound_id
-    where v.id = any (array(select id from video where privacy = 'public' order by id desc limit $1 offset $2))
+    where v.id = any (array(select id from video where privacy = 'public' and not hidden order by id desc limit $1 offset $2))
     order by v.id desc
 """
 """The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
@@ -33,6 +33,10 @@ _ADD_VIDEO = """
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
+_EXPORT = """
+    select id, description, media, sound_id, duration_ms, width, height, privacy, allow_comments, allow_duet, views, created_at
+    from video where user_id = $1 and id < $2::bigint order by id desc limit $3
+"""
 
 DEEPEST = 5_000
 """Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
@@ -74,7 +78,7 @@ def _sound(row: Row) -> Sound:
 
 
 async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos, newest first. Empty from offset `DEEPEST` on."""
+    """Public videos of visible users, newest first. Empty from offset `DEEPEST` on."""
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset)]
@@ -109,3 +113,7 @@ async def add_video(
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
     """Delete these users' videos from the database. The media files stay."""
     await connection.execute(_DELETE_OF, user_ids)
+
+
+async def exported_videos(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id, before, limit)

@@ -21,6 +21,7 @@ from stagedoor.cli import (
     run,
     secrets,
     settings,
+    storage,
     streams,
     users,
 )
@@ -40,6 +41,7 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
+    "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
 }
 CONTENT: Mapping[str, tuple[str, Commands]] = {

@@ -76,10 +76,10 @@ async def user_id_of(database: Database, user: str) -> UserId:
         if int(user) > LARGEST_ID:
             raise UserNotFound
         return UserId(int(user))
-    found = await accounts.by_username(database, user)
+    found = await accounts.id_by_username(database, user)
     if found is None:
         raise UserNotFound
-    return found.id
+    return found
 
 
 class _Unheard:

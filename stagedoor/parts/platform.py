@@ -12,10 +12,12 @@ from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
+from stagedoor.parts.personal_data import personal_data
 
 
 def platform(
@@ -24,10 +26,12 @@ def platform(
     database: Database,
     live: Live,
     streams: Streams,
+    stored: Stored,
     urls: Urls,
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
+    people = accounts(settings, secrets, database, live, stored.files)
     return Platform(
         settings=settings,
         urls=urls,
@@ -35,9 +39,11 @@ def platform(
         metrics=metrics,
         user_limit=RateLimit(settings.user_rate),
         database=database,
-        accounts=accounts(settings, secrets, database, live),
+        accounts=people,
         streams=streams,
         giving=giving(database, live, urls, metrics),
         payments=payments(settings, secrets, database, metrics),
+        stored=stored,
+        personal_data=personal_data(settings, database, people.sessions, streams),
         content=content(database),
     )

@@ -20,6 +20,7 @@ from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from stagedoor.parts.live import live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import streams
 from tests.control_plane.streams.fake_media import FakeMedia
 
@@ -29,10 +30,10 @@ API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
 
 @asynccontextmanager
 async def served(
-    dsn: str, database: Database, folder: Path, section: Section, **others: Any
+    dsn: str, database: Database, folder: Path, *sections: Section, **options: Any
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Platform]]:
-    """A client of these endpoints. Nothing runs in the background, no other process is started. `others`: settings."""
-    settings = Settings(**{"dev": True, "data_dir": folder, "probes": 0, "body_limit": 10_000, **others})
+    """A client of these endpoints. `options` are settings. Nothing runs in the background, no other process is started."""
+    settings = Settings(**{"dev": True, "data_dir": folder, "probes": 0, "body_limit": 10_000, **options})
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
@@ -40,8 +41,9 @@ async def served(
         on_air = await stack.enter_async_context(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
-        used = platform(settings, secrets, database, delivery, on_air, URLS, API_KEYS, metrics)
-        dispatcher = Dispatcher(Registry([section]), used)
+        files = stored(storage(settings), secrets, database)
+        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics)
+        dispatcher = Dispatcher(Registry(sections), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)
         yield await stack.enter_async_context(TestClient(TestServer(app))), used

@@ -10,7 +10,7 @@ import { avatar, button, find, make, replaceContent } from "./dom.js";
 const RETRY_MS = 4_000;
 
 export class Account {
-  /** @type {Session} */ session = { user: null, ways: [], sandbox: false };
+  /** @type {Session} */ session = { user: null, ways: [], providers: [], sandbox: false };
   /** @type {((user: Me | null) => void)[]} */ #listeners = [];
   /** @type {((reached: boolean) => void)[]} */ #reachListeners = [];
   #known = false;
@@ -76,17 +76,25 @@ export class Account {
       next()?.focus();
     }));
     this.dialog.showModal();
-    find("input", HTMLInputElement, this.dialog).focus();
+    find("a, input", HTMLElement, this.dialog).focus();
   }
 
   /**
-   * A form for each sign-in method; all but the first are folded away.
+   * A link for each provider, and a form for each other sign-in method; all but the first are folded away.
    * @param {() => void} onDone
    */
   forms(onDone) {
-    const forms = this.#forms(onDone);
-    const others = forms.splice(1);
-    return others.length ? [...forms, make("details", { class: "others" }, make("summary", {}, "Another way"), ...others)] : forms;
+    const all = [...this.#providers(), ...this.#forms(onDone)];
+    const first = Math.max(1, this.session.providers.length);
+    const others = all.splice(first);
+    return others.length ? [...all, make("details", { class: "others" }, make("summary", {}, "Another way"), ...others)] : all;
+  }
+
+  /** The provider's page returns to the page that is open now. */
+  #providers() {
+    const next = new URLSearchParams({ next: location.pathname + location.search });
+    return this.session.providers.map(({ name, title, url }) =>
+      make("a", { class: `button provider ${name}`, href: `${url}?${next}` }, `Continue with ${title}`));
   }
 
   /** @param {() => void} onDone */

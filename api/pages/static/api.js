@@ -3,7 +3,8 @@
 
 /** @typedef {{ user_id: number, username: string, name: string, profile_pic: string, wallet: number }} Me */
 /** @typedef {{ field: string, label: string, hint: string, secret: boolean }} Way */
-/** @typedef {{ user: Me | null, ways: Way[], sandbox: boolean }} Session */
+/** @typedef {{ name: string, title: string, url: string }} Provider */
+/** @typedef {{ user: Me | null, ways: Way[], providers: Provider[], sandbox: boolean }} Session */
 /** @typedef {{ id: number, title: string, coin: number, image: string, icon: string, type: string, time: number }} Gift */
 /** @typedef {{ coins: number, price: number, title: string, product_id: string }} CoinPackage */
 

@@ -15,6 +15,8 @@ from api.wire.profile import Profile, own_profile
 from control_plane.accounts import devices
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
+from control_plane.accounts.password_hashing import PasswordsBusy
+from control_plane.accounts.passwords import WeakPassword
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
@@ -49,13 +51,16 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     phone: Short = ""
     """Phone number, for sign-up. Each number can have one account."""
     password: Short = ""
-    """Password, for sign-up. It is stored as a hash; sign-in by password is not available yet."""
+    """Password, for sign-up. 8 to 256 characters, and not one of the commonest. It is stored as a hash."""
     device_token: Short = ""
     """The device token of the phone's push service."""
     profile_pic: Text = ""
     """URL of a profile picture, for sign-up."""
     referral_code: Short = ""
     """The referral code of the user who invited this user."""
+    authorization_code: Text = ""
+    """Apple's authorization code beside the ID token, so that this server can revoke Apple's token when the account is
+    deleted."""
     code: Short = ""
     """The code that verifyPhoneNo sent to `phone`, or verifyRegisterEmailCode to `email`. Empty: it was entered there in
     the last five minutes."""
@@ -73,13 +78,15 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         InvalidIdToken,
         InvalidUsername,
         NotRegistered,
+        PasswordsBusy,
         SignInNotProven,
+        WeakPassword,
         WrongCode,
     ),
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
-    user = await call.accounts.sign_in.sign_in(
+    user, token = await call.accounts.sign_in.enter(
         Claims(
             auth_token=body.auth_token,
             nonce=body.nonce,
@@ -98,13 +105,16 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             device_token=body.device_token,
             code=body.code,
             requester=call.requester,
-        )
+        ),
+        call.use,
     )
-    if token := devices.push_token(body.device_token):
+    if body.authorization_code:
+        await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
+    if device_token := devices.push_token(body.device_token):
         database, app = call.platform.database, call.client.value
-        await devices.claim(database, user.id, token, app, version="", language=call.language)
-        user = dataclasses.replace(user, device_token=token)
-    return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
+        await devices.claim(database, user.id, device_token, app, version="", language=call.language)
+        user = dataclasses.replace(user, device_token=device_token)
+    return await own_profile(call, user, token)
 
 
 def _date(text: str) -> dt.date | None:

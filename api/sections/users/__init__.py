@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.users import contacts, profile
+from api.sections.users import contacts, deletion, export, pictures, profile
 
-SECTIONS = (profile.section, contacts.section)
+SECTIONS = (profile.section, pictures.section, contacts.section, deletion.section, export.section)

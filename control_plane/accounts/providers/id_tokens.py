@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ALGORITHMS = ["RS256", "ES256"]
 """Signatures with a private key only. With HS256 anyone could sign, using the published key as the secret."""
+ID_TOKEN_CLAIMS = ["iss", "aud", "sub", "exp", "iat"]
 LEEWAY_S = 60
 """Allowed difference between the provider's clock and ours. Larger: expired tokens work for longer. Smaller: a wrong
 clock refuses valid tokens."""
@@ -62,10 +63,18 @@ def providers_of(settings: Providers) -> list[Provider]:
         Provider(
             "google",
             "Google",
-            dict.fromkeys((google.issuer, google.issuer.removeprefix("https://")), google.client_ids),
+            dict.fromkeys(
+                (google.issuer, google.issuer.removeprefix("https://")),
+                _audiences(google.client_ids, google.web_client_id),
+            ),
             KeySet(google.jwks_url),
         ),
-        Provider("apple", "Apple", {apple.issuer: apple.client_ids}, KeySet(apple.jwks_url)),
+        Provider(
+            "apple",
+            "Apple",
+            {apple.issuer: _audiences(apple.client_ids, apple.web_client_id)},
+            KeySet(apple.jwks_url),
+        ),
         Provider(
             "facebook",
             "Facebook",
@@ -84,6 +93,10 @@ def providers_of(settings: Providers) -> list[Provider]:
     return [provider for provider in configured if any(provider.audiences.values())]
 
 
+def _audiences(apps: Sequence[str], pages: str) -> Sequence[str]:
+    return (*apps, pages) if pages else apps
+
+
 class IdTokens:
     """The prover of all configured providers: `auth_token` holds the ID token."""
 
@@ -96,12 +109,20 @@ class IdTokens:
         provider = self._by_issuer.get(_issuer(token))
         if provider is None:
             return ()
-        content = await self._verified(provider, token)
-        if content is None or not _fits(content, provider, claims):
+        content = await self._verified(provider, token, ID_TOKEN_CLAIMS)
+        if not _fits(content, provider, claims):
             raise InvalidIdToken(provider.title)
         return (_proof(content, provider),)
 
-    async def _verified(self, provider: Provider, token: str) -> Mapping[str, Any] | None:
+    async def verified(self, token: str, name: str) -> Mapping[str, Any]:
+        """The content of another token that this provider signs, such as a notification. Raises InvalidIdToken,
+        KeysUnavailable."""
+        provider = self._by_issuer.get(_issuer(token))
+        if provider is None or provider.name != name:
+            raise InvalidIdToken(name.title())
+        return await self._verified(provider, token, ["iss", "aud", "iat"])
+
+    async def _verified(self, provider: Provider, token: str, required: list[str]) -> Mapping[str, Any]:
         try:
             key = await provider.keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
             if key is None:
@@ -114,11 +135,11 @@ class IdTokens:
                 audience=provider.audiences[issuer],
                 issuer=issuer,
                 leeway=LEEWAY_S,
-                options={"require": ["iss", "aud", "sub", "exp", "iat"]},
+                options={"require": required},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             log.info("id_token_refused", extra={"provider": provider.name, "why": type(error).__name__})
-            return None
+            raise InvalidIdToken(provider.title) from None
         return content
 
 

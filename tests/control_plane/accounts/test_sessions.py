@@ -15,9 +15,10 @@ from typing import Any
 import jwt
 import pytest
 
-from control_plane.accounts import store
-from control_plane.accounts.caller import Caller, Role
-from control_plane.accounts.sessions import LONGEST_TOKEN, AccountBlocked, Sessions
+from control_plane.accounts import session_store, store
+from control_plane.accounts.caller import Caller, Role, SessionKey, Use
+from control_plane.accounts.last_uses import EVERY_S, LastUses
+from control_plane.accounts.sessions import LONGEST_TOKEN, SKEW_S, AccountBlocked, Sessions
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
@@ -33,6 +34,7 @@ NEWER = Secret("n", b"the secret after the rotation...")
 TTL_S = 3600
 START = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
 NOBODY = UserId(999_999)
+PHONE = Use(address="192.0.2.7", country="CH", app="ios", device="Phone 9")
 
 
 @dataclass
@@ -95,7 +97,7 @@ async def test_a_token_holds_what_other_releases_expect(
     salt = await database.fetchval("select session_salt from app_user where id = $1", user_id)
     assert (claims.pop("salt"), len(claims.pop("sid"))) == (salt.hex(), 24)
     issued_at = int(START.timestamp())
-    assert claims == {"sub": str(user_id), "ver": 1, "aud": "session", "iat": issued_at, "exp": issued_at + TTL_S}
+    assert claims == {"sub": str(user_id), "aud": "session", "iat": issued_at, "exp": issued_at + TTL_S}
 
 
 async def test_no_token_is_issued_for_a_user_who_does_not_exist(sessions: Sessions) -> None:
@@ -156,7 +158,6 @@ async def test_clocks_of_two_servers_may_differ_a_little(sessions: Sessions, clo
 
 GOOD = {
     "sub": "1",
-    "ver": 1,
     "salt": "00" * 6,
     "sid": "1",
     "aud": "session",
@@ -182,10 +183,10 @@ def raw(header: Any, digest: str = "sha256") -> str:
     """A token signed by hand, which pyjwt would refuse to make."""
     claims = {
         "sub": "1",
-        "ver": 1,
         "salt": "00" * 6,
         "sid": "1",
         "aud": "session",
+        "iat": int(START.timestamp()),
         "exp": int(START.timestamp()) + TTL_S,
     }
     content = f"{part(header)}.{part(claims)}"
@@ -209,6 +210,8 @@ async def test_what_the_forgeries_are_made_from_is_good(
     sessions: Sessions, database: WatchedDatabase, user_id: UserId, token: str
 ) -> None:
     await database.execute("update app_user set session_salt = $2 where id = $1", user_id, bytes(6))
+    await sessions.issue(user_id)
+    await database.execute("update session set session_id = '1'")
     assert await sessions.identify(token) == Caller(user_id)
 
 
@@ -246,14 +249,12 @@ async def test_what_the_forgeries_are_made_from_is_good(
         made({**GOOD, "aud": ["playback", "else"]}),
         made(without("aud")),
         made(without("exp")),
+        made(without("iat")),
         made(without("sub")),
-        made(without("ver")),
         made(without("salt")),
         made(without("sid")),
         made({**GOOD, "sub": "ann"}),
         made({**GOOD, "sub": ""}),
-        made({**GOOD, "ver": "one"}),
-        made({**GOOD, "ver": None}),
         made({**GOOD, "exp": "late"}),
         made({**GOOD, "nbf": START + dt.timedelta(days=365 * 200)}),
         made({**GOOD, "padding": "x" * LONGEST_TOKEN}),
@@ -304,27 +305,72 @@ async def test_a_token_of_an_earlier_row_with_the_same_id_is_not_valid(
 # ── signed out ──
 
 
+async def renewed(sessions: Sessions, token: str) -> str:
+    caller_and_token = await sessions.renew(token)
+    assert caller_and_token is not None
+    return caller_and_token[1]
+
+
 async def test_signing_out_ends_a_session_with_all_tokens_that_renewed_it(
-    process: Callable[[], Sessions], user_id: UserId
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId, clock: Clock
 ) -> None:
     sessions = process()
     token, of_another_device = await sessions.issue(user_id), await sessions.issue(user_id)
-    renewed = await sessions.issue(user_id, token)
-    again = await sessions.issue(user_id, renewed)
-    await sessions.end(renewed)
+    clock.set(1)
+    later = await renewed(sessions, token)
+    clock.set(2)
+    again = await renewed(process(), later)
+    assert len({token, later, again}) == 3
+    assert await database.fetchval("select count(*) from session") == 2
+    await sessions.end(later)
     for here in (sessions, process()):
-        for ended in (token, renewed, again):
+        for ended in (token, later, again):
             assert await here.identify(ended) is None
+            assert await here.renew(ended) is None
         assert await here.identify(of_another_device) == Caller(user_id)
-    fresh = await sessions.issue(user_id, token)
-    assert await sessions.identify(fresh) == Caller(user_id), "a token that has ended is not what a new one renews"
+
+
+async def test_a_renewed_session_lives_as_long_as_its_last_token(
+    process: Callable[[], Sessions], user_id: UserId, clock: Clock
+) -> None:
+    token = await process().issue(user_id)
+    clock.set(TTL_S - 1)
+    later = await renewed(process(), token)
+    clock.set(TTL_S + 1)
+    assert await process().identify(token) is None
+    assert await process().identify(later) == Caller(user_id)
+    [session] = await process().open_ones(user_id)
+    clock.set(2 * TTL_S)
+    assert await process().open_ones(user_id) == []
+    assert session.created_at == START
+
+
+async def test_a_token_is_not_renewed_after_another_process_revoked_it(
+    process: Callable[[], Sessions], user_id: UserId
+) -> None:
+    """The process that renews has the session in its cache and missed the notification."""
+    here = process()
+    token = await here.issue(user_id)
+    assert await here.identify(token) == Caller(user_id)
+    await process().revoke_all(user_id)
+    assert await here.renew(token) is None
+    assert await here.identify(token) is None, "the failed renewal corrected the cache"
+
+
+async def test_of_a_renewal_and_a_revocation_at_once_no_token_remains(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    for _ in range(20):
+        token = await process().issue(user_id)
+        outcome, _ = await asyncio.gather(process().renew(token), process().revoke_all(user_id))
+        assert outcome is None or await process().identify(outcome[1]) is None
+        assert await database.fetchval("select count(*) from session") == 0
 
 
 async def test_signing_out_ends_the_given_session_only(
     sessions: Sessions, database: WatchedDatabase, user_id: UserId
 ) -> None:
     token, others = await sessions.issue(user_id), await sessions.issue(await new_user(database))
-    assert await sessions.identify(await sessions.issue(user_id, others)) == Caller(user_id)
     await sessions.end(others)
     for no_token in ("", "a.b.c", token[:-2]):
         await sessions.end(no_token)
@@ -332,24 +378,149 @@ async def test_signing_out_ends_the_given_session_only(
     assert await sessions.identify(others) is None
 
 
-async def test_signing_out_is_remembered_until_the_last_token_would_have_expired(
+async def test_a_new_session_ends_the_oldest_one_past_the_limit(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_store, "MOST_SESSIONS", 3)
+    tokens = []
+    for second in range(5):
+        clock.set(second)
+        tokens.append(await sessions.issue(user_id))
+    others = await sessions.issue(await new_user(database))
+    assert [await sessions.identify(token) is not None for token in tokens] == [False, False, True, True, True]
+    assert await sessions.identify(others) is not None
+
+
+async def test_expired_sessions_leave_the_table(
     sessions: Sessions, database: WatchedDatabase, user_id: UserId, clock: Clock
 ) -> None:
-    await sessions.end(await sessions.issue(user_id))
-    assert await database.fetchval("select expires_at from ended_session") == START + dt.timedelta(seconds=TTL_S)
+    await sessions.issue(user_id)
+    clock.set(TTL_S)
+    kept = await sessions.issue(await new_user(database))
+    assert await session_store.delete_expired(database, clock(), 10) == 1
+    assert await sessions.identify(kept) is not None
+    assert await session_store.delete_expired(database, clock(), 10) == 0
 
 
-async def test_who_signs_out_without_end_signs_out_everywhere(
-    database: WatchedDatabase, dsn: str, user_id: UserId
+async def test_sessions_are_listed_with_their_clients(sessions: Sessions, user_id: UserId, clock: Clock) -> None:
+    await sessions.issue(user_id, PHONE)
+    clock.set(60)
+    await sessions.issue(user_id)
+    web, phone = await sessions.open_ones(user_id)
+    assert (phone.address, phone.country, phone.app, phone.device) == ("192.0.2.7", "CH", "ios", "Phone 9")
+    assert (phone.created_at, web.created_at, web.app) == (START, START + dt.timedelta(seconds=60), "")
+
+
+async def test_one_session_is_ended_by_its_id_and_only_by_its_user(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
 ) -> None:
-    sessions = Sessions(Keyring((SECRET,)), database, TTL_S)
     token = await sessions.issue(user_id)
-    for _ in range(store.MOST_ENDED):
-        await sessions.end(await sessions.issue(user_id))
-    assert await sessions.identify(token) == Caller(user_id)
-    await sessions.end(await sessions.issue(user_id))
+    [session] = await sessions.open_ones(user_id)
+    assert not await sessions.end_one(SessionKey(await new_user(database), session.session_id))
+    assert await sessions.identify(token) is not None
+    assert await sessions.end_one(SessionKey(user_id, session.session_id))
+    assert not await sessions.end_one(SessionKey(user_id, session.session_id))
     assert await sessions.identify(token) is None
-    assert await database.fetchval("select count(*) from ended_session") == 0
+
+
+async def test_all_other_sessions_end_but_that_of_the_token(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
+    mine, others = await sessions.issue(user_id), [await sessions.issue(user_id) for _ in range(2)]
+    foreign = await sessions.issue(await new_user(database))
+    assert await sessions.end_others(user_id, mine) == 2
+    assert await sessions.identify(mine) == Caller(user_id)
+    assert [await sessions.identify(token) for token in others] == [None, None]
+    assert await sessions.end_others(user_id, foreign) == 1, "a token of another user keeps no session"
+    assert await sessions.identify(mine) is None
+    assert await sessions.identify(foreign) is not None
+
+
+async def test_the_end_of_a_session_forgets_its_device_token(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
+    phone = await sessions.issue(user_id, device_token="phone")
+    tablet = await sessions.issue(user_id, device_token="tablet")
+    await database.execute("update app_user set device_token = 'tablet' where id = $1", user_id)
+    await sessions.end(phone)
+    assert await database.fetchval("select device_token from app_user where id = $1", user_id) == "tablet"
+    await sessions.end(tablet)
+    assert await database.fetchval("select device_token from app_user where id = $1", user_id) == ""
+
+
+async def test_a_session_that_another_process_opened_is_recognised_at_once(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId, clock: Clock
+) -> None:
+    here, there = process(), process()
+    await there.identify(await there.issue(user_id))
+    token = await here.issue(user_id)
+    assert await there.identify(token) == Caller(user_id)
+    await here.end(token)
+    clock.set(SKEW_S + 1)
+    assert await there.identify(await there.issue(user_id)) is not None  # the state is newer than the ended token now
+    before = database.uses
+    for _ in range(10):
+        assert await there.identify(token) is None
+    assert database.uses == before, "an old token whose session has ended costs no query"
+
+
+# ── last use ──
+
+
+async def test_uses_are_written_in_one_statement_and_seldom(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, clock: Clock
+) -> None:
+    uses = LastUses(database, clock)
+    callers = [await sessions.identify(await sessions.issue(user_id)) for _ in range(3)]
+    before = database.uses
+    for second in (10, 20, 30):
+        clock.set(second)
+        for caller in callers:
+            assert caller is not None
+            uses.note(caller, PHONE)
+    assert database.uses == before, "a call waits for no write"
+    await uses.write()
+    await uses.write()
+    assert database.uses == before + 1
+    assert {(one.last_used_at, one.device) for one in await sessions.open_ones(user_id)} == {
+        (START + dt.timedelta(seconds=10), "Phone 9")
+    }
+    clock.set(10 + EVERY_S)
+    assert callers[0] is not None
+    uses.note(callers[0], Use(address="192.0.2.8"))
+    await uses.write()
+    assert (await sessions.open_ones(user_id))[0].address == "192.0.2.8"
+
+
+async def test_a_use_is_kept_while_the_database_is_down(
+    sessions: Sessions, database: WatchedDatabase, dsn: str, user_id: UserId, clock: Clock
+) -> None:
+    uses = LastUses(database, clock)
+    caller = await sessions.identify(await sessions.issue(user_id))
+    assert caller is not None
+    clock.set(1)
+    uses.note(caller, PHONE)
+    await disconnect_everyone(dsn)
+    await uses.write()  # the pool's connection may find out only now
+    await uses.write()
+    assert [one.device for one in await sessions.open_ones(user_id)] == ["Phone 9"]
+
+
+async def test_a_row_that_another_process_writes_is_skipped(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId, clock: Clock
+) -> None:
+    uses = LastUses(database, clock)
+    callers = [await sessions.identify(await sessions.issue(user_id)) for _ in range(2)]
+    clock.set(1)
+    for caller in callers:
+        assert caller is not None
+        uses.note(caller, PHONE)
+    async with database.transaction() as connection:
+        assert callers[0] is not None
+        await connection.execute("update session set address = 'x' where session_id = $1", callers[0].session_id)
+        async with asyncio.timeout(5):
+            await uses.write()
+    assert sorted(one.address for one in await sessions.open_ones(user_id)) == ["192.0.2.7", "x"]
 
 
 async def test_other_processes_hear_of_a_sign_out(
@@ -447,6 +618,24 @@ async def test_without_any_notification_a_revocation_is_known_after_a_while(
 
 
 # ── banned ──
+
+
+async def test_of_a_ban_and_a_sign_in_at_once_no_session_remains(
+    process: Callable[[], Sessions], database: WatchedDatabase, user_id: UserId
+) -> None:
+    async def ban() -> None:
+        async with database.transaction() as connection:
+            assert await store.ban(connection, user_id)
+
+    async def sign_in() -> None:
+        with suppress(AccountBlocked):
+            await process().issue(user_id)
+
+    for _ in range(10):
+        await asyncio.gather(sign_in(), ban(), sign_in())
+        assert await database.fetchval("select count(*) from session") == 0
+        async with database.transaction() as connection:
+            await store.unban(connection, user_id)
 
 
 async def test_who_is_banned_is_told_so(

@@ -17,7 +17,7 @@ from control_plane.accounts.providers.id_tokens import LONGEST_TOKEN, IdTokens, 
 from control_plane.accounts.providers.key_set import KeysUnavailable
 from control_plane.accounts.user import Identity
 from control_plane.config.providers import Apple, Facebook, Firebase, Google, Providers
-from tests.control_plane.accounts.providers.local_provider import (
+from tests.local_provider import (
     CLIENT,
     LocalProvider,
     ec_key,

@@ -16,7 +16,7 @@ from control_plane.accounts.providers.key_set import (
     KeySet,
     KeysUnavailable,
 )
-from tests.control_plane.accounts.providers.local_provider import LocalProvider, ec_key, local_provider, rsa_key
+from tests.local_provider import LocalProvider, ec_key, local_provider, rsa_key
 
 
 class Clock:

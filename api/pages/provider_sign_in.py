@@ -1,0 +1,105 @@
+"""`/session/<provider>`: sign-in with Google or Apple on our pages. The browser goes to the provider's page and returns to
+`/session/<provider>/callback` with an authorization code."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+
+from api.contract.platform import Platform
+from api.http.cookies import flow_cookie, set_flow, set_session
+from api.pages.answers import page_use, request_urls
+from api.pages.html import Html
+from control_plane.accounts.claims import Claims
+from control_plane.accounts.providers import apple
+from control_plane.accounts.providers.page_flow import LIFETIME_S, Returned
+
+CALLBACK = "/session/{provider}/callback"
+"""Apple's page posts to it, so it takes requests of other sites. A post only redirects, and the cookie decides."""
+LONGEST_PATH = 500
+LONGEST_NAME = 100
+LONGEST_VALUE = 4096
+"""Characters of a code, a state or Apple's record of the user. More: larger URLs than servers accept."""
+
+
+class ProviderSignIn:
+    def __init__(self, platform: Platform, html: Html) -> None:
+        self._platform = platform
+        self._flow = platform.accounts.page_flow
+        self._html = html
+
+    async def begin(self, request: web.Request) -> web.Response:
+        """Redirect to the provider's page."""
+        base = urlsplit(request_urls(request, self._platform).base)
+        provider = request.match_info["provider"]
+        if request.host != base.netloc:  # the cookie must be set for the host to which the provider redirects
+            query = urlencode({"next": _local_path(request.query.get("next", ""))})
+            return _redirect(f"{base.scheme}://{base.netloc}/session/{provider}?{query}")
+        begun = self._flow.begin(
+            provider, self._redirect_uri(request, provider), _local_path(request.query.get("next", ""))
+        )
+        response = _redirect(begun.url)
+        set_flow(response, begun.cookie, base.scheme, LIFETIME_S)
+        return response
+
+    async def posted(self, request: web.Request) -> web.Response:
+        """Apple's form. A form that another site posts comes without cookies, a link is followed with them."""
+        form = await request.clone(client_max_size=4 * LONGEST_VALUE).post()
+        fields = {name: str(form[name])[:LONGEST_VALUE] for name in ("code", "state", "error", "user") if name in form}
+        return _redirect(f"{CALLBACK.format(provider=request.match_info['provider'])}?{urlencode(fields)}")
+
+    async def returned(self, request: web.Request) -> web.Response:
+        """Exchange the code, sign the user in, and open the page where the sign-in began."""
+        provider, query = request.match_info["provider"], request.query
+        if "error" in query:
+            return self._html.message(request, "You are not signed in", "The sign-in was cancelled.", 403)
+        scheme = urlsplit(request_urls(request, self._platform).base).scheme
+        came_back = await self._flow.finish(
+            provider,
+            flow_cookie(request, scheme),
+            query.get("state", ""),
+            query.get("code", ""),
+            self._redirect_uri(request, provider),
+        )
+        accounts = self._platform.accounts
+        user = await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))
+        if provider == apple.NAME:
+            await accounts.apple_tokens.keep(
+                user.id, came_back.tokens.refresh_token, accounts.page_flow.clients[provider].client_id
+            )
+        response = self._html.opened(came_back.next)
+        token = await accounts.sessions.issue(user.id, page_use(request, self._platform))
+        set_session(response, token, scheme, self._platform.settings.session_ttl_s)
+        set_flow(response, "", scheme, 0)
+        return response
+
+    def _redirect_uri(self, request: web.Request, provider: str) -> str:
+        return request_urls(request, self._platform).base + CALLBACK.format(provider=provider)
+
+
+def _claims(came_back: Returned, user: str) -> Claims:
+    first_name, last_name = _name(user)
+    return Claims(
+        auth_token=came_back.tokens.id_token, nonce=came_back.nonce, first_name=first_name, last_name=last_name
+    )
+
+
+def _name(user: str) -> tuple[str, str]:
+    """Apple sends the name once, at the first sign-in, beside the token."""
+    try:
+        name = json.loads(user)["name"]
+        return str(name.get("firstName", ""))[:LONGEST_NAME], str(name.get("lastName", ""))[:LONGEST_NAME]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "", ""
+
+
+def _local_path(text: str) -> str:
+    """The path of a page of ours. A browser would read `//host` and `/\\host` as another site."""
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= LONGEST_PATH
+    return text if is_local and text.isprintable() and "\\" not in text else "/"
+
+
+def _redirect(url: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})

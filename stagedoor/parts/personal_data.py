@@ -1,0 +1,61 @@
+"""Opens the deletion, removal and export of accounts. A domain that keeps something about a person has a line in both lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from control_plane.accounts import session_store
+from control_plane.accounts import store as accounts
+from control_plane.accounts.providers.apple import revoke_apple_token
+from control_plane.accounts.sessions import Sessions
+from control_plane.base.ids import UserId
+from control_plane.config.settings import Settings
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.gifts import store as gifts
+from control_plane.ledger import store as ledger
+from control_plane.operations import audit
+from control_plane.payments import store as payments
+from control_plane.personal_data.bundle import PersonalData
+from control_plane.personal_data.deletion import Deletion
+from control_plane.personal_data.export import Export, Part
+from control_plane.personal_data.removal import Removal, Step
+from control_plane.streams import store as streams
+from control_plane.streams.bundle import Streams
+from control_plane.videos import store as videos
+
+
+async def _delete_videos(connection: Connection, user_id: UserId) -> None:
+    await videos.delete_of(connection, [user_id])
+
+
+async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
+    await revoke_apple_token.enqueue(connection, user_id=user_id)
+
+
+REMOVAL_STEPS: Sequence[Step] = (_delete_videos, streams.forget_person, _revoke_apple_token)
+"""Before the user's own row, which `control_plane/accounts/store.py` clears."""
+
+EXPORT_PARTS: Sequence[Part] = (
+    Part("profile", whole=accounts.exported_profile),
+    Part("settings", whole=accounts.exported_settings),
+    Part("identities", whole=accounts.exported_identities),
+    Part("sessions", whole=session_store.exported_sessions),
+    Part("visits", paged=accounts.exported_visits),
+    Part("videos", paged=videos.exported_videos),
+    Part("streams", paged=streams.exported_streams),
+    Part("gifts_sent", paged=gifts.exported_sent),
+    Part("gifts_received", paged=gifts.exported_received),
+    Part("purchases", paged=payments.exported_purchases),
+    Part("ledger_entries", paged=ledger.exported_entries),
+    Part("operator_acts", paged=audit.exported_acts),
+)
+
+
+def personal_data(settings: Settings, database: Database, sessions: Sessions, opened: Streams) -> PersonalData:
+    days = settings.deletion_days
+    return PersonalData(
+        Deletion(database, sessions, opened.lifecycle, days),
+        Removal(database, days, REMOVAL_STEPS),
+        Export(database, EXPORT_PARTS),
+    )
