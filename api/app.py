@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from api.callbacks import apple
 from api.callbacks.apple import AppleCallbacks
@@ -31,8 +31,6 @@ from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.sections import registry
 from api.sections.sandbox import codes_handler
 from control_plane.config.settings import Settings
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "stagedoor"
 GIFT_PICTURES = Path(str(files("control_plane.gifts"))) / "artwork"

@@ -14,12 +14,13 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.contract.answer import answer, envelope
 from api.contract.call import NO_UPLOADS, Call
@@ -52,8 +53,6 @@ from control_plane.accounts.store import id_by_identity
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ types below: they convert such values, `msgspec.Meta` checks the bounds, and unk
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,8 +51,8 @@ ClientRef = Annotated[
 """An idempotency key. Unlike other text it is not stripped, because different keys must stay different. Models declare
 `ClientRef | None = None`; "" means None."""
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
-Switch = Annotated[int, msgspec.Meta(ge=0, le=1, extra={"switch": True})]
-"""A setting that is on or off. Unlike in other optional numbers, 0 in `Switch | None` is a value."""
+Switch = Annotated[int, msgspec.Meta(ge=0, le=1, description="0 or 1; empty: unchanged", extra={"zero": True})]
+"""A setting that is on or off. Unlike in other optional numbers, 0 in `Switch | None` is a value; "" means None."""
 
 
 class MalformedRequest(ControlPlaneError):
@@ -224,7 +225,11 @@ def _coercions(model: type[Any]) -> dict[str, Coerce]:
 
 
 def _is_caller(hint: Any) -> bool:
-    return any(extra.get("caller") for extra in _extras(hint))
+    return _has(hint, "caller")
+
+
+def _has(hint: Any, mark: str) -> bool:
+    return any(extra.get(mark) for extra in _extras(hint))
 
 
 def _coercion(hint: Any) -> Coerce:
@@ -236,7 +241,7 @@ def _coercion(hint: Any) -> Coerce:
         return cast("Coerce", read)
     kinds = {_bare(part) for part in (get_args(hint) if get_origin(hint) is not Annotated else (hint,)) or (hint,)}
     if str in kinds:
-        if any(extra.get("exact") for extra in _extras(hint)):
+        if _has(hint, "exact"):
             return lambda value: _NONE if value == "" else value if isinstance(value, str) else as_text(value)
         limit = next((extra["cut"] for extra in _extras(hint) if "cut" in extra), None)
         return as_text if limit is None else lambda value: _shortened(value, limit)
@@ -256,6 +261,16 @@ def as_text(value: Any) -> Any:
     if isinstance(value, str):
         return value.strip().replace("\0", "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def date_in(field: str, text: str) -> dt.date | None:
+    """The date in a text such as 1999-12-31. None where the text is empty or all zeros. Raises MalformedRequest."""
+    if not text or text.startswith("0000"):
+        return None
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise MalformedRequest(f"{field} must be a date such as 1999-12-31, or empty.") from None
 
 
 def _shortened(value: Any, limit: int) -> Any:

@@ -187,9 +187,8 @@ def _variables(data: str, example: Mapping[str, Any]) -> str:
     for field, variable in VARIABLES.items():
         if field in example:
             value = json.dumps(example[field], ensure_ascii=False)
-            filled = value.replace(
-                value.strip('"'), "'$" + variable + "'"
-            )  # closes the shell quotes around it and opens them again
+            quoted_variable = f"'${variable}'"  # closes the shell quotes around it and opens them again
+            filled = value.replace(value.strip('"'), quoted_variable)
             data = data.replace(f'"{field}": {value}', f'"{field}": {filled}')
     return data
 

@@ -14,10 +14,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.contract.platform import Platform
 from api.http.urls import Urls
-from api.pages.answers import Handler, request_urls, status_of
+from api.pages.answers import request_urls, status_of
 from control_plane.base.errors import ControlPlaneError
 
 STATIC = Path(str(files("api.pages"))) / "static"

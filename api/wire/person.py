@@ -207,6 +207,7 @@ def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
         city=person.city,
         country=person.country,
         private=int(person.private),
+        profile_view=int(person.profile_view),
         created=wire_time(person.created_at),
         video_count=person.video_count,
         button=button,
@@ -231,6 +232,7 @@ def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token:
         paypal=person.paypal,
         referral_code=person.referral_code,
         profile_visit_count=person.unseen_visits,
+        verification_applied=int(person.verification_applied),
     )
 
 

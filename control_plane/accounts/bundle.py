@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from control_plane.accounts.age import Ages
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.contact_changes import ContactChanges
 from control_plane.accounts.last_uses import LastUses
@@ -16,6 +17,7 @@ from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn
+from control_plane.accounts.verifications import Verifications
 from control_plane.delivery.messenger import Messenger
 
 
@@ -35,3 +37,5 @@ class Accounts:
     messenger: Messenger
     profile_media: ProfileMedia
     phone_book: PhoneBook
+    ages: Ages
+    verifications: Verifications

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
-from control_plane.accounts import session_store
+from control_plane.accounts import session_store, usernames_store
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import (
     AlreadyTaken,
@@ -19,6 +20,7 @@ from control_plane.accounts.user import (
     User,
     UserNotFound,
 )
+from control_plane.accounts.usernames import folded, keys
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -29,7 +31,8 @@ from control_plane.db.pool import Database, Row
 _SELECT = f"""
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
-        u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at,
+        u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
+        exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
         p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
@@ -39,7 +42,15 @@ _SELECT = f"""
     join privacy_setting s on s.user_id = u.id
 """
 _BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
-_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1) and u.deleted_at is null"
+_BY_USERNAME = (
+    _SELECT
+    + """
+    where u.id = coalesce(
+        (select id from app_user where lower(username) = lower($1)),
+        (select user_id from username_owner where name = $2 and (until is null or until > now()) limit 1))
+        and u.deleted_at is null
+"""
+)
 _ID_BY_USERNAME = "select id from app_user where lower(username) = lower($1)"
 _BY_CONTACTS = (
     _SELECT
@@ -143,6 +154,12 @@ _OVERVIEW = """
     select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
 """
+_EDIT = """
+    update app_user set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name), gender = coalesce($4, gender),
+        bio = coalesce($5, bio), website = coalesce($6, website), dob = coalesce(dob, $7), profile_pic = coalesce($8, profile_pic),
+        private = coalesce($9, private), profile_view = coalesce($10, profile_view)
+    where id = $1 returning id
+"""
 _USERNAMES = "select id, username from app_user where id = any($1)"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
@@ -152,11 +169,26 @@ _VISIT = """
 
 
 _TAKEN = {
-    "app_user_username": "This username is already taken.",
+    "app_user_username": usernames_store.TAKEN,
     "app_user_email": "This email address is already registered.",
     "app_user_phone": "This phone number is already registered.",
     "user_identity_pkey": "These sign-in data belong to another account.",
 }
+
+
+class EditedProfile(NamedTuple):
+    """None: unchanged."""
+
+    first_name: str | None
+    last_name: str | None
+    gender: str | None
+    bio: str | None
+    website: str | None
+    dob: dt.date | None
+    """Set once: it replaces no other."""
+    profile_pic: str | None
+    private: bool | None
+    profile_view: bool | None
 
 
 def _user(row: Row) -> User:
@@ -187,6 +219,8 @@ def _user(row: Row) -> User:
         device_token=row["device_token"],
         banned_at=row["banned_at"],
         created_at=row["created_at"],
+        profile_view=row["profile_view"],
+        verification_applied=row["verification_applied"],
         push=PushSettings(
             likes=row["likes"],
             comments=row["comments"],
@@ -235,7 +269,8 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
 
 
 async def by_username(database: Database, username: str) -> User | None:
-    row = await database.fetchrow(_BY_USERNAME, username)
+    """The user with this name in any case, else the user who had it until some days ago."""
+    row = await database.fetchrow(_BY_USERNAME, username, folded(username))
     return None if row is None else _user(row)
 
 
@@ -281,7 +316,13 @@ async def create(connection: Connection, new: NewUser, identities: Sequence[Iden
         )
     except asyncpg.UniqueViolationError as error:
         raise AlreadyTaken(_TAKEN[str(error.constraint_name)]) from None
+    await usernames_store.take(connection, user_id, folded(new.username), keys(new.username))
     return user_id
+
+
+async def edit(connection: Connection, user_id: UserId, edited: EditedProfile) -> bool:
+    """False: there is no such user."""
+    return await connection.fetchval(_EDIT, user_id, *edited) is not None
 
 
 async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:
@@ -309,6 +350,7 @@ async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
     """Ban the demo users and free their names. Their rows stay, because the ledger refers to them."""
     people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
     await connection.execute(_REMOVE, people)
+    await usernames_store.free_all(connection, people)
     return people
 
 

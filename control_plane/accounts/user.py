@@ -76,8 +76,16 @@ class User:
     device_token: str
     banned_at: dt.datetime | None
     created_at: dt.datetime
+    profile_view: bool
+    """Whether other users see this user's profile visits."""
+    verification_applied: bool
     push: PushSettings
     privacy: PrivacySettings
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
     video_count: int
     unseen_visits: int
 

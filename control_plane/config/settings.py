@@ -11,6 +11,8 @@ from control_plane.base.network import ANY, is_loopback, is_private, parse_netwo
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
 from control_plane.config.providers import Providers
 
+LONGEST_GRACE_S = 1800
+"""The same limit as that of the column `stream.grace_s`."""
 MEDIAMTX_PORTS = (
     *("rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
     *("mediamtx_api_port", "hooks_port"),
@@ -33,6 +35,7 @@ _STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?"
 _PRODUCT_NAME = re.compile(r"[^\W_](?:[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,38}\S)?")
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9\-]*", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ class Settings:
         most=3650,
     )
     grace_s: int = setting(
-        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
+        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )
     never_published_s: int = setting(
         600, "a stream that was never published ends after this time without live sockets and gifts", least=10
@@ -144,7 +147,20 @@ class Settings:
         "warn", "warn, error or info; info logs what clients sent, including stream keys: use it only to find a fault"
     )
     metrics_token: str = setting("", "bearer token for /metrics and readiness details from other machines", secret=True)
-    cash_per_coin: str = setting("0.005", "value of one coin on the cash-out screen, in whole currency units")
+    min_age: int = setting(
+        13, "age in years from which a person may register, where a date of birth is given; 0: any", least=0, most=99
+    )
+    live_age: int = setting(18, "age from which a user may go live; 0: any", least=0, most=99)
+    gift_age: int = setting(18, "age from which a user may send gifts; 0: any", least=0, most=99)
+    payout_age: int = setting(18, "age from which a user may be paid out; 0: any", least=0, most=99)
+    age_required: bool = setting(
+        False, "users without a date of birth cannot go live and send gifts; the apps ask for it at sign-up only"
+    )
+    cash_per_coin: str = setting(
+        "0.005",
+        "value of one coin on the cash-out screen, in whole currency units; keep it below the price of a coin in every "
+        "package, or buying coins and cashing them out makes a profit",
+    )
 
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
@@ -174,6 +190,8 @@ class Settings:
             raise InvalidSettings("LIVE_LOG_LEVEL must be debug, info, warning or error.")
         if self.mediamtx_log_level not in {"warn", "error", "info"}:
             raise InvalidSettings("LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info.")
+        if not _AMOUNT.fullmatch(self.cash_per_coin):
+            raise InvalidSettings("LIVE_CASH_PER_COIN must be an amount such as 0.005.")
         for network in self.trusted_proxies:
             try:
                 parse_network(network)

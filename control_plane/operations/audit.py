@@ -31,6 +31,10 @@ class Act(StrEnum):
     USER_DELETED = "user.deleted"
     PASSWORD_SET = "user.password_set"  # noqa: S105  an act, not a password
     DATA_EXPORTED = "user.data_exported"
+    USER_VERIFIED = "user.verified"
+    VERIFICATION_REJECTED = "user.verification_rejected"
+    DOCUMENT_READ = "user.document_read"
+    """The identity document of a verification request."""
     SESSIONS_REVOKED = "user.sessions_revoked"
     SESSION_ENDED = "user.session_ended"
     SESSION_ISSUED = "user.session_issued"

@@ -24,6 +24,7 @@ from stagedoor.cli import (
     storage,
     streams,
     users,
+    verifications,
 )
 from stagedoor.cli.terminal import Commands, err
 
@@ -49,6 +50,12 @@ CONTENT: Mapping[str, tuple[str, Commands]] = {
     "interests": ("The interests that users can choose from, by section.", content.INTERESTS),
     "licence": ("The licence text.", content.LICENCE),
 }
+
+
+SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {
+    "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)}
+}
+"""Groups inside a group."""
 
 
 def _group(about: str, commands: Commands) -> typer.Typer:
@@ -78,7 +85,10 @@ def _options(
 
 def _add_groups(to: typer.Typer, groups: Mapping[str, tuple[str, Commands]]) -> None:
     for name, (about, commands) in groups.items():
-        to.add_typer(_group(about, commands), name=name)
+        group = _group(about, commands)
+        for inner, (about_inner, inner_commands) in SUBGROUPS.get(name, {}).items():
+            group.add_typer(_group(about_inner, inner_commands), name=inner)
+        to.add_typer(group, name=name)
 
 
 _content = _group(

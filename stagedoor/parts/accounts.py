@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from control_plane.accounts.age import Ages
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
@@ -22,6 +23,7 @@ from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
 from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
+from control_plane.accounts.verifications import DatabaseDocuments, Verifications
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -43,11 +45,11 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
     provers: list[Prover] = [id_tokens, ConfirmedContacts(codes)]
     if settings.dev:
         provers.append(UnprovenClaims())
-    keyring = secrets[Purpose.SESSION]
+    ages, keyring = ages_of(settings), secrets[Purpose.SESSION]
     return Accounts(
         sessions,
         LastUses(database),
-        SignIn(database, sessions, provers, believes_claims=settings.dev),
+        SignIn(database, sessions, provers, believes_claims=settings.dev, ages=ages),
         codes,
         Passwords(database, codes, notices),
         ContactChanges(database, codes, notices),
@@ -59,6 +61,18 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         messenger,
         ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
         PhoneBook(database),
+        ages,
+        Verifications(database, DatabaseDocuments(database)),
+    )
+
+
+def ages_of(settings: Settings) -> Ages:
+    return Ages(
+        register=settings.min_age,
+        go_live=settings.live_age,
+        send_gifts=settings.gift_age,
+        be_paid=settings.payout_age,
+        required=settings.age_required,
     )
 
 

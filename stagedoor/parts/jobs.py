@@ -13,6 +13,8 @@ from control_plane.accounts.notices_delivery import NoticeDelivery, delete_old_n
 from control_plane.accounts.old_devices import delete_old_devices
 from control_plane.accounts.passwords import delete_old_attempts
 from control_plane.accounts.providers.apple import revoke_apple_token
+from control_plane.accounts.usernames import keep_usernames
+from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -56,6 +58,8 @@ async def jobs(
         delete_file.bind(files),
         finish_files.bind(files),
         delete_old_devices.bind(database),
+        keep_usernames.bind(database),
+        delete_decided_documents.bind(accounts.verifications),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -14,7 +14,7 @@ from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
-from stagedoor.parts.accounts import accounts
+from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
@@ -41,7 +41,7 @@ def platform(
         database=database,
         accounts=people,
         streams=streams,
-        giving=giving(database, live, urls, metrics),
+        giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
         personal_data=personal_data(settings, database, people.sessions, streams),

@@ -31,6 +31,7 @@ GROWN = {
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
+    "username_owner",
 }
 """The tables that have many rows afterwards."""
 
@@ -45,6 +46,7 @@ _FILL = """
     insert into file_use (used_by, file_id) select 'user/' || owner_id || '/picture', id from stored_file where state = 'kept';
     insert into upload_count (user_id, kind, uploads, day) select id, 'pictures', 1, now()::date - (id % 40 / 39) * 5 from app_user;
     insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
+    insert into username_owner (key, user_id, name) select username, id, username from app_user;
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;

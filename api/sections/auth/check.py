@@ -12,9 +12,10 @@ from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.lookups import TooManyLookups
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import InvalidUsername, NotRegistered, SignInNotProven, check_username
-from control_plane.accounts.store import by_username, id_by_contact
+from control_plane.accounts.sign_in import NotRegistered, SignInNotProven
+from control_plane.accounts.store import id_by_contact
 from control_plane.accounts.user import AlreadyTaken
+from control_plane.accounts.usernames import InvalidUsername, check_username, is_free
 from control_plane.delivery.contacts import Channel, Contact, InvalidContact, email_contact, phone_contact
 
 section = Section("auth")
@@ -55,7 +56,7 @@ async def check_username_endpoint(call: Call, body: CheckUsername) -> str:
     username = body.username.lstrip("@")
     check_username(username)
     await call.accounts.lookups.count(call.requester.origin)
-    if await by_username(call.platform.database, username) is not None:
+    if not await is_free(call.platform.database, username):
         raise AlreadyTaken("This username is already taken.")
     return "This username is free."
 

@@ -34,7 +34,7 @@ class Login(Request, frozen=True, kw_only=True):
 async def login(call: Call, body: Login) -> Profile:
     """Sign in with a password. The answer is the account with a session token."""
     user_id = await call.accounts.passwords.sign_in(body.email, body.password, call.requester)
-    return await _with_a_new_session(call, user_id)
+    return await _signed_in(call, user_id)
 
 
 class ChangePassword(Request, frozen=True, kw_only=True):
@@ -50,11 +50,11 @@ class ChangePassword(Request, frozen=True, kw_only=True):
     refusals=(AccountBlocked, PasswordsBusy, TooManyAttempts, UserNotFound, WeakPassword, WrongPassword),
 )
 async def change_password(call: Call, body: ChangePassword) -> Profile:
-    """Change the caller's password. All sessions but this one end. The answer is the account with the session token to go
-    on with."""
+    """Change the caller's password. All sessions but this one end."""
     user_id = call.own_id
     await call.accounts.passwords.change(user_id, body.old_password, body.new_password, call.requester)
-    return await _with_a_new_session(call, user_id, ends_others=True)
+    await call.accounts.sessions.end_others(user_id, call.token)
+    return await own_profile(call, await user_by_id(call, user_id), call.token)
 
 
 class ForgotPassword(Request, frozen=True, kw_only=True):
@@ -107,12 +107,11 @@ async def change_password_forgot(call: Call, body: ChangePasswordForgot) -> Prof
     token."""
     contact = any_contact(body.email)
     user_id = await call.accounts.passwords.reset(contact, body.code, body.password, call.requester)
-    return await _with_a_new_session(call, user_id, ends_others=True)
+    await call.accounts.sessions.revoke_all(user_id)
+    return await _signed_in(call, user_id)
 
 
-async def _with_a_new_session(call: Call, user_id: UserId, *, ends_others: bool = False) -> Profile:
+async def _signed_in(call: Call, user_id: UserId) -> Profile:
     """Raises AccountBlocked and UserNotFound."""
-    if ends_others:
-        await call.accounts.sessions.revoke_all(user_id)
-    token = await call.accounts.sessions.issue(user_id)
-    return await own_profile(call, await user_by_id(call, user_id), token)
+    user, token = await call.accounts.sign_in.enter_as(user_id, call.use)
+    return await own_profile(call, user, token)

@@ -20,6 +20,8 @@ from control_plane.accounts import (
 from control_plane.accounts import profile_media_store as profile_media
 from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
+from control_plane.accounts import usernames_store as usernames
+from control_plane.accounts import verification_store as verifications
 from control_plane.content import store as content
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
@@ -47,7 +49,7 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
-        *(storage, streams, videos),
+        *(storage, streams, usernames, verifications, videos),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)

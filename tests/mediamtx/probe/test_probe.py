@@ -23,7 +23,7 @@ from ffmpeg_fixtures.publisher import Picture, Publisher, VideoCodec
 from mediamtx.node.client import MediaMTXClient
 from mediamtx.probe.__main__ import NICE
 from mediamtx.probe.media_probe import MediaMTXProbe
-from mediamtx.probe.order import Order, line
+from mediamtx.probe.messages import Order, line
 from mediamtx.probe.picture import WIDTH, jpeg
 from tests.end_to_end.rtmp import VIDEO, Tag, publish, tags
 from tests.mediamtx.rig import STREAM_KEY, Rig, running
