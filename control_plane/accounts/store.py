@@ -413,11 +413,11 @@ async def remove(connection: Connection, user_id: UserId) -> None:
         await connection.execute(statement, user_id)
 
 
-async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> bool:
-    """Set the password and end every session. False: there is no such user."""
+async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
+    """Set the password and end every session except `besides`. False: there is no such user."""
     changed = await _change(connection, user_id, _NEW_HASH, password_hash)
     if changed:
-        await session_store.end_sessions(connection, user_id)
+        await session_store.end_sessions(connection, user_id, besides)
     return changed
 
 
