@@ -126,7 +126,7 @@ _EXPORT_PROFILE = """
 """
 _EXPORT_SETTINGS = """
     select p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
-        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts
     from push_setting p join privacy_setting s using (user_id) where user_id = $1
 """
 _EXPORT_IDENTITIES = "select provider, created_at from user_identity where user_id = $1 order by created_at desc"
