@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control_plane.accounts import devices, phone_book, session_store
+from control_plane.accounts import devices, passwords_store, phone_book, session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.accounts.sessions import Sessions
@@ -40,6 +40,7 @@ REMOVAL_STEPS: Sequence[Step] = (
     content.forget_person,
     devices.forget_person,
     phone_book.forget_searches,
+    passwords_store.forget_person,
     _revoke_apple_token,
 )
 """Before the user's own row, which `control_plane/accounts/store.py` clears."""

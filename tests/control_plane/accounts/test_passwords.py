@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from control_plane.accounts import password_hashing, store
+from control_plane.accounts import password_hashing, passwords_store, store
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import RESEND, Codes, Purpose, WrongCode
@@ -273,6 +273,18 @@ async def test_old_attempts_are_deleted_and_a_known_address_is_known_for_longer(
     gate.now += SUCCESSES_KEPT
     await gate.passwords.delete_old()
     assert await gate.database.fetchval("select count(*) from password_attempt") == 0
+
+
+async def test_a_removed_person_leaves_no_attempts(gate: Gate) -> None:
+    ann = await gate.user("Ann", email="ann@example.com", phone="+4915123456789")
+    for name in ("Ann", "Ann@example.com", "+4915123456789"):
+        await gate.sign_in(name)
+    await gate.passwords.change(ann, RIGHT, NEW, HOME)
+    await gate.user("bob")
+    await gate.sign_in("bob")
+    async with gate.database.transaction() as connection:
+        await passwords_store.forget_person(connection, ann)
+    assert await gate.database.fetchval("select count(*) from password_attempt") == 1
 
 
 # ── rules ──
