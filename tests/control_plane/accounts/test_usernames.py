@@ -11,6 +11,7 @@ from confusable_homoglyphs.confusables import confusables_data
 from hypothesis import given
 from hypothesis.strategies import text
 
+from api.http.files import FILES, MEDIA
 from control_plane.accounts import store, usernames
 from control_plane.accounts.confusables import ASCII, skeleton
 from control_plane.accounts.user import AlreadyTaken, NewUser, UserNotFound
@@ -124,7 +125,8 @@ def test_the_servers_own_paths_are_reserved() -> None:
     sources = [ROOT / "api/app.py", *(ROOT / "api/pages").glob("*.py")]
     routes = re.compile(r"""web\.(?:get|post|static)\(\s*f?"/(\w+)""")
     paths = {path for source in sources for path in routes.findall(source.read_text())}
-    assert paths >= {"live", "watch", "studio", "session", "media", "static", "metrics"}
+    assert paths >= {"live", "watch", "studio", "session", "static", "metrics"}
+    paths |= {MEDIA.strip("/"), FILES.strip("/")}
     assert {path for path in paths if path not in RESERVED} == set()
 
 
