@@ -126,7 +126,7 @@ _EXPORT_PROFILE = """
 """
 _EXPORT_SETTINGS = """
     select p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
-        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts
     from push_setting p join privacy_setting s using (user_id) where user_id = $1
 """
 _EXPORT_IDENTITIES = "select provider, created_at from user_identity where user_id = $1 order by created_at desc"
@@ -413,11 +413,11 @@ async def remove(connection: Connection, user_id: UserId) -> None:
         await connection.execute(statement, user_id)
 
 
-async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> bool:
-    """Set the password and end every session. False: there is no such user."""
+async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
+    """Set the password and end every session except `besides`. False: there is no such user."""
     changed = await _change(connection, user_id, _NEW_HASH, password_hash)
     if changed:
-        await session_store.end_sessions(connection, user_id)
+        await session_store.end_sessions(connection, user_id, besides)
     return changed
 
 
