@@ -121,7 +121,8 @@ _FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
 _FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
-        profile_pic, role, verified, private, country, city, paypal, referral_code, device_token, created_at
+        profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, country, city, paypal,
+        referral_code, device_token, created_at
     from app_user where id = $1
 """
 _EXPORT_SETTINGS = """

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from control_plane.accounts import devices, phone_book, session_store
 from control_plane.accounts import store as accounts
+from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
-from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
 from control_plane.content import store as content
@@ -62,10 +62,10 @@ EXPORT_PARTS: Sequence[Part] = (
 )
 
 
-def personal_data(settings: Settings, database: Database, sessions: Sessions, opened: Streams) -> PersonalData:
+def personal_data(settings: Settings, database: Database, people: Accounts, opened: Streams) -> PersonalData:
     days = settings.deletion_days
     return PersonalData(
-        Deletion(database, sessions, opened.lifecycle, days),
-        Removal(database, days, REMOVAL_STEPS),
+        Deletion(database, people.sessions, opened.lifecycle, days),
+        Removal(database, days, (*REMOVAL_STEPS, people.profile_media.remove)),
         Export(database, EXPORT_PARTS),
     )
