@@ -412,6 +412,7 @@ async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
     for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
         await connection.execute(statement, user_id)
+    await usernames_store.free_all(connection, [user_id])
 
 
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
