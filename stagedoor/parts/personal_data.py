@@ -68,6 +68,6 @@ def personal_data(settings: Settings, database: Database, people: Accounts, open
     days = settings.deletion_days
     return PersonalData(
         Deletion(database, people.sessions, opened.lifecycle, days),
-        Removal(database, days, (people.profile_media.remove, *REMOVAL_STEPS)),
+        Removal(database, days, (*REMOVAL_STEPS, people.profile_media.remove)),
         Export(database, EXPORT_PARTS),
     )
