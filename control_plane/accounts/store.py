@@ -113,7 +113,7 @@ _FORGET = """
             then '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) else '' end,
         first_name = '', last_name = '', gender = '', bio = '', website = '', dob = null, email = null, phone = null,
         password_hash = null, social = '', social_id = '', profile_pic = '', role = 'user', verified = false,
-        private = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
+        private = false, profile_view = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
     where id = $1
 """
 _FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
@@ -121,8 +121,8 @@ _FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
 _FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
-        profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, country, city, paypal,
-        referral_code, device_token, created_at
+        profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, profile_view, country, city,
+        paypal, referral_code, device_token, created_at
     from app_user where id = $1
 """
 _EXPORT_SETTINGS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import json
 from pathlib import Path
@@ -159,13 +160,19 @@ async def test_after_the_grace_time_the_person_is_gone_and_the_money_stays(apps:
     await film(apps, user_id)
     await apps.done("liveStream", token, title="Ann's show")
     await apps.done("showUserDetail", await apps.sign_in("ben"), other_user_id=user_id)
+    await apps.done("editProfile", token, username="anna")
+    await apps.done("editProfile", token, username="ann")
+    document = {"file_data": base64.b64encode(b"%PDF-1.7").decode()}
+    await apps.done("userVerificationRequest", token, attachment=document)
     for _ in range(2):
         await apps.call("deleteUserAccount", token)
     await remove(apps, days_later=31)
     row = await database.fetchrow(PEOPLE, user_id)
     assert row is not None
     assert list(row.values()) == [f"deleted.{user_id}", "", None, None, None, "", "", None]
-    for table in ("user_identity", "session", "profile_visit", "video"):
+    assert await database.fetch("select name from stored_file where state <> 'deleting'") == []
+    of_the_person = ("username_owner", "username_change", "verification_request")
+    for table in ("user_identity", "session", "profile_visit", "video", *of_the_person):
         assert await database.fetchval(f"select count(*) from {table} where user_id = $1", user_id) == 0, table
     assert await database.fetchval("select string_agg(title, '') from stream where user_id = $1", user_id) == ""
     assert (await wallet(database, user_id)).total == 5
