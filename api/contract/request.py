@@ -235,7 +235,7 @@ def _has(hint: Any, mark: str) -> bool:
 def _coercion(hint: Any) -> Coerce:
     if hint is Page:
         return _page
-    if any(extra.get("switch") for extra in _extras(hint)):
+    if _has(hint, "zero"):
         return as_whole
     if read := next((extra["read"] for extra in _extras(hint) if "read" in extra), None):
         return cast("Coerce", read)
