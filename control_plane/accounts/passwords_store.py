@@ -17,7 +17,6 @@ _BY_NAME = f"""
     where lower(email) = nullif($1, '') or phone = nullif($2, '') or lower(username) = nullif($3, '')
 """
 _BY_ID = f"{_SELECT} where id = $1"
-_SET = "update app_user set password_hash = $2 where id = $1"
 _REHASH = "update app_user set password_hash = $3 where id = $1 and password_hash = $2"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 _COUNTS = """
@@ -77,10 +76,6 @@ async def by_name(database: Database, *, email: str, phone: str, username: str) 
 
 async def by_id(database: Database, user_id: UserId) -> Holder | None:
     return _holder(await database.fetchrow(_BY_ID, user_id))
-
-
-async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> None:
-    await connection.execute(_SET, user_id, password_hash)
 
 
 async def rehash(database: Database, user_id: UserId, old: str, new: str) -> None:

@@ -121,7 +121,8 @@ _FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
 _FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
-        profile_pic, role, verified, private, country, city, paypal, referral_code, device_token, created_at
+        profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, country, city, paypal,
+        referral_code, device_token, created_at
     from app_user where id = $1
 """
 _EXPORT_SETTINGS = """
@@ -411,13 +412,14 @@ async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
     for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
         await connection.execute(statement, user_id)
+    await usernames_store.free_all(connection, [user_id])
 
 
-async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> bool:
-    """Set the password and end every session. False: there is no such user."""
+async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
+    """Set the password and end every session except `besides`. False: there is no such user."""
     changed = await _change(connection, user_id, _NEW_HASH, password_hash)
     if changed:
-        await session_store.end_sessions(connection, user_id)
+        await session_store.end_sessions(connection, user_id, besides)
     return changed
 
 

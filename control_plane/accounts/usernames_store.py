@@ -43,6 +43,7 @@ _RECORD = """
     on conflict (key) do nothing
 """
 _FREE_FORMER = "delete from username_owner where until < now()"
+_FORGET_CHANGES = "delete from username_change where user_id = $1"
 _FREE_ALL = "delete from username_owner where user_id = any($1::integer[])"
 
 
@@ -104,3 +105,9 @@ async def free_former(database: Database) -> None:
 async def free_all(connection: Connection, user_ids: Sequence[UserId]) -> None:
     """Free the current and former names of users who are removed."""
     await connection.execute(_FREE_ALL, user_ids)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Free every name of the user."""
+    await free_all(connection, [user_id])
+    await connection.execute(_FORGET_CHANGES, user_id)

@@ -37,6 +37,7 @@ _DECIDED = """
 _PUT_DOCUMENT = "insert into verification_document (name, request_id, content) values ($1, $2, $3)"
 _READ_DOCUMENT = "select content from verification_document where name = $1"
 _DELETE_DOCUMENT = "delete from verification_document where request_id = $1"
+_FORGET_PERSON = "delete from verification_request where user_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,8 @@ async def read_document(database: Database, name: str) -> bytes:
 
 async def delete_document(connection: Connection, request_id: int) -> None:
     await connection.execute(_DELETE_DOCUMENT, request_id)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Delete the user's requests with their documents."""
+    await connection.execute(_FORGET_PERSON, user_id)

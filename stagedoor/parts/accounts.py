@@ -51,7 +51,7 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         LastUses(database),
         SignIn(database, sessions, provers, believes_claims=settings.dev, ages=ages),
         codes,
-        Passwords(database, codes, notices),
+        Passwords(database, sessions, codes, notices),
         ContactChanges(database, codes, notices),
         Lookups(database),
         notices,

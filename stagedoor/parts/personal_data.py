@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control_plane.accounts import devices, phone_book, session_store
+from control_plane.accounts import devices, phone_book, session_store, usernames_store, verification_store
 from control_plane.accounts import store as accounts
+from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
-from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
 from control_plane.content import store as content
@@ -40,6 +40,8 @@ REMOVAL_STEPS: Sequence[Step] = (
     content.forget_person,
     devices.forget_person,
     phone_book.forget_searches,
+    usernames_store.forget_person,
+    verification_store.forget_person,
     _revoke_apple_token,
 )
 """Before the user's own row, which `control_plane/accounts/store.py` clears."""
@@ -62,10 +64,10 @@ EXPORT_PARTS: Sequence[Part] = (
 )
 
 
-def personal_data(settings: Settings, database: Database, sessions: Sessions, opened: Streams) -> PersonalData:
+def personal_data(settings: Settings, database: Database, people: Accounts, opened: Streams) -> PersonalData:
     days = settings.deletion_days
     return PersonalData(
-        Deletion(database, sessions, opened.lifecycle, days),
-        Removal(database, days, REMOVAL_STEPS),
+        Deletion(database, people.sessions, opened.lifecycle, days),
+        Removal(database, days, (*REMOVAL_STEPS, people.profile_media.remove)),
         Export(database, EXPORT_PARTS),
     )

@@ -16,7 +16,7 @@ from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
-from control_plane.accounts.passwords import WeakPassword
+from control_plane.accounts.password_rules import WeakPassword
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, NotRegistered, SignInNotProven

@@ -18,6 +18,7 @@ from control_plane.ledger.wallets import wallet
 from control_plane.personal_data import deletion
 from control_plane.personal_data.removal import remove_deleted_accounts
 from tests.api.sections.apps import Apps, apps_of
+from tests.control_plane.pictures.samples import quarters, saved
 
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
 PEOPLE = """
@@ -173,6 +174,18 @@ async def test_after_the_grace_time_the_person_is_gone_and_the_money_stays(apps:
     assert json.loads(queued) == {"user_id": user_id}
     again = await apps.sign_in("ann")
     assert await apps.id_of(again) != user_id
+
+
+async def test_the_pictures_of_a_removed_person_are_deleted(apps: Apps) -> None:
+    token = await apps.sign_in("ann")
+    user_id, platform = await apps.id_of(token), apps.platform
+    await platform.accounts.profile_media.set_picture(user_id, saved(quarters(), "PNG"))
+    await apps.done("deleteUserAccount", token)
+    await remove(apps, days_later=31)
+    states = await platform.database.fetch("select state from stored_file where owner_id = $1", user_id)
+    assert [row["state"] for row in states] == ["deleting", "deleting"]
+    left = "select profile_pic || profile_pic_small || profile_gif || profile_video from app_user where id = $1"
+    assert await platform.database.fetchval(left, user_id) == ""
 
 
 async def test_a_name_that_is_taken_does_not_keep_an_account_from_being_removed(apps: Apps) -> None:
