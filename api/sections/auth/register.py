@@ -16,7 +16,7 @@ from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
-from control_plane.accounts.user import AlreadyTaken
+from control_plane.accounts.user import AlreadyTaken, UserNotFound
 
 section = Section("auth")
 
@@ -75,6 +75,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         InvalidUsername,
         NotRegistered,
         SignInNotProven,
+        UserNotFound,
         WrongCode,
     ),
 )

@@ -15,6 +15,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import wallet
+from control_plane.live.store import totals
 from control_plane.personal_data import deletion
 from control_plane.personal_data.removal import remove_deleted_accounts
 from tests.api.sections.apps import Apps, apps_of
@@ -236,3 +237,28 @@ async def test_gifts_in_flight_are_paid_completely_or_not_at_all(apps: Apps) -> 
         pass
     assert await database.fetchval("select count(*) from stream where status <> 'ended'") == 0
     assert (await apps.call("sendGift", fan, receiver_id=host_id, gift_id=1, gift_count=1))["code"] == 201
+
+
+async def test_a_deleted_giver_is_not_among_the_top_givers(apps: Apps) -> None:
+    database = apps.platform.database
+    await database.execute("insert into gift (id, title, coins, picture) values (1, 'Rose', 1, 'rose.svg')")
+    host, fan = await apps.sign_in("ann"), await apps.sign_in("ben")
+    await adjust(database, await apps.id_of(fan), 1, "bonus")
+    stream_id = (await apps.done("liveStream", host))["LiveStreaming"]["id"]
+    await apps.done("sendGift", fan, live_streaming_id=stream_id, gift_id=1, gift_count=1)
+    async with database.connection() as connection:
+        [giver] = (await totals(connection, [stream_id]))[stream_id].top_gifters
+        assert giver.username == "ben"
+        await apps.done("deleteUserAccount", fan)
+        assert (await totals(connection, [stream_id]))[stream_id].top_gifters == []
+
+
+async def test_a_page_of_the_feed_is_full_without_the_videos_of_deleted_users(apps: Apps) -> None:
+    ann, ben = await apps.sign_in("ann"), await apps.sign_in("ben")
+    ids = [await apps.id_of(token) for token in (ben, ann)]
+    for user_id in ids:  # ann's are newer
+        for _ in range(10):
+            await film(apps, user_id)
+    await apps.done("deleteUserAccount", ann)
+    page = await apps.done("showRelatedVideos")
+    assert [item["User"]["username"] for item in page] == ["ben"] * 10
