@@ -15,7 +15,7 @@ run: ## install everything, then start the server in development mode (settings:
 test: ## install everything, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 rehearse: ## run the long tests: 10,000 mutated inputs to every listener, 1,000 revoked keys (after make test)
 	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 $(BIN)/python -m pytest tests/end_to_end/test_fuzzing.py tests/end_to_end/test_knocking.py

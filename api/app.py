@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from api.callbacks import apple
 from api.callbacks.apple import AppleCallbacks
@@ -23,17 +23,18 @@ from api.documentation import ASSETS, Documentation
 from api.health.checks import Check, Health
 from api.http.address import client_address, is_limited, limit_key
 from api.http.cookies import PUBLIC_URL, own_origin
+from api.http.files import FileRoutes
 from api.http.urls import Urls, is_addressed_to_us
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.sections import registry
+from api.sections.sandbox import codes_handler
 from control_plane.config.settings import Settings
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 SERVER = "stagedoor"
-ARTWORK = Path(str(files("control_plane.gifts"))) / "artwork"
+GIFT_PICTURES = Path(str(files("control_plane.gifts"))) / "artwork"
+SLIDER_PICTURES = Path(str(files("control_plane.content"))) / "artwork"
 CACHE_S = 3600
 """How long browsers cache files under `/static/` and `/media/`. Larger shows replaced files late, smaller costs
 requests."""
@@ -51,7 +52,7 @@ SOCKETS = "/ws/"
 def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
-    """`media_dir` has the videos, sounds and pictures that are served under `/media/`, with range requests."""
+    """`media_dir` has the files under `/media/` that are not in storage."""
     middlewares = [_refusals_for_people(pages)]
     if platform.settings.dev:
         middlewares.append(_our_names_only(platform.urls))
@@ -75,8 +76,10 @@ def make_app(
             web.get("/docs", documentation.page),
             web.static("/static/docs", ASSETS),
             *pages.routes(),
-            web.static("/static/gifts", ARTWORK),
-            web.static("/media", media_dir),
+            web.static("/static/gifts", GIFT_PICTURES),
+            web.static("/static/sliders", SLIDER_PICTURES),
+            *FileRoutes(media_dir, platform.stored, platform.database).routes(),
+            *([web.get("/sandbox/codes", codes_handler(platform))] if platform.settings.dev else []),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
             web.route("*", "/{path:.*}", _contract(dispatcher)),
         ]
@@ -151,7 +154,7 @@ def _refusals_for_people(pages: Pages) -> Middleware:
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             response = await handler(request)
             # aiohttp notices a missing file only while it sends the response, too late for another one.
-            if isinstance(response, web.FileResponse) and not _file_of(request).is_file():
+            if isinstance(response, web.FileResponse) and not _is_there(request):
                 raise web.HTTPNotFound(text="There is nothing here.\n")
             return response
         except web.HTTPClientError as refusal:
@@ -162,11 +165,13 @@ def _refusals_for_people(pages: Pages) -> Middleware:
     return answer
 
 
-def _file_of(request: web.Request) -> Path:
-    """The file that a static route serves for this request."""
+def _is_there(request: web.Request) -> bool:
+    """Whether the file of a static route exists. The routes of storage have looked themselves."""
     resource = request.match_info.route.resource
-    assert resource is not None, "a file comes from a static route"
-    return resource.get_info()["directory"] / request.match_info["filename"]
+    if not isinstance(resource, web.StaticResource):
+        return True
+    directory: Path = resource.get_info()["directory"]
+    return (directory / request.match_info["filename"]).is_file()
 
 
 def _refusal(

@@ -104,6 +104,10 @@ async def _measure(passes: int, second_s: float) -> None:
     table("CPU while nothing is due", columns, rows)
 
 
+def _no_sockets(stream_id: StreamId) -> int:
+    return 0
+
+
 def _table_of(streams: list[Stream]) -> RunningStreams:
     running = RunningStreams(DATABASE, PostgresBus(""), StreamKeys(KEYRING), 900)
     for stream in streams:
@@ -139,9 +143,9 @@ async def _passes(count: int, passes: int, viewers: int | None) -> list[str]:
             for items in (ITEMS_PER_PAGE, ALL)
         ]
         made = (
-            Reconciler(client, running, LIFECYCLE, DATABASE, never_published_s=600),
-            _TaskPerStream(client, running, LIFECYCLE, DATABASE, never_published_s=600),
-            Reconciler(whole, running, LIFECYCLE, DATABASE, never_published_s=600),
+            Reconciler(client, running, LIFECYCLE, DATABASE, never_published_s=600, sockets=_no_sockets),
+            _TaskPerStream(client, running, LIFECYCLE, DATABASE, never_published_s=600, sockets=_no_sockets),
+            Reconciler(whole, running, LIFECYCLE, DATABASE, never_published_s=600, sockets=_no_sockets),
         )
         ours, tasks, in_one_go = made
         for each in made:

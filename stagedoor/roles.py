@@ -22,6 +22,7 @@ from stagedoor.parts.http import http, live_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, running, streams
 from stagedoor.processes.children import Processes, Progress
 from stagedoor.processes.data_directory import data_directory
@@ -59,6 +60,7 @@ async def everything(opening: Opening) -> Started:
     open_files = raise_open_files()  # before children are started, which inherit the limit
     secrets = load_or_create(settings.secrets_path)
     api_keys = _api_keys(settings, secrets)
+    place = storage(settings)
     processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, metrics, progress)
     opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
     ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
@@ -66,19 +68,20 @@ async def everything(opening: Opening) -> Started:
     db = await stack.enter_async_context(database(dsn, settings, secrets, workers, metrics, progress))
     await demo.prepare(db, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg)
 
-    urls = urls_of(settings, ports)
+    urls = urls_of(settings, ports, place)
+    files = stored(place, secrets, db)
     delivery = await stack.enter_async_context(live(dsn, db, metrics))
     password = api_password(secrets[Purpose.HOOK].signing.value.hex())
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
     on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
     opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
-    used = platform(settings, secrets, db, delivery, on_air, urls, api_keys, metrics)
+    used = platform(settings, secrets, db, delivery, on_air, files, urls, api_keys, metrics)
 
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, used.personal_data, metrics, workers)
+        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, metrics, workers)
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())

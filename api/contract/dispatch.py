@@ -14,12 +14,13 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.contract.answer import answer, envelope
 from api.contract.call import NO_UPLOADS, Call
@@ -42,6 +43,7 @@ from api.contract.request import MalformedRequest, decode_object, named_caller, 
 from api.http.address import client_address, is_limited, limit_key
 from api.http.bearer import bearer_token
 from api.http.cookies import page_token
+from api.http.language import preferred_language
 from api.http.uploads import Upload, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
@@ -52,14 +54,17 @@ from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 30.0
 """Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger keeps hung calls longer."""
 UPLOAD_DEADLINE_S = 1800.0
 """With a multipart form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
+LARGE_WITHIN_S = 90.0
+"""Timeout for reading a body above LIVE_BODY_LIMIT: 8 MB over 1 Mbit/s."""
+LARGE_PER_ADDRESS, LARGE = 4, 16
+"""Concurrent calls with such bodies, from one address and from all: each may hold 8 MiB three times. Smaller refuses
+uploads at peak load; larger needs memory."""
 UNDER_WAY = 4096
 """Concurrent calls of all clients. Smaller refuses calls at peak load; larger uses more memory under a flood."""
 UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
@@ -67,8 +72,6 @@ UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
 bytes. The apps' bodies arrive with their heads and do not count. Smaller refuses slow clients; larger needs memory."""
 RETRY_S = 1.0
 """`Retry-After` of a call that is refused because too many calls are running. It is an estimate: calls are short."""
-UPLOADS = "uploads"
-"""The folder below the data directory, for files of calls that have not ended."""
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 """What the apps send as `Auth-Token` while they have no session."""
 PATHS = 1024
@@ -106,6 +109,7 @@ class Dispatcher:
         self._address_limit = RateLimit(platform.settings.address_rate)
         self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
         self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
+        self._large = UnderWay(LARGE_PER_ADDRESS, LARGE)
 
     def handler(self, endpoint: Endpoint) -> Handler:
         """The handler for the canonical path of an endpoint, which needs no lookup."""
@@ -130,7 +134,7 @@ class Dispatcher:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            async with asyncio.timeout(UPLOAD_DEADLINE_S if takes_form(endpoint, request) else DEADLINE_S):
+            async with asyncio.timeout(_deadline_s(endpoint, request)):
                 msg = await self._answer(request, endpoint, client)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -168,22 +172,41 @@ class Dispatcher:
             raise MalformedRequest("Use POST.")
         if takes_form(incoming.endpoint, incoming.request):
             return await self._answer_form(incoming)
+        if incoming.endpoint.body_limit and not incoming.request.content.is_eof():
+            return await self._answer_large(incoming)
         fields = decode_object(await self._body(incoming))
         return await self._call(incoming, await self._caller(incoming, fields), fields)
 
     async def _answer_form(self, incoming: _Incoming) -> Any:
         settings, endpoint = self._platform.settings, incoming.endpoint
-        folder = settings.data_dir / UPLOADS
+        folder = settings.uploads_dir
         folder.mkdir(exist_ok=True)
-        named_in_form = settings.identity_from_body and endpoint.access is Access.USER
-        if not named_in_form:  # before the form is read, which may be large
-            await self._caller(incoming, {})
+        named_in_form = await self._known_before(incoming)
         with self._unfinished.one(incoming.key) as room:
             if not room:
                 raise TooManyRequests(RETRY_S)
-            async with received(incoming.request, endpoint.uploads, folder, settings.body_limit) as form:
+            limits = {name: min(limit, settings.upload_limit) for name, limit in endpoint.uploads.items()}
+            async with received(incoming.request, limits, folder, settings.body_limit) as form:
                 who = await self._caller(incoming, form.fields, counts=named_in_form)
                 return await self._call(incoming, who, form.fields, form.uploads)
+
+    async def _answer_large(self, incoming: _Incoming) -> Any:
+        """A JSON body that may be larger than LIVE_BODY_LIMIT. It counts until its call ends, like its memory."""
+        named_in_body = await self._known_before(incoming)
+        limit = max(incoming.endpoint.body_limit, self._platform.settings.body_limit)
+        with self._large.one(incoming.key) as room:
+            if not room:
+                raise TooManyRequests(RETRY_S)
+            body = await read_body(incoming.request.clone(client_max_size=limit), LARGE_WITHIN_S)
+            fields = await asyncio.to_thread(decode_object, body)  # milliseconds
+            return await self._call(incoming, await self._caller(incoming, fields, counts=named_in_body), fields)
+
+    async def _known_before(self, incoming: _Incoming) -> bool:
+        """Check the session before a large body is read. True: old app builds may still name the caller in it."""
+        if self._platform.settings.identity_from_body and incoming.endpoint.access is Access.USER:
+            return True
+        await self._caller(incoming, {})
+        return False
 
     async def _call(
         self, incoming: _Incoming, who: _Who, fields: Mapping[str, Any], uploads: Mapping[str, Upload] = NO_UPLOADS
@@ -195,7 +218,18 @@ class Dispatcher:
         use = client_use(request, client, address, self._platform.settings)
         if who.caller is not None and who.proven:
             self._platform.accounts.last_uses.note(who.caller, use)
-        call = Call(client, self._platform, urls, address, who.caller, who.proven, token, uploads, use)
+        call = Call(
+            client,
+            self._platform,
+            urls,
+            address,
+            who.caller,
+            who.proven,
+            token,
+            uploads,
+            use,
+            preferred_language(request.headers),
+        )
         return await endpoint.handler(call, body)
 
     async def _body(self, incoming: _Incoming) -> bytes:
@@ -268,6 +302,12 @@ class Dispatcher:
 
 def takes_form(endpoint: Endpoint, request: web.Request) -> bool:
     return bool(endpoint.uploads) and is_form(request)
+
+
+def _deadline_s(endpoint: Endpoint, request: web.Request) -> float:
+    if takes_form(endpoint, request):
+        return UPLOAD_DEADLINE_S
+    return DEADLINE_S + (LARGE_WITHIN_S if endpoint.body_limit else 0)
 
 
 def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:

@@ -25,6 +25,10 @@ from api.contract.call import Call
 from api.contract.request import Request, caller_fields
 from control_plane.base.errors import ControlPlaneError
 
+LARGEST_BODY = 8 << 20
+"""Bytes of the largest JSON body of any endpoint, held in memory two or three times. Larger: `LARGE` calls need more
+memory; smaller: phones' pictures in base64 do not fit."""
+
 
 class Access(StrEnum):
     OPEN = "open"
@@ -80,6 +84,8 @@ class Endpoint:
     uploads: Mapping[str, int]
     """Fields of files, with the largest size of each in bytes: the endpoint takes a multipart form as well as JSON."""
     ios_refusal: IosRefusal | None
+    body_limit: int
+    """Largest JSON body in bytes where it may be larger than LIVE_BODY_LIMIT; 0: that limit."""
     ends_session: bool
     """The caller's session is not valid after the call."""
 
@@ -101,8 +107,11 @@ class Section:
         refusals: tuple[type[ControlPlaneError], ...] = (),
         uploads: Mapping[str, int] = MappingProxyType({}),
         ios_refusal: IosRefusal | None = None,
+        body_limit: int = 0,
         ends_session: bool = False,
     ) -> Callable[[F], F]:
+        assert body_limit <= LARGEST_BODY, f"{name}: a larger body needs a form, whose files are on disk"
+
         def register(handler: F) -> F:
             hints = get_type_hints(handler)
             request = hints["body"]
@@ -121,6 +130,7 @@ class Section:
                     refusals=refusals,
                     uploads=uploads,
                     ios_refusal=ios_refusal,
+                    body_limit=body_limit,
                     ends_session=ends_session,
                 )
             )

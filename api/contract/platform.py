@@ -10,11 +10,13 @@ from api.contract.limits import RateLimit
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
 from control_plane.config.settings import Settings
+from control_plane.content.bundle import Content
 from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
 
@@ -31,4 +33,6 @@ class Platform:
     streams: Streams
     giving: Giving
     payments: Payments
+    stored: Stored
     personal_data: PersonalData
+    content: Content

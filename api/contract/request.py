@@ -7,11 +7,12 @@ types below: they convert such values, `msgspec.Meta` checks the bounds, and unk
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NewType, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
@@ -50,6 +51,8 @@ ClientRef = Annotated[
 """An idempotency key. Unlike other text it is not stripped, because different keys must stay different. Models declare
 `ClientRef | None = None`; "" means None."""
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
+Switch = Annotated[int, msgspec.Meta(ge=0, le=1, description="0 or 1; empty: unchanged", extra={"zero": True})]
+"""A setting that is on or off. Unlike in other optional numbers, 0 in `Switch | None` is a value; "" means None."""
 
 
 class MalformedRequest(ControlPlaneError):
@@ -152,7 +155,7 @@ def caller_fields(model: type[Any]) -> tuple[str, ...]:
 def named_caller(names: Sequence[str], fields: Mapping[str, Any]) -> UserId | None:
     """The user id in the first of these fields that has one, converted as leniently as `parse` does; else None."""
     for name in names:
-        number = _whole(fields.get(name))
+        number = as_whole(fields.get(name))
         if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= LARGEST_ID:
             return UserId(number)
     return None
@@ -222,20 +225,28 @@ def _coercions(model: type[Any]) -> dict[str, Coerce]:
 
 
 def _is_caller(hint: Any) -> bool:
-    return any(extra.get("caller") for extra in _extras(hint))
+    return _has(hint, "caller")
+
+
+def _has(hint: Any, mark: str) -> bool:
+    return any(extra.get(mark) for extra in _extras(hint))
 
 
 def _coercion(hint: Any) -> Coerce:
     if hint is Page:
         return _page
+    if any(extra.get("switch") for extra in _extras(hint)):
+        return as_whole
+    if read := next((extra["read"] for extra in _extras(hint) if "read" in extra), None):
+        return cast("Coerce", read)
     kinds = {_bare(part) for part in (get_args(hint) if get_origin(hint) is not Annotated else (hint,)) or (hint,)}
     if str in kinds:
-        if any(extra.get("exact") for extra in _extras(hint)):
+        if _has(hint, "exact"):
             return lambda value: _NONE if value == "" else value if isinstance(value, str) else as_text(value)
         limit = next((extra["cut"] for extra in _extras(hint) if "cut" in extra), None)
         return as_text if limit is None else lambda value: _shortened(value, limit)
     if int in kinds:
-        return _whole_or_none if type(None) in kinds else _whole
+        return _whole_or_none if type(None) in kinds else as_whole
     if float in kinds:
         return _decimal
     return lambda value: _NONE if value == "" else value
@@ -252,12 +263,23 @@ def as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def date_in(field: str, text: str) -> dt.date | None:
+    """The date in a text such as 1999-12-31. None where the text is empty or all zeros. Raises MalformedRequest."""
+    if not text or text.startswith("0000"):
+        return None
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise MalformedRequest(f"{field} must be a date such as 1999-12-31, or empty.") from None
+
+
 def _shortened(value: Any, limit: int) -> Any:
     text = as_text(value)
     return cut(text, limit) if isinstance(text, str) else text
 
 
-def _whole(value: Any) -> Any:
+def as_whole(value: Any) -> Any:
+    """Text or a number as a whole number. Other values stay unchanged, and empty text means that there is none."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     if isinstance(value, str):
@@ -270,7 +292,7 @@ def _whole(value: Any) -> Any:
 
 
 def _whole_or_none(value: Any) -> Any:
-    number = _whole(value)
+    number = as_whole(value)
     return _NONE if number == 0 or number == "null" else number
 
 
@@ -285,5 +307,5 @@ def _decimal(value: Any) -> Any:
 
 
 def _page(value: Any) -> int:
-    number = _whole(value)
+    number = as_whole(value)
     return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**6 else 0

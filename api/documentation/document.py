@@ -118,6 +118,7 @@ HEADERS = {
     "Cache-Control": {"description": "`public, max-age=1`.", "schema": {"type": "string"}},
 }
 PLAIN = {"text/plain": {"schema": {"type": "string"}}}
+SECTION_DEPTH = len(("api", "sections", "users"))
 RETRY_AFTER = "#/components/headers/Retry-After"
 
 
@@ -127,8 +128,9 @@ def _path(endpoint: Endpoint) -> str:
 
 
 def _tags(endpoints: Sequence[Endpoint]) -> list[dict[str, str]]:
-    """The sections as tags. The description is the docstring of the section's module."""
-    modules = {endpoint.section: sys.modules[endpoint.handler.__module__] for endpoint in endpoints}
+    """The sections as tags. The description is the docstring of the section's module or folder."""
+    names = {endpoint.section: endpoint.handler.__module__.split(".") for endpoint in endpoints}
+    modules = {section: sys.modules[".".join(name[:SECTION_DEPTH])] for section, name in names.items()}
     return [
         {"name": section, "description": inspect.cleandoc(module.__doc__ or "")} for section, module in modules.items()
     ]
@@ -185,7 +187,7 @@ def _operation(
 
 
 def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
-    """The same fields, and files beside them."""
+    """The same fields, and files beside them. Files that JSON cannot bring are required."""
     if not endpoint.uploads:
         return {}
     files = {
@@ -196,7 +198,9 @@ def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
         }
         for name, most in endpoint.uploads.items()
     }
-    return {"multipart/form-data": {"schema": {"allOf": [request, {"type": "object", "properties": files}]}}}
+    needed = [name for name in files if name not in endpoint.request.__struct_fields__]
+    form = {"type": "object", "properties": files, **({"required": needed} if needed else {})}
+    return {"multipart/form-data": {"schema": {"allOf": [request, form]}}}
 
 
 def _codes(endpoint: Endpoint) -> dict[int, str]:

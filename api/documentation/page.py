@@ -15,7 +15,7 @@ from typing import Any
 
 from api.documentation.notation import Notation, prose
 from api.documentation.schemas import Schema
-from api.documentation.texts import BEFORE, CODES, VARIABLES
+from api.documentation.texts import BEFORE, CODES, FILES, VARIABLES
 
 ASSETS = Path(str(files("api"))) / "pages" / "docs"
 """Served under `/static/docs/`."""
@@ -169,10 +169,17 @@ def _curl(url: str, operation: Operation, body: dict[str, Any] | None, with_vari
     if operation.get("x-access", "open") in ("user", "proven"):
         token = "$(token cleo)" if with_variables and operation.get("x-ends-session") else "$TOKEN"
         parts.append(f'-H "Authorization: Bearer {token}"')
-    if body is not None:
+    if files := _needed_files(operation):
+        parts += [f"-F {name}=@{FILES[name]}" for name in files]
+    elif body is not None:
         data = shlex.quote(json.dumps(body["example"], ensure_ascii=False))
         parts.append(f"-d {_variables(data, body['example']) if with_variables else data}")
     return " \\\n  ".join(parts)
+
+
+def _needed_files(operation: Operation) -> list[str]:
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    return form["schema"]["allOf"][1].get("required", []) if form else []
 
 
 def _variables(data: str, example: Mapping[str, Any]) -> str:
@@ -180,9 +187,8 @@ def _variables(data: str, example: Mapping[str, Any]) -> str:
     for field, variable in VARIABLES.items():
         if field in example:
             value = json.dumps(example[field], ensure_ascii=False)
-            filled = value.replace(
-                value.strip('"'), "'$" + variable + "'"
-            )  # closes the shell quotes around it and opens them again
+            quoted_variable = f"'${variable}'"  # closes the shell quotes around it and opens them again
+            filled = value.replace(value.strip('"'), quoted_variable)
             data = data.replace(f'"{field}": {value}', f'"{field}": {filled}')
     return data
 

@@ -30,6 +30,9 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registerUser": {"auth_token": "…"},
     "endSession": {"session_id": "0123456789abcdef01234567"},
     "showUserDetail": {"username": "ben"},
+    "editProfile": {"first_name": "Ada", "bio": "Live every Friday", "website": "https://example.com"},
+    "showUsers": {"users": [{"user_id": 1}, {"user_id": 2}]},
+    "userVerificationRequest": {"name": "Ada Marlow", "attachment": {"file_data": "/9j/4A=="}},
     "showRelatedVideos": {"starting_point": 0},
     "liveStream": {"started_at": "2026-01-31 12:00:00", "title": "Hello"},
     "watchLiveStream": {"live_streaming_id": 1},
@@ -42,9 +45,20 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "price": "$0.99",
         "device": "ios",
     },
+    "addPrivacySetting": {"duet": "friends", "videos_download": 0},
+    "addDeviceData": {"device_token": "…", "version": "1.0", "device": "android"},
+    "registerDevice": {"key": "9774d56d682e549c"},
+    "addUserInterest": {"interests": [1, 3]},
+    "showRegisteredContacts": {"phone_numbers": ["+49 151 23456789", "0151 23456780"]},
     "sandbox/purchases": {"coin": 100},
+    "addUserImageNew": {
+        "profile_pic": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mM4AQAAygDJNEIn8wAAAABJRU5ErkJggg=="
+    },
 }
 """Example requests. An endpoint without one shows its required fields."""
+
+FILES: Mapping[str, str] = {"video": "clip.mp4"}
+"""Example names of files that a call needs."""
 
 EXAMPLES_IN_DEVELOPMENT: Mapping[str, Mapping[str, Any]] = {"registerUser": {"auth_token": "dev:ada"}}
 

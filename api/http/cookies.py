@@ -34,11 +34,11 @@ def own_origin(request: web.Request) -> str | None:
 
 def page_token(request: web.Request) -> str | None:
     """The session token in the cookie, if the request may use it; else None. The token may have expired."""
-    token = next((request.cookies[name] for name in _counting(request) if name in request.cookies), "")
+    token = next((request.cookies[name] for name in _usable_names(request) if name in request.cookies), "")
     return token if token and token.isascii() else None
 
 
-def _counting(request: web.Request) -> Sequence[str]:
+def _usable_names(request: web.Request) -> Sequence[str]:
     """The names of the cookies that this request may use, the preferred one first."""
     if "Origin" in request.headers:
         return {"https": (SECURE,), "http": (PLAIN,)}.get(own_origin(request) or "", ())

@@ -62,8 +62,8 @@ def is_form(request: web.BaseRequest) -> bool:
 async def received(
     request: web.Request, limits: Mapping[str, int], folder: Path, fields_limit: int, stalled_s: float = STALLED_S
 ) -> AsyncIterator[Form]:
-    """The whole form. `limits`: the largest size in bytes of each file field; `fields_limit`: of all text fields together. Files are written
-    below `folder`. Raises UploadRefused, NoRoomForUploads."""
+    """The whole form. `limits`: the largest size in bytes of each file field; `fields_limit`: of all text fields
+    together. Files are written below `folder`. Raises UploadRefused, NoRoomForUploads."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="upload-") as directory:
         try:
             form = await _read(await request.multipart(), limits, Path(directory), fields_limit, stalled_s)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from control_plane.base.network import is_loopback, is_private
 from control_plane.config.ports import Ports
 from control_plane.config.settings import Settings
+from control_plane.storage.model import Storage, is_stored
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
 from control_plane.streams.path import APP
@@ -29,6 +30,10 @@ class Urls:
     public_url: str = ""
     public_hls_url: str = ""
     public_webrtc_url: str = ""
+    storage_url: str = ""
+    """Where clients read the files of a public bucket; "": from this server."""
+    storage_origin: str = ""
+    """The origin of a bucket to which this server redirects clients or points them."""
     base: str = field(init=False)
     """The URL of the public listener, without a slash at the end."""
 
@@ -39,13 +44,19 @@ class Urls:
         return f"{self.base}/static/{path}"
 
     def media(self, path: str) -> str:
-        """The URL of a media file. An empty path and an absolute URL are returned unchanged."""
+        """The URL of a public file. An empty path and an absolute URL are returned unchanged."""
         if not path or path.startswith(("http://", "https://")):
             return path
+        if self.storage_url and is_stored(path):
+            return f"{self.storage_url}/{path}"
         return f"{self.base}/media/{path}"
 
     def gift_picture(self, file: str) -> str:
         return self.static(f"gifts/{file}")
+
+    def slider_picture(self, picture: str) -> str:
+        """The URL of a picture that comes with the server. An absolute URL is returned unchanged."""
+        return picture if picture.startswith(("http://", "https://")) else self.static(f"sliders/{picture}")
 
     def websocket(self, stream_id: int | str) -> str:
         return f"ws{self.base.removeprefix('http')}/ws/live/{stream_id}"
@@ -84,11 +95,15 @@ class Urls:
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?", re.ASCII)
 
 
-def urls_of(settings: Settings, ports: Ports) -> Urls:
+def urls_of(settings: Settings, ports: Ports, storage: Storage | None = None) -> Urls:
     return Urls(
         _bracketed(settings.public_host),
         *(ports.http_port, ports.rtmp_port, ports.hls_port, ports.webrtc_port, ports.srt_port),
-        *(url.rstrip("/") for url in (settings.public_url, settings.public_hls_url, settings.public_webrtc_url)),
+        public_url=settings.public_url.rstrip("/"),
+        public_hls_url=settings.public_hls_url.rstrip("/"),
+        public_webrtc_url=settings.public_webrtc_url.rstrip("/"),
+        storage_url=storage.public_url if storage else "",
+        storage_origin=storage.origin if storage else "",
     )
 
 

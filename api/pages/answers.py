@@ -5,26 +5,33 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.contract.client import Client
 from api.contract.client_use import client_use
-from api.contract.errors import FAILED, MALFORMED, NO_SESSION, NOT_FOUND, contract_code
 from api.contract.platform import Platform
 from api.http.address import client_address
 from api.http.urls import Urls, urls_for
 from control_plane.accounts.caller import Use
-from control_plane.base.errors import ControlPlaneError
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-STATUS = {MALFORMED: 400, NO_SESSION: 401, NOT_FOUND: 404, FAILED: 503}
-REFUSED_STATUS = 403
+REFUSED = 403
+FAILED = 503
+STATUS = {
+    ErrorKind.MALFORMED: 400,
+    ErrorKind.NOT_SIGNED_IN: 401,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.TOO_OFTEN: 429,
+    ErrorKind.UNAVAILABLE: FAILED,
+    ErrorKind.STOPS: FAILED,
+}
+"""The HTTP status of each kind of error. All other kinds are refusals."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -64,7 +71,7 @@ def answering(handler: Handler) -> Handler:
 
 
 def status_of(refusal: ControlPlaneError) -> int:
-    status = STATUS.get(contract_code(refusal, Client.DOCUMENT), REFUSED_STATUS)
-    if status == STATUS[FAILED]:
+    status = STATUS.get(refusal.kind, REFUSED)
+    if status == FAILED:
         log.warning("page_failed", extra={"why": refusal.code})
     return status

@@ -14,10 +14,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from api.contract.platform import Platform
 from api.http.urls import Urls
-from api.pages.answers import Handler, request_urls, status_of
+from api.pages.answers import request_urls, status_of
 from control_plane.base.errors import ControlPlaneError
 
 STATIC = Path(str(files("api.pages"))) / "static"
@@ -124,7 +125,7 @@ def modules(name: str) -> set[str]:
 
 
 def policy(urls: Urls) -> str:
-    """The Content-Security-Policy: only our own files, the live socket, and HLS and WebRTC of the media server."""
+    """The Content-Security-Policy: only our own files, those of a bucket, the live socket, and HLS and WebRTC of the media server."""
     hls, webrtc, socket = (
         f"{parts.scheme}://{parts.netloc}"
         for parts in map(urlsplit, (urls.playback(""), urls.webrtc(""), urls.websocket(0)))
@@ -134,8 +135,8 @@ def policy(urls: Urls) -> str:
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data:",
-            f"media-src 'self' blob: {hls}",
+            f"img-src 'self' data: {urls.storage_origin}".rstrip(),
+            f"media-src 'self' blob: {hls} {urls.storage_origin}".rstrip(),
             f"connect-src 'self' {socket} {hls} {webrtc}",
             "base-uri 'none'",
             "form-action 'self'",

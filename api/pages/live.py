@@ -36,8 +36,8 @@ PAGE_ITEMS = 100
 SLICE = 500
 """Streams examined before yielding to the event loop. More block it for longer; fewer make the sort take longer."""
 PAGES_REMEMBERED = 256
-"""Cached pages; the least recently used is evicted. With LIVE_LAN each host name in use has its own pages, so a small cache encodes
-pages more than once a second."""
+"""Cached pages; the least recently used is evicted. With LIVE_LAN each host name in use has its own pages, so a small
+cache encodes pages more than once a second."""
 CACHE_CONTROL = "public, max-age=1"
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
 _PAGE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)

@@ -169,10 +169,8 @@ class SignInPages:
 
     async def _me(self, request: web.Request, user: User) -> Me:
         owned = await wallet(self._platform.database, user.id)
-        name = f"{user.first_name} {user.last_name}".strip()
-        return Me(
-            user.id, user.username, name, request_urls(request, self._platform).media(user.profile_pic), owned.total
-        )
+        picture = request_urls(request, self._platform).media(user.profile_pic)
+        return Me(user.id, user.username, user.full_name, picture, owned.total)
 
 
 def _not_ours() -> web.Response:

@@ -92,10 +92,10 @@ class WatchPage:
         if stream_id is None:
             return None
         running = self._platform.streams.running.get(stream_id)
-        return known(running) or await store.get(self._platform.database, stream_id)
+        return if_public(running) or await store.get(self._platform.database, stream_id)
 
 
-def known(running: Stream | None) -> Stream | None:
+def if_public(running: Stream | None) -> Stream | None:
     """The stream from memory if it is public. Any other is read from the database like one that has ended: otherwise
     the time of the answer would show whether it is live."""
     return running if running is not None and running.visibility is Visibility.PUBLIC else None
@@ -110,7 +110,7 @@ def _watched(stream: Stream, host: User, urls: Urls) -> Watched:
         host=Host(
             host.id,
             host.username,
-            f"{host.first_name} {host.last_name}".strip(),
+            host.full_name,
             urls.media(host.profile_pic),
             host.verified,
         ),

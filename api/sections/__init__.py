@@ -4,9 +4,19 @@ a change in its module only, a new module one line here or in its folder."""
 from __future__ import annotations
 
 from api.contract.endpoint import Registry
-from api.sections import auth, feed, gifts, live, sandbox, users, wallet
+from api.sections import auth, devices, feed, gifts, live, misc, sandbox, settings, users, wallet
 
-SECTIONS = (*auth.SECTIONS, *users.SECTIONS, feed.section, live.section, gifts.section, wallet.section)
+SECTIONS = (
+    *auth.SECTIONS,
+    *users.SECTIONS,
+    feed.section,
+    live.section,
+    gifts.section,
+    wallet.section,
+    settings.section,
+    devices.section,
+    *misc.SECTIONS,
+)
 
 
 def registry(*, dev: bool) -> Registry:

@@ -16,6 +16,7 @@ from api.contract.request import CallerId, ClientRef, Id, MalformedRequest, Requ
 from api.http.urls import Urls
 from api.wire.gift import Gift, GiftSend, gift_view, sent_view
 from api.wire.profile import Profile, own_profile, user_by_id
+from control_plane.accounts.age import AgeUnknown, TooYoung
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.gifts.gift import Gift as GiftOnSale
 from control_plane.gifts.sending import (
@@ -88,6 +89,7 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     access=Access.PROVEN,
     refusals=(
         *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift),
+        *(AgeUnknown, TooYoung),
         *(IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins),
     ),
 )

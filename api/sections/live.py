@@ -16,7 +16,10 @@ from api.contract.request import CallerId, Flag, Id, MalformedRequest, Request, 
 from api.wire.live import LiveStreaming, live_view
 from api.wire.person import User, user_view
 from api.wire.profile import own_user, user_by_id
+from control_plane.accounts.age import Activity, AgeUnknown, TooYoung
+from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
+from control_plane.config.settings import LONGEST_GRACE_S
 from control_plane.live.audience import Audience
 from control_plane.streams import store
 from control_plane.streams.model import (
@@ -33,7 +36,7 @@ from control_plane.streams.model import (
 
 section = Section("live")
 
-Grace = Annotated[int, msgspec.Meta(ge=0, le=1800)]
+Grace = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_GRACE_S)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Title = Annotated[
     str, msgspec.Meta(max_length=140, description="a longer one is cut at 140 characters", extra={"cut": 140})
@@ -70,20 +73,25 @@ class LiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
     user: User | UnsetType = field(default=UNSET, name="User")
 
 
-@section.endpoint("liveStream", refusals=(NotYourStream, StreamNotFound, StreamOver, VisibilityNotAvailable))
+@section.endpoint(
+    "liveStream",
+    refusals=(AgeUnknown, NotYourStream, StreamNotFound, StreamOver, TooYoung, VisibilityNotAvailable),
+)
 async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     """Go live: create a stream and return its key and publish URLs. With `id` and `ended_at`: end that stream. With
     `id` and `rotate_key`: issue a new key for it."""
     if body.id is None:
         if body.ended_at or body.rotate_key:
             raise MalformedRequest("id is missing. Send the id of the stream to end or to give a new key.")
+        owner = await user_by_id(call, call.user_id)
+        call.accounts.ages.check(Activity.GO_LIVE, owner.dob, utc_now().date())
         options = _options(call, body)
         if not call.trusted:  # an unproven caller may not set options of the owner's stream
             options = StreamOptions(grace_s=call.platform.settings.grace_s)
         stream = await call.streams.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
-    owner = await user_by_id(call, call.user_id)
+        owner = await user_by_id(call, call.user_id)
     # An unproven caller gets the id, which is all that old builds read, but no key, and no details unless it is public.
     if not call.trusted and stream.visibility is not Visibility.PUBLIC:
         stream = dataclasses.replace(stream, title="", price=0, local_start="")

@@ -1,14 +1,18 @@
-"""The sandbox store, in development mode only: `POST /sandbox/purchases` issues receipts, which `purchaseCoin` verifies
-as it does those of a real store."""
+"""The sandbox, in development mode only: `POST /sandbox/purchases` issues receipts, which `purchaseCoin` verifies as it
+does those of a real store, and `GET /sandbox/codes` lists the codes that were sent by mail or as text messages."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import msgspec
+from aiohttp import web
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
+from api.contract.platform import Platform
 from api.contract.request import Request, Text
 from control_plane.base.ids import LARGEST_ID
 from control_plane.payments.purchases import UnknownProduct, choose_package
@@ -49,3 +53,35 @@ async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt 
         price=package.price_minor / 100,
     )
     return Beside(receipt, msgspec.structs.asdict(receipt))
+
+
+LISTED_CODES = 100
+
+
+class OpenCode(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    address: str
+    channel: str
+    purpose: str
+    sent_at: dt.datetime
+
+
+def codes_handler(platform: Platform) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A GET, because a developer opens it in a browser. The newest code comes first."""
+
+    async def list_codes(_: web.Request) -> web.Response:
+        codes = platform.accounts.codes
+        listed = [
+            OpenCode(
+                code=codes.text(sent),
+                address=sent.contact.address,
+                channel=sent.contact.channel,
+                purpose=sent.purpose,
+                sent_at=sent.created_at,
+            )
+            for sent in await codes.newest(LISTED_CODES)
+        ]
+        body = msgspec.json.encode({"codes": listed})
+        return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    return list_codes

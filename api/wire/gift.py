@@ -8,7 +8,7 @@ import msgspec
 
 from api.http.urls import Urls
 from api.wire.values import NO_TIME, Flag, Id, Url, WireTime, wire_time
-from control_plane.gifts.gift import Gift as CatalogueGift
+from control_plane.gifts.gift import Gift as GiftOnSale
 from control_plane.gifts.gift import SentGift
 
 GiftType = Literal["normal", "premium", "luxury"]
@@ -46,7 +46,7 @@ class GiftSend(msgspec.Struct, frozen=True, kw_only=True):
     created: WireTime = NO_TIME
 
 
-def gift_view(gift: CatalogueGift, urls: Urls) -> Gift:
+def gift_view(gift: GiftOnSale, urls: Urls) -> Gift:
     picture = urls.gift_picture(gift.picture)
     return Gift(
         id=gift.id,

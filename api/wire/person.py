@@ -199,12 +199,15 @@ def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
         bio=person.bio,
         website=person.website,
         profile_pic=picture,
-        profile_pic_small=picture,
+        profile_pic_small=urls.media(person.profile_pic_small) or picture,
+        profile_gif=urls.media(person.profile_gif),
+        profile_video=urls.media(person.profile_video),
         role=person.role.value,
         verified=int(person.verified),
         city=person.city,
         country=person.country,
         private=int(person.private),
+        profile_view=int(person.profile_view),
         created=wire_time(person.created_at),
         video_count=person.video_count,
         button=button,
@@ -229,6 +232,7 @@ def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token:
         paypal=person.paypal,
         referral_code=person.referral_code,
         profile_visit_count=person.unseen_visits,
+        verification_applied=int(person.verification_applied),
     )
 
 

@@ -34,6 +34,8 @@ class PrivacySetting(msgspec.Struct, frozen=True, kw_only=True):
     liked_videos: Literal["everyone", "only_me"] = "everyone"
     video_comment: Audience = "everyone"
     order_history: int = 0
+    found_by_contacts: Flag = 1
+    """1: users who have this user's phone number in their contacts find the account."""
 
 
 def push_view(person: Person) -> PushNotification:
@@ -58,4 +60,5 @@ def privacy_view(person: Person) -> PrivacySetting:
         duet=cast("Audience", privacy.duet),
         liked_videos="only_me" if privacy.liked_videos == "only_me" else "everyone",
         video_comment=cast("Audience", privacy.video_comment),
+        found_by_contacts=int(privacy.found_by_contacts),
     )

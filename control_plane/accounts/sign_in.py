@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 import secrets
 from collections.abc import Sequence
 
 from control_plane.accounts import store
+from control_plane.accounts.age import Ages
 from control_plane.accounts.caller import Use
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
-from control_plane.accounts.passwords import hash_password
+from control_plane.accounts.password_hashing import hash_password
+from control_plane.accounts.password_rules import check_password
+from control_plane.accounts.profile_text import LONGEST_GENDER, LONGEST_NAME, one_line
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
+from control_plane.accounts.usernames import check_username
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -32,7 +35,6 @@ DEV_PREFIX = "dev:"
 LARGEST_INDEXED = 1280
 """Bytes: 320 characters of any script. PostgreSQL refuses an index row of more than 2704 bytes, and an index row has at
 most two such texts."""
-_USERNAME = re.compile(r"[\w.\-]{1,40}")
 
 
 class NotRegistered(ControlPlaneError):
@@ -42,23 +44,10 @@ class NotRegistered(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-class InvalidUsername(ControlPlaneError):
-    code = "invalid_username"
-    kind = ErrorKind.REFUSED
-
-
 def check_indexed(field: str, text: str) -> None:
     """Check the length of a text that the database indexes. Raises ClaimTooLong."""
     if len(text.encode()) > LARGEST_INDEXED:
         raise ClaimTooLong(f"{field} is too long.")
-
-
-def check_username(username: str) -> None:
-    """Raises InvalidUsername."""
-    if not _USERNAME.fullmatch(username):
-        raise InvalidUsername("A username has 1 to 40 letters, digits, dots, dashes and underscores, and no spaces.")
-    if username.isdigit():  # digits of any script
-        raise InvalidUsername("A username must not be a number, because numbers are user ids.")
 
 
 class ClaimTooLong(ControlPlaneError):
@@ -103,12 +92,14 @@ class SignIn:
         provers: Sequence[Prover],
         *,
         believes_claims: bool,
+        ages: Ages = Ages(),  # noqa: B008  frozen
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._provers = provers
         self._believes_claims = believes_claims
+        self._ages = ages
         self._clock = clock
 
     async def enter(self, claims: Claims, use: Use) -> tuple[User, str]:
@@ -124,9 +115,15 @@ class SignIn:
         a token of a new session. Raises NotRegistered, AccountBlocked and UserNotFound."""
         return await self._allowed(user_id), await self._sessions.issue(user_id, use, device_token)
 
+    async def come_back(self, user_id: UserId) -> User:
+        """A user who is proven, and whose account comes back if it was deleted. Raises NotRegistered and
+        AccountBlocked."""
+        return await self._allowed(user_id)
+
     async def sign_in(self, claims: Claims) -> User:
-        """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
-        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, InvalidDateOfBirth, TooYoung,
+        ClaimTooLong, SignInNotProven, AccountBlocked, WeakPassword, PasswordsBusy, WrongCode, and what the provers
+        raise."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
             return await self._allowed(caller.user_id)
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
@@ -143,6 +140,23 @@ class SignIn:
         if claims.auth_token and not claims.social_id and proofs:
             return await self._create(claims, proofs)
         raise NotRegistered("Open registration screen.")
+
+    async def proven(self, claims: Claims) -> User:
+        """The account that the claims prove, without signing in: no code is used up, and a deleted account stays deleted.
+        Raises NotRegistered,
+        SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
+        proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
+        if not proofs:
+            raise SignInNotProven("Please enter the code that was sent to this address, or sign in with a provider.")
+        for proof in proofs:
+            user_id = await store.id_by_identity(self._database, proof.identity) if proof.identity is not None else None
+            user_id = user_id or await store.id_by_contact(self._database, proof.email, proof.phone)
+            user = (await store.by_ids(self._database, [user_id])).get(user_id) if user_id is not None else None
+            if user is not None and user.banned_at is not None:
+                raise AccountBlocked
+            if user is not None:
+                return user
+        raise NotRegistered("There is no such account.")
 
     async def _known(self, proof: Proof) -> User | None:
         """The account of the proven identity, else of the proven address, which the identity then joins.
@@ -183,8 +197,8 @@ class SignIn:
 
     async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
-        username = claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}"
-        check_username(username)
+        username = check_username(claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}")
+        self._ages.check_new(claims.dob, self._clock().date())
         check_indexed("email", claims.email)
         check_indexed("phone", claims.phone)
         for identity in identities:
@@ -192,11 +206,13 @@ class SignIn:
             check_indexed("social", identity.provider)
         if not self._believes_claims:
             claims = _proven_part(claims, proofs)
+        if claims.password:
+            check_password(claims.password, username, claims.email, claims.phone)
         new = NewUser(
             username=username,
-            first_name=claims.first_name,
-            last_name=claims.last_name,
-            gender=claims.gender,
+            first_name=one_line(claims.first_name)[:LONGEST_NAME],
+            last_name=one_line(claims.last_name)[:LONGEST_NAME],
+            gender=one_line(claims.gender)[:LONGEST_GENDER],
             dob=claims.dob,
             email=claims.email,
             phone=claims.phone,

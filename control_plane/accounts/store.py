@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
-from control_plane.accounts import session_store
+from control_plane.accounts import session_store, usernames_store, verification_store
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import (
     AlreadyTaken,
@@ -19,6 +20,7 @@ from control_plane.accounts.user import (
     User,
     UserNotFound,
 )
+from control_plane.accounts.usernames import folded, keys
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -28,9 +30,11 @@ from control_plane.db.pool import Database, Row
 
 _SELECT = f"""
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
-        u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code, u.device_token, u.banned_at,
-        u.created_at, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
-        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
+        u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
+        u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
+        exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
+        p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
     from app_user u
@@ -38,8 +42,26 @@ _SELECT = f"""
     join privacy_setting s on s.user_id = u.id
 """
 _BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
-_BY_USERNAME = _SELECT + "where lower(u.username) = lower($1) and u.deleted_at is null"
+_BY_USERNAME = (
+    _SELECT
+    + """
+    where u.id = coalesce(
+        (select id from app_user where lower(username) = lower($1)),
+        (select user_id from username_owner where name = $2 and (until is null or until > now()) limit 1))
+        and u.deleted_at is null
+"""
+)
 _ID_BY_USERNAME = "select id from app_user where lower(username) = lower($1)"
+_BY_CONTACTS = (
+    _SELECT
+    + """
+    where u.id in (
+            select id from app_user where phone = any($2)
+            union all select user_id from user_identity where provider = 'facebook' and subject = any($3))
+        and u.id <> $1 and u.banned_at is null and u.deleted_at is null and s.found_by_contacts
+    order by u.id
+"""
+)
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
 _BY_CONTACT = """
     select id from app_user where lower(email) = nullif($1, '') or phone = nullif($2, '')
@@ -97,6 +119,8 @@ _FORGET = """
 _FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
 _FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
 _FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
+_FORGET_PUSH_SETTING = "delete from push_setting where user_id = $1"
+_FORGET_PRIVACY_SETTING = "delete from privacy_setting where user_id = $1"
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
         profile_pic, role, verified, private, country, city, paypal, referral_code, device_token, created_at
@@ -104,13 +128,16 @@ _EXPORT_PROFILE = """
 """
 _EXPORT_SETTINGS = """
     select p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
-        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment
+        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts
     from push_setting p join privacy_setting s using (user_id) where user_id = $1
 """
 _EXPORT_IDENTITIES = "select provider, created_at from user_identity where user_id = $1 order by created_at desc"
 _EXPORT_VISITS = """
     select user_id as id, visited_at from profile_visit
     where visitor_id = $1 and user_id < $2::bigint order by user_id desc limit $3
+"""
+_REMOVE_IDENTITY = """
+    delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
 _REMOVE = """
@@ -129,6 +156,12 @@ _OVERVIEW = """
     select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
 """
+_EDIT = """
+    update app_user set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name), gender = coalesce($4, gender),
+        bio = coalesce($5, bio), website = coalesce($6, website), dob = coalesce(dob, $7), profile_pic = coalesce($8, profile_pic),
+        private = coalesce($9, private), profile_view = coalesce($10, profile_view)
+    where id = $1 returning id
+"""
 _USERNAMES = "select id, username from app_user where id = any($1)"
 _EXISTS = "select exists (select from app_user where id = $1)"
 _VISIT = """
@@ -138,11 +171,26 @@ _VISIT = """
 
 
 _TAKEN = {
-    "app_user_username": "This username is already taken.",
+    "app_user_username": usernames_store.TAKEN,
     "app_user_email": "This email address is already registered.",
     "app_user_phone": "This phone number is already registered.",
     "user_identity_pkey": "These sign-in data belong to another account.",
 }
+
+
+class EditedProfile(NamedTuple):
+    """None: unchanged."""
+
+    first_name: str | None
+    last_name: str | None
+    gender: str | None
+    bio: str | None
+    website: str | None
+    dob: dt.date | None
+    """Set once: it replaces no other."""
+    profile_pic: str | None
+    private: bool | None
+    profile_view: bool | None
 
 
 def _user(row: Row) -> User:
@@ -160,6 +208,9 @@ def _user(row: Row) -> User:
         social=row["social"],
         social_id=row["social_id"],
         profile_pic=row["profile_pic"],
+        profile_pic_small=row["profile_pic_small"],
+        profile_gif=row["profile_gif"],
+        profile_video=row["profile_video"],
         role=Role(row["role"]),
         verified=row["verified"],
         private=row["private"],
@@ -170,6 +221,8 @@ def _user(row: Row) -> User:
         device_token=row["device_token"],
         banned_at=row["banned_at"],
         created_at=row["created_at"],
+        profile_view=row["profile_view"],
+        verification_applied=row["verification_applied"],
         push=PushSettings(
             likes=row["likes"],
             comments=row["comments"],
@@ -184,6 +237,7 @@ def _user(row: Row) -> User:
             duet=row["duet"],
             liked_videos=row["liked_videos"],
             video_comment=row["video_comment"],
+            found_by_contacts=row["found_by_contacts"],
         ),
         video_count=row["video_count"],
         unseen_visits=row["unseen_visits"],
@@ -217,7 +271,8 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
 
 
 async def by_username(database: Database, username: str) -> User | None:
-    row = await database.fetchrow(_BY_USERNAME, username)
+    """The user with this name in any case, else the user who had it until some days ago."""
+    row = await database.fetchrow(_BY_USERNAME, username, folded(username))
     return None if row is None else _user(row)
 
 
@@ -225,6 +280,14 @@ async def id_by_username(database: Database, username: str) -> UserId | None:
     """Deleted users too."""
     found: UserId | None = await database.fetchval(_ID_BY_USERNAME, username)
     return found
+
+
+async def by_contacts(
+    database: Database, searcher: UserId, phones: Sequence[str], facebook_ids: Sequence[str]
+) -> list[User]:
+    """The users with one of these phone numbers or Facebook ids, without the searcher, banned users, and those who do
+    not want to be found."""
+    return [_user(row) for row in await database.fetch(_BY_CONTACTS, searcher, phones, facebook_ids)]
 
 
 async def id_by_identity(database: Database, identity: Identity) -> UserId | None:
@@ -255,7 +318,13 @@ async def create(connection: Connection, new: NewUser, identities: Sequence[Iden
         )
     except asyncpg.UniqueViolationError as error:
         raise AlreadyTaken(_TAKEN[str(error.constraint_name)]) from None
+    await usernames_store.take(connection, user_id, folded(new.username), keys(new.username))
     return user_id
+
+
+async def edit(connection: Connection, user_id: UserId, edited: EditedProfile) -> bool:
+    """False: there is no such user."""
+    return await connection.fetchval(_EDIT, user_id, *edited) is not None
 
 
 async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:
@@ -269,6 +338,12 @@ async def add_identity(database: Database, identity: Identity, user_id: UserId) 
     await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
 
 
+async def remove_identity(connection: Connection, identity: Identity, before: dt.datetime) -> UserId | None:
+    """Delete the identity unless it was added after `before`. Returns its user; None: there is no such identity."""
+    user_id: UserId | None = await connection.fetchval(_REMOVE_IDENTITY, identity.provider, identity.subject, before)
+    return user_id
+
+
 async def exists(connection: Connection, user_id: UserId) -> bool:
     return bool(await connection.fetchval(_EXISTS, user_id))
 
@@ -277,6 +352,7 @@ async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
     """Ban the demo users and free their names. Their rows stay, because the ledger refers to them."""
     people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
     await connection.execute(_REMOVE, people)
+    await usernames_store.free_all(connection, people)
     return people
 
 
@@ -335,15 +411,21 @@ async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before
 
 async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
-    for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
+    for statement in (
+        *(_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY),
+        *(_FORGET_PUSH_SETTING, _FORGET_PRIVACY_SETTING),
+    ):
         await connection.execute(statement, user_id)
+    await session_store.end_sessions(connection, user_id)
+    await usernames_store.forget(connection, user_id)
+    await verification_store.forget(connection, user_id)
 
 
-async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> bool:
-    """Set the password and end every session. False: there is no such user."""
+async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
+    """Set the password and end every session except `besides`. False: there is no such user."""
     changed = await _change(connection, user_id, _NEW_HASH, password_hash)
     if changed:
-        await session_store.end_sessions(connection, user_id)
+        await session_store.end_sessions(connection, user_id, besides)
     return changed
 
 

@@ -42,6 +42,9 @@ class PrivacySettings:
     duet: str = "everyone"
     liked_videos: str = "everyone"
     video_comment: str = "everyone"
+    found_by_contacts: bool = True
+    """Whether users who have this user's phone number in their contacts, or are friends at Facebook, find the
+    account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class User:
     social: str
     social_id: str
     profile_pic: str
+    """Name in storage, or a URL that sign-up brought; "": none."""
+    profile_pic_small: str
+    profile_gif: str
+    profile_video: str
     role: Role
     verified: bool
     private: bool
@@ -69,8 +76,16 @@ class User:
     device_token: str
     banned_at: dt.datetime | None
     created_at: dt.datetime
+    profile_view: bool
+    """Whether other users see this user's profile visits."""
+    verification_applied: bool
     push: PushSettings
     privacy: PrivacySettings
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
     video_count: int
     unseen_visits: int
 

@@ -18,14 +18,16 @@ import pwd
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import IO
 
 from control_plane.base import child_start
 from control_plane.base.child_start import UNLIMITED
@@ -41,7 +43,8 @@ _ABANDONED_S = 3600.0
 """Age after which a scratch folder counts as left behind. Smaller: the folder of a running child is deleted. Larger:
 leftovers of a killed server fill the disk for longer."""
 _KILLED_S = 5.0
-"""Time that the kernel has to end a killed process. Smaller: an error on a machine that swaps."""
+"""Time that the kernel has to end a killed process. Smaller: an error on a machine that swaps. Larger: the caller waits
+longer for a child of hostile media that has left its session."""
 TAIL_BYTES = 16_000
 """How much of a bounded child's output is kept. Larger: hostile media that provokes messages fills the memory."""
 _OF_OUR_USER = ("PATH", "HOME", "TMPDIR")
@@ -123,30 +126,71 @@ def command(argv: Sequence[str | Path], account: Account | None, limits: Limits)
 async def run(
     argv: Sequence[str | Path], account: Account | None, limits: Limits, deadline_s: float
 ) -> tuple[int, bytes]:
-    """Run a program in a session of its own. Returns its exit status and the end of what it wrote.
+    """Run a program within limits. Returns its exit status and the end of what it wrote. Raises TimeoutError and
+    OSError, see `finished`."""
 
-    At the deadline, and when the caller is cancelled, its whole session is killed. Raises TimeoutError and OSError.
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command(argv, account, limits),
+            env=environment(account),
+            cwd="/" if account else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    return await finished(start, _end_of, deadline_s)
+
+
+async def finished(
+    start: Callable[[], subprocess.Popen[bytes]], read: Callable[[IO[bytes]], bytes], deadline_s: float
+) -> tuple[int, bytes]:
+    """Start a process that leads a session, and wait until it has ended. Returns its exit status and what `read` returns
+    for its output.
+
+    At the deadline, when `read` fails, and when the caller is cancelled, the whole session is killed: also what the
+    process has started, which may outlive it. Raises TimeoutError, and what `start` and `read` raise.
+
+    Everything happens in threads. Starting a process from the event loop blocks the loop for up to 0.1 s, because
+    uvloop waits until the new process has executed its program.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command(argv, account, limits),
-        env=environment(account),
-        cwd="/" if account else None,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
+    starting = asyncio.ensure_future(asyncio.to_thread(start))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            process = await starting
+            _kill_session(process)
+            await asyncio.to_thread(_finish, process, lambda _: b"")
+        raise
+    ending = asyncio.ensure_future(asyncio.to_thread(_finish, process, read))
     try:
         async with asyncio.timeout(deadline_s):
-            assert process.stdout is not None
-            written = b""
-            while chunk := await process.stdout.read(TAIL_BYTES):
-                written = (written + chunk)[-TAIL_BYTES:]
-            return await process.wait(), written
+            return await asyncio.shield(ending)
+    finally:
+        _kill_session(process)
+        await asyncio.wait([ending], timeout=_KILLED_S)
+
+
+def _finish(process: subprocess.Popen[bytes], read: Callable[[IO[bytes]], bytes]) -> tuple[int, bytes]:
+    assert process.stdout is not None
+    try:
+        with process.stdout as stdout:
+            output = read(stdout)
     except BaseException:
-        _kill_session(process)  # also what it started, which may outlive it
-        await kill(process)
+        _kill_session(process)
         raise
+    finally:
+        status = process.wait()
+    return status, output
+
+
+def _end_of(output: IO[bytes]) -> bytes:
+    written = b""
+    while chunk := output.read1(TAIL_BYTES):  # type: ignore[attr-defined]
+        written = (written + chunk)[-TAIL_BYTES:]
+    return written
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
@@ -157,9 +201,11 @@ async def kill(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _kill_session(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _kill_session(process: asyncio.subprocess.Process | subprocess.Popen[bytes]) -> None:
+    """No effect once the process is reaped: its id may be that of another one."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def restrict(account: Account | None, limits: Limits) -> None:

@@ -35,7 +35,8 @@ class ControlPlaneError(Exception):
 
 
 class InvariantBroken(Exception):
-    """Something is not as it must be in any case, such as the sum of a transfer: a fault of ours. Unlike `assert` it is raised under `-O` too."""
+    """An invariant is violated, such as the sum of a transfer: a fault of ours. Unlike an `assert`, `-O` does not remove
+    it."""
 
 
 def require(condition: bool, invariant: str) -> None:

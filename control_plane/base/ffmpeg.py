@@ -23,7 +23,7 @@ _SECRET = re.compile(r"(token=|publish:live/[0-9]+::)[^\s&'\":,]*")
 _VERSION = re.compile(r"ffmpeg version (\S+)")
 _VERSION_S = 4.0
 _TAIL_BYTES = 2_000
-_MEMORY_BYTES = 4 << 30
+MEMORY_BYTES = 4 << 30
 """Limit of address space. The stacks of ffmpeg's threads count: with 64 cores a quarter of this is too little."""
 _OPEN_FILES = 256
 
@@ -93,17 +93,26 @@ async def run(
     *,
     program: Path | None = None,
     nice: int = NICE,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> None:
     """Run ffmpeg within limits and wait for it. `what` names the task in the text of FfmpegFailed. `program` is the
     bundled one by default."""
-    await _run(program or executable(), [*_QUIET, *arguments], what, deadline_s, account, nice=nice)
+    argv = [*_QUIET, *arguments]
+    await _run(program or executable(), argv, what, deadline_s, account, nice=nice, memory_bytes=memory_bytes)
 
 
 async def _run(
-    program: Path, arguments: Sequence[str], what: str, deadline_s: float, account: Account | None, *, nice: int
+    program: Path,
+    arguments: Sequence[str],
+    what: str,
+    deadline_s: float,
+    account: Account | None,
+    *,
+    nice: int,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> str:
     cpu_s = math.ceil(deadline_s) * (os.cpu_count() or 1)
-    limits = Limits(_MEMORY_BYTES, cpu_s, _OPEN_FILES, nice)
+    limits = Limits(memory_bytes, cpu_s, _OPEN_FILES, nice)
     try:
         path = await asyncio.to_thread(child.runnable, program, account)
         status, output = await child.run([path, *arguments], account, limits, deadline_s)

@@ -11,11 +11,15 @@ from control_plane.base.network import ANY, is_loopback, is_private, parse_netwo
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
 from control_plane.config.providers import Providers
 
+LONGEST_GRACE_S = 1800
+"""The same limit as that of the column `stream.grace_s`."""
 MEDIAMTX_PORTS = (
     *("rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
     *("mediamtx_api_port", "hooks_port"),
 )
 """The ports in MediaMTX's configuration."""
+UPLOADS = "uploads"
+"""The folder below the data directory, for files of calls that have not ended."""
 PUBLIC_URLS = ("public_url", "public_hls_url", "public_webrtc_url")
 
 PROVIDER_URLS = {
@@ -27,8 +31,11 @@ PROVIDER_URLS = {
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?/?", re.ASCII)
+_STORAGE_URL = re.compile(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?(/[\w.\-/]*)?", re.ASCII)
+_PRODUCT_NAME = re.compile(r"[^\W_](?:[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,38}\S)?")
 _HOOKS_URL = re.compile(rf"http://{_HOST}:[1-9][0-9]{{0,4}}(/[\w.\-/]*)?", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9\-]*", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +88,31 @@ class Settings:
     mediamtx_api_url: str = setting(
         "", "control API of a MediaMTX that you run; empty: Stagedoor runs one", secret=True
     )
+    mail_url: str = setting(
+        "",
+        "mail server or mail service, as a URL of apprise, such as "
+        "mailtos://user:password@mail.example.com?from=no-reply@example.com; empty: no mail",
+        secret=True,
+    )
+    sms_url: str = setting(
+        "",
+        "SMS gateway, as a URL of apprise, such as jsons://gateway.example.com/send; empty: no text messages",
+        secret=True,
+    )
     bus_url: str = setting("", "message bus between control-plane processes; must be empty: PostgreSQL", secret=True)
+    storage_url: str = setting(
+        "",
+        "where uploaded files are kept: s3://bucket/prefix?endpoint=…&region=…, with credentials in the query or in "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty: media in the data directory",
+        secret=True,
+    )
+    storage_public_url: str = setting(
+        "", "URL below which anyone can read the bucket's public files, such as a CDN; empty: signed addresses"
+    )
     secrets_file: str = setting("", "signing secrets; empty: secrets.json in the data directory")
 
     # ── behaviour ──
+    product_name: str = setting("Stagedoor", "the product's name in mails and text messages")
     dev: bool = setting(
         False, "development mode: sandbox store, sign-in without proof, demo data; never on a public address"
     )
@@ -97,7 +125,7 @@ class Settings:
         most=3650,
     )
     grace_s: int = setting(
-        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=1800
+        60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )
     never_published_s: int = setting(
         600, "a stream that was never published ends after this time without live sockets and gifts", least=10
@@ -119,10 +147,24 @@ class Settings:
         "warn", "warn, error or info; info logs what clients sent, including stream keys: use it only to find a fault"
     )
     metrics_token: str = setting("", "bearer token for /metrics and readiness details from other machines", secret=True)
-    cash_per_coin: str = setting("0.005", "value of one coin on the cash-out screen, in whole currency units")
+    min_age: int = setting(
+        13, "age in years from which a person may register, where a date of birth is given; 0: any", least=0, most=99
+    )
+    live_age: int = setting(18, "age from which a user may go live; 0: any", least=0, most=99)
+    gift_age: int = setting(18, "age from which a user may send gifts; 0: any", least=0, most=99)
+    payout_age: int = setting(18, "age from which a user may be paid out; 0: any", least=0, most=99)
+    age_required: bool = setting(
+        False, "users without a date of birth cannot go live and send gifts; the apps ask for it at sign-up only"
+    )
+    cash_per_coin: str = setting(
+        "0.005",
+        "value of one coin on the cash-out screen, in whole currency units; keep it below the price of a coin in every "
+        "package, or buying coins and cashing them out makes a profit",
+    )
 
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
+    upload_limit: int = setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
     address_rate: int = setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = setting(300, "calls and live socket gifts per minute by one user", least=1)
     calls_per_address: int = setting(128, "concurrent calls and pages from one address", least=1)
@@ -140,12 +182,16 @@ class Settings:
     providers: Providers = table(Providers)
 
     def __post_init__(self) -> None:
+        if not _PRODUCT_NAME.fullmatch(self.product_name):
+            raise InvalidSettings("LIVE_PRODUCT_NAME must have 1 to 40 printable characters, in one line.")
         if self.log_format not in {"text", "json"}:
             raise InvalidSettings("LIVE_LOG_FORMAT must be text or json.")
         if self.log_level not in {"debug", "info", "warning", "error"}:
             raise InvalidSettings("LIVE_LOG_LEVEL must be debug, info, warning or error.")
         if self.mediamtx_log_level not in {"warn", "error", "info"}:
             raise InvalidSettings("LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info.")
+        if not _AMOUNT.fullmatch(self.cash_per_coin):
+            raise InvalidSettings("LIVE_CASH_PER_COIN must be an amount such as 0.005.")
         for network in self.trusted_proxies:
             try:
                 parse_network(network)
@@ -165,6 +211,11 @@ class Settings:
                 raise InvalidSettings(
                     f"{variable_of(name)} must be an address such as https://live.example.com, without a path."
                 )
+        if self.storage_public_url and not (self.storage_url and _STORAGE_URL.fullmatch(self.storage_public_url)):
+            raise InvalidSettings(
+                "LIVE_STORAGE_PUBLIC_URL must be an address such as https://cdn.example.com/files, and needs "
+                "LIVE_STORAGE_URL."
+            )
         if self.hooks_url and not _HOOKS_URL.fullmatch(self.hooks_url):
             raise InvalidSettings(
                 "LIVE_HOOKS_URL must be an address such as http://10.0.0.5:9080/hooks, with its port."
@@ -221,6 +272,10 @@ class Settings:
     @property
     def identity_from_body(self) -> bool:
         return self.dev if self.body_identity is None else self.body_identity
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / UPLOADS
 
     @property
     def secrets_path(self) -> Path:

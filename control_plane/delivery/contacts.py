@@ -39,14 +39,20 @@ def email_contact(text: str) -> Contact:
     return Contact(Channel.EMAIL, address)
 
 
-def phone_contact(text: str) -> Contact:
-    """A number with its country code, such as +49 151 23456789. Raises InvalidContact."""
+def phone_contact(text: str, region: str = "") -> Contact:
+    """A number with its country code, such as +49 151 23456789. With `region`, such as DE, also one as it is dialled in
+    that country. Raises InvalidContact."""
     try:
         if len(text) > 32:
             raise phonenumbers.NumberParseException(phonenumbers.NumberParseException.TOO_LONG, "")
-        number = phonenumbers.parse(text)
+        number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_possible_number(number):
         raise InvalidContact("This is not a phone number with its country code, such as +49 151 23456789.")
     return Contact(Channel.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def any_contact(text: str) -> Contact:
+    """An email address or a phone number. Raises InvalidContact."""
+    return email_contact(text) if "@" in text else phone_contact(text)

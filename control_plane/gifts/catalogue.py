@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import resources
-from importlib.resources.abc import Traversable
 
 from control_plane.base.ids import GiftId
 
@@ -49,8 +47,3 @@ CATALOGUE: tuple[CatalogueGift, ...] = (
     CatalogueGift(GiftId(15), "Yacht", 3500, _LUXURY, "yacht.svg", 6),
     CatalogueGift(GiftId(16), "Planet", 5000, _LUXURY, "planet.svg", 6),
 )
-
-
-def artwork() -> Traversable:
-    """The folder of the pictures in the installed package."""
-    return resources.files(__package__).joinpath("artwork")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from control_plane.accounts.age import Activity, Ages
+from control_plane.base.clock import utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
 from control_plane.db.connections import Connection
@@ -114,8 +116,10 @@ class Gifts:
         assortment: Assortment,
         picture_url: Callable[[str], str],
         metrics: GiftMetrics,
+        ages: Ages = Ages(),  # noqa: B008  frozen
     ) -> None:
         self._database = database
+        self._ages = ages
         self._metrics = metrics
         self._event_log = event_log
         self._assortment = assortment
@@ -124,8 +128,8 @@ class Gifts:
     async def send(self, order: GiftOrder, client_ref: str | None = None) -> GiftOutcome:
         """Send a gift, idempotent per sender and `client_ref`. A refusal changes nothing and does not use up the key.
 
-        Raises InvalidGiftCount, GiftToOneself, UnknownGift, ReceiverNotLive, StreamOver, NotEnoughCoins, TooManyCoins,
-        IdempotencyConflict, InvalidClientRef and DatabaseUnavailable.
+        Raises InvalidGiftCount, GiftToOneself, UnknownGift, ReceiverNotLive, TooYoung, AgeUnknown, StreamOver,
+        NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef and DatabaseUnavailable.
         """
         key = key_of(client_ref)
         if not 1 <= order.count <= LARGEST_COUNT:
@@ -168,6 +172,7 @@ class Gifts:
             raise ReceiverNotLive
         if order.stream_id not in (None, parties.stream_id):
             raise StreamOver("This live stream has ended.")
+        self._ages.check(Activity.SEND_GIFTS, parties.sender_dob, utc_now().date())
         if parties.coins < (
             coins := gift.coins * order.count
         ):  # refuse early, without using the stream's single writer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ _SEED = """
         category = excluded.category, featured = excluded.featured, time_s = excluded.time_s, position = excluded.position
 """
 _PARTIES = """
-    select sender.id, sender.username, sender.profile_pic, sender.role, stream.id as stream_id, stream.visibility = 'public' as public,
+    select sender.id, sender.username, sender.profile_pic, sender.role, sender.dob, stream.id as stream_id, stream.visibility = 'public' as public,
         (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = $1 and kind in ('bought', 'earned')) as coins,
         exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn
     from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended'
@@ -69,6 +70,7 @@ _EXPORT_RECEIVED = """
 
 class Parties(NamedTuple):
     sender: Person
+    sender_dob: dt.date | None
     coins: int
     """The sender's coins, bought and earned."""
     stream_id: StreamId | None
@@ -102,6 +104,7 @@ async def parties(source: Connection | Database, sender_id: UserId, receiver_id:
         stream_id = None
     return Parties(
         sender=Person(user_id=row["id"], username=row["username"], profile_pic=row["profile_pic"]),
+        sender_dob=row["dob"],
         coins=row["coins"],
         stream_id=stream_id,
         can_earn=row["can_earn"],

@@ -14,11 +14,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import msgspec
-from pgqueuer import AsyncpgDriver
 
 from control_plane.base.ids import JobId
 from control_plane.db.connections import Connection
-from control_plane.jobs.queue import queries
 
 D = TypeVar("D")
 P = ParamSpec("P")
@@ -58,6 +56,11 @@ class Kind(Generic[D, P]):
 
         The COMMIT sends a notification, which serialises commits across the database: too slow for gifts.
         """
+        # Imported here: kinds are declared in the domain, which commands load, and the library takes 0.2 s to load.
+        from pgqueuer import AsyncpgDriver
+
+        from control_plane.jobs.queue import queries
+
         # None stands for the first parameter, which the worker binds.
         arguments = inspect.signature(self.function).bind(None, *args, **kwargs).arguments
         payload = msgspec.json.encode(dict(list(arguments.items())[1:]))

@@ -31,6 +31,10 @@ class Act(StrEnum):
     USER_DELETED = "user.deleted"
     PASSWORD_SET = "user.password_set"  # noqa: S105  an act, not a password
     DATA_EXPORTED = "user.data_exported"
+    USER_VERIFIED = "user.verified"
+    VERIFICATION_REJECTED = "user.verification_rejected"
+    DOCUMENT_READ = "user.document_read"
+    """The identity document of a verification request."""
     SESSIONS_REVOKED = "user.sessions_revoked"
     SESSION_ENDED = "user.session_ended"
     SESSION_ISSUED = "user.session_issued"
@@ -43,8 +47,17 @@ class Act(StrEnum):
     DATABASE_RENEWED = "database.renewed"
     """An operator declared the restore (`stagedoor database renew`)."""
     DATABASE_TO_PRODUCTION = "database.made_fit_for_production"
+    SLIDER_ADDED = "slider.added"
+    SLIDER_EDITED = "slider.edited"
+    SLIDER_REMOVED = "slider.removed"
+    INTEREST_ADDED = "interest.added"
+    INTEREST_EDITED = "interest.edited"
+    INTEREST_REMOVED = "interest.removed"
+    INTEREST_SECTION_REMOVED = "interests.section_removed"
+    LICENCE_CHANGED = "licence.changed"
     JOB_RETRIED = "job.retried"
     JOB_DROPPED = "job.dropped"
+    STORAGE_REPAIRED = "storage.repaired"
 
 
 @dataclass(frozen=True, slots=True)

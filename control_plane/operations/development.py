@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
+from control_plane.accounts.devices import forget_unproven
 from control_plane.db.pool import Database
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
@@ -58,6 +59,7 @@ async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack
             coins=sum(coins.values()),
             holders=len(coins),
         )
+        await forget_unproven(connection, since)
         await session_store.end_every_session(connection)
         await streams.revoke_every_key(connection)
         await connection.execute(_FORGET)

@@ -5,11 +5,14 @@ Each act and its entry in the audit log are one transaction.
 
 from __future__ import annotations
 
+import dataclasses
+
 from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role, SessionKey
-from control_plane.accounts.sign_in import check_indexed, check_username
+from control_plane.accounts.sign_in import check_indexed
 from control_plane.accounts.user import NewUser, UserNotFound
+from control_plane.accounts.usernames import check_username
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
@@ -28,8 +31,8 @@ class Operator:
         self._actor = actor
 
     async def add_user(self, new: NewUser) -> UserId:
-        """Raises InvalidUsername, ClaimTooLong and AlreadyTaken."""
-        check_username(new.username)
+        """Reserved usernames are allowed. Raises InvalidUsername, ClaimTooLong and AlreadyTaken."""
+        new = dataclasses.replace(new, username=check_username(new.username, by_operator=True))
         check_indexed("email", new.email)
         check_indexed("phone", new.phone)
         async with self._database.transaction() as connection:

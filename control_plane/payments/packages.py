@@ -1,4 +1,4 @@
-"""The coin packages of a fresh installation, and the cash value of a coin."""
+"""The coin packages of a fresh installation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 CURRENCY = "USD"
-
-CASH_PER_COIN = Decimal("0.005")
-"""Must be below the price of a coin in every package: otherwise buying coins and cashing them out makes a profit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from control_plane.base.signing import Keyring, Secret, base64url, from_base64ur
 
 StreamKey = NewType("StreamKey", str)
 
-SALT_BYTES = 6
 _SALT_END = 1 + 8
 LENGTH = _SALT_END + 43
 """One character that names the secret, 8 of base64url(salt), and 43 of base64url(HMAC-SHA256)."""

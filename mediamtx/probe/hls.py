@@ -12,8 +12,8 @@ from urllib.parse import urljoin
 
 import av
 
-from mediamtx.probe.asking import Answer, ask, headers
-from mediamtx.probe.sight import SILENCE_S, NoAnswer, NothingFlows, NotPackaged, NotThisWay, Sight, Undecodable
+from mediamtx.probe.http import Answer, ask, headers
+from mediamtx.probe.received import SILENCE_S, NoAnswer, NothingFlows, NotPackaged, NotThisWay, Received, Undecodable
 
 _AGAIN_S = 0.2
 _PACKETS_LIMIT = 2000
@@ -22,11 +22,11 @@ _UNDECODED_LIMIT = 25
 frame, so a sound stream decodes long before. Smaller: encoders with a delay of many frames are misjudged."""
 
 
-def look(url: str, key: str, until_s: float) -> Sight:
-    """Blocks until `until_s` (`time.monotonic`) at most. Raises NoSight."""
+def receive(url: str, key: str, until_s: float) -> Received:
+    """Blocks until `until_s` (`time.monotonic`) at most. Raises ProbeError."""
     media_url = _media_playlist(_index(url, key, until_s))
     before = _playlist(media_url, key, until_s)
-    sight = _decode(url, key, until_s)
+    received = _decode(url, key, until_s)
     # Low-latency parts come several times a second, so silence shows soon. Segments only come with key frames.
     patient_until_s = min(until_s, time.monotonic() + SILENCE_S) if "#EXT-X-PART:" in before else until_s
     asked_at = time.monotonic()
@@ -35,7 +35,7 @@ def look(url: str, key: str, until_s: float) -> Sight:
             raise NothingFlows("the HLS playlist does not grow")
         time.sleep(_AGAIN_S)
         asked_at = time.monotonic()
-    return sight
+    return received
 
 
 def _index(url: str, key: str, until_s: float) -> Answer:
@@ -70,7 +70,7 @@ def _playlist(url: str, key: str, until_s: float) -> str:
     return answer.text
 
 
-def _decode(url: str, key: str, until_s: float) -> Sight:
+def _decode(url: str, key: str, until_s: float) -> Received:
     """Decode the first picture of the newest segment, or the first sound of an audio-only stream."""
     options = {
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers(key).items()),
@@ -87,7 +87,7 @@ def _decode(url: str, key: str, until_s: float) -> Sight:
         raise NotThisWay(f"HLS cannot be decoded: {type(error).__name__}") from None
 
 
-def _first(container: av.container.InputContainer, until_s: float) -> Sight:
+def _first(container: av.container.InputContainer, until_s: float) -> Received:
     video = next(iter(container.streams.video), None)
     audio = next(iter(container.streams.audio), None)
     if video is not None:
@@ -108,7 +108,7 @@ def _first(container: av.container.InputContainer, until_s: float) -> Sight:
         raise Undecodable("no picture in the HLS segments")
     if frame is None and (video is not None or not sounds):
         raise NotThisWay("no picture in the HLS segment")
-    return Sight(frame, video.codec_context.name if video is not None else "", sounds)
+    return Received(frame, video.codec_context.name if video is not None else "", sounds)
 
 
 def _decoded(packet: av.Packet[Any]) -> av.VideoFrame | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from resource import RLIMIT_CPU, setrlimit
 
 from control_plane.streams.probing.model import Outcome, ProbeResult
-from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, line, order_decoder
+from mediamtx.probe.messages import LARGEST_ANSWER_BYTES, Answer, Order, line, order_decoder
 
 OVERTIME_S = 1.0
 """Time after its deadline at which a probe is killed. A probe that does not hang ends by itself at its deadline.
@@ -42,7 +42,7 @@ class _Child:
 
 def load() -> None:
     """Import what probes need before the first fork, so that each probe finds it loaded."""
-    for name in ("mediamtx.probe.look", *_LAZY):
+    for name in ("mediamtx.probe.probe", *_LAZY):
         with suppress(ImportError):  # the probe imports it again and reports the error
             importlib.import_module(name)
 
@@ -109,7 +109,7 @@ def _launch(order: Order, not_its: Collection[int], started: float) -> tuple[int
 
 def _probe(order: Order, started: float) -> Answer:
     try:
-        from mediamtx.probe.look import probe
+        from mediamtx.probe.probe import probe
 
         return probe(order, started)
     except Exception as error:  # every error becomes an answer, without its text, which may hold a URL with a secret

@@ -21,8 +21,8 @@ from control_plane.base import child
 from control_plane.base.child import Kind
 from control_plane.streams.media.model import MediaServer, MediaServerUnavailable, PathName
 from control_plane.streams.probing.model import Outcome, ProbeKey, ProbeResult
-from mediamtx.probe.order import LARGEST_ANSWER_BYTES, Answer, Order, answer_decoder, line
-from mediamtx.probe.shown import shown
+from mediamtx.probe.messages import LARGEST_ANSWER_BYTES, Answer, Order, answer_decoder, line
+from mediamtx.probe.playability import playability
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class MediaMTXProbe:
         except OSError as error:
             result = ProbeResult(Outcome.FAILED, why=f"not launched: {error.strerror}")
         if result.outcome in (Outcome.PLAYING, Outcome.NOT_PLAYING):
-            result = shown(result, await self._codecs(path))
+            result = playability(result, await self._codecs(path))
         return replace(result, seconds=time.monotonic() - started)
 
     async def _codecs(self, path: PathName) -> Sequence[str]:

@@ -21,8 +21,8 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
-from mediamtx.probe.asking import ask
-from mediamtx.probe.sight import SILENCE_S, Broken, NothingFlows, NotThisWay, Sight, Unanswered
+from mediamtx.probe.http import ask
+from mediamtx.probe.received import SILENCE_S, Broken, NothingFlows, NotThisWay, Received, Unanswered
 
 CONNECT_S = 3.0
 AUDIO_S = 0.5
@@ -32,8 +32,8 @@ _FRAMES = 2
 """Pictures to receive. One could be the last before a stall, or before a B-frame that closes the connection."""
 
 
-async def look(url: str, key: str, until_s: float) -> Sight:
-    """Returns at `until_s` at the latest (monotonic clock, also the loop's). Raises NoSight."""
+async def receive(url: str, key: str, until_s: float) -> Received:
+    """Returns at `until_s` at the latest (monotonic clock, also the loop's). Raises ProbeError."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # the default would ask a public STUN server
     answered = False
     try:
@@ -42,7 +42,7 @@ async def look(url: str, key: str, until_s: float) -> Sight:
             answered = True
             codecs = _codecs(connection)
             frame = await _frame(connection, video.receiver)
-            return Sight(frame, codecs.get("video", ""), await _hears(audio.receiver, codecs.get("audio", "")))
+            return Received(frame, codecs.get("video", ""), await _hears(audio.receiver, codecs.get("audio", "")))
     except TimeoutError:
         raise (NotThisWay("no picture in time") if answered else Unanswered("no answer in time")) from None
     finally:

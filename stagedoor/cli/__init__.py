@@ -10,7 +10,22 @@ from typing import Annotated
 import typer
 
 from control_plane.base.errors import ControlPlaneError
-from stagedoor.cli import audit, database, doctor, installation, jobs, media, run, secrets, settings, streams, users
+from stagedoor.cli import (
+    audit,
+    content,
+    database,
+    doctor,
+    installation,
+    jobs,
+    media,
+    run,
+    secrets,
+    settings,
+    storage,
+    streams,
+    users,
+    verifications,
+)
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -27,8 +42,20 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
+    "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
 }
+CONTENT: Mapping[str, tuple[str, Commands]] = {
+    "sliders": ("The pictures of the apps' start page.", content.SLIDERS),
+    "interests": ("The interests that users can choose from, by section.", content.INTERESTS),
+    "licence": ("The licence text.", content.LICENCE),
+}
+
+
+SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {
+    "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)}
+}
+"""Groups inside a group."""
 
 
 def _group(about: str, commands: Commands) -> typer.Typer:
@@ -56,8 +83,20 @@ def _options(
     """Stagedoor, a live-streaming control plane around MediaMTX."""
 
 
-for name, (about, commands) in GROUPS.items():
-    app.add_typer(_group(about, commands), name=name)
+def _add_groups(to: typer.Typer, groups: Mapping[str, tuple[str, Commands]]) -> None:
+    for name, (about, commands) in groups.items():
+        group = _group(about, commands)
+        for inner, (about_inner, inner_commands) in SUBGROUPS.get(name, {}).items():
+            group.add_typer(_group(about_inner, inner_commands), name=inner)
+        to.add_typer(group, name=name)
+
+
+_content = _group(
+    "Edit what the apps show: sliders, interests and the licence text. Servers show it within seconds.", {}
+)
+_add_groups(_content, CONTENT)
+_add_groups(app, GROUPS)
+app.add_typer(_content, name="content")
 
 
 def main() -> None:

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
 from control_plane.accounts.expired_sessions import delete_expired_sessions
+from control_plane.accounts.lookups import delete_old_lookups
+from control_plane.accounts.notices_delivery import NoticeDelivery, delete_old_notices, deliver_notice
+from control_plane.accounts.old_devices import delete_old_devices
+from control_plane.accounts.passwords import delete_old_attempts
 from control_plane.accounts.providers.apple import revoke_apple_token
+from control_plane.accounts.usernames import keep_usernames
+from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -19,6 +25,7 @@ from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
+from control_plane.storage.files import Files, delete_file, finish_files
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 
@@ -30,6 +37,7 @@ async def jobs(
     database: Database,
     streams: Streams,
     accounts: Accounts,
+    files: Files,
     personal_data: PersonalData,
     metrics: Metrics,
     workers: Workers,
@@ -38,11 +46,20 @@ async def jobs(
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         delete_old_history.bind(database),
-        deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger)),
+        deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
         delete_expired_sessions.bind(database),
         remove_deleted_accounts.bind(personal_data.removal),
+        deliver_notice.bind(NoticeDelivery(accounts.notices, accounts.messenger, settings.product_name)),
+        delete_old_notices.bind(accounts.notices),
+        delete_old_attempts.bind(accounts.passwords),
+        delete_old_lookups.bind(accounts.lookups),
         revoke_apple_token.bind(accounts.apple_tokens),
+        delete_file.bind(files),
+        finish_files.bind(files),
+        delete_old_devices.bind(database),
+        keep_usernames.bind(database),
+        delete_decided_documents.bind(accounts.verifications),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

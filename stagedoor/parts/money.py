@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from api.http.urls import Urls
+from control_plane.accounts.age import Ages
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -22,9 +23,10 @@ from control_plane.payments.store import packages
 from stagedoor.parts.live import Live
 
 
-def giving(database: Database, live: Live, urls: Urls, metrics: Metrics) -> Giving:
+def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, ages: Ages) -> Giving:
     assortment = Assortment(database)
-    return Giving(assortment, Gifts(database, live.event_log, assortment, urls.gift_picture, GiftMetrics(metrics)))
+    gifts = Gifts(database, live.event_log, assortment, urls.gift_picture, GiftMetrics(metrics), ages)
+    return Giving(assortment, gifts)
 
 
 def payments(settings: Settings, secrets: Secrets, database: Database, metrics: Metrics) -> Payments:

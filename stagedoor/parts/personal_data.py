@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control_plane.accounts import session_store
+from control_plane.accounts import devices, phone_book, session_store
 from control_plane.accounts import store as accounts
+from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
-from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
+from control_plane.content import store as content
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
@@ -33,7 +34,14 @@ async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
     await revoke_apple_token.enqueue(connection, user_id=user_id)
 
 
-REMOVAL_STEPS: Sequence[Step] = (_delete_videos, streams.forget_person, _revoke_apple_token)
+REMOVAL_STEPS: Sequence[Step] = (
+    _delete_videos,
+    streams.forget_person,
+    content.forget_person,
+    devices.forget_person,
+    phone_book.forget_searches,
+    _revoke_apple_token,
+)
 """Before the user's own row, which `control_plane/accounts/store.py` clears."""
 
 EXPORT_PARTS: Sequence[Part] = (
@@ -41,6 +49,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("settings", whole=accounts.exported_settings),
     Part("identities", whole=accounts.exported_identities),
     Part("sessions", whole=session_store.exported_sessions),
+    Part("devices", whole=devices.exported),
+    Part("interests", whole=content.exported_interests),
     Part("visits", paged=accounts.exported_visits),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),
@@ -52,10 +62,11 @@ EXPORT_PARTS: Sequence[Part] = (
 )
 
 
-def personal_data(settings: Settings, database: Database, sessions: Sessions, opened: Streams) -> PersonalData:
+def personal_data(settings: Settings, database: Database, people: Accounts, opened: Streams) -> PersonalData:
     days = settings.deletion_days
+    steps = (*REMOVAL_STEPS, people.profile_media.remove)
     return PersonalData(
-        Deletion(database, sessions, opened.lifecycle, days),
-        Removal(database, days, REMOVAL_STEPS),
+        Deletion(database, people.sessions, opened.lifecycle, days),
+        Removal(database, days, steps),
         Export(database, EXPORT_PARTS),
     )

@@ -9,10 +9,12 @@ from api.contract.platform import Platform
 from api.http.urls import Urls
 from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
+from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
-from stagedoor.parts.accounts import accounts
+from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
@@ -24,11 +26,12 @@ def platform(
     database: Database,
     live: Live,
     streams: Streams,
+    stored: Stored,
     urls: Urls,
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
-    people = accounts(settings, secrets, database, live)
+    people = accounts(settings, secrets, database, live, stored.files)
     return Platform(
         settings=settings,
         urls=urls,
@@ -38,7 +41,9 @@ def platform(
         database=database,
         accounts=people,
         streams=streams,
-        giving=giving(database, live, urls, metrics),
+        giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
-        personal_data=personal_data(settings, database, people.sessions, streams),
+        stored=stored,
+        personal_data=personal_data(settings, database, people, streams),
+        content=content(database),
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.config.settings import UPLOADS
 
 NEEDED_BYTES = 64 << 20
 """Free space required to start: logs, thumbnails and the first files of a new database. Smaller: the start may fail
@@ -53,6 +54,7 @@ def data_directory(path: Path, needed_bytes: int = NEEDED_BYTES) -> Iterator[Non
             f"Another server runs in {path}: stop it, or set LIVE_DATA_DIR to another directory."
         ) from None
     try:
+        shutil.rmtree(path / UPLOADS, ignore_errors=True)  # of calls that a killed server did not end
         yield
     finally:
         os.close(lock)

@@ -29,7 +29,9 @@ GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
-    *("sound", "video", "audit_log"),
+    *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
+    *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
+    "username_owner",
 }
 """The tables that have many rows afterwards."""
 
@@ -38,7 +40,13 @@ _FILL = """
     select 'user' || n, n % 11 = 0, case when n % 17 = 0 then now() end from generate_series(1, {users}) as n;
     insert into push_setting (user_id) select id from app_user;
     insert into privacy_setting (user_id) select id from app_user;
+    insert into stored_file (name, kind, public, owner_id, bytes, sha256, state)
+    select 'pictures/' || n, 'pictures', true, n, 1, '', case when n % 500 = 0 then 'deleting' else 'kept' end
+    from generate_series(1, {users}) as n;
+    insert into file_use (used_by, file_id) select 'user/' || owner_id || '/picture', id from stored_file where state = 'kept';
+    insert into upload_count (user_id, kind, uploads, day) select id, 'pictures', 1, now()::date - (id % 40 / 39) * 5 from app_user;
     insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
+    insert into username_owner (key, user_id, name) select username, id, username from app_user;
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;
@@ -74,7 +82,18 @@ _FILL = """
     insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;
     insert into session (user_id, session_id, created_at, expires_at, last_used_at) select id, 's', now(), now(), now() from app_user;
+    insert into device (key, user_id, token, seen_at)
+    select 'k' || id, id, 't' || id, now() - id * interval '1 hour' from app_user;
+    update app_user set device_token = 't' || id, phone = '+4915' || 100000000 + id;
+    insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
+    insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;
     insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
+
+    insert into password_attempt (account, origin, failed, created_at)
+    select sha256(username::bytea), 'o' || id % 100, id % 3 > 0, now() - id * interval '1 minute' from app_user;
+    insert into account_lookup (kind, origin, created_at) select 'contact', origin, created_at from password_attempt;
+    insert into account_notice (about, channel, address, created_at)
+    select 'email_changed', 'email', username, now() - id * interval '1 minute' from app_user;
 """
 
 

@@ -69,6 +69,7 @@ async def test_what_the_doctor_finds_wrong_it_says_what_to_do_about(empty: Stage
         "ports": "broken",
         "database": "broken",
         "MediaMTX": "broken",
+        "mail": "warning",
     }
     assert "LIVE_TRUSTED_PROXIES" in found["settings"]["advice"]
     assert "LIVE_RTMP_PORT" in found["ports"]["text"]

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from api.sections.auth import register, sessions
+from api.sections.auth import check, email, password, phone, register, sessions
 
-SECTIONS = (register.section, sessions.section, sessions.ours)
+SECTIONS = (
+    register.section,
+    check.section,
+    phone.section,
+    email.section,
+    password.section,
+    sessions.section,
+    sessions.ours,
+)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import dataclasses
 from typing import Annotated
 
 import msgspec
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
-from api.contract.request import MalformedRequest, Request, Text
+from api.contract.request import Request, Text, date_in
 from api.wire.profile import Profile, own_profile
+from control_plane.accounts import devices
+from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
+from control_plane.accounts.password_hashing import PasswordsBusy
+from control_plane.accounts.password_rules import WeakPassword
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import ClaimTooLong, InvalidUsername, NotRegistered, SignInNotProven
+from control_plane.accounts.sign_in import ClaimTooLong, NotRegistered, SignInNotProven
 from control_plane.accounts.user import AlreadyTaken, UserNotFound
+from control_plane.accounts.usernames import InvalidUsername
 
 section = Section("auth")
 
@@ -34,10 +39,10 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     social: Short = ""
     """The sign-in provider: `google`, `facebook`, `apple` …"""
     username: Short = ""
-    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores, not only digits. Empty: the server makes
-    one."""
+    """For sign-up: 1 to 40 letters, digits, dots, dashes and underscores of one script, not only digits, and no
+    reserved word. Empty: the server makes one."""
     dob: Short = ""
-    """Date of birth, YYYY-MM-DD. Empty or all zeros: none."""
+    """Date of birth, YYYY-MM-DD, which cannot be changed later. Empty or all zeros: none."""
     first_name: Short = ""
     """First name, for sign-up."""
     last_name: Short = ""
@@ -47,7 +52,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     phone: Short = ""
     """Phone number, for sign-up. Each number can have one account."""
     password: Short = ""
-    """Password, for sign-up. It is stored as a hash; sign-in by password is not available yet."""
+    """Password, for sign-up. 8 to 256 characters, and not one of the commonest. It is stored as a hash."""
     device_token: Short = ""
     """The device token of the phone's push service."""
     profile_pic: Text = ""
@@ -71,11 +76,15 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         AccountBlocked,
         AlreadyTaken,
         ClaimTooLong,
+        InvalidDateOfBirth,
         InvalidIdToken,
         InvalidUsername,
         NotRegistered,
+        PasswordsBusy,
         SignInNotProven,
+        TooYoung,
         UserNotFound,
+        WeakPassword,
         WrongCode,
     ),
 )
@@ -91,7 +100,7 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             first_name=body.first_name,
             last_name=body.last_name,
             gender=body.gender,
-            dob=_date(body.dob),
+            dob=date_in("dob", body.dob),
             email=body.email,
             phone=body.phone,
             password=body.password,
@@ -105,13 +114,8 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
     )
     if body.authorization_code:
         await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
+    if device_token := devices.push_token(body.device_token):
+        database, app = call.platform.database, call.client.value
+        await devices.claim(database, user.id, device_token, app, version="", language=call.language)
+        user = dataclasses.replace(user, device_token=device_token)
     return await own_profile(call, user, token)
-
-
-def _date(text: str) -> dt.date | None:
-    if not text or text.startswith("0000"):
-        return None
-    try:
-        return dt.date.fromisoformat(text[:10])
-    except ValueError:
-        raise MalformedRequest("dob must be a date such as 1999-12-31, or empty.") from None

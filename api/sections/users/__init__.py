@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from api.sections.users import deletion, export, profile
+from api.sections.users import contacts, deletion, edit, export, pictures, profile, several, verification
 
-SECTIONS = (profile.section, deletion.section, export.section)
+SECTIONS = (
+    profile.section,
+    edit.section,
+    pictures.section,
+    several.section,
+    contacts.section,
+    verification.section,
+    deletion.section,
+    export.section,
+)

@@ -19,6 +19,7 @@ from control_plane.accounts.providers.clients import OAuthClient
 from control_plane.accounts.providers.id_tokens import IdTokens, InvalidIdToken
 from control_plane.accounts.providers.store import SealedToken
 from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.store import remove_identity
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
@@ -97,7 +98,9 @@ class AppleEvents:
             return
         identity = Identity(NAME, str(event.get("sub", "")))
         async with self._database.transaction() as connection:
-            user_id = await store.withdraw(connection, identity, _time_of(event))
+            user_id = await remove_identity(connection, identity, _time_of(event))
+            if user_id is not None:
+                await store.forget(connection, NAME, user_id)
         if user_id is not None:
             await self._sessions.revoke_all(user_id)
             log.info("apple_consent_withdrawn", extra={"user": user_id, "event": event["type"]})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
-from control_plane.accounts.user import Identity
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -17,9 +15,6 @@ _KEEP = """
 """
 _SEALED = "select client_id, token from provider_token where provider = $1 and user_id = $2"
 _FORGET = "delete from provider_token where provider = $1 and user_id = $2"
-_WITHDRAW = """
-    delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +35,3 @@ async def kept(database: Database, provider: str, user_id: UserId) -> SealedToke
 
 async def forget(source: Connection | Database, provider: str, user_id: UserId) -> None:
     await source.execute(_FORGET, provider, user_id)
-
-
-async def withdraw(connection: Connection, identity: Identity, before: dt.datetime) -> UserId | None:
-    """Delete the identity unless it was added after `before`. Returns its user; None: there is no such identity."""
-    user_id: UserId | None = await connection.fetchval(_WITHDRAW, identity.provider, identity.subject, before)
-    if user_id is not None:
-        await forget(connection, identity.provider, user_id)
-    return user_id

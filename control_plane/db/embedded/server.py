@@ -1,4 +1,6 @@
-"""The embedded PostgreSQL server: `start`, then `wait` and `launch` again whenever it ended, `stop`."""
+"""The embedded PostgreSQL server: `start`, then `wait` and `launch` again whenever it ended, `stop`.
+
+This module restarts nothing by itself: `stagedoor/processes/supervisor.py` does."""
 
 from __future__ import annotations
 

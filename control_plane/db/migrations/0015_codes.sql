@@ -20,3 +20,36 @@ create index contact_code_address on contact_code (address, created_at);
 create index contact_code_origin on contact_code (origin, created_at);
 create index contact_code_created on contact_code (created_at);
 create index contact_code_user on contact_code (user_id);
+
+-- Messages that an account's contact or password changed. Sent by a job, whose argument is the id. Rows are kept for two days.
+create table account_notice (
+    id         bigint generated always as identity primary key,
+    about      text not null check (about in ('email_changed', 'phone_changed', 'password_changed')),
+    channel    text not null check (channel in ('email', 'phone')),
+    address    text not null,                         -- of the account before the change
+    created_at timestamptz not null
+);
+create index account_notice_created on account_notice (created_at);
+
+-- Passwords that were entered. A row is written before the password is verified, so attempts at the same time are all counted. Failures are
+-- kept for a day; successes for 90 days, because an address with one is known for the account.
+create table password_attempt (
+    id         bigint generated always as identity primary key,
+    account    bytea not null,                        -- SHA-256 of the name that was typed, whether or not it has an account
+    origin     text not null,                         -- network address of the client
+    failed     boolean not null default true,
+    created_at timestamptz not null
+);
+create index password_attempt_account on password_attempt (account, created_at);
+create index password_attempt_origin on password_attempt (origin, created_at);
+create index password_attempt_created on password_attempt (created_at);
+
+-- Questions whether an address or a name has an account. Kept for a day.
+create table account_lookup (
+    id         bigint generated always as identity primary key,
+    kind       text not null check (kind in ('contact', 'username')),
+    origin     text not null,
+    created_at timestamptz not null
+);
+create index account_lookup_origin on account_lookup (origin, kind, created_at);
+create index account_lookup_created on account_lookup (created_at);

@@ -93,7 +93,7 @@ class Reconciler:
         database: Database,
         *,
         never_published_s: float,
-        sockets: Callable[[StreamId], int] = lambda stream_id: 0,
+        sockets: Callable[[StreamId], int],
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         pass_s: float = PASS_S,

@@ -62,7 +62,8 @@ class Thumbnails:
             _delete([self.file(stream_id)])
 
     async def delete_old(self) -> None:
-        """The pictures of streams that ended an hour ago or that the database does not know, and what killed probes left behind."""
+        """The pictures of streams that ended an hour ago or that the database does not know, and the leftovers of killed
+        probes."""
         found, strays = await asyncio.to_thread(_look, self._media_dir)
         kept = await store.not_ended_before(self._database, [*found, *self._written_ms], KEPT)
         for stream_id in self._written_ms.keys() - kept:

@@ -132,6 +132,22 @@ async def test_what_is_too_large_is_refused_and_leaves_nothing(guest: Guest) -> 
     assert guest.left_over == []
 
 
+async def test_no_file_is_larger_than_the_operator_allows(dsn: str, database: Database, tmp_path: Path) -> None:
+    films = Section("films")
+
+    @films.endpoint("addFilm", uploads={"film": 1 << 30})
+    async def add_film(call: Call, body: Nothing) -> int:
+        return call.uploads["film"].size
+
+    async with served(dsn, database, tmp_path, films, upload_limit=1 << 20) as (client, platform):
+        token = await platform.accounts.sessions.issue(await new_user(database))
+        guest = Guest(client, token, tmp_path)
+        for size, code in {1 << 20: 200, (1 << 20) + 1: 400}.items():
+            data = FormData()
+            data.add_field("film", io.BytesIO(bytes(size)), filename="film.mp4")
+            assert (await guest.post("addFilm", data=data))["code"] == code
+
+
 async def test_a_form_that_is_none_is_refused(guest: Guest) -> None:
     as_form = {"headers": {"Content-Type": "multipart/form-data; boundary=b"}}
     other = FormData()

@@ -29,6 +29,7 @@ SCHEMA_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "properties": dict, "required": list, "additionalProperties": (dict, bool), "items": (dict, bool), "anyOf": list, "oneOf": list,
     "allOf": list, "minimum": (int, float), "maximum": (int, float), "exclusiveMinimum": (int, float), "exclusiveMaximum": (int, float),
     "minLength": int, "maxLength": int, "minItems": int, "maxItems": int, "pattern": str, "format": str, "contentEncoding": str,
+    "contentMediaType": str,
 }  # fmt: skip
 TYPES = {"string", "integer", "number", "boolean", "object", "array", "null"}
 

@@ -515,6 +515,9 @@ async def test_an_example_can_be_pasted(page: Reader) -> None:
         '  -H "Authorization: Bearer $TOKEN" \\\n'
         """  -d '{"receiver_id": '$RECEIVER', "gift_id": 1, "gift_count": 3, "client_ref": "three-roses"}'"""
     ) in examples
+    assert any(
+        text.startswith("curl ") and "addUserProfileVideo" in text and "-F video=@clip.mp4" in text for text in examples
+    )
 
 
 async def test_codes_and_objects_are_explained(page: Reader) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.http.urls import Urls, urls_for, urls_of
+from api.pages.html import policy
 from control_plane.base.ids import StreamId
+from control_plane.config.declare import InvalidSettings
 from control_plane.config.loading import load
 from control_plane.config.ports import Ports
 from control_plane.config.settings import Settings
+from control_plane.storage.model import public_name
+from control_plane.storage.places import open_storage
 from control_plane.streams.keys import StreamKey
 from tests.control_plane.streams.samples import stream
 
@@ -121,3 +127,36 @@ def test_on_the_lan_any_other_host_header_changes_nothing(requested: str) -> Non
 def test_elsewhere_no_host_header_is_believed(requested: str, settings: Settings) -> None:
     urls = urls_of(settings, PORTS)
     assert urls_for(requested, urls, settings) is urls
+
+
+def test_files_of_a_public_bucket_have_its_address() -> None:
+    bucket = open_storage("s3://media/live?region=eu-west-1", Path("unused"), "https://cdn.example.com/live/")
+    urls = urls_of(Settings(), PORTS, bucket)
+    stored = public_name("pictures", bytes(32), "jpg")
+    assert urls.media(stored) == f"https://cdn.example.com/live/{stored}"
+    assert urls.storage_origin == "https://cdn.example.com"
+    assert urls.media("samples/ember.gif") == f"{urls.base}/media/samples/ember.gif"
+    assert urls.media("https://elsewhere.example.com/me.jpg") == "https://elsewhere.example.com/me.jpg"
+    signed = urls_of(Settings(), PORTS, open_storage("s3://media?region=eu-west-1", Path("unused")))
+    assert signed.media(stored) == f"{signed.base}/media/{stored}"
+    assert signed.storage_origin.endswith(".amazonaws.com")
+
+
+def test_a_public_address_needs_a_bucket() -> None:
+    for settings in (
+        {"storage_public_url": "https://cdn.example.com"},
+        {"storage_url": "s3://a", "storage_public_url": "cdn"},
+    ):
+        with pytest.raises(InvalidSettings, match="LIVE_STORAGE_PUBLIC_URL"):
+            Settings(**settings)  # type: ignore[arg-type]
+
+
+def test_pages_may_show_the_files_of_a_bucket() -> None:
+    ours = policy(urls_of(Settings(), PORTS))
+    bucket = policy(
+        urls_of(Settings(), PORTS, open_storage("s3://media?endpoint=https://s3.example.com:9000", Path("x")))
+    )
+    assert "https://s3.example.com:9000" not in ours
+    for kind in ("img-src 'self' data:", "media-src 'self' blob:"):
+        assert kind in ours
+        assert re.search(rf"{re.escape(kind)}[^;]* https://s3\.example\.com:9000(;|$)", bucket)

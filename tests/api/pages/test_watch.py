@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.pages.watch import known
+from api.pages.watch import if_public
 from control_plane.streams.model import Visibility
 from tests.control_plane.streams.samples import stream
 
@@ -13,5 +13,5 @@ from tests.control_plane.streams.samples import stream
 def test_only_a_public_stream_is_shown_from_memory(visibility: Visibility) -> None:
     """The time of an answer must not show whether a stream that is not public is live."""
     running = stream(visibility=visibility)
-    assert known(running) is (running if visibility is Visibility.PUBLIC else None)
-    assert known(None) is None
+    assert if_public(running) is (running if visibility is Visibility.PUBLIC else None)
+    assert if_public(None) is None

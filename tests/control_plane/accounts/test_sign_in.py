@@ -18,13 +18,13 @@ from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import (
     LARGEST_INDEXED,
     ClaimTooLong,
-    InvalidUsername,
     NotRegistered,
     SignIn,
     SignInNotProven,
     UnprovenClaims,
 )
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.usernames import InvalidUsername
 from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from tests.control_plane.watched_database import WatchedDatabase

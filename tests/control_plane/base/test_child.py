@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -152,6 +155,33 @@ async def test_at_its_deadline_it_is_killed_with_its_own_children(tmp_path: Path
         await child.run(["/bin/sh", "-c", script], None, LIMITS, 0.5)
     for pid in map(int, pids.read_text().split()):
         await until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+
+
+async def test_it_is_killed_with_its_own_children_when_the_caller_is_cancelled(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"sleep 60 & echo $! $$ > {pids}; wait"
+    running = asyncio.create_task(child.run(["/bin/sh", "-c", script], None, LIMITS, 30))
+    await until(lambda: pids.exists() and pids.read_text().endswith("\n"))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    for pid in map(int, pids.read_text().split()):
+        await until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+
+
+async def test_it_is_killed_when_its_output_is_refused() -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        processes.append(subprocess.Popen(["/bin/cat", "/dev/zero"], stdout=subprocess.PIPE, start_new_session=True))
+        return processes[0]
+
+    def refuse(output: IO[bytes]) -> bytes:
+        raise ValueError(len(output.read(1)))
+
+    with pytest.raises(ValueError, match="1"):
+        await child.finished(start, refuse, 30)
+    assert processes[0].returncode == -signal.SIGKILL
 
 
 async def test_it_gives_way_with_its_session_and_leaves_ours_alone() -> None:

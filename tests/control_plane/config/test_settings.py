@@ -18,6 +18,9 @@ SECRET_NAMES = {
     "database_url",
     "mediamtx_api_url",
     "bus_url",
+    "storage_url",
+    "mail_url",
+    "sms_url",
     "metrics_token",
     "api_key_ios",
     "api_key_android",
@@ -100,6 +103,10 @@ def test_a_setting_is_read_from_the_environment(variable: str, text: str, name: 
         ({"LIVE_LOG_FORMAT": "xml"}, "LIVE_LOG_FORMAT must be text or json."),
         ({"LIVE_MEDIAMTX_LOG_LEVEL": "debug"}, "LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info."),
         ({"LIVE_LOG_LEVEL": "loud"}, "LIVE_LOG_LEVEL must be debug, info, warning or error."),
+        *[
+            ({"LIVE_CASH_PER_COIN": text}, "LIVE_CASH_PER_COIN must be an amount such as 0.005.")
+            for text in ("", "half", "nan", "-1", "1e3", "0,5", "٣")
+        ],
         (
             {"LIVE_TRUSTED_PROXIES": "10.0.0.0/8,proxy"},
             "LIVE_TRUSTED_PROXIES: 'proxy' is not a network such as 10.0.0.0/8.",

@@ -8,8 +8,21 @@ from typing import Any
 
 import pytest
 
+from control_plane.accounts import (
+    contacts_store,
+    devices,
+    lookups_store,
+    notices_store,
+    passwords_store,
+    phone_book,
+    preferences_store,
+)
+from control_plane.accounts import profile_media_store as profile_media
 from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
+from control_plane.accounts import usernames_store as usernames
+from control_plane.accounts import verification_store as verifications
+from control_plane.content import store as content
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
@@ -18,12 +31,13 @@ from control_plane.live import store as live
 from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
+from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
-    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN"),
+    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN", "accounts.devices._FORGET_UNPROVEN"),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     *("accounts.store._DEMOTE", "eventlog.store._NEW_EPOCHS"),
 }
@@ -32,7 +46,11 @@ OF_THE_WHOLE_DATABASE = {
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
-    for module in (accounts, audit, events, gifts, ledger, live, payments, personal_data, sessions, streams, videos)
+    for module in (
+        *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
+        *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
+        *(storage, streams, usernames, verifications, videos),
+    )
     for name, value in vars(module).items()
     if isinstance(value, str)
     and name.startswith("_")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from control_plane.accounts.age import Ages
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -76,7 +77,8 @@ class Stage:
         self.event_log = EventLog(database, self.heard, lock=lock_accounts)
         assortment = Assortment(database, lifetime_s=0)
         self.metrics = Metrics()
-        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, GiftMetrics(self.metrics))
+        metrics, ages = GiftMetrics(self.metrics), Ages(send_gifts=18)
+        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, metrics, ages)
 
     async def open(self) -> None:
         async with self.database.transaction() as connection:

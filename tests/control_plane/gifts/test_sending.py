@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from control_plane.accounts.age import TooYoung
 from control_plane.base.errors import ControlPlaneError, InvariantBroken
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.eventlog.retention import Retention, delete_old_events
@@ -474,3 +475,17 @@ async def test_a_gift_to_a_stream_that_does_not_exist_or_is_over_is_refused(stag
         await stage.gifts.send_to_stream(ann, stream_id, HEART, 1, "ref")
 
     assert await stage.audit() == 20
+
+
+async def test_a_minor_sends_no_gifts_over_rest_and_socket(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    await stage.gifts.send(order(ann, star), "before")
+    await stage.database.execute("update app_user set dob = current_date - interval '17 years' where id = $1", ann)
+    refused = pytest.raises(TooYoung, match="at least 18 years old to send gifts")
+    with refused:
+        await stage.gifts.send(order(ann, star))
+    with refused:
+        await stage.gifts.send_to_stream(ann, stream_id, GiftId(ROSE), 1, None)
+    assert (await stage.gifts.send(order(ann, star), "before")).replayed
+    assert await wallet(stage.database, ann) == Wallet(bought=19)

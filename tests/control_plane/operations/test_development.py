@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control_plane.accounts import devices
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.claims import Claims
@@ -112,6 +113,17 @@ async def test_free_coins_are_taken_back_wherever_they_went(market: Market, data
     with pytest.raises(NotEnoughCoins):
         await market.give(fan, other, 1)
     await market.give(anna, star, 50)
+
+
+async def test_a_phone_that_anyone_could_claim_for_any_user_is_forgotten(market: Market, database: Database) -> None:
+    anna, ben = await market.user(), await market.user()
+    await devices.claim(database, ben, "before", "ios", "1", "")
+    await database.execute("update device set seen_at = now() - interval '1 day'")
+    await devices.claim(database, anna, "a stranger's phone", "android", "1", "")
+    await make_fit_for_production(database, OPERATOR)
+    assert [row["token"] for row in await database.fetch("select token from device")] == ["before"]
+    people = await accounts.by_ids(database, [anna, ben])
+    assert [people[anna].device_token, people[ben].device_token] == ["", "before"]
 
 
 @pytest.mark.parametrize("seed", range(4))

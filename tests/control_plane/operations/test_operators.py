@@ -12,8 +12,8 @@ from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.sign_in import InvalidUsername
 from control_plane.accounts.user import AlreadyTaken, NewUser, UserNotFound
+from control_plane.accounts.usernames import InvalidUsername
 from control_plane.base.ids import StreamId, UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus

@@ -15,6 +15,7 @@ from tests.stagedoor.cli.typed import typed
 
 NEED_A_DATABASE = (
     "users list", "users show anna", "users add anna", "users operator anna", "users revoke anna", "users ban anna --yes",
+    "users verifications list", "users verifications approve 1",
     "users unban anna", "users delete anna --yes", "users export anna",
     "token anna", "stream list", "stream end 1", "stream rotate 1", "stream revoke 1",
     "stream ban 1 --yes", "audit", "jobs list", "jobs show 1", "jobs retry 1", "jobs drop 1", "secrets rotate",

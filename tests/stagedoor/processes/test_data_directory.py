@@ -21,3 +21,11 @@ def test_it_is_one_server_s_alone(tmp_path: Path) -> None:
         pass
     with data_directory(tmp_path):
         pass
+
+
+def test_uploads_that_a_killed_server_left_are_deleted(tmp_path: Path) -> None:
+    left = tmp_path / "uploads" / "upload-1" / "0"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half a video")
+    with data_directory(tmp_path):
+        assert not left.exists()

@@ -66,7 +66,7 @@ class Desk:
         before = len(self.messages)
         for row in sorted(rows, key=lambda row: row["id"]):
             assert row["entrypoint"] == deliver_code.name
-            await deliver_code.bind(CodeDelivery(self.codes, self)).run(row["payload"])
+            await deliver_code.bind(CodeDelivery(self.codes, self, "Stagedoor")).run(row["payload"])
         return [message.subject[:6] for _, message in self.messages[before:]]
 
     async def code(self, contact: Contact = ANN, purpose: Purpose = SIGN_IN, user_id: UserId | None = None) -> str:

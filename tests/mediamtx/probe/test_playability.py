@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control_plane.streams.probing.model import Outcome, ProbeResult, Trouble, Via
-from mediamtx.probe.shown import shown
+from mediamtx.probe.playability import playability
 
 PICTURE = ProbeResult(Outcome.PLAYING, Via.WHEP, 640, 360, "h264")
 SOUND = ProbeResult(Outcome.PLAYING, Via.HLS, audio=True)
@@ -36,7 +36,7 @@ def still(trouble: Trouble) -> ProbeResult:
 def test_what_viewers_miss_is_told(
     seen: ProbeResult, tracks: tuple[str, ...], plays: bool, words: tuple[str, ...]
 ) -> None:
-    result = shown(seen, tracks)
+    result = playability(seen, tracks)
     assert (result.outcome is Outcome.PLAYING) is plays
     assert [word for word in words if word not in result.note] == []
     assert bool(result.note) is bool(words)
@@ -45,4 +45,4 @@ def test_what_viewers_miss_is_told(
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNSUPPORTED])
 def test_a_look_that_says_nothing_has_no_note(outcome: Outcome) -> None:
     seen = ProbeResult(outcome, why="why")
-    assert shown(seen, ("MPEG-4 Video",)) == seen
+    assert playability(seen, ("MPEG-4 Video",)) == seen

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from mediamtx.probe.sight import AGENT, Broken, NoAnswer, NotThere
+from mediamtx.probe.received import AGENT, Broken, NoAnswer, NotThere
 
 _LARGEST_BYTES = 1 << 20
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

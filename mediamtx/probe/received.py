@@ -1,4 +1,4 @@
-"""Outcome of probing a stream by one protocol: a `Sight`, or a `NoSight` error with the reason."""
+"""Outcome of probing a stream by one protocol: a `Received`, or a `ProbeError` with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ silence. Larger: a probe reaches its deadline first and cannot decide."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Received:
     """What a probe received. `frame` is None for an audio-only stream."""
 
     frame: av.VideoFrame | None
@@ -25,7 +25,7 @@ class Sight:
     audio: bool | None
 
 
-class NoSight(Exception):
+class ProbeError(Exception):
     """A probe by one protocol got no picture. `str()` is a short reason without secrets.
 
     `outcome` is the probe's result unless another protocol finds more.
@@ -35,32 +35,32 @@ class NoSight(Exception):
     trouble: ClassVar[Trouble] = Trouble.NONE
 
 
-class NothingFlows(NoSight):
+class NothingFlows(ProbeError):
     """The connection is open, but no media arrives."""
 
     outcome, trouble = Outcome.NOT_PLAYING, Trouble.SILENT
 
 
-class NotThere(NoSight):
+class NotThere(ProbeError):
     """The media server has no media on this path."""
 
     outcome = Outcome.NOT_PLAYING
 
 
-class NotPackaged(NoSight):
+class NotPackaged(ProbeError):
     """MediaMTX has nothing to play by HLS, the last protocol: its muxer waits for a key frame, fails at each start, or
     does not carry the codecs."""
 
     outcome, trouble = Outcome.NOT_PLAYING, Trouble.NOT_PACKAGED
 
 
-class Undecodable(NoSight):
+class Undecodable(ProbeError):
     """The video that arrives by HLS, the last protocol, cannot be decoded, although a decoder exists."""
 
     outcome, trouble = Outcome.NOT_PLAYING, Trouble.UNDECODABLE
 
 
-class NotThisWay(NoSight):
+class NotThisWay(ProbeError):
     """This protocol cannot carry the stream now; another one may."""
 
     outcome = Outcome.UNSUPPORTED
@@ -70,7 +70,7 @@ class Unanswered(NotThisWay):
     """MediaMTX did not answer by this protocol in time. If the other one fails too, the server hangs."""
 
 
-class Broken(NoSight):
+class Broken(ProbeError):
     """MediaMTX answered with an error or not at all. It says nothing about the stream."""
 
     outcome = Outcome.FAILED

@@ -53,7 +53,7 @@ VIDEO_CODEC = "Your encoder sends {video} video, which viewers cannot see. Set i
 AUDIO_CODEC = "Viewers cannot hear your {audio} sound. Set the encoder to AAC, or to Opus for WHIP."
 
 
-def shown(result: ProbeResult, codecs: Sequence[str]) -> ProbeResult:
+def playability(result: ProbeResult, codecs: Sequence[str]) -> ProbeResult:
     """`codecs`: MediaMTX's names of the stream's codecs, empty if unknown. A failed probe is returned unchanged."""
     video = [codec for codec in codecs if codec in _VIDEO]
     audio = [_AUDIO[codec] for codec in codecs if codec in _AUDIO]

@@ -1,0 +1,116 @@
+"""Editing the caller's profile."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from api.contract.call import Call
+from api.contract.endpoint import Section
+from api.contract.errors import SessionMissing
+from api.contract.request import CallerId, Request, Switch, Text, date_in
+from api.wire.profile import Profile, own_profile, user_by_id
+from control_plane.accounts import profile
+from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
+from control_plane.accounts.profile import Changes, ContactNeedsProof, DateOfBirthSet
+from control_plane.accounts.profile_text import InvalidProfile
+from control_plane.accounts.user import AlreadyTaken, User, UserNotFound
+from control_plane.accounts.usernames import InvalidUsername, UsernameChangedTooOften
+from control_plane.base.clock import utc_now
+from control_plane.base.errors import ControlPlaneError, ErrorKind
+
+section = Section("users")
+
+Picture = Annotated[str, msgspec.Meta(max_length=8 << 20)]
+
+
+class PictureNotTaken(ControlPlaneError):
+    code = "picture_not_taken"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("Profile pictures cannot be uploaded yet.")
+
+
+class EditProfile(Request, frozen=True, kw_only=True):
+    """Fields that are left out stay as they are."""
+
+    user_id: CallerId | None = None
+    username: Text = ""
+    """The new username, with or without `@`. Empty: unchanged. At most 3 changes in 30 days; the former name is kept for
+    its user for 30 days. A change takes the verified badge away."""
+    first_name: Text | None = None
+    """At most 50 characters."""
+    last_name: Text | None = None
+    """At most 50 characters."""
+    gender: Text | None = None
+    """Any text of at most 40 characters; the apps send `Male` or `Female`."""
+    bio: Text | None = None
+    """At most 300 characters, in several lines."""
+    website: Text | None = None
+    """An `http` or `https` address. Without a scheme, `https://` is added."""
+    dob: Text = ""
+    """Date of birth, YYYY-MM-DD. It can be set once. Empty or all zeros: unchanged."""
+    email: Text = ""
+    """The caller's own address, or empty. Another one is refused: changeEmailAddress sends a code to it."""
+    phone: Text = ""
+    """The caller's own number, or empty. Another one is refused: changePhoneNo sends a code to it."""
+    profile_pic: Picture = ""
+    """A picture in base64. A URL has no effect: pictures of other servers would tell those servers who views the
+    profile. Development mode stores URLs. Empty: unchanged."""
+    profile_gif: Text | None = None
+    """Empty: the animated picture is removed. Other values have no effect."""
+    private: Switch | None = None
+    """1: a private account."""
+    profile_view: Switch | None = None
+    """1: other users see the caller's profile visits."""
+    auth_token: Text = ""
+    """Not used. Send the session token in a header."""
+
+
+@section.endpoint(
+    "editProfile",
+    refusals=(
+        *(AlreadyTaken, ContactNeedsProof, DateOfBirthSet, InvalidDateOfBirth, InvalidProfile, InvalidUsername),
+        *(PictureNotTaken, TooYoung, UserNotFound, UsernameChangedTooOften),
+    ),
+)
+async def edit_profile(call: Call, body: EditProfile) -> Profile:
+    """Change the caller's profile. A refusal changes nothing."""
+    if not call.trusted:
+        raise SessionMissing
+    user = await user_by_id(call, call.user_id)
+    profile.check_contacts(user, body.email, body.phone)
+    changes = Changes(
+        username=body.username.lstrip("@"),
+        first_name=body.first_name,
+        last_name=body.last_name,
+        gender=body.gender,
+        bio=body.bio,
+        website=body.website,
+        dob=date_in("dob", body.dob),
+        picture_url=_picture_url(call, user, body.profile_pic),
+        private=None if body.private is None else bool(body.private),
+        profile_view=None if body.profile_view is None else bool(body.profile_view),
+    )
+    if body.profile_pic and not _is_url(body.profile_pic):
+        await _set_picture(call, body.profile_pic)
+    await profile.edit(call.platform.database, call.accounts.ages, user, changes, utc_now().date())
+    return await own_profile(call, await user_by_id(call, call.user_id), call.token if call.proven else "")
+
+
+async def _set_picture(call: Call, base64: str) -> None:
+    """The place for pictures in base64."""
+    raise PictureNotTaken
+
+
+def _picture_url(call: Call, user: User, picture: str) -> str | None:
+    """The address to store. None: unchanged."""
+    if not call.platform.settings.dev or not _is_url(picture) or picture == call.urls.media(user.profile_pic):
+        return None
+    return picture
+
+
+def _is_url(picture: str) -> bool:
+    return picture.startswith(("http://", "https://"))

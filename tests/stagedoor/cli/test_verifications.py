@@ -1,0 +1,91 @@
+"""`stagedoor users verifications`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from control_plane.accounts import store as accounts
+from control_plane.accounts.verifications import DatabaseDocuments, Verifications, delete_decided_documents
+from control_plane.base.ids import UserId
+from control_plane.db.pool import Database
+from control_plane.operations.verifications import AlreadyDecided, NoSuchRequest
+from tests.control_plane.people import new_user
+from tests.stagedoor.cli.operator import Operator
+
+PHOTO = b"\xff\xd8\xff and more"
+
+
+@pytest.fixture
+def verifications(database: Database) -> Verifications:
+    return Verifications(database, DatabaseDocuments(database))
+
+
+async def submitted(
+    database: Database, verifications: Verifications, name: str = "Ann \u202eLee"
+) -> tuple[int, UserId]:
+    user_id = await new_user(database)
+    user = (await accounts.by_ids(database, [user_id]))[user_id]
+    return (await verifications.submit(user, name, PHOTO)).id, user_id
+
+
+async def is_verified(database: Database, user_id: UserId) -> bool:
+    return (await accounts.by_ids(database, [user_id]))[user_id].verified
+
+
+async def test_a_request_is_listed_shown_and_approved(
+    database: Database, verifications: Verifications, operator: Operator, tmp_path: Path
+) -> None:
+    assert await operator.types("users", "verifications", "list") == "There are no requests.\n"
+    request_id, user_id = await submitted(database, verifications)
+    assert "Ann Lee" in await operator.types("users", "verifications", "list")
+
+    file = tmp_path / "passport.jpg"
+    shown = await operator.types("users", "verifications", "show", str(request_id), "--document", str(file))
+    assert f"(user {user_id})" in shown
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (PHOTO, 0o600)
+    again = await operator.types("users", "verifications", "show", str(request_id), "--document", str(file))
+    assert "File exists" in again
+    assert file.read_bytes() == PHOTO
+
+    said = await operator.types("users", "verifications", "approve", str(request_id))
+    assert said == f"Verification request {request_id} is approved.\n"
+    assert await is_verified(database, user_id)
+    with pytest.raises(AlreadyDecided, match=f"request {request_id} was approved at "):
+        await operator.types("users", "verifications", "reject", str(request_id))
+    assert await operator.types("users", "verifications", "list") == "There are no requests.\n"
+    assert "approved" in await operator.types("users", "verifications", "list", "--all")
+    acts = await database.fetch("select act, subject from audit_log order by id")
+    assert [(row["act"], row["subject"]) for row in acts] == [
+        ("user.document_read", f"user:{user_id}"),
+        ("user.verified", f"user:{user_id}"),
+    ]
+
+
+async def test_a_request_is_rejected(database: Database, verifications: Verifications, operator: Operator) -> None:
+    request_id, user_id = await submitted(database, verifications)
+    await operator.types("users", "verifications", "reject", str(request_id), "--reason", "not readable")
+    assert not await is_verified(database, user_id)
+    detail = await database.fetchval("select detail->>'reason' from audit_log")
+    assert detail == "not readable"
+    with pytest.raises(NoSuchRequest):
+        await operator.types("users", "verifications", "show", "4711")
+
+
+async def test_documents_are_deleted_some_time_after_the_decision(
+    database: Database, verifications: Verifications, operator: Operator, tmp_path: Path
+) -> None:
+    (old, _), (new, _), (waiting, _) = [await submitted(database, verifications) for _ in range(3)]
+    for request_id in (old, new):
+        await operator.types("users", "verifications", "approve", str(request_id))
+    await database.execute(
+        "update verification_request set decided_at = decided_at - interval '31 days' where id = $1", old
+    )
+    await delete_decided_documents.function(verifications)
+    rows = await database.fetch("select request_id from verification_document order by request_id")
+    assert [row["request_id"] for row in rows] == [new, waiting]
+    file = tmp_path / "passport.jpg"
+    shown = await operator.types("users", "verifications", "show", str(old), "--document", str(file))
+    assert "The document was deleted." in shown
+    assert not file.exists()
