@@ -10,7 +10,7 @@ import asyncpg
 from control_plane.accounts.user import AlreadyTaken, UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, Row
 
 TAKEN = "This username is already taken."
 
@@ -43,6 +43,7 @@ _RECORD = """
     on conflict (key) do nothing
 """
 _FREE_FORMER = "delete from username_owner where until < now()"
+_EXPORT = "select former, changed_at from username_change where user_id = $1 order by changed_at desc"
 _FORGET_CHANGES = "delete from username_change where user_id = $1"
 _FREE_ALL = "delete from username_owner where user_id = any($1::integer[])"
 
@@ -111,3 +112,7 @@ async def forget(connection: Connection, user_id: UserId) -> None:
     """Free the names of a user who is removed, and forget that they were the user's."""
     await free_all(connection, [user_id])
     await connection.execute(_FORGET_CHANGES, user_id)
+
+
+async def exported_former(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id)

@@ -12,6 +12,10 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 
 _FORGET = "delete from verification_request where user_id = $1"
+_EXPORT = """
+    select id, name, document is not null as has_document, verified, created_at, decided_at from verification_request
+    where user_id = $1 order by created_at desc
+"""
 _COLUMNS = "id, user_id, name, document, submissions, verified, created_at, updated_at, decided_at"
 _SUBMIT = f"""
     insert into verification_request (user_id, name) values ($1, $2)
@@ -118,3 +122,7 @@ async def delete_document(connection: Connection, request_id: int) -> None:
 async def forget(connection: Connection, user_id: UserId) -> None:
     """Delete the requests of a user who is removed, with their documents."""
     await connection.execute(_FORGET, user_id)
+
+
+async def exported(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id)

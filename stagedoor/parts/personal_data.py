@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control_plane.accounts import devices, phone_book, session_store
+from control_plane.accounts import devices, phone_book, session_store, usernames_store, verification_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
@@ -47,6 +47,8 @@ REMOVAL_STEPS: Sequence[Step] = (
 EXPORT_PARTS: Sequence[Part] = (
     Part("profile", whole=accounts.exported_profile),
     Part("settings", whole=accounts.exported_settings),
+    Part("former_usernames", whole=usernames_store.exported_former),
+    Part("verification_requests", whole=verification_store.exported),
     Part("identities", whole=accounts.exported_identities),
     Part("sessions", whole=session_store.exported_sessions),
     Part("devices", whole=devices.exported),
