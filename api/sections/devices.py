@@ -50,7 +50,8 @@ async def add_device_data(call: Call, body: AddDeviceData) -> Profile:
             await devices.keep_token(database, token)
         return GUEST if call.caller is None else public_profile(call, await user_by_id(call, call.user_id))
     if token:
-        await devices.claim(database, call.user_id, token, call.client.value, body.version, call.language)
+        session_id = call.session.session_id if call.session else ""
+        await devices.claim(database, call.user_id, token, call.client.value, body.version, call.language, session_id)
     return await own_profile(call, await user_by_id(call, call.user_id), call.token if call.proven else "")
 
 

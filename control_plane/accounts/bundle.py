@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from control_plane.accounts.age import Ages
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.contact_changes import ContactChanges
-from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.lookups import Lookups
 from control_plane.accounts.notices import Notices
 from control_plane.accounts.passwords import Passwords
+from control_plane.accounts.phone_book import PhoneBook
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
 from control_plane.accounts.providers.page_flow import PageFlow
@@ -36,6 +36,6 @@ class Accounts:
     apple_events: AppleEvents
     messenger: Messenger
     profile_media: ProfileMedia
-    contacts: Contacts
+    phone_book: PhoneBook
     ages: Ages
     verifications: Verifications

@@ -6,20 +6,16 @@ A device belongs to the last user who signed in on it. No network address and no
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
-from control_plane.jobs.kind import job
+from control_plane.db.pool import Database, Row
 
 LONGEST_KEY, LONGEST_TOKEN, LONGEST_VERSION = 255, 512, 64
 """Characters. Tokens of push services have up to 300. PostgreSQL refuses an index row of more than 2704 bytes."""
-KEPT = dt.timedelta(days=270)
-"""How long a device is kept after its last call. Push services discard the token of an app that was not opened for 270
-days. Longer: more rows of phones that are gone. Shorter: a phone that was off gets no messages until its next call."""
-
 NO_TOKEN = {"", "0", "null", "(null)", "nil"}
 """What the apps send while the push service has given them no token."""
 
@@ -45,17 +41,23 @@ _CLAIM = """
         insert into device (user_id, token, app, version, language) select $1, $2, $3, $4, $5 where not exists (select from known)
         on conflict (token) do update set user_id = excluded.user_id, app = excluded.app, version = excluded.version,
             language = excluded.language, seen_at = excluded.seen_at
+    ), session_of_the_phone as (
+        update session set device_token = $2 where user_id = $1 and session_id = $6 and device_token <> $2
     ), holder as (
         select id from app_user where id = $1 or (device_token = $2 and device_token <> '') order by id for no key update
     )
     update app_user set device_token = case when id = $1 then $2 else '' end
     where id in (select id from holder) and (id <> $1 or device_token <> $2)
 """
+_FORGET = "delete from device where user_id = $1"
+_EXPORT = """
+    select key, token as push_token, app, version, language, created_at, seen_at from device where user_id = $1 order by id desc
+"""
 _FORGET_UNPROVEN = """
     with gone as (delete from device where seen_at >= $1 returning token)
     update app_user set device_token = '' where device_token in (select token from gone)
 """
-_DELETE_OLD = "delete from device where seen_at < now() - $1::interval"
+_DELETE_UNSEEN = "delete from device where seen_at < now() - $1::interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,20 @@ async def keep_token(database: Database, token: str) -> None:
     await database.execute(_KEEP, token)
 
 
-async def claim(database: Database, user_id: UserId, token: str, app: str, version: str, language: str) -> None:
-    """The user signed in on the device with this token: from now on it is this user's and no other's."""
-    await database.execute(_CLAIM, user_id, token, app, version, language)
+async def claim(
+    database: Database, user_id: UserId, token: str, app: str, version: str, language: str, session_id: str = ""
+) -> None:
+    """The user signed in on the device with this token: from now on it is this user's and no other's, until the session
+    ends."""
+    await database.execute(_CLAIM, user_id, token, app, version, language, session_id)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    await connection.execute(_FORGET, user_id)
+
+
+async def exported(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id)
 
 
 async def forget_unproven(connection: Connection, since: dt.datetime) -> None:
@@ -91,6 +104,6 @@ async def forget_unproven(connection: Connection, since: dt.datetime) -> None:
     await connection.execute(_FORGET_UNPROVEN, since)
 
 
-@job(every="41 4 * * *")
-async def delete_old_devices(database: Database) -> None:
-    await database.execute(_DELETE_OLD, KEPT)
+async def delete_unseen(database: Database, since: dt.timedelta) -> None:
+    """Delete the devices that made no call for this time."""
+    await database.execute(_DELETE_UNSEEN, since)

@@ -4,6 +4,7 @@ during registration; without a limit it would list who has an account."""
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from control_plane.accounts import lookups_store as store
 from control_plane.base.clock import Clock, utc_now
@@ -11,9 +12,20 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 
-PER_HOUR, PER_DAY = 60, 200
-"""Questions from one network address. More: an attacker tests more addresses. Fewer: users behind one address of a
-mobile network are refused."""
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Questions of one kind from one network address. More: an attacker tests more. Fewer: users behind one address of a
+    mobile network are refused."""
+
+    kind: str
+    per_hour: int
+    per_day: int
+
+
+CONTACTS = Limit("contact", 60, 200)
+USERNAMES = Limit("username", 600, 3000)
+"""Usernames are public, and apps ask while the user types."""
 KEPT = dt.timedelta(days=1)
 
 
@@ -30,14 +42,14 @@ class Lookups:
         self._database = database
         self._clock = clock
 
-    async def count(self, origin: str) -> None:
+    async def count(self, limit: Limit, origin: str) -> None:
         """Count one question. Raises TooManyLookups."""
         now = self._clock()
         async with self._database.transaction() as connection:
-            hour, day = await store.lock_and_count(connection, origin, now)
-            if hour >= PER_HOUR or day >= PER_DAY:
+            hour, day = await store.lock_and_count(connection, limit.kind, origin, now)
+            if hour >= limit.per_hour or day >= limit.per_day:
                 raise TooManyLookups
-            await store.add(connection, origin, now)
+            await store.add(connection, limit.kind, origin, now)
 
     async def delete_old(self) -> None:
         await store.delete_older(self._database, self._clock() - KEPT)

@@ -1,4 +1,4 @@
-"""Passwords: rules, sign-in, change and reset, and the limits of attempts.
+"""Passwords: sign-in, change and reset, and the limits of attempts.
 
 Each attempt is counted before the password is verified, so attempts at the same time cannot outrun the limits. An
 unknown name takes the same statements and the same time as a wrong password, and has the same answer.
@@ -10,12 +10,14 @@ import datetime as dt
 import hashlib
 
 from control_plane.accounts import passwords_store as store
+from control_plane.accounts import store as accounts
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes.codes import Codes, Purpose, WrongCode
-from control_plane.accounts.common_passwords import COMMON_PASSWORDS
 from control_plane.accounts.notices import About, Notices
 from control_plane.accounts.password_hashing import check_room, hash_password, verify_password
+from control_plane.accounts.password_rules import check_password
 from control_plane.accounts.passwords_store import Holder
+from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -24,14 +26,13 @@ from control_plane.db.pool import Database
 from control_plane.delivery.contacts import Channel, Contact, InvalidContact, email_contact, phone_contact
 from control_plane.jobs.kind import job
 
-SHORTEST, LONGEST = 8, 256
-"""Characters. A shorter least length: easier to guess. A larger limit: more work for each attempt."""
 HERE = 10
 """Wrong passwords for one account from one address in 15 minutes. Fewer: users who try all their passwords are refused.
 More: others behind the same address, such as a family, have more guesses."""
 PER_ORIGIN = 100
-"""Wrong passwords from one address in an hour. Fewer: users behind one address of a mobile network are refused. More:
-one address tries a common password with more accounts."""
+"""Wrong passwords from one address in an hour. Past it, only names that have signed in from there are served. Fewer: new
+users behind one address of a mobile network are refused. More: one address tries a common password with more
+accounts."""
 ELSEWHERE = 100
 """Wrong passwords in an hour for one account from all addresses that have never signed in to it. Past it only those
 addresses are refused: the owner at home is not, and elsewhere resets the password. Fewer: easier to cause. More: an
@@ -44,11 +45,6 @@ class WrongPassword(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-class WeakPassword(ControlPlaneError):
-    code = "weak_password"
-    kind = ErrorKind.REFUSED
-
-
 class TooManyAttempts(ControlPlaneError):
     code = "too_many_attempts"
     kind = ErrorKind.TOO_OFTEN
@@ -57,22 +53,12 @@ class TooManyAttempts(ControlPlaneError):
         super().__init__("Too many wrong passwords. Please wait a while, or choose a new one with “Forgot password”.")
 
 
-def check_password(password: str, *names: str) -> None:
-    """`names`: the account's username, email address and phone number. Raises WeakPassword."""
-    if len(password) < SHORTEST:
-        raise WeakPassword(f"The password must have at least {SHORTEST} characters.")
-    if len(password) > LONGEST:
-        raise WeakPassword(f"The password may have at most {LONGEST} characters.")
-    folded = password.casefold()
-    if folded in COMMON_PASSWORDS or len(set(folded)) < 3:
-        raise WeakPassword("This password is one of the most common ones. Please choose another one.")
-    if folded in {part for name in names for part in (name.casefold(), name.casefold().partition("@")[0]) if part}:
-        raise WeakPassword("The password must not be your username or your address. Please choose another one.")
-
-
 class Passwords:
-    def __init__(self, database: Database, codes: Codes, notices: Notices, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, sessions: Sessions, codes: Codes, notices: Notices, clock: Clock = utc_now
+    ) -> None:
         self._database = database
+        self._sessions = sessions
         self._codes = codes
         self._notices = notices
         self._clock = clock
@@ -87,8 +73,8 @@ class Passwords:
             raise WrongPassword("The name or the password is wrong.")
         return holder.id
 
-    async def change(self, user_id: UserId, old: str, new: str, requester: Requester) -> None:
-        """Set a new password. Other sessions are ended by the caller. Raises WrongPassword, WeakPassword, UserNotFound,
+    async def change(self, user_id: UserId, old: str, new: str, requester: Requester, session_id: str = "") -> None:
+        """Set a new password, and end all sessions but this one. Raises WrongPassword, WeakPassword, UserNotFound,
         TooManyAttempts and PasswordsBusy."""
         holder = await store.by_id(self._database, user_id)
         if holder is None:
@@ -97,7 +83,7 @@ class Passwords:
             raise WrongPassword("This account has no password yet. Please choose one with “Forgot password”.")
         if not await self._is_right(holder, f"user {user_id}", old, requester):
             raise WrongPassword("The old password is wrong.")
-        await self._set(holder, new, None)
+        await self._set(holder, new, session_id=session_id)
 
     async def send_reset(self, contact: Contact, requester: Requester) -> None:
         """Send a code with which a new password can be chosen. An address without an account takes the same work and has
@@ -114,7 +100,7 @@ class Passwords:
         return holder.id
 
     async def reset(self, contact: Contact, code: str, new: str, requester: Requester) -> UserId:
-        """Set a new password. `code` empty: this client entered it in the last minutes. Raises WrongCode, WeakPassword and
+        """Set a new password, and end all sessions. `code` empty: this client entered it in the last minutes. Raises WrongCode, WeakPassword and
         PasswordsBusy."""
         if code:
             code_id: int | None = await self._codes.confirm(contact, Purpose.RESET_PASSWORD, code, requester)
@@ -123,7 +109,7 @@ class Passwords:
         holder = await self._of(contact)
         if code_id is None or holder is None:
             raise WrongCode
-        await self._set(holder, new, code_id)
+        await self._set(holder, new, code_id=code_id)
         return holder.id
 
     async def delete_old(self) -> None:
@@ -135,15 +121,16 @@ class Passwords:
         phone = contact.address if contact.channel is Channel.PHONE else ""
         return await store.by_name(self._database, email=email, phone=phone, username="")
 
-    async def _set(self, holder: Holder, new: str, code_id: int | None) -> None:
-        """`code_id`: the code that permits it."""
+    async def _set(self, holder: Holder, new: str, *, code_id: int | None = None, session_id: str = "") -> None:
+        """`code_id`: the code that permits it. `session_id`: the session that goes on."""
         check_password(new, holder.username, *(contact.address for contact in holder.contacts))
         hashed = await hash_password(new)
         async with self._database.transaction() as connection:
             if code_id is not None:
                 await self._codes.use(connection, code_id)
-            await store.set_password(connection, holder.id, hashed)
+            await accounts.set_password(connection, holder.id, hashed, session_id)
             await self._notices.send(connection, About.PASSWORD_CHANGED, holder.contacts[:1])
+        self._sessions.forget(holder.id)
 
     async def _is_right(self, holder: Holder | None, name: str, password: str, requester: Requester) -> bool:
         """`name`: what attempts are counted by. A name of an account is counted as one without: if all names of an account
@@ -164,11 +151,8 @@ class Passwords:
         now = self._clock()
         async with self._database.transaction() as connection:
             counts = await store.lock_and_count(connection, account, origin, now)
-            if (
-                counts.here >= HERE
-                or counts.origin >= PER_ORIGIN
-                or (not counts.known and counts.elsewhere >= ELSEWHERE)
-            ):
+            is_strange = counts.origin >= PER_ORIGIN or counts.elsewhere >= ELSEWHERE
+            if counts.here >= HERE or (is_strange and not counts.known):
                 raise TooManyAttempts
             return await store.add(connection, account, origin, now)
 

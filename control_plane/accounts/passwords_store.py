@@ -17,7 +17,6 @@ _BY_NAME = f"""
     where lower(email) = nullif($1, '') or phone = nullif($2, '') or lower(username) = nullif($3, '')
 """
 _BY_ID = f"{_SELECT} where id = $1"
-_SET = "update app_user set password_hash = $2 where id = $1"
 _REHASH = "update app_user set password_hash = $3 where id = $1 and password_hash = $2"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 _COUNTS = """
@@ -38,6 +37,14 @@ _ADD = "insert into password_attempt (account, origin, created_at) values ($1, $
 _SUCCEEDED = """
     with earlier as (delete from password_attempt where account = $2 and origin = $3 and id <> $1)
     update password_attempt set failed = false where id = $1
+"""
+_FORGET = """
+    delete from password_attempt where account in (
+        select sha256(convert_to(name, 'UTF8')) from app_user, unnest(array[
+            'name ' || lower(email), 'name ' || phone, 'name ' || lower(username), 'user ' || id
+        ]) as name
+        where id = $1 and name is not null
+    )
 """
 _DELETE = "delete from password_attempt where created_at < case when failed then $1::timestamptz else $2 end and created_at < $1"
 
@@ -79,10 +86,6 @@ async def by_id(database: Database, user_id: UserId) -> Holder | None:
     return _holder(await database.fetchrow(_BY_ID, user_id))
 
 
-async def set_password(connection: Connection, user_id: UserId, password_hash: str) -> None:
-    await connection.execute(_SET, user_id, password_hash)
-
-
 async def rehash(database: Database, user_id: UserId, old: str, new: str) -> None:
     """No effect if the password was changed meanwhile."""
     await database.execute(_REHASH, user_id, old, new)
@@ -110,3 +113,9 @@ async def succeeded(database: Database, attempt_id: int, account: bytes, origin:
 
 async def delete_older(database: Database, failures: dt.datetime, successes: dt.datetime) -> None:
     await database.execute(_DELETE, failures, successes)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Delete the attempts with the names of a user who is about to be removed. The names are those that `Passwords` counts
+    by."""
+    await connection.execute(_FORGET, user_id)

@@ -46,7 +46,10 @@ _RENEW = """
 _LOCK_OWNER = "select true from app_user where id = $1 for no key update"
 _END = "delete from session where user_id = $1 and session_id = $2 returning device_token"
 _END_OTHERS = "delete from session where user_id = $1 and session_id <> $2 returning device_token"
-_FORGET_DEVICE = "update app_user set device_token = '' where id = $1 and device_token = any($2::text[])"
+_FORGET_DEVICE = """
+    with released as (update device set user_id = null where user_id = $1 and token = any($2::text[]))
+    update app_user set device_token = '' where id = $1 and device_token = any($2)
+"""
 _END_EVERY = "delete from session"
 _NEW_SALTS = "update app_user set session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
 _DELETE_EXPIRED = """

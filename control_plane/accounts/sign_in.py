@@ -18,7 +18,7 @@ from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.password_hashing import hash_password
-from control_plane.accounts.passwords import check_password
+from control_plane.accounts.password_rules import check_password
 from control_plane.accounts.profile_text import LONGEST_GENDER, LONGEST_NAME, one_line
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
@@ -115,6 +115,11 @@ class SignIn:
         a token of a new session. Raises NotRegistered, AccountBlocked and UserNotFound."""
         return await self._allowed(user_id), await self._sessions.issue(user_id, use, device_token)
 
+    async def come_back(self, user_id: UserId) -> User:
+        """A user who is proven, and whose account comes back if it was deleted. Raises NotRegistered and
+        AccountBlocked."""
+        return await self._allowed(user_id)
+
     async def sign_in(self, claims: Claims) -> User:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, InvalidDateOfBirth, TooYoung,
         ClaimTooLong, SignInNotProven, AccountBlocked, WeakPassword, PasswordsBusy, WrongCode, and what the provers
@@ -137,7 +142,8 @@ class SignIn:
         raise NotRegistered("Open registration screen.")
 
     async def proven(self, claims: Claims) -> User:
-        """The account that the claims prove, without signing in: no code is used up. Raises NotRegistered,
+        """The account that the claims prove, without signing in: no code is used up, and a deleted account stays deleted.
+        Raises NotRegistered,
         SignInNotProven, AccountBlocked, WrongCode, and what the provers raise."""
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
         if not proofs:
@@ -145,8 +151,11 @@ class SignIn:
         for proof in proofs:
             user_id = await store.id_by_identity(self._database, proof.identity) if proof.identity is not None else None
             user_id = user_id or await store.id_by_contact(self._database, proof.email, proof.phone)
-            if user_id is not None:
-                return await self._allowed(user_id)
+            user = (await store.by_ids(self._database, [user_id])).get(user_id) if user_id is not None else None
+            if user is not None and user.banned_at is not None:
+                raise AccountBlocked
+            if user is not None:
+                return user
         raise NotRegistered("There is no such account.")
 
     async def _known(self, proof: Proof) -> User | None:

@@ -17,7 +17,7 @@ from control_plane.content.model import (
     UnknownInterest,
 )
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, Row
 
 _SLIDERS = "select id, picture, url, position from app_slider order by position, id"
 _SECTIONS = """
@@ -38,6 +38,12 @@ _CHOOSE = """
     )
     select yes from complete
 """
+_CHOSEN = """
+    select section.title as section, interest.title
+    from user_interest join interest on interest.id = interest_id join interest_section section on section.id = section_id
+    where user_id = $1 order by interest_id
+"""
+_FORGET_CHOSEN = "delete from user_interest where user_id = $1"
 _ADD_SLIDER = """
     insert into app_slider (picture, url, position)
     values ($1, $2, coalesce($3, (select coalesce(max(position), 0) + 1 from app_slider))) returning id
@@ -100,6 +106,14 @@ async def choose_interests(database: Database, user_id: UserId, interest_ids: Se
         raise UnknownInterest from None
     if not chosen:
         raise UnknownInterest
+
+
+async def exported_interests(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_CHOSEN, user_id)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    await connection.execute(_FORGET_CHOSEN, user_id)
 
 
 async def add_slider(connection: Connection, picture: str, url: str, position: int | None) -> int:

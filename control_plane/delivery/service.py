@@ -11,8 +11,10 @@ import asyncio
 import logging
 import smtplib
 import socket
-from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from functools import partial
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,8 +38,10 @@ _EXAMPLES = {
 _SETTINGS = {Channel.EMAIL: "LIVE_MAIL_URL", Channel.PHONE: "LIVE_SMS_URL"}
 _ASSET = apprise.AppriseAsset(app_id="stagedoor")
 """The name of the program in headers, which hold ASCII alone."""
-_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="delivery")
-"""As many as jobs that send (`deliver_code`): with fewer, the messages after those of a hanging server wait for it."""
+MOST_AT_ONCE = 32
+"""Messages under way, including those whose deadline has passed while the server still holds the connection. Fewer: a
+hanging server fails more messages at once. More: it holds more threads and connections."""
+_under_way: set[Future[Any]] = set()
 
 for name in ("apprise", "requests", "urllib3"):
     logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -71,15 +75,20 @@ class Service:
         return host
 
     async def _in_a_thread(self, function: Any, *arguments: Any) -> Any:
+        if len(_under_way) >= MOST_AT_ONCE:
+            raise NotDelivered(f"The {_name(self._channel)} does not answer, and {MOST_AT_ONCE} messages wait for it.")
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await asyncio.get_running_loop().run_in_executor(_threads, function, *arguments)
+                return await asyncio.wrap_future(_started(partial(function, *arguments)))
         except TimeoutError:
             raise NotDelivered(f"The {_name(self._channel)} did not answer in time.") from None
 
     def _send(self, to: Contact, message: Message) -> bool:
         is_html = self._channel is Channel.EMAIL and message.html != ""
-        service = self._to(to)
+        try:
+            service = self._to(to)
+        except UnusableService:  # the setting was checked at the start, so it is the address
+            raise NotDelivered(f"The {_name(self._channel)} cannot send to such an address.") from None
         try:
             return bool(
                 service.notify(
@@ -101,6 +110,7 @@ class Service:
             raise UnusableService(f"{_SETTINGS[self._channel]} is incomplete. docs/operations.md has examples.")
         if isinstance(service, NotifyEmail):
             name, address = service.from_addr
+            service.headers["Auto-Submitted"] = "auto-generated"  # no answer of an absent person
             service.from_addr = [name if name and name != _ASSET.app_id else self._sender, address]
         if not self._is_json and not _only(service, to):
             raise UnusableService(
@@ -169,6 +179,27 @@ def services(mail_url: str, sms_url: str, product_name: str) -> dict[Channel, Se
     """The services whose URLs are given. Raises UnusableService."""
     urls = {Channel.EMAIL: mail_url, Channel.PHONE: sms_url}
     return {channel: Service(channel, url, product_name) for channel, url in urls.items() if url}
+
+
+def _started(work: Callable[[], Any]) -> Future[Any]:
+    """Run this in a thread that does not keep the process from ending, as those of an executor do."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            _under_way.discard(future)
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+        else:
+            _under_way.discard(future)
+            if future.set_running_or_notify_cancel():
+                future.set_result(result)
+
+    _under_way.add(future)
+    Thread(target=run, name="delivery", daemon=True).start()
+    return future
 
 
 def _parsed(channel: Channel, url: str) -> dict[str, Any]:

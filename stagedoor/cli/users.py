@@ -16,6 +16,7 @@ from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role, SessionKey, Use
 from control_plane.accounts.password_hashing import hash_password
+from control_plane.accounts.password_rules import WeakPassword, check_password
 from control_plane.accounts.session_store import Session
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.user import NewUser, UserNotFound
@@ -36,7 +37,6 @@ from stagedoor.cli.publisher import tell_when_gone
 from stagedoor.cli.terminal import Commands, Yes, columns, confirm, err, out
 from stagedoor.parts.personal_data import EXPORT_PARTS
 
-SHORTEST_PASSWORD = 8
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Id or username.")]
 
 
@@ -54,7 +54,7 @@ def add(
     """Add a user and print the id. `stagedoor token` then issues a session."""
     if email and "@" not in email:
         raise typer.BadParameter("that is not an email address.", param_hint="--email")
-    new_password = _typed_password() if password_stdin else ""
+    new_password = _typed_password(username, email) if password_stdin else ""
 
     async def add_user(operator: Operator, database: Database, settings: Settings) -> None:
         password_hash = await hash_password(new_password) if new_password else None
@@ -63,15 +63,17 @@ def add(
     with_operator(add_user)
 
 
-def _typed_password() -> str:
-    """From a hidden prompt, or from a line of input if that is no terminal: arguments are seen by other users of the
+def _typed_password(*names: str) -> str:
+    """`names`: what it must not be. From a hidden prompt, or from a line of input if that is no terminal: arguments are seen by other users of the
     machine."""
     if sys.stdin.isatty():
         typed: str = typer.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         typed = sys.stdin.readline().rstrip("\r\n")
-    if len(typed) < SHORTEST_PASSWORD:
-        raise typer.BadParameter(f"at least {SHORTEST_PASSWORD} characters are needed.", param_hint="the password")
+    try:
+        check_password(typed, *names)
+    except WeakPassword as weak:
+        raise typer.BadParameter(str(weak), param_hint="the password") from None
     return typed
 
 
@@ -157,7 +159,7 @@ def _sessions_table(sessions: Sequence[Session]) -> Table:
 
 def password(user: UserArgument) -> None:
     """Set a user's password, which is read from a prompt or from a line of input. All devices have to sign in again."""
-    new_password = _typed_password()
+    new_password = _typed_password(user)
 
     async def set_password(operator: Operator, database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)

@@ -9,12 +9,12 @@ from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
 from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.contact_changes import ContactChanges
-from control_plane.accounts.contacts import Contacts
 from control_plane.accounts.last_uses import LastUses
 from control_plane.accounts.lookups import Lookups
 from control_plane.accounts.notices import Notices
 from control_plane.accounts.notices_delivery import deliver_notice
 from control_plane.accounts.passwords import Passwords
+from control_plane.accounts.phone_book import PhoneBook
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.accounts.providers import apple
 from control_plane.accounts.providers.apple import AppleEvents, AppleTokens
@@ -51,7 +51,7 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         LastUses(database),
         SignIn(database, sessions, provers, believes_claims=settings.dev, ages=ages),
         codes,
-        Passwords(database, codes, notices),
+        Passwords(database, sessions, codes, notices),
         ContactChanges(database, codes, notices),
         Lookups(database),
         notices,
@@ -60,7 +60,7 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         AppleEvents(id_tokens, database, sessions),
         messenger,
         ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
-        Contacts(database),
+        PhoneBook(database),
         ages,
         Verifications(database, files),
     )

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
-from control_plane.accounts.devices import delete_old_devices
 from control_plane.accounts.expired_sessions import delete_expired_sessions
 from control_plane.accounts.lookups import delete_old_lookups
 from control_plane.accounts.notices_delivery import NoticeDelivery, delete_old_notices, deliver_notice
+from control_plane.accounts.old_devices import delete_old_devices
 from control_plane.accounts.passwords import delete_old_attempts
 from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.accounts.usernames import keep_usernames

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control_plane.accounts import session_store, usernames_store, verification_store
+from control_plane.accounts import (
+    devices,
+    passwords_store,
+    phone_book,
+    session_store,
+    usernames_store,
+    verification_store,
+)
 from control_plane.accounts import store as accounts
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
+from control_plane.content import store as content
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
@@ -38,9 +46,13 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
     return (
         _delete_videos,
         streams.forget_person,
-        _revoke_apple_token,
+        content.forget_person,
+        devices.forget_person,
+        phone_book.forget_searches,
+        passwords_store.forget_person,
         people.profile_media.remove,
         people.verifications.forget,
+        _revoke_apple_token,
     )
 
 
@@ -51,6 +63,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("username_changes", whole=usernames_store.exported_changes),
     Part("verification_requests", whole=verification_store.exported_requests),
     Part("sessions", whole=session_store.exported_sessions),
+    Part("devices", whole=devices.exported),
+    Part("interests", whole=content.exported_interests),
     Part("visits", paged=accounts.exported_visits),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),

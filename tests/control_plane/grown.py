@@ -91,7 +91,7 @@ _FILL = """
 
     insert into password_attempt (account, origin, failed, created_at)
     select sha256(username::bytea), 'o' || id % 100, id % 3 > 0, now() - id * interval '1 minute' from app_user;
-    insert into account_lookup (origin, created_at) select origin, created_at from password_attempt;
+    insert into account_lookup (kind, origin, created_at) select 'contact', origin, created_at from password_attempt;
     insert into account_notice (about, channel, address, created_at)
     select 'email_changed', 'email', username, now() - id * interval '1 minute' from app_user;
 """

@@ -9,7 +9,7 @@ from api.contract.request import Request, Text
 from api.wire.profile import Profile, public_profile
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
-from control_plane.accounts.lookups import TooManyLookups
+from control_plane.accounts.lookups import CONTACTS, USERNAMES, TooManyLookups
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import NotRegistered, SignInNotProven
@@ -55,7 +55,7 @@ async def check_username_endpoint(call: Call, body: CheckUsername) -> str:
     """Whether a username may be used and is free."""
     username = body.username.lstrip("@")
     check_username(username)
-    await call.accounts.lookups.count(call.requester.origin)
+    await call.accounts.lookups.count(USERNAMES, call.requester.origin)
     if not await is_free(call.platform.database, username):
         raise AlreadyTaken("This username is already taken.")
     return "This username is free."
@@ -77,7 +77,7 @@ class VerifyAccountDetails(Request, frozen=True, kw_only=True):
 async def verify_account_details(call: Call, body: VerifyAccountDetails) -> Profile:
     """The account of an address or a provider's user, for the client that has proven it. Others get the same refusal
     whether or not there is an account."""
-    await call.accounts.lookups.count(call.requester.origin)
+    await call.accounts.lookups.count(CONTACTS, call.requester.origin)
     kind, value = body.type.lower(), body.social_id
     if kind == Channel.EMAIL:
         claims = Claims(email=value, requester=call.requester)
@@ -89,7 +89,7 @@ async def verify_account_details(call: Call, body: VerifyAccountDetails) -> Prof
 
 
 async def _refuse_taken(call: Call, contact: Contact, text: str) -> None:
-    await call.accounts.lookups.count(call.requester.origin)
+    await call.accounts.lookups.count(CONTACTS, call.requester.origin)
     email = contact.address if contact.channel is Channel.EMAIL else ""
     phone = contact.address if contact.channel is Channel.PHONE else ""
     if await id_by_contact(call.platform.database, email, phone) is not None:

@@ -12,8 +12,10 @@ from api.wire.person import User, user_view
 from api.wire.profile import Profile, own_profile, user_by_id
 from control_plane.accounts.codes.codes import ChannelMissing, TooManyCodes, WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
-from control_plane.accounts.passwords import TooManyAttempts, WeakPassword, WrongPassword
+from control_plane.accounts.password_rules import WeakPassword
+from control_plane.accounts.passwords import TooManyAttempts, WrongPassword
 from control_plane.accounts.sessions import AccountBlocked
+from control_plane.accounts.sign_in import NotRegistered
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.delivery.contacts import InvalidContact, any_contact
@@ -29,12 +31,14 @@ class Login(Request, frozen=True, kw_only=True):
 
 
 @section.endpoint(
-    "login", access=Access.OPEN, refusals=(AccountBlocked, PasswordsBusy, TooManyAttempts, UserNotFound, WrongPassword)
+    "login",
+    access=Access.OPEN,
+    refusals=(AccountBlocked, NotRegistered, PasswordsBusy, TooManyAttempts, UserNotFound, WrongPassword),
 )
 async def login(call: Call, body: Login) -> Profile:
     """Sign in with a password. The answer is the account with a session token."""
     user_id = await call.accounts.passwords.sign_in(body.email, body.password, call.requester)
-    return await _signed_in(call, user_id)
+    return await _entered(call, user_id)
 
 
 class ChangePassword(Request, frozen=True, kw_only=True):
@@ -47,14 +51,14 @@ class ChangePassword(Request, frozen=True, kw_only=True):
 
 @section.endpoint(
     "changePassword",
-    refusals=(AccountBlocked, PasswordsBusy, TooManyAttempts, UserNotFound, WeakPassword, WrongPassword),
+    refusals=(PasswordsBusy, TooManyAttempts, UserNotFound, WeakPassword, WrongPassword),
 )
 async def change_password(call: Call, body: ChangePassword) -> Profile:
-    """Change the caller's password. All sessions but this one end."""
+    """Change the caller's password. All sessions but this one end. The answer is the account."""
     user_id = call.own_id
-    await call.accounts.passwords.change(user_id, body.old_password, body.new_password, call.requester)
-    await call.accounts.sessions.end_others(user_id, call.token)
-    return await own_profile(call, await user_by_id(call, user_id), call.token)
+    session_id = call.session.session_id if call.session is not None else ""
+    await call.accounts.passwords.change(user_id, body.old_password, body.new_password, call.requester, session_id)
+    return await own_profile(call, await user_by_id(call, user_id), call.token if call.proven else "")
 
 
 class ForgotPassword(Request, frozen=True, kw_only=True):
@@ -81,11 +85,13 @@ class AccountToReset(msgspec.Struct, frozen=True, kw_only=True):
     user: User = field(name="User")
 
 
-@section.endpoint("verifyforgotPasswordCode", access=Access.OPEN, refusals=(InvalidContact, UserNotFound, WrongCode))
+@section.endpoint(
+    "verifyforgotPasswordCode", access=Access.OPEN, refusals=(AccountBlocked, InvalidContact, NotRegistered, WrongCode)
+)
 async def verify_forgot_password_code(call: Call, body: VerifyForgotPasswordCode) -> AccountToReset:
     """Check the code. For the next five minutes, changePasswordForgot accepts a new password from the same client."""
     user_id = await call.accounts.passwords.check_reset(any_contact(body.email), body.code, call.requester)
-    return AccountToReset(user=user_view(await user_by_id(call, user_id), call.urls))
+    return AccountToReset(user=user_view(await call.accounts.sign_in.come_back(user_id), call.urls))
 
 
 class ChangePasswordForgot(Request, frozen=True, kw_only=True):
@@ -100,18 +106,17 @@ class ChangePasswordForgot(Request, frozen=True, kw_only=True):
 @section.endpoint(
     "changePasswordForgot",
     access=Access.OPEN,
-    refusals=(AccountBlocked, InvalidContact, PasswordsBusy, UserNotFound, WeakPassword, WrongCode),
+    refusals=(AccountBlocked, InvalidContact, NotRegistered, PasswordsBusy, UserNotFound, WeakPassword, WrongCode),
 )
 async def change_password_forgot(call: Call, body: ChangePasswordForgot) -> Profile:
     """Set a new password with the code that was sent. All sessions end. The answer is the account with a new session
     token."""
     contact = any_contact(body.email)
     user_id = await call.accounts.passwords.reset(contact, body.code, body.password, call.requester)
-    await call.accounts.sessions.revoke_all(user_id)
-    return await _signed_in(call, user_id)
+    return await _entered(call, user_id)
 
 
-async def _signed_in(call: Call, user_id: UserId) -> Profile:
-    """Raises AccountBlocked and UserNotFound."""
+async def _entered(call: Call, user_id: UserId) -> Profile:
+    """Raises AccountBlocked, NotRegistered and UserNotFound."""
     user, token = await call.accounts.sign_in.enter_as(user_id, call.use)
     return await own_profile(call, user, token)

@@ -14,7 +14,7 @@ from api.contract.request import CallerId, Request, as_text
 from api.http.language import region_of
 from api.wire.person import User, user_view
 from api.wire.profile import user_by_id
-from control_plane.accounts.contacts import MOST_CONTACTS, TooManySearches
+from control_plane.accounts.phone_book import MOST_CONTACTS, TooManySearches
 from control_plane.accounts.user import UserNotFound
 
 section = Section("users")
@@ -38,11 +38,11 @@ class ContactEntry(msgspec.Struct, frozen=True):
 async def show_registered_contacts(call: Call, body: ShowRegisteredContacts) -> list[ContactEntry]:
     """The users among the caller's contacts who agree to be found. A user can search a few times a day."""
     call.check_trusted()
-    found = await call.accounts.contacts.search(
+    found = await call.accounts.phone_book.search(
         await user_by_id(call, call.user_id),
         _texts(body.phone_numbers, "phone"),
         _texts(body.facebook_ids, "fb_id"),
-        region_of(call.language),
+        call.use.country or region_of(call.language),
     )
     return [ContactEntry(user_view(user, call.urls)) for user in found]
 

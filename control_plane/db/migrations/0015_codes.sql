@@ -47,8 +47,9 @@ create index password_attempt_created on password_attempt (created_at);
 -- Questions whether an address or a name has an account. Kept for a day.
 create table account_lookup (
     id         bigint generated always as identity primary key,
+    kind       text not null check (kind in ('contact', 'username')),
     origin     text not null,
     created_at timestamptz not null
 );
-create index account_lookup_origin on account_lookup (origin, created_at);
+create index account_lookup_origin on account_lookup (origin, kind, created_at);
 create index account_lookup_created on account_lookup (created_at);

@@ -15,11 +15,11 @@ from api.contract.client import Client
 from api.sections import settings
 from api.sections.users import contacts
 from control_plane.accounts import store
-from control_plane.accounts.contacts import (
+from control_plane.accounts.phone_book import (
     AT_ONCE,
     MOST_CONTACTS,
     SEARCHES_PER_DAY,
-    Contacts,
+    PhoneBook,
     TooManySearches,
     normalised,
 )
@@ -94,6 +94,16 @@ async def test_the_country_of_a_number_is_that_of_the_callers_own_number_else_of
     assert await found(calls, nobody, *local, BEN) == ["ben"]
 
 
+async def test_the_country_that_a_trusted_proxy_names_comes_before_the_language(dsn: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"country_header": "CF-IPCountry", "trusted_proxies": ("127.0.0.1",)}
+    async with calling(dsn, tmp_path, contacts.section, **settings) as calls:
+        await registered(calls, "ben", BEN)
+        token = await calls.token(await registered(calls, "guest"))
+        headers = {"CF-IPCountry": "DE", "Accept-Language": "fr-FR"}
+        assert await found(calls, token, "0151 23456701", headers=headers) == ["ben"]
+        assert await found(calls, token, "0151 23456701", headers={"Accept-Language": "fr-FR"}) == []
+
+
 async def test_only_people_who_agree_are_found_and_no_banned_ones_and_not_oneself(
     calls: Calls, token: str, ann: UserId
 ) -> None:
@@ -161,8 +171,8 @@ async def test_a_user_searches_a_few_times_a_day(calls: Calls, ann: UserId, toke
     now = dt.datetime.now(dt.UTC)
     (me,) = (await store.by_ids(calls.database, [ann])).values()
     with pytest.raises(TooManySearches):
-        await Contacts(calls.database, lambda: now).search(me, [BEN], [])
-    tomorrow = Contacts(calls.database, lambda: now + dt.timedelta(days=1))
+        await PhoneBook(calls.database, lambda: now).search(me, [BEN], [])
+    tomorrow = PhoneBook(calls.database, lambda: now + dt.timedelta(days=1))
     assert [user.username for user in await tomorrow.search(me, [BEN], [])] == ["ben"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from api.contract.client import Client
 from api.sections import devices
 from api.sections.auth import register
 from api.sections.users import profile
-from control_plane.accounts.devices import delete_old_devices
+from control_plane.accounts import devices as devices_of
+from control_plane.accounts.old_devices import delete_old_devices
 from control_plane.base.ids import UserId
+from control_plane.content import store as content
 from control_plane.db.pool import Row
 from tests.api.sections.calling import APPS, Calls, calling
 from tests.control_plane.people import new_user
@@ -110,6 +113,45 @@ async def test_signing_in_takes_the_device_of_an_earlier_user(calls: Calls, toke
     for name in ("dora", "emil"):  # both without a token
         await calls.done("registerUser", {"auth_token": f"dev:{name}", "device_token": "null"})
     assert len(await rows(calls)) == 1
+
+
+async def test_a_phone_that_signs_out_is_its_users_no_longer(calls: Calls, ann: UserId) -> None:
+    phone, tablet = await calls.token(ann), await calls.token(ann)
+    await calls.done("addDeviceData", data(), token=phone)
+    await calls.done("addDeviceData", data("tablet"), token=tablet)
+    await calls.platform.accounts.sessions.end(tablet)
+    assert (await holders(calls), await holders(calls, "tablet")) == (([], [ann]), ([], [None]))
+    await calls.done("addDeviceData", data(), token=phone)
+    await calls.platform.accounts.sessions.end(phone)
+    assert await holders(calls) == ([], [None])
+
+
+async def test_a_phone_goes_to_the_next_user_for_good(calls: Calls, ann: UserId) -> None:
+    first, ben = await calls.token(ann), await new_user(calls.database, "ben")
+    await calls.done("addDeviceData", data(), token=first)
+    await calls.done("addDeviceData", data(), token=await calls.token(ben))
+    await calls.platform.accounts.sessions.end(first)
+    assert await holders(calls) == ([ben], [ben]), "the session of an earlier user ends without them"
+
+
+async def test_devices_and_interests_are_exported_and_removed_with_the_person(
+    calls: Calls, token: str, ann: UserId
+) -> None:
+    ben = await new_user(calls.database, "ben")
+    for user, phone in ((ann, PHONE), (ben, "another")):
+        await devices_of.claim(calls.database, user, phone, "ios", "1", "de")
+        await content.choose_interests(calls.database, user, [1, 2])
+    pieces = [piece async for piece in calls.platform.personal_data.export.encoded(ann)]
+    exported = json.loads(b"".join(pieces))
+    assert [(one["push_token"], one["language"]) for one in exported["devices"]] == [(PHONE, "de")]
+    assert [one["section"] for one in exported["interests"]] == ["Entertainment", "Entertainment"]
+    assert exported["settings"][0]["found_by_contacts"] == 1
+
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    await calls.database.execute("update app_user set deleted_at = now() where id = $1", ann)
+    assert await calls.platform.personal_data.removal.remove(ann, later)
+    assert [row["user_id"] for row in await rows(calls)] == [ben]
+    assert await calls.database.fetchval("select array_agg(distinct user_id) from user_interest") == [ben]
 
 
 async def test_a_user_may_have_several_devices_and_the_profile_names_the_last(

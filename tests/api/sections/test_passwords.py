@@ -101,7 +101,8 @@ async def test_a_new_password_ends_all_other_sessions(server: Sending, app: Clie
     body = {"user_id": str(ann), "old_password": PASSWORD, "new_password": NEW}
     profile = await server.done("changePassword", token, app, **body)
     assert not await is_signed_in(server, elsewhere)
-    assert await is_signed_in(server, profile["User"]["auth_token"])
+    assert profile["User"]["auth_token"] == token
+    assert await is_signed_in(server, token)
     assert (await server.call("login", app=app, email=MAIL, password=PASSWORD))["code"] == 201
     await server.done("login", app=app, email=MAIL, password=NEW)
     assert await server.notices() == [("password_changed", MAIL)]
@@ -169,3 +170,23 @@ async def test_a_banned_user_cannot_come_back_with_a_reset(server: Sending) -> N
     await server.done("forgotPassword", email=MAIL)
     answer = await server.call("changePasswordForgot", email=MAIL, password=NEW, code=await server.code(MAIL))
     assert "have been blocked" in answer["msg"]
+
+
+@pytest.mark.parametrize("by", ["login", "reset"])
+async def test_a_deleted_account_comes_back_within_its_grace(server: Sending, by: str) -> None:
+    ann, token = await server.user("ann", password=True, email=MAIL)
+    await server.accounts.sessions.revoke_all(ann)
+    await server.database.execute("update app_user set deleted_at = now() where id = $1", ann)
+    server.accounts.sessions.forget(ann)
+    assert not await is_signed_in(server, token)
+    if by == "login":
+        wrong = await server.call("login", email=MAIL, password="open barley")
+        assert wrong["msg"] == "The name or the password is wrong."
+        profile = await server.done("login", email=MAIL, password=PASSWORD)
+    else:
+        await server.done("forgotPassword", email=MAIL)
+        await server.done("verifyforgotPasswordCode", email=MAIL, code=await server.code(MAIL))
+        profile = await server.done("changePasswordForgot", email=MAIL, password=NEW)
+    assert profile["User"]["id"] == ann
+    assert await is_signed_in(server, profile["User"]["auth_token"])
+    assert not await is_signed_in(server, token)

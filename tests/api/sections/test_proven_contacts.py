@@ -13,7 +13,7 @@ from api.contract.client import Client
 from api.sections.auth.email import SENT as MAIL_SENT
 from api.sections.auth.phone import CHANGED, CONFIRMED, SENT
 from control_plane.accounts.codes.codes import TRIES
-from control_plane.accounts.lookups import PER_HOUR
+from control_plane.accounts.lookups import CONTACTS, USERNAMES
 from control_plane.db.pool import Database
 from tests.api.sections.apps import apps_of
 from tests.api.sections.sending import Sending, from_address, sending_server
@@ -270,17 +270,19 @@ async def test_questions_are_limited_for_each_address(server: Sending) -> None:
         code: int = answer["code"]
         return code
 
-    codes = await asyncio.gather(*(ask(number, "203.0.113.1") for number in range(PER_HOUR + 5)))
-    assert sorted(codes) == [*[200] * PER_HOUR, *[201] * 5]
-    assert await server.database.fetchval("select count(*) from account_lookup") == PER_HOUR, "a refusal adds no row"
+    codes = await asyncio.gather(*(ask(number, "203.0.113.1") for number in range(CONTACTS.per_hour + 5)))
+    assert sorted(codes) == [*[200] * CONTACTS.per_hour, *[201] * 5]
+    assert await server.database.fetchval("select count(*) from account_lookup") == CONTACTS.per_hour, (
+        "a refusal adds no row"
+    )
     for endpoint, body in [
-        ("checkUsername", {"username": "free"}),
         ("checkPhoneNo", {"phone": PHONE}),
         ("verifyAccountDetails", {"type": "email", "social_id": MAIL}),
     ]:
         refused = await server.call(endpoint, headers=from_address("203.0.113.1"), **body)
         assert refused == {"code": 201, "msg": "Too many requests. Please try again later."}
     assert await ask(0, "203.0.113.2") == 200
+    await server.done("checkUsername", headers=from_address("203.0.113.1"), username="free")
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -309,3 +311,15 @@ async def test_in_development_mode_the_apps_change_an_address_by_the_user_id_alo
             await apps.done("changeEmailAddress", app=Client.ANDROID, user_id=str(ann), email=MAIL, verify="0")
             == MAIL_SENT
         )
+
+
+async def test_questions_for_usernames_have_a_limit_of_their_own(server: Sending) -> None:
+    await server.database.execute(
+        "insert into account_lookup (kind, origin, created_at) select 'username', '203.0.113.1', now() from generate_series(1, $1)",
+        USERNAMES.per_hour - 1,
+    )
+    codes = [
+        (await server.call("checkUsername", headers=from_address("203.0.113.1"), username="free"))["code"]
+        for _ in range(2)
+    ]
+    assert codes == [200, 201]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from control_plane.accounts import (
-    contacts,
     contacts_store,
     devices,
     lookups_store,
     notices_store,
     passwords_store,
+    phone_book,
     preferences_store,
 )
 from control_plane.accounts import profile_media_store as profile_media
@@ -47,7 +47,7 @@ SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
     for module in (
-        *(accounts, audit, contacts, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
+        *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
         *(storage, streams, usernames, verifications, videos),
     )

@@ -12,6 +12,8 @@ from control_plane.accounts import store
 from control_plane.accounts.user import User
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.delivery.contacts import InvalidContact, phone_contact
 
@@ -31,6 +33,7 @@ _COUNT = """
     where search.day <> excluded.day or search.calls < $3
     returning calls
 """
+_FORGET = "delete from contact_search where user_id = $1"
 
 
 class TooManySearches(ControlPlaneError):
@@ -41,7 +44,7 @@ class TooManySearches(ControlPlaneError):
         super().__init__("You have searched your contacts often enough for today. Please try again tomorrow.")
 
 
-class Contacts:
+class PhoneBook:
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
@@ -57,6 +60,10 @@ class Contacts:
             raise TooManySearches
         phones = await normalised(numbers, _region_of(searcher.phone) or region)
         return await store.by_contacts(self._database, searcher.id, phones, facebook_ids)
+
+
+async def forget_searches(connection: Connection, user_id: UserId) -> None:
+    await connection.execute(_FORGET, user_id)
 
 
 async def normalised(numbers: Sequence[str], region: str) -> Sequence[str]:
