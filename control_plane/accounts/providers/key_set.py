@@ -100,12 +100,17 @@ class KeySet:
         timeout = aiohttp.ClientTimeout(total=self._deadline_s)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as response:
             response.raise_for_status()
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(1 << 16):
-                body += chunk
-                if len(body) > LARGEST_BYTES:
-                    raise ValueError("The key set is too large.")
-        return json.loads(body)
+            return json.loads(await read_whole(response, LARGEST_BYTES))
+
+
+async def read_whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    """The body, in however many pieces it arrives. Raises ValueError if it has more than `largest` bytes."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > largest:
+            raise ValueError("The answer is too large.")
+    return bytes(body)
 
 
 def _signing_keys(document: Any) -> dict[str, jwt.PyJWK]:
