@@ -38,6 +38,6 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         codes,
         PageFlow(clients, keyring),
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
-        AppleEvents(id_tokens, database, sessions),
+        AppleEvents(id_tokens, database),
         messenger,
     )
