@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -28,10 +29,10 @@ API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
 
 @asynccontextmanager
 async def served(
-    dsn: str, database: Database, folder: Path, section: Section
+    dsn: str, database: Database, folder: Path, section: Section, **changes: Any
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Platform]]:
-    """A client of these endpoints. Nothing runs in the background, no other process is started."""
-    settings = Settings(dev=True, data_dir=folder, probes=0, body_limit=10_000)
+    """A client of these endpoints. `changes`: of the settings. Nothing runs in the background, no other process is started."""
+    settings = Settings(dev=True, data_dir=folder, probes=0, body_limit=10_000, **changes)
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
