@@ -52,7 +52,10 @@ _CREATE = """
 """
 _ADD_IDENTITY = """
     insert into user_identity (provider, subject, user_id)
-    select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
+    select $1, $2, id from app_user
+    where id = $3 and (lower(email) = nullif($4, '') or phone = nullif($5, ''))
+        and not exists (select from user_identity where provider = $1 and user_id = $3)
+    for share of app_user
     on conflict do nothing
 """
 _NEW_SESSIONS = "session_version = session_version + 1, session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
@@ -228,9 +231,10 @@ async def id_by_contact(database: Database, email: str, phone: str) -> UserId | 
     return found
 
 
-async def add_identity(database: Database, identity: Identity, user_id: UserId) -> None:
-    """No effect if the user has an identity of this provider already, or if the identity belongs to a user."""
-    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
+async def add_identity(database: Database, identity: Identity, user_id: UserId, email: str, phone: str) -> None:
+    """Add an identity whose provider verified this email address or phone number. No effect if the user has neither (any
+    more), if the user has an identity of this provider already, or if the identity belongs to a user."""
+    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id, email, phone)
 
 
 def _session_state(row: Row) -> SessionState:

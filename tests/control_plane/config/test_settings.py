@@ -260,15 +260,9 @@ def test_a_mistake_in_a_table_is_named(config: Path, content: str, sentence: str
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        "http://example.com/keys",
-        "http://localhost.example.com",
-        "ftp://example.com",
-        "https://",
-        "https://[",
-        "keys",
-    ]
-    + ["https://user:hidden@example.com/keys", "https://example.com:99999/keys"],
+        *("", "http://example.com/keys", "http://localhost.example.com", "ftp://example.com", "https://", "https://["),
+        *("keys", "https://user:hidden@example.com/keys", "https://example.com:99999/keys"),
+    ],
 )
 def test_a_provider_is_reached_safely_and_its_address_holds_no_password(url: str) -> None:
     said = refusal({"LIVE_PROVIDERS_GOOGLE_JWKS_URL": url})
