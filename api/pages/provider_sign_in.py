@@ -34,8 +34,9 @@ class ProviderSignIn:
         """Redirect to the provider's page."""
         base = urlsplit(request_urls(request, self._platform).base)
         provider = self._provider(request)
-        if request.host != base.netloc:  # the cookie must be set for the host to which the provider redirects
-            query = urlencode({"next": _local_path(request.query.get("next", ""))})
+        # The cookie must be set for the host to which the provider redirects. Once: a proxy may change the Host header.
+        if request.host != base.netloc and "moved" not in request.query:
+            query = urlencode({"next": _local_path(request.query.get("next", "")), "moved": 1})
             return _redirect(f"{base.scheme}://{base.netloc}/session/{provider}?{query}")
         begun = self._flow.begin(
             provider, self._redirect_uri(request, provider), _local_path(request.query.get("next", ""))

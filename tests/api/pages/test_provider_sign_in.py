@@ -94,6 +94,18 @@ async def test_only_a_provider_that_is_set_up_gets_into_an_address(client: Clien
         assert "Location" not in answer.headers
 
 
+async def test_behind_a_proxy_that_changes_the_host_header_the_sign_in_begins(
+    client: Client, provider: LocalProvider
+) -> None:
+    """nginx does so unless it is told otherwise."""
+    behind = {"Host": "127.0.0.1:8080"}
+    moved = await client.get("/session/google?next=/studio", headers=behind, allow_redirects=False)
+    address = urlsplit(moved.headers["Location"])
+    assert f"{address.scheme}://{address.netloc}" == URLS.base
+    begun = await client.get(f"{address.path}?{address.query}", headers=behind, allow_redirects=False)
+    assert begun.headers["Location"].startswith(f"{provider.url}/authorize")
+
+
 @pytest.mark.parametrize(
     ("user", "first_name"),
     [
