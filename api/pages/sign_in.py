@@ -45,13 +45,13 @@ class Way:
 
 
 async def _by_name(platform: Platform, name: str) -> User:
-    return await platform.accounts.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))
+    return (await platform.accounts.sign_in.sign_in(Claims(auth_token=f"{DEV_PREFIX}{name}"))).user
 
 
 async def _by_token(platform: Platform, token: str) -> User | None:
     if await platform.accounts.sessions.identify(token) is None:
         return None
-    return await platform.accounts.sign_in.sign_in(Claims(auth_token=token))
+    return (await platform.accounts.sign_in.sign_in(Claims(auth_token=token))).user
 
 
 WAYS = (

@@ -66,7 +66,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
-    user = await call.accounts.sign_in.sign_in(
+    own = await call.accounts.sign_in.sign_in(
         Claims(
             auth_token=body.auth_token,
             social=body.social,
@@ -84,7 +84,7 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             device_token=body.device_token,
         )
     )
-    return await own_profile(call, user, await call.accounts.sessions.issue(user.id, body.auth_token))
+    return own_profile(call, own, await call.accounts.sessions.issue(own.user.id, body.auth_token))
 
 
 def _date(text: str) -> dt.date | None:

@@ -16,9 +16,8 @@ from typing import Protocol
 from control_plane.accounts import store
 from control_plane.accounts.passwords import hash_password
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, OwnUser
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 
 DEV_PREFIX = "dev:"
@@ -125,16 +124,16 @@ class SignIn:
         self._provers = provers
         self._believes_claims = believes_claims
 
-    async def sign_in(self, claims: Claims) -> User:
+    async def sign_in(self, claims: Claims) -> OwnUser:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, ClaimTooLong,
         SignInNotProven and AccountBlocked."""
         if claims.auth_token and (caller := await self._sessions.identify(claims.auth_token)) is not None:
-            return await self._allowed(caller.user_id)
+            return _allowed(await store.own_by_id(self._database, caller.user_id))
         proven = [identity for prover in self._provers for identity in await prover.prove(claims)]
         for identity in proven:
-            user_id = await store.id_by_identity(self._database, identity)
-            if user_id is not None:
-                return await self._allowed(user_id)
+            own = await store.own_by_identity(self._database, identity)
+            if own is not None:
+                return _allowed(own)
             if identity.provider == "dev":
                 return await self._by_name(identity)
         if not proven and not self._believes_claims:
@@ -145,14 +144,14 @@ class SignIn:
             return await self._create(claims, proven)
         raise NotRegistered("Open registration screen.")
 
-    async def _by_name(self, identity: Identity) -> User:
+    async def _by_name(self, identity: Identity) -> OwnUser:
         """Development mode: the existing user with that name, else a new one."""
-        user = await store.by_username(self._database, identity.subject)
-        if user is None:
+        own = await store.own_by_username(self._database, identity.subject)
+        if own is None:
             return await self._create(Claims(username=identity.subject), [identity])
-        return await self._allowed(user.id)
+        return _allowed(own)
 
-    async def _create(self, claims: Claims, identities: Sequence[Identity]) -> User:
+    async def _create(self, claims: Claims, identities: Sequence[Identity]) -> OwnUser:
         username = claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}"
         check_username(username)
         check_indexed("email", claims.email)
@@ -176,20 +175,20 @@ class SignIn:
             device_token=claims.device_token,
         )
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.connection() as connection:
                 user_id = await store.create(connection, new, identities)
         except AlreadyTaken:
             for identity in identities:  # a concurrent call with the same identity may have created the account
-                made = await store.id_by_identity(self._database, identity)
+                made = await store.own_by_identity(self._database, identity)
                 if made is not None:
-                    return await self._allowed(made)
+                    return _allowed(made)
             raise
-        return await self._allowed(user_id)
+        return _allowed(await store.own_by_id(self._database, user_id))
 
-    async def _allowed(self, user_id: UserId) -> User:
-        user = (await store.by_ids(self._database, [user_id])).get(user_id)
-        if user is None:
-            raise NotRegistered("Open registration screen.")
-        if user.banned_at is not None:
-            raise AccountBlocked
-        return user
+
+def _allowed(own: OwnUser | None) -> OwnUser:
+    if own is None:
+        raise NotRegistered("Open registration screen.")
+    if own.user.banned_at is not None:
+        raise AccountBlocked
+    return own

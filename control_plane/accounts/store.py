@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from control_plane.accounts.caller import Role
-from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, OwnUser, PrivacySettings, PushSettings, User
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -18,16 +18,30 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 
-_SELECT = f"""
-    select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
+_COLUMNS = f"""
+    u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code, u.device_token, u.banned_at,
         u.created_at, p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
+"""
+_FROM = """
     from app_user u
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id
+"""
+_SELECT = f"select {_COLUMNS} {_FROM}"
+_OWN = f"""
+    {_COLUMNS},
+    (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
+    coalesce((select coins from coins_received where user_id = u.id), 0) as received
+"""
+"""With the wallet in the same statement: a second one costs half of a call that shows the caller's own profile."""
+_OWN_BY_ID = f"select {_OWN} {_FROM} where u.id = $1"
+_OWN_BY_USERNAME = f"select {_OWN} {_FROM} where lower(u.username) = lower($1)"
+_OWN_BY_IDENTITY = f"""
+    select {_OWN} {_FROM} where u.id = (select user_id from user_identity where provider = $1 and subject = $2)
 """
 _BY_IDS = _SELECT + "where u.id = any($1::integer[])"
 _BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
@@ -160,6 +174,22 @@ async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId,
     return {row["id"]: _user(row) for row in await database.fetch(_BY_IDS, user_ids)}
 
 
+def _own(row: Row | None) -> OwnUser | None:
+    return None if row is None else OwnUser(_user(row), row["coins"], row["received"])
+
+
+async def own_by_id(database: Database, user_id: UserId) -> OwnUser | None:
+    return _own(await database.fetchrow(_OWN_BY_ID, user_id))
+
+
+async def own_by_username(database: Database, username: str) -> OwnUser | None:
+    return _own(await database.fetchrow(_OWN_BY_USERNAME, username))
+
+
+async def own_by_identity(database: Database, identity: Identity) -> OwnUser | None:
+    return _own(await database.fetchrow(_OWN_BY_IDENTITY, identity.provider, identity.subject))
+
+
 class Overview(msgspec.Struct, frozen=True):
     """A user's row in `stagedoor users list`."""
 
@@ -191,7 +221,7 @@ async def id_by_identity(database: Database, identity: Identity) -> UserId | Non
 
 
 async def create(connection: Connection, new: NewUser, identities: Sequence[Identity]) -> UserId:
-    """Raises AlreadyTaken; the transaction is then aborted."""
+    """One statement, so it needs no transaction. Raises AlreadyTaken; a transaction is then aborted."""
     try:
         user_id: UserId = await connection.fetchval(
             _CREATE,

@@ -75,6 +75,17 @@ class User:
     unseen_visits: int
 
 
+@dataclass(frozen=True, slots=True)
+class OwnUser:
+    """A user with what only its owner sees."""
+
+    user: User
+    coins: int
+    """Bought and earned coins."""
+    received: int
+    """Coins ever received, including spent and withdrawn ones."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUser:
     """A user to create. Empty text: unknown."""

@@ -17,7 +17,7 @@ from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
-from control_plane.ledger.wallets import wallet_and_received
+from control_plane.ledger.wallets import wallet
 from control_plane.operations import audit
 from control_plane.operations.audit import Act
 from control_plane.operations.operators import Operator
@@ -90,7 +90,7 @@ def show(
     async def print_user(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
         [person] = await accounts.overview(database, 1, user_id + 1)
-        coins = (await wallet_and_received(database, user_id))[0].total
+        coins = (await wallet(database, user_id)).total
         stream = await streams.unfinished_of(database, user_id)
         if as_json:
             stream_id = None if stream is None else stream.id

@@ -49,7 +49,7 @@ class Door:
 
     async def enter(self, claims: Claims) -> User:
         """Sign in, in development mode."""
-        return await self.sign_in(UnprovenClaims(), believes_claims=True).sign_in(claims)
+        return (await self.sign_in(UnprovenClaims(), believes_claims=True).sign_in(claims)).user
 
     async def people(self) -> int:
         number: int = await self.database.fetchval("select count(*) from app_user")
@@ -94,7 +94,7 @@ async def test_who_is_known_is_answered_and_left_as_they_are(door: Door, claims:
 async def test_a_session_of_ours_is_a_way_in_everywhere(door: Door) -> None:
     token = await door.sessions.issue(door.ann)
     assert (await door.enter(Claims(auth_token=token, username="other"))).id == door.ann
-    assert (await door.sign_in().sign_in(Claims(auth_token=token))).id == door.ann
+    assert (await door.sign_in().sign_in(Claims(auth_token=token))).user.id == door.ann
     assert await door.people() == 1
 
 
@@ -297,6 +297,19 @@ async def test_the_longest_texts_that_are_let_through_fit_into_the_index(door: D
     }
 
 
+# ── statements ──
+
+
+async def test_a_sign_in_reads_account_and_wallet_in_one_statement_and_signs_up_without_a_transaction(
+    door: Door,
+) -> None:
+    claims = Claims(auth_token="uid bob", username="bob")
+    for uses in (3, 1):  # not found, created, read; then found
+        before = door.database.uses
+        await door.enter(claims)
+        assert door.database.uses - before == uses
+
+
 # ── banned ──
 
 
@@ -371,14 +384,14 @@ APPLE = Provider({"apple token": Identity("apple", "a-cid")})
 )
 async def test_elsewhere_a_provider_has_to_prove_it(door: Door, claims: Claims, username: str | None) -> None:
     sign_in = door.sign_in(GOOGLE, APPLE)
-    user = await sign_in.sign_in(claims)
+    user = (await sign_in.sign_in(claims)).user
     assert user.username == username or (username is None and GENERATED.fullmatch(user.username))
-    assert (await sign_in.sign_in(dataclasses.replace(claims, username="", dob=None))).id == user.id
+    assert (await sign_in.sign_in(dataclasses.replace(claims, username="", dob=None))).user.id == user.id
 
 
 async def test_elsewhere_only_what_was_proven_becomes_a_way_in(door: Door) -> None:
     claims = Claims(auth_token="token of bob", social="facebook", social_id="somebody else", username="bob")
-    user = await door.sign_in(GOOGLE, APPLE).sign_in(claims)
+    user = (await door.sign_in(GOOGLE, APPLE).sign_in(claims)).user
     assert await door.ways_of(user) == {("google", "g-bob")}
 
 
