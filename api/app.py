@@ -40,7 +40,7 @@ PAGES_UNDER_WAY = 2048
 CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 FILES = ("/static", "/media")
 """Files are open to everybody and cost little."""
-WITHOUT_PAGE_LIMITS = ("/api/", *FILES)
+CONTRACT = "/api/"
 ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
 """Path prefix of live sockets. They stay open for long, so they have their own limit of concurrent connections."""
@@ -104,10 +104,11 @@ def _checking(settings: Settings, urls: Urls, pages: Pages) -> Middleware:
             route = _route_of(request)
             if settings.dev and not route.startswith(FILES):
                 _check_names(request, urls)
-            if route in (ALIVE, ANY_OTHER) or route.startswith(WITHOUT_PAGE_LIMITS):
-                response = await handler(request)
-            else:
-                response = await limits.handle(request, route, handler)
+            if route in (ALIVE, ANY_OTHER) or route.startswith(CONTRACT):
+                return await handler(request)
+            if not route.startswith(FILES):
+                return await limits.handle(request, route, handler)
+            response = await handler(request)
             # aiohttp notices a missing file only while it sends the response, too late for another one.
             if isinstance(response, web.FileResponse) and not _file_of(request).is_file():
                 raise web.HTTPNotFound(text="There is nothing here.\n")
