@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+import msgspec
+
 from control_plane.accounts.caller import Role
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -25,8 +27,7 @@ class AlreadyTaken(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class PushSettings:
+class PushSettings(msgspec.Struct, frozen=True):
     likes: bool = True
     comments: bool = True
     new_followers: bool = True
@@ -35,8 +36,7 @@ class PushSettings:
     video_updates: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class PrivacySettings:
+class PrivacySettings(msgspec.Struct, frozen=True):
     videos_download: bool = True
     direct_message: str = "everyone"
     duet: str = "everyone"
@@ -44,8 +44,7 @@ class PrivacySettings:
     video_comment: str = "everyone"
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     first_name: str
