@@ -8,7 +8,7 @@ from msgspec import field
 from api.contract.call import Call
 from api.wire.person import User, own_view, user_view
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
-from control_plane.accounts.store import by_ids, own_by_id
+from control_plane.accounts.store import by_id, own_by_id
 from control_plane.accounts.user import OwnUser, UserNotFound
 from control_plane.accounts.user import User as StoredUser
 from control_plane.base.ids import UserId
@@ -24,7 +24,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 async def user_by_id(call: Call, user_id: UserId) -> StoredUser:
     """The user with this id. Raises UserNotFound."""
-    found = (await by_ids(call.platform.database, [user_id])).get(user_id)
+    found = await by_id(call.platform.database, user_id)
     if found is None:
         raise UserNotFound
     return found

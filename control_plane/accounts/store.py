@@ -43,6 +43,7 @@ _OWN_BY_USERNAME = f"select {_OWN} {_FROM} where lower(u.username) = lower($1)"
 _OWN_BY_IDENTITY = f"""
     select {_OWN} {_FROM} where u.id = (select user_id from user_identity where provider = $1 and subject = $2)
 """
+_BY_ID = _SELECT + "where u.id = $1"
 _BY_IDS = _SELECT + "where u.id = any($1::integer[])"
 _BY_USERNAME = _SELECT + "where lower(u.username) = lower($1)"
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
@@ -168,6 +169,11 @@ def _user(row: Row) -> User:
         video_count=row["video_count"],
         unseen_visits=row["unseen_visits"],
     )
+
+
+async def by_id(database: Database, user_id: UserId) -> User | None:
+    row = await database.fetchrow(_BY_ID, user_id)
+    return None if row is None else _user(row)
 
 
 async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, User]:
