@@ -37,7 +37,7 @@ _OWN = f"""
     (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
     coalesce((select coins from coins_received where user_id = u.id), 0) as received
 """
-"""With the wallet in the same statement: a second one costs half of a call that shows the caller's own profile."""
+"""With the wallet in the same statement: a second one costs each call that shows an own profile a round trip."""
 _OWN_BY_ID = f"select {_OWN} {_FROM} where u.id = $1"
 _OWN_BY_USERNAME = f"select {_OWN} {_FROM} where lower(u.username) = lower($1)"
 _OWN_BY_IDENTITY = f"""
