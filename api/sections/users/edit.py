@@ -10,7 +10,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Request, Switch, Text, date_in
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile, user_by_id
 from control_plane.accounts import profile
 from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
 from control_plane.accounts.profile import Changes, ContactNeedsProof, DateOfBirthSet
@@ -97,7 +97,7 @@ async def edit_profile(call: Call, body: EditProfile) -> Profile:
     if body.profile_pic and not _is_url(body.profile_pic):
         await _set_picture(call, body.profile_pic)
     await profile.edit(call.platform.database, call.accounts.ages, user, changes, utc_now().date())
-    return await own_profile(call, await user_by_id(call, call.user_id), call.token if call.proven else "")
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")
 
 
 async def _set_picture(call: Call, base64: str) -> None:
