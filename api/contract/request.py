@@ -51,7 +51,7 @@ ClientRef = Annotated[
 """An idempotency key. Unlike other text it is not stripped, because different keys must stay different. Models declare
 `ClientRef | None = None`; "" means None."""
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
-Switch = Annotated[int, msgspec.Meta(ge=0, le=1, description="0 or 1; empty: unchanged", extra={"zero": True})]
+Switch = Annotated[int, msgspec.Meta(ge=0, le=1, description="0 or 1; empty: unchanged", extra={"switch": True})]
 """A setting that is on or off. Unlike in other optional numbers, 0 in `Switch | None` is a value; "" means None."""
 
 
@@ -235,7 +235,7 @@ def _has(hint: Any, mark: str) -> bool:
 def _coercion(hint: Any) -> Coerce:
     if hint is Page:
         return _page
-    if any(extra.get("switch") for extra in _extras(hint)):
+    if _has(hint, "switch"):
         return as_whole
     if read := next((extra["read"] for extra in _extras(hint) if "read" in extra), None):
         return cast("Coerce", read)

@@ -20,7 +20,8 @@ from control_plane.storage.bundle import Stored
 from control_plane.storage.model import LOCAL_FOLDERS, FileName, is_hashed, is_private, is_stored
 from control_plane.storage.places import IMMUTABLE
 
-MEDIA, FILES = "/media", "/files"
+MEDIA = "/media"
+FILES = "/files"
 PUBLIC_LIFE = dt.timedelta(hours=2)
 """Of a signed address of a bucket's public file; clients remember the redirect for half of it."""
 PRIVATE_LIFE = dt.timedelta(minutes=2)

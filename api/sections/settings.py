@@ -15,7 +15,7 @@ from api.contract.call import Call
 from api.contract.client import Client
 from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Section
-from api.contract.request import CallerId, Id, Request, Switch, Text, as_text
+from api.contract.request import CallerId, Flag, Id, Request, Switch, Text, as_text
 from api.http.urls import Urls
 from api.wire.person import User
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
@@ -68,7 +68,7 @@ Owner = Annotated[
 class AddPrivacySetting(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     videos_download: Switch | None = None
-    """1: other users may download the caller's videos. Empty: unchanged."""
+    """1: other users may download the caller's videos."""
     direct_message: Audience = ""
     """Who may send messages to the caller."""
     duet: Audience = ""
@@ -78,7 +78,7 @@ class AddPrivacySetting(Request, frozen=True, kw_only=True):
     video_comment: Audience = ""
     """Who may comment on the caller's videos."""
     found_by_contacts: Switch | None = None
-    """1: users who have the caller's phone number find the account (`showRegisteredContacts`). Empty: unchanged."""
+    """1: users who have the caller's phone number find the account (`showRegisteredContacts`)."""
     order_history: Text = ""
     """Not used: there is no shop."""
     auth_token: Text = ""
@@ -111,17 +111,17 @@ async def add_privacy_setting(call: Call, body: AddPrivacySetting) -> AddPrivacy
 
 class UpdatePushNotificationSettings(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
-    likes: Switch
+    likes: Flag
     """1: the caller is notified of likes."""
-    comments: Switch
+    comments: Flag
     """1: the caller is notified of comments."""
-    new_followers: Switch
+    new_followers: Flag
     """1: the caller is notified of new followers."""
-    mentions: Switch
+    mentions: Flag
     """1: the caller is notified when a user mentions them."""
-    direct_messages: Switch
+    direct_messages: Flag
     """1: the caller is notified of messages."""
-    video_updates: Switch
+    video_updates: Flag
     """1: the caller is notified of new videos of followed users."""
 
 

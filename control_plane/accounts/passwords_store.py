@@ -38,6 +38,14 @@ _SUCCEEDED = """
     with earlier as (delete from password_attempt where account = $2 and origin = $3 and id <> $1)
     update password_attempt set failed = false where id = $1
 """
+_FORGET = """
+    delete from password_attempt where account in (
+        select sha256(convert_to(name, 'UTF8')) from app_user, unnest(array[
+            'name ' || lower(email), 'name ' || phone, 'name ' || lower(username), 'user ' || id
+        ]) as name
+        where id = $1 and name is not null
+    )
+"""
 _DELETE = "delete from password_attempt where created_at < case when failed then $1::timestamptz else $2 end and created_at < $1"
 
 
@@ -105,3 +113,9 @@ async def succeeded(database: Database, attempt_id: int, account: bytes, origin:
 
 async def delete_older(database: Database, failures: dt.datetime, successes: dt.datetime) -> None:
     await database.execute(_DELETE, failures, successes)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Delete the attempts with the names of a user who is about to be removed. The names are those that `Passwords` counts
+    by."""
+    await connection.execute(_FORGET, user_id)

@@ -50,6 +50,14 @@ class ProfileMedia:
         async with self._database.transaction() as connection:
             await self._write_video(connection, user_id, name)
 
+    async def remove_animation(self, user_id: UserId) -> None:
+        """Take the animated picture away; the others stay. Raises UserNotFound."""
+        async with self._database.transaction() as connection:
+            pictures = await store.remove_animation(connection, user_id)
+            if pictures is None:
+                raise UserNotFound
+            await self._files.use(connection, f"user/{user_id}/picture", pictures)
+
     async def remove(self, connection: Connection, user_id: UserId) -> None:
         """Take the pictures and the video away, in the transaction of the cause."""
         await self._write_picture(connection, user_id, FileName(""), FileName(""), FileName(""))

@@ -129,15 +129,18 @@ _FORGET = """
             then '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) else '' end,
         first_name = '', last_name = '', gender = '', bio = '', website = '', dob = null, email = null, phone = null,
         password_hash = null, social = '', social_id = '', profile_pic = '', role = 'user', verified = false,
-        private = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
+        private = false, profile_view = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
     where id = $1
 """
 _FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
 _FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
 _FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
+_FORGET_PUSH_SETTING = "delete from push_setting where user_id = $1"
+_FORGET_PRIVACY_SETTING = "delete from privacy_setting where user_id = $1"
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
-        profile_pic, role, verified, private, country, city, paypal, referral_code, device_token, created_at
+        profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, profile_view, country, city,
+        paypal, referral_code, device_token, created_at
     from app_user where id = $1
 """
 _EXPORT_SETTINGS = """
@@ -448,8 +451,13 @@ async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before
 
 async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
-    for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
+    for statement in (
+        *(_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY),
+        *(_FORGET_PUSH_SETTING, _FORGET_PRIVACY_SETTING),
+    ):
         await connection.execute(statement, user_id)
+    await session_store.end_sessions(connection, user_id)
+    await usernames_store.free_all(connection, [user_id])
 
 
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:

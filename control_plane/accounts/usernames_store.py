@@ -10,7 +10,7 @@ import asyncpg
 from control_plane.accounts.user import AlreadyTaken, UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, Row
 
 TAKEN = "This username is already taken."
 
@@ -43,6 +43,8 @@ _RECORD = """
     on conflict (key) do nothing
 """
 _FREE_FORMER = "delete from username_owner where until < now()"
+_FORGET_CHANGES = "delete from username_change where user_id = any($1::integer[])"
+_EXPORT = "select former, changed_at from username_change where user_id = $1 order by id desc"
 _FREE_ALL = "delete from username_owner where user_id = any($1::integer[])"
 
 
@@ -102,5 +104,10 @@ async def free_former(database: Database) -> None:
 
 
 async def free_all(connection: Connection, user_ids: Sequence[UserId]) -> None:
-    """Free the current and former names of users who are removed."""
+    """Free the current and former names of users who are removed, and forget which they were."""
     await connection.execute(_FREE_ALL, user_ids)
+    await connection.execute(_FORGET_CHANGES, user_ids)
+
+
+async def exported_changes(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id)

@@ -1,4 +1,4 @@
-"""SQL of requests for the verified badge, and of their documents."""
+"""SQL of requests for the verified badge."""
 
 from __future__ import annotations
 
@@ -34,9 +34,12 @@ _DECIDED = """
     select id from verification_request where document is not null and decided_at < now() - $1::interval
     order by decided_at limit $2
 """
-_PUT_DOCUMENT = "insert into verification_document (name, request_id, content) values ($1, $2, $3)"
-_READ_DOCUMENT = "select content from verification_document where name = $1"
-_DELETE_DOCUMENT = "delete from verification_document where request_id = $1"
+_OF_USER = "select id from verification_request where user_id = $1"
+_DELETE_OF = "delete from verification_request where user_id = $1"
+_EXPORT = """
+    select id, name, submissions, verified, created_at, updated_at, decided_at from verification_request
+    where user_id = $1 order by id desc
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class VerificationRequest:
     name: str
     """As the user gave it."""
     document: str | None
-    """The document's name. None: it was deleted."""
+    """The document's name in storage. None: it was deleted."""
     submissions: int
     """How often the user has sent a document for this request."""
     verified: bool | None
@@ -101,14 +104,13 @@ async def decided(database: Database, before: dt.timedelta, limit: int) -> Seque
     return [row["id"] for row in await database.fetch(_DECIDED, before, limit)]
 
 
-async def put_document(connection: Connection, request_id: int, name: str, content: bytes) -> None:
-    await connection.execute(_PUT_DOCUMENT, name, request_id, content)
+async def of_user(connection: Connection, user_id: UserId) -> Sequence[int]:
+    return [row["id"] for row in await connection.fetch(_OF_USER, user_id)]
 
 
-async def read_document(database: Database, name: str) -> bytes:
-    content: bytes = await database.fetchval(_READ_DOCUMENT, name)
-    return content
+async def delete_of(connection: Connection, user_id: UserId) -> None:
+    await connection.execute(_DELETE_OF, user_id)
 
 
-async def delete_document(connection: Connection, request_id: int) -> None:
-    await connection.execute(_DELETE_DOCUMENT, request_id)
+async def exported_requests(database: Database, user_id: UserId) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id)

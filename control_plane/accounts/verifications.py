@@ -7,19 +7,22 @@ leads to them, `stagedoor users verifications show` writes one to a file. They a
 from __future__ import annotations
 
 import datetime as dt
-import secrets
-from typing import Protocol
 
 from control_plane.accounts import verification_store as store
 from control_plane.accounts.profile_text import LONGEST_NAME, one_line
 from control_plane.accounts.user import User
 from control_plane.accounts.verification_store import VerificationRequest
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
+from control_plane.storage.files import Files
+from control_plane.storage.model import FileName
 
-LARGEST_DOCUMENT = 6 << 20
+DOCUMENTS = "documents"
+"""The kind of the files in storage."""
+LARGEST_DOCUMENT = 5 << 20
 """Bytes. Larger: a call needs more memory. Smaller: photos of some phones do not fit."""
 KEPT = dt.timedelta(days=30)
 """How long a document is kept after the decision, for questions about it."""
@@ -51,66 +54,46 @@ class VerificationTooOften(ControlPlaneError):
         super().__init__("You have sent too many verification requests. Please try again next month.")
 
 
-class Documents(Protocol):
-    """Where identity documents are kept."""
-
-    async def put(self, connection: Connection, request_id: int, content: bytes, extension: str) -> str:
-        """Store the document of a request, and return its name. It replaces the request's other ones."""
-        ...
-
-    async def read(self, name: str) -> bytes: ...
-
-    async def delete(self, connection: Connection, request_id: int) -> None: ...
-
-
-class DatabaseDocuments:
-    """Keeps documents in the database, which every process reaches and no address leads to."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def put(self, connection: Connection, request_id: int, content: bytes, extension: str) -> str:
-        name = f"{secrets.token_hex(16)}.{extension}"
-        await store.delete_document(connection, request_id)
-        await store.put_document(connection, request_id, name, content)
-        return name
-
-    async def read(self, name: str) -> bytes:
-        return await store.read_document(self._database, name)
-
-    async def delete(self, connection: Connection, request_id: int) -> None:
-        await store.delete_document(connection, request_id)
-
-
 class Verifications:
-    def __init__(self, database: Database, documents: Documents) -> None:
+    def __init__(self, database: Database, files: Files) -> None:
         self._database = database
-        self._documents = documents
+        self._files = files
 
     async def submit(self, user: User, name: str, document: bytes) -> VerificationRequest:
-        """Raises AlreadyVerified, DocumentRefused and VerificationTooOften."""
+        """Raises AlreadyVerified, DocumentRefused, VerificationTooOften and StorageUnavailable."""
         if user.verified:
             raise AlreadyVerified
-        extension = _extension(document)
+        file = await self._files.add(DOCUMENTS, document, _extension(document), owner=user.id, public=False)
         async with self._database.transaction() as connection:
             request = await store.submit(connection, user.id, one_line(name)[:LONGEST_NAME])
             if request.submissions > SUBMISSIONS or await store.requests(connection, user.id, WITHIN) > REQUESTS:
                 raise VerificationTooOften
-            document_name = await self._documents.put(connection, request.id, document, extension)
-            await store.set_document(connection, request.id, document_name)
+            await self._set_document(connection, request.id, file)
         return request
 
     async def read(self, request: VerificationRequest) -> bytes | None:
-        """None: the document was deleted."""
-        return await self._documents.read(request.document) if request.document else None
+        """None: the document was deleted. Raises StorageUnavailable."""
+        if request.document is None:
+            return None
+        return b"".join([chunk async for chunk in self._files.storage.read(FileName(request.document))])
 
     async def delete_decided(self) -> None:
         """Delete the documents whose request was decided before KEPT."""
         while requests := await store.decided(self._database, KEPT, DELETED_AT_ONCE):
             for request_id in requests:
                 async with self._database.transaction() as connection:
-                    await self._documents.delete(connection, request_id)
-                    await store.set_document(connection, request_id, None)
+                    await self._set_document(connection, request_id, None)
+
+    async def forget(self, connection: Connection, user_id: UserId) -> None:
+        """Delete the requests and the documents of a user who is removed."""
+        for request_id in await store.of_user(connection, user_id):
+            await self._set_document(connection, request_id, None)
+        await store.delete_of(connection, user_id)
+
+    async def _set_document(self, connection: Connection, request_id: int, file: FileName | None) -> None:
+        """The request's other document is deleted after the commit."""
+        await store.set_document(connection, request_id, file)
+        await self._files.use(connection, f"verification/{request_id}", [file] if file else [])
 
 
 @job(every="52 2 * * *")

@@ -75,8 +75,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = setting((), "networks whose X-Forwarded-For is trusted, separated by commas")
     country_header: str = setting(
         "",
-        "header in which a trusted proxy names the client's country, such as CF-IPCountry, for the list of sessions; "
-        "empty: none",
+        "header in which a trusted proxy names the client's country, such as CF-IPCountry, for the list of sessions "
+        "and for phone numbers without a country code; empty: none",
     )
 
     # ── parts ──

@@ -85,7 +85,10 @@ class Service:
 
     def _send(self, to: Contact, message: Message) -> bool:
         is_html = self._channel is Channel.EMAIL and message.html != ""
-        service = self._to(to)
+        try:
+            service = self._to(to)
+        except UnusableService:  # the setting was checked at the start, so it is the address
+            raise NotDelivered(f"The {_name(self._channel)} cannot send to such an address.") from None
         try:
             return bool(
                 service.notify(

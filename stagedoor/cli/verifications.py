@@ -11,10 +11,11 @@ import typer
 from control_plane.accounts import store as accounts
 from control_plane.accounts import verification_store as store
 from control_plane.accounts.verification_store import VerificationRequest
-from control_plane.accounts.verifications import DatabaseDocuments, Verifications
+from control_plane.accounts.verifications import Verifications
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.operations import verifications as operations
+from control_plane.storage.files import Files
 from stagedoor.cli.at_work import actor
 from stagedoor.cli.database import with_database
 from stagedoor.cli.terminal import Commands, columns, out
@@ -70,20 +71,21 @@ def show(
             table.add_row(name, value)
         out.print(table, highlight=False, markup=False)
         if document is not None:
-            await _write(database, request, document)
+            await _write(database, settings, request, document)
 
     with_database(print_request)
 
 
-async def _write(database: Database, request: VerificationRequest, file: Path) -> None:
+async def _write(database: Database, settings: Settings, request: VerificationRequest, file: Path) -> None:
+    from stagedoor.parts.storage import storage  # slow to import
+
+    verifications = Verifications(database, Files(storage(settings), database))
     try:
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise typer.BadParameter(f"{file}: {error.strerror}.", param_hint="--document") from None
     with os.fdopen(opened, "wb") as target:
-        content = await operations.document(
-            database, Verifications(database, DatabaseDocuments(database)), actor(), request
-        )
+        content = await operations.document(database, verifications, actor(), request)
         target.write(content or b"")
     if content is None:
         file.unlink()

@@ -23,7 +23,7 @@ from control_plane.accounts.providers.id_tokens import IdTokens, providers_of
 from control_plane.accounts.providers.page_flow import PageFlow
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import SignIn, UnprovenClaims
-from control_plane.accounts.verifications import DatabaseDocuments, Verifications
+from control_plane.accounts.verifications import Verifications
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -62,7 +62,7 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
         PhoneBook(database),
         ages,
-        Verifications(database, DatabaseDocuments(database)),
+        Verifications(database, files),
     )
 
 

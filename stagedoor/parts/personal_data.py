@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control_plane.accounts import devices, phone_book, session_store
+from control_plane.accounts import (
+    devices,
+    passwords_store,
+    phone_book,
+    session_store,
+    usernames_store,
+    verification_store,
+)
 from control_plane.accounts import store as accounts
+from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
-from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
 from control_plane.content import store as content
@@ -34,20 +41,27 @@ async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
     await revoke_apple_token.enqueue(connection, user_id=user_id)
 
 
-REMOVAL_STEPS: Sequence[Step] = (
-    _delete_videos,
-    streams.forget_person,
-    content.forget_person,
-    devices.forget_person,
-    phone_book.forget_searches,
-    _revoke_apple_token,
-)
-"""Before the user's own row, which `control_plane/accounts/store.py` clears."""
+def removal_steps(people: Accounts) -> Sequence[Step]:
+    """Before the user's own row, which `control_plane/accounts/store.py` clears."""
+    return (
+        _delete_videos,
+        streams.forget_person,
+        content.forget_person,
+        devices.forget_person,
+        phone_book.forget_searches,
+        passwords_store.forget_person,
+        people.profile_media.remove,
+        people.verifications.forget,
+        _revoke_apple_token,
+    )
+
 
 EXPORT_PARTS: Sequence[Part] = (
     Part("profile", whole=accounts.exported_profile),
     Part("settings", whole=accounts.exported_settings),
     Part("identities", whole=accounts.exported_identities),
+    Part("username_changes", whole=usernames_store.exported_changes),
+    Part("verification_requests", whole=verification_store.exported_requests),
     Part("sessions", whole=session_store.exported_sessions),
     Part("devices", whole=devices.exported),
     Part("interests", whole=content.exported_interests),
@@ -62,10 +76,10 @@ EXPORT_PARTS: Sequence[Part] = (
 )
 
 
-def personal_data(settings: Settings, database: Database, sessions: Sessions, opened: Streams) -> PersonalData:
+def personal_data(settings: Settings, database: Database, people: Accounts, opened: Streams) -> PersonalData:
     days = settings.deletion_days
     return PersonalData(
-        Deletion(database, sessions, opened.lifecycle, days),
-        Removal(database, days, REMOVAL_STEPS),
+        Deletion(database, people.sessions, opened.lifecycle, days),
+        Removal(database, days, removal_steps(people)),
         Export(database, EXPORT_PARTS),
     )

@@ -44,6 +44,6 @@ def platform(
         giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
-        personal_data=personal_data(settings, database, people.sessions, streams),
+        personal_data=personal_data(settings, database, people, streams),
         content=content(database),
     )

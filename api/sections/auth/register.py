@@ -20,7 +20,7 @@ from control_plane.accounts.password_rules import WeakPassword
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, NotRegistered, SignInNotProven
-from control_plane.accounts.user import AlreadyTaken
+from control_plane.accounts.user import AlreadyTaken, UserNotFound
 from control_plane.accounts.usernames import InvalidUsername
 
 section = Section("auth")
@@ -83,6 +83,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         PasswordsBusy,
         SignInNotProven,
         TooYoung,
+        UserNotFound,
         WeakPassword,
         WrongCode,
     ),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
 
-import msgspec
-
+from api.contract.base64 import Base64, base64_in
 from api.contract.call import Call
-from api.contract.endpoint import Section
+from api.contract.endpoint import LARGEST_BODY, Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Request, Switch, Text, date_in
 from api.wire.profile import Profile, caller_of, own_profile, user_by_id
@@ -18,19 +17,10 @@ from control_plane.accounts.profile_text import InvalidProfile
 from control_plane.accounts.user import AlreadyTaken, User, UserNotFound
 from control_plane.accounts.usernames import InvalidUsername, UsernameChangedTooOften
 from control_plane.base.clock import utc_now
-from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.pictures.model import PictureRefused, TooManyPictures
+from control_plane.storage.files import TooManyUploads
 
 section = Section("users")
-
-Picture = Annotated[str, msgspec.Meta(max_length=8 << 20)]
-
-
-class PictureNotTaken(ControlPlaneError):
-    code = "picture_not_taken"
-    kind = ErrorKind.REFUSED
-
-    def __init__(self) -> None:
-        super().__init__("Profile pictures cannot be uploaded yet.")
 
 
 class EditProfile(Request, frozen=True, kw_only=True):
@@ -56,7 +46,7 @@ class EditProfile(Request, frozen=True, kw_only=True):
     """The caller's own address, or empty. Another one is refused: changeEmailAddress sends a code to it."""
     phone: Text = ""
     """The caller's own number, or empty. Another one is refused: changePhoneNo sends a code to it."""
-    profile_pic: Picture = ""
+    profile_pic: Base64 = ""
     """A picture in base64. A URL has no effect: pictures of other servers would tell those servers who views the
     profile. Development mode stores URLs. Empty: unchanged."""
     profile_gif: Text | None = None
@@ -71,13 +61,15 @@ class EditProfile(Request, frozen=True, kw_only=True):
 
 @section.endpoint(
     "editProfile",
+    body_limit=LARGEST_BODY,
     refusals=(
         *(AlreadyTaken, ContactNeedsProof, DateOfBirthSet, InvalidDateOfBirth, InvalidProfile, InvalidUsername),
-        *(PictureNotTaken, TooYoung, UserNotFound, UsernameChangedTooOften),
+        *(PictureRefused, TooManyPictures, TooManyUploads, TooYoung, UserNotFound, UsernameChangedTooOften),
     ),
 )
 async def edit_profile(call: Call, body: EditProfile) -> Profile:
-    """Change the caller's profile. A refusal changes nothing."""
+    """Change the caller's profile. A refusal changes nothing; only a picture that is refused for its content leaves the
+    other changes."""
     if not call.trusted:
         raise SessionMissing
     user = await user_by_id(call, call.user_id)
@@ -94,15 +86,15 @@ async def edit_profile(call: Call, body: EditProfile) -> Profile:
         private=None if body.private is None else bool(body.private),
         profile_view=None if body.profile_view is None else bool(body.profile_view),
     )
+    picture = b""
     if body.profile_pic and not _is_url(body.profile_pic):
-        await _set_picture(call, body.profile_pic)
+        picture = await asyncio.to_thread(base64_in, "profile_pic", body.profile_pic)
     await profile.edit(call.platform.database, call.accounts.ages, user, changes, utc_now().date())
+    if picture:
+        await call.accounts.profile_media.set_picture(call.user_id, picture)
+    elif body.profile_gif == "":
+        await call.accounts.profile_media.remove_animation(call.user_id)
     return own_profile(call, await caller_of(call), call.token if call.proven else "")
-
-
-async def _set_picture(call: Call, base64: str) -> None:
-    """The place for pictures in base64."""
-    raise PictureNotTaken
 
 
 def _picture_url(call: Call, user: User, picture: str) -> str | None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
-from typing import Annotated
 
-import msgspec
-
+from api.contract.base64 import Base64, base64_in
 from api.contract.call import Call
 from api.contract.endpoint import LARGEST_BODY, Section
 from api.contract.errors import SessionMissing
@@ -21,16 +18,6 @@ from control_plane.storage.files import TooManyUploads
 section = Section("users")
 
 REFUSALS = (PictureRefused, TooManyPictures, TooManyUploads, UserNotFound)
-Base64 = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=LARGEST_BODY,
-        description="base64, with or without line breaks and `data:…;base64,`",
-        extra={"exact": True},
-    ),
-]
-_NOT_BASE64 = b" \t\r\n"
-_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 class AddUserImageNew(Request, frozen=True, kw_only=True):
@@ -54,7 +41,7 @@ async def add_user_image_new(call: Call, body: AddUserImageNew) -> Profile:
     upload = call.uploads.get("profile_pic")
     if upload is None and not body.profile_pic:
         raise MalformedRequest("profile_pic is missing.")
-    picture = upload.path if upload else await asyncio.to_thread(_decoded, body.profile_pic)
+    picture = upload.path if upload else await asyncio.to_thread(base64_in, "profile_pic", body.profile_pic)
     await call.accounts.profile_media.set_picture(call.user_id, picture)
     return await _own(call)
 
@@ -78,14 +65,3 @@ def _check_trusted(call: Call) -> None:
 
 async def _own(call: Call) -> Profile:
     return own_profile(call, await caller_of(call), call.token if call.proven else "")
-
-
-def _decoded(text: str) -> bytes:
-    """Raises MalformedRequest."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        plain = text.encode("ascii").translate(_URL_SAFE, _NOT_BASE64)
-        return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
-    except (binascii.Error, UnicodeEncodeError):
-        raise MalformedRequest("profile_pic must be base64.") from None

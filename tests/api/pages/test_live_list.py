@@ -286,10 +286,10 @@ async def test_what_is_not_public_any_more_is_gone_at_once(lobby: Lobby) -> None
 
 async def test_a_failure_reaches_all_waiters_and_is_tried_again(lobby: Lobby) -> None:
     await lobby.stream()
-    await lobby.database.execute("alter table app_user rename username to hidden")
+    await lobby.database.execute("alter view visible_user rename to hidden_user")
     failed = await asyncio.gather(*(lobby.answer() for _ in range(3)))
     assert {status for status, _, _ in failed} == {500}
-    await lobby.database.execute("alter table app_user rename hidden to username")
+    await lobby.database.execute("alter view hidden_user rename to visible_user")
     assert len(await lobby.ids()) == 1
 
 

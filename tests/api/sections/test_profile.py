@@ -30,6 +30,7 @@ from control_plane.operations.audit import Actor
 from tests.api.contract.decoders import problems
 from tests.api.served import API_KEYS, served
 from tests.control_plane.people import new_user
+from tests.control_plane.pictures.samples import animation
 from tests.control_plane.watched_database import watched_database
 
 IN_2000 = dt.date(2000, 2, 29)
@@ -180,7 +181,7 @@ async def test_contacts_that_are_empty_or_unchanged_never_fail(app: App, contact
         ({"dob": A_CHILD.isoformat()}, 201, "You have to be at least 13 years old to use this service."),
         ({"private": 2}, 400, "private may be at most 1."),
         ({"private": "yes"}, 400, "private must be a whole number."),
-        ({"profile_pic": base64.b64encode(PHOTO).decode()}, 201, "Profile pictures cannot be uploaded yet."),
+        ({"profile_pic": "no base64 !"}, 400, "profile_pic must be base64."),
         ({"user_id": "999999", "bio": "x"}, 201, "user_id names another user"),
     ],
 )
@@ -224,6 +225,23 @@ async def test_a_date_of_birth_is_set_once(app: App) -> None:
     assert (await app.edited(dob="2000-02-29", bio="x"))["dob"] == "2000-02-29"
     assert (await app.edited(dob="0000-00-00"))["dob"] == "2000-02-29"
     await app.refused("editProfile", {"dob": "1990-01-01"}, 201, "Your date of birth cannot be changed.")
+
+
+async def test_a_picture_in_base64_and_the_end_of_its_animation(app: App) -> None:
+    moving = base64.b64encode(animation("GIF")).decode()
+    user = await app.edited(profile_pic=moving, bio="new")
+    assert (user["bio"], user["profile_gif"][-4:]) == ("new", ".gif")
+    still = await app.edited(profile_gif="")
+    assert (still["profile_gif"], still["profile_pic"]) == ("", user["profile_pic"])
+    assert await app.edited(profile_gif="x", profile_pic=user["profile_pic"]) == still
+    no_picture = {"profile_pic": base64.b64encode(b"<svg onload=alert(1)>").decode()}
+    await app.refused("editProfile", no_picture, 201, "This is not a JPEG, PNG, WebP, GIF or HEIC picture.")
+
+
+async def test_a_document_larger_than_other_json_bodies(app: App) -> None:
+    large = requested(app, PHOTO + bytes(300_000))
+    assert len(large["attachment"]["file_data"]) > 10 * app.platform.settings.body_limit
+    assert (await app.post("userVerificationRequest", large))["code"] == 200
 
 
 async def test_pictures_of_other_servers_are_not_stored(app: App) -> None:
@@ -377,8 +395,9 @@ async def test_a_document_that_is_sent_again_replaces_the_first_one(app: App, da
         answer = await app.post("userVerificationRequest", requested(app, PHOTO + bytes([number])))
         ids.add(answer["msg"]["VerificationRequest"]["id"])
     assert len(ids) == 1
-    [row] = await database.fetch("select content from verification_document")
-    assert row["content"] == PHOTO + bytes([SUBMISSIONS - 1])
+    [kept] = await database.fetch("select name, public from stored_file where state = 'kept'")
+    stored = (app.platform.settings.data_dir / "media" / kept["name"]).read_bytes()
+    assert (stored, kept["public"]) == (PHOTO + bytes([SUBMISSIONS - 1]), False)
     await app.refused("userVerificationRequest", requested(app), 201, "You have sent too many verification requests.")
 
 

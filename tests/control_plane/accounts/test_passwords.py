@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from control_plane.accounts import password_hashing, store
+from control_plane.accounts import password_hashing, passwords_store, store
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import RESEND, Codes, Purpose, WrongCode
@@ -57,6 +57,20 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     password_hashing._of_nobody.cache_clear()
     yield
     password_hashing._of_nobody.cache_clear()
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hashes that passwords were compared with."""
+    hashes = []
+
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Any:
+            hashes.append(str(hash))
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(password_hashing, "hasher", Counting(time_cost=1, memory_cost=8, parallelism=1))
+    return hashes
 
 
 @dataclass
@@ -145,19 +159,11 @@ async def test_an_unknown_name_a_user_without_password_and_a_wrong_password_are_
     assert len(answers[0][1]) > 4, "the statements were seen"
 
 
-async def test_a_hash_is_verified_for_an_unknown_name_too(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Counting(PasswordHasher):
-        verified = 0
-
-        def verify(self, hash: str | bytes, password: str | bytes) -> Any:
-            Counting.verified += 1
-            return super().verify(hash, password)
-
+async def test_a_hash_is_verified_for_an_unknown_name_too(gate: Gate, verified: list[str]) -> None:
     await gate.user()
-    monkeypatch.setattr(password_hashing, "hasher", Counting(time_cost=1, memory_cost=8, parallelism=1))
     for name in ("ann", "nobody"):
         await gate.fails(1, name)
-    assert Counting.verified == 2
+    assert len(verified) == 2
 
 
 async def test_a_hash_with_weaker_parameters_is_replaced_at_sign_in(
@@ -187,11 +193,14 @@ async def test_wrong_passwords_from_one_address_are_limited_and_lock_nobody_else
     assert await gate.sign_in(who=attacker) == ann
 
 
-async def test_guesses_at_the_same_time_are_all_counted(gate: Gate) -> None:
+async def test_guesses_at_the_same_time_are_all_counted_before_they_are_verified(
+    gate: Gate, verified: list[str]
+) -> None:
     await gate.user()
     results = await asyncio.gather(*(gate.sign_in(password=WRONG) for _ in range(3 * HERE)), return_exceptions=True)
     assert sum(isinstance(result, WrongPassword) for result in results) == HERE
     assert sum(isinstance(result, TooManyAttempts) for result in results) == 2 * HERE
+    assert len(verified) == HERE
     assert await gate.database.fetchval("select count(*) from password_attempt") == HERE, "a refused one adds no row"
 
 
@@ -264,6 +273,18 @@ async def test_old_attempts_are_deleted_and_a_known_address_is_known_for_longer(
     gate.now += SUCCESSES_KEPT
     await gate.passwords.delete_old()
     assert await gate.database.fetchval("select count(*) from password_attempt") == 0
+
+
+async def test_a_removed_person_leaves_no_attempts(gate: Gate) -> None:
+    ann = await gate.user("Ann", email="ann@example.com", phone="+4915123456789")
+    for name in ("Ann", "Ann@example.com", "+4915123456789"):
+        await gate.sign_in(name)
+    await gate.passwords.change(ann, RIGHT, NEW, HOME)
+    await gate.user("bob")
+    await gate.sign_in("bob")
+    async with gate.database.transaction() as connection:
+        await passwords_store.forget_person(connection, ann)
+    assert await gate.database.fetchval("select count(*) from password_attempt") == 1
 
 
 # ── rules ──

@@ -121,10 +121,10 @@ def test_a_name_that_is_not_allowed(name: str, why: str) -> None:
 
 
 def test_the_servers_own_paths_are_reserved() -> None:
-    sources = [ROOT / "api/app.py", *(ROOT / "api/pages").glob("*.py")]
-    routes = re.compile(r"""web\.(?:get|post|static)\(\s*f?"/(\w+)""")
+    sources = [ROOT / "api/app.py", ROOT / "api/http/files.py", *(ROOT / "api/pages").glob("*.py")]
+    routes = re.compile(r"""(?:web\.(?:get|post|static)\(\s*f?|^[A-Z]+ = )"/(\w+)""", re.MULTILINE)
     paths = {path for source in sources for path in routes.findall(source.read_text())}
-    assert paths >= {"live", "watch", "studio", "session", "media", "static", "metrics"}
+    assert paths >= {"live", "watch", "studio", "session", "media", "files", "ws", "static", "metrics"}
     assert {path for path in paths if path not in RESERVED} == set()
 
 

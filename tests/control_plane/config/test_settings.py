@@ -96,6 +96,10 @@ def test_a_setting_is_read_from_the_environment(variable: str, text: str, name: 
         ({"LIVE_DEV": "perhaps"}, "LIVE_DEV must be 1 or 0."),
         ({"LIVE_DEV": ""}, "LIVE_DEV must be 1 or 0."),
         ({"LIVE_BODY_IDENTITY": "maybe"}, "LIVE_BODY_IDENTITY must be 1 or 0."),
+        (
+            {"LIVE_COUNTRY_HEADER": "X Country:"},
+            "LIVE_COUNTRY_HEADER must be the name of a header, such as CF-IPCountry, or empty.",
+        ),
         ({"LIVE_LOG_FORMAT": "xml"}, "LIVE_LOG_FORMAT must be text or json."),
         ({"LIVE_MEDIAMTX_LOG_LEVEL": "debug"}, "LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info."),
         ({"LIVE_LOG_LEVEL": "loud"}, "LIVE_LOG_LEVEL must be debug, info, warning or error."),

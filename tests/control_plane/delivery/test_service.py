@@ -96,6 +96,7 @@ async def test_a_code_arrives_as_text_and_html_with_the_products_name(mail: Serv
         "ann%0d%0abcc=spy@example.com",
         "ann+tag&to=spy@example.com",
         "o'ann=?utf-8?q?x?=@example.com",
+        "jörg!#$%&'*+/=?^_`{|}~-@bücher.example.com",
     ],
 )
 async def test_an_address_is_the_only_recipient_whatever_its_characters_mean_elsewhere(
@@ -103,7 +104,7 @@ async def test_an_address_is_the_only_recipient_whatever_its_characters_mean_els
 ) -> None:
     try:
         await mail.send(email_contact(address), MESSAGE)
-    except (UnusableService, NotDelivered):
+    except NotDelivered:
         assert server.received == []
     else:
         ((recipients, received),) = server.received

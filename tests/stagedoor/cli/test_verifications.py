@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from control_plane.accounts import store as accounts
-from control_plane.accounts.verifications import DatabaseDocuments, Verifications, delete_decided_documents
+from control_plane.accounts.verifications import Verifications, delete_decided_documents
 from control_plane.base.ids import UserId
+from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.operations.verifications import AlreadyDecided, NoSuchRequest
+from control_plane.storage.files import Files
+from stagedoor.parts.storage import storage
 from tests.control_plane.people import new_user
 from tests.stagedoor.cli.operator import Operator
 
@@ -18,8 +21,8 @@ PHOTO = b"\xff\xd8\xff and more"
 
 
 @pytest.fixture
-def verifications(database: Database) -> Verifications:
-    return Verifications(database, DatabaseDocuments(database))
+def verifications(database: Database, tmp_path: Path) -> Verifications:
+    return Verifications(database, Files(storage(Settings(data_dir=tmp_path)), database))
 
 
 async def submitted(
@@ -83,8 +86,9 @@ async def test_documents_are_deleted_some_time_after_the_decision(
         "update verification_request set decided_at = decided_at - interval '31 days' where id = $1", old
     )
     await delete_decided_documents.function(verifications)
-    rows = await database.fetch("select request_id from verification_document order by request_id")
-    assert [row["request_id"] for row in rows] == [new, waiting]
+    uses = await database.fetch("select used_by from file_use join stored_file on id = file_id where state = 'kept'")
+    assert {row["used_by"] for row in uses} == {f"verification/{new}", f"verification/{waiting}"}
+    assert await database.fetchval("select count(*) from stored_file where state = 'deleting'") == 1
     file = tmp_path / "passport.jpg"
     shown = await operator.types("users", "verifications", "show", str(old), "--document", str(file))
     assert "The document was deleted." in shown
