@@ -1,9 +1,11 @@
 """Baseline of the endpoints: plain handlers as a good programmer writes them on aiohttp's router and asyncpg's pool.
 
 Run as `python -m bench.plain`. The SQL is the handlers' own: few statements, each of which does as much as fits, on the
-same tables. The pool sends no reset query, the catalogues are cached for a few seconds, and msgspec decodes and encodes
-JSON. There is no leniency, limit, metric, request id or deadline: the benchmark measures what those cost. An answer is a
-copy of the product's answer with the values of this request, so it has the same size.
+same tables. The pool sends no reset query, the catalogues and the states of sessions are cached for a few seconds, and
+msgspec decodes and encodes JSON. What correctness needs is there: a session may be revoked or expired, and a repeated
+gift or purchase moves no coins. There is no leniency, limit per client, metric, request id or deadline: the benchmark
+measures what those cost. An answer is a copy of the product's answer with the values of this request, so it has the same
+size.
 """
 
 from __future__ import annotations
@@ -28,8 +30,12 @@ Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 POOL_SIZE = 10
-CATALOGUE_S = 5.0
-"""How long a catalogue is cached, as in the product."""
+CACHED_S = 5.0
+"""How long catalogues and states of sessions are cached, as in the product."""
+SESSION = """
+    select session_version, banned_at is null as admitted,
+        array(select session_id from ended_session where user_id = $1) as ended from app_user where id = $1
+"""
 _PERSON = """
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social,
         u.social_id, u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code,
@@ -141,7 +147,9 @@ class Plain:
         self._session_secret = bytes.fromhex(config["session_secret"])
         self._session_key_id = config["session_key_id"]
         self._pool = pool
-        self._caller = functools.lru_cache(maxsize=20_000)(self._verify)
+        self._claims = functools.lru_cache(maxsize=20_000)(self._verify)
+        self._sessions: dict[int, tuple[float, asyncpg.Record]] = {}
+        """Session state by user id, each with the time until which it is used."""
         self._gifts = {entry["Gift"]["id"]: entry["Gift"] for entry in self._answers["showGifts"]}
         self._catalogues: dict[str, tuple[float, Any]] = {}
         """Messages by endpoint, each with the time until which it is shown."""
@@ -174,7 +182,7 @@ class Plain:
         until, msg = self._catalogues.get(name, (0.0, None))
         if time.monotonic() >= until:
             msg = await read()
-            self._catalogues[name] = time.monotonic() + CATALOGUE_S, msg
+            self._catalogues[name] = time.monotonic() + CACHED_S, msg
         return msg
 
     async def _read_gifts(self) -> Any:
@@ -210,7 +218,7 @@ class Plain:
 
     async def show_user_detail(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["showUserDetail"]
         if other := body.get("other_user_id"):
             async with self._pool.acquire() as connection:
@@ -228,7 +236,7 @@ class Plain:
 
     async def watch_live_stream(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["watchLiveStream"]
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(STREAM, body["live_streaming_id"])
@@ -257,19 +265,19 @@ class Plain:
     async def live_stream(self, request: web.Request) -> web.Response:
         """Repeated call before the first publish, as in `endpoints.py`: changes options of the unfinished stream."""
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["liveStream"]
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(CHANGE_STREAM, caller_id, body["title"], body["started_at"])
                 assert row is not None
                 await connection.execute(NOTIFY, _encode([["", "stream", row["id"], 0]]).decode())
-            owner = await connection.fetchrow(PERSON, caller_id)
-        return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": person(shape["User"], owner)})
+            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
+        return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": own})
 
     async def send_gift(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["sendGift"]
         gift, count, receiver_id = self._gifts[body["gift_id"]], body["gift_count"], body["receiver_id"]
         coins = gift["coin"] * count
@@ -284,7 +292,10 @@ class Plain:
                 if wallet["balance"] < coins:
                     raise web.HTTPPaymentRequired
                 transfer = (caller_id, "gift", body["client_ref"], asked, wallet["id"], star["id"], coins)
-                transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                try:
+                    transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                except asyncpg.UniqueViolationError:  # sent before with this key; the transaction is rolled back
+                    raise web.HTTPConflict from None
                 gift_row = (stream_id, body["gift_id"], count, coins, caller_id, receiver_id, transfer_id, seq)
                 sent = await connection.fetchrow(GIFT, *gift_row)
                 assert sent is not None
@@ -304,7 +315,7 @@ class Plain:
     async def purchase_coin(self, request: web.Request) -> web.Response:
         """The receipt's signature is not checked: that is not database work."""
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["purchaseCoin"]
         receipt = body["transaction_id"]
         asked = hashlib.sha256(receipt.encode()).digest()
@@ -316,7 +327,10 @@ class Plain:
                 assert package is not None
                 store_id = await connection.fetchval(STORE)
                 transfer = (caller_id, "purchase", key, asked, store_id, wallet_id, package["coins"])
-                transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                try:
+                    transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                except asyncpg.UniqueViolationError:
+                    raise web.HTTPConflict from None
                 purchase_id = await connection.fetchval(
                     PURCHASE, caller_id, key, *package.values(), body["device"], transfer_id
                 )
@@ -324,8 +338,22 @@ class Plain:
         bought = {**shape["PurchaseCoin"], "id": purchase_id, "user_id": caller_id, "transaction_id": receipt}
         return done({**shape, "PurchaseCoin": bought, "User": own})
 
-    def _verify(self, token: str) -> int:
-        return int(jwt.decode(token, self._session_secret, algorithms=["HS256"], audience="session")["sub"])
+    async def _caller(self, request: web.Request) -> int:
+        claims = self._claims(request.headers["Authorization"].removeprefix("Bearer "))
+        user_id = int(claims["sub"])
+        until, state = self._sessions.get(user_id, (0.0, None))
+        if state is None or time.monotonic() >= until:
+            state = await self._pool.fetchrow(SESSION, user_id)
+            assert state is not None
+            self._sessions[user_id] = time.monotonic() + CACHED_S, state
+        revoked = state["session_version"] != claims["ver"] or claims["sid"] in state["ended"]
+        if revoked or not state["admitted"] or claims["exp"] <= time.time():
+            raise web.HTTPUnauthorized
+        return user_id
+
+    def _verify(self, token: str) -> Json:
+        claims: Json = jwt.decode(token, self._session_secret, algorithms=["HS256"], audience="session")
+        return claims
 
 
 def own_person(shape: Json, row: asyncpg.Record | None) -> Json:
@@ -404,10 +432,6 @@ def gift_frame(
 
 def time_of(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def bearer(request: web.Request) -> str:
-    return request.headers["Authorization"].removeprefix("Bearer ")
 
 
 def done(msg: Any) -> web.Response:

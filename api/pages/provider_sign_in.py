@@ -69,7 +69,7 @@ class ProviderSignIn:
             self._redirect_uri(request, provider),
         )
         accounts = self._platform.accounts
-        user = await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))
+        user = (await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))).user
         if provider == apple.NAME:
             await accounts.apple_tokens.keep(
                 user.id, came_back.tokens.refresh_token, accounts.page_flow.clients[provider].client_id

@@ -15,6 +15,7 @@ from control_plane.accounts.user import (
     AlreadyTaken,
     Identity,
     NewUser,
+    OwnUser,
     PrivacySettings,
     PushSettings,
     User,
@@ -28,8 +29,8 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 
-_SELECT = f"""
-    select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
+_COLUMNS = f"""
+    u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
         u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
         exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
@@ -37,10 +38,25 @@ _SELECT = f"""
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
+"""
+_FROM = """
     from app_user u
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id
 """
+_SELECT = f"select {_COLUMNS} {_FROM}"
+_OWN = f"""
+    {_COLUMNS},
+    (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
+    coalesce((select coins from coins_received where user_id = u.id), 0) as received
+"""
+"""With the wallet in the same statement: a second one costs each call that shows an own profile a round trip."""
+_OWN_BY_ID = f"select {_OWN} {_FROM} where u.id = $1 and u.deleted_at is null"
+_OWN_BY_IDENTITY = f"""
+    select {_OWN}, u.deleted_at is not null as deleted {_FROM}
+    where u.id = (select user_id from user_identity where provider = $1 and subject = $2)
+"""
+_BY_ID = _SELECT + "where u.id = $1 and u.deleted_at is null"
 _BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
 _BY_USERNAME = (
     _SELECT
@@ -248,8 +264,29 @@ def _user(row: Row) -> User:
     )
 
 
+async def by_id(database: Database, user_id: UserId) -> User | None:
+    row = await database.fetchrow(_BY_ID, user_id)
+    return None if row is None else _user(row)
+
+
 async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, User]:
     return {row["id"]: _user(row) for row in await database.fetch(_BY_IDS, user_ids)}
+
+
+def _own(row: Row | None) -> OwnUser | None:
+    return None if row is None else OwnUser(_user(row), row["coins"], row["received"])
+
+
+async def own_by_id(database: Database, user_id: UserId) -> OwnUser | None:
+    return _own(await database.fetchrow(_OWN_BY_ID, user_id))
+
+
+async def own_by_identity(database: Database, identity: Identity) -> OwnUser | UserId | None:
+    """Only the id if the user is deleted."""
+    row = await database.fetchrow(_OWN_BY_IDENTITY, identity.provider, identity.subject)
+    if row is not None and row["deleted"]:
+        return UserId(row["id"])
+    return _own(row)
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -333,6 +370,8 @@ async def edit(connection: Connection, user_id: UserId, edited: EditedProfile) -
 
 async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:
     """The user with this email address, else with this phone number. An empty text fits nobody."""
+    if not email and not phone:
+        return None
     found: UserId | None = await database.fetchval(_BY_CONTACT, email, phone)
     return found
 

@@ -90,7 +90,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
-    user, token = await call.accounts.sign_in.enter(
+    own, token = await call.accounts.sign_in.enter(
         Claims(
             auth_token=body.auth_token,
             nonce=body.nonce,
@@ -113,9 +113,9 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
         call.use,
     )
     if body.authorization_code:
-        await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
+        await call.accounts.apple_tokens.exchange(own.user.id, body.authorization_code, body.auth_token)
     if device_token := devices.push_token(body.device_token):
         database, app = call.platform.database, call.client.value
-        await devices.claim(database, user.id, device_token, app, version="", language=call.language)
-        user = dataclasses.replace(user, device_token=device_token)
-    return await own_profile(call, user, token)
+        await devices.claim(database, own.user.id, device_token, app, version="", language=call.language)
+        own = dataclasses.replace(own, user=msgspec.structs.replace(own.user, device_token=device_token))
+    return own_profile(call, own, token)
