@@ -178,7 +178,7 @@ class SignIn:
                 await self._use_up(connection, [proof])
         if proof.identity is None:
             return own
-        await store.add_identity(self._database, proof.identity, user_id)
+        await store.add_identity(self._database, proof.identity, user_id, proof.email, proof.phone)
         joined = await store.id_by_identity(self._database, proof.identity)
         return own if joined == user_id else None
 
@@ -205,8 +205,7 @@ class SignIn:
         for identity in identities:
             check_indexed("auth_token" if identity.provider == "uid" else "social_id", identity.subject)
             check_indexed("social", identity.provider)
-        if not self._believes_claims:
-            claims = _proven_part(claims, proofs)
+        claims = _with_proven_contacts(claims, proofs) if self._believes_claims else _proven_part(claims, proofs)
         if claims.password:
             check_password(claims.password, username, claims.email, claims.phone)
         new = NewUser(
@@ -258,11 +257,20 @@ def _proven_part(claims: Claims, proofs: Sequence[Proof]) -> Claims:
     """The claims with the proven addresses and identity in place of the claimed ones. An address that is not proven is
     not kept: its owner can register with it, and the account can confirm it later."""
     identity = next((proof.identity for proof in proofs if proof.identity is not None), None)
-    return dataclasses.replace(
+    unproven = dataclasses.replace(
         claims,
-        email=next((proof.email for proof in proofs if proof.email), ""),
-        phone=next((proof.phone for proof in proofs if proof.phone), ""),
+        email="",
+        phone="",
         social=identity.provider if identity else "",
         social_id=identity.subject if identity else "",
         profile_pic="",
+    )
+    return _with_proven_contacts(unproven, proofs)
+
+
+def _with_proven_contacts(claims: Claims, proofs: Sequence[Proof]) -> Claims:
+    return dataclasses.replace(
+        claims,
+        email=next((proof.email for proof in proofs if proof.email), claims.email),
+        phone=next((proof.phone for proof in proofs if proof.phone), claims.phone),
     )

@@ -99,7 +99,10 @@ _CREATE = """
 """
 _ADD_IDENTITY = """
     insert into user_identity (provider, subject, user_id)
-    select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
+    select $1, $2, id from app_user
+    where id = $3 and (lower(email) = nullif($4, '') or phone = nullif($5, ''))
+        and not exists (select from user_identity where provider = $1 and user_id = $3)
+    for share of app_user
     on conflict do nothing
 """
 _NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at is null returning id"
@@ -373,9 +376,10 @@ async def id_by_contact(database: Database, email: str, phone: str) -> UserId | 
     return found
 
 
-async def add_identity(database: Database, identity: Identity, user_id: UserId) -> None:
-    """No effect if the user has an identity of this provider already, or if the identity belongs to a user."""
-    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
+async def add_identity(database: Database, identity: Identity, user_id: UserId, email: str, phone: str) -> None:
+    """Add an identity whose provider verified this email address or phone number. No effect if the user has neither (any
+    more), if the user has an identity of this provider already, or if the identity belongs to a user."""
+    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id, email, phone)
 
 
 async def remove_identity(connection: Connection, identity: Identity, before: dt.datetime) -> UserId | None:

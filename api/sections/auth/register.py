@@ -17,7 +17,7 @@ from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
 from control_plane.accounts.password_rules import WeakPassword
-from control_plane.accounts.providers.id_tokens import InvalidIdToken
+from control_plane.accounts.providers.id_tokens import LONGEST_TOKEN, InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, NotRegistered, SignInNotProven
 from control_plane.accounts.user import AlreadyTaken, UserNotFound
@@ -30,7 +30,7 @@ Short = Annotated[str, msgspec.Meta(max_length=320)]
 
 
 class RegisterUser(Request, frozen=True, kw_only=True):
-    auth_token: Text = ""
+    auth_token: Annotated[str, msgspec.Meta(max_length=LONGEST_TOKEN)] = ""
     """The ID token of the sign-in provider, or a session token of this server, which is renewed."""
     nonce: Short = ""
     """The nonce that the app gave the provider's library, if it did. The ID token must hold it or its SHA-256."""

@@ -462,6 +462,31 @@ async def test_another_user_of_the_same_provider_does_not_join_by_the_address(do
     assert await door.people() == 1
 
 
+async def test_an_address_that_the_account_gave_up_meanwhile_joins_nothing(door: Door) -> None:
+    """The owner changes the address because its mailbox was broken into."""
+    identity = Identity("apple", "a-thief")
+    thief = Proof(identity=identity, email="ann@example.com")
+
+    class Late(SignIn):
+        async def _allowed(self, user_id: UserId) -> OwnUser:
+            user = await super()._allowed(user_id)
+            await door.database.execute("update app_user set email = 'new@example.com' where id = $1", user_id)
+            return user
+
+    sign_in = Late(door.database, door.sessions, [Provider({"token": thief})], believes_claims=False)
+    with pytest.raises(NotRegistered):
+        await sign_in.sign_in(Claims(auth_token="token", social="apple", social_id="a-thief"))
+    assert await store.id_by_identity(door.database, identity) is None
+
+
+async def test_a_proven_address_is_kept_in_development_too(door: Door) -> None:
+    proofs = {"token": proof_of("apple", "a-bob", email="bob@example.com")}
+    sign_in = door.sign_in(Provider(proofs), UnprovenClaims(), believes_claims=True)
+    claims = Claims(auth_token="token", username="bob", email="other@example.com", phone="+4977")
+    bob = await sign_in.sign_in(claims)
+    assert (bob.user.email, bob.user.phone) == ("bob@example.com", "+4977")
+
+
 async def test_identities_that_join_at_the_same_time_are_one_of_each_provider(door: Door) -> None:
     tokens = {f"token {number}": proof_of("apple", f"a-{number}", email="ann@example.com") for number in range(8)}
     sign_in = door.sign_in(Provider(tokens))

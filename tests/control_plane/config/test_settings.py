@@ -268,6 +268,19 @@ def test_a_mistake_in_a_table_is_named(config: Path, content: str, sentence: str
     assert refusal(in_file(config, content)) == sentence
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "http://example.com/keys", "http://localhost.example.com", "ftp://example.com", "https://", "https://["),
+        *("keys", "https://user:hidden@example.com/keys", "https://example.com:99999/keys"),
+    ],
+)
+def test_a_provider_is_reached_safely_and_its_address_holds_no_password(url: str) -> None:
+    said = refusal({"LIVE_PROVIDERS_GOOGLE_JWKS_URL": url})
+    assert said.startswith("LIVE_PROVIDERS_GOOGLE_JWKS_URL must be an https address")
+    assert "hidden" not in said
+
+
 @pytest.mark.parametrize("info", list(describe()), ids=lambda info: info.name)
 def test_a_described_default_can_be_set(info: Any) -> None:
     text = "" if info.default in (None, ()) else str(info.default)
