@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -33,30 +34,40 @@ POOL_SIZE = 10
 CACHED_S = 5.0
 """How long catalogues and states of sessions are cached, as in the product."""
 SESSION = """
-    select session_version, banned_at is null as admitted,
-        array(select session_id from ended_session where user_id = $1) as ended from app_user where id = $1
+    select session_salt, banned_at is null as admitted, array(select session_id from session where user_id = $1) as open
+    from app_user where id = $1 and deleted_at is null
+"""
+OPEN_SESSION = """
+    with old as (delete from session where user_id = $1 and session_id in (
+        select session_id from session where user_id = $1 order by created_at desc, session_id offset 99))
+    insert into session (user_id, session_id, created_at, expires_at, last_used_at, address, country, app, device, device_token)
+    values ($1, $2, $3, $4, $3, $5, '', '', '', '')
 """
 _PERSON = """
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social,
-        u.social_id, u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code,
+        u.social_id, u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.profile_view, u.role,
+        u.verified, u.private, u.country, u.city, u.paypal, u.referral_code,
         u.device_token, u.banned_at, u.created_at, push.likes, push.comments, push.new_followers, push.mentions,
         push.direct_messages, push.video_updates, privacy.videos_download, privacy.direct_message, privacy.duet,
-        privacy.liked_videos, privacy.video_comment,
+        privacy.liked_videos, privacy.video_comment, privacy.found_by_contacts, u.session_salt,
+        exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
         (select coalesce(sum(value), 0) from counter where name = 'user.videos' and subject_id = u.id)::int as video_count
 """
 _OF_PERSON = """
     from app_user u join push_setting push on push.user_id = u.id join privacy_setting privacy on privacy.user_id = u.id
 """
-PEOPLE = f"{_PERSON} {_OF_PERSON} where u.id = any($1::integer[])"
-PERSON = f"{_PERSON} {_OF_PERSON} where u.id = $1"
+PEOPLE = f"{_PERSON} {_OF_PERSON} where u.id = any($1::integer[]) and u.deleted_at is null"
+PERSON = f"{_PERSON} {_OF_PERSON} where u.id = $1 and u.deleted_at is null"
 _OWN = f"""
     {_PERSON},
     (select coalesce(sum(value), 0) from counter where name = 'user.unseen_visits' and subject_id = u.id)::int as visits,
     (select coalesce(sum(balance), 0) from ledger_account where owner_id = u.id)::bigint as wallet,
     coalesce((select coins from coins_received where user_id = u.id), 0) as received {_OF_PERSON}
 """
-OWN = f"{_OWN} where u.id = $1"
-OWN_BY_IDENTITY = f"{_OWN} where u.id = (select user_id from user_identity where provider = $1 and subject = $2)"
+OWN = f"{_OWN} where u.id = $1 and u.deleted_at is null"
+OWN_BY_IDENTITY = f"""
+    {_OWN} where u.id = (select user_id from user_identity where provider = $1 and subject = $2) and u.deleted_at is null
+"""
 VISIT = """
     insert into profile_visit (user_id, visitor_id) values ($1, $2)
     on conflict (user_id, visitor_id) do update set visited_at = now(), seen = false
@@ -253,11 +264,12 @@ class Plain:
             row = await connection.fetchrow(OWN_BY_IDENTITY, "dev", name)
             if row is None:
                 row = await connection.fetchrow(OWN, await connection.fetchval(SIGN_UP, name))
-        assert row is not None
-        now = dt.datetime.now(dt.UTC)
+            assert row is not None
+            now, session_id = dt.datetime.now(dt.UTC), secrets.token_hex(12)
+            times = {"iat": now, "exp": now + dt.timedelta(days=90)}
+            await connection.execute(OPEN_SESSION, row["id"], session_id, *times.values(), request.remote)
         # The product's claims, so that the token has the same length.
-        claims = {"sub": str(row["id"]), "ver": 1, "salt": "0" * 12, "sid": "0" * 24, "aud": "session"}
-        times = {"iat": now, "exp": now + dt.timedelta(days=90)}
+        claims = {"sub": str(row["id"]), "salt": row["session_salt"].hex(), "sid": session_id, "aud": "session"}
         headers = {"kid": self._session_key_id}
         token = jwt.encode({**claims, **times}, self._session_secret, algorithm="HS256", headers=headers)
         return done({**shape, "User": {**own_person(shape["User"], row), "auth_token": token}})
@@ -346,7 +358,7 @@ class Plain:
             state = await self._pool.fetchrow(SESSION, user_id)
             assert state is not None
             self._sessions[user_id] = time.monotonic() + CACHED_S, state
-        revoked = state["session_version"] != claims["ver"] or claims["sid"] in state["ended"]
+        revoked = state["session_salt"].hex() != claims["salt"] or claims["sid"] not in state["open"]
         if revoked or not state["admitted"] or claims["exp"] <= time.time():
             raise web.HTTPUnauthorized
         return user_id
