@@ -142,7 +142,7 @@ async def test_a_withdrawal_and_the_end_of_the_sessions_are_one_change(desk: Des
     await desk.database.execute("create trigger refuse before delete on session execute function refuse()")
     with pytest.raises(asyncpg.RaiseError):
         await desk.events.take(desk.event("consent-revoked"))
-    await desk.database.execute("drop trigger refuse on app_user")
+    await desk.database.execute("drop trigger refuse on session")
     await desk.events.take(desk.event("consent-revoked"))
     assert await desk.sessions.identify(session) is None
 
