@@ -44,6 +44,7 @@ PAGES_UNDER_WAY = 2048
 CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 FILES = ("/static", "/media")
 """Files are open to everybody and cost little."""
+CONTRACT = "/api/"
 ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
 """Path prefix of live sockets. They stay open for long, so they have their own limit of concurrent connections."""
@@ -53,11 +54,8 @@ def make_app(
     platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
 ) -> web.Application:
     """`media_dir` has the files under `/media/` that are not in storage."""
-    middlewares = [_refusals_for_people(pages)]
-    if platform.settings.dev:
-        middlewares.append(_our_names_only(platform.urls))
-    middlewares.append(_not_too_often(platform.settings))
-    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=middlewares)
+    checking = _checking(platform.settings, platform.urls, pages)
+    app = web.Application(client_max_size=platform.settings.body_limit, middlewares=[checking])
     app.on_response_prepare.append(_safe_headers)
     app[PUBLIC_URL] = platform.urls.public_url
     endpoints = registry(dev=platform.settings.dev)
@@ -99,29 +97,57 @@ def _contract(dispatcher: Dispatcher) -> Handler:
     return handle
 
 
-def _not_too_often(settings: Settings) -> Middleware:
-    """Limit the requests of one address for pages, most of which query the database. The contract has its own limits,
-    files need none."""
-    often = RateLimit(settings.address_rate)
-    under_way = UnderWay(settings.calls_per_address, PAGES_UNDER_WAY)
+def _checking(settings: Settings, urls: Urls, pages: Pages) -> Middleware:
+    """The checks of every request, and the format of HTTP errors, also those of aiohttp's file handler: a page for
+    browsers, an envelope under `/api`, else plain text. One middleware, because each costs every call some
+    microseconds."""
+    limits = _PageLimits(settings)
 
     @web.middleware
-    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        path = _route_of(request)
-        if path in (ALIVE, ANY_OTHER) or path.startswith(("/api/", *FILES)):
-            return await handler(request)
-        address = client_address(request, settings.trusted_proxies)
-        key = limit_key(address) if is_limited(address, settings) else None
-        if key is not None and (wait_s := often.wait_s(key)):
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if _has_dot_segments(request.raw_path):
+                raise web.HTTPNotFound(text="There is nothing here.\n")
+            route = _route_of(request)
+            if settings.dev and not route.startswith(FILES):
+                _check_names(request, route, urls)
+            if route in (ALIVE, ANY_OTHER) or route.startswith(CONTRACT):
+                return await handler(request)
+            if not route.startswith(FILES):
+                return await limits.handle(request, route, handler)
+            response = await handler(request)
+            # aiohttp notices a missing file only while it sends the response, too late for another one.
+            if isinstance(response, web.FileResponse) and not _is_there(request):
+                raise web.HTTPNotFound(text="There is nothing here.\n")
+            return response
+        except web.HTTPClientError as refusal:
+            text = (refusal.text or "").strip()
+            kept = {name: value for name in ("Allow", "Retry-After") if (value := refusal.headers.get(name))}
+            return _refusal(request, pages, refusal.status, text, kept)
+
+    return check
+
+
+class _PageLimits:
+    """Limits the requests of one address for pages, most of which query the database. The contract has its own limits,
+    files need none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._often = RateLimit(settings.address_rate)
+        self._under_way = UnderWay(settings.calls_per_address, PAGES_UNDER_WAY)
+
+    async def handle(self, request: web.Request, route: str, handler: Handler) -> web.StreamResponse:
+        address = client_address(request, self._settings.trusted_proxies)
+        key = limit_key(address) if is_limited(address, self._settings) else None
+        if key is not None and (wait_s := self._often.wait_s(key)):
             raise _too_many(wait_s)
-        if path.startswith(SOCKETS):
+        if route.startswith(SOCKETS):
             return await handler(request)
-        with under_way.one(key) as room:
+        with self._under_way.one(key) as room:
             if not room:
                 raise _too_many(1.0)
             return await handler(request)
-
-    return count
 
 
 def _route_of(request: web.Request) -> str:
@@ -141,28 +167,6 @@ def _has_dot_segments(path: str) -> bool:
         return False
     bare = unquote(path.partition("?")[0].partition("#")[0])
     return any(segment in {".", ".."} for segment in _SEPARATOR.split(bare))
-
-
-def _refusals_for_people(pages: Pages) -> Middleware:
-    """Middleware that formats HTTP errors, also those of aiohttp's file handler: as a page for browsers, as an envelope
-    under `/api`, and else as plain text."""
-
-    @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            if _has_dot_segments(request.raw_path):
-                raise web.HTTPNotFound(text="There is nothing here.\n")
-            response = await handler(request)
-            # aiohttp notices a missing file only while it sends the response, too late for another one.
-            if isinstance(response, web.FileResponse) and not _is_there(request):
-                raise web.HTTPNotFound(text="There is nothing here.\n")
-            return response
-        except web.HTTPClientError as refusal:
-            text = (refusal.text or "").strip()
-            kept = {name: value for name in ("Allow", "Retry-After") if (value := refusal.headers.get(name))}
-            return _refusal(request, pages, refusal.status, text, kept)
-
-    return answer
 
 
 def _is_there(request: web.Request) -> bool:
@@ -188,25 +192,18 @@ def _refusal(
     return web.Response(text=f"{text}\n", status=status, headers={"Cache-Control": "no-store", **headers})
 
 
-def _our_names_only(urls: Urls) -> Middleware:
+def _check_names(request: web.Request, route: str, urls: Urls) -> None:
     """Protect development mode, which needs no password, from pages of other sites in the developer's browser.
 
     DNS rebinding: a foreign name that resolves to this machine is refused by its Host header. Cross-site requests:
     forms and `no-cors` requests need no preflight, but browsers send their origin. Static files are public, so they are
     not checked."""
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _route_of(request).startswith(FILES):
-            if not is_addressed_to_us(request.headers.get("Host", ""), urls):
-                raise web.HTTPMisdirectedRequest(
-                    text="In development mode this server answers to local names only. Use localhost or its LAN address.\n"
-                )
-            if _is_cross_site(request) and _route_of(request) != PROVIDER_CALLBACK:
-                raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
-        return await handler(request)
-
-    return check
+    if not is_addressed_to_us(request.headers.get("Host", ""), urls):
+        raise web.HTTPMisdirectedRequest(
+            text="In development mode this server answers to local names only. Use localhost or its LAN address.\n"
+        )
+    if _is_cross_site(request) and route != PROVIDER_CALLBACK:
+        raise web.HTTPForbidden(text="In development mode pages of other sites may not call this server.\n")
 
 
 def _is_cross_site(request: web.Request) -> bool:

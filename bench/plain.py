@@ -1,9 +1,11 @@
 """Baseline of the endpoints: plain handlers as a good programmer writes them on aiohttp's router and asyncpg's pool.
 
 Run as `python -m bench.plain`. The SQL is the handlers' own: few statements, each of which does as much as fits, on the
-same tables. The pool sends no reset query, the catalogues are cached for a few seconds, and msgspec decodes and encodes
-JSON. There is no leniency, limit, metric, request id or deadline: the benchmark measures what those cost. An answer is a
-copy of the product's answer with the values of this request, so it has the same size.
+same tables. The pool sends no reset query, the catalogues and the states of sessions are cached for a few seconds, and
+msgspec decodes and encodes JSON. What correctness needs is there: a session may be revoked or expired, and a repeated
+gift or purchase moves no coins. There is no leniency, limit per client, metric, request id or deadline: the benchmark
+measures what those cost. An answer is a copy of the product's answer with the values of this request, so it has the same
+size.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -28,29 +31,43 @@ Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 POOL_SIZE = 10
-CATALOGUE_S = 5.0
-"""How long a catalogue is cached, as in the product."""
+CACHED_S = 5.0
+"""How long catalogues and states of sessions are cached, as in the product."""
+SESSION = """
+    select session_salt, banned_at is null as admitted, array(select session_id from session where user_id = $1) as open
+    from app_user where id = $1 and deleted_at is null
+"""
+OPEN_SESSION = """
+    with old as (delete from session where user_id = $1 and session_id in (
+        select session_id from session where user_id = $1 order by created_at desc, session_id offset 99))
+    insert into session (user_id, session_id, created_at, expires_at, last_used_at, address, country, app, device, device_token)
+    values ($1, $2, $3, $4, $3, $5, '', '', '', '')
+"""
 _PERSON = """
     select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social,
-        u.social_id, u.profile_pic, u.role, u.verified, u.private, u.country, u.city, u.paypal, u.referral_code,
+        u.social_id, u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.profile_view, u.role,
+        u.verified, u.private, u.country, u.city, u.paypal, u.referral_code,
         u.device_token, u.banned_at, u.created_at, push.likes, push.comments, push.new_followers, push.mentions,
         push.direct_messages, push.video_updates, privacy.videos_download, privacy.direct_message, privacy.duet,
-        privacy.liked_videos, privacy.video_comment,
+        privacy.liked_videos, privacy.video_comment, privacy.found_by_contacts, u.session_salt,
+        exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
         (select coalesce(sum(value), 0) from counter where name = 'user.videos' and subject_id = u.id)::int as video_count
 """
 _OF_PERSON = """
     from app_user u join push_setting push on push.user_id = u.id join privacy_setting privacy on privacy.user_id = u.id
 """
-PEOPLE = f"{_PERSON} {_OF_PERSON} where u.id = any($1::integer[])"
-PERSON = f"{_PERSON} {_OF_PERSON} where u.id = $1"
+PEOPLE = f"{_PERSON} {_OF_PERSON} where u.id = any($1::integer[]) and u.deleted_at is null"
+PERSON = f"{_PERSON} {_OF_PERSON} where u.id = $1 and u.deleted_at is null"
 _OWN = f"""
     {_PERSON},
     (select coalesce(sum(value), 0) from counter where name = 'user.unseen_visits' and subject_id = u.id)::int as visits,
     (select coalesce(sum(balance), 0) from ledger_account where owner_id = u.id)::bigint as wallet,
     coalesce((select coins from coins_received where user_id = u.id), 0) as received {_OF_PERSON}
 """
-OWN = f"{_OWN} where u.id = $1"
-OWN_BY_IDENTITY = f"{_OWN} where u.id = (select user_id from user_identity where provider = $1 and subject = $2)"
+OWN = f"{_OWN} where u.id = $1 and u.deleted_at is null"
+OWN_BY_IDENTITY = f"""
+    {_OWN} where u.id = (select user_id from user_identity where provider = $1 and subject = $2) and u.deleted_at is null
+"""
 VISIT = """
     insert into profile_visit (user_id, visitor_id) values ($1, $2)
     on conflict (user_id, visitor_id) do update set visited_at = now(), seen = false
@@ -141,7 +158,9 @@ class Plain:
         self._session_secret = bytes.fromhex(config["session_secret"])
         self._session_key_id = config["session_key_id"]
         self._pool = pool
-        self._caller = functools.lru_cache(maxsize=20_000)(self._verify)
+        self._claims = functools.lru_cache(maxsize=20_000)(self._verify)
+        self._sessions: dict[int, tuple[float, asyncpg.Record]] = {}
+        """Session state by user id, each with the time until which it is used."""
         self._gifts = {entry["Gift"]["id"]: entry["Gift"] for entry in self._answers["showGifts"]}
         self._catalogues: dict[str, tuple[float, Any]] = {}
         """Messages by endpoint, each with the time until which it is shown."""
@@ -174,7 +193,7 @@ class Plain:
         until, msg = self._catalogues.get(name, (0.0, None))
         if time.monotonic() >= until:
             msg = await read()
-            self._catalogues[name] = time.monotonic() + CATALOGUE_S, msg
+            self._catalogues[name] = time.monotonic() + CACHED_S, msg
         return msg
 
     async def _read_gifts(self) -> Any:
@@ -210,7 +229,7 @@ class Plain:
 
     async def show_user_detail(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["showUserDetail"]
         if other := body.get("other_user_id"):
             async with self._pool.acquire() as connection:
@@ -228,7 +247,7 @@ class Plain:
 
     async def watch_live_stream(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["watchLiveStream"]
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(STREAM, body["live_streaming_id"])
@@ -245,11 +264,12 @@ class Plain:
             row = await connection.fetchrow(OWN_BY_IDENTITY, "dev", name)
             if row is None:
                 row = await connection.fetchrow(OWN, await connection.fetchval(SIGN_UP, name))
-        assert row is not None
-        now = dt.datetime.now(dt.UTC)
+            assert row is not None
+            now, session_id = dt.datetime.now(dt.UTC), secrets.token_hex(12)
+            times = {"iat": now, "exp": now + dt.timedelta(days=90)}
+            await connection.execute(OPEN_SESSION, row["id"], session_id, *times.values(), request.remote)
         # The product's claims, so that the token has the same length.
-        claims = {"sub": str(row["id"]), "ver": 1, "salt": "0" * 12, "sid": "0" * 24, "aud": "session"}
-        times = {"iat": now, "exp": now + dt.timedelta(days=90)}
+        claims = {"sub": str(row["id"]), "salt": row["session_salt"].hex(), "sid": session_id, "aud": "session"}
         headers = {"kid": self._session_key_id}
         token = jwt.encode({**claims, **times}, self._session_secret, algorithm="HS256", headers=headers)
         return done({**shape, "User": {**own_person(shape["User"], row), "auth_token": token}})
@@ -257,19 +277,19 @@ class Plain:
     async def live_stream(self, request: web.Request) -> web.Response:
         """Repeated call before the first publish, as in `endpoints.py`: changes options of the unfinished stream."""
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["liveStream"]
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(CHANGE_STREAM, caller_id, body["title"], body["started_at"])
                 assert row is not None
                 await connection.execute(NOTIFY, _encode([["", "stream", row["id"], 0]]).decode())
-            owner = await connection.fetchrow(PERSON, caller_id)
-        return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": person(shape["User"], owner)})
+            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
+        return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": own})
 
     async def send_gift(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["sendGift"]
         gift, count, receiver_id = self._gifts[body["gift_id"]], body["gift_count"], body["receiver_id"]
         coins = gift["coin"] * count
@@ -284,7 +304,10 @@ class Plain:
                 if wallet["balance"] < coins:
                     raise web.HTTPPaymentRequired
                 transfer = (caller_id, "gift", body["client_ref"], asked, wallet["id"], star["id"], coins)
-                transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                try:
+                    transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                except asyncpg.UniqueViolationError:  # sent before with this key; the transaction is rolled back
+                    raise web.HTTPConflict from None
                 gift_row = (stream_id, body["gift_id"], count, coins, caller_id, receiver_id, transfer_id, seq)
                 sent = await connection.fetchrow(GIFT, *gift_row)
                 assert sent is not None
@@ -304,7 +327,7 @@ class Plain:
     async def purchase_coin(self, request: web.Request) -> web.Response:
         """The receipt's signature is not checked: that is not database work."""
         body = _decode(await request.read())
-        caller_id = self._caller(bearer(request))
+        caller_id = await self._caller(request)
         shape = self._answers["purchaseCoin"]
         receipt = body["transaction_id"]
         asked = hashlib.sha256(receipt.encode()).digest()
@@ -316,7 +339,10 @@ class Plain:
                 assert package is not None
                 store_id = await connection.fetchval(STORE)
                 transfer = (caller_id, "purchase", key, asked, store_id, wallet_id, package["coins"])
-                transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                try:
+                    transfer_id = await connection.fetchval(TRANSFER, *transfer)
+                except asyncpg.UniqueViolationError:
+                    raise web.HTTPConflict from None
                 purchase_id = await connection.fetchval(
                     PURCHASE, caller_id, key, *package.values(), body["device"], transfer_id
                 )
@@ -324,8 +350,22 @@ class Plain:
         bought = {**shape["PurchaseCoin"], "id": purchase_id, "user_id": caller_id, "transaction_id": receipt}
         return done({**shape, "PurchaseCoin": bought, "User": own})
 
-    def _verify(self, token: str) -> int:
-        return int(jwt.decode(token, self._session_secret, algorithms=["HS256"], audience="session")["sub"])
+    async def _caller(self, request: web.Request) -> int:
+        claims = self._claims(request.headers["Authorization"].removeprefix("Bearer "))
+        user_id = int(claims["sub"])
+        until, state = self._sessions.get(user_id, (0.0, None))
+        if state is None or time.monotonic() >= until:
+            state = await self._pool.fetchrow(SESSION, user_id)
+            assert state is not None
+            self._sessions[user_id] = time.monotonic() + CACHED_S, state
+        revoked = state["session_salt"].hex() != claims["salt"] or claims["sid"] not in state["open"]
+        if revoked or not state["admitted"] or claims["exp"] <= time.time():
+            raise web.HTTPUnauthorized
+        return user_id
+
+    def _verify(self, token: str) -> Json:
+        claims: Json = jwt.decode(token, self._session_secret, algorithms=["HS256"], audience="session")
+        return claims
 
 
 def own_person(shape: Json, row: asyncpg.Record | None) -> Json:
@@ -404,10 +444,6 @@ def gift_frame(
 
 def time_of(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def bearer(request: web.Request) -> str:
-    return request.headers["Authorization"].removeprefix("Bearer ")
 
 
 def done(msg: Any) -> web.Response:

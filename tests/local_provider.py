@@ -3,6 +3,7 @@ the pages and endpoints of the authorization code flow."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import hashlib
@@ -67,6 +68,8 @@ class LocalProvider:
     body: bytes | None = None
     """What is answered in place of the key set."""
     fetches: int = 0
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared: the key set is answered when this is set again."""
     url: str = ""
     user: dict[str, Any] = field(default_factory=dict)
     """Claims of the user who is at the provider's page, beside those of `token`."""
@@ -87,6 +90,7 @@ class LocalProvider:
 
     async def publish(self, request: web.Request) -> web.Response:
         self.fetches += 1
+        await self.may_answer.wait()
         key_set = {"keys": [_published(key_id, key) for key_id, key in self.keys.items()]}
         body = json.dumps(key_set).encode() if self.body is None else self.body
         return web.Response(status=self.status, body=body, content_type="application/json")
@@ -164,6 +168,7 @@ class LocalProvider:
 @asynccontextmanager
 async def local_provider() -> AsyncIterator[LocalProvider]:
     provider = LocalProvider()
+    provider.may_answer.set()
     app = web.Application()
     app.router.add_get("/keys", provider.publish)
     app.router.add_get("/authorize", provider.authorize)

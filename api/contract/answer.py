@@ -24,5 +24,6 @@ def answer(body: bytes, request_id: str, more: Mapping[str, str]) -> web.Respons
     """`more` are additional headers."""
     response = web.Response(body=body, headers=HEADERS)
     response.headers["X-Request-Id"] = request_id
-    response.headers.update(more)
+    if more:
+        response.headers.update(more)
     return response

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -53,6 +52,7 @@ from control_plane.accounts.store import id_by_identity
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
+from control_plane.observe.logs import request_id
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +123,8 @@ class Dispatcher:
         unserved_name = unserved(request.path) if endpoint is None else ""
         name = endpoint.name if endpoint else unserved_name or "unknown"
         started = time.perf_counter()
-        request_id = _request_id(request)
-        structlog.contextvars.bind_contextvars(request=request_id)
+        number = _request_id(request)
+        request_id.set(number)
         client = Client.DOCUMENT
         top_level = endpoint.top_level if endpoint else {}
         extra: dict[str, str] = {}
@@ -150,12 +150,12 @@ class Dispatcher:
             code, msg = FAILED, "That took too long. Please try again."
             log.error("call_timed_out", extra={"endpoint": name})
         except Exception:
-            code, msg = FAILED, f"The server failed. If it happens again, report this number: {request_id}"
+            code, msg = FAILED, f"The server failed. If it happens again, report this number: {number}"
             log.exception("call_broke", extra={"endpoint": name})
         if code != DONE and client is Client.IOS and endpoint is not None and endpoint.ios_refusal is not None:
             code, msg = _without_text(endpoint.ios_refusal, code)
         self._count(request, client, name, code, started)
-        return answer(envelope(code, msg, top_level), request_id, extra)
+        return answer(envelope(code, msg, top_level), number, extra)
 
     async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from cachetools import LRUCache
 
 from api.http.urls import Urls
 
@@ -14,8 +13,8 @@ S = TypeVar("S")
 A = TypeVar("A")
 
 HOSTS_REMEMBERED = 16
-"""Cached encodings, one for each `Urls`: with LIVE_LAN, one for each host name in use. Smaller encodes more often,
-larger uses more memory."""
+"""Cached encodings, one for each `Urls`: with LIVE_LAN, one for each host name in use; the oldest is removed. Smaller
+encodes more often, larger uses more memory."""
 
 
 class EncodedOnce(Generic[S, A]):
@@ -24,11 +23,14 @@ class EncodedOnce(Generic[S, A]):
 
     def __init__(self, build: Callable[[S, Urls], A]) -> None:
         self._build = build
-        self._known: LRUCache[Urls, tuple[S, A]] = LRUCache(HOSTS_REMEMBERED)
+        self._known: dict[Urls, tuple[S, A]] = {}
 
     def __call__(self, source: S, urls: Urls) -> A:
         known = self._known.get(urls)
         if known is None or known[0] is not source:
             encoded: Any = msgspec.Raw(msgspec.json.encode(self._build(source, urls)))
+            self._known.pop(urls, None)
+            while len(self._known) >= HOSTS_REMEMBERED:
+                del self._known[next(iter(self._known))]
             known = self._known[urls] = (source, encoded)
         return known[1]

@@ -27,19 +27,26 @@ def client_address(request: web.BaseRequest, trusted_proxies: Sequence[str]) -> 
     X-Forwarded-For that is not a trusted proxy. If that hop is not an address: the proxy that reported it.
     "" without a peer."""
     peer = request.remote or ""
+    if not trusted_proxies:
+        return _canonical(peer)
     address = _parse_hop(peer)
     if address is None:
         return peer
-    if trusted_proxies:
-        networks = _networks(tuple(trusted_proxies))
-        hops = [hop for line in request.headers.getall("X-Forwarded-For", ()) for hop in line.split(",") if hop.strip()]
-        while hops and _within(address, networks):
-            hop = hops.pop().strip()
-            reported = _parse_hop(hop) if len(hop) <= LONGEST_HOP else None
-            if reported is None:
-                break
-            address = reported
+    networks = _networks(tuple(trusted_proxies))
+    hops = [hop for line in request.headers.getall("X-Forwarded-For", ()) for hop in line.split(",") if hop.strip()]
+    while hops and _within(address, networks):
+        hop = hops.pop().strip()
+        reported = _parse_hop(hop) if len(hop) <= LONGEST_HOP else None
+        if reported is None:
+            break
+        address = reported
     return str(address)
+
+
+@functools.lru_cache(maxsize=4096)  # every call needs it
+def _canonical(peer: str) -> str:
+    address = _parse_hop(peer)
+    return peer if address is None else str(address)
 
 
 @functools.lru_cache(maxsize=4096)  # every call needs it

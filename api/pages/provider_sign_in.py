@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-import json
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
 from api.contract.platform import Platform
+from api.contract.request import MalformedRequest, as_text, decode_object, read_body
 from api.http.cookies import flow_cookie, set_flow, set_session
 from api.pages.answers import page_use, request_urls
 from api.pages.html import Html
 from control_plane.accounts.claims import Claims
 from control_plane.accounts.providers import apple
-from control_plane.accounts.providers.page_flow import LIFETIME_S, Returned
+from control_plane.accounts.providers.page_flow import LIFETIME_S, Returned, UnknownProvider
 
 CALLBACK = "/session/{provider}/callback"
 """Apple's page posts to it, so it takes requests of other sites. A post only redirects, and the cookie decides."""
@@ -33,9 +33,10 @@ class ProviderSignIn:
     async def begin(self, request: web.Request) -> web.Response:
         """Redirect to the provider's page."""
         base = urlsplit(request_urls(request, self._platform).base)
-        provider = request.match_info["provider"]
-        if request.host != base.netloc:  # the cookie must be set for the host to which the provider redirects
-            query = urlencode({"next": _local_path(request.query.get("next", ""))})
+        provider = self._provider(request)
+        # The cookie must be set for the host to which the provider redirects. Once: a proxy may change the Host header.
+        if request.host != base.netloc and "moved" not in request.query:
+            query = urlencode({"next": _local_path(request.query.get("next", "")), "moved": 1})
             return _redirect(f"{base.scheme}://{base.netloc}/session/{provider}?{query}")
         begun = self._flow.begin(
             provider, self._redirect_uri(request, provider), _local_path(request.query.get("next", ""))
@@ -46,13 +47,17 @@ class ProviderSignIn:
 
     async def posted(self, request: web.Request) -> web.Response:
         """Apple's form. A form that another site posts comes without cookies, a link is followed with them."""
-        form = await request.clone(client_max_size=4 * LONGEST_VALUE).post()
-        fields = {name: str(form[name])[:LONGEST_VALUE] for name in ("code", "state", "error", "user") if name in form}
-        return _redirect(f"{CALLBACK.format(provider=request.match_info['provider'])}?{urlencode(fields)}")
+        provider = self._provider(request)
+        body = await read_body(request.clone(client_max_size=4 * LONGEST_VALUE))
+        form = dict(parse_qsl(body.decode(errors="replace")))
+        fields: dict[str, str] = {
+            name: form[name][:LONGEST_VALUE] for name in ("code", "state", "error", "user") if name in form
+        }
+        return _redirect(f"{CALLBACK.format(provider=provider)}?{urlencode(fields)}")
 
     async def returned(self, request: web.Request) -> web.Response:
         """Exchange the code, sign the user in, and open the page where the sign-in began."""
-        provider, query = request.match_info["provider"], request.query
+        provider, query = self._provider(request), request.query
         if "error" in query:
             return self._html.message(request, "You are not signed in", "The sign-in was cancelled.", 403)
         scheme = urlsplit(request_urls(request, self._platform).base).scheme
@@ -64,7 +69,7 @@ class ProviderSignIn:
             self._redirect_uri(request, provider),
         )
         accounts = self._platform.accounts
-        user = await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))
+        user = (await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))).user
         if provider == apple.NAME:
             await accounts.apple_tokens.keep(
                 user.id, came_back.tokens.refresh_token, accounts.page_flow.clients[provider].client_id
@@ -74,6 +79,13 @@ class ProviderSignIn:
         set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         set_flow(response, "", scheme, 0)
         return response
+
+    def _provider(self, request: web.Request) -> str:
+        """Raises UnknownProvider: any other text of a path must not get into an address."""
+        name = request.match_info["provider"]
+        if name not in self._flow.clients:
+            raise UnknownProvider
+        return name
 
     def _redirect_uri(self, request: web.Request, provider: str) -> str:
         return request_urls(request, self._platform).base + CALLBACK.format(provider=provider)
@@ -89,10 +101,12 @@ def _claims(came_back: Returned, user: str) -> Claims:
 def _name(user: str) -> tuple[str, str]:
     """Apple sends the name once, at the first sign-in, beside the token."""
     try:
-        name = json.loads(user)["name"]
-        return str(name.get("firstName", ""))[:LONGEST_NAME], str(name.get("lastName", ""))[:LONGEST_NAME]
-    except (ValueError, TypeError, KeyError, AttributeError):
+        name = decode_object(user.encode(errors="replace")).get("name")
+    except MalformedRequest:
         return "", ""
+    parts = (as_text(name.get(part)) if isinstance(name, dict) else "" for part in ("firstName", "lastName"))
+    first_name, last_name = (part[:LONGEST_NAME] if isinstance(part, str) else "" for part in parts)
+    return first_name, last_name
 
 
 def _local_path(text: str) -> str:

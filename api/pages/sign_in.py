@@ -21,7 +21,7 @@ from control_plane.accounts.claims import Claims
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import DEV_PREFIX
 from control_plane.accounts.store import by_ids
-from control_plane.accounts.user import User
+from control_plane.accounts.user import OwnUser, User
 from control_plane.ledger.wallets import wallet
 
 LONGEST = 2000
@@ -41,15 +41,15 @@ class Way:
     label: str
     hint: str
     secret: bool
-    enter: Callable[[Platform, str, Use], Awaitable[tuple[User, str] | None]]
+    enter: Callable[[Platform, str, Use], Awaitable[tuple[OwnUser, str] | None]]
     dev_only: bool = False
 
 
-async def _by_name(platform: Platform, name: str, use: Use) -> tuple[User, str]:
+async def _by_name(platform: Platform, name: str, use: Use) -> tuple[OwnUser, str]:
     return await platform.accounts.sign_in.enter(Claims(auth_token=f"{DEV_PREFIX}{name}"), use)
 
 
-async def _by_token(platform: Platform, token: str, use: Use) -> tuple[User, str] | None:
+async def _by_token(platform: Platform, token: str, use: Use) -> tuple[OwnUser, str] | None:
     if await platform.accounts.sessions.identify(token) is None:
         return None
     return await platform.accounts.sign_in.enter(Claims(auth_token=token), use)
@@ -134,8 +134,8 @@ class SignInPages:
         entered = await way.enter(self._platform, value, page_use(request, self._platform))
         if entered is None:
             return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
-        user, token = entered
-        response = json(await self._view(request, user))
+        own, token = entered
+        response = json(await self._view(request, own.user))
         set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 

@@ -12,7 +12,7 @@ from api.contract.request import CallerId, Request, Text
 from api.wire.device import Device, device_view
 from api.wire.person import User
 from api.wire.preferences import PrivacySetting, PushNotification
-from api.wire.profile import Profile, own_profile, public_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile, public_profile, user_by_id
 from control_plane.accounts import devices
 from control_plane.accounts.devices import LONGEST_KEY, LONGEST_TOKEN, LONGEST_VERSION, push_token
 from control_plane.accounts.user import UserNotFound
@@ -52,7 +52,7 @@ async def add_device_data(call: Call, body: AddDeviceData) -> Profile:
     if token:
         session_id = call.session.session_id if call.session else ""
         await devices.claim(database, call.user_id, token, call.client.value, body.version, call.language, session_id)
-    return await own_profile(call, await user_by_id(call, call.user_id), call.token if call.proven else "")
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")
 
 
 class RegisterDevice(Request, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, ClientRef, Id, MalformedRequest, Request, Text
 from api.http.urls import Urls
 from api.wire.gift import Gift, GiftSend, gift_view, sent_view
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile
 from control_plane.accounts.age import AgeUnknown, TooYoung
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.gifts.gift import Gift as GiftOnSale
@@ -112,5 +112,5 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
         )
         outcome = await gifts.send(order, body.client_ref)
     sent = sent_view(outcome.sent, call.urls)
-    sender = await own_profile(call, await user_by_id(call, call.user_id))
+    sender = own_profile(call, await caller_of(call))
     return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)

@@ -15,7 +15,7 @@ from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Flag, Id, MalformedRequest, Request, Text
 from api.wire.live import LiveStreaming, live_view
 from api.wire.person import User, user_view
-from api.wire.profile import own_user, user_by_id
+from api.wire.profile import caller_of, own_user
 from control_plane.accounts.age import Activity, AgeUnknown, TooYoung
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
@@ -83,15 +83,15 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     if body.id is None:
         if body.ended_at or body.rotate_key:
             raise MalformedRequest("id is missing. Send the id of the stream to end or to give a new key.")
-        owner = await user_by_id(call, call.user_id)
-        call.accounts.ages.check(Activity.GO_LIVE, owner.dob, utc_now().date())
+        own = await caller_of(call)
+        call.accounts.ages.check(Activity.GO_LIVE, own.user.dob, utc_now().date())
         options = _options(call, body)
         if not call.trusted:  # an unproven caller may not set options of the owner's stream
             options = StreamOptions(grace_s=call.platform.settings.grace_s)
         stream = await call.streams.lifecycle.go_live(call.user_id, options, proven=call.trusted)
     else:
         stream = await _change(call, body, StreamId(body.id))
-        owner = await user_by_id(call, call.user_id)
+        own = await caller_of(call)
     # An unproven caller gets the id, which is all that old builds read, but no key, and no details unless it is public.
     if not call.trusted and stream.visibility is not Visibility.PUBLIC:
         stream = dataclasses.replace(stream, title="", price=0, local_start="")
@@ -102,9 +102,9 @@ async def live_stream(call: Call, body: LiveStream) -> LiveStreamAnswer:
     )
     view = live_view(stream, call.urls, key, call.streams.prober.seen(stream.id))
     if not call.trusted:
-        return LiveStreamAnswer(live_streaming=view, user=user_view(owner, call.urls))
+        return LiveStreamAnswer(live_streaming=view, user=user_view(own.user, call.urls))
     # Old apps overwrite their own user record with this user.
-    user = await own_user(call, owner, call.token if call.proven else "")
+    user = own_user(call, own, call.token if call.proven else "")
     return LiveStreamAnswer(live_streaming=view, user=user)
 
 
@@ -185,5 +185,5 @@ async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStrea
         raise StreamOver("This stream has ended.")
     if not call.trusted:  # the answer has the caller's wallet
         raise SessionMissing
-    caller = await user_by_id(call, call.user_id)
-    return WatchLiveStreamAnswer(user=await own_user(call, caller), live_streaming=live_view(stream, call.urls))
+    user = own_user(call, await caller_of(call))
+    return WatchLiveStreamAnswer(user=user, live_streaming=live_view(stream, call.urls))

@@ -19,7 +19,7 @@ from api.contract.request import CallerId, Flag, Id, Request, Switch, Text, as_t
 from api.http.urls import Urls
 from api.wire.person import User
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
-from api.wire.profile import own_user, user_by_id
+from api.wire.profile import caller_of, own_user
 from api.wire.setting import Setting, app_settings
 from control_plane.accounts.preferences_store import set_privacy, set_push
 from control_plane.accounts.user import PushSettings, UserNotFound
@@ -103,8 +103,10 @@ async def add_privacy_setting(call: Call, body: AddPrivacySetting) -> AddPrivacy
         "found_by_contacts": None if body.found_by_contacts is None else bool(body.found_by_contacts),
     }
     changed = await set_privacy(call.platform.database, call.user_id, wanted)
-    user = dataclasses.replace(await user_by_id(call, call.user_id), privacy=changed)
-    return AddPrivacySettingAnswer(privacy_setting=privacy_view(user), user=await own_user(call, user, call.token))
+    own = await caller_of(call)
+    user = msgspec.structs.replace(own.user, privacy=changed)
+    shown = own_user(call, dataclasses.replace(own, user=user), call.token)
+    return AddPrivacySettingAnswer(privacy_setting=privacy_view(user), user=shown)
 
 
 class UpdatePushNotificationSettings(Request, frozen=True, kw_only=True):
@@ -143,10 +145,10 @@ async def update_push_notification_settings(
         video_updates=bool(body.video_updates),
     )
     changed = await set_push(call.platform.database, call.user_id, push)
-    user = dataclasses.replace(await user_by_id(call, call.user_id), push=changed)
-    return UpdatePushNotificationSettingsAnswer(
-        push_notification=push_view(user), user=await own_user(call, user, call.token)
-    )
+    own = await caller_of(call)
+    user = msgspec.structs.replace(own.user, push=changed)
+    shown = own_user(call, dataclasses.replace(own, user=user), call.token)
+    return UpdatePushNotificationSettingsAnswer(push_notification=push_view(user), user=shown)
 
 
 class SettingEntry(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from api.contract.encoded import EncodedOnce
 from api.contract.endpoint import Access, Nothing, Section
 from api.contract.request import CallerId, ClientRef, Request, Text
 from api.http.urls import Urls
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile
 from api.wire.wallet import (
     CoinPackage,
     CoinWorth,
@@ -89,7 +89,7 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
     purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase
-    buyer = await own_profile(call, await user_by_id(call, call.user_id))
+    buyer = own_profile(call, await caller_of(call))
     return PurchaseCoinAnswer(
         **asdict(buyer),
         purchase_coin=purchase_view(purchase, body.transaction_id),

@@ -15,6 +15,8 @@ class ExportedData(msgspec.Struct, frozen=True, kw_only=True):
     exported_at: str
     profile: Entries
     settings: Entries
+    former_usernames: Entries
+    verification_requests: Entries
     identities: Entries
     """Sign-in providers."""
     sessions: Entries

@@ -8,11 +8,10 @@ from msgspec import field
 from api.contract.call import Call
 from api.wire.person import User, own_view, user_view
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
-from control_plane.accounts.store import by_ids
+from control_plane.accounts.store import by_id, own_by_id
+from control_plane.accounts.user import OwnUser, UserNotFound
 from control_plane.accounts.user import User as StoredUser
-from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
-from control_plane.ledger.wallets import wallet_and_received
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,20 +24,27 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 async def user_by_id(call: Call, user_id: UserId) -> StoredUser:
     """The user with this id. Raises UserNotFound."""
-    found = (await by_ids(call.platform.database, [user_id])).get(user_id)
+    found = await by_id(call.platform.database, user_id)
     if found is None:
         raise UserNotFound
     return found
 
 
-async def own_user(call: Call, user: StoredUser, auth_token: str = "") -> User:
+async def caller_of(call: Call) -> OwnUser:
+    """The caller with the wallet. Raises UserNotFound."""
+    own = await own_by_id(call.platform.database, call.user_id)
+    if own is None:
+        raise UserNotFound
+    return own
+
+
+def own_user(call: Call, own: OwnUser, auth_token: str = "") -> User:
     """The caller's own record, with private fields and the wallet, which the apps show as the new balance."""
-    wallet, received = await wallet_and_received(call.platform.database, user.id)
-    return own_view(user, call.urls, wallet.total, received, auth_token)
+    return own_view(own.user, call.urls, own.coins, own.received, auth_token)
 
 
-async def own_profile(call: Call, user: StoredUser, auth_token: str = "") -> Profile:
-    return _profile(user, await own_user(call, user, auth_token))
+def own_profile(call: Call, own: OwnUser, auth_token: str = "") -> Profile:
+    return _profile(own.user, own_user(call, own, auth_token))
 
 
 def public_profile(call: Call, user: StoredUser) -> Profile:

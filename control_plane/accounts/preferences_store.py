@@ -26,7 +26,7 @@ _SET_PUSH = """
 async def set_privacy(database: Database, user_id: UserId, changes: Mapping[str, bool | str | None]) -> PrivacySettings:
     """Change the settings in `changes`, by their names in PrivacySettings, and return all of them. None: unchanged.
     Raises UserNotFound."""
-    values = [changes.get(name) for name in PrivacySettings.__slots__]
+    values = [changes.get(name) for name in PrivacySettings.__struct_fields__]
     row = await database.fetchrow(_SET_PRIVACY, user_id, *values)
     if row is None:
         raise UserNotFound
@@ -35,7 +35,7 @@ async def set_privacy(database: Database, user_id: UserId, changes: Mapping[str,
 
 async def set_push(database: Database, user_id: UserId, push: PushSettings) -> PushSettings:
     """Raises UserNotFound."""
-    values = [getattr(push, name) for name in PushSettings.__slots__]
+    values = [getattr(push, name) for name in PushSettings.__struct_fields__]
     row = await database.fetchrow(_SET_PUSH, user_id, *values)
     if row is None:
         raise UserNotFound

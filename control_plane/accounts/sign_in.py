@@ -21,7 +21,7 @@ from control_plane.accounts.password_hashing import hash_password
 from control_plane.accounts.password_rules import check_password
 from control_plane.accounts.profile_text import LONGEST_GENDER, LONGEST_NAME, one_line
 from control_plane.accounts.sessions import AccountBlocked, Sessions
-from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, OwnUser, User
 from control_plane.accounts.usernames import check_username
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -102,15 +102,16 @@ class SignIn:
         self._ages = ages
         self._clock = clock
 
-    async def enter(self, claims: Claims, use: Use) -> tuple[User, str]:
+    async def enter(self, claims: Claims, use: Use) -> tuple[OwnUser, str]:
         """Sign in, and return the user and a token: of the session of `claims.auth_token` if that is a token of ours,
         else of a new session. Raises what `sign_in` raises."""
         if claims.auth_token and (renewed := await self._sessions.renew(claims.auth_token)) is not None:
             caller, token = renewed
             return await self._allowed(caller.user_id), token
-        return await self.enter_as((await self.sign_in(claims)).id, use, claims.device_token)
+        own = await self.sign_in(claims)
+        return own, await self._sessions.issue(own.user.id, use, claims.device_token)
 
-    async def enter_as(self, user_id: UserId, use: Use, device_token: str = "") -> tuple[User, str]:
+    async def enter_as(self, user_id: UserId, use: Use, device_token: str = "") -> tuple[OwnUser, str]:
         """Sign in a user who is proven, such as by a password: the user, whose account comes back if it was deleted, and
         a token of a new session. Raises NotRegistered, AccountBlocked and UserNotFound."""
         return await self._allowed(user_id), await self._sessions.issue(user_id, use, device_token)
@@ -118,9 +119,9 @@ class SignIn:
     async def come_back(self, user_id: UserId) -> User:
         """A user who is proven, and whose account comes back if it was deleted. Raises NotRegistered and
         AccountBlocked."""
-        return await self._allowed(user_id)
+        return (await self._allowed(user_id)).user
 
-    async def sign_in(self, claims: Claims) -> User:
+    async def sign_in(self, claims: Claims) -> OwnUser:
         """Find or create the account. Raises NotRegistered, AlreadyTaken, InvalidUsername, InvalidDateOfBirth, TooYoung,
         ClaimTooLong, SignInNotProven, AccountBlocked, WeakPassword, PasswordsBusy, WrongCode, and what the provers
         raise."""
@@ -128,9 +129,9 @@ class SignIn:
             return await self._allowed(caller.user_id)
         proofs = [proof for prover in self._provers for proof in await prover.prove(claims)]
         for proof in proofs:
-            user = await self._known(proof)
-            if user is not None:
-                return user
+            own = await self._known(proof)
+            if own is not None:
+                return own
             if proof.identity is not None and proof.identity.provider == "dev":
                 return await self._by_name(proof)
         if not proofs and not self._believes_claims:
@@ -151,35 +152,35 @@ class SignIn:
         for proof in proofs:
             user_id = await store.id_by_identity(self._database, proof.identity) if proof.identity is not None else None
             user_id = user_id or await store.id_by_contact(self._database, proof.email, proof.phone)
-            user = (await store.by_ids(self._database, [user_id])).get(user_id) if user_id is not None else None
+            user = await store.by_id(self._database, user_id) if user_id is not None else None
             if user is not None and user.banned_at is not None:
                 raise AccountBlocked
             if user is not None:
                 return user
         raise NotRegistered("There is no such account.")
 
-    async def _known(self, proof: Proof) -> User | None:
+    async def _known(self, proof: Proof) -> OwnUser | None:
         """The account of the proven identity, else of the proven address, which the identity then joins.
 
         An account keeps only proven addresses, so nobody can prepare an account for an address that belongs to
         somebody else. A second identity of the same provider does not join: the provider says that it is another user,
         for instance the next owner of a company's address."""
         if proof.identity is not None:
-            user_id = await store.id_by_identity(self._database, proof.identity)
-            if user_id is not None:
-                return await self._allowed(user_id)
+            found = await store.own_by_identity(self._database, proof.identity)
+            if found is not None:
+                return _unless_banned(found) if isinstance(found, OwnUser) else await self._allowed(found)
         user_id = await store.id_by_contact(self._database, proof.email, proof.phone)
         if user_id is None:
             return None
-        user = await self._allowed(user_id)
+        own = await self._allowed(user_id)
         if proof.code_id is not None:
             async with self._database.transaction() as connection:
                 await self._use_up(connection, [proof])
         if proof.identity is None:
-            return user
-        await store.add_identity(self._database, proof.identity, user_id)
+            return own
+        await store.add_identity(self._database, proof.identity, user_id, proof.email, proof.phone)
         joined = await store.id_by_identity(self._database, proof.identity)
-        return user if joined == user_id else None
+        return own if joined == user_id else None
 
     async def _use_up(self, connection: Connection, proofs: Sequence[Proof]) -> None:
         """Raises WrongCode if a code was used meanwhile: each opens once."""
@@ -187,7 +188,7 @@ class SignIn:
             if proof.code_id is not None and not await codes_store.use(connection, proof.code_id, self._clock()):
                 raise WrongCode
 
-    async def _by_name(self, proof: Proof) -> User:
+    async def _by_name(self, proof: Proof) -> OwnUser:
         """Development mode: the existing user with that name, else a new one."""
         assert proof.identity is not None
         user_id = await store.id_by_username(self._database, proof.identity.subject)
@@ -195,7 +196,7 @@ class SignIn:
             return await self._create(Claims(username=proof.identity.subject), [proof])
         return await self._allowed(user_id)
 
-    async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> User:
+    async def _create(self, claims: Claims, proofs: Sequence[Proof]) -> OwnUser:
         identities = [proof.identity for proof in proofs if proof.identity is not None]
         username = check_username(claims.username.lstrip("@") or f"user{secrets.randbelow(10**9):09}")
         self._ages.check_new(claims.dob, self._clock().date())
@@ -204,8 +205,7 @@ class SignIn:
         for identity in identities:
             check_indexed("auth_token" if identity.provider == "uid" else "social_id", identity.subject)
             check_indexed("social", identity.provider)
-        if not self._believes_claims:
-            claims = _proven_part(claims, proofs)
+        claims = _with_proven_contacts(claims, proofs) if self._believes_claims else _proven_part(claims, proofs)
         if claims.password:
             check_password(claims.password, username, claims.email, claims.phone)
         new = NewUser(
@@ -234,30 +234,43 @@ class SignIn:
             raise
         return await self._allowed(user_id)
 
-    async def _allowed(self, user_id: UserId) -> User:
+    async def _allowed(self, user_id: UserId) -> OwnUser:
         """The user, whose account comes back if it was deleted. Raises NotRegistered and AccountBlocked."""
-        user = (await store.by_ids(self._database, [user_id])).get(user_id)
-        if user is None and await store.bring_back(self._database, user_id):
+        own = await store.own_by_id(self._database, user_id)
+        if own is None and await store.bring_back(self._database, user_id):
             log.info("account_brought_back", extra={"user": user_id})
-            user = (await store.by_ids(self._database, [user_id])).get(user_id)
-        if user is None:
+            own = await store.own_by_id(self._database, user_id)
+        if own is None:
             if await store.is_deleted_and_banned(self._database, user_id):
                 raise AccountBlocked
             raise NotRegistered("Open registration screen.")
-        if user.banned_at is not None:
-            raise AccountBlocked
-        return user
+        return _unless_banned(own)
+
+
+def _unless_banned(own: OwnUser) -> OwnUser:
+    if own.user.banned_at is not None:
+        raise AccountBlocked
+    return own
 
 
 def _proven_part(claims: Claims, proofs: Sequence[Proof]) -> Claims:
     """The claims with the proven addresses and identity in place of the claimed ones. An address that is not proven is
     not kept: its owner can register with it, and the account can confirm it later."""
     identity = next((proof.identity for proof in proofs if proof.identity is not None), None)
-    return dataclasses.replace(
+    unproven = dataclasses.replace(
         claims,
-        email=next((proof.email for proof in proofs if proof.email), ""),
-        phone=next((proof.phone for proof in proofs if proof.phone), ""),
+        email="",
+        phone="",
         social=identity.provider if identity else "",
         social_id=identity.subject if identity else "",
         profile_pic="",
+    )
+    return _with_proven_contacts(unproven, proofs)
+
+
+def _with_proven_contacts(claims: Claims, proofs: Sequence[Proof]) -> Claims:
+    return dataclasses.replace(
+        claims,
+        email=next((proof.email for proof in proofs if proof.email), claims.email),
+        phone=next((proof.phone for proof in proofs if proof.phone), claims.phone),
     )

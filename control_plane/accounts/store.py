@@ -15,6 +15,7 @@ from control_plane.accounts.user import (
     AlreadyTaken,
     Identity,
     NewUser,
+    OwnUser,
     PrivacySettings,
     PushSettings,
     User,
@@ -28,8 +29,8 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 
-_SELECT = f"""
-    select u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
+_COLUMNS = f"""
+    u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
         u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
         exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
@@ -37,10 +38,25 @@ _SELECT = f"""
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits
+"""
+_FROM = """
     from app_user u
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id
 """
+_SELECT = f"select {_COLUMNS} {_FROM}"
+_OWN = f"""
+    {_COLUMNS},
+    (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
+    coalesce((select coins from coins_received where user_id = u.id), 0) as received
+"""
+"""With the wallet in the same statement: a second one costs each call that shows an own profile a round trip."""
+_OWN_BY_ID = f"select {_OWN} {_FROM} where u.id = $1 and u.deleted_at is null"
+_OWN_BY_IDENTITY = f"""
+    select {_OWN}, u.deleted_at is not null as deleted {_FROM}
+    where u.id = (select user_id from user_identity where provider = $1 and subject = $2)
+"""
+_BY_ID = _SELECT + "where u.id = $1 and u.deleted_at is null"
 _BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
 _BY_USERNAME = (
     _SELECT
@@ -83,7 +99,10 @@ _CREATE = """
 """
 _ADD_IDENTITY = """
     insert into user_identity (provider, subject, user_id)
-    select $1, $2, $3 where not exists (select from user_identity where provider = $1 and user_id = $3)
+    select $1, $2, id from app_user
+    where id = $3 and (lower(email) = nullif($4, '') or phone = nullif($5, ''))
+        and not exists (select from user_identity where provider = $1 and user_id = $3)
+    for share of app_user
     on conflict do nothing
 """
 _NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at is null returning id"
@@ -119,6 +138,8 @@ _FORGET = """
 _FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
 _FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
 _FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
+_FORGET_PUSH_SETTING = "delete from push_setting where user_id = $1"
+_FORGET_PRIVACY_SETTING = "delete from privacy_setting where user_id = $1"
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
         profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, profile_view, country, city,
@@ -243,8 +264,29 @@ def _user(row: Row) -> User:
     )
 
 
+async def by_id(database: Database, user_id: UserId) -> User | None:
+    row = await database.fetchrow(_BY_ID, user_id)
+    return None if row is None else _user(row)
+
+
 async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, User]:
     return {row["id"]: _user(row) for row in await database.fetch(_BY_IDS, user_ids)}
+
+
+def _own(row: Row | None) -> OwnUser | None:
+    return None if row is None else OwnUser(_user(row), row["coins"], row["received"])
+
+
+async def own_by_id(database: Database, user_id: UserId) -> OwnUser | None:
+    return _own(await database.fetchrow(_OWN_BY_ID, user_id))
+
+
+async def own_by_identity(database: Database, identity: Identity) -> OwnUser | UserId | None:
+    """Only the id if the user is deleted."""
+    row = await database.fetchrow(_OWN_BY_IDENTITY, identity.provider, identity.subject)
+    if row is not None and row["deleted"]:
+        return UserId(row["id"])
+    return _own(row)
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -328,13 +370,16 @@ async def edit(connection: Connection, user_id: UserId, edited: EditedProfile) -
 
 async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:
     """The user with this email address, else with this phone number. An empty text fits nobody."""
+    if not email and not phone:
+        return None
     found: UserId | None = await database.fetchval(_BY_CONTACT, email, phone)
     return found
 
 
-async def add_identity(database: Database, identity: Identity, user_id: UserId) -> None:
-    """No effect if the user has an identity of this provider already, or if the identity belongs to a user."""
-    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id)
+async def add_identity(database: Database, identity: Identity, user_id: UserId, email: str, phone: str) -> None:
+    """Add an identity whose provider verified this email address or phone number. No effect if the user has neither (any
+    more), if the user has an identity of this provider already, or if the identity belongs to a user."""
+    await database.execute(_ADD_IDENTITY, identity.provider, identity.subject, user_id, email, phone)
 
 
 async def remove_identity(connection: Connection, identity: Identity, before: dt.datetime) -> UserId | None:
@@ -410,8 +455,12 @@ async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before
 
 async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
-    for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY):
+    for statement in (
+        *(_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY),
+        *(_FORGET_PUSH_SETTING, _FORGET_PRIVACY_SETTING),
+    ):
         await connection.execute(statement, user_id)
+    await session_store.end_sessions(connection, user_id)
     await usernames_store.free_all(connection, [user_id])
 
 

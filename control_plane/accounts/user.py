@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+import msgspec
+
 from control_plane.accounts.caller import Role
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -25,8 +27,7 @@ class AlreadyTaken(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class PushSettings:
+class PushSettings(msgspec.Struct, frozen=True):
     likes: bool = True
     comments: bool = True
     new_followers: bool = True
@@ -35,8 +36,7 @@ class PushSettings:
     video_updates: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class PrivacySettings:
+class PrivacySettings(msgspec.Struct, frozen=True):
     videos_download: bool = True
     direct_message: str = "everyone"
     duet: str = "everyone"
@@ -47,8 +47,7 @@ class PrivacySettings:
     account."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     first_name: str
@@ -88,6 +87,17 @@ class User:
 
     video_count: int
     unseen_visits: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUser:
+    """A user with what only its owner sees."""
+
+    user: User
+    coins: int
+    """Bought and earned coins."""
+    received: int
+    """Coins ever received, including spent and withdrawn ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

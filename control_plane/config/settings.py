@@ -231,11 +231,16 @@ class Settings:
 
     def _check_url(self, name: str, url: str) -> None:
         """Raises InvalidSettings."""
-        parts = urlsplit(url)
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-        if not is_safe or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+            is_plain = parts.hostname and "@" not in parts.netloc and parts.port != 0
+        except ValueError:
+            is_safe = is_plain = False
+        if not is_safe or not is_plain:
             raise InvalidSettings(
-                f"{variable_of(name)} must be an https address; http is possible on this machine alone."
+                f"{variable_of(name)} must be an https address without a password; http is possible on this machine "
+                "alone."
             )
 
     def check_for_mediamtx_elsewhere(self) -> None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 LONGEST_EMAIL = 254
 """Characters: the longest address that mail servers accept (RFC 5321)."""
+_COSTLY = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST}
+"""Kinds of numbers that earn money for their owner: an attacker would have our codes sent to them."""
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\\\]\x00-\x1f]{1,64}@(?:[\w\-]{1,63}\.)+[\w\-]{2,63}")
 
 
@@ -34,7 +37,8 @@ class Contact:
 def email_contact(text: str) -> Contact:
     """Raises InvalidContact."""
     address = text.strip().lower()
-    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address) or ".." in address:
+    is_odd = ".." in address or "@-" in address or address.startswith((".", "-")) or not address.isprintable()
+    if is_odd or len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address):
         raise InvalidContact("This is not an email address.")
     return Contact(Channel.EMAIL, address)
 
@@ -48,7 +52,7 @@ def phone_contact(text: str, region: str = "") -> Contact:
         number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException:
         number = None
-    if number is None or not phonenumbers.is_possible_number(number):
+    if number is None or not _can_be_sent_to(number):
         raise InvalidContact("This is not a phone number with its country code, such as +49 151 23456789.")
     return Contact(Channel.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
@@ -56,3 +60,10 @@ def phone_contact(text: str, region: str = "") -> Contact:
 def any_contact(text: str) -> Contact:
     """An email address or a phone number. Raises InvalidContact."""
     return email_contact(text) if "@" in text else phone_contact(text)
+
+
+def _can_be_sent_to(number: PhoneNumber) -> bool:
+    """Whether its length is right and it is neither a costly number nor that of a satellite phone, of no country."""
+    is_possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    is_of_a_country = phonenumbers.region_code_for_country_code(number.country_code or 0) not in ("001", "ZZ")
+    return is_possible and is_of_a_country and phonenumbers.number_type(number) not in _COSTLY

@@ -53,10 +53,6 @@ _POST = """
 """
 _BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
 _RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
-_WALLET = """
-    select kind, balance from ledger_account where owner_id = $1
-    union all select 'received', coins from coins_received where user_id = $1
-"""
 _ACCOUNTS_OF = "select id, kind from ledger_account where owner_id = $1 order by id"
 _EXPORT = """
     select entry.id, amount, balance_after, operation, note, created_at
@@ -137,11 +133,6 @@ async def balances(source: Connection | Database, user_ids: Sequence[UserId]) ->
 async def coins_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
     """Total coins received, by user. Users who never received any are left out."""
     return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
-
-
-async def wallet(source: Connection | Database, user_id: UserId) -> dict[str, int]:
-    """Balances by kind of account, plus `received`: the total of coins from gifts."""
-    return {row["kind"]: row["balance"] for row in await source.fetch(_WALLET, user_id)}
 
 
 async def exported_entries(

@@ -10,7 +10,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger import store
-from control_plane.ledger.account import Account, Kind, bought, earned
+from control_plane.ledger.account import Account, bought, earned
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,3 @@ async def total_received(source: Connection | Database, user_ids: Sequence[UserI
     """Coins that each of these users ever received, including spent and withdrawn ones. Users without any get 0."""
     received = await store.coins_received(source, user_ids)
     return {user_id: received.get(user_id, 0) for user_id in user_ids}
-
-
-async def wallet_and_received(source: Connection | Database, user_id: UserId) -> tuple[Wallet, int]:
-    """Wallet and total received in one query, for a user's own profile."""
-    balances = await store.wallet(source, user_id)
-    owned = Wallet(bought=balances.get(Kind.BOUGHT, 0), earned=balances.get(Kind.EARNED, 0))
-    return owned, balances.get("received", 0)

@@ -66,8 +66,8 @@ class RunningStreams:
         self._miss_s = miss_s
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
-        self._admitted: dict[StreamId, LRUCache[SourceId, int]] = {}
-        """Per stream: the key version that admitted each connection."""
+        self._admitted: dict[StreamId, dict[SourceId, int]] = {}
+        """Per stream: the key version that admitted each connection, the oldest first."""
         self._over: LRUCache[StreamId, bool] = LRUCache(OVER_MAX)
         """Ended streams: an encoder that keeps retrying with such a key costs no query."""
         self._no_lookup_until = 0.0
@@ -116,9 +116,11 @@ class RunningStreams:
         return None if admitted is None else admitted.get(source_id)
 
     def _admit(self, stream: Stream, source_id: SourceId) -> None:
-        if stream.id not in self._admitted:
-            self._admitted[stream.id] = LRUCache(ADMITTED_MAX)
-        self._admitted[stream.id][source_id] = stream.key_version
+        admitted = self._admitted.setdefault(stream.id, {})
+        admitted.pop(source_id, None)
+        admitted[source_id] = stream.key_version
+        if len(admitted) > ADMITTED_MAX:
+            del admitted[next(iter(admitted))]
 
     def put(self, stream: Stream) -> None:
         """Apply a committed change of this process."""

@@ -25,7 +25,7 @@ from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
-from control_plane.ledger.wallets import wallet_and_received
+from control_plane.ledger.wallets import wallet
 from control_plane.operations import audit
 from control_plane.operations.audit import Act
 from control_plane.operations.operators import Operator
@@ -116,7 +116,7 @@ def show(
     async def print_user(database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
         [person] = await accounts.overview(database, 1, user_id + 1)
-        coins = (await wallet_and_received(database, user_id))[0].total
+        coins = (await wallet(database, user_id)).total
         stream = await streams.unfinished_of(database, user_id)
         sessions = await session_store.sessions_of(database, user_id, utc_now())
         if as_json:
@@ -270,7 +270,7 @@ def delete(user: UserArgument, yes: Yes = False) -> None:
     async def delete_user(operator: Operator, database: Database, settings: Settings) -> None:
         user_id = await user_id_of(database, user)
         name = await _name_of(database, user_id)
-        coins = (await wallet_and_received(database, user_id))[0].total
+        coins = (await wallet(database, user_id)).total
         lost = f" The account has {coins} coins, which are lost." if coins else ""
         confirm(
             f"Delete the account of {name}?{lost} It is removed for good after {settings.deletion_days} days.", yes=yes

@@ -57,7 +57,7 @@ def accounts(settings: Settings, secrets: Secrets, database: Database, live: Liv
         notices,
         PageFlow(clients, keyring),
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
-        AppleEvents(id_tokens, database, sessions),
+        AppleEvents(id_tokens, database),
         messenger,
         ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
         PhoneBook(database),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Flag, Request, Text
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile
 from control_plane.accounts.codes.codes import ChannelMissing, Purpose, TooManyCodes, WrongCode
 from control_plane.accounts.user import AlreadyTaken, UserNotFound
 from control_plane.delivery.contacts import InvalidContact, email_contact
@@ -64,4 +64,4 @@ async def verify_change_email_code(call: Call, body: VerifyChangeEmailCode) -> P
     """Check the code and change the caller's email address. The old address gets a message. The answer is the account."""
     address = email_contact(body.new_email)
     await call.accounts.contact_changes.confirm(call.own_id, address, body.code, call.requester)
-    return await own_profile(call, await user_by_id(call, call.user_id), call.token if call.proven else "")
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")

@@ -9,7 +9,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Request, Text
 from api.wire.person import User, user_view
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile
 from control_plane.accounts.codes.codes import ChannelMissing, TooManyCodes, WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
 from control_plane.accounts.password_rules import WeakPassword
@@ -58,7 +58,7 @@ async def change_password(call: Call, body: ChangePassword) -> Profile:
     user_id = call.own_id
     session_id = call.session.session_id if call.session is not None else ""
     await call.accounts.passwords.change(user_id, body.old_password, body.new_password, call.requester, session_id)
-    return await own_profile(call, await user_by_id(call, user_id), call.token if call.proven else "")
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")
 
 
 class ForgotPassword(Request, frozen=True, kw_only=True):
@@ -118,5 +118,5 @@ async def change_password_forgot(call: Call, body: ChangePasswordForgot) -> Prof
 
 async def _entered(call: Call, user_id: UserId) -> Profile:
     """Raises AccountBlocked, NotRegistered and UserNotFound."""
-    user, token = await call.accounts.sign_in.enter_as(user_id, call.use)
-    return await own_profile(call, user, token)
+    own, token = await call.accounts.sign_in.enter_as(user_id, call.use)
+    return own_profile(call, own, token)

@@ -18,10 +18,10 @@ from control_plane.accounts.claims import Claims
 from control_plane.accounts.codes.codes import WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
 from control_plane.accounts.password_rules import WeakPassword
-from control_plane.accounts.providers.id_tokens import InvalidIdToken
+from control_plane.accounts.providers.id_tokens import LONGEST_TOKEN, InvalidIdToken
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import ClaimTooLong, NotRegistered, SignInNotProven
-from control_plane.accounts.user import AlreadyTaken
+from control_plane.accounts.user import AlreadyTaken, UserNotFound
 from control_plane.accounts.usernames import InvalidUsername
 
 section = Section("auth")
@@ -31,7 +31,7 @@ Short = Annotated[str, msgspec.Meta(max_length=320)]
 
 
 class RegisterUser(Request, frozen=True, kw_only=True):
-    auth_token: Text = ""
+    auth_token: Annotated[str, msgspec.Meta(max_length=LONGEST_TOKEN)] = ""
     """The ID token of the sign-in provider, or a session token of this server, which is renewed."""
     nonce: Short = ""
     """The nonce that the app gave the provider's library, if it did. The ID token must hold it or its SHA-256."""
@@ -84,13 +84,14 @@ class RegisterUser(Request, frozen=True, kw_only=True):
         PasswordsBusy,
         SignInNotProven,
         TooYoung,
+        UserNotFound,
         WeakPassword,
         WrongCode,
     ),
 )
 async def register_user(call: Call, body: RegisterUser) -> Profile:
     """Sign in or sign up. The answer is the account with a session token."""
-    user, token = await call.accounts.sign_in.enter(
+    own, token = await call.accounts.sign_in.enter(
         Claims(
             auth_token=body.auth_token,
             nonce=body.nonce,
@@ -113,9 +114,9 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
         call.use,
     )
     if body.authorization_code:
-        await call.accounts.apple_tokens.exchange(user.id, body.authorization_code, body.auth_token)
+        await call.accounts.apple_tokens.exchange(own.user.id, body.authorization_code, body.auth_token)
     if device_token := devices.push_token(body.device_token):
         database, app = call.platform.database, call.client.value
-        await devices.claim(database, user.id, device_token, app, version="", language=call.language)
-        user = dataclasses.replace(user, device_token=device_token)
-    return await own_profile(call, user, token)
+        await devices.claim(database, own.user.id, device_token, app, version="", language=call.language)
+        own = dataclasses.replace(own, user=msgspec.structs.replace(own.user, device_token=device_token))
+    return own_profile(call, own, token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Nothing, Section
 from api.contract.request import CallerId, Request, Text
-from api.wire.profile import Profile, own_profile, public_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile, public_profile, user_by_id
 from api.wire.session import SessionItem, session_item
 from control_plane.accounts.caller import SessionKey
 from control_plane.accounts.user import UserNotFound
@@ -25,8 +25,9 @@ async def logout(call: Call, body: Logout) -> Profile:
     in. The answer is the account."""
     if call.session is not None:
         await call.accounts.sessions.end_one(call.session)
-    user = await user_by_id(call, call.user_id)
-    return await own_profile(call, user) if call.trusted else public_profile(call, user)
+    if not call.trusted:
+        return public_profile(call, await user_by_id(call, call.user_id))
+    return own_profile(call, await caller_of(call))
 
 
 @ours.endpoint("showSessions", access=Access.PROVEN)

@@ -10,7 +10,7 @@ from api.contract.endpoint import LARGEST_BODY, Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Request, Switch, Text, date_in
 from api.http.urls import is_absolute
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile, user_by_id
 from control_plane.accounts import profile
 from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
 from control_plane.accounts.profile import Changes, ContactNeedsProof, DateOfBirthSet
@@ -95,7 +95,7 @@ async def edit_profile(call: Call, body: EditProfile) -> Profile:
         await call.accounts.profile_media.set_picture(call.user_id, picture)
     elif body.profile_gif == "":
         await call.accounts.profile_media.remove_animation(call.user_id)
-    return await own_profile(call, await user_by_id(call, call.user_id), call.token if call.proven else "")
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")
 
 
 def _picture_url(call: Call, user: User, picture: str) -> str | None:

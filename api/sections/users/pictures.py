@@ -9,7 +9,7 @@ from api.contract.call import Call
 from api.contract.endpoint import LARGEST_BODY, Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, MalformedRequest, Request, Text
-from api.wire.profile import Profile, own_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile
 from control_plane.accounts.user import UserNotFound
 from control_plane.pictures.clip_model import LARGEST_CLIP
 from control_plane.pictures.model import LARGEST_BYTES, PictureRefused, TooManyPictures
@@ -64,5 +64,4 @@ def _check_trusted(call: Call) -> None:
 
 
 async def _own(call: Call) -> Profile:
-    user = await user_by_id(call, call.user_id)
-    return await own_profile(call, user, call.token if call.proven else "")
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")

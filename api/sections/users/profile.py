@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
-from api.wire.profile import Profile, own_profile, public_profile, user_by_id
+from api.wire.profile import Profile, caller_of, own_profile, public_profile, user_by_id
 from control_plane.accounts.store import by_username, record_visit
 from control_plane.accounts.user import User, UserNotFound
 from control_plane.base.ids import UserId
@@ -26,14 +26,26 @@ class ShowUserDetail(Request, frozen=True, kw_only=True):
 @section.endpoint("showUserDetail", access=Access.GUEST, refusals=(UserNotFound,))
 async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
     """The profile of `other_user_id`, else of `username`, else of the caller."""
+    if _asks_for_own(call, body):
+        return await _own(call)
     user = await _wanted(call, body)
-    if call.caller is None or user.id != call.caller.user_id:
-        if call.caller is not None:
-            await record_visit(call.platform.database, user.id, call.caller.user_id)
+    if call.caller is None:
         return public_profile(call, user)
+    if user.id != call.user_id:
+        await record_visit(call.platform.database, user.id, call.user_id)
+        return public_profile(call, user)
+    return await _own(call) if call.trusted else public_profile(call, user)
+
+
+def _asks_for_own(call: Call, body: ShowUserDetail) -> bool:
+    """Whether the body, without a look at the database, asks for a caller who may see the private fields."""
     if not call.trusted:
-        return public_profile(call, user)
-    return await own_profile(call, user, call.token if call.proven else "")
+        return False
+    return not body.username if body.other_user_id is None else body.other_user_id == call.user_id
+
+
+async def _own(call: Call) -> Profile:
+    return own_profile(call, await caller_of(call), call.token if call.proven else "")
 
 
 async def _wanted(call: Call, body: ShowUserDetail) -> User:

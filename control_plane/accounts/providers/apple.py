@@ -18,7 +18,7 @@ from control_plane.accounts.providers import store
 from control_plane.accounts.providers.clients import OAuthClient
 from control_plane.accounts.providers.id_tokens import IdTokens, InvalidIdToken
 from control_plane.accounts.providers.store import SealedToken
-from control_plane.accounts.sessions import Sessions
+from control_plane.accounts.session_store import end_sessions
 from control_plane.accounts.store import remove_identity
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
@@ -89,10 +89,9 @@ async def revoke_apple_token(tokens: AppleTokens, user_id: int) -> None:
 class AppleEvents:
     """Apple's server-to-server notifications."""
 
-    def __init__(self, id_tokens: IdTokens, database: Database, sessions: Sessions) -> None:
+    def __init__(self, id_tokens: IdTokens, database: Database) -> None:
         self._id_tokens = id_tokens
         self._database = database
-        self._sessions = sessions
 
     async def take(self, payload: str) -> None:
         """Verify a notification, and act on it. A repeated one changes nothing: an identity that was added after the
@@ -105,8 +104,8 @@ class AppleEvents:
             user_id = await remove_identity(connection, identity, _time_of(event))
             if user_id is not None:
                 await store.forget(connection, NAME, user_id)
+                await end_sessions(connection, user_id)
         if user_id is not None:
-            await self._sessions.revoke_all(user_id)
             log.info("apple_consent_withdrawn", extra={"user": user_id, "event": event["type"]})
 
 

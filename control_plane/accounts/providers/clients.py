@@ -15,9 +15,12 @@ from urllib.parse import urlencode
 
 import aiohttp
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
-from control_plane.accounts.providers.key_set import DEADLINE_S, KeysUnavailable
+from control_plane.accounts.providers.key_set import DEADLINE_S, KeysUnavailable, read_whole
 from control_plane.base.clock import utc_now
 from control_plane.config.declare import InvalidSettings
 from control_plane.config.providers import Apple, Providers
@@ -92,11 +95,13 @@ class OAuthClient:
                 aiohttp.ClientSession(timeout=timeout) as session,
                 session.post(url, data=data, allow_redirects=False) as response,
             ):
-                body = await response.content.read(LARGEST_ANSWER)
-                status = response.status
+                body, status = await read_whole(response, LARGEST_ANSWER), response.status
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             log.warning("provider_away", extra={"provider": self.name, "why": type(error).__name__})
             raise KeysUnavailable from None
+        except ValueError:
+            log.warning("provider_refused", extra={"provider": self.name, "why": "the answer is too large"})
+            raise InvalidIdToken(self.title) from None
         if status >= 500 or status == 429:
             log.warning("provider_away", extra={"provider": self.name, "why": status})
             raise KeysUnavailable
@@ -144,15 +149,20 @@ def oauth_clients(settings: Providers) -> dict[str, OAuthClient]:
     return found
 
 
-def _private_key(path: str) -> str:
+def _private_key(path: str) -> EllipticCurvePrivateKey:
+    variable = "LIVE_PROVIDERS_APPLE_PRIVATE_KEY_FILE"
     try:
-        return Path(path).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text file"
-        raise InvalidSettings(f"LIVE_PROVIDERS_APPLE_PRIVATE_KEY_FILE: {path} cannot be read: {reason}.") from None
+        key = load_pem_private_key(Path(path).expanduser().read_bytes(), password=None)
+    except OSError as error:
+        raise InvalidSettings(f"{variable}: {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise InvalidSettings(f"{variable}: {path} holds no private key of Apple's. Use the file AuthKey_….p8.")
+    return key
 
 
-def _apple_secret(apple: Apple, private_key: str, client_id: str) -> str:
+def _apple_secret(apple: Apple, private_key: EllipticCurvePrivateKey, client_id: str) -> str:
     now = utc_now()
     claims = {
         "iss": apple.team_id,

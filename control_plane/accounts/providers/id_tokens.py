@@ -20,6 +20,7 @@ from control_plane.accounts.providers.key_set import KeySet
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.providers import Providers
+from control_plane.delivery.contacts import InvalidContact, email_contact
 
 log = logging.getLogger(__name__)
 
@@ -174,13 +175,23 @@ def _is_nonce(signed: Any, nonce: str) -> bool:
 
 
 def _proof(content: Mapping[str, Any], provider: Provider) -> Proof:
-    email = content.get("email")
     verified = content.get("email_verified")
     # Apple sends text or a boolean.
     is_verified = provider.proves_email and (verified is True or verified == "true")
     phone = content.get("phone_number")
     return Proof(
         identity=Identity(provider.name, content["sub"]),
-        email=email.lower() if is_verified and isinstance(email, str) else "",
+        email=_email(content.get("email")) if is_verified else "",
         phone=phone if provider.name == "firebase" and isinstance(phone, str) else "",
     )
+
+
+def _email(text: Any) -> str:
+    """In the normal form in which addresses are compared. "": none. An address outside ASCII is not used: in lower case
+    it can be that of another mailbox."""
+    if not isinstance(text, str) or not text.isascii():
+        return ""
+    try:
+        return email_contact(text).address
+    except InvalidContact:
+        return ""

@@ -63,19 +63,26 @@ class KeySet:
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
         """The key with this id. None: the provider has no such key. Raises KeysUnavailable."""
-        if self._is_due(key_id):
+        is_due = self._is_due(key_id)
+        if is_due and self._fetching.locked() and (key := self._known(key_id)) is not None:
+            return key  # a provider that hangs delays one call, not all
+        if is_due:
             async with self._fetching:  # concurrent callers share one fetch
                 if self._is_due(key_id):
                     await self._fetch()
-        age_s = self._clock() - self._fetched_at
-        if age_s <= STALE_S and (key := self._keys.get(key_id)) is not None:
+        if (key := self._known(key_id)) is not None:
             return key
+        age_s = self._clock() - self._fetched_at
         if (
             age_s > LIFETIME_S or self._tried_at > self._fetched_at
         ):  # the last fetch failed: what is known may be outdated
             raise KeysUnavailable
-        self._unknown[key_id] = None
+        if is_due:  # else the last fetch is older than the question, and the key may be newer than that
+            self._unknown[key_id] = None
         return None
+
+    def _known(self, key_id: str) -> jwt.PyJWK | None:
+        return self._keys.get(key_id) if self._clock() - self._fetched_at <= STALE_S else None
 
     def _is_due(self, key_id: str) -> bool:
         now = self._clock()
@@ -100,12 +107,17 @@ class KeySet:
         timeout = aiohttp.ClientTimeout(total=self._deadline_s)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as response:
             response.raise_for_status()
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(1 << 16):
-                body += chunk
-                if len(body) > LARGEST_BYTES:
-                    raise ValueError("The key set is too large.")
-        return json.loads(body)
+            return json.loads(await read_whole(response, LARGEST_BYTES))
+
+
+async def read_whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    """The body, in however many pieces it arrives. Raises ValueError if it has more than `largest` bytes."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > largest:
+            raise ValueError("The answer is too large.")
+    return bytes(body)
 
 
 def _signing_keys(document: Any) -> dict[str, jwt.PyJWK]:

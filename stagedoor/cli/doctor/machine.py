@@ -35,7 +35,8 @@ async def settings(at: Installation) -> Finding:
     if at.settings.public_url.startswith("https:") and not at.settings.trusted_proxies:
         return warning(
             f"{mode} mode behind a proxy that is not trusted",
-            "Set LIVE_TRUSTED_PROXIES to its address. Otherwise all clients share the rate limits of one address.",
+            "Set LIVE_TRUSTED_PROXIES to its address. Otherwise all clients count as one: they share its rate limits, and "
+            "one of them can use a sign-in code that another one has entered.",
         )
     return ok(f"{mode} mode, reached at {at.settings.public_url or at.settings.public_host}")
 

@@ -183,7 +183,7 @@ class TestWhoMayChangeSettings:
         self, calls: Calls, token: str, name: str, body: dict[str, Any]
     ) -> None:
         await calls.done(name, body, token=token)
-        assert await calls.queries(name, body, token=token) == 3, "the change, the user, the wallet"
+        assert await calls.queries(name, body, token=token) == 2, "the change, the user with the wallet"
 
 
 # ── showSettings ──

@@ -23,7 +23,7 @@ from control_plane.accounts.sign_in import (
     SignInNotProven,
     UnprovenClaims,
 )
-from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, PrivacySettings, PushSettings, User
+from control_plane.accounts.user import AlreadyTaken, Identity, NewUser, OwnUser, PrivacySettings, PushSettings, User
 from control_plane.accounts.usernames import InvalidUsername
 from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
@@ -48,7 +48,7 @@ class Door:
 
     async def enter(self, claims: Claims) -> User:
         """Sign in, in development mode."""
-        return await self.sign_in(UnprovenClaims(), believes_claims=True).sign_in(claims)
+        return (await self.sign_in(UnprovenClaims(), believes_claims=True).sign_in(claims)).user
 
     async def people(self) -> int:
         number: int = await self.database.fetchval("select count(*) from app_user")
@@ -93,7 +93,7 @@ async def test_who_is_known_is_answered_and_left_as_they_are(door: Door, claims:
 async def test_a_session_of_ours_is_a_way_in_everywhere(door: Door) -> None:
     token = await door.sessions.issue(door.ann)
     assert (await door.enter(Claims(auth_token=token, username="other"))).id == door.ann
-    assert (await door.sign_in().sign_in(Claims(auth_token=token))).id == door.ann
+    assert (await door.sign_in().sign_in(Claims(auth_token=token))).user.id == door.ann
     assert await door.people() == 1
 
 
@@ -296,6 +296,17 @@ async def test_the_longest_texts_that_are_let_through_fit_into_the_index(door: D
     }
 
 
+# ── statements ──
+
+
+async def test_a_sign_in_reads_account_and_wallet_in_one_statement(door: Door) -> None:
+    claims = Claims(auth_token="uid bob", username="bob")
+    for uses in (3, 1):  # not found, created, read; then found
+        before = door.database.uses
+        await door.enter(claims)
+        assert door.database.uses - before == uses
+
+
 # ── banned ──
 
 
@@ -374,14 +385,14 @@ APPLE = Provider({"apple token": proof_of("apple", "a-cid")})
 )
 async def test_elsewhere_a_provider_has_to_prove_it(door: Door, claims: Claims, username: str | None) -> None:
     sign_in = door.sign_in(GOOGLE, APPLE)
-    user = await sign_in.sign_in(claims)
+    user = (await sign_in.sign_in(claims)).user
     assert user.username == username or (username is None and GENERATED.fullmatch(user.username))
-    assert (await sign_in.sign_in(dataclasses.replace(claims, username="", dob=None))).id == user.id
+    assert (await sign_in.sign_in(dataclasses.replace(claims, username="", dob=None))).user.id == user.id
 
 
 async def test_elsewhere_only_what_was_proven_becomes_a_way_in(door: Door) -> None:
     claims = Claims(auth_token="token of bob", social="facebook", social_id="somebody else", username="bob")
-    user = await door.sign_in(GOOGLE, APPLE).sign_in(claims)
+    user = (await door.sign_in(GOOGLE, APPLE).sign_in(claims)).user
     assert await door.ways_of(user) == {("google", "g-bob")}
 
 
@@ -412,31 +423,31 @@ async def test_elsewhere_a_token_that_no_provider_gave_out_proves_nothing(door: 
 )
 async def test_a_verified_address_joins_the_account_that_has_it(door: Door, proof: Proof) -> None:
     sign_in = door.sign_in(Provider({"token": proof}))
-    ann = await sign_in.sign_in(Claims(auth_token="token", username="other"))
+    ann = (await sign_in.sign_in(Claims(auth_token="token", username="other"))).user
     assert ann.id == door.ann
     assert proof.identity is not None
     assert await door.ways_of(ann) == {(way.provider, way.subject) for way in [*ANNS_WAYS, proof.identity]}
-    assert (await sign_in.sign_in(Claims(auth_token="token"))).id == door.ann
+    assert (await sign_in.sign_in(Claims(auth_token="token"))).user.id == door.ann
 
 
 async def test_a_code_sent_to_the_address_opens_the_account_that_has_it(door: Door) -> None:
     sign_in = door.sign_in(Provider({"code": Proof(email="ann@example.com")}))
-    assert (await sign_in.sign_in(Claims(auth_token="code"))).id == door.ann
-    assert len(await door.ways_of(await sign_in.sign_in(Claims(auth_token="code")))) == len(ANNS_WAYS)
+    assert (ann := (await sign_in.sign_in(Claims(auth_token="code"))).user).id == door.ann
+    assert len(await door.ways_of(ann)) == len(ANNS_WAYS)
 
 
 async def test_an_address_that_is_only_claimed_joins_nothing(door: Door) -> None:
     claims = Claims(auth_token="apple token", username="cid", email="ann@example.com", phone="+4912345")
-    cid = await door.sign_in(APPLE).sign_in(claims)
+    cid = (await door.sign_in(APPLE).sign_in(claims)).user
     assert cid.id != door.ann
     assert (cid.email, cid.phone) == ("", "")
 
 
 async def test_an_address_that_is_only_claimed_is_not_kept_from_its_owner(door: Door) -> None:
     early = Claims(auth_token="apple token", username="early", email="bob@example.com", password="known to early")
-    early_user = await door.sign_in(APPLE).sign_in(early)
+    early_user = (await door.sign_in(APPLE).sign_in(early)).user
     bobs = Provider({"token": proof_of("google", "g-bob", email="bob@example.com")})
-    bob = await door.sign_in(bobs).sign_in(Claims(auth_token="token", username="bob"))
+    bob = (await door.sign_in(bobs).sign_in(Claims(auth_token="token", username="bob"))).user
     assert bob.id != early_user.id
     assert bob.email == "bob@example.com"
 
@@ -451,15 +462,40 @@ async def test_another_user_of_the_same_provider_does_not_join_by_the_address(do
     assert await door.people() == 1
 
 
+async def test_an_address_that_the_account_gave_up_meanwhile_joins_nothing(door: Door) -> None:
+    """The owner changes the address because its mailbox was broken into."""
+    identity = Identity("apple", "a-thief")
+    thief = Proof(identity=identity, email="ann@example.com")
+
+    class Late(SignIn):
+        async def _allowed(self, user_id: UserId) -> OwnUser:
+            user = await super()._allowed(user_id)
+            await door.database.execute("update app_user set email = 'new@example.com' where id = $1", user_id)
+            return user
+
+    sign_in = Late(door.database, door.sessions, [Provider({"token": thief})], believes_claims=False)
+    with pytest.raises(NotRegistered):
+        await sign_in.sign_in(Claims(auth_token="token", social="apple", social_id="a-thief"))
+    assert await store.id_by_identity(door.database, identity) is None
+
+
+async def test_a_proven_address_is_kept_in_development_too(door: Door) -> None:
+    proofs = {"token": proof_of("apple", "a-bob", email="bob@example.com")}
+    sign_in = door.sign_in(Provider(proofs), UnprovenClaims(), believes_claims=True)
+    claims = Claims(auth_token="token", username="bob", email="other@example.com", phone="+4977")
+    bob = await sign_in.sign_in(claims)
+    assert (bob.user.email, bob.user.phone) == ("bob@example.com", "+4977")
+
+
 async def test_identities_that_join_at_the_same_time_are_one_of_each_provider(door: Door) -> None:
     tokens = {f"token {number}": proof_of("apple", f"a-{number}", email="ann@example.com") for number in range(8)}
     sign_in = door.sign_in(Provider(tokens))
     results = await asyncio.gather(
         *(sign_in.sign_in(Claims(auth_token=token)) for token in tokens), return_exceptions=True
     )
-    joined = [result for result in results if isinstance(result, User)]
+    joined = [result.user for result in results if isinstance(result, OwnUser)]
     assert [user.id for user in joined] == [door.ann]
-    assert all(isinstance(result, AlreadyTaken) for result in results if not isinstance(result, User))
+    assert all(isinstance(result, AlreadyTaken) for result in results if not isinstance(result, OwnUser))
     assert len(await door.ways_of(joined[0])) == len(ANNS_WAYS) + 1
 
 
@@ -477,5 +513,5 @@ async def test_the_provider_is_named_as_it_was_proven(door: Door) -> None:
     claims = Claims(
         auth_token="apple token", username="cid", social="facebook", social_id="f-1", profile_pic="https://x.example/1"
     )
-    cid = await door.sign_in(APPLE).sign_in(claims)
+    cid = (await door.sign_in(APPLE).sign_in(claims)).user
     assert (cid.social, cid.social_id, cid.profile_pic) == ("apple", "a-cid", "")

@@ -43,8 +43,11 @@ async def test_a_name_is_found_in_any_spelling(
 async def test_a_way_in_can_be_added_and_stays_with_whom_it_leads_to(database: WatchedDatabase, ann: UserId) -> None:
     bob, way = await new_user(database), Identity("google", "g")
     assert await store.id_by_identity(database, way) is None
-    await store.add_identity(database, way, ann)
-    await store.add_identity(database, way, bob)
+    for person, email in ((ann, "Ann@example.com"), (bob, "bob@example.com")):
+        await store.add_identity(database, way, person, email.lower(), "")
+        assert await store.id_by_identity(database, way) == (None if person == ann else ann), "no such address"
+        await database.execute("update app_user set email = $2 where id = $1", person, email)
+        await store.add_identity(database, way, person, email.lower(), "")
     assert await store.id_by_identity(database, way) == ann
     assert await store.id_by_identity(database, Identity("uid", "u1")) == ann
 

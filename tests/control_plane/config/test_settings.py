@@ -96,6 +96,10 @@ def test_a_setting_is_read_from_the_environment(variable: str, text: str, name: 
         ({"LIVE_DEV": "perhaps"}, "LIVE_DEV must be 1 or 0."),
         ({"LIVE_DEV": ""}, "LIVE_DEV must be 1 or 0."),
         ({"LIVE_BODY_IDENTITY": "maybe"}, "LIVE_BODY_IDENTITY must be 1 or 0."),
+        (
+            {"LIVE_COUNTRY_HEADER": "X Country:"},
+            "LIVE_COUNTRY_HEADER must be the name of a header, such as CF-IPCountry, or empty.",
+        ),
         ({"LIVE_LOG_FORMAT": "xml"}, "LIVE_LOG_FORMAT must be text or json."),
         ({"LIVE_MEDIAMTX_LOG_LEVEL": "debug"}, "LIVE_MEDIAMTX_LOG_LEVEL must be warn, error or info."),
         ({"LIVE_LOG_LEVEL": "loud"}, "LIVE_LOG_LEVEL must be debug, info, warning or error."),
@@ -262,6 +266,19 @@ def test_a_table_is_read_from_the_file_and_the_environment(config: Path) -> None
 )
 def test_a_mistake_in_a_table_is_named(config: Path, content: str, sentence: str) -> None:
     assert refusal(in_file(config, content)) == sentence
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "http://example.com/keys", "http://localhost.example.com", "ftp://example.com", "https://", "https://["),
+        *("keys", "https://user:hidden@example.com/keys", "https://example.com:99999/keys"),
+    ],
+)
+def test_a_provider_is_reached_safely_and_its_address_holds_no_password(url: str) -> None:
+    said = refusal({"LIVE_PROVIDERS_GOOGLE_JWKS_URL": url})
+    assert said.startswith("LIVE_PROVIDERS_GOOGLE_JWKS_URL must be an https address")
+    assert "hidden" not in said
 
 
 @pytest.mark.parametrize("info", list(describe()), ids=lambda info: info.name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
+from contextvars import copy_context
 
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
@@ -51,3 +53,17 @@ def test_requests_that_are_not_http_are_not_logged(lines: pytest.CaptureFixture[
     written = lines.readouterr().err
     assert written.count("Error handling request") == 1
     assert "a bug of ours" in written
+
+
+def test_a_line_has_the_id_of_the_request_whose_task_wrote_it(lines: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("json", "info")
+
+    def in_a_request() -> None:
+        logs.request_id.set("a1b2")
+        logging.getLogger("a.module").info("inside")
+
+    copy_context().run(in_a_request)
+    logging.getLogger("a.module").info("outside")
+    inside, outside = map(json.loads, lines.readouterr().err.splitlines())
+    assert (inside["event"], inside["request"]) == ("inside", "a1b2")
+    assert "request" not in outside

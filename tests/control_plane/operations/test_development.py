@@ -191,10 +191,11 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(database: 
         await database.execute(f"update {table} set created_at = '2026-01-01' where {column} = $1", early)
     sessions = Sessions(KEYRING, database, ttl_s=1000)
     sign_in = SignIn(database, sessions, [UnprovenClaims()], believes_claims=True)
-    boss = await sign_in.sign_in(Claims(auth_token="dev:boss"))
-    squatter = await sign_in.sign_in(
-        Claims(username="squatter", email="ceo@example.com", password="known to all", social="google", social_id="ceo")
+    boss = (await sign_in.sign_in(Claims(auth_token="dev:boss"))).user
+    claims = Claims(
+        username="squatter", email="ceo@example.com", password="known to all", social="google", social_id="ceo"
     )
+    squatter = (await sign_in.sign_in(claims)).user
     carol = await added(database, NewUser(username="carol", email="carol@example.com"))
     async with database.transaction() as connection:
         await audit.record(connection, OPERATOR, Act.USER_ADDED, audit.user(carol))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import asyncpg
 import pytest
 
 from control_plane.accounts import store as accounts
@@ -66,7 +67,7 @@ async def desk(database: WatchedDatabase) -> AsyncIterator[Desk]:
         async with database.transaction() as connection:
             ann = await accounts.create(connection, NewUser(username="ann"), [Identity("apple", "a-ann")])
         tokens = AppleTokens(client, id_tokens, database, Keyring((OLD,)))
-        yield Desk(provider, database, tokens, AppleEvents(id_tokens, database, sessions), sessions, ann)
+        yield Desk(provider, database, tokens, AppleEvents(id_tokens, database), sessions, ann)
 
 
 # ── tokens ──
@@ -130,6 +131,20 @@ async def test_a_withdrawn_consent_ends_the_way_in_and_the_sessions(desk: Desk, 
     assert await desk.sessions.identify(session) is None
     assert await store.kept(desk.database, "apple", desk.ann) is None
     await desk.events.take(desk.event(kind))
+
+
+async def test_a_withdrawal_and_the_end_of_the_sessions_are_one_change(desk: Desk) -> None:
+    """Apple repeats a notification that failed. It would find no identity any more, and the sessions would stay."""
+    session = await desk.sessions.issue(desk.ann)
+    await desk.database.execute(
+        "create function refuse() returns trigger language plpgsql as 'begin raise exception ''away''; end'"
+    )
+    await desk.database.execute("create trigger refuse before delete on session execute function refuse()")
+    with pytest.raises(asyncpg.RaiseError):
+        await desk.events.take(desk.event("consent-revoked"))
+    await desk.database.execute("drop trigger refuse on session")
+    await desk.events.take(desk.event("consent-revoked"))
+    assert await desk.sessions.identify(session) is None
 
 
 async def test_an_old_event_does_not_end_a_newer_consent(desk: Desk) -> None:

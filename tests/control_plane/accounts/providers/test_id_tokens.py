@@ -167,6 +167,24 @@ async def test_without_keys_the_caller_is_told_to_try_again(provider: LocalProvi
         await proof_of(id_tokens, provider.token())
 
 
+@pytest.mark.parametrize(
+    "email",
+    [
+        "\u212aate@example.com",
+        "ann\u0131@example.com",
+        "ann@example.com\nBcc: x@example.com",
+        "ann\0@example.com",
+        "",
+        "ann",
+    ],
+)
+async def test_an_address_that_could_be_taken_for_another_one_is_not_proven(
+    provider: LocalProvider, id_tokens: IdTokens, email: str
+) -> None:
+    """The Kelvin sign becomes `k` in lower case: one mailbox must not open the account of another."""
+    assert (await proof_of(id_tokens, provider.token(email=email))).email == ""
+
+
 async def test_each_provider_has_its_own_rules(provider: LocalProvider) -> None:
     settings = Providers(
         apple=Apple(client_ids=(CLIENT,), issuer=f"{provider.url}/apple", jwks_url=provider.jwks_url),

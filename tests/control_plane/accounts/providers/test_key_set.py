@@ -17,6 +17,7 @@ from control_plane.accounts.providers.key_set import (
     KeysUnavailable,
 )
 from tests.local_provider import LocalProvider, ec_key, local_provider, rsa_key
+from tests.waiting import until
 
 
 class Clock:
@@ -140,6 +141,30 @@ async def test_a_provider_that_hangs_is_given_up(clock: Clock) -> None:
         with pytest.raises(KeysUnavailable):
             await KeySet(f"http://127.0.0.1:{port}/keys", clock=clock, deadline_s=0.2).find("one")
         await disconnected.wait()
+
+
+async def test_known_keys_are_used_at_once_while_the_provider_hangs(provider: LocalProvider, clock: Clock) -> None:
+    keys = KeySet(provider.jwks_url, clock=clock)
+    await keys.find("one")
+    clock.now = LIFETIME_S + 1
+    provider.may_answer.clear()
+    waiting = asyncio.create_task(keys.find("one"))
+    await until(lambda: provider.fetches == 2, what="a fetch")
+    assert await keys.find("one") is not None
+    assert not waiting.done()
+    provider.may_answer.set()
+    assert await waiting is not None
+    assert provider.fetches == 2
+
+
+async def test_a_key_that_is_published_after_a_fetch_is_not_unknown_for_long(
+    provider: LocalProvider, keys: KeySet, clock: Clock
+) -> None:
+    await keys.find("one")
+    provider.keys["two"] = ec_key("two")
+    assert await keys.find("two") is None, "the last fetch was a moment ago"
+    clock.now = RETRY_S
+    assert await keys.find("two") is not None
 
 
 async def test_a_provider_that_is_not_there_is_given_up(clock: Clock) -> None:

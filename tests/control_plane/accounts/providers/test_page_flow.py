@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import jwt
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from control_plane.accounts.claims import Claims
-from control_plane.accounts.providers.clients import oauth_clients
+from control_plane.accounts.providers.clients import OAuthClient, Tokens, oauth_clients
 from control_plane.accounts.providers.id_tokens import IdTokens, InvalidIdToken, providers_of
 from control_plane.accounts.providers.key_set import KeysUnavailable
 from control_plane.accounts.providers.page_flow import LIFETIME_S, FlowLost, PageFlow, UnknownProvider
@@ -21,7 +24,7 @@ from control_plane.base.clock import utc_now
 from control_plane.base.signing import Keyring, Secret
 from control_plane.config.declare import InvalidSettings
 from control_plane.config.providers import Apple, Google, Providers
-from tests.local_provider import LocalProvider, ec_key, local_provider
+from tests.local_provider import LocalProvider, ec_key, local_provider, public_text, rsa_key
 
 CALLBACK = "https://live.example.com/session/google/callback"
 KEYRING = Keyring((Secret("a", b"a" * 32), Secret("b", b"b" * 32)))
@@ -154,6 +157,22 @@ async def test_a_provider_that_fails_is_named_as_such(provider: LocalProvider, f
         await flow.finish("google", begun.cookie, answer["state"], answer["code"], CALLBACK)
 
 
+async def test_an_answer_that_arrives_in_pieces_is_read_whole() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for byte in b'{"id_token": "a.b.c", "refresh_token": "r"}':
+            await response.write(bytes([byte]))
+            await asyncio.sleep(0)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/token", answer)
+    async with TestServer(app) as server:
+        client = OAuthClient("google", "Google", "web", lambda _: "secret", "", str(server.make_url("/token")), {})
+        assert await client.exchange("code") == Tokens("a.b.c", "r")
+
+
 async def test_apples_client_secret_is_signed_with_our_key(provider: LocalProvider, settings: Providers) -> None:
     apple = oauth_clients(settings)["apple"]
     await apple.revoke("refresh-1", "com.example.app")
@@ -176,3 +195,12 @@ def test_a_key_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     missing = Apple(team_id="T", key_id="K", private_key_file=str(tmp_path / "missing.p8"))
     with pytest.raises(InvalidSettings, match=r"PRIVATE_KEY_FILE.*No such file"):
         oauth_clients(Providers(apple=missing))
+
+
+@pytest.mark.parametrize("text", ["", "no key", public_text(rsa_key("one")).decode()], ids=["empty", "text", "public"])
+def test_a_file_that_holds_no_key_stops_the_start(tmp_path: Path, text: str) -> None:
+    (tmp_path / "key.p8").write_text(text)
+    broken = Apple(team_id="T", key_id="K", private_key_file=str(tmp_path / "key.p8"))
+    with pytest.raises(InvalidSettings, match=r"PRIVATE_KEY_FILE.*no private key") as refused:
+        oauth_clients(Providers(apple=broken))
+    assert text == "" or text not in str(refused.value)
