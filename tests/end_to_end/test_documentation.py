@@ -32,8 +32,8 @@ async def run(script: str, folder: Path) -> str:
     return output.decode()
 
 
-async def test_every_example_works_when_it_is_copied(stagedoor: Stagedoor, samples: Path, tmp_path: Path) -> None:
-    shutil.copyfile(samples / "ember.mp4", tmp_path / FILES["video"])
+async def test_every_example_works_when_it_is_copied(stagedoor: Stagedoor, tmp_path: Path) -> None:
+    shutil.copyfile(stagedoor.data_dir / "media/samples/ember.mp4", tmp_path / FILES["video"])
     async with stagedoor.session.get(stagedoor.url("/openapi.json")) as response:
         document = json.loads(await response.read())
     async with stagedoor.session.get(stagedoor.url("/docs")) as response:
