@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from control_plane.accounts.contacts_store import contacts_in
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
+from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database, Row
 from control_plane.delivery.contacts import Contact
 
@@ -18,7 +19,6 @@ _BY_NAME = f"""
 """
 _BY_ID = f"{_SELECT} where id = $1"
 _REHASH = "update app_user set password_hash = $3 where id = $1 and password_hash = $2"
-_LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 _COUNTS = """
     with known as (
         select origin from password_attempt
@@ -94,8 +94,7 @@ async def rehash(database: Database, user_id: UserId, old: str, new: str) -> Non
 async def lock_and_count(connection: Connection, account: bytes, origin: str, now: dt.datetime) -> Counts:
     """Until the transaction ends, no other one passes here for the same account or the same origin. `account`: a hash of
     the name that was typed."""
-    for name in sorted((f"password of {account.hex()}", f"passwords from {origin}")):
-        await connection.execute(_LOCK, name)
+    await lock_names(connection, f"password of {account.hex()}", f"passwords from {origin}")
     row = await connection.fetchrow(_COUNTS, account, origin, now)
     assert row is not None, "an aggregate has one row"
     return Counts(**row)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
+from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database, Row
 from control_plane.delivery.contacts import Channel, Contact
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 _COUNTS = """
     select count(*) filter (where address = $1 and created_at > $3::timestamptz - interval '1 hour') as address_hour,
         count(*) filter (where address = $1) as address_day,
@@ -83,8 +83,7 @@ def _sent(row: Row) -> Sent:
 
 async def lock_and_count(connection: Connection, contact: Contact, origin: str, now: dt.datetime) -> Counts:
     """Until the transaction ends, no other one passes here for the same address or the same origin."""
-    for name in sorted((f"code to {contact.address}", f"code for {origin}")):
-        await connection.execute(_LOCK, name)
+    await lock_names(connection, f"code to {contact.address}", f"code for {origin}")
     row = await connection.fetchrow(_COUNTS, contact.address, origin, now)
     assert row is not None, "an aggregate has one row"
     return Counts(**row)

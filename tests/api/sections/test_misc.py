@@ -28,16 +28,6 @@ async def calls(dsn: str, tmp_path: Path) -> AsyncIterator[Calls]:
         yield calls
 
 
-@pytest.fixture
-async def ann(calls: Calls) -> UserId:
-    return await new_user(calls.database, "ann")
-
-
-@pytest.fixture
-async def token(calls: Calls, ann: UserId) -> str:
-    return await calls.token(ann)
-
-
 async def chosen(calls: Calls, user_id: UserId) -> list[int]:
     rows = await calls.database.fetch("select interest_id from user_interest where user_id = $1 order by 1", user_id)
     return [row["interest_id"] for row in rows]

@@ -36,16 +36,6 @@ async def calls(dsn: str, tmp_path: Path) -> AsyncIterator[Calls]:
         yield calls
 
 
-@pytest.fixture
-async def ann(calls: Calls) -> UserId:
-    return await new_user(calls.database, "ann")
-
-
-@pytest.fixture
-async def token(calls: Calls, ann: UserId) -> str:
-    return await calls.token(ann)
-
-
 # ── addPrivacySetting ──
 
 AS_SENT: dict[Client, tuple[dict[str, Any], dict[str, Any]]] = {

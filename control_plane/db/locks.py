@@ -1,0 +1,14 @@
+"""Locks on names, such as for limits: only one transaction at a time counts and then adds."""
+
+from __future__ import annotations
+
+from control_plane.db.connections import Connection
+
+_LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
+async def lock_names(connection: Connection, *names: str) -> None:
+    """Until the transaction ends, no other one passes here with one of these names. The names are locked in their order,
+    so that two transactions cannot wait for each other."""
+    for name in sorted(names):
+        await connection.execute(_LOCK, name)
