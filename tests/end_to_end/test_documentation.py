@@ -21,6 +21,14 @@ pytestmark = [
 ]
 END = "\nprintf '\\036'\n"
 
+NEED_A_MESSAGE = {
+    *("verifyAccountDetails", "verifyPhoneNo", "changePhoneNo", "verifyRegisterEmailCode", "changeEmailAddress"),
+    *("verifyChangeEmailCode", "login", "changePassword", "forgotPassword", "verifyforgotPasswordCode"),
+    "changePasswordForgot",
+}
+"""Their examples are refused with a sentence: without the code that was sent or a password that was set before, and when
+two codes are asked for within seconds."""
+
 
 async def run(script: str, folder: Path) -> str:
     process = await asyncio.create_subprocess_exec(
@@ -51,7 +59,8 @@ async def test_every_example_works_when_it_is_copied(stagedoor: Stagedoor, tmp_p
         if line.endswith("/metrics"):
             assert "# TYPE stagedoor_" in answer
         else:
-            assert json.loads(answer).get("code", 200) == 200, (line, answer)
+            name = line.split("/api/")[-1].split()[0]
+            assert json.loads(answer).get("code", 200) in (200, 201 if name in NEED_A_MESSAGE else 200), (line, answer)
     await check_bodies(stagedoor, document, {k: v for text in variables for k, v in json.loads(text).items()})
 
 
@@ -66,4 +75,5 @@ async def check_bodies(stagedoor: Stagedoor, document: dict[str, Any], values: d
             body |= {field: values[name] for field, name in VARIABLES.items() if field in body}
             token = await stagedoor.sign_in("cleo") if "x-ends-session" in methods["post"] else values["TOKEN"]
             answer = await stagedoor.call(path.removeprefix("/"), token, **body)
-            assert answer["code"] == 200, (path, body, answer)
+            may_refuse = path.removeprefix("/api/") in NEED_A_MESSAGE
+            assert answer["code"] in (200, 201 if may_refuse else 200), (path, body, answer)
