@@ -45,7 +45,7 @@ class Urls:
 
     def media(self, path: str) -> str:
         """The URL of a public file. An empty path and an absolute URL are returned unchanged."""
-        if not path or path.startswith(("http://", "https://")):
+        if not path or is_absolute(path):
             return path
         if self.storage_url and is_stored(path):
             return f"{self.storage_url}/{path}"
@@ -56,7 +56,7 @@ class Urls:
 
     def slider_picture(self, picture: str) -> str:
         """The URL of a picture that comes with the server. An absolute URL is returned unchanged."""
-        return picture if picture.startswith(("http://", "https://")) else self.static(f"sliders/{picture}")
+        return picture if is_absolute(picture) else self.static(f"sliders/{picture}")
 
     def websocket(self, stream_id: int | str) -> str:
         return f"ws{self.base.removeprefix('http')}/ws/live/{stream_id}"
@@ -125,6 +125,11 @@ def is_addressed_to_us(requested: str, urls: Urls) -> bool:
     (DNS rebinding)."""
     host = _host_of(requested)
     return not requested or (host is not None and _is_ours(host, urls))
+
+
+def is_absolute(url: str) -> bool:
+    """Whether it names a server, and not a file of ours."""
+    return url.startswith(("http://", "https://"))
 
 
 def _host_of(requested: str) -> str | None:

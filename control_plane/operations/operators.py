@@ -47,10 +47,11 @@ class Operator:
             return await self._done(connection, user_id, act, await accounts.set_role(connection, user_id, role))
 
     async def set_password(self, user_id: UserId, password_hash: str) -> None:
-        """Set a new password, and end every session."""
+        """Set a new password, and end every session. Raises UserNotFound for a removed user too."""
         async with self._database.transaction() as connection:
-            changed = await accounts.set_password(connection, user_id, password_hash)
-            await self._done(connection, user_id, Act.PASSWORD_SET, changed)
+            if not await accounts.set_password(connection, user_id, password_hash):
+                raise UserNotFound
+            await self._record(connection, Act.PASSWORD_SET, user_id)
 
     async def end_session(self, session: SessionKey) -> bool:
         """False: the user has no such session."""

@@ -41,6 +41,7 @@ _EXPORT = """
     select id, store, transaction_id, product_id, coins, price_minor, currency, device, created_at from purchase
     where user_id = $1 and id < $2::bigint order by id desc limit $3
 """
+_FORGET = "update purchase set device = '' where user_id = $1 and device <> ''"
 
 
 async def packages(source: Connection | Database) -> Sequence[Package]:
@@ -82,3 +83,8 @@ async def record_purchase(
 
 async def exported_purchases(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
     return await database.fetch(_EXPORT, user_id, before, limit)
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """Remove the names of the devices that bought. The purchases stay, because the ledger refers to them."""
+    await connection.execute(_FORGET, user_id)

@@ -13,6 +13,7 @@ _COUNT = """
     insert into data_export (user_id, exported_at)
     select $1, $2 where (select count(*) from data_export where user_id = $1) < $3 returning true
 """
+_FORGET_ALL = "delete from data_export where user_id = $1"
 
 
 async def count_export(
@@ -22,3 +23,7 @@ async def count_export(
     await connection.fetchval(_LOCK, user_id)
     await connection.execute(_FORGET, user_id, since)
     return bool(await connection.fetchval(_COUNT, user_id, now, most))
+
+
+async def forget_exports(connection: Connection, user_id: UserId) -> None:
+    await connection.execute(_FORGET_ALL, user_id)

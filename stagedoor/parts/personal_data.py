@@ -24,6 +24,7 @@ from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.operations import audit
 from control_plane.payments import store as payments
+from control_plane.personal_data import store as exports
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
 from control_plane.personal_data.export import Export, Part
@@ -49,6 +50,8 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
         content.forget_person,
         devices.forget_person,
         phone_book.forget_searches,
+        payments.forget_person,
+        exports.forget_exports,
         passwords_store.forget_person,
         people.profile_media.remove,
         people.verifications.forget,

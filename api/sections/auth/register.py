@@ -10,6 +10,7 @@ import msgspec
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import Request, Text, date_in
+from api.http.urls import is_absolute
 from api.wire.profile import Profile, own_profile
 from control_plane.accounts import devices
 from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
@@ -56,7 +57,7 @@ class RegisterUser(Request, frozen=True, kw_only=True):
     device_token: Short = ""
     """The device token of the phone's push service."""
     profile_pic: Text = ""
-    """URL of a profile picture, for sign-up."""
+    """URL of a profile picture, for sign-up in development mode. Otherwise it has no effect: addUserImageNew takes a picture."""
     referral_code: Short = ""
     """The referral code of the user who invited this user."""
     authorization_code: Text = ""
@@ -104,7 +105,7 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
             email=body.email,
             phone=body.phone,
             password=body.password,
-            profile_pic=body.profile_pic,
+            profile_pic=body.profile_pic if is_absolute(body.profile_pic) else "",
             referral_code=body.referral_code,
             device_token=body.device_token,
             code=body.code,

@@ -9,6 +9,7 @@ from api.contract.call import Call
 from api.contract.endpoint import LARGEST_BODY, Section
 from api.contract.errors import SessionMissing
 from api.contract.request import CallerId, Request, Switch, Text, date_in
+from api.http.urls import is_absolute
 from api.wire.profile import Profile, caller_of, own_profile, user_by_id
 from control_plane.accounts import profile
 from control_plane.accounts.age import InvalidDateOfBirth, TooYoung
@@ -87,7 +88,7 @@ async def edit_profile(call: Call, body: EditProfile) -> Profile:
         profile_view=None if body.profile_view is None else bool(body.profile_view),
     )
     picture = b""
-    if body.profile_pic and not _is_url(body.profile_pic):
+    if body.profile_pic and not is_absolute(body.profile_pic):
         picture = await asyncio.to_thread(base64_in, "profile_pic", body.profile_pic)
     await profile.edit(call.platform.database, call.accounts.ages, user, changes, utc_now().date())
     if picture:
@@ -99,10 +100,6 @@ async def edit_profile(call: Call, body: EditProfile) -> Profile:
 
 def _picture_url(call: Call, user: User, picture: str) -> str | None:
     """The address to store. None: unchanged."""
-    if not call.platform.settings.dev or not _is_url(picture) or picture == call.urls.media(user.profile_pic):
+    if not call.platform.settings.dev or not is_absolute(picture) or picture == call.urls.media(user.profile_pic):
         return None
     return picture
-
-
-def _is_url(picture: str) -> bool:
-    return picture.startswith(("http://", "https://"))

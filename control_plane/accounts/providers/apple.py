@@ -64,16 +64,20 @@ class AppleTokens:
             await self.keep(user_id, tokens.refresh_token, client_id)
 
     async def revoke(self, user_id: UserId) -> None:
-        """Raises KeysUnavailable."""
+        """Revoke and forget the token. One that cannot be revoked is only forgotten: the server has no key of Apple's any
+        more, or has rotated the secret that sealed it out. Raises KeysUnavailable."""
         sealed = await store.kept(self.database, NAME, user_id)
-        if sealed is None or self.client is None:
+        if sealed is None:
             return
         try:
             token = _cipher(self.keyring).decrypt(sealed.token).decode()
-        except InvalidToken:  # sealed with a secret that was rotated out long ago
+        except InvalidToken:
             log.warning("apple_token_unreadable", extra={"user": user_id})
         else:
-            await self.client.revoke(token, sealed.client_id)
+            if self.client is None:
+                log.warning("apple_token_not_revoked", extra={"user": user_id})
+            else:
+                await self.client.revoke(token, sealed.client_id)
         await store.forget(self.database, NAME, user_id)
 
 

@@ -256,6 +256,10 @@ async def test_development_mode_stores_pictures_of_other_servers(dsn: str, datab
         for _ in range(2):
             assert (await app.edited(profile_pic=url))["profile_pic"] == url
         assert (await app.edited(profile_pic=""))["profile_pic"] == url
+        for number, (sent, shown) in enumerate([(url, url), ("pictures/0123.jpg", ""), ("/media/x", "")]):
+            new = {"auth_token": f"uid{number}", "username": f"new{number}", "dob": "", "profile_pic": sent}
+            answer = await app.post("registerUser", {**new, "social": "google", "social_id": f"g{number}"}, token="")
+            assert answer["msg"]["User"]["profile_pic"] == shown
 
 
 async def test_a_banned_user_edits_nothing(dsn: str, database: Database, tmp_path: Path) -> None:

@@ -118,6 +118,17 @@ async def test_a_deletion_asks_and_is_seen(
     assert await operator.types("users", "ban", "anna", "--yes") == f"anna (user {anna}) is banned.\n"
 
 
+async def test_a_removed_user_gets_no_password(
+    database: Database, dsn: str, tmp_path: Path, operator: Operator, anna: UserId
+) -> None:
+    await database.execute("update app_user set deleted_at = now(), removed_at = now()")
+    refused = await typed(
+        "users", "password", str(anna), answer="open sesame\n", LIVE_DATABASE_URL=dsn, LIVE_DATA_DIR=str(tmp_path)
+    )
+    assert isinstance(refused.exception, UserNotFound)
+    assert await acts(database, anna) == []
+
+
 async def test_the_export_is_json_and_written_down(database: Database, operator: Operator, anna: UserId) -> None:
     await operator.types("token", "anna")
     data = json.loads(await operator.types("users", "export", "anna"))

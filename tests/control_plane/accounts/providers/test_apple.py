@@ -139,10 +139,10 @@ async def test_a_withdrawal_and_the_end_of_the_sessions_are_one_change(desk: Des
     await desk.database.execute(
         "create function refuse() returns trigger language plpgsql as 'begin raise exception ''away''; end'"
     )
-    await desk.database.execute("create trigger refuse before update on app_user execute function refuse()")
+    await desk.database.execute("create trigger refuse before delete on session execute function refuse()")
     with pytest.raises(asyncpg.RaiseError):
         await desk.events.take(desk.event("consent-revoked"))
-    await desk.database.execute("drop trigger refuse on app_user")
+    await desk.database.execute("drop trigger refuse on session")
     await desk.events.take(desk.event("consent-revoked"))
     assert await desk.sessions.identify(session) is None
 

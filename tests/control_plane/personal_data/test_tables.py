@@ -1,0 +1,130 @@
+"""Every table that refers to a user: what its rows are after the removal of the user, and where the export shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from control_plane.accounts.providers.apple import revoke_apple_token
+from control_plane.base.ids import UserId
+from control_plane.db.pool import Database
+from control_plane.personal_data.removal import remove_deleted_accounts
+from stagedoor.parts.personal_data import EXPORT_PARTS
+from tests.api.served import served
+from tests.control_plane.grown import Size, fill
+
+PERSON = UserId(2)
+
+_REFERENCES = """
+    select conrelid::regclass || '.' || attname as reference, conrelid::regclass::text as table, attname as column
+    from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any (conkey)
+    where contype = 'f' and confrelid = 'app_user'::regclass
+"""
+_TABLES = "select tablename as name from pg_tables where schemaname = 'public' order by tablename"
+# What `fill` does not write, and texts that tell who the person is.
+_REST = """
+    insert into verification_request (user_id, name) values (2, 'Ann Lee');
+    insert into username_change (user_id, former) values (2, 'anna');
+    insert into provider_token (provider, user_id, client_id, token) values ('apple', 2, 'app', 'sealed');
+    insert into contact_code (purpose, channel, address, user_id, origin, created_at)
+    values ('change_contact', 'email', 'ann@example.com', 2, '192.0.2.1', now());
+    insert into data_export (user_id, exported_at) values (2, now());
+    insert into video (user_id, media, duration_ms, width, height) values (2, 'a.mp4', 1, 1, 1);
+    insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
+    insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
+    values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
+    update purchase set device = 'the phone of Ann' where user_id = 2;
+    update stream set title = 'the show of Ann' where user_id = 2;
+    update publish_session set user_agent = 'the encoder of Ann' where stream_id = 2;
+    update app_user set deleted_at = now() - interval '31 days', first_name = 'the name of Ann' where id = 2;
+    delete from session where user_id = 2;
+"""
+
+
+class Fate(NamedTuple):
+    kept: str = ""
+    """Why the rows stay when the user is removed. Empty: they are deleted."""
+    exported: str = ""
+    """The part of the export that shows them."""
+    not_exported: str = ""
+    """Why no part does."""
+
+
+MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
+LIMIT = "counts calls for a limit"
+FATES = {
+    "user_identity.user_id": Fate(exported="identities"),
+    "push_setting.user_id": Fate(kept="every user has these switches", exported="settings"),
+    "privacy_setting.user_id": Fate(kept="every user has these switches", exported="settings"),
+    "profile_visit.user_id": Fate(not_exported="who visited is data of the visitor"),
+    "profile_visit.visitor_id": Fate(exported="visits"),
+    "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
+    "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
+    "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
+    "purchase.user_id": Fate(kept=MONEY, exported="purchases"),
+    "stream.user_id": Fate(kept="gifts refer to it", exported="streams"),
+    "gift_sent.sender_id": Fate(kept=MONEY, exported="gifts_sent"),
+    "gift_sent.receiver_id": Fate(kept=MONEY, exported="gifts_received"),
+    "stream_gifter.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_sent"),
+    "video.user_id": Fate(exported="videos"),
+    "stored_file.owner_id": Fate(
+        kept="the job that deletes the file needs the row until then", not_exported="the profile names the pictures"
+    ),
+    "upload_count.user_id": Fate(kept="deleted after days", not_exported=LIMIT),
+    "provider_token.user_id": Fate(not_exported="a secret"),
+    "contact_code.user_id": Fate(kept="deleted after two days", not_exported="a secret"),
+    "username_owner.user_id": Fate(exported="username_changes"),
+    "username_change.user_id": Fate(exported="username_changes"),
+    "verification_request.user_id": Fate(exported="verification_requests"),
+    "user_interest.user_id": Fate(exported="interests"),
+    "device.user_id": Fate(exported="devices"),
+    "contact_search.user_id": Fate(not_exported=LIMIT),
+    "session.user_id": Fate(exported="sessions"),
+    "data_export.user_id": Fate(not_exported=LIMIT),
+}
+
+
+async def test_every_reference_to_a_user_has_a_fate(database: Database) -> None:
+    """A new table that refers to users needs an entry in FATES, a step of the removal and a part of the export, or the
+    reasons why not."""
+    assert {row["reference"] for row in await database.fetch(_REFERENCES)} == set(FATES)
+    parts = {part.name for part in EXPORT_PARTS}
+    for reference, fate in FATES.items():
+        assert bool(fate.exported) != bool(fate.not_exported), reference
+        assert not fate.exported or fate.exported in parts, reference
+
+
+async def rows_of(database: Database, user_id: UserId) -> dict[str, int]:
+    """The number of rows that refer to the user, by the reference."""
+    return {
+        row["reference"]: await database.fetchval(
+            f"select count(*) from {row['table']} where {row['column']} = $1",
+            user_id,
+        )
+        for row in await database.fetch(_REFERENCES)
+    }
+
+
+async def tables_with(database: Database, text: str) -> list[str]:
+    """The tables with a row that holds the text."""
+    names = [row["name"] for row in await database.fetch(_TABLES)]
+    holds = "select exists (select from {} as one where one::text like '%' || $1 || '%')"
+    return [name for name in names if await database.fetchval(holds.format(name), text)]
+
+
+async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Database, tmp_path: Path) -> None:
+    await fill(dsn, Size(users=20, videos=20, gifts=100, visits=10))
+    await database.execute(_REST)
+    written = await rows_of(database, PERSON)
+    assert [reference for reference, count in written.items() if not count] == ["session.user_id"]
+    assert sorted(await tables_with(database, "of Ann")) == ["app_user", "publish_session", "purchase", "stream"]
+
+    async with served(dsn, database, tmp_path) as (_, platform):
+        await remove_deleted_accounts.function(platform.personal_data.removal)
+        await revoke_apple_token.function(platform.accounts.apple_tokens, PERSON)
+        left = await rows_of(database, PERSON)
+        exported = b"".join([piece async for piece in platform.personal_data.export.encoded(PERSON)])
+    stays = {reference for reference, count in left.items() if count}
+    assert stays == {reference for reference, fate in FATES.items() if fate.kept}
+    assert await tables_with(database, "of Ann") == []
+    assert b"Ann" not in exported
