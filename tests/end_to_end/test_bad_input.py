@@ -42,7 +42,7 @@ VALUES: tuple[Any, ...] = (
     "null",
 )
 ENDPOINTS = registry(dev=True).endpoints
-SETTERS = {"addPrivacySetting", "addDeviceData"}
+SETTERS = {"addPrivacySetting", "addDeviceData", "editProfile"}
 """They accept some of these values and change the caller's record, which is right."""
 
 
