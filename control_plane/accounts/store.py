@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
-from control_plane.accounts import session_store, usernames_store
+from control_plane.accounts import devices, session_store, usernames_store
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import (
     AlreadyTaken,
@@ -431,6 +431,7 @@ async def delete(connection: Connection, user_id: UserId, now: dt.datetime) -> b
     if await connection.fetchval(_DELETE, user_id, now) is None:
         return False
     await session_store.end_sessions(connection, user_id)
+    await devices.forget_person(connection, user_id)
     return True
 
 

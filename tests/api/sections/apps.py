@@ -10,15 +10,14 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from api.contract import facts
 from api.contract.client import Client
 from api.contract.platform import Platform
 from api.sections import SECTIONS
 from control_plane.accounts import store
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from tests.api.contract.decoders import problems
-from tests.api.served import API_KEYS, served
+from tests.api.sections.posting import posted
+from tests.api.served import served
 
 
 class Apps:
@@ -30,15 +29,7 @@ class Apps:
         self, endpoint: str, token: str = "", app: Client = Client.DOCUMENT, *, headers: Any = None, **body: Any
     ) -> dict[str, Any]:
         """The answer, which `app` can decode."""
-        headers = {"Api-Key": API_KEYS[app], **(headers or {})}
-        if token:
-            headers["Auth-Token"] = token
-        async with self.http.post(f"/api/{endpoint}", headers=headers, json=body) as response:
-            raw = await response.read()
-            answer: dict[str, Any] = await response.json()
-        if endpoint in facts.load().endpoints:
-            assert problems(app, endpoint, raw) == [], answer
-        return answer
+        return await posted(self.http, endpoint, app, token, headers=headers, json=body)
 
     async def done(self, endpoint: str, token: str = "", app: Client = Client.DOCUMENT, **body: Any) -> Any:
         answer = await self.call(endpoint, token, app, **body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +15,8 @@ from api.contract.endpoint import Section
 from api.contract.platform import Platform
 from control_plane.accounts import store
 from control_plane.base.ids import UserId
-from tests.api.contract.decoders import problems
-from tests.api.served import API_KEYS, served
+from tests.api.sections.posting import posted
+from tests.api.served import served
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
 
 APPS = [Client.IOS, Client.ANDROID, Client.ANDROID_KT, Client.DOCUMENT]
@@ -39,13 +38,7 @@ class Calls(NamedTuple):
         path: str = "",
     ) -> dict[str, Any]:
         """The whole answer. `body` None: no body at all. `path`: another spelling of the endpoint's path."""
-        sent = {"Api-Key": API_KEYS[app.value], "Auth-Token": token, **(headers or {})}
-        async with self.client.post(path or f"/api/{name}", headers=sent, json=body) as response:
-            assert response.status == 200
-            raw = await response.read()
-        assert problems(app, name, raw) == []
-        answer: dict[str, Any] = json.loads(raw)
-        return answer
+        return await posted(self.client, name, app, token, headers=headers, path=path, json=body)
 
     async def done(self, name: str, body: dict[str, Any] | None = None, **how: Any) -> Any:
         """`msg` of an answer that succeeds."""

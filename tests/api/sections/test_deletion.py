@@ -104,7 +104,9 @@ async def test_a_deleted_account_is_seen_nowhere(apps: Apps) -> None:
     await film(apps, user_id)
     stream = (await apps.done("liveStream", token))["LiveStreaming"]
     assert len(await apps.done("showRelatedVideos")) == 1
+    await database.execute("insert into device (user_id, token) values ($1, 'phone of an old build')", user_id)
     await apps.done("deleteUserAccount", token)
+    assert await database.fetchval("select count(*) from device where user_id = $1", user_id) == 0
     assert await apps.done("showRelatedVideos") == []
     for body in ({"other_user_id": user_id}, {"username": "ann"}):
         assert (await apps.call("showUserDetail", fan, **body))["code"] == 201

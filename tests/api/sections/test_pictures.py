@@ -22,8 +22,8 @@ from api.sections.users import pictures, profile
 from control_plane.accounts import store
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from tests.api.contract.decoders import problems
-from tests.api.served import API_KEYS, served
+from tests.api.sections.posting import posted
+from tests.api.served import served
 from tests.control_plane.people import new_user
 from tests.control_plane.pictures.clips import clip
 from tests.control_plane.pictures.samples import animation, from_a_phone, quarters, saved
@@ -41,13 +41,7 @@ class App(NamedTuple):
     async def post(
         self, name: str, *, app: Client = Client.ANDROID, token: str | None = None, **options: Any
     ) -> dict[str, Any]:
-        headers = {"Api-Key": API_KEYS[app.value], "Auth-Token": self.token if token is None else token}
-        async with self.client.post(f"/api/{name}", headers=headers, **options) as response:
-            assert response.status == 200
-            body = await response.read()
-        assert problems(app, name, body) == []
-        answer: dict[str, Any] = json.loads(body)
-        return answer
+        return await posted(self.client, name, app, self.token if token is None else token, **options)
 
     async def user(self, **options: Any) -> dict[str, Any]:
         """The `User` of an answer that succeeds."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,8 +26,8 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.operations import verifications as operations
 from control_plane.operations.audit import Actor
-from tests.api.contract.decoders import problems
-from tests.api.served import API_KEYS, served
+from tests.api.sections.posting import posted
+from tests.api.served import served
 from tests.control_plane.people import new_user
 from tests.control_plane.pictures.samples import animation
 from tests.control_plane.watched_database import watched_database
@@ -58,13 +57,7 @@ class App(NamedTuple):
     async def post(
         self, name: str, body: dict[str, Any], *, app: Client = Client.ANDROID, token: str | None = None
     ) -> dict[str, Any]:
-        headers = {"Api-Key": API_KEYS[app.value], "Auth-Token": self.token if token is None else token}
-        async with self.client.post(f"/api/{name}", headers=headers, json=body) as response:
-            assert response.status == 200
-            answer = await response.read()
-        assert problems(app, name, answer) == []
-        decoded: dict[str, Any] = json.loads(answer)
-        return decoded
+        return await posted(self.client, name, app, self.token if token is None else token, json=body)
 
     async def edited(self, app: Client = Client.ANDROID, /, **fields: Any) -> dict[str, Any]:
         """The `User` of an answer that succeeds."""

@@ -54,8 +54,8 @@ MONEY = "money: both sides of a transfer have to be accounted for, and the row o
 LIMIT = "counts calls for a limit"
 FATES = {
     "user_identity.user_id": Fate(exported="identities"),
-    "push_setting.user_id": Fate(kept="every user has these switches", exported="settings"),
-    "privacy_setting.user_id": Fate(kept="every user has these switches", exported="settings"),
+    "push_setting.user_id": Fate(exported="settings"),
+    "privacy_setting.user_id": Fate(exported="settings"),
     "profile_visit.user_id": Fate(not_exported="who visited is data of the visitor"),
     "profile_visit.visitor_id": Fate(exported="visits"),
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
