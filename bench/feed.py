@@ -68,7 +68,7 @@ READS = (
     Read("a user", accounts._BY_IDS, lambda users: ([one(users)],)),
     Read("the star, with unseen visits", accounts._BY_IDS, lambda users: ([STAR],)),
     Read("10 users", accounts._BY_IDS, lambda users: (some(users, 10),)),
-    Read("a user by name", accounts._BY_USERNAME, lambda users: (f"USER{one(users)}",)),
+    Read("a user by name", accounts._BY_USERNAME, lambda users: (f"USER{(user := one(users))}", f"user{user}")),
     Read("a user by identity", accounts._OWN_BY_IDENTITY, lambda users: ("dev", f"user{one(users)}")),
     Read("a user's sessions", sessions._STATE, lambda users: (one(users),)),
     Read("a visit", accounts._VISIT, lambda users: (one(users), 1)),

@@ -28,7 +28,7 @@ store are free of charge."""
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registerUser": {"auth_token": "…"},
-    "checkEmail": {"email": "ada@example.com"},
+    "checkEmail": {"email": "new@example.com"},
     "checkPhoneNo": {"phone": "+4915123456789"},
     "checkUsername": {"username": "ada.marlow"},
     "verifyAccountDetails": {"type": "email", "social_id": "ada@example.com"},

@@ -30,15 +30,15 @@ _OPEN = """
     ), opened as (
         insert into session (user_id, session_id, created_at, expires_at, last_used_at, address, country, app, device, device_token)
         select id, $2, $3, $4, $3, $5, $6, $7, $8, $9 from owner where not banned
+    ), ended as (
+        delete from session using owner where user_id = owner.id and (expires_at <= $3 or session_id in (
+            select session_id from session where user_id = $1 order by created_at desc, session_id offset $10))
     )
     select session_salt as salt, banned from owner
 """
-"""Locks the user, so that a ban or a revocation at the same time either prevents the session or ends it."""
-_END_OLD = """
-    delete from session where user_id = $1 and (expires_at <= $3 or session_id in (
-        select session_id from session where user_id = $1 and session_id <> $2
-        order by created_at desc, session_id offset $4))
-"""
+"""Locks the user, so that a ban or a revocation at the same time either prevents the session or ends it. Sign-ins of a
+user at the same moment do not see each other's sessions, so that they can be a few more than MOST_SESSIONS until the
+next one."""
 _RENEW = """
     update session set expires_at = $4 from app_user
     where user_id = $1 and session_id = $2 and id = user_id and session_salt = $3 returning true
@@ -112,16 +112,12 @@ async def session_state(database: Database, user_id: UserId) -> SessionState | N
 
 
 async def open_session(
-    connection: Connection, key: SessionKey, now: dt.datetime, expires_at: dt.datetime, use: Use, device_token: str
+    database: Database, key: SessionKey, now: dt.datetime, expires_at: dt.datetime, use: Use, device_token: str
 ) -> Opened | None:
     """None: there is no such user."""
-    row = await connection.fetchrow(
-        _OPEN, *key, now, expires_at, use.address, use.country, use.app, use.device, device_token
-    )
-    if row is None:
-        return None
-    await connection.execute(_END_OLD, *key, now, MOST_SESSIONS - 1)
-    return Opened(row["salt"], row["banned"])
+    used = (use.address, use.country, use.app, use.device)
+    row = await database.fetchrow(_OPEN, *key, now, expires_at, *used, device_token, MOST_SESSIONS - 1)
+    return None if row is None else Opened(row["salt"], row["banned"])
 
 
 async def renew(database: Database, key: SessionKey, salt: bytes, expires_at: dt.datetime) -> bool:

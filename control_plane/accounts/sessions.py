@@ -110,8 +110,7 @@ class Sessions:
         UserNotFound and AccountBlocked."""
         session = SessionKey(user_id, secrets.token_hex(12))
         now = self._clock()
-        async with self._database.transaction() as connection:
-            opened = await session_store.open_session(connection, session, now, now + self._ttl, use, device_token)
+        opened = await session_store.open_session(self._database, session, now, now + self._ttl, use, device_token)
         if opened is None:
             raise UserNotFound
         if opened.banned:

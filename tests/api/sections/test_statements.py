@@ -42,5 +42,5 @@ async def test_an_own_profile_is_one_statement_wherever_it_is_shown(dsn: str, tm
         "showUserDetail by id": 1,
         "watchLiveStream": 2,  # with the stream
         "liveStream again": 3,  # with the stream, and the transaction that changes it
-        "registerUser": 2,  # with the transaction that opens the session
+        "registerUser": 2,  # with the statement that opens the session
     }

@@ -391,6 +391,17 @@ async def test_a_new_session_ends_the_oldest_one_past_the_limit(
     assert await sessions.identify(others) is not None
 
 
+async def test_sign_ins_at_the_same_moment_all_succeed_and_the_next_one_restores_the_limit(
+    sessions: Sessions, user_id: UserId, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_store, "MOST_SESSIONS", 3)
+    await asyncio.gather(*(sessions.issue(user_id) for _ in range(30)))
+    clock.set(1)
+    last = await sessions.issue(user_id)
+    assert len(await sessions.open_ones(user_id)) == 3
+    assert await sessions.identify(last) is not None
+
+
 async def test_expired_sessions_leave_the_table(
     sessions: Sessions, database: WatchedDatabase, user_id: UserId, clock: Clock
 ) -> None:
