@@ -23,7 +23,7 @@ from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.delivery.contacts import Channel, Contact, InvalidContact, email_contact, phone_contact
+from control_plane.delivery.contacts import Contact, InvalidContact, email_contact, phone_contact
 from control_plane.jobs.kind import job
 
 HERE = 10
@@ -117,9 +117,7 @@ class Passwords:
         await store.delete_older(self._database, now - FAILURES_KEPT, now - SUCCESSES_KEPT)
 
     async def _of(self, contact: Contact) -> Holder | None:
-        email = contact.address if contact.channel is Channel.EMAIL else ""
-        phone = contact.address if contact.channel is Channel.PHONE else ""
-        return await store.by_name(self._database, email=email, phone=phone, username="")
+        return await store.by_name(self._database, email=contact.email, phone=contact.phone, username="")
 
     async def _set(self, holder: Holder, new: str, *, code_id: int | None = None, session_id: str = "") -> None:
         """`code_id`: the code that permits it. `session_id`: the session that goes on."""

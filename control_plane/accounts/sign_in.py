@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from control_plane.accounts import store
+from control_plane.accounts import deletion_store, store
 from control_plane.accounts.age import Ages
 from control_plane.accounts.caller import Use
 from control_plane.accounts.claims import Claims, Proof, Prover
@@ -237,11 +237,11 @@ class SignIn:
     async def _allowed(self, user_id: UserId) -> OwnUser:
         """The user, whose account comes back if it was deleted. Raises NotRegistered and AccountBlocked."""
         own = await store.own_by_id(self._database, user_id)
-        if own is None and await store.bring_back(self._database, user_id):
+        if own is None and await deletion_store.bring_back(self._database, user_id):
             log.info("account_brought_back", extra={"user": user_id})
             own = await store.own_by_id(self._database, user_id)
         if own is None:
-            if await store.is_deleted_and_banned(self._database, user_id):
+            if await deletion_store.is_deleted_and_banned(self._database, user_id):
                 raise AccountBlocked
             raise NotRegistered("Open registration screen.")
         return _unless_banned(own)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
-from control_plane.accounts import devices, session_store, usernames_store
+from control_plane.accounts import session_store, usernames_store
 from control_plane.accounts.caller import Role
 from control_plane.accounts.user import (
     AlreadyTaken,
@@ -19,7 +19,6 @@ from control_plane.accounts.user import (
     PrivacySettings,
     PushSettings,
     User,
-    UserNotFound,
 )
 from control_plane.accounts.usernames import folded, keys
 from control_plane.base.ids import UserId
@@ -109,53 +108,6 @@ _NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = "update app_user set banned_at = now() where id = $1 and banned_at is null returning id"
 _UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
-_ASK = "update app_user set deletion_asked_at = $2 where id = $1"
-_ASKED = "select deletion_asked_at from app_user where id = $1 and deleted_at is null for no key update"
-_DELETE = """
-    update app_user set deleted_at = $2, deletion_asked_at = null, device_token = ''
-    where id = $1 and deleted_at is null returning id
-"""
-_BRING_BACK = """
-    update app_user set deleted_at = null
-    where id = $1 and deleted_at is not null and removed_at is null and banned_at is null returning true
-"""
-_STATE_OF_DELETED = """
-    select banned_at is not null as banned from app_user where id = $1 and deleted_at is not null and removed_at is null
-"""
-_TO_REMOVE = """
-    select id from app_user where deleted_at < $1 and removed_at is null and id > $2 order by id limit $3
-"""
-_LOCK_TO_REMOVE = "select true from app_user where id = $1 and deleted_at < $2 and removed_at is null for update"
-_FORGET = """
-    update app_user set removed_at = now(), username = 'deleted.' || id || case when exists (
-            select from app_user other where lower(other.username) = 'deleted.' || app_user.id and other.id <> app_user.id)
-            then '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8) else '' end,
-        first_name = '', last_name = '', gender = '', bio = '', website = '', dob = null, email = null, phone = null,
-        password_hash = null, social = '', social_id = '', profile_pic = '', role = 'user', verified = false,
-        private = false, profile_view = false, country = '', city = '', paypal = '', referral_code = '', device_token = ''
-    where id = $1
-"""
-_FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
-_FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
-_FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
-_FORGET_PUSH_SETTING = "delete from push_setting where user_id = $1"
-_FORGET_PRIVACY_SETTING = "delete from privacy_setting where user_id = $1"
-_EXPORT_PROFILE = """
-    select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
-        profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, profile_view, country, city,
-        paypal, referral_code, device_token, created_at
-    from app_user where id = $1
-"""
-_EXPORT_SETTINGS = """
-    select p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
-        s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts
-    from push_setting p join privacy_setting s using (user_id) where user_id = $1
-"""
-_EXPORT_IDENTITIES = "select provider, created_at from user_identity where user_id = $1 order by created_at desc"
-_EXPORT_VISITS = """
-    select user_id as id, visited_at from profile_visit
-    where visitor_id = $1 and user_id < $2::bigint order by user_id desc limit $3
-"""
 _REMOVE_IDENTITY = """
     delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
@@ -413,58 +365,6 @@ async def demote_operators(connection: Connection) -> Sequence[str]:
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
 
 
-async def asked_to_delete(connection: Connection, user_id: UserId) -> dt.datetime | None:
-    """When the user was told what a deletion loses. Locks the user. None: not yet. Raises UserNotFound."""
-    row = await connection.fetchrow(_ASKED, user_id)
-    if row is None:
-        raise UserNotFound
-    asked_at: dt.datetime | None = row["deletion_asked_at"]
-    return asked_at
-
-
-async def ask_before_deletion(connection: Connection, user_id: UserId, now: dt.datetime) -> None:
-    await connection.execute(_ASK, user_id, now)
-
-
-async def delete(connection: Connection, user_id: UserId, now: dt.datetime) -> bool:
-    """Make the user invisible and end every session. False: the user is deleted already, or does not exist."""
-    if await connection.fetchval(_DELETE, user_id, now) is None:
-        return False
-    await session_store.end_sessions(connection, user_id)
-    await devices.forget_person(connection, user_id)
-    return True
-
-
-async def bring_back(database: Database, user_id: UserId) -> bool:
-    """Undo a deletion. False: the user is not deleted, banned, removed for good, or does not exist."""
-    return bool(await database.fetchval(_BRING_BACK, user_id))
-
-
-async def is_deleted_and_banned(database: Database, user_id: UserId) -> bool:
-    return bool(await database.fetchval(_STATE_OF_DELETED, user_id))
-
-
-async def to_remove(database: Database, deleted_before: dt.datetime, after: UserId, limit: int) -> Sequence[UserId]:
-    """Users to remove for good, with ids above `after`."""
-    return [UserId(row["id"]) for row in await database.fetch(_TO_REMOVE, deleted_before, after, limit)]
-
-
-async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before: dt.datetime) -> bool:
-    """Lock the user until the end of the transaction. False: the user was brought back, or is removed."""
-    return bool(await connection.fetchval(_LOCK_TO_REMOVE, user_id, deleted_before))
-
-
-async def remove(connection: Connection, user_id: UserId) -> None:
-    """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
-    for statement in (
-        *(_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY),
-        *(_FORGET_PUSH_SETTING, _FORGET_PRIVACY_SETTING),
-    ):
-        await connection.execute(statement, user_id)
-    await session_store.end_sessions(connection, user_id)
-    await usernames_store.free_all(connection, [user_id])
-
-
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
     """Set the password and end every session except `besides`. False: there is no such user."""
     changed = await _change(connection, user_id, _NEW_HASH, password_hash)
@@ -500,20 +400,3 @@ async def _change(connection: Connection, user_id: UserId, statement: str, *valu
 
 async def record_visit(database: Database, user_id: UserId, visitor_id: UserId) -> None:
     await database.execute(_VISIT, user_id, visitor_id)
-
-
-async def exported_profile(database: Database, user_id: UserId) -> Sequence[Row]:
-    return await database.fetch(_EXPORT_PROFILE, user_id)
-
-
-async def exported_settings(database: Database, user_id: UserId) -> Sequence[Row]:
-    return await database.fetch(_EXPORT_SETTINGS, user_id)
-
-
-async def exported_identities(database: Database, user_id: UserId) -> Sequence[Row]:
-    return await database.fetch(_EXPORT_IDENTITIES, user_id)
-
-
-async def exported_visits(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
-    """Users whose profiles this user visited, by their ids."""
-    return await database.fetch(_EXPORT_VISITS, user_id, before, limit)

@@ -33,6 +33,16 @@ class Contact:
     channel: Channel
     address: str
 
+    @property
+    def email(self) -> str:
+        """Empty for a phone number."""
+        return self.address if self.channel is Channel.EMAIL else ""
+
+    @property
+    def phone(self) -> str:
+        """Empty for an email address."""
+        return self.address if self.channel is Channel.PHONE else ""
+
 
 def email_contact(text: str) -> Contact:
     """Raises InvalidContact."""

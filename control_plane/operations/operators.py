@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from control_plane.accounts import session_store
+from control_plane.accounts import deletion_store, session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role, SessionKey
 from control_plane.accounts.sign_in import check_indexed
@@ -87,7 +87,7 @@ class Operator:
         account was not deleted before, and the ended stream."""
 
         async def delete(connection: Connection) -> bool:
-            deleted = await accounts.delete(connection, user_id, utc_now())
+            deleted = await deletion_store.delete(connection, user_id, utc_now())
             return await self._done(connection, user_id, Act.USER_DELETED, deleted)
 
         return await self._with_stream(user_id, delete, Act.STREAM_ENDED, self._end)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
-from control_plane.accounts import store as accounts
+from control_plane.accounts import deletion_store
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -59,7 +59,7 @@ class Deletion:
         await self._confirmed(user_id)
 
         async def delete(connection: Connection) -> bool:
-            return await accounts.delete(connection, user_id, self._clock())
+            return await deletion_store.delete(connection, user_id, self._clock())
 
         async def end(stream_id: StreamId, also: Also) -> Stream | None:
             return await self._lifecycle.end(stream_id, EndReason.OWNER, also=also)
@@ -72,12 +72,12 @@ class Deletion:
     async def _confirmed(self, user_id: UserId) -> None:
         now = self._clock()
         async with self._database.transaction() as connection:
-            asked_at = await accounts.asked_to_delete(connection, user_id)
+            asked_at = await deletion_store.asked_to_delete(connection, user_id)
             if asked_at is not None and CONFIRMS_AFTER_S <= (now - asked_at).total_seconds() <= CONFIRMS_FOR_S:
                 return
             lost = await wallet(connection, user_id)
             if not lost.total:
                 return
             if asked_at is None or now - asked_at > dt.timedelta(seconds=CONFIRMS_FOR_S):
-                await accounts.ask_before_deletion(connection, user_id, now)
+                await deletion_store.ask_before_deletion(connection, user_id, now)
         raise CoinsWouldBeLost(lost)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from control_plane.accounts import store as accounts
+from control_plane.accounts import deletion_store
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
@@ -40,11 +40,11 @@ class Removal:
     async def remove(self, user_id: UserId, deleted_before: dt.datetime) -> bool:
         """False: the user has signed in meanwhile, which brought the account back."""
         async with self.database.transaction(REMOVAL_S) as connection:
-            if not await accounts.lock_to_remove(connection, user_id, deleted_before):
+            if not await deletion_store.lock_to_remove(connection, user_id, deleted_before):
                 return False
             for step in self.steps:
                 await step(connection, user_id)
-            await accounts.remove(connection, user_id)
+            await deletion_store.remove(connection, user_id)
         log.info("account_removed", extra={"user": user_id})
         return True
 
@@ -55,7 +55,7 @@ async def remove_deleted_accounts(removal: Removal) -> None:
     deleted_before = removal.clock() - dt.timedelta(days=removal.days)
     failure: Exception | None = None
     after = UserId(0)
-    while user_ids := await accounts.to_remove(removal.database, deleted_before, after, BATCH):
+    while user_ids := await deletion_store.to_remove(removal.database, deleted_before, after, BATCH):
         for user_id in user_ids:
             try:
                 await removal.remove(user_id, deleted_before)

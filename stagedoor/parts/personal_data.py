@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from control_plane.accounts import (
     devices,
+    export_store,
     passwords_store,
     phone_book,
     session_store,
     usernames_store,
     verification_store,
 )
-from control_plane.accounts import store as accounts
 from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.providers.apple import revoke_apple_token
 from control_plane.base.ids import UserId
@@ -60,15 +60,15 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
 
 
 EXPORT_PARTS: Sequence[Part] = (
-    Part("profile", whole=accounts.exported_profile),
-    Part("settings", whole=accounts.exported_settings),
-    Part("identities", whole=accounts.exported_identities),
+    Part("profile", whole=export_store.exported_profile),
+    Part("settings", whole=export_store.exported_settings),
+    Part("identities", whole=export_store.exported_identities),
     Part("username_changes", whole=usernames_store.exported_changes),
     Part("verification_requests", whole=verification_store.exported_requests),
     Part("sessions", whole=session_store.exported_sessions),
     Part("devices", whole=devices.exported),
     Part("interests", whole=content.exported_interests),
-    Part("visits", paged=accounts.exported_visits),
+    Part("visits", paged=export_store.exported_visits),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),

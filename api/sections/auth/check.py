@@ -1,5 +1,5 @@
-"""Questions of the registration screens: whether an address or a name is free. Each has an account's existence in its
-answer, so their number is limited for each network address."""
+"""Checks of the registration screens: whether an address or a username is free. Each answer tells whether an account
+exists, so the calls are limited for each network address."""
 
 from __future__ import annotations
 
@@ -90,7 +90,5 @@ async def verify_account_details(call: Call, body: VerifyAccountDetails) -> Prof
 
 async def _refuse_taken(call: Call, contact: Contact, text: str) -> None:
     await call.accounts.lookups.count(CONTACTS, call.requester.origin)
-    email = contact.address if contact.channel is Channel.EMAIL else ""
-    phone = contact.address if contact.channel is Channel.PHONE else ""
-    if await id_by_contact(call.platform.database, email, phone) is not None:
+    if await id_by_contact(call.platform.database, contact.email, contact.phone) is not None:
         raise AlreadyTaken(text)

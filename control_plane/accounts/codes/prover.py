@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from control_plane.accounts.claims import Claims, Proof, Requester
 from control_plane.accounts.codes.codes import Codes, Purpose
-from control_plane.delivery.contacts import Channel, Contact, InvalidContact, email_contact, phone_contact
+from control_plane.delivery.contacts import Contact, InvalidContact, email_contact, phone_contact
 
 
 class ConfirmedContacts:
@@ -31,9 +31,7 @@ class ConfirmedContacts:
             code_id = await self._codes.confirmed(contact, Purpose.SIGN_IN, requester)
         if code_id is None:
             return None
-        if contact.channel is Channel.EMAIL:
-            return Proof(email=contact.address, code_id=code_id)
-        return Proof(phone=contact.address, code_id=code_id)
+        return Proof(email=contact.email, phone=contact.phone, code_id=code_id)
 
 
 def _claimed(claims: Claims) -> Iterator[Contact]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.contract.client import Client
-from control_plane.accounts import store
+from control_plane.accounts import deletion_store, store
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.ledger.adjustments import adjust
@@ -92,7 +92,7 @@ async def test_stock_builds_delete_in_development_mode_only(dsn: str, database: 
         user_id = await apps.id_of(await apps.sign_in("ann"))
         await apps.done("deleteUserAccount", app=Client.ANDROID, user_id=str(user_id))
     async with apps_of(dsn, database, tmp_path / "production", dev=False, body_identity=True) as apps:
-        await store.bring_back(database, user_id)
+        await deletion_store.bring_back(database, user_id)
         answer = await apps.call("deleteUserAccount", app=Client.ANDROID, user_id=str(user_id))
         assert answer["code"] == 501
         assert await store.by_ids(database, [user_id]) != {}

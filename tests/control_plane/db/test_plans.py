@@ -10,7 +10,9 @@ import pytest
 
 from control_plane.accounts import (
     contacts_store,
+    deletion_store,
     devices,
+    export_store,
     lookups_store,
     notices_store,
     passwords_store,
@@ -49,7 +51,7 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
-        *(storage, streams, usernames, verifications, videos),
+        *(storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)
