@@ -26,17 +26,17 @@ from control_plane.db.pool import Database
 from control_plane.delivery.contacts import Contact, InvalidContact, email_contact, phone_contact
 from control_plane.jobs.kind import job
 
-HERE = 10
+PER_ACCOUNT_AND_ORIGIN = 10
 """Wrong passwords for one account from one address in 15 minutes. Fewer: users who try all their passwords are refused.
 More: others behind the same address, such as a family, have more guesses."""
 PER_ORIGIN = 100
 """Wrong passwords from one address in an hour. Past it, only names that have signed in from there are served. Fewer: new
 users behind one address of a mobile network are refused. More: one address tries a common password with more
 accounts."""
-ELSEWHERE = 100
-"""Wrong passwords in an hour for one account from all addresses that have never signed in to it. Past it only those
-addresses are refused: the owner at home is not, and elsewhere resets the password. Fewer: easier to cause. More: an
-attacker with many addresses has more guesses."""
+FROM_UNKNOWN_ORIGINS = 100
+"""Wrong passwords in an hour for one account from all addresses that have never signed in to it. Past it, sign-ins from
+such addresses are refused. The owner signs in from a known address, or resets the password. Fewer: an attacker refuses
+the owner more easily. More: an attacker with many addresses has more guesses."""
 FAILURES_KEPT, SUCCESSES_KEPT = dt.timedelta(days=1), dt.timedelta(days=90)
 
 
@@ -149,8 +149,8 @@ class Passwords:
         now = self._clock()
         async with self._database.transaction() as connection:
             counts = await store.lock_and_count(connection, account, origin, now)
-            is_strange = counts.origin >= PER_ORIGIN or counts.elsewhere >= ELSEWHERE
-            if counts.here >= HERE or (is_strange and not counts.known):
+            is_strange = counts.origin >= PER_ORIGIN or counts.elsewhere >= FROM_UNKNOWN_ORIGINS
+            if counts.here >= PER_ACCOUNT_AND_ORIGIN or (is_strange and not counts.known):
                 raise TooManyAttempts
             return await store.add(connection, account, origin, now)
 

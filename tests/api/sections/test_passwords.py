@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from api.contract.client import Client
 from control_plane.accounts import password_hashing
-from control_plane.accounts.passwords import HERE
+from control_plane.accounts.passwords import PER_ACCOUNT_AND_ORIGIN
 from control_plane.db.pool import Database
 from tests.api.sections.sending import PASSWORD, Sending, from_address, sending_server
 
@@ -79,11 +79,17 @@ async def test_guesses_are_limited_and_another_address_still_signs_in(server: Se
     await server.user("ann", password=True, email=MAIL)
     attack = from_address("203.0.113.9")
     answers = await asyncio.gather(
-        *(server.call("login", headers=attack, email=MAIL, password=f"guess {n}") for n in range(HERE + 5))
+        *(
+            server.call("login", headers=attack, email=MAIL, password=f"guess {n}")
+            for n in range(PER_ACCOUNT_AND_ORIGIN + 5)
+        )
     )
     assert sum(answer["msg"].startswith("Too many wrong passwords") for answer in answers) == 5
     unknown = await asyncio.gather(
-        *(server.call("login", headers=attack, email="nobody@example.com", password=f"{n}") for n in range(HERE + 5))
+        *(
+            server.call("login", headers=attack, email="nobody@example.com", password=f"{n}")
+            for n in range(PER_ACCOUNT_AND_ORIGIN + 5)
+        )
     )
     assert sorted(answer["msg"] for answer in unknown) == sorted(answer["msg"] for answer in answers)
     assert (await server.call("login", headers=attack, email=MAIL, password=PASSWORD))["code"] == 201

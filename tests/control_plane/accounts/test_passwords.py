@@ -22,9 +22,9 @@ from control_plane.accounts.notices_delivery import NoticeDelivery, deliver_noti
 from control_plane.accounts.password_hashing import MOST_WAITING, PasswordsBusy, hash_password
 from control_plane.accounts.password_rules import LONGEST, WeakPassword, check_password
 from control_plane.accounts.passwords import (
-    ELSEWHERE,
     FAILURES_KEPT,
-    HERE,
+    FROM_UNKNOWN_ORIGINS,
+    PER_ACCOUNT_AND_ORIGIN,
     PER_ORIGIN,
     SUCCESSES_KEPT,
     Passwords,
@@ -184,7 +184,7 @@ async def test_a_hash_with_weaker_parameters_is_replaced_at_sign_in(
 async def test_wrong_passwords_from_one_address_are_limited_and_lock_nobody_else_out(gate: Gate) -> None:
     ann, bob = await gate.user(), await gate.user("bob")
     attacker = at(1)
-    await gate.fails(HERE, who=attacker)
+    await gate.fails(PER_ACCOUNT_AND_ORIGIN, who=attacker)
     with pytest.raises(TooManyAttempts):
         await gate.sign_in(who=attacker)
     assert await gate.sign_in(who=HOME) == ann
@@ -197,11 +197,15 @@ async def test_guesses_at_the_same_time_are_all_counted_before_they_are_verified
     gate: Gate, verified: list[str]
 ) -> None:
     await gate.user()
-    results = await asyncio.gather(*(gate.sign_in(password=WRONG) for _ in range(3 * HERE)), return_exceptions=True)
-    assert sum(isinstance(result, WrongPassword) for result in results) == HERE
-    assert sum(isinstance(result, TooManyAttempts) for result in results) == 2 * HERE
-    assert len(verified) == HERE
-    assert await gate.database.fetchval("select count(*) from password_attempt") == HERE, "a refused one adds no row"
+    results = await asyncio.gather(
+        *(gate.sign_in(password=WRONG) for _ in range(3 * PER_ACCOUNT_AND_ORIGIN)), return_exceptions=True
+    )
+    assert sum(isinstance(result, WrongPassword) for result in results) == PER_ACCOUNT_AND_ORIGIN
+    assert sum(isinstance(result, TooManyAttempts) for result in results) == 2 * PER_ACCOUNT_AND_ORIGIN
+    assert len(verified) == PER_ACCOUNT_AND_ORIGIN
+    assert await gate.database.fetchval("select count(*) from password_attempt") == PER_ACCOUNT_AND_ORIGIN, (
+        "a refused one adds no row"
+    )
 
 
 async def test_one_address_cannot_try_a_password_with_many_accounts(gate: Gate) -> None:
@@ -222,23 +226,23 @@ async def test_one_address_cannot_try_a_password_with_many_accounts(gate: Gate) 
 async def test_many_addresses_cannot_guess_on_and_do_not_lock_out_the_owners_own(gate: Gate) -> None:
     ann = await gate.user()
     assert await gate.sign_in() == ann
-    for number in range(ELSEWHERE):
+    for number in range(FROM_UNKNOWN_ORIGINS):
         await gate.fails(1, who=at(number))
     with pytest.raises(TooManyAttempts):
-        await gate.sign_in(who=at(ELSEWHERE))
-    await gate.fails(HERE - 1)
+        await gate.sign_in(who=at(FROM_UNKNOWN_ORIGINS))
+    await gate.fails(PER_ACCOUNT_AND_ORIGIN - 1)
     assert await gate.sign_in() == ann
     gate.now += HOUR
-    assert await gate.sign_in(who=at(ELSEWHERE)) == ann
+    assert await gate.sign_in(who=at(FROM_UNKNOWN_ORIGINS)) == ann
 
 
 async def test_a_success_clears_the_failures_of_its_own_account_only(gate: Gate) -> None:
     await gate.user()
     await gate.user("mine")
     for _ in range(2):
-        await gate.fails(HERE - 1, "mine")
+        await gate.fails(PER_ACCOUNT_AND_ORIGIN - 1, "mine")
         await gate.sign_in("mine")
-    await gate.fails(HERE)
+    await gate.fails(PER_ACCOUNT_AND_ORIGIN)
     await gate.sign_in("mine")
     with pytest.raises(TooManyAttempts):
         await gate.sign_in()
@@ -335,7 +339,7 @@ async def test_a_password_is_changed_with_the_old_one_and_the_owner_gets_word(ga
 
 async def test_guesses_of_the_old_password_are_limited(gate: Gate) -> None:
     ann = await gate.user()
-    for _ in range(HERE):
+    for _ in range(PER_ACCOUNT_AND_ORIGIN):
         with pytest.raises(WrongPassword):
             await gate.passwords.change(ann, WRONG, NEW, HOME)
     with pytest.raises(TooManyAttempts):
