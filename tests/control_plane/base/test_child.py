@@ -173,7 +173,9 @@ async def test_it_is_killed_when_its_output_is_refused() -> None:
     processes: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
-        processes.append(subprocess.Popen(["/bin/cat", "/dev/zero"], stdout=subprocess.PIPE, start_new_session=True))
+        # After its output it sleeps: a child that writes on may end by SIGPIPE before it is killed.
+        command = ["/bin/sh", "-c", "echo; exec sleep 60"]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True))
         return processes[0]
 
     def refuse(output: IO[bytes]) -> bytes:
