@@ -30,6 +30,7 @@ from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
+from control_plane.social import visits_store as visits
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import STAR, Size, fill
@@ -63,15 +64,15 @@ def one(users: int) -> int:
 
 LATER = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 READS = (
-    Read("feed, page 0", videos._FEED, lambda users: (PAGE, 0)),
-    Read("feed, deepest page", videos._FEED, lambda users: (PAGE, DEEPEST * PAGE)),
+    Read("feed, page 0", videos._FEED, lambda users: (PAGE, 0, None)),
+    Read("feed, deepest page", videos._FEED, lambda users: (PAGE, DEEPEST * PAGE, None)),
     Read("a user", accounts._BY_IDS, lambda users: ([one(users)],)),
     Read("the star, with unseen visits", accounts._BY_IDS, lambda users: ([STAR],)),
     Read("10 users", accounts._BY_IDS, lambda users: (some(users, 10),)),
-    Read("a user by name", accounts._BY_USERNAME, lambda users: (f"USER{(user := one(users))}", f"user{user}")),
+    Read("a user by name", accounts._HOLDER, lambda users: (f"USER{(user := one(users))}", f"user{user}")),
     Read("a user by identity", accounts._OWN_BY_IDENTITY, lambda users: ("dev", f"user{one(users)}")),
     Read("a user's sessions", sessions._STATE, lambda users: (one(users),)),
-    Read("a visit", accounts._VISIT, lambda users: (one(users), 1)),
+    Read("a visit", visits._VISIT, lambda users: (one(users), 1)),
     Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
     Read("a user with the wallet", accounts._OWN_BY_ID, lambda users: (one(users),)),
     Read("parties of a gift", gifts._PARTIES, lambda users: (one(users), STAR)),
@@ -133,7 +134,7 @@ async def pages(dsn: str, times: int) -> None:
                 for _ in range(times):
                     started = time.perf_counter()
                     if page <= DEEPEST:
-                        shown = await connection.fetch(videos._FEED, PAGE, page * PAGE)
+                        shown = await connection.fetch(videos._FEED, PAGE, page * PAGE, None)
                         await connection.fetch(accounts._BY_IDS, list({row["user_id"] for row in shown}))
                     took.append((time.perf_counter() - started) * 1000)
                 took.sort()

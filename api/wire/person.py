@@ -12,9 +12,10 @@ from api.wire.preferences import PrivacySetting, PushNotification, privacy_view,
 from api.wire.sound import Sound, sound_view
 from api.wire.values import NO_TIME, UNKNOWN_DEGREES, DecimalText, Flag, Id, Url, WireDate, WireTime, wire_time
 from control_plane.accounts.user import User as Person
+from control_plane.social.model import Block, Relation, Seen
 from control_plane.videos.video import Video as StoredVideo
 
-Relation = Literal["", "Follow", "Following", "Follow Back", "Friends"]
+Button = Literal["", "Follow", "Following", "Follow Back", "Friends"]
 """The caller's relation to a user, as iOS shows it on a button. Empty in the caller's own record."""
 
 
@@ -95,7 +96,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     unread_notification: int = 0
     notification: Flag = 0
     """1: the caller is notified of this user's posts."""
-    button: Relation = ""
+    button: Button = ""
     block: Flag = 0
     block_user: BlockUser | UnsetType = field(default=UNSET, name="BlockUser")
     """Present only when `block` is 1."""
@@ -187,7 +188,7 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     """The user whose video this duet answers. Present only with a `duet_video_id`."""
 
 
-def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
+def user_view(person: Person, urls: Urls, button: Button = "Follow") -> User:
     """The public record of a user, without private fields."""
     picture = urls.media(person.profile_pic)
     return User(
@@ -210,9 +211,40 @@ def user_view(person: Person, urls: Urls, button: Relation = "Follow") -> User:
         profile_view=int(person.profile_view),
         created=wire_time(person.created_at),
         video_count=person.video_count,
+        followers_count=person.followers,
+        following_count=person.following,
         button=button,
         push_notification=push_view(person),
         privacy_setting=privacy_view(person),
+    )
+
+
+def seen_view(seen: Seen, urls: Urls) -> User:
+    """The record of a user as a viewer sees it. Of a user whom the viewer blocks, only the name."""
+    relation, person = seen.relation, seen.user
+    if relation.block is not None:
+        return User(
+            id=person.id,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            username=person.username,
+            button="Follow",
+            block=1,
+            block_user=block_view(relation.block),
+        )
+    view = user_view(person, urls, "" if seen.own else button_of(relation))
+    return msgspec.structs.replace(view, notification=1) if relation.notified else view
+
+
+def button_of(relation: Relation) -> Button:
+    if relation.follows:
+        return "Friends" if relation.followed else "Following"
+    return "Follow Back" if relation.followed else "Follow"
+
+
+def block_view(block: Block) -> BlockUser:
+    return BlockUser(
+        id=block.id, user_id=block.blocker_id, block_user_id=block.blocked_id, created=wire_time(block.blocked_at)
     )
 
 

@@ -6,12 +6,14 @@ import msgspec
 from msgspec import field
 
 from api.contract.call import Call
-from api.wire.person import User, own_view, user_view
+from api.http.urls import Urls
+from api.wire.person import User, own_view, seen_view, user_view
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
 from control_plane.accounts.store import by_id, own_by_id
 from control_plane.accounts.user import OwnUser, UserNotFound
 from control_plane.accounts.user import User as StoredUser
 from control_plane.base.ids import UserId
+from control_plane.social.model import Seen
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,11 @@ def own_profile(call: Call, own: OwnUser, auth_token: str = "") -> Profile:
 
 def public_profile(call: Call, user: StoredUser) -> Profile:
     return _profile(user, user_view(user, call.urls))
+
+
+def seen_profile(seen: Seen, urls: Urls) -> Profile:
+    """The profile of a user as a viewer sees it."""
+    return _profile(seen.user, seen_view(seen, urls))
 
 
 def _profile(user: StoredUser, view: User) -> Profile:

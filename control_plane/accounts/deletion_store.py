@@ -38,8 +38,6 @@ _FORGET = """
     where id = $1
 """
 _FORGET_IDENTITIES = "delete from user_identity where user_id = $1"
-_FORGET_VISITS_OF = "delete from profile_visit where user_id = $1"
-_FORGET_VISITS_BY = "delete from profile_visit where visitor_id = $1"
 _FORGET_PUSH_SETTING = "delete from push_setting where user_id = $1"
 _FORGET_PRIVACY_SETTING = "delete from privacy_setting where user_id = $1"
 
@@ -87,10 +85,7 @@ async def lock_to_remove(connection: Connection, user_id: UserId, deleted_before
 
 async def remove(connection: Connection, user_id: UserId) -> None:
     """Forget the person. The row stays under a name that tells nothing, because the ledger refers to it."""
-    for statement in (
-        *(_FORGET, _FORGET_IDENTITIES, _FORGET_VISITS_OF, _FORGET_VISITS_BY),
-        *(_FORGET_PUSH_SETTING, _FORGET_PRIVACY_SETTING),
-    ):
+    for statement in (_FORGET, _FORGET_IDENTITIES, _FORGET_PUSH_SETTING, _FORGET_PRIVACY_SETTING):
         await connection.execute(statement, user_id)
     await session_store.end_sessions(connection, user_id)
     await usernames_store.free_all(connection, [user_id])

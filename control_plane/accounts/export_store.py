@@ -19,10 +19,6 @@ _EXPORT_SETTINGS = """
     from push_setting p join privacy_setting s using (user_id) where user_id = $1
 """
 _EXPORT_IDENTITIES = "select provider, created_at from user_identity where user_id = $1 order by created_at desc"
-_EXPORT_VISITS = """
-    select user_id as id, visited_at from profile_visit
-    where visitor_id = $1 and user_id < $2::bigint order by user_id desc limit $3
-"""
 
 
 async def exported_profile(database: Database, user_id: UserId) -> Sequence[Row]:
@@ -35,8 +31,3 @@ async def exported_settings(database: Database, user_id: UserId) -> Sequence[Row
 
 async def exported_identities(database: Database, user_id: UserId) -> Sequence[Row]:
     return await database.fetch(_EXPORT_IDENTITIES, user_id)
-
-
-async def exported_visits(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
-    """Users whose profiles this user visited, by their ids."""
-    return await database.fetch(_EXPORT_VISITS, user_id, before, limit)

@@ -51,7 +51,7 @@ class PhoneBook:
 
     async def search(
         self, searcher: User, numbers: Sequence[str], facebook_ids: Sequence[str], region: str = ""
-    ) -> Sequence[User]:
+    ) -> Sequence[UserId]:
         """The users with one of these numbers or Facebook ids who agree to be found. `region`: the country of numbers
         without a country code, if the searcher's own number does not tell it. Raises TooManySearches."""
         if not numbers and not facebook_ids:
@@ -59,7 +59,7 @@ class PhoneBook:
         if await self._database.fetchval(_COUNT, searcher.id, self._clock().date(), SEARCHES_PER_DAY) is None:
             raise TooManySearches
         phones = await normalised(numbers, _region_of(searcher.phone) or region)
-        return await store.by_contacts(self._database, searcher.id, phones, facebook_ids)
+        return await store.ids_by_contacts(self._database, searcher.id, phones, facebook_ids)
 
 
 async def forget_searches(connection: Connection, user_id: UserId) -> None:

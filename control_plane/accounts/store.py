@@ -28,7 +28,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 
-_COLUMNS = f"""
+COLUMNS = f"""
     u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
         u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
@@ -36,47 +36,44 @@ _COLUMNS = f"""
         p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
         {value_of("user.videos", "u.id")} as video_count,
-        {value_of("user.unseen_visits", "u.id")} as unseen_visits
+        {value_of("user.unseen_visits", "u.id")} as unseen_visits,
+        {value_of("user.followers", "u.id")} as followers,
+        {value_of("user.following", "u.id")} as following
 """
-_FROM = """
+"""What `user_of` reads. For the statements of other folders that show users, too."""
+FROM = """
     from app_user u
     join push_setting p on p.user_id = u.id
     join privacy_setting s on s.user_id = u.id
 """
-_SELECT = f"select {_COLUMNS} {_FROM}"
+_SELECT = f"select {COLUMNS} {FROM}"
 _OWN = f"""
-    {_COLUMNS},
+    {COLUMNS},
     (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
     coalesce((select coins from coins_received where user_id = u.id), 0) as received
 """
 """With the wallet in the same statement: a second one costs each call that shows an own profile a round trip."""
-_OWN_BY_ID = f"select {_OWN} {_FROM} where u.id = $1 and u.deleted_at is null"
+_OWN_BY_ID = f"select {_OWN} {FROM} where u.id = $1 and u.deleted_at is null"
 _OWN_BY_IDENTITY = f"""
-    select {_OWN}, u.deleted_at is not null as deleted {_FROM}
+    select {_OWN}, u.deleted_at is not null as deleted {FROM}
     where u.id = (select user_id from user_identity where provider = $1 and subject = $2)
 """
 _BY_ID = _SELECT + "where u.id = $1 and u.deleted_at is null"
 _BY_IDS = _SELECT + "where u.id = any($1::integer[]) and u.deleted_at is null"
-_BY_USERNAME = (
-    _SELECT
-    + """
-    where u.id = coalesce(
+_HOLDER = """
+    select coalesce(
         (select id from app_user where lower(username) = lower($1)),
         (select user_id from username_owner where name = $2 and (until is null or until > now()) limit 1))
-        and u.deleted_at is null
 """
-)
 _ID_BY_USERNAME = "select id from app_user where lower(username) = lower($1)"
-_BY_CONTACTS = (
-    _SELECT
-    + """
+_BY_CONTACTS = """
+    select u.id from app_user u join privacy_setting s on s.user_id = u.id
     where u.id in (
             select id from app_user where phone = any($2)
             union all select user_id from user_identity where provider = 'facebook' and subject = any($3))
-        and u.id <> $1 and u.banned_at is null and u.deleted_at is null and s.found_by_contacts
+        and u.id <> $1 and s.found_by_contacts
     order by u.id
 """
-)
 _BY_IDENTITY = "select user_id from user_identity where provider = $1 and subject = $2"
 _BY_CONTACT = """
     select id from app_user where lower(email) = nullif($1, '') or phone = nullif($2, '')
@@ -136,10 +133,6 @@ _EDIT = """
 """
 _USERNAMES = "select id, username from app_user where id = any($1)"
 _EXISTS = "select exists (select from app_user where id = $1)"
-_VISIT = """
-    insert into profile_visit (user_id, visitor_id) select $1, $2 where exists (select from app_user where id = $1)
-    on conflict (user_id, visitor_id) do update set visited_at = now(), seen = false
-"""
 
 
 _TAKEN = {
@@ -165,7 +158,7 @@ class EditedProfile(NamedTuple):
     profile_view: bool | None
 
 
-def _user(row: Row) -> User:
+def user_of(row: Row) -> User:
     return User(
         id=row["id"],
         username=row["username"],
@@ -213,20 +206,22 @@ def _user(row: Row) -> User:
         ),
         video_count=row["video_count"],
         unseen_visits=row["unseen_visits"],
+        followers=row["followers"],
+        following=row["following"],
     )
 
 
 async def by_id(database: Database, user_id: UserId) -> User | None:
     row = await database.fetchrow(_BY_ID, user_id)
-    return None if row is None else _user(row)
+    return None if row is None else user_of(row)
 
 
 async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, User]:
-    return {row["id"]: _user(row) for row in await database.fetch(_BY_IDS, user_ids)}
+    return {row["id"]: user_of(row) for row in await database.fetch(_BY_IDS, user_ids)}
 
 
 def _own(row: Row | None) -> OwnUser | None:
-    return None if row is None else OwnUser(_user(row), row["coins"], row["received"])
+    return None if row is None else OwnUser(user_of(row), row["coins"], row["received"])
 
 
 async def own_by_id(database: Database, user_id: UserId) -> OwnUser | None:
@@ -263,10 +258,10 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
     return {row["id"]: row["username"] for row in await source.fetch(_USERNAMES, user_ids)}
 
 
-async def by_username(database: Database, username: str) -> User | None:
-    """The user with this name in any case, else the user who had it until some days ago."""
-    row = await database.fetchrow(_BY_USERNAME, username, folded(username))
-    return None if row is None else _user(row)
+async def holder_of_name(database: Database, username: str) -> UserId | None:
+    """The user with this name in any case, else the user who had it until some days ago. Deleted users too."""
+    found: UserId | None = await database.fetchval(_HOLDER, username, folded(username))
+    return found
 
 
 async def id_by_username(database: Database, username: str) -> UserId | None:
@@ -275,12 +270,12 @@ async def id_by_username(database: Database, username: str) -> UserId | None:
     return found
 
 
-async def by_contacts(
+async def ids_by_contacts(
     database: Database, searcher: UserId, phones: Sequence[str], facebook_ids: Sequence[str]
-) -> list[User]:
-    """The users with one of these phone numbers or Facebook ids, without the searcher, banned users, and those who do
-    not want to be found."""
-    return [_user(row) for row in await database.fetch(_BY_CONTACTS, searcher, phones, facebook_ids)]
+) -> list[UserId]:
+    """The users with one of these phone numbers or Facebook ids, without the searcher and those who do not want to be
+    found."""
+    return [row["id"] for row in await database.fetch(_BY_CONTACTS, searcher, phones, facebook_ids)]
 
 
 async def id_by_identity(database: Database, identity: Identity) -> UserId | None:
@@ -396,7 +391,3 @@ async def _change(connection: Connection, user_id: UserId, statement: str, *valu
         return False
     await notify_within(connection, Topic.USER, user_id)
     return True
-
-
-async def record_visit(database: Database, user_id: UserId, visitor_id: UserId) -> None:
-    await database.execute(_VISIT, user_id, visitor_id)

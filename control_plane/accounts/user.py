@@ -87,6 +87,8 @@ class User(msgspec.Struct, frozen=True):
 
     video_count: int
     unseen_visits: int
+    followers: int
+    following: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ _FEED = f"""
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
     from video v left join sound s on s.id = v.sound_id
-    where v.id = any (array(select id from video where privacy = 'public' and not hidden order by id desc limit $1 offset $2))
+    where v.id = any (array(
+        select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
+        order by id desc limit $1 offset $2))
     order by v.id desc
 """
 """The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
@@ -77,11 +79,12 @@ def _sound(row: Row) -> Sound:
     )
 
 
-async def feed(database: Database, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos of visible users, newest first. Empty from offset `DEEPEST` on."""
+async def feed(database: Database, viewer_id: UserId | None, limit: int, offset: int) -> Sequence[Video]:
+    """Public videos of users whom the viewer sees, without private accounts, newest first. Empty from offset `DEEPEST`
+    on."""
     if offset >= DEEPEST:
         return []
-    return [_video(row) for row in await database.fetch(_FEED, limit, offset)]
+    return [_video(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
 
 
 async def add_sound(

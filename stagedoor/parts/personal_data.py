@@ -29,6 +29,7 @@ from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
 from control_plane.personal_data.export import Export, Part
 from control_plane.personal_data.removal import Removal, Step
+from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
 from control_plane.videos import store as videos
@@ -48,6 +49,7 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
         _delete_videos,
         streams.forget_person,
         content.forget_person,
+        social.forget_person,
         devices.forget_person,
         phone_book.forget_searches,
         payments.forget_person,
@@ -68,7 +70,10 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("sessions", whole=session_store.exported_sessions),
     Part("devices", whole=devices.exported),
     Part("interests", whole=content.exported_interests),
-    Part("visits", paged=export_store.exported_visits),
+    Part("follows", paged=social.exported_follows),
+    Part("follow_requests", whole=social.exported_follow_requests),
+    Part("blocks", paged=social.exported_blocks),
+    Part("visits", paged=social.exported_visits),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),

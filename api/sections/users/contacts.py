@@ -12,10 +12,11 @@ from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.request import CallerId, Request, as_text
 from api.http.language import region_of
-from api.wire.person import User, user_view
+from api.wire.person import User, seen_view
 from api.wire.profile import user_by_id
 from control_plane.accounts.phone_book import MOST_CONTACTS, TooManySearches
 from control_plane.accounts.user import UserNotFound
+from control_plane.social.people import people
 
 section = Section("users")
 
@@ -44,7 +45,8 @@ async def show_registered_contacts(call: Call, body: ShowRegisteredContacts) -> 
         _texts(body.facebook_ids, "fb_id"),
         call.use.country or region_of(call.language),
     )
-    return [ContactEntry(user_view(user, call.urls)) for user in found]
+    shown = await people(call.platform.database, call.user_id, found)
+    return [ContactEntry(seen_view(seen, call.urls)) for seen in shown.values()]
 
 
 def _texts(entries: Sequence[Any], key: str) -> Sequence[str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
-from api.wire.profile import Profile, caller_of, own_profile, public_profile, user_by_id
-from control_plane.accounts.store import by_username, record_visit
-from control_plane.accounts.user import User, UserNotFound
+from api.wire.profile import Profile, caller_of, own_profile, public_profile, seen_profile
+from control_plane.accounts.store import holder_of_name
+from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
+from control_plane.social.people import person
+from control_plane.social.sight import Sight, sight
+from control_plane.social.visits_store import record_visit
 
 section = Section("users")
 
@@ -25,16 +28,17 @@ class ShowUserDetail(Request, frozen=True, kw_only=True):
 
 @section.endpoint("showUserDetail", access=Access.GUEST, refusals=(UserNotFound,))
 async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
-    """The profile of `other_user_id`, else of `username`, else of the caller."""
+    """The profile of `other_user_id`, else of `username`, else of the caller. A user who is banned or blocks the caller
+    does not exist; of a user whom the caller blocks, only the name is shown."""
     if _asks_for_own(call, body):
         return await _own(call)
-    user = await _wanted(call, body)
-    if call.caller is None:
-        return public_profile(call, user)
-    if user.id != call.user_id:
-        await record_visit(call.platform.database, user.id, call.user_id)
-        return public_profile(call, user)
-    return await _own(call) if call.trusted else public_profile(call, user)
+    viewer_id = None if call.caller is None else call.user_id
+    seen = await person(call.platform.database, viewer_id, await _wanted(call, body))
+    if seen.own:
+        return await _own(call) if call.trusted else public_profile(call, seen.user)
+    if viewer_id is not None and sight(seen) >= Sight.PROFILE:
+        await record_visit(call.platform.database, seen.user.id, viewer_id)
+    return seen_profile(seen, call.urls)
 
 
 def _asks_for_own(call: Call, body: ShowUserDetail) -> bool:
@@ -48,16 +52,16 @@ async def _own(call: Call) -> Profile:
     return own_profile(call, await caller_of(call), call.token if call.proven else "")
 
 
-async def _wanted(call: Call, body: ShowUserDetail) -> User:
+async def _wanted(call: Call, body: ShowUserDetail) -> UserId:
     if body.other_user_id is not None:
-        return await user_by_id(call, UserId(body.other_user_id))
+        return UserId(body.other_user_id)
     if body.username:
-        user = await by_username(call.platform.database, body.username.lstrip("@"))
-        if user is None:
+        user_id = await holder_of_name(call.platform.database, body.username.lstrip("@"))
+        if user_id is None:
             raise UserNotFound
-        return user
+        return user_id
     if call.caller is not None:
-        return await user_by_id(call, call.caller.user_id)
+        return call.caller.user_id
     if body.user_id is not None and not call.token:  # one app sends the wanted user here while its user is a guest
-        return await user_by_id(call, UserId(body.user_id))
+        return UserId(body.user_id)
     raise UserNotFound

@@ -10,8 +10,8 @@ from msgspec import field
 from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.request import Request, named_caller
-from api.wire.person import User, user_view
-from control_plane.accounts.store import by_ids
+from api.wire.person import User, seen_view
+from control_plane.social.people import people
 
 section = Section("users")
 
@@ -30,9 +30,9 @@ class ShowUsers(Request, frozen=True, kw_only=True):
 
 @section.endpoint("showUsers")
 async def show_users(call: Call, body: ShowUsers) -> list[UserEntry]:
-    """The wanted users in the order of the request, each once. Users who are banned or do not exist are left out."""
+    """The wanted users in the order of the request, each once. Users whom the caller cannot see are left out: they do not
+    exist, are banned, or one of the two blocks the other."""
     named = [named_caller(("user_id",), entry) for entry in body.users if isinstance(entry, dict)]
     wanted = list(dict.fromkeys(user_id for user_id in named if user_id is not None))
-    found = await by_ids(call.platform.database, wanted)
-    shown = [found[user_id] for user_id in wanted if user_id in found and found[user_id].banned_at is None]
-    return [UserEntry(user_view(user, call.urls, button="" if user.id == call.user_id else "Follow")) for user in shown]
+    found = await people(call.platform.database, call.user_id, wanted)
+    return [UserEntry(seen_view(seen, call.urls)) for seen in found.values()]

@@ -20,26 +20,10 @@ from control_plane.live.store import totals
 from control_plane.personal_data import deletion
 from control_plane.personal_data.removal import remove_deleted_accounts
 from tests.api.sections.apps import Apps, apps_of
+from tests.control_plane.personal_data.test_tables import FATES
 from tests.control_plane.pictures.samples import quarters, saved
 
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
-FORGOTTEN = {
-    *("user_identity", "push_setting", "privacy_setting", "profile_visit", "session", "video", "device"),
-    *("username_owner", "username_change", "verification_request", "user_interest", "contact_search"),
-}
-KEPT = {
-    *(
-        "ledger_account",
-        "ledger_transfer",
-        "coins_received",
-        "purchase",
-        "gift_sent",
-        "stream_gifter",
-        "stream",
-    ),  # money
-    *("contact_code", "upload_count", "data_export"),  # counted by limits, deleted after days or at the next export
-    *("provider_token", "stored_file"),  # until the jobs have run that the removal enqueues
-}
 REFERENCES = """
     select conrelid::regclass::text as name, attname as column_name from pg_constraint
     join pg_attribute on attrelid = conrelid and attnum = conkey[1]
@@ -177,11 +161,6 @@ async def test_nobody_deletes_another_user(apps: Apps) -> None:
 # ── removed for good ──
 
 
-async def test_of_each_table_it_is_decided_whether_the_removal_clears_it(database: Database) -> None:
-    """A new table with data of a user needs a line in `stagedoor/parts/personal_data.py`, and here."""
-    assert {table for table, _ in await references(database)} == FORGOTTEN | KEPT
-
-
 async def test_after_the_grace_time_the_person_is_gone_and_the_money_stays(apps: Apps) -> None:
     database = apps.platform.database
     token = await apps.sign_in("ann", device_token="phone")
@@ -210,7 +189,7 @@ async def test_after_the_grace_time_the_person_is_gone_and_the_money_stays(apps:
     assert list(row.values()) == [f"deleted.{user_id}", "", None, None, None, "", "", None]
     assert await database.fetch("select name from stored_file where state <> 'deleting'") == []
     for table, column in await references(database):
-        if table in FORGOTTEN:
+        if not FATES[f"{table}.{column}"].kept and table != "provider_token":  # until the job has revoked it
             assert await database.fetchval(f"select count(*) from {table} where {column} = $1", user_id) == 0, table
     assert await database.fetchval("select string_agg(title, '') from stream where user_id = $1", user_id) == ""
     assert (await wallet(database, user_id)).total == 5

@@ -45,6 +45,7 @@ async def test_everything_about_the_caller_is_exported(apps: Apps, app: Client) 
     await apps.done("liveStream", ben)
     await give(apps, ben, ann_id)
     await give(apps, ann, ben_id)
+    await database.execute("update app_user set profile_view = true where id = $1", ann_id)
     await apps.done("showUserDetail", ann, other_user_id=ben_id)
     await database.execute(
         "insert into video (user_id, media, duration_ms, width, height) values ($1, 'a.mp4', 1, 1, 1)", ann_id

@@ -54,11 +54,6 @@ async def rename(database: WatchedDatabase, user_id: UserId, username: str) -> N
         await change(connection, user_id, username)
 
 
-async def found(database: WatchedDatabase, username: str) -> UserId | None:
-    user = await store.by_username(database, username)
-    return user.id if user else None
-
-
 async def later(database: WatchedDatabase) -> None:
     """After the time for which former names are kept and changes are counted."""
     await database.execute("update username_owner set until = until - interval '31 days'")
@@ -175,14 +170,14 @@ async def test_names_that_do_not_look_alike(database: WatchedDatabase) -> None:
 async def test_a_former_name_is_kept_and_found(database: WatchedDatabase) -> None:
     ann = await user(database, "Ann")
     await rename(database, ann, "anna")
-    assert [await found(database, name) for name in ("anna", "ann", "ANNA", "Ann")] == [ann] * 4
+    assert [await store.holder_of_name(database, name) for name in ("anna", "ann", "ANNA", "Ann")] == [ann] * 4
     assert not await is_free(database, "ann")
     assert await is_free(database, "ann", ann)
     for name in ("ann", "ANN", "ａｎｎ"):
         with pytest.raises(AlreadyTaken):
             await user(database, name)
     await rename(database, ann, "ann")  # back
-    assert await found(database, "anna") == ann
+    assert await store.holder_of_name(database, "anna") == ann
 
 
 async def test_a_former_name_is_free_after_a_time(database: WatchedDatabase) -> None:
@@ -190,9 +185,9 @@ async def test_a_former_name_is_free_after_a_time(database: WatchedDatabase) -> 
     await rename(database, ann, "anna")
     await later(database)
     assert await is_free(database, "paypal")
-    assert await found(database, "PaypaI") is None
+    assert await store.holder_of_name(database, "PaypaI") is None
     bob = await user(database, "paypal")
-    assert await found(database, "PAYPAL") == bob
+    assert await store.holder_of_name(database, "PAYPAL") == bob
     with pytest.raises(AlreadyTaken):
         await rename(database, ann, "PaypaI")
     await usernames.keep_usernames.function(database)
@@ -258,13 +253,13 @@ async def test_two_users_who_swap_their_names_at_once(database: WatchedDatabase)
     ann, bob = await user(database, "ann"), await user(database, "bob")
     outcomes = await asyncio.gather(rename(database, ann, "bob"), rename(database, bob, "ann"), return_exceptions=True)
     assert all(isinstance(outcome, AlreadyTaken) for outcome in outcomes)
-    assert (await found(database, "ann"), await found(database, "bob")) == (ann, bob)
+    assert (await store.holder_of_name(database, "ann"), await store.holder_of_name(database, "bob")) == (ann, bob)
 
 
 async def test_names_without_a_record_are_recorded_by_the_job(database: WatchedDatabase) -> None:
     ann = await user(database, "ann")
     await database.execute("delete from username_owner")  # as if an earlier release had made the user
-    assert await found(database, "ANN") == ann
+    assert await store.holder_of_name(database, "ANN") == ann
     assert not await is_free(database, "ANN")
     await usernames.keep_usernames.function(database)
     with pytest.raises(AlreadyTaken):

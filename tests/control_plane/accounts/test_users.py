@@ -19,10 +19,6 @@ async def ann(database: WatchedDatabase) -> UserId:
         return await store.create(connection, NewUser(username="Ann"), [Identity("uid", "u1")])
 
 
-async def visits(database: WatchedDatabase, user_id: UserId) -> int:
-    return (await store.by_ids(database, [user_id]))[user_id].unseen_visits
-
-
 async def test_people_are_found_by_their_ids(database: WatchedDatabase, ann: UserId) -> None:
     bob = await new_user(database)
     found = await store.by_ids(database, [bob, NOBODY, ann, ann])
@@ -36,8 +32,7 @@ async def test_people_are_found_by_their_ids(database: WatchedDatabase, ann: Use
 async def test_a_name_is_found_in_any_spelling(
     database: WatchedDatabase, ann: UserId, name: str, *, is_found: bool
 ) -> None:
-    user = await store.by_username(database, name)
-    assert (user.id if user else None) == (ann if is_found else None)
+    assert await store.holder_of_name(database, name) == (ann if is_found else None)
 
 
 async def test_a_way_in_can_be_added_and_stays_with_whom_it_leads_to(database: WatchedDatabase, ann: UserId) -> None:
@@ -50,21 +45,6 @@ async def test_a_way_in_can_be_added_and_stays_with_whom_it_leads_to(database: W
         await store.add_identity(database, way, person, email.lower(), "")
     assert await store.id_by_identity(database, way) == ann
     assert await store.id_by_identity(database, Identity("uid", "u1")) == ann
-
-
-async def test_visits_are_counted_by_visitor_until_they_are_seen(database: WatchedDatabase, ann: UserId) -> None:
-    bob, cid = await new_user(database), await new_user(database)
-    for visitor in (bob, bob, cid):
-        await store.record_visit(database, ann, visitor)
-    assert (await visits(database, ann), await visits(database, bob)) == (2, 0)
-    await database.execute("update profile_visit set seen = true")
-    await store.record_visit(database, ann, bob)
-    assert await visits(database, ann) == 1
-
-
-async def test_a_user_who_does_not_exist_cannot_be_visited(database: WatchedDatabase, ann: UserId) -> None:
-    await store.record_visit(database, NOBODY, ann)
-    assert await database.fetchval("select count(*) from profile_visit") == 0
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,31 @@ FILL = """
     select owner, visitor, (owner + visitor) % 3 = 0
     from generate_series(1, 4) as owner cross join generate_series(5, 50) as visitor;
 """
+FOLLOWS = """
+    insert into follow (follower_id, followed_id)
+    select follower, followed from generate_series(1, 20) as follower cross join generate_series(1, 50) as followed
+    where follower <> followed and (follower + followed) % 3 > 0;
+"""
 KEPT = f"""
     select u.id, {value_of("user.videos", "u.id")} as videos, {value_of("user.unseen_visits", "u.id")} as visits,
         {value_of("sound.videos", "u.id")} as sounds
     from generate_series(1, 60) as u (id) order by u.id
 """
+KEPT_FOLLOWS = f"""
+    select u.id, {value_of("user.followers", "u.id")} as followers, {value_of("user.following", "u.id")} as following
+    from generate_series(1, 60) as u (id) order by u.id
+"""
+COUNTED_FOLLOWS = """
+    select u.id, (select count(*) from follow where followed_id = u.id) as followers,
+        (select count(*) from follow where follower_id = u.id) as following
+    from generate_series(1, 60) as u (id) order by u.id
+"""
+FOLLOW_CHANGES = (
+    "insert into follow (follower_id, followed_id) values (40, 41), (41, 40) on conflict do nothing",
+    "delete from follow where (follower_id * followed_id) % 4 = 0",
+    "update follow set notified = false where follower_id = 3",
+    "delete from app_user where id in (19, 20, 49)",
+)
 COUNTED = """
     select u.id, (select count(*) from video where user_id = u.id) as videos,
         (select count(*) from profile_visit where user_id = u.id and not seen) as visits,
@@ -64,6 +84,15 @@ async def test_whatever_writes_the_tables_is_counted(database: Database) -> None
     for change in CHANGES:
         await database.execute(change)
         await check(database)
+
+
+async def test_follows_are_counted(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(FILL)
+        await connection.execute(FOLLOWS)
+    for change in ("select", *FOLLOW_CHANGES):
+        await database.execute(change)
+        assert await database.fetch(KEPT_FOLLOWS) == await database.fetch(COUNTED_FOLLOWS), change
 
 
 async def test_what_is_undone_is_not_counted(database: Database) -> None:

@@ -231,7 +231,7 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(database: 
     }
     assert {user.role for user in found.values()} == {Role.USER}
     assert await database.fetchval("select count(*) from app_user where password_hash is not null") == 0
-    assert await accounts.by_username(database, "ada") is None, "her name is free"
+    assert await accounts.holder_of_name(database, "ada") is None, "her name is free"
     assert await database.fetchval("select count(*) from app_user where banned_at is not null") == 5
     assert await database.fetchval("select count(*) from video") == 0
     assert await database.fetchval("select count(*) from ledger_account where balance > 0") == 0

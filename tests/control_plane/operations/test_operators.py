@@ -66,8 +66,8 @@ async def acts(database: Database) -> list[tuple[str, str]]:
 
 async def test_an_added_user_is_there_and_written_down(database: Database, operator: Operator) -> None:
     user_id = await operator.add_user(NewUser(username="anna", email="anna@example.com"))
-    user = await accounts.by_username(database, "ANNA")
-    assert user is not None
+    assert await accounts.holder_of_name(database, "ANNA") == user_id
+    user = (await accounts.by_ids(database, [user_id]))[user_id]
     assert (user.id, user.email, user.role) == (user_id, "anna@example.com", Role.USER)
     [entry] = await audit.latest(database, 100)
     assert (entry.act, entry.subject, entry.detail) == (Act.USER_ADDED, f"user:{user_id}", {"username": "anna"})

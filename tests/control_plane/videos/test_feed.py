@@ -55,12 +55,12 @@ async def measured(database: Database, statement: str, *args: object) -> tuple[i
 
 @pytest.mark.parametrize("offset", [0, DEEPEST // 2, DEEPEST - PAGE])
 async def test_a_page_touches_the_rows_up_to_it_and_few_blocks(grown: Database, offset: int) -> None:
-    blocks, rows = await measured(grown, _FEED, PAGE, offset)
+    blocks, rows = await measured(grown, _FEED, PAGE, offset, None)
     assert rows <= offset + PAGE
     assert blocks < 300  # 10 videos, their sounds and counters, and the part of the index up to the page
-    assert len(await feed(grown, PAGE, offset)) == PAGE
+    assert len(await feed(grown, None, PAGE, offset)) == PAGE
 
-    owners = [video.user_id for video in await feed(grown, PAGE, offset)]
+    owners = [video.user_id for video in await feed(grown, None, PAGE, offset)]
     blocks, rows = await measured(grown, accounts._BY_IDS, [STAR, *owners])
     assert blocks < 300
     assert rows <= 2 * len(owners)
@@ -69,16 +69,18 @@ async def test_a_page_touches_the_rows_up_to_it_and_few_blocks(grown: Database, 
 async def test_right_after_every_video_was_changed_a_page_touches_each_row_once(grown: Database) -> None:
     await grown.execute("alter table video set (autovacuum_enabled = false)")
     await grown.execute("update video set views = views + 1", deadline_s=30)
-    blocks, rows = await measured(grown, _FEED, PAGE, DEEPEST - PAGE)
+    blocks, rows = await measured(grown, _FEED, PAGE, DEEPEST - PAGE, None)
     assert rows <= DEEPEST
     assert blocks < 3 * DEEPEST
 
 
 async def test_pages_hold_every_public_video_once_with_the_count_of_its_sound(grown: Database) -> None:
-    pages = [await feed(grown, PAGE, offset) for offset in range(0, DEEPEST + 2 * PAGE, PAGE)]
+    pages = [await feed(grown, None, PAGE, offset) for offset in range(0, DEEPEST + 2 * PAGE, PAGE)]
     assert pages[-2:] == [[], []]
     shown = [video for page in pages for video in page]
-    newest = await grown.fetch("select id from video where privacy = 'public' order by id desc limit $1", DEEPEST)
+    newest = await grown.fetch(
+        "select id from video where privacy = 'public' and not hidden order by id desc limit $1", DEEPEST
+    )
     assert [video.id for video in shown] == [row["id"] for row in newest]
     hits = {video.sound.total_videos for video in shown if video.sound and video.sound.id == HIT_SOUND}
     assert hits == {await grown.fetchval("select count(*) from video where sound_id = $1", HIT_SOUND)}

@@ -1,0 +1,1 @@
+"""Follows, blocks and visits, and which users see each other."""
