@@ -46,6 +46,8 @@ class Call(msgspec.Struct, frozen=True):
     """The client, as the list of sessions shows it."""
     language: str = ""
     """The language that the client prefers, such as `de-DE`; "" if it does not say."""
+    arrived: float = 0.0
+    """When the server got the call, by `time.perf_counter`."""
 
     @property
     def accounts(self) -> Accounts:
