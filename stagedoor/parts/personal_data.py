@@ -30,6 +30,7 @@ from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
 from control_plane.personal_data.export import Export, Part
 from control_plane.personal_data.removal import Removal, Step
+from control_plane.push import subscriptions_store as push
 from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
@@ -53,6 +54,7 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
         social.forget_person,
         inbox.forget_person,
         devices.forget_person,
+        push.forget_person,
         phone_book.forget_searches,
         payments.forget_person,
         exports.forget_exports,
@@ -71,6 +73,7 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("verification_requests", whole=verification_store.exported_requests),
     Part("sessions", whole=session_store.exported_sessions),
     Part("devices", whole=devices.exported),
+    Part("browsers", whole=push.exported_browsers),
     Part("interests", whole=content.exported_interests),
     Part("follows", paged=social.exported_follows),
     Part("follow_requests", whole=social.exported_follow_requests),

@@ -55,6 +55,7 @@ class Fate(NamedTuple):
     """Why no part does."""
 
 
+_GONE_WITH_SESSIONS = ["session.user_id", "web_push_subscription.user_id"]
 MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
 LIMIT = "counts calls for a limit"
 FATES = {
@@ -93,6 +94,7 @@ FATES = {
     "verification_request.user_id": Fate(exported="verification_requests"),
     "user_interest.user_id": Fate(exported="interests"),
     "device.user_id": Fate(exported="devices"),
+    "web_push_subscription.user_id": Fate(exported="browsers"),
     "contact_search.user_id": Fate(not_exported=LIMIT),
     "session.user_id": Fate(exported="sessions"),
     "data_export.user_id": Fate(not_exported=LIMIT),
@@ -131,7 +133,7 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await fill(dsn, Size(users=20, videos=20, gifts=100, visits=10))
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
-    assert [reference for reference, count in written.items() if not count] == ["session.user_id"]
+    assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
     assert sorted(await tables_with(database, "of Ann")) == ["app_user", "publish_session", "purchase", "stream"]
 
     async with served(dsn, database, tmp_path) as (_, platform):
