@@ -45,7 +45,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "endSession": {"session_id": "0123456789abcdef01234567"},
     "showUserDetail": {"username": "ben"},
     "editProfile": {"first_name": "Ada", "bio": "Live every Friday", "website": "https://example.com"},
-    "followUser": {"receiver_id": 2},
+    "followUser": {"receiver_id": 2, "follow": 1},
     "showFollowers": {"other_user_id": 2, "starting_point": 0},
     "showFollowing": {"other_user_id": 2, "starting_point": 0},
     "showFriends": {"starting_point": 0},
