@@ -79,6 +79,8 @@ class LocalProvider:
     requests: list[dict[str, str]] = field(default_factory=list)
     """Forms that came to the token and revocation endpoints."""
     revoked: list[str] = field(default_factory=list)
+    refresh_token: str = "refresh"
+    """What each refresh token begins with."""
 
     @property
     def issuer(self) -> str:
@@ -127,7 +129,7 @@ class LocalProvider:
             return web.json_response({"error": "invalid_grant"}, status=400)
         del self.grants[form["code"]]
         claims = {"aud": grant.client_id, "nonce": grant.nonce or None, **self.user}
-        return web.json_response({"id_token": self.token(**claims), "refresh_token": f"refresh-{form['code']}"})
+        return web.json_response({"id_token": self.token(**claims), "refresh_token": f"{self.refresh_token}-{form['code']}"})
 
     def _is_right(self, form: dict[str, str], grant: Grant, challenge: str) -> bool:
         is_for_pages = bool(grant.redirect_uri)

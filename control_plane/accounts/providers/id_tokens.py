@@ -20,7 +20,8 @@ from control_plane.accounts.providers.key_set import KeySet
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.providers import Providers
-from control_plane.delivery.contacts import InvalidContact, email_contact
+from control_plane.db.text import is_storable
+from control_plane.delivery.contacts import InvalidContact, email_contact, phone_contact
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,9 @@ class IdTokens:
                 leeway=LEEWAY_S,
                 options={"require": required},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            if not is_storable(content):
+                raise jwt.InvalidTokenError("a text that cannot be stored")
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             log.info("id_token_refused", extra={"provider": provider.name, "why": type(error).__name__})
             raise InvalidIdToken(provider.title) from None
         return content
@@ -178,11 +181,10 @@ def _proof(content: Mapping[str, Any], provider: Provider) -> Proof:
     verified = content.get("email_verified")
     # Apple sends text or a boolean.
     is_verified = provider.proves_email and (verified is True or verified == "true")
-    phone = content.get("phone_number")
     return Proof(
         identity=Identity(provider.name, content["sub"]),
         email=_email(content.get("email")) if is_verified else "",
-        phone=phone if provider.name == "firebase" and isinstance(phone, str) else "",
+        phone=_phone(content.get("phone_number")) if provider.name == "firebase" else "",
     )
 
 
@@ -193,5 +195,15 @@ def _email(text: Any) -> str:
         return ""
     try:
         return email_contact(text).address
+    except InvalidContact:
+        return ""
+
+
+def _phone(text: Any) -> str:
+    """In the normal form in which numbers are compared. "": none."""
+    if not isinstance(text, str):
+        return ""
+    try:
+        return phone_contact(text).address
     except InvalidContact:
         return ""

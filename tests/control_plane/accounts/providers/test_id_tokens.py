@@ -103,6 +103,11 @@ INVALID: dict[str, Callable[[LocalProvider], str]] = {
     "key in its own head": lambda provider: provider.token(
         key=rsa_key("stranger"), headers={"jwk": {"kty": "RSA"}, "jku": f"{provider.url}/keys"}
     ),
+    "user with a NUL": lambda provider: provider.token(sub="10\x0001"),
+    "user with half a surrogate pair": lambda provider: provider.token(sub="10\ud80001"),
+    "another text with a NUL": lambda provider: provider.token(address={"lines": ["a", "b\0"]}),
+    "a name of a claim with half a surrogate pair": lambda provider: provider.token(**{"\udfff": 1}),
+    "endless": lambda provider: provider.token(exp=float("inf")),
     "content exchanged": _with_another_content,
     "signature cut off": lambda provider: provider.token().rpartition(".")[0] + ".",
 }
@@ -145,7 +150,7 @@ async def test_a_nonce_must_be_the_one_that_was_signed(provider: LocalProvider, 
     hashed = hashlib.sha256(b"n-1").hexdigest()
     for signed in ("n-1", hashed):
         assert await proof_of(id_tokens, provider.token(nonce=signed), nonce="n-1") == ANN
-    for wrong in ("n-2", hashlib.sha256(b"n-2").hexdigest(), None, ""):
+    for wrong in ("n-2", hashlib.sha256(b"n-2").hexdigest(), None, "", "\ud800"):
         with pytest.raises(InvalidIdToken):
             await proof_of(id_tokens, provider.token(nonce=wrong), nonce="n-1")
 
@@ -173,7 +178,6 @@ async def test_without_keys_the_caller_is_told_to_try_again(provider: LocalProvi
         "\u212aate@example.com",
         "ann\u0131@example.com",
         "ann@example.com\nBcc: x@example.com",
-        "ann\0@example.com",
         "",
         "ann",
     ],
@@ -196,12 +200,12 @@ async def test_each_provider_has_its_own_rules(provider: LocalProvider) -> None:
     async def proven(**claims: Any) -> Proof:
         return await proof_of(id_tokens, provider.token(**claims))
 
-    apple = await proven(iss=f"{provider.url}/apple", email_verified="true", phone_number="+49123")
+    apple = await proven(iss=f"{provider.url}/apple", email_verified="true", phone_number="+4915123456789")
     assert apple == Proof(identity=Identity("apple", "1001"), email="ann@example.com")
     facebook = await proven(iss=f"{provider.url}/facebook")
     assert facebook == Proof(identity=Identity("facebook", "1001"))
-    firebase = await proven(iss=f"{provider.url}/firebase/p-1", aud="p-1", phone_number="+49123")
-    assert firebase == Proof(identity=Identity("firebase", "1001"), email="ann@example.com", phone="+49123")
+    firebase = await proven(iss=f"{provider.url}/firebase/p-1", aud="p-1", phone_number="+4915123456789")
+    assert firebase == Proof(identity=Identity("firebase", "1001"), email="ann@example.com", phone="+4915123456789")
     with pytest.raises(InvalidIdToken):  # a token of one project with the audience of another
         await proven(iss=f"{provider.url}/firebase/p-1", aud="p-2")
     assert await id_tokens.prove(Claims(auth_token=provider.token(iss=f"{provider.url}/firebase/p-3", aud="p-3"))) == ()

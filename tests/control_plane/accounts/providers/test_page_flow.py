@@ -173,6 +173,17 @@ async def test_an_answer_that_arrives_in_pieces_is_read_whole() -> None:
         assert await client.exchange("code") == Tokens("a.b.c", "r")
 
 
+@pytest.mark.parametrize("refresh_token", ["r\0", "\ud800"])
+async def test_an_answer_with_text_that_cannot_be_stored_is_refused(
+    provider: LocalProvider, flow: PageFlow, refresh_token: str
+) -> None:
+    provider.refresh_token = refresh_token
+    begun = flow.begin("google", CALLBACK, "/")
+    answer = await consent(begun.url)
+    with pytest.raises(InvalidIdToken):
+        await flow.finish("google", begun.cookie, answer["state"], answer["code"], CALLBACK)
+
+
 async def test_apples_client_secret_is_signed_with_our_key(provider: LocalProvider, settings: Providers) -> None:
     apple = oauth_clients(settings)["apple"]
     await apple.revoke("refresh-1", "com.example.app")
