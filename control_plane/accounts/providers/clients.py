@@ -103,7 +103,7 @@ class OAuthClient:
         except ValueError:
             log.warning("provider_refused", extra={"provider": self.name, "why": "the answer is too large"})
             raise InvalidIdToken(self.title) from None
-        if status >= 500 or status == 429:
+        if status >= 500 or status == 429 or 300 <= status < 400:  # a redirect would take the credentials elsewhere
             log.warning("provider_away", extra={"provider": self.name, "why": status})
             raise KeysUnavailable
         answer = _parsed(body)
