@@ -170,6 +170,7 @@ class LocalProvider:
             "exp": now + dt.timedelta(hours=1),
             "email": "Ann@Example.com",
             "email_verified": True,
+            "hd": "example.com",
             **changes,
         }
         claims = {name: value for name, value in claims.items() if value is not None}

@@ -62,6 +62,44 @@ async def test_an_address_that_the_provider_has_not_verified_is_not_proven(
     assert (await proof_of(id_tokens, provider.token(email_verified=verified))).email == ""
 
 
+@pytest.mark.parametrize(
+    ("email", "hosted_for", "is_proven"),
+    [
+        ("Ann@Gmail.com", None, True),
+        ("ann@googlemail.com", None, True),
+        ("ann@example.com", "example.com", True),
+        ("ann@example.com", None, False),
+        ("ann@example.com", "", False),
+        ("ann@notgmail.com", None, False),
+        ("ann@gmail.com.example.com", None, False),
+    ],
+)
+async def test_google_proves_addresses_that_it_hosts(
+    provider: LocalProvider, id_tokens: IdTokens, email: str, hosted_for: str | None, is_proven: bool
+) -> None:
+    proof = await proof_of(id_tokens, provider.token(email=email, hd=hosted_for))
+    assert proof.email == (email.lower() if is_proven else "")
+
+
+@pytest.mark.parametrize(
+    ("email", "through", "is_proven"),
+    [
+        ("ann@example.com", "google.com", False),
+        ("ann@gmail.com", "google.com", True),
+        ("ann@example.com", "password", True),
+        ("ann@example.com", "apple.com", True),
+    ],
+)
+async def test_firebase_proves_no_more_than_google_does(
+    provider: LocalProvider, email: str, through: str, is_proven: bool
+) -> None:
+    issuer = f"{provider.url}/firebase"
+    settings = Providers(firebase=Firebase(client_ids=("p-1",), issuer=issuer, jwks_url=provider.jwks_url))
+    token = provider.token(iss=f"{issuer}/p-1", aud="p-1", email=email, hd=None, firebase={"sign_in_provider": through})
+    proof = await proof_of(IdTokens(providers_of(settings)), token)
+    assert proof.email == (email if is_proven else "")
+
+
 async def test_clocks_may_differ_by_a_minute(provider: LocalProvider, id_tokens: IdTokens) -> None:
     now = dt.datetime.now(dt.UTC)
     soon = dt.timedelta(seconds=30)
@@ -106,7 +144,7 @@ INVALID: dict[str, Callable[[LocalProvider], str]] = {
     "user with a NUL": lambda provider: provider.token(sub="10\x0001"),
     "user with half a surrogate pair": lambda provider: provider.token(sub="10\ud80001"),
     "another text with a NUL": lambda provider: provider.token(address={"lines": ["a", "b\0"]}),
-    "a name of a claim with half a surrogate pair": lambda provider: provider.token(**{"\udfff": 1}),
+    "a name of a claim with half a surrogate pair": lambda provider: provider.token(address={"\udfff": 1}),
     "endless": lambda provider: provider.token(exp=float("inf")),
     "content exchanged": _with_another_content,
     "signature cut off": lambda provider: provider.token().rpartition(".")[0] + ".",
