@@ -1,8 +1,9 @@
 """Codes by email and phone: six digits that prove that a user reads what is sent to an address.
 
 A code is computed from a random salt of its row and a secret that is not in the database: neither a copy of the
-database nor the arguments of a job reveal it. A code that was entered is confirmed for the client that entered it, and
-closed when it is used.
+database nor the arguments of a job reveal it. A request while a code is open sends the same code again, so that a
+stranger's requests for an address make no code invalid. A code that was entered is confirmed for the client that entered
+it, and closed when it is used.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ DIGITS = 6
 TRIES = 5
 """Per code. More: a code is easier to guess. Fewer: users who mistype need another code."""
 LIFETIME = dt.timedelta(minutes=10)
-"""How long a code can be entered. Longer: more time to guess it. Shorter: slow mail arrives too late."""
+"""How long a code can be entered after it was last sent. Longer: more time to guess it. Shorter: slow mail arrives too late."""
 CONFIRMED = dt.timedelta(minutes=5)
 """How long the client that entered the code may use it. Longer: somebody else behind the same network address has more
 time to use it. Shorter: it ends while the user fills in the registration screen."""
 RESEND = dt.timedelta(seconds=20)
-"""Least time between two codes to one address. Longer: users wait longer for the second one. Shorter: impatient users
-get several, of which only the last is valid."""
+"""Least time between two messages to one address. Longer: users wait longer for the second one. Shorter: impatient users
+get several."""
 PER_HOUR, PER_DAY = 6, 15
-"""Codes to one address. More: strangers can send more messages to it. Fewer: users with unreliable mail are locked out."""
+"""Messages to one address. More: strangers can send more messages to it. Fewer: users with unreliable mail are locked out."""
 PER_ORIGIN = 100
-"""Codes a day that one network address may ask for. Fewer: users behind one address of a mobile network are refused.
+"""Messages a day that one network address may ask for. Fewer: users behind one address of a mobile network are refused.
 More: an attacker sends more messages at our cost."""
 KEPT = dt.timedelta(days=2)
 
@@ -101,8 +102,9 @@ class Codes:
         user_id: UserId | None = None,
         silent: bool = False,
     ) -> None:
-        """Send a new code; an earlier one of this purpose becomes invalid. `user_id`: whose contact the address will
-        be. `silent`: do all but send it, so that neither the answer nor its time tells that there is no account.
+        """Send the open code of this purpose again, with the tries that it has left; else a new one. `user_id`: whose
+        contact the address will be. `silent`: do all but send it, so that neither the answer nor its time tells that
+        there is no account.
 
         Raises TooManyCodes, ChannelMissing."""
         if contact.channel not in self._channels:
@@ -117,7 +119,17 @@ class Codes:
                 or (counts.last_at is not None and now - counts.last_at < RESEND)
             ):
                 raise TooManyCodes
-            code_id = await store.replace(
+            code_id = await store.send_again(
+                connection,
+                purpose,
+                contact,
+                user_id,
+                origin=requester.origin,
+                silent=silent,
+                now=now,
+                tries=TRIES,
+                since=now - LIFETIME,
+            ) or await store.replace(
                 connection, purpose, contact, user_id, origin=requester.origin, silent=silent, now=now
             )
             await self._deliver.enqueue(connection, code_id)

@@ -18,6 +18,20 @@ _COUNTS = """
         max(created_at) filter (where address = $1) as last_at
     from contact_code where (address = $1 or origin = $2) and created_at > $3::timestamptz - interval '1 day'
 """
+_SEND_AGAIN = """
+    with again as (
+        select * from contact_code
+        where purpose = $1 and channel = $2 and address = $3 and coalesce(user_id, 0) = coalesce($4, 0)
+            and closed_at is null and silent = $6 and tries < $8 and created_at > $9
+        for update
+    ), earlier as (
+        insert into contact_code (purpose, channel, address, user_id, origin, silent, created_at, closed_at)
+        select purpose, channel, address, user_id, origin, silent, created_at, $7 from again
+    )
+    update contact_code set origin = $5, created_at = $7 from again where contact_code.id = again.id
+    returning contact_code.id
+"""
+"""The row of the earlier request is closed: only limits count it."""
 _CLOSE = """
     update contact_code set closed_at = $5
     where purpose = $1 and channel = $2 and address = $3 and coalesce(user_id, 0) = coalesce($4, 0) and closed_at is null
@@ -43,7 +57,8 @@ _CONFIRMED = """
 _USE = "update contact_code set closed_at = $2 where id = $1 and closed_at is null returning id"
 _BY_ID = f"select {_COLUMNS} from contact_code where id = $1 and closed_at is null"
 _OPEN = f"""
-    select {_COLUMNS} from contact_code where closed_at is null and created_at > $1 and not silent order by id desc limit $2
+    select {_COLUMNS} from contact_code where closed_at is null and created_at > $1 and not silent
+    order by created_at desc, id desc limit $2
 """
 _DELETE = "delete from contact_code where created_at < $1"
 
@@ -57,6 +72,7 @@ class Sent:
     silent: bool
     salt: bytes
     created_at: dt.datetime
+    """Of its last request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,26 @@ async def lock_and_count(connection: Connection, contact: Contact, origin: str, 
     row = await connection.fetchrow(_COUNTS, contact.address, origin, now)
     assert row is not None, "an aggregate has one row"
     return Counts(**row)
+
+
+async def send_again(
+    connection: Connection,
+    purpose: str,
+    contact: Contact,
+    user_id: UserId | None,
+    *,
+    origin: str,
+    silent: bool,
+    now: dt.datetime,
+    tries: int,
+    since: dt.datetime,
+) -> int | None:
+    """Count another request for the open code, whose life begins again. None: there is none, it was sent before
+    `since`, or had its tries."""
+    code_id: int | None = await connection.fetchval(
+        _SEND_AGAIN, purpose, contact.channel, contact.address, user_id, origin, silent, now, tries, since
+    )
+    return code_id
 
 
 async def replace(

@@ -115,7 +115,7 @@ class Gate:
     async def code(self, contact: Contact = MAIL) -> str:
         self.now += RESEND
         await self.passwords.send_reset(contact, HOME)
-        code_id = await self.database.fetchval("select max(id) from contact_code")
+        code_id = await self.database.fetchval("select max(id) from contact_code where closed_at is null")
         sent = await codes_store.by_id(self.database, code_id)
         assert sent is not None
         return self.codes.text(sent)

@@ -76,6 +76,11 @@ class Desk:
         (code,) = await self.deliver()
         return code
 
+    async def open_id(self) -> int:
+        """The id of the only open code."""
+        (sent,) = await self.codes.newest(10)
+        return sent.id
+
 
 @pytest.fixture
 def desk(database: WatchedDatabase) -> Desk:
@@ -155,18 +160,57 @@ async def test_a_code_that_has_expired_is_not_sent(desk: Desk) -> None:
     assert await desk.deliver() == []
 
 
-async def test_only_the_newest_code_is_valid_and_sent(desk: Desk) -> None:
-    first = await desk.code()
-    second = await desk.code()
-    if first != second:
+async def test_an_open_code_is_sent_again_and_lives_from_then(desk: Desk) -> None:
+    code = await desk.code()
+    desk.now += LIFETIME - 2 * RESEND
+    assert await desk.code() == code
+    desk.now += LIFETIME - 2 * RESEND
+    await desk.codes.confirm(ANN, SIGN_IN, code, CLIENT)
+    assert await desk.code() == code
+    first = await desk.open_id()
+    desk.now += LIFETIME
+    await desk.code()
+    assert await desk.open_id() != first
+
+
+async def test_a_used_code_is_not_sent_again(desk: Desk) -> None:
+    code_id = await desk.codes.confirm(ANN, SIGN_IN, await desk.code(), CLIENT)
+    async with desk.database.transaction() as connection:
+        await desk.codes.use(connection, code_id)
+    await desk.code()
+    assert await desk.open_id() != code_id
+
+
+async def test_a_strangers_requests_void_no_code(desk: Desk) -> None:
+    stranger = Requester("198.51.100.7", "ios")
+    code = await desk.code()
+    desk.now += RESEND
+    await desk.codes.send(ANN, SIGN_IN, stranger)
+    await desk.codes.confirm(ANN, SIGN_IN, code, CLIENT)
+    desk.now += RESEND
+    await desk.codes.send(ANN, SIGN_IN, stranger)
+    assert await desk.codes.confirmed(ANN, SIGN_IN, CLIENT) is not None
+    assert await desk.codes.confirmed(ANN, SIGN_IN, stranger) is None
+    assert await desk.deliver() == [code, code]
+
+
+async def test_a_code_that_is_sent_again_has_the_tries_that_were_left(desk: Desk) -> None:
+    code = await desk.code()
+    for again in range(TRIES):
         with pytest.raises(WrongCode):
-            await desk.codes.confirm(ANN, SIGN_IN, first, CLIENT)
-    await desk.codes.confirm(ANN, SIGN_IN, second, CLIENT)
-    desk.now += RESEND
-    await desk.codes.send(ANN, SIGN_IN, CLIENT)
-    desk.now += RESEND
-    await desk.codes.send(ANN, SIGN_IN, CLIENT)
-    assert len(await desk.deliver()) == 1
+            await desk.codes.confirm(ANN, SIGN_IN, other_than(code), CLIENT)
+        if again < TRIES - 1:
+            assert await desk.code() == code
+    first = await desk.open_id()
+    new = await desk.code()
+    assert await desk.open_id() != first, "a code without tries is replaced"
+    await desk.codes.confirm(ANN, SIGN_IN, new, CLIENT)
+
+
+async def test_a_code_for_no_account_is_replaced_when_there_is_one(desk: Desk) -> None:
+    await desk.codes.send(ANN, Purpose.RESET_PASSWORD, CLIENT, silent=True)
+    code = await desk.code(purpose=Purpose.RESET_PASSWORD)
+    await desk.codes.confirm(ANN, Purpose.RESET_PASSWORD, code, CLIENT)
 
 
 async def test_a_code_is_for_one_purpose_one_address_and_one_user(desk: Desk) -> None:
