@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import logging
 from enum import StrEnum
 from typing import Any
 
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes import store
+from control_plane.accounts.codes.metrics import CodeMetrics
 from control_plane.accounts.codes.store import Sent
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.base.log_limit import LogLimit
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.jobs.kind import Kind
+
+log = logging.getLogger(__name__)
 
 DIGITS = 6
 TRIES = 5
@@ -41,6 +46,9 @@ PER_ORIGIN = 100
 """Messages a day that one network address may ask for. Fewer: users behind one address of a mobile network are refused.
 More: an attacker sends more messages at our cost."""
 KEPT = dt.timedelta(days=2)
+USED_UP_EVERY_S = 3600.0
+"""Time between two warnings that the text messages of the day are used up. Larger: the log shows later how many requests
+were refused. Smaller: more lines."""
 
 
 class Purpose(StrEnum):
@@ -61,8 +69,19 @@ class TooManyCodes(ControlPlaneError):
     code = "too_many_codes"
     kind = ErrorKind.TOO_OFTEN
 
+    def __init__(
+        self, text: str = "Too many codes were requested. Please wait before you ask for another one."
+    ) -> None:
+        super().__init__(text)
+
+
+class TextMessagesUsedUp(TooManyCodes):
+    """The whole server has sent the text messages of this day."""
+
+    code = "text_messages_used_up"
+
     def __init__(self) -> None:
-        super().__init__("Too many codes were requested. Please wait before you ask for another one.")
+        super().__init__("No more text messages can be sent today. Please sign in another way, or try again tomorrow.")
 
 
 class ChannelMissing(ControlPlaneError):
@@ -77,7 +96,8 @@ class ChannelMissing(ControlPlaneError):
 
 
 class Codes:
-    """`channels`: what this server can send to. `deliver`: the job that sends a code by its id."""
+    """`channels`: what this server can send to. `deliver`: the job that sends a code by its id. `sms_per_day`: text
+    messages with codes that the server sends in a day; 0: any number."""
 
     def __init__(
         self,
@@ -85,13 +105,19 @@ class Codes:
         secret: bytes,
         channels: frozenset[Channel],
         deliver: Kind[Any, [int]],
+        metrics: CodeMetrics,
         clock: Clock = utc_now,
+        *,
+        sms_per_day: int = 0,
     ) -> None:
         self._database = database
         self._key = hmac.digest(secret, b"stagedoor codes/v1", "sha256")
         self._channels = channels
         self._deliver = deliver
+        self._metrics = metrics
         self._clock = clock
+        self._sms_per_day = sms_per_day
+        self._used_up = LogLimit(self._log_used_up, USED_UP_EVERY_S)
 
     async def send(
         self,
@@ -106,9 +132,22 @@ class Codes:
         contact the address will be. `silent`: do all but send it, so that neither the answer nor its time tells that
         there is no account.
 
-        Raises TooManyCodes, ChannelMissing."""
+        Raises TooManyCodes, TextMessagesUsedUp, ChannelMissing."""
         if contact.channel not in self._channels:
             raise ChannelMissing(contact.channel)
+        try:
+            await self._send(contact, purpose, requester, user_id, silent=silent)
+        except TooManyCodes as error:
+            is_used_up = isinstance(error, TextMessagesUsedUp)
+            self._metrics.refused(contact.channel, by_day=is_used_up)
+            if is_used_up:
+                self._used_up.note("used up")
+            raise
+        self._metrics.accepted(contact.channel)
+
+    async def _send(
+        self, contact: Contact, purpose: Purpose, requester: Requester, user_id: UserId | None, *, silent: bool
+    ) -> None:
         now = self._clock()
         async with self._database.transaction() as connection:
             counts = await store.lock_and_count(connection, contact, requester.origin, now)
@@ -119,6 +158,13 @@ class Codes:
                 or (counts.last_at is not None and now - counts.last_at < RESEND)
             ):
                 raise TooManyCodes
+            # Silent codes count, too: else the last one of the day would tell who has an account.
+            if (
+                self._sms_per_day
+                and contact.channel is Channel.PHONE
+                and not await store.count_by_text_message(connection, self._sms_per_day, now)
+            ):
+                raise TextMessagesUsedUp
             code_id = await store.send_again(
                 connection,
                 purpose,
@@ -172,6 +218,9 @@ class Codes:
     async def newest(self, limit: int) -> list[Sent]:
         """Open codes, newest first; for development mode."""
         return await store.newest(self._database, self._clock() - LIFETIME, limit)
+
+    def _log_used_up(self, why: str, number: int) -> None:
+        log.warning("text_messages_used_up", extra={"limit": self._sms_per_day, "refused": number})
 
     async def delete_old(self) -> None:
         await store.delete_older(self._database, self._clock() - KEPT)

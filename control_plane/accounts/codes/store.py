@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
+from control_plane.db.counters import value_of
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database, Row
 from control_plane.delivery.contacts import Channel, Contact
@@ -61,6 +62,10 @@ _OPEN = f"""
     order by created_at desc, id desc limit $2
 """
 _DELETE = "delete from contact_code where created_at < $1"
+_BY_TEXT_MESSAGE = f"select {value_of('codes.phone', '$1::bigint')}"
+_COUNT_BY_TEXT_MESSAGE = "select counter_add('codes.phone', $1, 1)"
+_DELETE_COUNTS = "delete from counter where name = 'codes.phone' and subject_id < $1"
+"""The counter's subject is the day, as a number of days since 1970 in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,22 @@ async def lock_and_count(connection: Connection, contact: Contact, origin: str, 
     row = await connection.fetchrow(_COUNTS, contact.address, origin, now)
     assert row is not None, "an aggregate has one row"
     return Counts(**row)
+
+
+async def by_text_message(source: Connection | Database, now: dt.datetime) -> int:
+    """Requests of this day (UTC) for codes by text message, of all users."""
+    number: int = await source.fetchval(_BY_TEXT_MESSAGE, _day(now))
+    return number
+
+
+async def count_by_text_message(connection: Connection, most: int, now: dt.datetime) -> bool:
+    """Count a request for a code by text message. False: there were `most` today. Until the transaction ends, no other
+    one passes here."""
+    await lock_names(connection, "codes by text message")
+    if await by_text_message(connection, now) >= most:
+        return False
+    await connection.execute(_COUNT_BY_TEXT_MESSAGE, _day(now))
+    return True
 
 
 async def send_again(
@@ -179,3 +200,8 @@ async def newest(database: Database, since: dt.datetime, limit: int) -> list[Sen
 
 async def delete_older(database: Database, before: dt.datetime) -> None:
     await database.execute(_DELETE, before)
+    await database.execute(_DELETE_COUNTS, _day(before))
+
+
+def _day(time: dt.datetime) -> int:
+    return int(time.timestamp()) // 86400

@@ -24,10 +24,12 @@ from control_plane.accounts.codes.codes import (
     ChannelMissing,
     Codes,
     Purpose,
+    TextMessagesUsedUp,
     TooManyCodes,
     WrongCode,
 )
 from control_plane.accounts.codes.delivery import CodeDelivery, deliver_code
+from control_plane.accounts.codes.metrics import CodeMetrics
 from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import NotRegistered, SignIn, SignInNotProven
@@ -36,6 +38,7 @@ from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
+from control_plane.observe.metrics import Metrics
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
 
@@ -43,6 +46,8 @@ ANN = Contact(Channel.EMAIL, "ann@example.com")
 PHONE = Contact(Channel.PHONE, "+4915123456789")
 CLIENT = Requester("192.0.2.1", "android")
 SIGN_IN = Purpose.SIGN_IN
+SMS_PER_DAY = 8
+NO_METRICS = CodeMetrics(Metrics())
 
 
 @dataclass
@@ -53,9 +58,18 @@ class Desk:
     now: dt.datetime = field(default_factory=utc_now)
     messages: list[tuple[Contact, Message]] = field(default_factory=list)
     channels = frozenset(Channel)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
-        self.codes = Codes(self.database, b"s" * 32, self.channels, deliver_code, lambda: self.now)
+        self.codes = Codes(
+            self.database,
+            b"s" * 32,
+            self.channels,
+            deliver_code,
+            CodeMetrics(self.metrics),
+            lambda: self.now,
+            sms_per_day=SMS_PER_DAY,
+        )
 
     async def send(self, to: Contact, message: Message) -> None:
         self.messages.append((to, message))
@@ -115,7 +129,7 @@ async def test_neither_the_database_nor_the_job_holds_the_code(desk: Desk) -> No
     (code,) = await desk.deliver()
     assert code not in stored
     assert code not in queued
-    stranger = Codes(desk.database, b"another secret of 32 bytes length", frozenset(Channel), deliver_code)
+    stranger = Codes(desk.database, b"another secret of 32 bytes length", frozenset(Channel), deliver_code, NO_METRICS)
     (sent,) = await desk.codes.newest(10)
     assert not hmac.compare_digest(stranger.text(sent), code)
 
@@ -283,8 +297,34 @@ async def test_codes_for_one_network_address_are_limited_at_any_speed(desk: Desk
     await desk.codes.send(ANN, SIGN_IN, Requester("198.51.100.7", "android"))
 
 
+async def test_text_messages_of_the_whole_server_are_limited_by_the_day_at_any_speed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.now = desk.now.replace(hour=12)
+    phones = [Contact(Channel.PHONE, f"+49151234567{number:02}") for number in range(SMS_PER_DAY + 5)]
+    results = await asyncio.gather(
+        *(
+            desk.codes.send(phone, SIGN_IN, Requester(f"192.0.2.{number}", "ios"), silent=number % 2 == 0)
+            for number, phone in enumerate(phones)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results if result is not None] == [TextMessagesUsedUp] * 5
+    assert await codes_store.by_text_message(desk.database, desk.now) == SMS_PER_DAY
+    rendered = desk.metrics.render().decode()
+    assert f'stagedoor_code_requests_total{{channel="phone",outcome="accepted"}} {SMS_PER_DAY}.0' in rendered
+    assert 'stagedoor_code_requests_total{channel="phone",outcome="day_limit"} 5.0' in rendered
+    assert [record.message for record in caplog.records].count("text_messages_used_up") == 1
+    await desk.codes.send(ANN, SIGN_IN, CLIENT)
+    desk.now += dt.timedelta(days=1)
+    await desk.codes.send(PHONE, SIGN_IN, CLIENT)
+    desk.now += KEPT
+    await desk.codes.delete_old()
+    assert await desk.database.fetchval("select count(*) from counter where name = 'codes.phone'") == 1
+
+
 async def test_a_server_without_a_gateway_says_so(desk: Desk) -> None:
-    codes = Codes(desk.database, b"s" * 32, frozenset({Channel.EMAIL}), deliver_code)
+    codes = Codes(desk.database, b"s" * 32, frozenset({Channel.EMAIL}), deliver_code, NO_METRICS)
     with pytest.raises(ChannelMissing):
         await codes.send(PHONE, SIGN_IN, CLIENT)
 
