@@ -69,16 +69,15 @@ class TooManyCodes(ControlPlaneError):
     code = "too_many_codes"
     kind = ErrorKind.TOO_OFTEN
 
-    def __init__(
-        self, text: str = "Too many codes were requested. Please wait before you ask for another one."
-    ) -> None:
-        super().__init__(text)
+    def __init__(self) -> None:
+        super().__init__("Too many codes were requested. Please wait before you ask for another one.")
 
 
-class TextMessagesUsedUp(TooManyCodes):
+class TextMessagesUsedUp(ControlPlaneError):
     """The whole server has sent the text messages of this day."""
 
     code = "text_messages_used_up"
+    kind = ErrorKind.TOO_OFTEN
 
     def __init__(self) -> None:
         super().__init__("No more text messages can be sent today. Please sign in another way, or try again tomorrow.")
@@ -137,11 +136,12 @@ class Codes:
             raise ChannelMissing(contact.channel)
         try:
             await self._send(contact, purpose, requester, user_id, silent=silent)
-        except TooManyCodes as error:
-            is_used_up = isinstance(error, TextMessagesUsedUp)
-            self._metrics.refused(contact.channel, by_day=is_used_up)
-            if is_used_up:
-                self._used_up.note("used up")
+        except TooManyCodes:
+            self._metrics.refused(contact.channel, by_day=False)
+            raise
+        except TextMessagesUsedUp:
+            self._metrics.refused(contact.channel, by_day=True)
+            self._used_up.note("used up")
             raise
         self._metrics.accepted(contact.channel)
 
