@@ -1,4 +1,4 @@
-"""The 40 demo users. They are adults, live nowhere, and their websites and email addresses are those of `example.com`."""
+"""The 40 demo users. Their websites and email addresses are those of `example.com`, and lead nowhere."""
 
 from __future__ import annotations
 

@@ -79,9 +79,11 @@ async def add_town(database: Database, files: Files, samples: Path) -> None:
 async def _store_media(files: Files, samples: Path) -> _Media:
     """Draw and store. Until `_use_media` the files are pending, and are deleted after a day if the start fails."""
     pictures: dict[str, PictureNames] = {}
+    turn = asyncio.Lock()  # Pillow draws with the interpreter's lock: threads at the same time are slower than one
 
     async def draw(person: Person) -> None:
-        picture = await asyncio.to_thread(_portrait, person.look)
+        async with turn:
+            picture = await asyncio.to_thread(_portrait, person.look)
         pictures[person.username] = await store_picture(files, picture, owner=None)
 
     try:

@@ -9,8 +9,10 @@ from PIL import Image, ImageDraw
 
 OVERSAMPLED = 2
 """Drawn this many times larger and scaled down, because Pillow draws hard edges."""
-_STEPS = 8
+_STEPS = 12
 """Straight lines for each part of a curve. Fewer: corners show."""
+_CORNERS = 96
+"""Of an oval. Fewer: they show. A multiple of 4, for its four outermost points."""
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -66,8 +68,8 @@ def oval(x: float, y: float, width: float, height: float, fullness: float = 2.0,
     """The outline of a superellipse: fullness 2 is an ellipse, more is squarer. `chin`: how much narrower it is
     towards its lower end. Width and height are halves."""
     points = []
-    for step in range(48):
-        angle = math.tau * step / 48
+    for step in range(_CORNERS):
+        angle = math.tau * step / _CORNERS
         across, down = (math.copysign(abs(part) ** (2 / fullness), part) for part in (math.cos(angle), math.sin(angle)))
         points.append((x + width * across * (1 - chin * max(down, 0) ** 1.5), y + height * down))
     return points

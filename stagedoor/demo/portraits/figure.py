@@ -179,7 +179,7 @@ class Figure:
             if kind == "round":
                 canvas.ring(x, EYES + 0.3, 6, 1.1, INK)
             elif kind == "square":
-                canvas.stroke([*frame[::4], frame[0]], 1.1, INK)
+                canvas.stroke([*frame[::8], frame[0]], 1.1, INK)
             else:
                 canvas.shape(frame, INK)
                 canvas.stroke([(x - 2, EYES + 1.6), (x, EYES - 1.6)], 1, (110, 105, 125))

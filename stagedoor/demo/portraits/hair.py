@@ -52,7 +52,7 @@ def _quiff(figure: Figure) -> None:
 def _curls(figure: Figure) -> None:
     width, reach = figure.width, EYES - 4 - figure.top
     for number in range(11):
-        angle = math.pi * (1.02 + 0.96 * number / 10)
+        angle = math.pi * (1.07 + 0.86 * number / 10)
         x, y = (width + 0.5) * math.cos(angle), (reach + 0.5) * math.sin(angle)
         figure.canvas.disc(50 + x, EYES - 4 + y, 5.6, figure.hair)
     for number in range(6):
@@ -122,9 +122,9 @@ def _strand(figure: Figure, side: int, parting: float) -> None:
         (x + side * 0.5, 51),
         (x + side * 3, 49),
         (x + side, top + 8.5),
-        (MIDDLE + side * 6, top - 3.2),
+        (MIDDLE + side * 6, top - 2.2),
     ]
-    figure.canvas.blob([*inner, *outer, (parting - side * 2, top - 2.5)], figure.hair)
+    figure.canvas.blob([*inner, *outer, (parting - side * 2, top - 1)], figure.hair)
 
 
 def _combed(figure: Figure) -> None:
