@@ -14,6 +14,7 @@ from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.devices import forget_unproven
 from control_plane.accounts.profile_media import PictureNames, use_picture, use_video
+from control_plane.content import store as content
 from control_plane.db.pool import Database
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
@@ -58,6 +59,7 @@ async def make_fit_for_production(database: Database, files: Files, actor: Actor
         for user_id in demo_people:
             await use_picture(files, connection, user_id, PictureNames())
             await use_video(files, connection, user_id, FileName(""))
+            await content.forget_person(connection, user_id)
         taken_back = TakenBack(
             demo_people=len(demo_people),
             accounts=await accounts.lock_unproven(connection, since),

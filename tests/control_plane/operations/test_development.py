@@ -247,7 +247,9 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(
     assert await accounts.by_username(database, "ada") is None, "her name is free"
     assert await database.fetchval("select count(*) from app_user where banned_at is not null") == 40
     assert await database.fetchval("select count(*) from stored_file where state <> 'deleting'") == 0, "no pictures"
-    assert await database.fetchval("select count(*) from app_user where profile_pic || profile_video || bio <> ''") == 0
+    left = "profile_pic || profile_gif || profile_video || bio || website || city || country <> '' or dob is not null or verified"
+    assert await database.fetchval(f"select count(*) from app_user where {left}") == 0
+    assert await database.fetchval("select count(*) from user_interest") == 0
     assert await database.fetchval("select count(*) from video") == 0
     assert await database.fetchval("select count(*) from ledger_account where balance > 0") == 0
     (entry,) = await audit.latest(database, 1)
