@@ -1,4 +1,5 @@
-"""The 40 demo users. Their websites and email addresses are those of `example.com`, and lead nowhere."""
+"""The 40 demo users. Their websites and email addresses are those of `example.com`, and lead nowhere.
+The first five have no date of birth, which can be set once, and no badge, so that testers can try both."""
 
 from __future__ import annotations
 
@@ -53,7 +54,6 @@ PEOPLE: Sequence[Person] = (
         ("Art", "Books", "Classical"),
         Look("f6d3b8", "swept", "a8552c", "crew", "264653", "disc", "ffd166", freckles=True, moves=True),
         website="https://ada.example.com",
-        verified=True,
         clip="ember",
     ),
     Person(
@@ -378,6 +378,7 @@ PEOPLE: Sequence[Person] = (
         ("Technology", "DJ sets", "Science"),
         Look("f5d2b9", "bald", "3a2a20", "turtleneck", "1d3557", "stripes", "ffb4a2", glasses="round", beard="goatee"),
         website="https://synth.example.com",
+        verified=True,
     ),
     Person(
         "soraya.f",

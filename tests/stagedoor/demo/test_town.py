@@ -103,7 +103,7 @@ async def test_the_first_five_are_the_ones_that_scripts_use(database: Database, 
     await add_town(database, files, sample_files(tmp_path))
     first = (await _all(database))[:5]
     assert [(user.id, user.username) for user in first] == list(enumerate(("ada", "ben", "carla", "dev", "emil"), 1))
-    assert [user.dob for user in first] == [None] * 5, "it can be set once, by the tester"
+    assert [(user.dob, user.verified, user.private) for user in first] == [(None, False, False)] * 5
     for clip, post, user in zip(CLIPS, POSTS, first, strict=False):
         assert (post.clip, post.username, post.description) == (clip.slug, user.username, clip.description)
     assert set((await wallets(database, [user.id for user in await _all(database)])).values()) == {Wallet(bought=COINS)}
