@@ -50,6 +50,11 @@ class ProfileMedia:
         async with self._database.transaction() as connection:
             await self._write_video(connection, user_id, name)
 
+    async def remove_picture(self, user_id: UserId) -> None:
+        """Take the picture away; the video stays. Raises UserNotFound."""
+        async with self._database.transaction() as connection:
+            await self._remove_picture(connection, user_id)
+
     async def remove_animation(self, user_id: UserId) -> None:
         """Take the animated picture away; the others stay. Raises UserNotFound."""
         async with self._database.transaction() as connection:
@@ -60,8 +65,11 @@ class ProfileMedia:
 
     async def remove(self, connection: Connection, user_id: UserId) -> None:
         """Take the pictures and the video away, in the transaction of the cause."""
-        await self._write_picture(connection, user_id, FileName(""), FileName(""), FileName(""))
+        await self._remove_picture(connection, user_id)
         await self._write_video(connection, user_id, FileName(""))
+
+    async def _remove_picture(self, connection: Connection, user_id: UserId) -> None:
+        await self._write_picture(connection, user_id, FileName(""), FileName(""), FileName(""))
 
     async def _write_picture(
         self, connection: Connection, user_id: UserId, full: FileName, small: FileName, animated: FileName
