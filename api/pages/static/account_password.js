@@ -48,7 +48,7 @@ function setForm(place, all, close) {
   const [address] = addressesOf(all);
   if (!address) return make("p", { class: "hint" }, "Add an email address or a phone number first. A code is sent to it.");
   return codeForm({
-    channels: all.account.session.channels,
+    channels: all.account.session.channels.filter((channel) => all.own[channel]),
     address,
     sandbox: all.account.session.sandbox,
     text: "A code is sent to your address. Your other devices are signed out.",

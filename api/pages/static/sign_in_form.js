@@ -14,7 +14,7 @@ const NAME = { autocomplete: "username", autocapitalize: "none", spellcheck: "fa
 /** By the names of `api/pages/sign_in_ways.py`. @type {Record<string, { label: string, make: (shown: Shown) => HTMLElement }>} */
 const WAYS = {
   name: {
-    label: "Any name",
+    label: "Name",
     make({ enter }) {
       const name = field("Username", { name: "username", ...NAME }, { hint: "Development mode: any name signs you in, without a password." });
       return form([name.element], "Sign in", () => enter({ name: name.input.value }));
@@ -53,7 +53,7 @@ const WAYS = {
     }),
   },
   token: {
-    label: "Session token",
+    label: "Token",
     make({ enter }) {
       const token = field("Session token", { name: "token", type: "password", autocomplete: "off", required: "", maxlength: "2000" },
         { hint: "From your app, or from the command: stagedoor token <username>" });

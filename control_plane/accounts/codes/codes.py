@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import math
 from enum import StrEnum
 from typing import Any
 
@@ -60,8 +61,14 @@ class TooManyCodes(ControlPlaneError):
     code = "too_many_codes"
     kind = ErrorKind.TOO_OFTEN
 
-    def __init__(self) -> None:
-        super().__init__("Too many codes were requested. Please wait before you ask for another one.")
+    def __init__(self, wait: dt.timedelta | None = None) -> None:
+        """`wait`: until the next code to this address. None: hours."""
+        super().__init__(
+            "Too many codes were requested. Please wait before you ask for another one."
+            if wait is None
+            else "A code was sent a moment ago. You can ask for another one in "
+            f"{math.ceil(wait.total_seconds())} seconds."
+        )
 
 
 class ChannelMissing(ControlPlaneError):
@@ -114,9 +121,10 @@ class Codes:
                 counts.address_hour >= PER_HOUR
                 or counts.address_day >= PER_DAY
                 or counts.origin_day >= PER_ORIGIN
-                or (counts.last_at is not None and now - counts.last_at < RESEND)
             ):
                 raise TooManyCodes
+            if counts.last_at is not None and (wait := counts.last_at + RESEND - now) > dt.timedelta():
+                raise TooManyCodes(wait)
             code_id = await store.replace(
                 connection, purpose, contact, user_id, origin=requester.origin, silent=silent, now=now
             )
