@@ -122,5 +122,5 @@ export class Account {
  * A link to the user's account page.
  * @param {Me} user
  */
-const ownAccount = (user) => make("a", { class: "me", href: "/account", "aria-label": `${user.username}, your account` },
-  avatar(user), make("span", { class: "name", dir: "auto" }, user.username));
+const ownAccount = (user) => make("a", { class: "me", href: "/account" },
+  make("span", { class: "unseen" }, "Your account "), avatar(user), make("span", { class: "name", dir: "auto" }, user.username));

@@ -32,7 +32,7 @@ function changeForm(place, all, close) {
   const old = field("Present password", { name: "old", type: "password", autocomplete: "current-password", required: "", maxlength: "256" });
   const chosen = newPasswordField();
   const forgotten = addressesOf(all).length ? [linkButton("Forgot it?", () => changing.replaceWith(setForm(place, all, close)))] : [];
-  const changing = form([make("p", { class: "hint" }, "Your other devices are signed out."), old.element, chosen.element], "Change password", async () => {
+  const changing = form([make("p", { class: "hint" }, "Your other devices are signed out."), old.element, chosen.element], "Save", async () => {
     await call("changePassword", { old_password: old.input.value, new_password: chosen.input.value });
     await all.changed(place);
   }, [...forgotten, linkButton("Cancel", close)]);
@@ -52,8 +52,11 @@ function setForm(place, all, close) {
     address,
     sandbox: all.account.session.sandbox,
     text: "A code is sent to your address. Your other devices are signed out.",
-    send: sendResetCode,
-    submit: "Set password",
+    send: async (to) => {
+      await sendResetCode(to);
+      return "A code is on its way to your address.";
+    },
+    submit: "Save",
     more: () => [newPasswordField().element],
     finish: async (to, code, values) => {
       await signIn({ reset_of: to, code, password: String(values.get("password")) });

@@ -17,7 +17,8 @@ export function showPicture(place, all) {
   const { own, account, changed } = all;
   const error = errorPlace();
   const chosen = make("input", { type: "file", accept: TYPES, class: "unseen", tabindex: "-1", "aria-label": "Picture file" });
-  const choose = button(own.profile_pic ? "Change picture" : "Add a picture", () => chosen.click(), "button small");
+  const choose = button(own.profile_pic ? "Change" : "Add a picture", () => chosen.click(), "button small");
+  if (own.profile_pic) choose.setAttribute("aria-label", "Change picture");
   const remove = button("Remove", () => attempt(remove, error, async () => {
     await ask("DELETE", "/account/picture");
     await changed(place);
@@ -26,6 +27,7 @@ export function showPicture(place, all) {
     const [file] = chosen.files ?? [];
     if (file) showPreview(place, all, file);
   });
+  remove.setAttribute("aria-label", "Remove picture");
   const person = account.user ?? { user_id: 0, username: own.username };
   replaceContent(place, avatar({ ...person, profile_pic: own.profile_pic }),
     make("div", { class: "beside" }, make("div", { class: "row" }, choose, ...(own.profile_pic ? [remove] : []), chosen),
@@ -40,17 +42,18 @@ export function showPicture(place, all) {
 function showPreview(place, all, file) {
   const error = errorPlace();
   const frame = make("span", { class: "avatar preview" });
-  const save = button("Save picture", () => attempt(save, error, async () => {
+  const save = button("Save", () => attempt(save, error, async () => {
     const form = new FormData();
     form.set("profile_pic", file);
     save.textContent = "Uploading…";
     try {
       await call("addUserImageNew", form);
     } finally {
-      save.textContent = "Save picture";
+      save.textContent = "Save";
     }
     await all.changed(place);
   }), "button small primary");
+  save.setAttribute("aria-label", "Save picture");
   const cancel = button("Cancel", () => showPicture(place, all), "button small");
   place.replaceChildren(frame, make("div", { class: "beside" }, make("div", { class: "row" }, save, cancel), make("p", { class: "hint", dir: "auto" }, file.name), error));
   save.focus();

@@ -7,6 +7,8 @@ import { field, form } from "./forms.js";
 
 /** @typedef {import("./account_page.js").Loaded} Loaded */
 
+const DATE = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
+
 /**
  * @param {HTMLElement} place
  * @param {Loaded} all
@@ -50,7 +52,7 @@ export function showProfile(place, all) {
  * @param {string} dob  "" or zeros: none
  */
 function birthField(dob) {
-  if (/[1-9]/.test(dob)) return { element: make("div", { class: "field" }, make("b", { class: "label" }, "Date of birth"), make("p", { class: "fixed" }, dob)), input: null };
+  if (/[1-9]/.test(dob)) return { element: make("div", { class: "field" }, make("b", { class: "label" }, "Date of birth"), make("p", { class: "fixed" }, DATE.format(new Date(dob)))), input: null };
   const today = new Date().toISOString().slice(0, 10);
   return field("Date of birth", { type: "date", autocomplete: "bday", max: today }, { hint: "Only you see it. You can set it once." });
 }

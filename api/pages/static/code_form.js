@@ -35,7 +35,7 @@ function addressField(channels, value) {
  * @param {string} options.submit  the label of the second step's button
  * @param {() => HTMLElement[]} [options.more]  the second step's inputs below the code
  * @param {(address: string, code: string, values: FormData) => Promise<unknown>} options.finish
- * @param {Node[]} [options.beside]  beside the first step's button
+ * @param {Node[]} [options.beside]  beside the button of each step
  */
 export function codeForm({ channels, address = "", text = "", sandbox = false, send, submit, more = () => [], finish, beside = [] }) {
   const place = make("div");
@@ -66,7 +66,7 @@ export function codeForm({ channels, address = "", text = "", sandbox = false, s
       input.focus();
     }));
     const entered = form([make("div", { class: "sent", role: "status" }, sent, make("b", { dir: "auto" }, to), ...listed), element, ...more()], submit,
-      () => finish(to, input.value.replaceAll(/\s/g, ""), new FormData(entered)));
+      () => finish(to, input.value.replaceAll(/\s/g, ""), new FormData(entered)), beside);
     place.replaceChildren(entered, make("p", { class: "links" }, again, linkButton("Use another address", () => askForAddress(to).focus())), error);
     find("input", HTMLInputElement, place).focus();
   }

@@ -117,11 +117,7 @@ class Codes:
         now = self._clock()
         async with self._database.transaction() as connection:
             counts = await store.lock_and_count(connection, contact, requester.origin, now)
-            if (
-                counts.address_hour >= PER_HOUR
-                or counts.address_day >= PER_DAY
-                or counts.origin_day >= PER_ORIGIN
-            ):
+            if counts.address_hour >= PER_HOUR or counts.address_day >= PER_DAY or counts.origin_day >= PER_ORIGIN:
                 raise TooManyCodes
             if counts.last_at is not None and (wait := counts.last_at + RESEND - now) > dt.timedelta():
                 raise TooManyCodes(wait)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-import math
 import hmac
+import math
 from dataclasses import dataclass, field
 
 import pytest
