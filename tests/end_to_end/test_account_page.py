@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, Route, ViewportSize, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, Route, ViewportSize, expect
 
 from control_plane.db.connections import Connection
 from control_plane.db.embedded import running_dsn
@@ -204,12 +204,11 @@ async def test_the_profile_and_its_picture_are_changed(place: Place, size: Viewp
         await expect(profile.get_by_role("alert")).to_have_count(0)
         await expect(page.locator("#account")).to_contain_text(values["Username"])
 
-        file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": saved(quarters(), "JPEG")}
-        await picture.get_by_label("Picture file").set_input_files([{**file, "buffer": b"no picture"}])
+        await picture.get_by_label("Picture file").set_input_files(file_of(b"no picture"))
         await picture.get_by_role("button", name="Save").click()
         await expect(picture.get_by_role("alert")).to_contain_text("This is not a JPEG")
         await picture.get_by_role("button", name="Cancel").click()
-        await picture.get_by_label("Picture file").set_input_files([file])
+        await picture.get_by_label("Picture file").set_input_files(file_of(saved(quarters(), "JPEG")))
         await expect(picture.get_by_alt_text("Preview")).to_be_visible()
         assert await violations(page) == {}
         await picture.get_by_role("button", name="Save").click()
@@ -230,16 +229,16 @@ async def test_the_profile_and_its_picture_are_changed(place: Place, size: Viewp
 
 @both_sizes
 async def test_an_address_is_changed_by_a_code(place: Place, size: ViewportSize) -> None:
-    before, after, number = (f"{what}{size['width']}@example.com" for what in ("before", "after", "taken"))
+    before, after, taken = (f"{what}{size['width']}@example.com" for what in ("before", "after", "taken"))
     phone = f"+4915123456{size['width'] % 1000}"
-    for name, email in ((f"adele{size['width']}", before), (f"owner{size['width']}", number)):
-        await place.platform.done("api/registerUser", username=name, email=email, password=GOOD)
+    for name, address in ((f"adele{size['width']}", before), (f"owner{size['width']}", taken)):
+        await place.platform.done("api/registerUser", username=name, email=address, password=GOOD)
     async with place.visitor(size) as visitor:
         page = visitor.page
         await place.account_of(page, f"adele{size['width']}")
         email = page.locator("#email")
         await email.get_by_role("button", name="Change").click()
-        await send_code(place, email, "Email", number)
+        await send_code(place, email, "Email", taken)
         await email.get_by_role("button", name="Confirm").click()
         await expect(email.get_by_role("alert")).not_to_be_empty()
         await email.get_by_role("button", name="Use another address").click()
@@ -365,6 +364,10 @@ async def test_a_button_is_disabled_while_it_works(place: Place) -> None:
         await expect(save).to_be_enabled()
         await expect(save).to_be_focused()
         assert len(answers) == 1
+
+
+def file_of(content: bytes) -> FilePayload:
+    return {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content}
 
 
 async def repeated_ids(page: Page) -> list[str]:
