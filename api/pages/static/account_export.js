@@ -21,7 +21,7 @@ export function showExport(place, { own }) {
   }), "button small");
   get.setAttribute("aria-label", "Download your data");
   place.replaceChildren(make("div", { class: "setting" }, make("div", { class: "words" }, make("b", {}, "Export"),
-    make("span", {}, "Everything that is stored about you, as JSON. At most 3 times a day.")), get), error, done);
+    make("span", {}, "Everything that is stored about you, as a JSON file.")), get), error, done);
 }
 
 /**

@@ -95,6 +95,7 @@ async function showGone(sentence) {
 account.onChange((user) => {
   if (user) return load();
   clearTimeout(retryTimer);
+  find("#delete", HTMLDialogElement).close();
   if (!gone.hidden) return;
   const wasShown = !parts.hidden;
   find(".ways", HTMLElement, guest).replaceChildren(...account.forms(() => find("#profile-title", HTMLElement).focus()));
@@ -102,7 +103,7 @@ account.onChange((user) => {
   if (wasShown) find("h2", HTMLElement, guest).focus();
 });
 account.onReach((reached) => { unreached.hidden = reached; });
-parts.addEventListener("signed-out", () => account.refresh());
+find("#main", HTMLElement).addEventListener("signed-out", () => account.refresh());
 if (location.search === "?back") {
   back.hidden = false;
   history.replaceState(null, "", location.pathname);

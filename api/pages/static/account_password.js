@@ -29,7 +29,7 @@ export function showPassword(place, all) {
  * @param {() => void} close
  */
 function changeForm(place, all, close) {
-  const old = field("Present password", { name: "old", type: "password", autocomplete: "current-password", required: "", maxlength: "256" });
+  const old = field("Present password", { name: "old", type: "password", autocomplete: "current-password", required: "" });
   const chosen = newPasswordField();
   const forgotten = addressesOf(all).length ? [linkButton("Forgot it?", () => changing.replaceWith(setForm(place, all, close)))] : [];
   const changing = form([make("p", { class: "hint" }, "Your other devices are signed out."), old.element, chosen.element], "Save", async () => {

@@ -31,7 +31,7 @@ export function showPicture(place, all) {
   const person = account.user ?? { user_id: 0, username: own.username };
   replaceContent(place, avatar({ ...person, profile_pic: own.profile_pic }),
     make("div", { class: "beside" }, make("div", { class: "row" }, choose, ...(own.profile_pic ? [remove] : []), chosen),
-      make("p", { class: "hint" }, "JPEG, PNG, WebP, GIF or HEIC, up to 20 MB. Place and camera data are removed."), error));
+      make("p", { class: "hint" }, "JPEG, PNG, WebP, GIF or HEIC. Place and camera data are removed."), error));
 }
 
 /**

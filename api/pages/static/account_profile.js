@@ -17,13 +17,13 @@ export function showProfile(place, all) {
   const { account, own } = all;
   const text = { autocomplete: "off", dir: "auto" };
   const fields = {
-    username: field("Username", { ...text, value: own.username, required: "", maxlength: "40", autocapitalize: "none", spellcheck: "false" },
-      { hint: "Letters, digits, dots, dashes and underscores. You can change it 3 times in 30 days." }),
-    first_name: field("First name", { ...text, value: own.first_name, maxlength: "50", autocomplete: "given-name" }),
-    last_name: field("Last name", { ...text, value: own.last_name, maxlength: "50", autocomplete: "family-name" }),
-    bio: field("Bio", { ...text, rows: "3", maxlength: "300" }, { tag: "textarea" }),
-    website: field("Website", { ...text, value: own.website, maxlength: "200", inputmode: "url", placeholder: "https://example.com", autocapitalize: "none", spellcheck: "false" }),
-    gender: field("Gender", { ...text, value: own.gender, maxlength: "40" }),
+    username: field("Username", { ...text, value: own.username, required: "", autocapitalize: "none", spellcheck: "false" },
+      { hint: "Letters, digits, dots, dashes and underscores. You cannot change it often." }),
+    first_name: field("First name", { ...text, value: own.first_name, autocomplete: "given-name" }),
+    last_name: field("Last name", { ...text, value: own.last_name, autocomplete: "family-name" }),
+    bio: field("Bio", { ...text, rows: "3" }, { tag: "textarea" }),
+    website: field("Website", { ...text, value: own.website, inputmode: "url", placeholder: "https://example.com", autocapitalize: "none", spellcheck: "false" }),
+    gender: field("Gender", { ...text, value: own.gender }),
   };
   fields.bio.input.value = own.bio;
   const birth = birthField(own.dob);

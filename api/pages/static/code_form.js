@@ -6,7 +6,6 @@ import { attempt, errorPlace, field, form, linkButton } from "./forms.js";
 
 /** @typedef {import("./api.js").Channel} Channel */
 
-const DIGITS = 6;
 /** @type {Record<Channel, { label: string, attributes: Record<string, string>, hint?: string }>} */
 const ADDRESSES = {
   email: { label: "Email", attributes: { type: "email", autocomplete: "email" } },
@@ -21,7 +20,7 @@ function addressField(channels, value) {
   const [only] = channels;
   const { label, attributes, hint } = channels.length === 1 && only ? ADDRESSES[only] : {
     label: "Email or phone number", attributes: { autocomplete: "username" }, hint: "Phone numbers with the country code, such as +49 151 23456789." };
-  return field(label, { name: "address", value, required: "", maxlength: "254", autocapitalize: "none", spellcheck: "false", ...attributes }, { hint });
+  return field(label, { name: "address", value, required: "", autocapitalize: "none", spellcheck: "false", ...attributes }, { hint });
 }
 
 /**
@@ -58,8 +57,8 @@ export function codeForm({ channels, address = "", text = "", sandbox = false, s
   function askForCode(to, sentence) {
     const sent = make("p", {}, sentence);
     const listed = sandbox ? [make("p", { class: "hint" }, "Development mode lists it at ", make("a", { href: "/sandbox/codes", target: "_blank" }, "/sandbox/codes"), ".")] : [];
-    const { element, input } = field("Code", { name: "code", required: "", inputmode: "numeric", autocomplete: "one-time-code", maxlength: "12" },
-      { hint: `${DIGITS} digits, valid for 10 minutes.` });
+    const { element, input } = field("Code", { name: "code", required: "", inputmode: "numeric", autocomplete: "one-time-code" },
+      { hint: "The digits from the message." });
     const error = errorPlace();
     const again = linkButton("Send again", () => attempt(again, error, async () => {
       sent.textContent = await send(to);
@@ -77,4 +76,4 @@ export function codeForm({ channels, address = "", text = "", sandbox = false, s
 
 /** The input for a new password. */
 export const newPasswordField = () =>
-  field("New password", { name: "password", type: "password", autocomplete: "new-password", required: "", minlength: "8", maxlength: "256" }, { hint: "At least 8 characters." });
+  field("New password", { name: "password", type: "password", autocomplete: "new-password", required: "" }, { hint: "At least 8 characters." });

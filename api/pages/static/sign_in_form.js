@@ -9,7 +9,7 @@ import { field, form, linkButton } from "./forms.js";
 /** @typedef {import("./api.js").Session} Session */
 /** @typedef {{ session: Session, enter: (values: Record<string, string>) => Promise<void>, show: (way: string) => void }} Shown */
 
-const NAME = { autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: "", maxlength: "254" };
+const NAME = { autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: "" };
 
 /** By the names of `api/pages/sign_in_ways.py`. @type {Record<string, { label: string, make: (shown: Shown) => HTMLElement }>} */
 const WAYS = {
@@ -35,7 +35,7 @@ const WAYS = {
     label: "Password",
     make({ session, enter, show }) {
       const login = field("Email, phone or username", { name: "login", ...NAME });
-      const password = field("Password", { name: "password", type: "password", autocomplete: "current-password", required: "", maxlength: "256" });
+      const password = field("Password", { name: "password", type: "password", autocomplete: "current-password", required: "" });
       const forgotten = session.ways.includes("reset") ? [linkButton("Forgot password?", () => show("reset"))] : [];
       return form([login.element, password.element], "Sign in", () => enter({ login: login.input.value, password: password.input.value }), forgotten);
     },
@@ -55,7 +55,7 @@ const WAYS = {
   token: {
     label: "Token",
     make({ enter }) {
-      const token = field("Session token", { name: "token", type: "password", autocomplete: "off", required: "", maxlength: "2000" },
+      const token = field("Session token", { name: "token", type: "password", autocomplete: "off", required: "" },
         { hint: "From your app, or from the command: stagedoor token <username>" });
       return form([token.element], "Sign in", () => enter({ auth_token: token.input.value }));
     },

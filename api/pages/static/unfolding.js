@@ -12,6 +12,7 @@ export function showUnfolding(place, { label, value, open, content }) {
   shown.hidden = true;
   const close = () => unfold(false);
   const opener = button(open, () => unfold(shown.hidden === true), "button small");
+  opener.setAttribute("aria-label", `${open} ${label.toLowerCase()}`);
   opener.setAttribute("aria-expanded", "false");
 
   /** @param {boolean} opens */
