@@ -355,7 +355,11 @@ async def test_a_button_is_disabled_while_it_works(place: Place) -> None:
         page = visitor.page
         await place.account_of(page, "waltraud")
         answers: list[Route] = []
-        await page.route("**/api/editProfile", lambda route: answers.append(route))
+
+        def hold(route: Route) -> None:
+            answers.append(route)
+
+        await page.route("**/api/editProfile", hold)
         save = page.get_by_role("button", name="Save profile")
         await save.click()
         await expect(save).to_be_disabled()
