@@ -100,6 +100,8 @@ class OwnUser:
     """Bought and earned coins."""
     received: int
     """Coins ever received, including spent and withdrawn ones."""
+    came_back: bool = False
+    """Whether the account was deleted, and this sign-in has brought it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
