@@ -21,6 +21,7 @@ from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -72,6 +73,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def content(self) -> Content:
         return self.platform.content
+
+    @property
+    def social(self) -> Social:
+        return self.platform.social
 
     @property
     def requester(self) -> Requester:

@@ -18,6 +18,7 @@ from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
+from stagedoor.parts.social import social
 
 
 def platform(
@@ -46,4 +47,5 @@ def platform(
         stored=stored,
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
+        social=social(database, live),
     )
