@@ -14,6 +14,7 @@ from aiohttp import web
 
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
+from api.http.bearer import bearer_token
 from api.http.cookies import clear_session, own_origin, page_token, set_session
 from api.pages.answers import json, page_use, request_urls
 from control_plane.accounts.caller import Caller, Use
@@ -22,7 +23,10 @@ from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.sign_in import DEV_PREFIX
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import OwnUser, User
+from control_plane.base.ids import UserId
 from control_plane.ledger.wallets import wallet
+from control_plane.live.audience import viewer_of
+from control_plane.social.model import Viewer
 
 LONGEST = 2000
 """Characters of a name or token."""
@@ -115,6 +119,28 @@ class SignInPages:
         """The signed-in user, or None. Raises AccountBlocked."""
         token = page_token(request)
         return await self._platform.accounts.sessions.identify(token) if token else None
+
+    async def viewer(self, request: web.Request) -> Viewer:
+        """The user whose blocks decide what the page shows. None for guests, banned users and operators."""
+        try:
+            return viewer_of(await self.caller(request))
+        except AccountBlocked:
+            return None
+
+    async def hidden_hosts(self, request: web.Request) -> frozenset[UserId]:
+        """The users whose streams the list hides, because they have a block with the caller: signed in on a page, or in an
+        app. Without a query for most callers."""
+        token = bearer_token(request) or page_token(request)
+        accounts, social = self._platform.accounts, self._platform.social
+        user_id = accounts.sessions.names(token) if token else None
+        hidden = await social.blocked_users.of(user_id)
+        if not hidden or token is None:
+            return hidden
+        try:
+            caller = await accounts.sessions.identify(token)
+        except AccountBlocked:
+            caller = None
+        return frozenset() if viewer_of(caller) is None else hidden
 
     async def show(self, request: web.Request) -> web.Response:
         try:

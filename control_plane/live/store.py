@@ -14,7 +14,10 @@ from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
 from control_plane.streams.model import Status
 
-_AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
+_AUDIENCES = """
+    select stream.id, user_id, visibility = 'public' as public
+    from stream join visible_user on visible_user.id = user_id where stream.id = any($1)
+"""
 _TOP_GIFTERS = """
     select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
                                order by coins desc, user_id)::text as top_gifters
@@ -50,7 +53,7 @@ class Totals(NamedTuple):
 
 
 async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
-    """Access data of the streams that exist."""
+    """Access data of the streams that exist. One whose host is banned or deleted does not."""
     rows = await connection.fetch(_AUDIENCES, stream_ids)
     return {row["id"]: Audience(row["user_id"], row["public"]) for row in rows}
 

@@ -36,7 +36,7 @@ class Blocks:
     async def toggle(self, blocker_id: UserId, blocked_id: UserId, arrived: float, wanted: bool | None = None) -> Seen:
         """Block a user or undo it. `wanted`: the state to set. Returns the user as the blocker sees it afterwards.
 
-        A block can be undone whatever became of the user since. Raises BlockOfOneself and UserNotFound.
+        Undoing works for a user who is banned or blocks the blocker, too. Raises BlockOfOneself and UserNotFound.
         """
         if blocker_id == blocked_id:
             raise BlockOfOneself

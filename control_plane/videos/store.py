@@ -8,6 +8,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
+from control_plane.social.blocks_store import blocked_with
 from control_plane.videos.video import Sound, Video
 
 _FEED = f"""
@@ -18,7 +19,7 @@ _FEED = f"""
         {value_of("sound.videos", "s.id")} as s_total_videos
     from video v left join sound s on s.id = v.sound_id
     where v.id = any (array(
-        select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
+        select id from video where privacy = 'public' and not hidden and user_id not in {blocked_with("$3::integer")}
         order by id desc limit $1 offset $2))
     order by v.id desc
 """
