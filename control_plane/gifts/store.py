@@ -33,7 +33,8 @@ _PARTIES = f"""
     select sender.id, sender.username, sender.profile_pic, sender.role, sender.dob, stream.id as stream_id, stream.visibility = 'public' as public,
         (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = $1 and kind in ('bought', 'earned')) as coins,
         exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn
-    from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended' and not {are_blocked("$1", "$2")}
+    from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended'
+        and exists (select from visible_user where id = $2) and not {are_blocked("$1", "$2")}
     where sender.id = $1 and sender.deleted_at is null
 """
 _OWNER_OF = "select user_id from stream where id = $1"

@@ -12,21 +12,23 @@ from control_plane.db.connections import Connection
 from control_plane.live.audience import Audience
 from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
+from control_plane.social.blocks_store import are_blocked
 from control_plane.streams.model import Status
 
 _AUDIENCES = """
     select stream.id, user_id, visibility = 'public' as public
     from stream join visible_user on visible_user.id = user_id where stream.id = any($1)
 """
-_TOP_GIFTERS = """
-    select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
-                               order by coins desc, user_id)::text as top_gifters
+_TOP_GIFTERS = f"""
+    select stream_id, json_agg(json_build_object('user_id', top.user_id, 'username', username, 'coins', top.coins)
+                               order by top.coins desc, top.user_id)::text as top_gifters
     from unnest($1::int[]) as wanted (stream_id)
     cross join lateral (
         select user_id, coins from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
         order by coins desc, user_id limit 10
     ) as top
     join visible_user on visible_user.id = top.user_id
+    join stream as received on received.id = stream_id and not {are_blocked("received.user_id", "top.user_id")}
     group by stream_id
 """
 _SNAPSHOT = f"""
