@@ -26,7 +26,8 @@ _PAGE = """
     order by visited_at desc, visitor_id limit $2 offset $3
 """
 # The counter limits the scan: visits that are not seen are the newest ones, and without the limit the scan would go on to
-# the oldest visit. A locked visit is being repeated, or marked by another call.
+# the oldest visit. The array is for a generic plan that expects few
+# rows. A locked visit is being repeated, or marked by another call.
 _MARK_SEEN = f"""
     with unseen as (
         select visitor_id from profile_visit
@@ -34,9 +35,9 @@ _MARK_SEEN = f"""
         order by visited_at desc, visitor_id limit least($2, {value_of("user.unseen_visits", "$1")})
         for no key update skip locked
     )
-    update profile_visit visit set seen = true from unseen
-    where visit.user_id = $1 and visit.visitor_id = unseen.visitor_id
-    returning visit.visitor_id, visit.visited_at
+    update profile_visit set seen = true
+    where user_id = $1 and visitor_id = any (array(select visitor_id from unseen))
+    returning visitor_id, visited_at
 """
 _END = "delete from profile_visit where (user_id = $1 and visitor_id = $2) or (user_id = $2 and visitor_id = $1)"
 
