@@ -11,13 +11,16 @@ from control_plane.db.pool import Database, Row
 from control_plane.social.blocks_store import blocked_with
 from control_plane.videos.video import Sound, Video
 
-_FEED = f"""
+_SHOWN = f"""
     select v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
         v.allow_comments, v.allow_duet, v.views, v.created_at,
         s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
     from video v left join sound s on s.id = v.sound_id
+"""
+_FEED = f"""
+    {_SHOWN}
     where v.id = any (array(
         select id from video where privacy = 'public' and not hidden and user_id not in {blocked_with("$3::integer")}
         order by id desc limit $1 offset $2))
@@ -26,6 +29,16 @@ _FEED = f"""
 """The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
 generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
 ten ids from an array."""
+
+_NEWEST_OF = f"""
+    {_SHOWN}
+    where v.id = any (array(
+        select newest.id from unnest($1::integer[]) as owner (id)
+        cross join lateral (
+            select id from video where user_id = owner.id and privacy = 'public' and not hidden order by id desc limit $2
+        ) as newest))
+    order by v.id desc
+"""
 
 _ADD_SOUND = """
     insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
@@ -86,6 +99,15 @@ async def feed(database: Database, viewer_id: UserId | None, limit: int, offset:
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
+
+
+async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -> dict[UserId, list[Video]]:
+    """The newest public videos of each user, at most `each`. Private accounts have none."""
+    found: dict[UserId, list[Video]] = {user_id: [] for user_id in user_ids}
+    for row in await database.fetch(_NEWEST_OF, user_ids, each):
+        video = _video(row)
+        found[video.user_id].append(video)
+    return found
 
 
 async def add_sound(

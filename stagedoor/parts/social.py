@@ -1,4 +1,4 @@
-"""Opens follows, blocks and visits."""
+"""Opens the social services: follows and blocks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from control_plane.db.pool import Database
 from control_plane.social.blocked_users import BlockedUsers
 from control_plane.social.blocks import Blocks
 from control_plane.social.bundle import Social
+from control_plane.social.follows import Follows
+from control_plane.social.notices import NoNotices
 from control_plane.social.toggles import Toggles
 from stagedoor.parts.live import Live
 
 
 def social(database: Database, live: Live) -> Social:
+    toggles = Toggles(database)
     blocked_users = BlockedUsers(database)
     blocked_users.follow(live.bus)
-    return Social(Blocks(Toggles(database)), blocked_users)
+    return Social(Follows(database, toggles, NoNotices()), Blocks(toggles), blocked_users)

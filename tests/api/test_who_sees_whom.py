@@ -21,7 +21,7 @@ from control_plane.social.visits_store import record_visit
 from tests.api.sections.posting import posted
 from tests.api.whole import Whole, whole
 from tests.control_plane.live.readers import new_stream
-from tests.control_plane.social.relations import make_private
+from tests.control_plane.social.relations import follow, make_private
 from tests.postgres import TestPostgres
 from tests.waiting import until
 
@@ -125,6 +125,38 @@ async def contacts(house: House, viewer: Someone, other: Someone) -> bool:
 async def feed(house: House, viewer: Someone, other: Someone) -> bool:
     items = await house.listed(viewer, "showRelatedVideos", starting_point=0)
     return other.id in {item["User"]["id"] for item in items}
+
+
+async def follow_a_user(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "followUser", sender_id=viewer.id, receiver_id=other.id)
+    return bool(answer["code"] == 200)
+
+
+async def list_of_followers(house: House, viewer: Someone, other: Someone) -> bool:
+    """The other user is the owner of the list."""
+    return (await house.call(viewer, "showFollowers", other_user_id=other.id))["msg"] == []
+
+
+async def list_of_followed_users(house: House, viewer: Someone, other: Someone) -> bool:
+    return (await house.call(viewer, "showFollowing", other_user_id=other.id))["msg"] == []
+
+
+async def followers_of_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    third = await house.someone()
+    await follow(house.database, other.id, third.id)
+    return bool(await house.listed(viewer, "showFollowers", other_user_id=third.id))
+
+
+async def followed_by_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    third = await house.someone()
+    await follow(house.database, third.id, other.id)
+    return bool(await house.listed(viewer, "showFollowing", other_user_id=third.id))
+
+
+async def search_among_followers(house: House, viewer: Someone, other: Someone) -> bool:
+    """A follow that was written while a block was made."""
+    await follow(house.database, other.id, viewer.id)
+    return bool(await house.listed(viewer, "searchFollowingOrFollowUsers", keyword=other.name))
 
 
 async def block(house: House, viewer: Someone, other: Someone) -> bool:
@@ -243,6 +275,12 @@ DOORS = (
     Door(users, guests=False),
     Door(contacts, guests=False),
     Door(feed, frozenset({stranger})),
+    Door(follow_a_user, guests=False),
+    Door(list_of_followers, frozenset({stranger})),
+    Door(list_of_followed_users, frozenset({stranger})),
+    Door(followers_of_a_third_user),
+    Door(followed_by_a_third_user),
+    Door(search_among_followers, guests=False),
     Door(block, PUBLIC | {blocks, both_block}, guests=False),
     Door(blocked_users, frozenset({blocks, both_block}), guests=False),
     Door(visitors, guests=False),

@@ -18,7 +18,7 @@ from control_plane.social.visits import DEEPEST, MARKED_AT_ONCE, mark_visits_see
 from control_plane.social.visits_store import _MARK_SEEN, _PAGE
 from control_plane.videos.store import _FEED
 from control_plane.videos.store import DEEPEST as DEEPEST_VIDEO
-from tests.control_plane.plans import measured
+from tests.control_plane.measured import measured
 from tests.postgres import TestPostgres
 from tests.waiting import run_in_thread
 

@@ -11,7 +11,7 @@ from control_plane.accounts import store as accounts
 from control_plane.db.pool import Database, open_pool
 from control_plane.videos.store import _FEED, DEEPEST, feed
 from tests.control_plane.grown import HIT_SOUND, STAR, Size, fill
-from tests.control_plane.plans import measured
+from tests.control_plane.measured import measured
 from tests.postgres import TestPostgres
 from tests.waiting import run_in_thread
 

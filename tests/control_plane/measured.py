@@ -1,4 +1,4 @@
-"""What a statement costs on a large database, by PostgreSQL's own count."""
+"""What the plan of a statement costs when it runs."""
 
 from __future__ import annotations
 
