@@ -288,12 +288,13 @@ async def test_who_may_see_and_answer_requests(calls: Calls, ann: UserId, token:
         assert answer["code"] == 401, "a session is needed, in development mode too"
     answer = await calls.call("answerFollowRequest", {"requester_id": ann, "accept": 1}, token=token)
     assert answer["code"] == 201, "not one's own request"
-    for body in (
+    bad: tuple[dict[str, Any], ...] = (
         {"requester_id": ann},
         {"accept": 1},
         {"requester_id": ann, "accept": 2},
         {"requester_id": "", "accept": 1},
-    ):
+    )
+    for body in bad:
         assert (await calls.call("answerFollowRequest", body, token=token))["code"] == 400, body
 
 
