@@ -134,11 +134,13 @@ async def follow_a_user(house: House, viewer: Someone, other: Someone) -> bool:
 
 async def list_of_followers(house: House, viewer: Someone, other: Someone) -> bool:
     """The other user is the owner of the list."""
-    return (await house.call(viewer, "showFollowers", other_user_id=other.id))["msg"] == []
+    answer = await house.call(viewer, "showFollowers", other_user_id=other.id)
+    return bool(answer["code"] == 200)
 
 
 async def list_of_followed_users(house: House, viewer: Someone, other: Someone) -> bool:
-    return (await house.call(viewer, "showFollowing", other_user_id=other.id))["msg"] == []
+    answer = await house.call(viewer, "showFollowing", other_user_id=other.id)
+    return bool(answer["code"] == 200)
 
 
 async def followers_of_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
