@@ -24,6 +24,8 @@ class Topic(StrEnum):
     """Blocks of or by this user have changed."""
     EVENTS = "events"
     """The stream has new events from `first_seq` on."""
+    PERSON = "person"
+    """This user has something new to read: inbox entries, an unread count, messages."""
 
 
 @dataclass(frozen=True, slots=True)

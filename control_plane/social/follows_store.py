@@ -166,7 +166,10 @@ class Request(NamedTuple):
 
 async def requests(database: Database, user_id: UserId, limit: int, offset: int) -> Sequence[Request]:
     """The open requests to follow the user, the newest first."""
-    return [Request(*row) for row in await database.fetch(_REQUESTS, user_id, user_id, limit, offset)]
+    if offset >= DEEPEST:
+        return []
+    rows = await database.fetch(_REQUESTS, user_id, user_id, limit, offset)
+    return [Request(row["id"], row["requested_at"]) for row in rows]
 
 
 async def followers(database: Database, viewer: Viewer, user_id: UserId, limit: int, offset: int) -> Sequence[UserId]:

@@ -17,14 +17,3 @@ class FollowNotices(Protocol):
     async def requested(self, connection: Connection, requester_id: UserId, requested_id: UserId) -> None: ...
 
     async def accepted(self, connection: Connection, requested_id: UserId, requester_ids: Sequence[UserId]) -> None: ...
-
-
-class NoNotices:
-    async def followed(self, connection: Connection, follower_id: UserId, followed_id: UserId) -> None:
-        """Tells nothing."""
-
-    async def requested(self, connection: Connection, requester_id: UserId, requested_id: UserId) -> None:
-        """Tells nothing."""
-
-    async def accepted(self, connection: Connection, requested_id: UserId, requester_ids: Sequence[UserId]) -> None:
-        """Tells nothing."""

@@ -21,6 +21,7 @@ from control_plane.content import store as content
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
+from control_plane.inbox import store as inbox
 from control_plane.ledger import store as ledger
 from control_plane.operations import audit
 from control_plane.payments import store as payments
@@ -29,6 +30,7 @@ from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
 from control_plane.personal_data.export import Export, Part
 from control_plane.personal_data.removal import Removal, Step
+from control_plane.push import subscriptions_store as push
 from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
@@ -50,7 +52,9 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
         streams.forget_person,
         content.forget_person,
         social.forget_person,
+        inbox.forget_person,
         devices.forget_person,
+        push.forget_person,
         phone_book.forget_searches,
         payments.forget_person,
         exports.forget_exports,
@@ -69,11 +73,13 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("verification_requests", whole=verification_store.exported_requests),
     Part("sessions", whole=session_store.exported_sessions),
     Part("devices", whole=devices.exported),
+    Part("browsers", whole=push.exported_browsers),
     Part("interests", whole=content.exported_interests),
     Part("follows", paged=social.exported_follows),
     Part("follow_requests", whole=social.exported_follow_requests),
     Part("blocks", paged=social.exported_blocks),
     Part("visits", paged=social.exported_visits),
+    Part("inbox", paged=inbox.exported_entries),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),

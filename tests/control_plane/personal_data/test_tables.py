@@ -33,6 +33,8 @@ _REST = """
     insert into follow (follower_id, followed_id) values (2, 3), (3, 2) on conflict do nothing;
     insert into follow_request (requester_id, requested_id) values (2, 4), (4, 2) on conflict do nothing;
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2) on conflict do nothing;
+    insert into inbox_entry (receiver_id, number, sender_id, kind) values (2, 1, 3, 'following'), (3, 1, 2, 'following');
+    insert into inbox_hiding (sender_id) values (2);
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
@@ -53,6 +55,7 @@ class Fate(NamedTuple):
     """Why no part does."""
 
 
+_GONE_WITH_SESSIONS = ["session.user_id", "web_push_subscription.user_id"]
 MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
 LIMIT = "counts calls for a limit"
 FATES = {
@@ -69,6 +72,10 @@ FATES = {
     "block.blocked_id": Fate(not_exported="who blocks is data of the blocker"),
     "follow_count.user_id": Fate(not_exported=LIMIT),
     "popular_user.user_id": Fate(not_exported="the number of followers, which the profile shows"),
+    "inbox.user_id": Fate(not_exported="the number of the last entry"),
+    "inbox_entry.receiver_id": Fate(exported="inbox"),
+    "inbox_entry.sender_id": Fate(not_exported="the inbox is data of the receiver"),
+    "inbox_hiding.sender_id": Fate(not_exported="work of a job"),
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
@@ -89,6 +96,7 @@ FATES = {
     "verification_request.user_id": Fate(exported="verification_requests"),
     "user_interest.user_id": Fate(exported="interests"),
     "device.user_id": Fate(exported="devices"),
+    "web_push_subscription.user_id": Fate(exported="browsers"),
     "contact_search.user_id": Fate(not_exported=LIMIT),
     "session.user_id": Fate(exported="sessions"),
     "data_export.user_id": Fate(not_exported=LIMIT),
@@ -127,7 +135,7 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await fill(dsn, Size(users=20, videos=20, gifts=100, visits=10))
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
-    assert [reference for reference, count in written.items() if not count] == ["session.user_id"]
+    assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
     assert sorted(await tables_with(database, "of Ann")) == ["app_user", "publish_session", "purchase", "stream"]
 
     async with served(dsn, database, tmp_path) as (_, platform):

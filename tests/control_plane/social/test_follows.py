@@ -13,10 +13,10 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, open_pool
+from control_plane.inbox.follows import InboxOfFollows
 from control_plane.social import follows_store as store
 from control_plane.social.follows import Follows
 from control_plane.social.model import Seen
-from control_plane.social.notices import NoNotices
 from control_plane.social.toggles import Toggles
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.people import new_user
@@ -57,7 +57,7 @@ class Notices:
 
 
 def follows_on(database: Database) -> Follows:
-    return Follows(database, Toggles(database), NoNotices())
+    return Follows(database, Toggles(database), InboxOfFollows())
 
 
 async def toggled(follows: Follows, follower: UserId, followed: UserId) -> Seen:
@@ -202,3 +202,18 @@ async def test_a_blocked_user_who_asked_is_not_accepted(database: Database) -> N
     with pytest.raises(UserNotFound):
         await follows.answer(ben, ann, True)
     assert await count(database) == 0
+
+
+async def test_the_inbox_tells_of_follows_requests_and_acceptances(database: Database) -> None:
+    follows = follows_on(database)
+    ann, ben = await new_user(database), await new_user(database)
+    await toggled(follows, ben, ann)
+    await make_private(database, ben)
+    await toggled(follows, ann, ben)
+    await follows.answer(ben, ann, True)
+    rows = await database.fetch("select receiver_id, kind, sender_id from inbox_entry order by created_at")
+    assert [tuple(row) for row in rows] == [
+        (ann, "following", ben),
+        (ben, "follow_request", ann),
+        (ann, "follow_accepted", ben),
+    ]
