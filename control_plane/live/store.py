@@ -20,15 +20,16 @@ _AUDIENCES = """
     from stream join visible_user on visible_user.id = user_id where stream.id = any($1)
 """
 _TOP_GIFTERS = f"""
-    select stream_id, json_agg(json_build_object('user_id', top.user_id, 'username', username, 'coins', top.coins)
-                               order by top.coins desc, top.user_id)::text as top_gifters
+    select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
+                               order by coins desc, user_id)::text as top_gifters
     from unnest($1::int[]) as wanted (stream_id)
     cross join lateral (
-        select user_id, coins from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
+        select user_id, coins, (select user_id from stream where id = wanted.stream_id) as host_id
+        from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
         order by coins desc, user_id limit 10
     ) as top
     join visible_user on visible_user.id = top.user_id
-    join stream as received on received.id = stream_id and not {are_blocked("received.user_id", "top.user_id")}
+    where not {are_blocked("host_id", "user_id")}
     group by stream_id
 """
 _SNAPSHOT = f"""
