@@ -5,26 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from api.sections import social
-from api.sections.users import edit, profile
 from control_plane.base.ids import UserId
-from tests.api.sections.calling import Calls, calling
+from tests.api.sections.apps import Apps, apps_of
 from tests.control_plane.people import new_user
+from tests.control_plane.watched_database import WatchedDatabase
 
 
 @pytest.fixture
-async def calls(dsn: str, tmp_path: Path) -> AsyncIterator[Calls]:
-    sections = (*social.SECTIONS, profile.section, edit.section)
-    async with calling(dsn, tmp_path, *sections, address_rate=100_000, user_rate=100_000) as calls:
-        yield calls
+async def apps(dsn: str, database: WatchedDatabase, tmp_path: Path) -> AsyncIterator[Apps]:
+    """Without limits of calls: all callers of a test have one address."""
+    async with apps_of(dsn, database, tmp_path, address_rate=100_000, user_rate=100_000) as apps:
+        yield apps
 
 
 @pytest.fixture
-async def ben(calls: Calls) -> UserId:
-    return await new_user(calls.database, "ben")
+async def ben(apps: Apps) -> UserId:
+    return await new_user(apps.database, "ben")
 
 
 @pytest.fixture
-async def bens(calls: Calls, ben: UserId) -> str:
+async def bens(apps: Apps, ben: UserId) -> str:
     """Ben's session token."""
-    return await calls.token(ben)
+    return await apps.token(ben)
