@@ -10,6 +10,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 from control_plane.social import follows_store as store
+from control_plane.social import suggestions_store
 from control_plane.social.model import Seen, Viewer
 from control_plane.social.notices import FollowNotices
 from control_plane.social.people import person
@@ -116,6 +117,7 @@ class Follows:
             await self._notices.requested(connection, follower_id, user.id)
         else:
             await store.follow(connection, follower_id, user.id)
+            await suggestions_store.add_popular(connection, user.id)
             await self._notices.followed(connection, follower_id, user.id)
 
     async def remove_follower(self, user_id: UserId, follower_id: UserId) -> None:
@@ -138,6 +140,7 @@ class Follows:
             if not accept:
                 return seen
             await store.follow(connection, requester_id, user_id)
+            await suggestions_store.add_popular(connection, user_id)
             await self._notices.accepted(connection, user_id, [requester_id])
             return await person(connection, user_id, requester_id, Sight.PROFILE)
 

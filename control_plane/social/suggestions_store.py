@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.social.model import Viewer
 
@@ -44,6 +45,10 @@ _SUGGESTED = f"""
     order by friends desc, interests desc, followers desc, id
     limit $2 offset $3
 """
+_ADD = f"""
+    insert into popular_user (user_id, followers)
+    select $1, 1 where (select count(*) from popular_user) < {POPULAR} on conflict (user_id) do nothing
+"""
 _RANK = f"""
     with best as (
         select u.id, counted.followers
@@ -64,6 +69,11 @@ async def suggested(database: Database, viewer: Viewer, limit: int, offset: int)
     """The best first. Never the viewer, nor users whom the viewer follows or has asked, who are hidden, or of whom one
     blocks the other. Guests get popular users."""
     return [row["id"] for row in await database.fetch(_SUGGESTED, viewer, limit, offset)]
+
+
+async def add_popular(connection: Connection, user_id: UserId) -> None:
+    """Add a user who got a follower while the list has room: on a small server every such user is suggested at once."""
+    await connection.execute(_ADD, user_id)
 
 
 async def rank(database: Database) -> None:

@@ -132,6 +132,9 @@ async def test_following_costs_the_same(grown: Database, target: UserId) -> None
         (store._END_REQUESTS, (other, target)),
         (store._WITHDRAW, (other, target)),
     )
+    blocks, rows = await measured(grown, suggestions_store._ADD, target)
+    assert rows <= POPULAR
+    assert blocks < 120
     for statement, args in changes:
         blocks, rows = await measured(grown, statement, *args)
         assert rows <= 20, statement

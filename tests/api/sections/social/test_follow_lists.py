@@ -316,3 +316,17 @@ async def test_the_list_of_popular_users_follows_the_counters(apps: Apps, ben: U
     await apps.database.execute("delete from follow where followed_id = $1", ben)
     await rank_popular_users.function(apps.database)
     assert [row["user_id"] for row in await apps.database.fetch("select user_id from popular_user")] == [dan]
+
+
+async def test_a_new_server_suggests_users_from_their_first_follower_on(
+    apps: Apps, ann: UserId, token: str, ben: UserId, bens: str
+) -> None:
+    cid = await new_user(apps.database)
+    await apps.done("followUser", token, receiver_id=ben)
+    assert await suggested(apps) == [ben]
+    await apps.done("followUser", bens, receiver_id=ann)
+    await make_private(apps.database, cid)
+    await apps.done("followUser", bens, receiver_id=cid)
+    assert await suggested(apps) == [ann, ben]
+    await apps.done("answerFollowRequest", await apps.token(cid), requester_id=ben, accept=1)
+    assert await suggested(apps) == [ann, ben, cid]
