@@ -36,7 +36,12 @@ class Pages:
         self._sign_in = SignInPages(platform)
         self._provider_sign_in = ProviderSignIn(platform, self._html)
         self._live = LiveNow(
-            platform.database, platform.streams.running, partial(request_urls, platform=platform), viewers, thumbnail_of
+            platform.database,
+            platform.streams.running,
+            partial(request_urls, platform=platform),
+            viewers,
+            thumbnail_of,
+            self._sign_in.hidden_hosts,
         )
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)

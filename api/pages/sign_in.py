@@ -12,6 +12,7 @@ from api.contract.client import Client
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
 from api.http.address import client_address, limit_key
+from api.http.bearer import bearer_token
 from api.http.cookies import clear_session, own_origin, page_token, set_session
 from api.pages.answers import json, page_use, request_urls
 from api.pages.sign_in_ways import WAYS, Values, Visit, Way
@@ -20,8 +21,11 @@ from control_plane.accounts.claims import Requester
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.store import by_ids
 from control_plane.accounts.user import User
+from control_plane.base.ids import UserId
 from control_plane.delivery.contacts import Channel
 from control_plane.ledger.wallets import wallet
+from control_plane.live.audience import viewer_of
+from control_plane.social.model import Viewer
 
 LONGEST = 2000
 """Characters of one value."""
@@ -72,6 +76,28 @@ class SignInPages:
         """The signed-in user, or None. Raises AccountBlocked."""
         token = page_token(request)
         return await self._platform.accounts.sessions.identify(token) if token else None
+
+    async def viewer(self, request: web.Request) -> Viewer:
+        """The user whose blocks decide what the page shows. None for guests, banned users and operators."""
+        try:
+            return viewer_of(await self.caller(request))
+        except AccountBlocked:
+            return None
+
+    async def hidden_hosts(self, request: web.Request) -> frozenset[UserId]:
+        """The users whose streams the list hides, because they have a block with the caller: signed in on a page, or in an
+        app. Without a query for most callers."""
+        token = bearer_token(request) or page_token(request)
+        accounts, social = self._platform.accounts, self._platform.social
+        user_id = accounts.sessions.names(token) if token else None
+        hidden = await social.blocked_users.of(user_id)
+        if not hidden or token is None:
+            return hidden
+        try:
+            caller = await accounts.sessions.identify(token)
+        except AccountBlocked:
+            caller = None
+        return frozenset() if viewer_of(caller) is None else hidden
 
     async def show(self, request: web.Request) -> web.Response:
         try:

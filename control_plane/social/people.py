@@ -8,8 +8,8 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.social import people_store
-from control_plane.social.model import Seen, Viewer
+from control_plane.social import blocks_store, people_store
+from control_plane.social.model import Block, Seen, Viewer
 from control_plane.social.sight import Sight, sight
 
 
@@ -27,3 +27,14 @@ async def person(
     if found is None or sight(found) < at_least:
         raise UserNotFound
     return found
+
+
+async def blocked_people(
+    database: Database, viewer_id: UserId, limit: int, offset: int
+) -> Sequence[tuple[Seen, Block]]:
+    """A page of the users whom the viewer blocks, the newest block first; also those who block the viewer in turn: a
+    missing one would tell the viewer so, and could not be unblocked."""
+    user_ids = await blocks_store.blocked_by(database, viewer_id, limit, offset)
+    found = await people_store.seen(database, viewer_id, user_ids)
+    listed = [found[user_id] for user_id in user_ids if user_id in found]
+    return [(seen, seen.relation.block) for seen in listed if seen.relation.block is not None]

@@ -9,6 +9,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
+from control_plane.social.blocks_store import blocked_with
 from control_plane.videos.video import Sound, Video
 
 _SHOWN = f"""
@@ -22,7 +23,7 @@ _SHOWN = f"""
 _FEED = f"""
     {_SHOWN}
     where v.id = any (array(
-        select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
+        select id from video where privacy = 'public' and not hidden and user_id not in {blocked_with("$3::integer")}
         order by id desc limit $1 offset $2))
     order by v.id desc
 """

@@ -47,5 +47,5 @@ def platform(
         stored=stored,
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
-        social=social(database),
+        social=social(database, live),
     )

@@ -33,7 +33,7 @@ from control_plane.live import store as live
 from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
-from control_plane.social import follows_store, people_store, suggestions_store, visits_store
+from control_plane.social import blocks_store, follows_store, people_store, suggestions_store, visits_store
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
@@ -53,7 +53,7 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
-        *(follows_store, people_store, suggestions_store, visits_store),
+        *(blocks_store, follows_store, people_store, suggestions_store, visits_store),
         *(storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )
     for name, value in vars(module).items()
