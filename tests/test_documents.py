@@ -16,8 +16,9 @@ from api.contract import facts
 from api.contract.errors import CODES, DONE, LOG_OUT
 from api.documentation.asyncapi import asyncapi
 from api.http.urls import Urls
-from api.live_socket.frames import NOT_YET, CloseCode
+from api.live_socket.frames import NOT_YET
 from api.sections import registry
+from api.sockets.frames import CloseCode
 from control_plane.config.document import markdown
 from control_plane.config.loading import describe, load
 from control_plane.streams.access import Verdict

@@ -11,7 +11,8 @@ import msgspec
 
 from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
-from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, Hello, SendGift, You, YouFrame
+from api.live_socket.frames import Ack, Hello, SendGift, You, YouFrame
+from api.sockets.frames import Auth, CloseCode, ErrorFrame
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.gifts.events import Combo, Gift, Person
 from control_plane.live.audience import AudienceRole

@@ -15,8 +15,9 @@ from pytest_aiohttp.plugin import AiohttpClient
 from api.documentation import Documentation
 from api.documentation.asyncapi import CLOSE_CODES, TO_CLIENTS, asyncapi
 from api.http.urls import Urls
-from api.live_socket.frames import NOT_YET, CloseCode, parse
+from api.live_socket.frames import NOT_YET, parse
 from api.sections import registry
+from api.sockets.frames import CloseCode
 from control_plane.db.pool import Database
 from control_plane.eventlog.types import EventData
 from control_plane.gifts.events import Person
