@@ -122,6 +122,7 @@ _LOCK_UNPROVEN = """
 """
 _FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
 _DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
+_CLEAR_FOREIGN_PICTURES = "update app_user set profile_pic = '' where profile_pic ~* '^https?://'"
 _OVERVIEW = """
     select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
@@ -359,6 +360,11 @@ async def lock_unproven(connection: Connection, since: dt.datetime) -> int:
 async def demote_operators(connection: Connection) -> Sequence[str]:
     """Make every operator an ordinary user; returns their usernames."""
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
+
+
+async def clear_foreign_pictures(connection: Connection) -> int:
+    """Clear profile pictures that are URLs of other servers, which development mode accepts. Returns their number."""
+    return int((await connection.execute(_CLEAR_FOREIGN_PICTURES)).split()[-1])
 
 
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:

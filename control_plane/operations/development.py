@@ -1,4 +1,5 @@
-"""Prepares a development database for production: takes back free coins, sign-ins, sessions, keys and roles.
+"""Prepares a development database for production: takes back free coins, sign-ins, sessions, keys and roles, and clears
+pictures of other servers.
 
 In development mode sign-in needed no proof and coins were free. Accounts stay, because the ledger and the audit log
 refer to them, but an account made in development mode has no way to sign in any more. An operator who knows its owner
@@ -35,6 +36,8 @@ class TakenBack:
     coins: int
     holders: int
     """Users whose coins were taken back."""
+    pictures: int
+    """Profile pictures of other servers, now cleared: each viewer's address would reach such a server."""
 
 
 async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack | None:
@@ -58,6 +61,7 @@ async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack
             operators=await accounts.demote_operators(connection),
             coins=sum(coins.values()),
             holders=len(coins),
+            pictures=await accounts.clear_foreign_pictures(connection),
         )
         await forget_unproven(connection, since)
         await session_store.end_every_session(connection)
@@ -74,5 +78,6 @@ async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack
             accounts=taken_back.accounts,
             operators=" ".join(taken_back.operators),
             coins=taken_back.coins,
+            pictures=taken_back.pictures,
         )
     return taken_back

@@ -70,6 +70,7 @@ def production(yes: Yes = False) -> None:
         out.print("Production accepts this database now. Every session has ended, every stream key is revoked.")
         out.print(f"Coins taken back: {taken_back.coins}, from {taken_back.holders} users.")
         out.print(f"Demo users removed: {taken_back.demo_people}.")
+        out.print(f"Profile pictures of other servers cleared: {taken_back.pictures}.")
         out.print(
             f"Accounts without a way to sign in: {taken_back.accounts}. `stagedoor token <user>` issues a session."
         )

@@ -241,6 +241,21 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(database: 
     assert await after.identify(await after.issue(carol)) is not None, "whom the operator knows"
 
 
+async def test_pictures_of_other_servers_are_cleared(database: Database) -> None:
+    await check_mode(database, dev=True)
+    own = "pictures/ab/ab.jpg"
+    given = ["https://tracker.example.com/a.jpg", "HTTP://tracker.example.com/b.jpg", own, ""]
+    people = [
+        await added(database, NewUser(username=f"user{number}", profile_pic=picture))
+        for number, picture in enumerate(given)
+    ]
+    taken_back = await make_fit_for_production(database, OPERATOR)
+    assert taken_back is not None
+    assert taken_back.pictures == 2
+    found = await accounts.by_ids(database, people)
+    assert [found[user_id].profile_pic for user_id in people] == ["", "", own, ""]
+
+
 async def test_production_is_left_alone(database: Database) -> None:
     await check_mode(database, dev=False)
     user_id = await added(database, NewUser(username="anna"), Identity("google", "a"))
