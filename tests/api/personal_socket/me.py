@@ -16,7 +16,9 @@ from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.postgres import PostgresBus
+from control_plane.inbox.bundle import Inbox
 from control_plane.inbox.hub import SWEEP_S, PersonalHub
+from control_plane.inbox.messages import Messages
 from control_plane.inbox.news import InboxReader
 from tests.api.live_socket.live import Client
 from tests.control_plane.operations.test_development import KEYRING
@@ -44,6 +46,7 @@ class Process:
             page_token=page_token,
             timing=timing,
         )
+        self.inbox = Inbox(database, Messages(database), self.hub)
         self.base = ""
 
     async def token(self, user_id: UserId) -> str:

@@ -22,9 +22,7 @@ from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox import news, store
-from control_plane.inbox.bundle import Inbox
 from control_plane.inbox.hub import News
-from control_plane.inbox.messages import Messages
 from control_plane.inbox.model import EntryId, Kind, Told
 from control_plane.inbox.telling import tell
 from tests.api.personal_socket.me import Process, process
@@ -54,7 +52,7 @@ async def bob(here: Process) -> UserId:
 
 
 async def read(here: Process, user_id: UserId, entry_id: EntryId | None = None) -> None:
-    await Inbox(here.database, Messages(here.database), here.hub).read(user_id, entry_id)
+    await here.inbox.read(user_id, entry_id)
 
 
 async def close_code(here: Process, headers: Mapping[str, str], origin: str | None = None, frame: str = "") -> int:
