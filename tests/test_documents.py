@@ -161,6 +161,11 @@ def test_frames_that_are_shown_are_as_the_schema_says(example: str) -> None:
     assert misfits(DESCRIBED, "send", json.loads(example)) == []
 
 
+@pytest.mark.parametrize("example", code_blocks(text_of("personal-socket.md"), "json"))
+def test_frames_of_the_personal_socket_are_as_the_schema_says(example: str) -> None:
+    assert misfits(DESCRIBED, "send", json.loads(example), "me") == []
+
+
 def test_frames_in_tables_are_as_the_schema_says() -> None:
     frames: list[tuple[str, dict[str, Any]]] = []
     for sent, answered, *_ in table(text_of("live-socket.md"), "Frames from the client"):
