@@ -20,6 +20,7 @@ from control_plane.base.ids import UserId
 from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
 from control_plane.inbox.bundle import Inbox
+from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.storage.bundle import Stored
@@ -75,6 +76,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def inbox(self) -> Inbox:
         return self.platform.inbox
+
+    @property
+    def messages(self) -> DirectMessages:
+        return self.platform.messages
 
     @property
     def requester(self) -> Requester:

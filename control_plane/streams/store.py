@@ -120,6 +120,14 @@ def adding_coins(stream_id: str, coins: str) -> str:
     return f"update stream set coins = coins + {coins} where id = {stream_id}"
 
 
+def sees(stream: str, viewer: str) -> str:
+    """An SQL condition: the viewer may watch the stream, or could before it ended. The arguments are SQL, of the row and
+    of the viewer's id."""
+    host = f"exists (select from visible_user where id = {stream}.user_id)"
+    public = f"{stream}.visibility = 'public' and {host} and not are_blocked({stream}.user_id, {viewer})"
+    return f"({stream}.user_id = {viewer} or {public})"
+
+
 def _stream(row: Row) -> Stream:
     return Stream(
         id=row["id"],

@@ -29,10 +29,16 @@ _FEED = f"""
 generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
 ten ids from an array."""
 
+
+def sees(video: str, viewer: str) -> str:
+    """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
+    public = f"{video}.privacy = 'public' and not {video}.hidden and not are_blocked({video}.user_id, {viewer})"
+    return f"({video}.user_id = {viewer} or {public})"
+
+
 _SEEN = f"""
     select {_COLUMNS} from video v left join sound s on s.id = v.sound_id
-    where v.id = any($1::integer[]) and (v.user_id = $2::integer
-        or v.privacy = 'public' and not v.hidden and not are_blocked(v.user_id, $2::integer))
+    where v.id = any($1::integer[]) and {sees("v", "$2::integer")}
 """
 
 _ADD_SOUND = """
