@@ -9,7 +9,9 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.messages import store
 from control_plane.messages.changing import Changing
+from control_plane.messages.missed import missed
 from control_plane.messages.model import Change, Listed, Message, Missed, Number, State
+from control_plane.messages.news import MessageViews
 from control_plane.messages.sending import Sending
 
 MOST_MISSED = 100
@@ -21,6 +23,7 @@ class DirectMessages:
     database: Database
     sending: Sending
     changing: Changing
+    views: MessageViews
 
     async def page(self, user_id: UserId, state: State, limit: int, offset: int) -> Sequence[Listed]:
         """Conversations with their last messages, newest first."""
@@ -46,17 +49,7 @@ class DirectMessages:
         """What changed after a change, in its order."""
         boxes = await store.mailboxes(self.database, [user_id])
         last = boxes[user_id].last_change if user_id in boxes else Change(0)
-        wanted = {user_id: (after, last)}
-        messages = (await store.changed_messages(self.database, wanted, MOST_MISSED)).get(user_id, [])
-        conversations = (await store.changed_conversations(self.database, wanted, MOST_MISSED)).get(user_id, [])
-        ends = [found[-1].change for found in (messages, conversations) if len(found) == MOST_MISSED]
-        complete = min([last, *ends])
-        return Missed(
-            [message for message in messages if message.change <= complete],
-            [conversation for conversation in conversations if conversation.change <= complete],
-            complete,
-            complete < last,
-        )
+        return (await missed(self.database, {user_id: (after, last)}, MOST_MISSED))[user_id]
 
     async def unread(self, user_id: UserId) -> tuple[int, int]:
         """Unread messages of open conversations, and requests that wait."""
