@@ -83,7 +83,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, metrics, workers)
+        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, used.social, metrics, workers)
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.social import people_store
 from control_plane.social.model import Seen, Viewer
@@ -18,9 +19,11 @@ async def people(database: Database, viewer_id: Viewer, user_ids: Sequence[UserI
     return {id_: found[id_] for id_ in user_ids if id_ in found and sight(found[id_]) >= Sight.PROFILE}
 
 
-async def person(database: Database, viewer_id: Viewer, user_id: UserId, at_least: Sight = Sight.BLOCKED) -> Seen:
+async def person(
+    source: Connection | Database, viewer_id: Viewer, user_id: UserId, at_least: Sight = Sight.BLOCKED
+) -> Seen:
     """One user. Raises UserNotFound if the viewer sees less of the user than `at_least`."""
-    found = (await people_store.seen(database, viewer_id, [user_id])).get(user_id)
+    found = (await people_store.seen(source, viewer_id, [user_id])).get(user_id)
     if found is None or sight(found) < at_least:
         raise UserNotFound
     return found

@@ -11,16 +11,16 @@ from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.videos.video import Sound, Video, VideoId
 
-_COLUMNS = f"""
-    v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
+_SHOWN = f"""
+    select v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
         v.allow_comments, v.allow_duet, v.views, v.created_at,
         s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
+    from video v left join sound s on s.id = v.sound_id
 """
 _FEED = f"""
-    select {_COLUMNS}
-    from video v left join sound s on s.id = v.sound_id
+    {_SHOWN}
     where v.id = any (array(
         select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
         order by id desc limit $1 offset $2))
@@ -31,9 +31,18 @@ generic plan expects a tenth of the table from a subquery with `limit $1` and sc
 ten ids from an array."""
 
 _SEEN = f"""
-    select {_COLUMNS} from video v left join sound s on s.id = v.sound_id
+    {_SHOWN}
     where v.id = any($1::integer[]) and (v.user_id = $2::integer
         or v.privacy = 'public' and not v.hidden and not are_blocked(v.user_id, $2::integer))
+"""
+_NEWEST_OF = f"""
+    {_SHOWN}
+    where v.id = any (array(
+        select newest.id from unnest($1::integer[]) as owner (id)
+        cross join lateral (
+            select id from video where user_id = owner.id and privacy = 'public' and not hidden order by id desc limit $2
+        ) as newest))
+    order by v.id desc
 """
 
 _ADD_SOUND = """
@@ -102,6 +111,15 @@ async def seen_by_ids(
 ) -> dict[VideoId, Video]:
     """Those of these videos that the viewer sees: the own ones, and public ones."""
     return {row["id"]: _video(row) for row in await database.fetch(_SEEN, video_ids, viewer_id)}
+
+
+async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -> dict[UserId, list[Video]]:
+    """The newest public videos of each user, at most `each`. Private accounts have none."""
+    found: dict[UserId, list[Video]] = {user_id: [] for user_id in user_ids}
+    for row in await database.fetch(_NEWEST_OF, user_ids, each):
+        video = _video(row)
+        found[video.user_id].append(video)
+    return found
 
 
 async def add_sound(

@@ -19,6 +19,7 @@ from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
+from stagedoor.parts.social import social
 
 
 def platform(
@@ -48,4 +49,5 @@ def platform(
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
         inbox=inbox(database, live, urls),
+        social=social(database),
     )

@@ -1,0 +1,12 @@
+"""The social services that endpoints use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from control_plane.social.follows import Follows
+
+
+@dataclass(frozen=True, slots=True)
+class Social:
+    follows: Follows
