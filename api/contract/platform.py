@@ -16,6 +16,7 @@ from control_plane.gifts.bundle import Giving
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -36,3 +37,4 @@ class Platform:
     stored: Stored
     personal_data: PersonalData
     content: Content
+    pushing: Pushing

@@ -25,6 +25,8 @@ from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
+from control_plane.push.bundle import Pushing
+from control_plane.push.queue import send_pushes
 from control_plane.storage.files import Files, delete_file, finish_files
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
@@ -39,6 +41,7 @@ async def jobs(
     accounts: Accounts,
     files: Files,
     personal_data: PersonalData,
+    pushing: Pushing,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -60,6 +63,7 @@ async def jobs(
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),
+        send_pushes.bind(pushing.sender),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -12,6 +12,7 @@ from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
@@ -30,6 +31,7 @@ def platform(
     urls: Urls,
     api_keys: Mapping[str, str],
     metrics: Metrics,
+    pushing: Pushing,
 ) -> Platform:
     people = accounts(settings, secrets, database, live, stored.files)
     return Platform(
@@ -46,4 +48,5 @@ def platform(
         stored=stored,
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
+        pushing=pushing,
     )

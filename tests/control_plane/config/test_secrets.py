@@ -197,7 +197,7 @@ def made_of(*publish: tuple[str, int]) -> Secrets:
     """Secrets that differ in one purpose only: (key id, number of the secret), the newest first."""
     same = Keyring((Secret("s", b"s" * 32),))
     ring = Keyring(tuple(Secret(key_id, bytes([number]) * 32) for key_id, number in publish))
-    return Secrets({**dict.fromkeys(Purpose, same), Purpose.PUBLISH: ring}, {})
+    return Secrets({**dict.fromkeys(Purpose, same), Purpose.PUBLISH: ring}, {}, "")
 
 
 async def remembered(database: Database) -> set[tuple[str, bytes]]:
