@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from control_plane.config.declare import setting, table
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fcm:
     credentials: str = setting(
