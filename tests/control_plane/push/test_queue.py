@@ -68,10 +68,14 @@ async def test_nothing_is_queued_without_a_service(at: Sending) -> None:
 
 async def test_nothing_is_sent_if_the_cause_fails(at: Sending) -> None:
     user_id = await at.phone("a")
-    with pytest.raises(RuntimeError):
+
+    async def cause() -> None:
         async with at.database.transaction() as connection:
             await enqueue(connection, FOLLOW, [user_id])
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await cause()
     assert (await at.waiting(), await jobs(at)) == (0, 0)
 
 
