@@ -19,6 +19,7 @@ _ADD = """
     select user_id, session_id, $3, $4, $5, $6 from session where user_id = $1 and session_id = $2 for key share
     on conflict do nothing
 """
+_HAS = "select exists (select from web_push_subscription where user_id = $1 and session_id = $2)"
 _REMOVE = "delete from web_push_subscription where user_id = $1 and session_id = $2"
 _GONE = "delete from web_push_subscription where endpoint = any($1::text[])"
 _FORGET = "delete from web_push_subscription where user_id = $1"
@@ -31,6 +32,10 @@ async def add(
     """Nothing is added for a session that has ended."""
     await connection.execute(_REPLACE, *session, endpoint)
     await connection.execute(_ADD, *session, endpoint, public_key, auth, language)
+
+
+async def has(database: Database, session: SessionKey) -> bool:
+    return bool(await database.fetchval(_HAS, *session))
 
 
 async def remove(database: Database, session: SessionKey) -> None:

@@ -41,6 +41,9 @@ class Subscriptions:
         async with self._database.transaction() as connection:
             await subscriptions_store.add(connection, session, endpoint, public_key, auth, language)
 
+    async def has(self, session: SessionKey) -> bool:
+        return await subscriptions_store.has(self._database, session)
+
     async def remove(self, session: SessionKey) -> None:
         await subscriptions_store.remove(self._database, session)
 
