@@ -1,4 +1,4 @@
-"""The gift catalogue, and sending gifts to live hosts."""
+"""The gift catalogue, and sending gifts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from api.http.urls import Urls
 from api.wire.gift import Gift, GiftSend, gift_view, sent_view
 from api.wire.profile import Profile, caller_of, own_profile
 from control_plane.accounts.age import AgeUnknown, TooYoung
+from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.gifts.gift import Gift as GiftOnSale
 from control_plane.gifts.sending import (
@@ -71,9 +72,10 @@ class SendGift(Request, frozen=True, kw_only=True):
     """How many of this gift to send."""
     sender_id: CallerId | None = None
     receiver_id: Id | None = None
-    """The host who receives the gift and must be live. Optional when `live_streaming_id` names the stream."""
+    """The user who receives the gift. Optional when `live_streaming_id` names the stream."""
     live_streaming_id: Id | None = None
-    """The host's stream. 0 or empty: the stream that the host has live now."""
+    """The receiver's stream. 0 or empty: the one that is live now; without one, the gift is told in the receiver's
+    inbox."""
     client_ref: ClientRef | None = None
     """A repeated call with the same key returns the first result and moves no coins. Keys are shared with the `id` of
     gift frames on the live socket."""
@@ -88,13 +90,13 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     "sendGift",
     access=Access.PROVEN,
     refusals=(
-        *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift),
+        *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift, UserNotFound),
         *(AgeUnknown, TooYoung),
         *(IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins),
     ),
 )
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
-    """Send a gift to a live host. `receiver_id` or `live_streaming_id` is needed. `User` in the answer is the sender, with
+    """Send a gift to a live host or to any other user. `receiver_id` or `live_streaming_id` is needed. `User` in the answer is the sender, with
     the new wallet."""
     gifts, gift_id = call.giving.gifts, GiftId(body.gift_id)
     stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None

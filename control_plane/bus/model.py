@@ -22,6 +22,8 @@ class Topic(StrEnum):
     """This user's sessions have changed."""
     EVENTS = "events"
     """The stream has new events from `first_seq` on."""
+    PERSON = "person"
+    """This user has something new to read: inbox entries, an unread count, messages."""
 
 
 @dataclass(frozen=True, slots=True)

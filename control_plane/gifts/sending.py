@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from control_plane.accounts.age import Activity, Ages
+from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
@@ -19,12 +20,15 @@ from control_plane.gifts.events import Combo, Person
 from control_plane.gifts.events import Gift as GiftEvent
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.gifts.metrics import GiftMetrics
-from control_plane.ledger.account import bought, earned
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
+from control_plane.ledger.account import Account, bought, earned
 from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
 from control_plane.ledger.transfers import (
     Held,
     NotEnoughCoins,
     Operation,
+    Posted,
     Request,
     fingerprint,
     hold,
@@ -67,7 +71,7 @@ class UnknownGift(ControlPlaneError):
 
 
 class ReceiverNotLive(ControlPlaneError):
-    """The receiver does not exist, or has no running stream that the sender may watch."""
+    """The named stream does not exist, or its owner has no running stream that the sender may watch."""
 
     code = "receiver_not_live"
     kind = ErrorKind.REFUSED
@@ -85,7 +89,7 @@ class GiftOrder:
     gift_id: GiftId
     count: int
     stream_id: StreamId | None = None
-    """The receiver's stream. None: the one that is running."""
+    """The receiver's stream. None: the one that is running and open to the sender, else none: a plain gift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class _Sending:
 
     sender: Person
     gift: Gift
-    stream_id: StreamId
+    stream_id: StreamId | None
 
 
 class Gifts:
@@ -128,8 +132,8 @@ class Gifts:
     async def send(self, order: GiftOrder, client_ref: str | None = None) -> GiftOutcome:
         """Send a gift, idempotent per sender and `client_ref`. A refusal changes nothing and does not use up the key.
 
-        Raises InvalidGiftCount, GiftToOneself, UnknownGift, ReceiverNotLive, TooYoung, AgeUnknown, StreamOver,
-        NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef and DatabaseUnavailable.
+        Raises InvalidGiftCount, GiftToOneself, UnknownGift, UserNotFound, ReceiverNotLive, TooYoung, AgeUnknown,
+        StreamOver, NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef and DatabaseUnavailable.
         """
         key = key_of(client_ref)
         if not 1 <= order.count <= LARGEST_COUNT:
@@ -145,7 +149,16 @@ class Gifts:
             if client_ref is not None and (outcome := await self._sent_before(request)) is not None:
                 return outcome
             raise
-        return await self._append(order, request, sending)
+        try:
+            outcome = await self._append(order, request, sending, sending.stream_id) if sending.stream_id else None
+        except StreamOver:  # since it was read
+            if order.stream_id is not None:
+                raise
+            outcome = None
+        outcome = outcome or await self._send_plain(order, request, sending)
+        if not outcome.replayed:
+            self._metrics.sent(outcome.sent.coins)
+        return outcome
 
     async def send_to_stream(
         self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str | None
@@ -166,9 +179,11 @@ class Gifts:
         if gift is None:
             raise UnknownGift
         if not 1 <= order.receiver_id <= LARGEST_ID:
-            raise ReceiverNotLive
+            raise UserNotFound
         parties = await store.parties(self._database, order.sender_id, order.receiver_id)
-        if parties is None or parties.stream_id is None:
+        if parties is None or not parties.reachable:
+            raise UserNotFound if order.stream_id is None else ReceiverNotLive
+        if parties.stream_id is None and order.stream_id is not None:
             raise ReceiverNotLive
         if order.stream_id not in (None, parties.stream_id):
             raise StreamOver("This live stream has ended.")
@@ -189,17 +204,35 @@ class Gifts:
         sent = await store.sent_by(self._database, transfer_id)
         return GiftOutcome(sent, await wallet(self._database, request.user_id), replayed=True)
 
-    async def _append(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
-        accounts = [bought(order.sender_id), earned(order.sender_id), earned(order.receiver_id)]
+    async def _send_plain(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
+        async with self._database.transaction() as connection:
+            held = await hold(connection, request, _accounts(order))
+            if held.repeats is not None:
+                sent = await store.sent_by(connection, held.repeats)
+                return GiftOutcome(sent, held.wallet(order.sender_id), replayed=True)
+            coins = sending.gift.coins * order.count
+            posted = await _pay(connection, held, order, coins)
+            sent = await store.record_plain(
+                connection,
+                gift_id=sending.gift.id,
+                count=order.count,
+                coins=coins,
+                sender_id=order.sender_id,
+                receiver_id=order.receiver_id,
+                transfer_id=posted.transfer_id,
+            )
+            told = Told(Kind.GIFT, order.sender_id, subject_id=sent.id, text=_described(sent))
+            await tell(connection, told, [order.receiver_id])
+        return GiftOutcome(sent, posted.wallet(order.sender_id), replayed=False)
+
+    async def _append(self, order: GiftOrder, request: Request, sending: _Sending, stream_id: StreamId) -> GiftOutcome:
+        accounts = _accounts(order)
 
         async def hold_and_transact(connection: Connection, appending: Appending) -> GiftOutcome:
             held = await hold(connection, request, accounts)
             return await self._transact(connection, appending, order, held, sending)
 
-        outcome = await self._event_log.append(sending.stream_id, hold_and_transact, rows=accounts)
-        if not outcome.replayed:
-            self._metrics.sent(outcome.sent.coins)
-        return outcome
+        return await self._event_log.append(stream_id, hold_and_transact, rows=accounts)
 
     async def _transact(
         self, connection: Connection, appending: Appending, order: GiftOrder, held: Held, sending: _Sending
@@ -210,7 +243,7 @@ class Gifts:
         if appending.closed:
             raise StreamOver("This live stream has ended.")
         coins = gift.coins * order.count
-        posted = await post(connection, held, {**spend(held, sender_id, coins), earned(receiver_id): coins})
+        posted = await _pay(connection, held, order, coins)
         sent, sender_total = await store.record(
             connection,
             stream_id=appending.stream_id,
@@ -235,6 +268,18 @@ class Gifts:
         )
         appending.add(EventType.GIFT, event)
         return GiftOutcome(sent, posted.wallet(sender_id), replayed=False)
+
+
+def _accounts(order: GiftOrder) -> Sequence[Account]:
+    return [bought(order.sender_id), earned(order.sender_id), earned(order.receiver_id)]
+
+
+async def _pay(connection: Connection, held: Held, order: GiftOrder, coins: int) -> Posted:
+    return await post(connection, held, {**spend(held, order.sender_id, coins), earned(order.receiver_id): coins})
+
+
+def _described(sent: SentGift) -> str:
+    return sent.title if sent.count == 1 else f"{sent.count} × {sent.title}"
 
 
 def _request(order: GiftOrder, key: str) -> Request:

@@ -31,7 +31,8 @@ _SEED = """
 _PARTIES = """
     select sender.id, sender.username, sender.profile_pic, sender.role, sender.dob, stream.id as stream_id, stream.visibility = 'public' as public,
         (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = $1 and kind in ('bought', 'earned')) as coins,
-        exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn
+        exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn,
+        exists (select from visible_user where id = $2) and not are_blocked($1, $2) as reachable
     from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended' and not are_blocked($1, $2)
     where sender.id = $1 and sender.deleted_at is null
 """
@@ -58,6 +59,17 @@ _RECORD = f"""
     )
     select {_COLUMNS}, gifter.coins as sender_total from gifter, sent join gift on gift.id = sent.gift_id
 """
+_RECORD_PLAIN = f"""
+    with sent as (
+        insert into gift_sent (gift_id, count, coins, sender_id, receiver_id, transfer_id)
+        values ($1, $2, $3, $4, $5, $6)
+        returning *
+    ), received as (
+        insert into coins_received (user_id, coins) values ($5, $3)
+        on conflict (user_id) do update set coins = coins_received.coins + excluded.coins
+    )
+    select {_COLUMNS} from sent join gift on gift.id = sent.gift_id
+"""
 _EXPORT_SENT = """
     select sent.id, stream_id, gift_id, title, count, sent.coins, receiver_id, sent.created_at
     from gift_sent sent join gift on gift.id = gift_id where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
@@ -77,6 +89,8 @@ class Parties(NamedTuple):
     """The receiver's unfinished stream. None: there is none, or the sender may not watch it."""
     can_earn: bool
     """Whether the receiver has a ledger account for earned coins."""
+    reachable: bool
+    """Whether there is such a receiver for the sender: not banned, deleted or blocked."""
 
 
 async def offered(source: Connection | Database) -> Sequence[Gift]:
@@ -108,6 +122,7 @@ async def parties(source: Connection | Database, sender_id: UserId, receiver_id:
         coins=row["coins"],
         stream_id=stream_id,
         can_earn=row["can_earn"],
+        reachable=row["reachable"],
     )
 
 
@@ -139,6 +154,21 @@ async def record(
     values = dict(present(row, "a gift is in the catalogue and its stream has a row"))
     sender_total: int = values.pop("sender_total")
     return SentGift(**values), sender_total
+
+
+async def record_plain(
+    connection: Connection,
+    *,
+    gift_id: GiftId,
+    count: int,
+    coins: int,
+    sender_id: UserId,
+    receiver_id: UserId,
+    transfer_id: TransferId,
+) -> SentGift:
+    """A gift outside of streams. The caller must hold the lock of the receiver's account."""
+    row = await connection.fetchrow(_RECORD_PLAIN, gift_id, count, coins, sender_id, receiver_id, transfer_id)
+    return SentGift(**present(row, "a gift is in the catalogue"))
 
 
 async def exported_sent(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:

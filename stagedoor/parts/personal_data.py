@@ -21,6 +21,7 @@ from control_plane.content import store as content
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
+from control_plane.inbox import store as inbox
 from control_plane.ledger import store as ledger
 from control_plane.operations import audit
 from control_plane.payments import store as payments
@@ -51,6 +52,7 @@ def removal_steps(people: Accounts) -> Sequence[Step]:
         streams.forget_person,
         content.forget_person,
         social.forget_person,
+        inbox.forget_person,
         devices.forget_person,
         push.forget_person,
         phone_book.forget_searches,
@@ -77,6 +79,7 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("follow_requests", whole=social.exported_follow_requests),
     Part("blocks", paged=social.exported_blocks),
     Part("visits", paged=social.exported_visits),
+    Part("inbox", paged=inbox.exported_entries),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),

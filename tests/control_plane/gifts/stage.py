@@ -56,7 +56,8 @@ _WRONG_TOTALS = """
         where coins <> (select sum(coins) from gift_sent where receiver_id = received.user_id)
     union all select 'gifts', null
         where (select coalesce(sum(coins), 0) from gift_sent) <> (select coalesce(sum(coins), 0) from coins_received)
-            or (select coalesce(sum(coins), 0) from gift_sent) <> (select coalesce(sum(coins), 0) from stream_gifter)
+            or (select coalesce(sum(coins), 0) from gift_sent where stream_id is not null)
+                <> (select coalesce(sum(coins), 0) from stream_gifter)
 """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from control_plane.accounts.age import TooYoung
+from control_plane.accounts.user import UserNotFound
 from control_plane.base.errors import ControlPlaneError, InvariantBroken
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.eventlog.retention import Retention, delete_old_events
@@ -25,6 +26,7 @@ from control_plane.ledger.wallets import Wallet, total_received, wallet
 from control_plane.streams.model import StreamOver
 from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
 from tests.control_plane.ledger.books import audit
+from tests.control_plane.social.relations import ban, block, delete
 
 BOOKS = (
     "gift_sent",
@@ -191,17 +193,52 @@ async def test_a_gift_that_was_withdrawn_is_refused(stage: Stage) -> None:
         await stage.gifts.send(order(ann, star, ROSE))
 
 
-async def test_a_receiver_without_a_running_stream_is_refused(stage: Stage) -> None:
+@pytest.mark.parametrize("receiver_id", [0, -1, 2**31 - 1, 2**31, 2**70])
+async def test_a_receiver_who_does_not_exist_is_refused(stage: Stage, receiver_id: int) -> None:
+    ann = await stage.user(coins=20)
+    with pytest.raises(UserNotFound):
+        await stage.gifts.send(order(ann, UserId(receiver_id)), "ref")
+    assert await stage.audit() == 20
+
+
+@pytest.mark.parametrize("hidden", [ban, delete, block])
+async def test_a_receiver_whom_the_sender_cannot_see_is_refused(stage: Stage, hidden: Any) -> None:
+    ann, ben = await stage.user(coins=20), await stage.user()
+    star, stream_id = await stage.star()
+    for receiver in (ben, star):
+        await (block(stage.database, receiver, ann) if hidden is block else hidden(stage.database, receiver))
+    for receiver in (ben, star):
+        with pytest.raises(UserNotFound):
+            await stage.gifts.send(order(ann, receiver), "ref")
+    with pytest.raises(ReceiverNotLive):
+        await stage.gifts.send_to_stream(ann, stream_id, GiftId(ROSE), 1, "ref")
+    assert await stage.audit() == 20
+
+
+async def test_a_gift_to_a_user_without_a_running_stream_is_told_in_the_inbox(stage: Stage) -> None:
     ann, offline = await stage.user(coins=20), await stage.user()
     ended, stream_id = await stage.star()
     await stage.end(stream_id)
-
-    for receiver_id in (offline, ended, 0, -1, 2**31 - 1, 2**31, 2**70):
-        with pytest.raises(ReceiverNotLive):
-            await stage.gifts.send(order(ann, UserId(receiver_id)), "ref")
-
-    assert await wallet(stage.database, ann) == Wallet(bought=20)
+    for receiver in (offline, ended):
+        outcome = await stage.gifts.send(order(ann, receiver, HEART), f"to {receiver}")
+        assert (outcome.sent.stream_id, outcome.sent.seq, outcome.sent.receiver_id) == (None, None, receiver)
+        again = await stage.gifts.send(order(ann, receiver, HEART), f"to {receiver}")
+        assert again == GiftOutcome(outcome.sent, Wallet(bought=20 - 5 * (1 + (receiver == ended))), replayed=True)
+        assert await wallet(stage.database, receiver) == Wallet(earned=5)
+        told = await stage.database.fetch("select kind, sender_id from inbox_entry where receiver_id = $1", receiver)
+        assert [tuple(row) for row in told] == [("gift", ann)]
+    assert await stage.gift_events(stream_id) == []
     assert await stage.audit() == 20
+
+
+async def test_plain_gifts_at_once_never_overspend(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=3), await stage.user()
+    outcomes = await asyncio.gather(
+        *(stage.gifts.send(order(ann, ben), f"{n}") for n in range(16)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, GiftOutcome) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, NotEnoughCoins) for outcome in outcomes) == 13
+    assert await stage.audit() == 3
 
 
 async def test_a_stream_that_is_not_the_receivers_running_one_is_refused(stage: Stage) -> None:
@@ -221,11 +258,12 @@ async def test_a_stream_that_is_not_the_receivers_running_one_is_refused(stage: 
 async def test_a_stream_that_ends_before_the_gift_gets_there_refuses_it(stage: Stage) -> None:
     ann = await stage.user(coins=20)
     star, stream_id = await stage.star()
+    named = order(ann, star, stream_id=stream_id)
 
     outcomes = await asyncio.gather(
-        stage.gifts.send(order(ann, star)),
+        stage.gifts.send(named),
         stage.end(stream_id),
-        *(stage.gifts.send(order(ann, star)) for _ in range(8)),
+        *(stage.gifts.send(named) for _ in range(8)),
         return_exceptions=True,
     )
 
@@ -234,6 +272,23 @@ async def test_a_stream_that_ends_before_the_gift_gets_there_refuses_it(stage: S
     assert len(sent) + len(refused) == 9
     assert len(refused) > 0
     assert await wallet(stage.database, ann) == Wallet(bought=20 - len(sent))
+    await stage.audit()
+
+
+async def test_a_gift_that_names_no_stream_arrives_when_the_stream_ends_meanwhile(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+
+    outcomes = await asyncio.gather(
+        stage.gifts.send(order(ann, star)),
+        stage.end(stream_id),
+        *(stage.gifts.send(order(ann, star)) for _ in range(8)),
+    )
+
+    sent = [outcome.sent for outcome in outcomes if isinstance(outcome, GiftOutcome)]
+    assert len(sent) == 9
+    assert len(await stage.gift_events(stream_id)) == sum(gift.stream_id is not None for gift in sent) < 9
+    assert await wallet(stage.database, star) == Wallet(earned=9)
     await stage.audit()
 
 
@@ -423,14 +478,17 @@ async def test_a_stream_that_one_may_not_watch_is_as_none(stage: Stage, visibili
 
     nothing = StreamId(2**31 - 1)
     for gift_id in (HEART, 999):
-        expected = await answer(away, None, gift_id)
-        for named in (None, stream_id, before, ended, open_stream, nothing):
+        expected = await answer(away, stream_id, gift_id)
+        for named in (stream_id, before, ended, open_stream, nothing):
             assert await answer(hidden, named, gift_id) == expected
             assert await answer(away, named, gift_id) == expected
     for named in (stream_id, before, ended, nothing):
         with pytest.raises(ReceiverNotLive) as refused:
             await stage.gifts.send_to_stream(ann, named, HEART, 2, "ref")
         assert str(refused.value) == "This person is not live at the moment."
+    if coins:  # without a stream it is a plain gift, whether the receiver is live or not
+        for receiver in (hidden, away):
+            assert (await stage.gifts.send(order(ann, receiver, HEART), f"to {receiver}")).sent.stream_id is None
     assert await stage.gift_events(stream_id) == []
 
     operator = await stage.user(coins=10)

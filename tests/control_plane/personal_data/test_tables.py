@@ -33,6 +33,8 @@ _REST = """
     insert into follow (follower_id, followed_id) values (2, 3), (3, 2);
     insert into follow_request (requester_id, requested_id) values (2, 4), (4, 2);
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2);
+    insert into inbox_entry (receiver_id, number, sender_id, kind) values (2, 1, 3, 'following'), (3, 1, 2, 'following');
+    insert into inbox_hiding (sender_id) values (2);
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
@@ -68,6 +70,10 @@ FATES = {
     "follow_request.requested_id": Fate(not_exported="who asks is data of the requester"),
     "block.blocker_id": Fate(exported="blocks"),
     "block.blocked_id": Fate(not_exported="who blocks is data of the blocker"),
+    "inbox.user_id": Fate(not_exported="the number of the last entry"),
+    "inbox_entry.receiver_id": Fate(exported="inbox"),
+    "inbox_entry.sender_id": Fate(not_exported="the inbox is data of the receiver"),
+    "inbox_hiding.sender_id": Fate(not_exported="work of a job"),
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),

@@ -1,0 +1,1 @@
+"""What users are told about others: entries, unread counts, and the texts that show them."""

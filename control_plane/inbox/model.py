@@ -1,0 +1,80 @@
+"""Kinds of inbox entries, what causes them, and the entries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import IntEnum, StrEnum
+from typing import NewType
+
+import msgspec
+
+from control_plane.base.ids import UserId
+
+EntryId = NewType("EntryId", int)
+"""Number of an entry in its receiver's inbox: from 1, in the order of the commits."""
+
+
+class Kind(StrEnum):
+    """By the names in the apps' `type`."""
+
+    FOLLOW = "following"
+    FOLLOW_REQUEST = "follow_request"
+    FOLLOW_ACCEPTED = "follow_accepted"
+    MESSAGE = "message"
+    LIVE = "live"
+    GIFT = "gift"
+    VIDEO_LIKE = "video_like"
+    VIDEO_COMMENT = "video_comment"
+    COMMENT_LIKE = "comment_like"
+    COMMENT_REPLY = "comment_reply"
+    MENTION = "mention"
+    SINGLE = "single"
+    """An invitation to a stream of two."""
+    MULTIPLE = "multiple"
+    """An invitation to a stream of several hosts."""
+
+
+SWITCHES = {
+    Kind.FOLLOW: "new_followers",
+    Kind.FOLLOW_REQUEST: "new_followers",
+    Kind.FOLLOW_ACCEPTED: "new_followers",
+    Kind.MESSAGE: "direct_messages",
+    Kind.LIVE: "video_updates",
+    Kind.VIDEO_LIKE: "likes",
+    Kind.VIDEO_COMMENT: "comments",
+    Kind.COMMENT_LIKE: "likes",
+    Kind.COMMENT_REPLY: "comments",
+    Kind.MENTION: "mentions",
+}
+"""The setting by which a user turns a kind off, a column of `push_setting`. Other kinds are always told."""
+
+
+class Status(IntEnum):
+    """Of an invitation."""
+
+    OPEN = 0
+    ACCEPTED = 1
+    DECLINED = 2
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What receivers are told. An id of 0: none."""
+
+    kind: Kind
+    sender_id: UserId
+    stream_id: int = 0
+    video_id: int = 0
+    room_id: int = 0
+    subject_id: int = 0
+    """What the entry is about, if it is neither a stream, a video nor a room: a comment, a gift."""
+    text: str = ""
+    """What the text of the kind shows besides the sender's name: a comment, a title, the name of a gift."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    receiver_id: UserId
+    id: EntryId
+    told: Told
+    status: Status
+    read: bool
+    created_at: dt.datetime

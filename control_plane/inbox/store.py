@@ -1,0 +1,192 @@
+"""SQL of inboxes and their entries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.counters import value_of
+from control_plane.db.pool import Database, Row
+from control_plane.inbox.model import SWITCHES, Entry, EntryId, Kind, Status, Told
+
+# A banned sender is locked out until the commit, a block of a receiver until the lock of the inbox is released: what
+# is told at the same moment is hidden by it.
+_LOCK = """
+    with sender as (
+        select id from app_user where id = $2 and banned_at is null and deleted_at is null for share
+    )
+    select user_id from inbox where user_id = any($1::integer[]) and exists (select from sender)
+    order by user_id for no key update of inbox
+"""
+_TELL = """
+    with told as (
+        select receiver.id from visible_user receiver join push_setting p on p.user_id = receiver.id
+        where receiver.id = any($1::integer[]) and receiver.id <> $2 and not are_blocked(receiver.id, $2)
+            and case $9 when 'likes' then p.likes when 'comments' then p.comments when 'new_followers' then p.new_followers
+                when 'mentions' then p.mentions when 'direct_messages' then p.direct_messages
+                when 'video_updates' then p.video_updates else true end
+            and not exists (
+                select from inbox_entry
+                where receiver_id = receiver.id and sender_id = $2 and created_at > now() - $10::interval and kind = $3
+                    and stream_id = $4 and video_id is not distinct from nullif($5, 0) and room_id = $6 and subject_id = $7)
+            and (select count(*) from inbox_entry
+                where receiver_id = receiver.id and sender_id = $2 and created_at > now() - $11::interval) < $12
+    ), numbered as (
+        update inbox set last_number = last_number + 1 from told where user_id = told.id returning user_id, last_number
+    )
+    insert into inbox_entry (receiver_id, number, sender_id, kind, stream_id, video_id, room_id, subject_id, text)
+    select user_id, last_number, $2, $3, $4, nullif($5, 0), $6, $7, $8 from numbered
+    returning receiver_id
+"""
+_SENT = """
+    select count(*) from (
+        select from inbox_entry
+        where sender_id = $1 and not hidden and created_at > now() - $2::interval and kind <> 'live' limit $3) as sent
+"""
+_CUT = """
+    delete from inbox_entry using inbox
+    where user_id = any($1::integer[]) and receiver_id = user_id and number <= last_number - $2
+"""
+_COLUMNS = """
+    receiver_id, number, sender_id, kind, stream_id, coalesce(video_id, 0) as video_id, room_id, subject_id, text, status,
+    read, created_at
+"""
+_PAGE = f"""
+    select {_COLUMNS} from inbox_entry where receiver_id = $1 and not hidden order by number desc limit $2 offset $3
+"""
+_UNREAD = f"select {value_of('user.unread', '$1::integer')}"
+_LOCK_ONE = "select true from inbox where user_id = $1 for no key update"
+_READ = """
+    update inbox_entry set read = true where receiver_id = $1 and not read and ($2::integer is null or number = $2)
+"""
+_DELETE_OLD = """
+    delete from inbox_entry where (receiver_id, number) in (
+        select receiver_id, number from inbox_entry where created_at < now() - $1::interval limit $2)
+"""
+_TO_HIDE = "select sender_id from inbox_hiding order by sender_id limit 1"
+_HIDE = "select hide_entries_of($1, $2)"
+_HIDDEN = "delete from inbox_hiding where sender_id = $1"
+_FORGET = """
+    delete from inbox_entry where (receiver_id, number) in (
+        select receiver_id, number from inbox_entry where sender_id = $1 or receiver_id = $1 limit $2)
+"""
+_FORGET_HIDING = "delete from inbox_hiding where sender_id = $1"
+_FORGET_INBOX = "delete from inbox where user_id = $1"
+_EXPORT = """
+    select number as id, sender_id, kind, stream_id, video_id, text, read, created_at from inbox_entry
+    where receiver_id = $1 and number < $2::bigint order by number desc limit $3
+"""
+
+FORGOTTEN_AT_ONCE = 20_000
+"""Entries deleted by one statement. More: a slow disk misses the statement's deadline. Fewer: more statements."""
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        row["receiver_id"],
+        row["number"],
+        Told(
+            Kind(row["kind"]),
+            row["sender_id"],
+            row["stream_id"],
+            row["video_id"],
+            row["room_id"],
+            row["subject_id"],
+            row["text"],
+        ),
+        Status(row["status"]),
+        row["read"],
+        row["created_at"],
+    )
+
+
+async def sent_since(connection: Connection, sender_id: UserId, since: dt.timedelta, most: int) -> int:
+    """The number of entries that the user caused, up to `most`. Live starts do not count."""
+    sent: int = await connection.fetchval(_SENT, sender_id, since, most)
+    return sent
+
+
+async def lock(connection: Connection, sender_id: UserId, receiver_ids: Sequence[UserId]) -> list[UserId]:
+    """The receivers who have an inbox; none if the sender is banned or deleted. Their inboxes stay locked until the
+    transaction ends."""
+    return [row["user_id"] for row in await connection.fetch(_LOCK, receiver_ids, sender_id)]
+
+
+async def add(
+    connection: Connection,
+    told: Told,
+    receiver_ids: Sequence[UserId],
+    *,
+    again_after: dt.timedelta,
+    period: dt.timedelta,
+    most: int,
+) -> list[UserId]:
+    """Write the entries of the receivers who may be told, and return these. Their inboxes are locked.
+
+    `again_after`: an equal entry that is younger is not repeated. `period`, `most`: entries of the sender in one
+    inbox."""
+    rows = await connection.fetch(
+        _TELL,
+        receiver_ids,
+        told.sender_id,
+        told.kind.value,
+        told.stream_id,
+        told.video_id,
+        told.room_id,
+        told.subject_id,
+        told.text,
+        SWITCHES.get(told.kind, ""),
+        again_after,
+        period,
+        most,
+    )
+    return [row["receiver_id"] for row in rows]
+
+
+async def cut(connection: Connection, receiver_ids: Sequence[UserId], kept: int) -> None:
+    """Delete the oldest entries of these inboxes, and keep the newest."""
+    await connection.execute(_CUT, receiver_ids, kept)
+
+
+async def page(database: Database, user_id: UserId, limit: int, offset: int) -> list[Entry]:
+    """Newest first, without hidden senders."""
+    return [_entry(row) for row in await database.fetch(_PAGE, user_id, limit, offset)]
+
+
+async def unread(source: Connection | Database, user_id: UserId) -> int:
+    number: int = await source.fetchval(_UNREAD, user_id)
+    return number
+
+
+async def read(connection: Connection, user_id: UserId, entry_id: EntryId | None) -> bool:
+    """Mark one entry as read, or all of the user. False: all of them were read already."""
+    await connection.execute(_LOCK_ONE, user_id)
+    return (await connection.execute(_READ, user_id, entry_id)) != "UPDATE 0"
+
+
+async def delete_old(database: Database, kept: dt.timedelta, most: int) -> int:
+    """Delete at most `most` entries that are older. Returns their number."""
+    return int((await database.execute(_DELETE_OLD, kept, most)).split()[-1])
+
+
+async def hide_more(connection: Connection, most: int) -> bool:
+    """Hide or show more entries of a user who was banned, deleted, or brought back. False: there are none left."""
+    sender_id = await connection.fetchval(_TO_HIDE)
+    if sender_id is None:
+        return False
+    if await connection.fetchval(_HIDE, sender_id, most) < most:
+        await connection.execute(_HIDDEN, sender_id)
+    return True
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    while await connection.execute(_FORGET, user_id, FORGOTTEN_AT_ONCE) != "DELETE 0":
+        pass
+    await connection.execute(_FORGET_HIDING, user_id)
+    await connection.execute(_FORGET_INBOX, user_id)
+
+
+async def exported_entries(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
+    return await database.fetch(_EXPORT, user_id, before, limit)

@@ -1,0 +1,89 @@
+"""Tells users what others did: `tell` writes inbox entries in the transaction of their cause.
+
+Call it last in that transaction, once: it locks the inboxes of the receivers, in the order of their ids, until the
+commit. A cause with many receivers calls `tell_followers`, which enqueues a job.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from control_plane.base.ids import UserId
+from control_plane.bus.model import Topic
+from control_plane.bus.notify import notify
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.inbox import store
+from control_plane.inbox.model import Kind, Told
+from control_plane.jobs.kind import job
+from control_plane.social.followers_store import notified_followers
+
+AGAIN_AFTER = dt.timedelta(days=1)
+"""An equal entry (same sender, kind and subject) is not repeated within this time. Longer: a real second event is not
+told. Shorter: to follow and unfollow in turn fills the inbox."""
+PERIOD = dt.timedelta(hours=1)
+MOST_IN_ONE_INBOX = 20
+"""Entries of one sender in one inbox within PERIOD. More: one user can fill the inbox of another. Fewer: a friend who
+likes ten videos in a row is not told completely."""
+MOST_OF_ONE_SENDER = 500
+"""Entries of one sender in all inboxes within PERIOD, without live starts. More: a script that follows everybody
+reaches more users. Fewer: a user who accepts many requests is not told completely."""
+KEPT = 500
+"""Entries of one inbox; older ones are deleted. More: more rows of users who never read. Fewer: a star loses today's."""
+LONGEST_TEXT = 200
+BATCH = 1000
+"""Followers told in one transaction. More: their inboxes are locked for longer. Fewer: more transactions."""
+BATCH_S = 30.0
+"""Deadline of such a transaction. Shorter: a slow disk makes the job start again."""
+
+
+async def tell(connection: Connection, told: Told, receiver_ids: Sequence[UserId]) -> None:
+    """Write entries for the receivers who may be told: neither blocks the other, both are visible, the receiver has not
+    turned the kind off, and the sender is within the limits."""
+    receivers = set(receiver_ids) - {told.sender_id}
+    if not receivers or (told.kind is not Kind.LIVE and await _sent_too_many(connection, told.sender_id)):
+        return
+    locked = await store.lock(connection, told.sender_id, list(receivers))
+    added = await store.add(
+        connection,
+        msgspec.structs.replace(told, text=told.text[:LONGEST_TEXT]),
+        locked,
+        again_after=AGAIN_AFTER,
+        period=PERIOD,
+        most=MOST_IN_ONE_INBOX,
+    )
+    if added:
+        await store.cut(connection, added, KEPT)
+        await notify(connection, "", Topic.PERSON, [(user_id, 0) for user_id in added])
+
+
+async def _sent_too_many(connection: Connection, sender_id: UserId) -> bool:
+    return await store.sent_since(connection, sender_id, PERIOD, MOST_OF_ONE_SENDER) >= MOST_OF_ONE_SENDER
+
+
+async def tell_followers(connection: Connection, told: Told) -> None:
+    """Enqueue the job that tells the followers who want to be told of the sender's posts and streams."""
+    await tell_all_followers.enqueue(connection, told=msgspec.to_builtins(told))
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """Followers are told in batches: those of a star are too many for one transaction."""
+
+    database: Database
+    batch: int = BATCH
+
+
+@job(at_once=2)
+async def tell_all_followers(followers: Followers, told: dict[str, Any]) -> None:
+    """A second run tells only those whom the first one did not reach."""
+    what, after = msgspec.convert(told, Told), UserId(0)
+    while batch := await notified_followers(followers.database, what.sender_id, after, followers.batch):
+        async with followers.database.transaction(BATCH_S) as connection:
+            await tell(connection, what, batch)
+        after = batch[-1]
