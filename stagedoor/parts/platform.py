@@ -33,7 +33,7 @@ def platform(
     metrics: Metrics,
     pushing: Pushing,
 ) -> Platform:
-    people = accounts(settings, secrets, database, live, stored.files)
+    people = accounts(settings, secrets, database, live, stored.files, metrics)
     return Platform(
         settings=settings,
         urls=urls,

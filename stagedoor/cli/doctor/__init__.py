@@ -71,6 +71,7 @@ def _checks() -> tuple[Check, ...]:
         Check("hooks", network.hooks_listener),
         Check("mail", messages.mail, deadline_s=35),
         Check("text messages", messages.text_messages, deadline_s=35),
+        Check("codes by text message", messages.codes_of_today),
         Check("push to phones", push.phones, deadline_s=25),
         Check("push to browsers", push.browsers),
         Check("server", network.server),
