@@ -12,14 +12,13 @@ from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_crea
 from control_plane.config.settings import Settings
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
-from control_plane.push.plain_texts import PlainTexts
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
 from stagedoor.demo.prepare import prepare
 from stagedoor.listening.open_files import raise_open_files
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
-from stagedoor.parts.http import http, live_socket
+from stagedoor.parts.http import http, live_socket, personal_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
@@ -79,9 +78,7 @@ async def everything(opening: Opening) -> Started:
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
     on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
     opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
-    opened_push = await stack.enter_async_context(
-        pushing(settings, secrets, db, PlainTexts(settings.product_name), metrics)
-    )
+    opened_push = await stack.enter_async_context(pushing(settings, secrets, db, urls, metrics))
     used = platform(settings, secrets, db, delivery, on_air, files, urls, api_keys, metrics, opened_push)
 
     await processes.keep_media_server()
@@ -93,7 +90,8 @@ async def everything(opening: Opening) -> Started:
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
-    await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
+    personal = await stack.enter_async_context(personal_socket(used, delivery, workers))
+    await stack.enter_async_context(http(used, delivery, sockets, personal, listeners.http, open_files))
     processes.complete_run_file()
     return Started(settings, urls, api_keys)
 

@@ -16,6 +16,7 @@ from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
+from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
@@ -49,4 +50,5 @@ def platform(
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
         pushing=pushing,
+        inbox=inbox(database, live, urls),
     )

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from api.http.urls import Urls
 from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
+from control_plane.inbox.texts import PushTexts
 from control_plane.observe.metrics import Metrics
 from control_plane.push import store
 from control_plane.push.bundle import Pushing
 from control_plane.push.logged import LoggedPushes, PushLog
 from control_plane.push.metrics import PushMetrics
-from control_plane.push.model import Renderer, Service, ServiceName
+from control_plane.push.model import Service, ServiceName
 from control_plane.push.sender import Rules, Sender
 from control_plane.push.web.subscriptions import Subscriptions
 
 
 @asynccontextmanager
 async def pushing(
-    settings: Settings, secrets: Secrets, database: Database, renderer: Renderer, metrics: Metrics
+    settings: Settings, secrets: Secrets, database: Database, urls: Urls, metrics: Metrics
 ) -> AsyncIterator[Pushing]:
     """Development mode logs the messages of a service that is not set up. Raises UnusableAccount and InvalidSettings."""
     options, pushes = settings.push, PushLog()
@@ -51,7 +53,7 @@ async def pushing(
         await store.set_services(database, [service.name for service in services])
         rules = Rules(options.per_second, options.keep_s, {"live": options.live_keep_s})
         yield Pushing(
-            Sender(database, services, renderer, rules, PushMetrics(metrics)),
+            Sender(database, services, PushTexts(settings.product_name, urls.media), rules, PushMetrics(metrics)),
             Subscriptions(database, public_key, options.web.services),
             pushes,
         )

@@ -18,7 +18,6 @@ from control_plane.config.secrets import CLIENTS, load_or_create
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
-from control_plane.push.plain_texts import PlainTexts
 from stagedoor.parts.live import live
 from stagedoor.parts.platform import platform
 from stagedoor.parts.push import pushing
@@ -44,7 +43,7 @@ async def served(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
         files = stored(storage(settings), secrets, database)
-        push = await stack.enter_async_context(pushing(settings, secrets, database, PlainTexts("Stagedoor"), metrics))
+        push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
         used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push)
         dispatcher = Dispatcher(Registry(sections), used)
         app = web.Application(client_max_size=settings.body_limit)
