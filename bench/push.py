@@ -138,13 +138,18 @@ async def sending(database: Database) -> tuple[float, list[float]]:
         await account.access_token()
         rules = Rules(options.per_second, options.keep_s, {})
         sender = Sender(database, [Fcm(account, url, session)], Words(), rules, PushMetrics(Metrics()))
-        before = await store.waiting(database)
+        before = await waiting(database)
         task = asyncio.create_task(sender.send_waiting())
         took = await calls_ms(database, SEND_S)
-        sent = before - await store.waiting(database)
+        sent = before - await waiting(database)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     return sent / SEND_S, took
+
+
+async def waiting(database: Database) -> int:
+    number: int = await database.fetchval("select count(*) from push_outbox")
+    return number
 
 
 def quantile(values: list[float], share: float) -> float:

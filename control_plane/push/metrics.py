@@ -14,10 +14,12 @@ class PushMetrics:
         self._messages = Counter(
             "stagedoor_pushes", "Attempts to send a push message, by outcome", ("service", "outcome"), registry=registry
         )
-        self._waiting = Gauge("stagedoor_pushes_waiting", "Push messages in the outbox", registry=registry)
+        self._late_seconds = Gauge(
+            "stagedoor_pushes_late_seconds", "How long the oldest due push message has waited", registry=registry
+        )
 
     def attempt(self, service: ServiceName, outcome: Outcome) -> None:
         self._messages.labels(service.value, outcome.value).inc()
 
-    def waiting(self, number: int) -> None:
-        self._waiting.set(number)
+    def late(self, seconds: float) -> None:
+        self._late_seconds.set(seconds)

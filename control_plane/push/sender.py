@@ -90,7 +90,6 @@ class Sender:
         """Send what is due, and plan a job for what is due later."""
         drains = await asyncio.gather(*map(self._drain, self._services), return_exceptions=True)
         await store.delete_done(self._database)
-        self._metrics.waiting(await store.waiting(self._database))
         await self._plan()
         for failure in drains:
             if failure is not None:
@@ -155,11 +154,13 @@ class Sender:
 
     async def _plan(self) -> None:
         """Enqueue the job for what is due later. Jobs for the same second are one."""
-        waits = []
+        waits, late_s = [], 0.0
         for service in self._services:
             due = await store.next_due(self._database, service.name)
             if due is not None:
                 waits.append(max(due.total_seconds(), self._pause_s(service.name), PLAN_S))
+                late_s = max(late_s, -due.total_seconds())
+        self._metrics.late(late_s)
         if not waits:
             return
         at = utc_now() + dt.timedelta(seconds=min(waits))

@@ -40,23 +40,23 @@ _RECEIVER = {
 }
 _ADDRESSES = {
     ServiceName.FCM: """
-        select token as address, language, '' as public_key, '' as auth from device
-        where id = picked.device_id and user_id = picked.user_id
+        lateral (select token as address, language, '' as public_key, '' as auth from device
+            where id = picked.device_id and user_id = picked.user_id)
     """,
     ServiceName.WEB: """
-        select endpoint as address, language, public_key, auth from web_push_subscription
-        where id = picked.subscription_id and user_id = picked.user_id
+        lateral (select endpoint as address, language, public_key, auth from web_push_subscription
+            where id = picked.subscription_id and user_id = picked.user_id)
     """,
 }
 # A row is not due again before the lease ends, so that no other worker sends it; if the worker is killed, the next one does.
 _PICK = {
     name: f"""
-        with due as (
-            select id from push_outbox where {_RECEIVER[name]} is not null and due_at <= now()
-            order by bulk, due_at limit $1 for update skip locked
-        ), picked as (
+        with picked as (
             update push_outbox set due_at = now() + $2::interval, attempts = attempts + 1
-            from due where push_outbox.id = due.id returning push_outbox.*
+            where id = any(array(
+                select id from push_outbox where {_RECEIVER[name]} is not null and due_at <= now()
+                order by bulk, due_at limit $1 for update skip locked))
+            returning *
         )
         select picked.id, message_id, picked.user_id, attempts, kind, params::text as params, collapse, message.created_at,
             coalesce((to_jsonb(push_setting) ->> message.switch)::boolean, true) as alerts,
@@ -66,7 +66,7 @@ _PICK = {
         from picked join push_message message on message.id = message_id
         left join visible_user on visible_user.id = picked.user_id
         left join push_setting on push_setting.user_id = picked.user_id
-        left join lateral ({_ADDRESSES[name]}) receiver on visible_user.id is not null
+        left join {_ADDRESSES[name]} receiver on visible_user.id is not null
         order by bulk, picked.id
     """
     for name in ServiceName
@@ -77,15 +77,19 @@ _RETRY = """
     from unnest($1::bigint[], $2::float8[]) as retried (id, delay_s) where push_outbox.id = retried.id
 """
 _NEXT = {
-    name: f"select min(due_at) - now() from push_outbox where {_RECEIVER[name]} is not null" for name in ServiceName
+    name: f"""
+        select least(
+            (select min(due_at) from push_outbox where {_RECEIVER[name]} is not null and not bulk),
+            (select min(due_at) from push_outbox where {_RECEIVER[name]} is not null and bulk)) - now()
+    """
+    for name in ServiceName
 }
 _DELETE_DONE = """
-    delete from push_message where not exists (select from push_outbox where message_id = push_message.id)
+    delete from push_message where (select message_id from push_outbox where message_id = push_message.id limit 1) is null
 """
 _FORGET_SERVICES = "delete from push_service where name <> all($1::text[])"
 _ADD_SERVICES = "insert into push_service (name) select unnest($1::text[]) on conflict do nothing"
 _DROP_OF_OTHERS = {name: f"delete from push_outbox where {_RECEIVER[name]} is not null" for name in ServiceName}
-_COUNT = "select count(*) from push_outbox"
 
 
 async def add(connection: Connection, push: Push, user_ids: Sequence[UserId]) -> int:
@@ -129,8 +133,3 @@ async def next_due(database: Database, service: ServiceName) -> dt.timedelta | N
 async def delete_done(database: Database) -> None:
     """Delete the texts that no receiver waits for."""
     await database.execute(_DELETE_DONE)
-
-
-async def waiting(database: Database) -> int:
-    number: int = await database.fetchval(_COUNT)
-    return number

@@ -80,7 +80,8 @@ class Sending:
         return session
 
     async def waiting(self) -> int:
-        return await store.waiting(self.database)
+        number: int = await self.database.fetchval("select count(*) from push_outbox")
+        return number
 
     async def due_now(self) -> None:
         """What waits for another attempt is due, and no service is paused."""

@@ -151,4 +151,4 @@ async def test_what_happened_is_counted(at: Sending) -> None:
     await at.sender.send_waiting()
     text = at.metrics.render().decode()
     assert 'stagedoor_pushes_total{outcome="sent",service="fcm"} 2.0' in text
-    assert "stagedoor_pushes_waiting 0.0" in text
+    assert "stagedoor_pushes_late_seconds 0.0" in text
