@@ -125,3 +125,13 @@ async def test_a_phone_belongs_to_the_last_user_who_signed_in_on_it(at: Sending)
     await at.push(first.user_id, second.user_id)
     await at.sender.send_waiting()
     assert [message["data"]["receiver_id"] for message in at.service.messages] == [str(second.user_id)]
+
+
+@pytest.mark.parametrize("column", ["banned_at", "deleted_at"])
+async def test_a_hidden_user_is_not_pushed_to(at: Sending, column: str) -> None:
+    """Also on a phone that was claimed at the moment of the ban."""
+    user_id = await at.phone("phone")
+    await at.push(user_id)
+    await at.database.execute(f"update app_user set {column} = now() where id = $1", user_id)
+    await at.sender.send_waiting()
+    assert (at.service.messages, await at.waiting()) == ([], 0)
