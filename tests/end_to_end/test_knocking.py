@@ -1,5 +1,8 @@
 """Revoked keys: encoders that reconnect constantly while a key is rotated, revoked, ended or banned are all refused or disconnected.
 
+An admitted connection must be closed soon after its key was revoked. A refusal may take longer: MediaMTX calls the auth
+callback for one connection after the other, so each waits for all before it.
+
 KNOCK_ROUNDS is the number of keys that are taken away: a few in `make test`, a thousand in `make rehearse`.
 """
 
@@ -27,8 +30,13 @@ ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
 ABREAST = 20
 KNOCKERS = 5
 """Encoders per key."""
-PUT_OUT_WITHIN_S = 15.0
-"""A refusal alone takes up to four seconds."""
+CLOSED_WITHIN_S = 8.0
+"""Bound for closing every connection that a revoked key admitted, on a machine with a hundred encoders that reconnect
+constantly and twenty commands. It takes a call or two to MediaMTX, each of which calls our auth callback."""
+REFUSED_WITHIN_S = 60.0
+"""Bound for refusing the others: MediaMTX delays each refusal by up to four seconds, after those before it."""
+SILENT_S = 5.0
+"""Shorter than MediaMTX's read timeout, after which it closes a silent connection by itself."""
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -47,6 +55,8 @@ class Crowd:
         self._port = port
         self._key = key.encode()
         self.admitted = 0
+        self.closed_at = 0.0
+        """When the server last closed an admitted connection."""
         self.published = self.publishing = 0
 
     async def knock(self) -> None:
@@ -80,6 +90,7 @@ class Crowd:
             self.publishing += 1
             connection.send_picture()
             await connection.closed_by_the_server()
+            self.closed_at = asyncio.get_running_loop().time()
             self.publishing -= 1
 
 
@@ -127,18 +138,20 @@ async def test_no_publisher_stays_that_connects_while_its_key_is_revoked(platfor
             host = await platform.sign_in(f"host{number}")
             stream = await platform.go_live(host)
             crowd = Crowd(platform.run["rtmp_port"], stream["stream_key"])
-            async with asyncio.timeout(60 + PUT_OUT_WITHIN_S):
+            async with asyncio.timeout(60 + REFUSED_WITHIN_S):
                 knocking = asyncio.create_task(crowd.knock())
                 await until(lambda crowd=crowd: crowd.admitted >= KNOCKERS, 30, what="knocks")  # type: ignore[misc]
                 await deny(platform, host, stream)
+            revoked_at = asyncio.get_running_loop().time()
             try:
-                async with asyncio.timeout(PUT_OUT_WITHIN_S):
+                async with asyncio.timeout(REFUSED_WITHIN_S):
                     await knocking
             except TimeoutError:
                 status = (await platform.streams()).get(int(stream["id"]))
                 raise AssertionError(
                     f"after {deny}: {crowd.publishing} of them publish, the stream is {status}"
                 ) from None
+            assert crowd.closed_at - revoked_at < CLOSED_WITHIN_S, f"after {deny}"
             published += crowd.published
             if goes_on:
                 await platform.done("api/liveStream", host, id=stream["id"], ended_at="2026-01-31 13:00:00")
@@ -165,6 +178,21 @@ async def test_no_publisher_stays_that_connects_while_the_commit_takes_seconds(p
     finally:
         await connection.close()
     await rotating
-    async with asyncio.timeout(PUT_OUT_WITHIN_S):
+    async with asyncio.timeout(REFUSED_WITHIN_S):
         await knocking
     assert crowd.published
+
+
+@pytest.mark.parametrize("deny", [by_rotating, by_ending, by_command("stream", "revoke")])
+async def test_an_admitted_connection_without_media_is_closed_when_its_key_is_revoked(
+    platform: Stagedoor, deny: Deny
+) -> None:
+    """It is on no path, so a listing of paths does not show it."""
+    host = await platform.sign_in("silent")
+    stream = await platform.go_live(host)
+    async with publishing("127.0.0.1", platform.run["rtmp_port"]) as connection:
+        await connection.ask(b"live", stream["stream_key"].encode())
+        assert connection.admitted
+        await deny(platform, host, stream)
+        async with asyncio.timeout(SILENT_S):
+            await connection.closed_while_silent()
