@@ -39,7 +39,8 @@ AGAIN_S = 1.0
 corrected later. Smaller: more queries."""
 ADMITTED_MAX = 32
 """Connections remembered per stream: the one that publishes, and attempts that are not online yet. Only holders of the
-key add to them. Larger: more memory. Smaller: the publisher's own entry may be evicted."""
+key add to them. Larger: more memory. Smaller: the publisher's own entry may be evicted, and when the key is revoked, a
+connection without an entry stays until the reconciler finds it on a path."""
 OVER_MAX = 10_000
 """Ended streams whose ids are remembered, about 100 bytes each. Larger: more memory. Smaller: encoders that retry with
 an old key cost queries."""
