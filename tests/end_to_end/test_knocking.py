@@ -30,9 +30,9 @@ ROUNDS = int(os.environ.get("KNOCK_ROUNDS", "20"))
 ABREAST = 20
 KNOCKERS = 5
 """Encoders per key."""
-CLOSED_WITHIN_S = 8.0
+CLOSED_WITHIN_S = 5.0
 """Bound for closing every connection that a revoked key admitted, on a machine with a hundred encoders that reconnect
-constantly and twenty commands. It takes a call or two to MediaMTX, each of which calls our auth callback."""
+constantly and up to twenty commands: a call to MediaMTX that misses its deadline, a pause, and a second call."""
 REFUSED_WITHIN_S = 60.0
 """Bound for refusing the others: MediaMTX delays each refusal by up to four seconds, after those before it."""
 SILENT_S = 5.0
