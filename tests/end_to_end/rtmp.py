@@ -60,6 +60,10 @@ class Publishing:
         self.answer = bytearray()
 
     @property
+    def answered(self) -> bool:
+        return b"NetStream." in self.answer
+
+    @property
     def admitted(self) -> bool:
         return b"NetStream.Publish.Start" in self.answer
 
@@ -67,7 +71,7 @@ class Publishing:
         """Request to publish; return when the server sends a status or closes. `first`: name of the first command."""
         await _greet(self._reader, self._writer)
         self._writer.write(_request(app, name, first))
-        while b"NetStream." not in self.answer:
+        while not self.answered:
             part = await self._reader.read(65536)
             if not part:
                 break
