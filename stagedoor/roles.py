@@ -14,7 +14,7 @@ from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
-from stagedoor import demo
+from stagedoor.demo.prepare import prepare
 from stagedoor.listening.open_files import raise_open_files
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
@@ -66,10 +66,12 @@ async def everything(opening: Opening) -> Started:
     ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
     dsn = await processes.postgresql()
     db = await stack.enter_async_context(database(dsn, settings, secrets, workers, metrics, progress))
-    await demo.prepare(db, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg)
+    files = stored(place, secrets, db)
+    await prepare(
+        db, files.files, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg
+    )
 
     urls = urls_of(settings, ports, place)
-    files = stored(place, secrets, db)
     delivery = await stack.enter_async_context(live(dsn, db, metrics))
     password = api_password(secrets[Purpose.HOOK].signing.value.hex())
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
@@ -81,7 +83,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, metrics, workers)
+        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, used.social, metrics, workers)
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())

@@ -252,7 +252,7 @@ CLOSE_CODES: Mapping[CloseCode, _Close] = {
     CloseCode.FAILED: _Close("An internal error of the server.", "reconnect with `after`, after some seconds"),
     CloseCode.SIGN_IN: _Close("The session is missing, expired or revoked.", "sign in, then reconnect"),
     CloseCode.FORBIDDEN: _Close("You are banned, or may not watch this stream.", "stop"),
-    CloseCode.NO_SUCH_STREAM: _Close("There is no such stream.", "stop"),
+    CloseCode.NO_SUCH_STREAM: _Close("There is no such stream, or its host and the user have a block.", "stop"),
     CloseCode.ENDED: _Close("The stream has ended. Its last `status` event was sent before.", "stop"),
     CloseCode.TOO_MANY: _Close(
         "Too many sockets of one address or user, or ten faulty frames within a minute.", "wait, then reconnect"

@@ -15,6 +15,7 @@ from api.sections import (
     notifications,
     sandbox,
     settings,
+    social,
     users,
     wallet,
 )
@@ -28,6 +29,7 @@ SECTIONS = (
     wallet.section,
     settings.section,
     devices.section,
+    *social.SECTIONS,
     notifications.section,
     messages.section,
     *misc.SECTIONS,

@@ -110,9 +110,14 @@ _REMOVE_IDENTITY = """
     delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
+_COMPLETE_DEMO_PERSON = """
+    update app_user set bio = $2, website = $3, city = $4, country = $5, verified = $6, private = $7, created_at = $8
+    where id = $1
+"""
 _REMOVE = """
     update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
-        first_name = '', last_name = '', email = null, phone = null, password_hash = null, banned_at = coalesce(banned_at, now())
+        first_name = '', last_name = '', email = null, phone = null, password_hash = null, bio = '', website = '', city = '',
+        country = '', dob = null, verified = false, banned_at = coalesce(banned_at, now())
     where id = any($1::integer[])
 """
 _LOCK_UNPROVEN = """
@@ -339,6 +344,23 @@ async def remove_identity(connection: Connection, identity: Identity, before: dt
 
 async def exists(connection: Connection, user_id: UserId) -> bool:
     return bool(await connection.fetchval(_EXISTS, user_id))
+
+
+async def complete_demo_person(
+    connection: Connection,
+    user_id: UserId,
+    *,
+    bio: str,
+    website: str,
+    city: str,
+    country: str,
+    verified: bool,
+    private: bool,
+    created_at: dt.datetime,
+) -> None:
+    """Write what a user is not created with."""
+    values = (bio, website, city, country, verified, private, created_at)
+    await connection.execute(_COMPLETE_DEMO_PERSON, user_id, *values)
 
 
 async def remove_demo_people(connection: Connection) -> Sequence[UserId]:

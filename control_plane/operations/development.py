@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from control_plane.accounts import session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.devices import forget_unproven
+from control_plane.accounts.profile_media import PictureNames, use_picture, use_video
+from control_plane.content import store as content
 from control_plane.db.pool import Database
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
 from control_plane.operations.free_coins import take_back_free_coins
+from control_plane.storage.files import Files
+from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 
@@ -28,7 +32,7 @@ _FORGET = "update installation set development_since = null"
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     demo_people: int
-    """Demo users: banned, their names freed, their videos deleted."""
+    """Demo users: banned, their names freed, their pictures and videos deleted."""
     accounts: int
     """Accounts made in development mode, now without a way to sign in."""
     operators: Sequence[str]
@@ -40,7 +44,7 @@ class TakenBack:
     """Profile pictures of other servers, now cleared: each viewer's address would reach such a server."""
 
 
-async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack | None:
+async def make_fit_for_production(database: Database, files: Files, actor: Actor) -> TakenBack | None:
     """Do it in one transaction, while no server runs. None: development mode never used the database, nothing was
     changed.
 
@@ -55,6 +59,10 @@ async def make_fit_for_production(database: Database, actor: Actor) -> TakenBack
         coins = await take_back_free_coins(connection)
         demo_people = await accounts.remove_demo_people(connection)
         await videos.delete_of(connection, demo_people)
+        for user_id in demo_people:
+            await use_picture(files, connection, user_id, PictureNames())
+            await use_video(files, connection, user_id, FileName(""))
+            await content.forget_person(connection, user_id)
         taken_back = TakenBack(
             demo_people=len(demo_people),
             accounts=await accounts.lock_unproven(connection, since),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
+from control_plane.social.blocks_store import blocked_with
 from control_plane.videos.video import Sound, Video, VideoId
 
 _COLUMNS = f"""
@@ -17,17 +19,27 @@ _COLUMNS = f"""
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
 """
+_SHOWN = f"select {_COLUMNS} from video v left join sound s on s.id = v.sound_id"
 _FEED = f"""
-    select {_COLUMNS}
-    from video v left join sound s on s.id = v.sound_id
+    {_SHOWN}
     where v.id = any (array(
-        select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
+        select id from video where privacy = 'public' and not hidden and user_id not in {blocked_with("$3::integer")}
         order by id desc limit $1 offset $2))
     order by v.id desc
 """
 """The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
 generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
 ten ids from an array."""
+
+_NEWEST_OF = f"""
+    {_SHOWN}
+    where v.id = any (array(
+        select newest.id from unnest($1::integer[]) as owner (id)
+        cross join lateral (
+            select id from video where user_id = owner.id and privacy = 'public' and not hidden order by id desc limit $2
+        ) as newest))
+    order by v.id desc
+"""
 
 
 def sees(video: str, viewer: str) -> str:
@@ -46,8 +58,8 @@ _ADD_SOUND = """
     values ($1, '', $2, $3, $4, $5) returning id
 """
 _ADD_VIDEO = """
-    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 _EXPORT = """
@@ -102,6 +114,15 @@ async def feed(database: Database, viewer_id: UserId | None, limit: int, offset:
     return [_video(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
 
 
+async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -> dict[UserId, list[Video]]:
+    """The newest public videos of each user, at most `each`. Private accounts have none."""
+    found: dict[UserId, list[Video]] = {user_id: [] for user_id in user_ids}
+    for row in await database.fetch(_NEWEST_OF, user_ids, each):
+        video = _video(row)
+        found[video.user_id].append(video)
+    return found
+
+
 async def seen_by_ids(
     database: Database, viewer_id: UserId | None, video_ids: Sequence[VideoId]
 ) -> dict[VideoId, Video]:
@@ -129,10 +150,11 @@ async def add_video(
     duration_ms: int,
     width: int,
     height: int,
+    views: int,
+    created_at: dt.datetime,
 ) -> None:
-    await connection.execute(
-        _ADD_VIDEO, user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height
-    )
+    values = (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
+    await connection.execute(_ADD_VIDEO, *values)
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:

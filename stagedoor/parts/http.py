@@ -45,6 +45,7 @@ async def live_socket(platform: Platform, live: Live, workers: Workers) -> Async
     watch_closed(platform.metrics, opened)
     live.bus.subscribe(Topic.USER, lambda message: opened.session_changed(UserId(message.id)))
     live.bus.subscribe(Topic.STREAM, lambda message: opened.stream_changed(StreamId(message.id)))
+    live.bus.subscribe(Topic.BLOCK, lambda message: opened.blocks_changed(UserId(message.id)))
     live.bus.on_resync(opened.anything_changed)
     async with workers.running("live-socket", opened.run()):
         yield opened

@@ -21,6 +21,7 @@ from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
+from stagedoor.parts.social import social
 
 
 def platform(
@@ -52,6 +53,7 @@ def platform(
         stored=stored,
         personal_data=personal_data(settings, database, people, streams, direct),
         content=content(database),
+        social=social(database, live),
         inbox=told,
         messages=direct,
     )
