@@ -19,6 +19,7 @@ from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
+from control_plane.inbox.bundle import Inbox
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.storage.bundle import Stored
@@ -70,6 +71,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def content(self) -> Content:
         return self.platform.content
+
+    @property
+    def inbox(self) -> Inbox:
+        return self.platform.inbox
 
     @property
     def requester(self) -> Requester:

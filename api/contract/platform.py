@@ -13,6 +13,7 @@ from control_plane.config.settings import Settings
 from control_plane.content.bundle import Content
 from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
+from control_plane.inbox.bundle import Inbox
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
@@ -36,3 +37,4 @@ class Platform:
     stored: Stored
     personal_data: PersonalData
     content: Content
+    inbox: Inbox

@@ -44,6 +44,7 @@ _ONLINE = f"""
     where id = $1 and status <> 'ended' and source_id is distinct from $2 and key_version = coalesce($3, key_version)
     returning {_COLUMNS}
 """
+_IS_FIRST_LIVE = "select live_at = now() from stream where id = $1"
 _LOST = f"""
     update stream set status = 'interrupted', source_id = null, interrupted_at = now(), playing = null
     where id = $1 and source_id = $2
@@ -206,6 +207,11 @@ async def online(
 ) -> Stream | None:
     """None if this source already publishes, the stream has ended, or its key has another version by now."""
     return _maybe(await connection.fetchrow(_ONLINE, stream_id, source_id, key_version))
+
+
+async def is_first_live(connection: Connection, stream_id: StreamId) -> bool:
+    """Whether this transaction published to the stream for the first time."""
+    return bool(await connection.fetchval(_IS_FIRST_LIVE, stream_id))
 
 
 async def lost(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:

@@ -8,14 +8,17 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
-from control_plane.videos.video import Sound, Video
+from control_plane.videos.video import Sound, Video, VideoId
 
-_FEED = f"""
-    select v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
+_COLUMNS = f"""
+    v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
         v.allow_comments, v.allow_duet, v.views, v.created_at,
         s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
+"""
+_FEED = f"""
+    select {_COLUMNS}
     from video v left join sound s on s.id = v.sound_id
     where v.id = any (array(
         select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
@@ -25,6 +28,12 @@ _FEED = f"""
 """The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
 generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
 ten ids from an array."""
+
+_SEEN = f"""
+    select {_COLUMNS} from video v left join sound s on s.id = v.sound_id
+    where v.id = any($1::integer[]) and (v.user_id = $2::integer
+        or v.privacy = 'public' and not v.hidden and not are_blocked(v.user_id, $2::integer))
+"""
 
 _ADD_SOUND = """
     insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
@@ -85,6 +94,13 @@ async def feed(database: Database, viewer_id: UserId | None, limit: int, offset:
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
+
+
+async def seen_by_ids(
+    database: Database, viewer_id: UserId | None, video_ids: Sequence[VideoId]
+) -> dict[VideoId, Video]:
+    """Those of these videos that the viewer sees: the own ones, and public ones."""
+    return {row["id"]: _video(row) for row in await database.fetch(_SEEN, video_ids, viewer_id)}
 
 
 async def add_sound(

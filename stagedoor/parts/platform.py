@@ -11,6 +11,8 @@ from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
+from control_plane.inbox.bundle import Inbox
+from control_plane.inbox.messages import Messages
 from control_plane.observe.metrics import Metrics
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
@@ -46,4 +48,5 @@ def platform(
         stored=stored,
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
+        inbox=Inbox(database, Messages(database)),
     )
