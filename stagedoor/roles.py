@@ -12,6 +12,7 @@ from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_crea
 from control_plane.config.settings import Settings
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
+from control_plane.reports.metrics import ReportMetrics, measure_reports
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
 from stagedoor import demo
@@ -22,6 +23,7 @@ from stagedoor.parts.http import http, live_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.reports import telling
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, running, streams
 from stagedoor.processes.children import Processes, Progress
@@ -80,10 +82,12 @@ async def everything(opening: Opening) -> Started:
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
+    told = telling(settings, used.reports, used.accounts, urls)
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, metrics, workers)
+        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, told, metrics, workers)
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
+    await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
     await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))

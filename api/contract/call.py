@@ -22,6 +22,7 @@ from control_plane.gifts.bundle import Giving
 from control_plane.inbox.bundle import Inbox
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.reports.bundle import Reports
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -75,6 +76,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def inbox(self) -> Inbox:
         return self.platform.inbox
+
+    @property
+    def reports(self) -> Reports:
+        return self.platform.reports
 
     @property
     def requester(self) -> Requester:

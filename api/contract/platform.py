@@ -17,6 +17,7 @@ from control_plane.inbox.bundle import Inbox
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.reports.bundle import Reports
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -38,3 +39,4 @@ class Platform:
     personal_data: PersonalData
     content: Content
     inbox: Inbox
+    reports: Reports

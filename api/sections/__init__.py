@@ -4,7 +4,7 @@ a change in its module only, a new module one line here or in its folder."""
 from __future__ import annotations
 
 from api.contract.endpoint import Registry
-from api.sections import auth, devices, feed, gifts, live, misc, notifications, sandbox, settings, users, wallet
+from api.sections import auth, devices, feed, gifts, live, misc, notifications, report, sandbox, settings, users, wallet
 
 SECTIONS = (
     *auth.SECTIONS,
@@ -16,6 +16,7 @@ SECTIONS = (
     settings.section,
     devices.section,
     notifications.section,
+    report.section,
     *misc.SECTIONS,
 )
 

@@ -20,6 +20,7 @@ from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
+from stagedoor.parts.reports import reports
 
 
 def platform(
@@ -49,4 +50,5 @@ def platform(
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
         inbox=Inbox(database, Messages(database)),
+        reports=reports(settings, secrets, database, stored.files, people),
     )
