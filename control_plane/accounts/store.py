@@ -106,7 +106,7 @@ _NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
 _BAN = """
     update app_user set banned_at = coalesce(banned_at, now()), banned_until = $2, ban_decision_id = $3
-    where id = $1 and (banned_at is null or banned_until < coalesce($2, 'infinity')) returning id
+    where id = $1 and (banned_at is null or banned_until < coalesce($2::timestamptz, 'infinity')) returning id
 """
 _UNBAN = """
     update app_user set banned_at = null, banned_until = null, ban_decision_id = null
