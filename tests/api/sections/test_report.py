@@ -181,10 +181,11 @@ async def test_a_stream_is_reported_with_its_picture(calls: Calls, token: str, a
     file = calls.platform.settings.data_dir / "media" / "thumbnails" / f"{stream_id}.jpg"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"the picture")
-    for app, body in {
+    bodies: dict[Client, dict[str, Any]] = {
         Client.ANDROID: {"live_streaming_id": str(stream_id), "report_reason_id": "8"},
         Client.IOS: {"live_streaming_id": 4711, "reason_id": 8},
-    }.items():
+    }
+    for app, body in bodies.items():
         answer = await calls.call("reportStream", body, app=app, token=token)
         assert answer["msg"] == (THANKS if app is Client.ANDROID else "There is no such stream.")
     file.unlink()

@@ -207,7 +207,7 @@ async def test_a_stream_is_ended(rig: Rig, operator: Operator, ann: UserId, bob:
     again = await rig.report(ann, stream.id, "stream")
     with pytest.raises(WrongAction, match="has ended already"):
         await operator.types("reports", "close", str(again), action, "--why", WHY, "--yes")
-    assert await store.backlog(rig.database) == (1, pytest.approx(0, abs=60), 0), "it is still open"
+    assert (await store.backlog(rig.database)).reports == 1, "it is still open"
 
 
 async def test_a_user_cannot_be_ended(rig: Rig, operator: Operator, ann: UserId, bob: UserId) -> None:
