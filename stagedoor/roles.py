@@ -15,7 +15,7 @@ from control_plane.observe.metrics import Metrics
 from control_plane.reports.metrics import ReportMetrics, measure_reports
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
-from stagedoor import demo
+from stagedoor.demo.prepare import prepare
 from stagedoor.listening.open_files import raise_open_files
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
@@ -68,10 +68,12 @@ async def everything(opening: Opening) -> Started:
     ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
     dsn = await processes.postgresql()
     db = await stack.enter_async_context(database(dsn, settings, secrets, workers, metrics, progress))
-    await demo.prepare(db, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg)
+    files = stored(place, secrets, db)
+    await prepare(
+        db, files.files, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg
+    )
 
     urls = urls_of(settings, ports, place)
-    files = stored(place, secrets, db)
     delivery = await stack.enter_async_context(live(dsn, db, metrics))
     password = api_password(secrets[Purpose.HOOK].signing.value.hex())
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))

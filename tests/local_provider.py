@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import jwt
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -65,6 +66,8 @@ class Grant:
 class LocalProvider:
     keys: dict[str, PrivateKey] = field(default_factory=lambda: {"one": rsa_key("one")})
     status: int = 200
+    moved_to: str = ""
+    """Where all endpoints but the sign-in page redirect to. Empty: they answer."""
     body: bytes | None = None
     """What is answered in place of the key set."""
     fetches: int = 0
@@ -79,6 +82,8 @@ class LocalProvider:
     requests: list[dict[str, str]] = field(default_factory=list)
     """Forms that came to the token and revocation endpoints."""
     revoked: list[str] = field(default_factory=list)
+    refresh_token: str = "refresh"
+    """What each refresh token begins with."""
 
     @property
     def issuer(self) -> str:
@@ -87,6 +92,12 @@ class LocalProvider:
     @property
     def jwks_url(self) -> str:
         return f"{self.url}/keys"
+
+    @web.middleware
+    async def redirect(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.moved_to and request.path != "/authorize":
+            return web.Response(status=307, headers={"Location": self.moved_to + request.path})
+        return await handler(request)
 
     async def publish(self, request: web.Request) -> web.Response:
         self.fetches += 1
@@ -127,7 +138,9 @@ class LocalProvider:
             return web.json_response({"error": "invalid_grant"}, status=400)
         del self.grants[form["code"]]
         claims = {"aud": grant.client_id, "nonce": grant.nonce or None, **self.user}
-        return web.json_response({"id_token": self.token(**claims), "refresh_token": f"refresh-{form['code']}"})
+        return web.json_response(
+            {"id_token": self.token(**claims), "refresh_token": f"{self.refresh_token}-{form['code']}"}
+        )
 
     def _is_right(self, form: dict[str, str], grant: Grant, challenge: str) -> bool:
         is_for_pages = bool(grant.redirect_uri)
@@ -157,6 +170,7 @@ class LocalProvider:
             "exp": now + dt.timedelta(hours=1),
             "email": "Ann@Example.com",
             "email_verified": True,
+            "hd": "example.com",
             **changes,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
@@ -169,7 +183,7 @@ class LocalProvider:
 async def local_provider() -> AsyncIterator[LocalProvider]:
     provider = LocalProvider()
     provider.may_answer.set()
-    app = web.Application()
+    app = web.Application(middlewares=[provider.redirect])
     app.router.add_get("/keys", provider.publish)
     app.router.add_get("/authorize", provider.authorize)
     app.router.add_post("/token", provider.exchange)

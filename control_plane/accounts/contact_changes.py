@@ -21,7 +21,7 @@ class ContactChanges:
 
     async def begin(self, user_id: UserId, contact: Contact, requester: Requester) -> None:
         """Send a code to the new address. It is sent although another account has the address, because only the owner of
-        the address may learn that. Raises TooManyCodes and ChannelMissing."""
+        the address may learn that. Raises TooManyCodes, TextMessagesUsedUp and ChannelMissing."""
         await self._codes.send(contact, Purpose.CHANGE_CONTACT, requester, user_id=user_id)
 
     async def confirm(self, user_id: UserId, contact: Contact, code: str, requester: Requester) -> None:

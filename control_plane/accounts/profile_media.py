@@ -4,6 +4,7 @@ deleted when nothing else uses it."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from control_plane.accounts import profile_media_store as store
 from control_plane.accounts.user import UserNotFound
@@ -11,6 +12,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.pictures.clips import Clips
+from control_plane.pictures.model import Picture
 from control_plane.pictures.pictures import Pictures
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName
@@ -20,6 +22,14 @@ PICTURES, CLIPS = "pictures", "clips"
 PICTURES_A_DAY, CLIPS_A_DAY = 40, 15
 """Uploads of one user, refused ones included. More: one account keeps a processor busy; fewer: people who try out
 pictures are refused."""
+
+
+class PictureNames(NamedTuple):
+    """The variants of a picture in storage. Empty: there is none."""
+
+    full: FileName = FileName("")
+    small: FileName = FileName("")
+    animated: FileName = FileName("")
 
 
 class ProfileMedia:
@@ -34,13 +44,9 @@ class ProfileMedia:
         UserNotFound."""
         await self._files.count_upload(user_id, PICTURES, PICTURES_A_DAY)
         picture = await self._pictures.process(upload)
-        full = await self._files.add(PICTURES, picture.full, "jpg", owner=user_id)
-        small = await self._files.add(PICTURES, picture.small, "jpg", owner=user_id)
-        animated = FileName("")
-        if picture.animated:
-            animated = await self._files.add(PICTURES, picture.animated, "gif", owner=user_id)
+        names = await store_picture(self._files, picture, owner=user_id)
         async with self._database.transaction() as connection:
-            await self._write_picture(connection, user_id, full, small, animated)
+            await use_picture(self._files, connection, user_id, names)
 
     async def set_video(self, user_id: UserId, upload: Path) -> None:
         """Raises what `set_picture` does."""
@@ -48,7 +54,7 @@ class ProfileMedia:
         async with self._clips.encoded(upload) as clip:
             name = await self._files.add(CLIPS, clip, "mp4", owner=user_id)
         async with self._database.transaction() as connection:
-            await self._write_video(connection, user_id, name)
+            await use_video(self._files, connection, user_id, name)
 
     async def remove_animation(self, user_id: UserId) -> None:
         """Take the animated picture away; the others stay. Raises UserNotFound."""
@@ -60,17 +66,28 @@ class ProfileMedia:
 
     async def remove(self, connection: Connection, user_id: UserId) -> None:
         """Take the pictures and the video away, in the transaction of the cause."""
-        await self._write_picture(connection, user_id, FileName(""), FileName(""), FileName(""))
-        await self._write_video(connection, user_id, FileName(""))
+        await use_picture(self._files, connection, user_id, PictureNames())
+        await use_video(self._files, connection, user_id, FileName(""))
 
-    async def _write_picture(
-        self, connection: Connection, user_id: UserId, full: FileName, small: FileName, animated: FileName
-    ) -> None:
-        if not await store.set_picture(connection, user_id, full, small, animated):
-            raise UserNotFound
-        await self._files.use(connection, f"user/{user_id}/picture", {full, small, animated} - {""})
 
-    async def _write_video(self, connection: Connection, user_id: UserId, name: FileName) -> None:
-        if not await store.set_video(connection, user_id, name):
-            raise UserNotFound
-        await self._files.use(connection, f"user/{user_id}/video", {name} - {""})
+async def store_picture(files: Files, picture: Picture, owner: UserId | None) -> PictureNames:
+    """Store the variants, which nothing uses yet. Raises StorageUnavailable."""
+    return PictureNames(
+        full=await files.add(PICTURES, picture.full, "jpg", owner=owner),
+        small=await files.add(PICTURES, picture.small, "jpg", owner=owner),
+        animated=await files.add(PICTURES, picture.animated, "gif", owner=owner) if picture.animated else FileName(""),
+    )
+
+
+async def use_picture(files: Files, connection: Connection, user_id: UserId, names: PictureNames) -> None:
+    """Write the names into the user's row. Raises FileDeletedMeanwhile and UserNotFound."""
+    if not await store.set_picture(connection, user_id, *names):
+        raise UserNotFound
+    await files.use(connection, f"user/{user_id}/picture", set(names) - {""})
+
+
+async def use_video(files: Files, connection: Connection, user_id: UserId, name: FileName) -> None:
+    """Write the name into the user's row. Raises what `use_picture` does."""
+    if not await store.set_video(connection, user_id, name):
+        raise UserNotFound
+    await files.use(connection, f"user/{user_id}/video", {name} - {""})

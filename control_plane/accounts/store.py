@@ -125,10 +125,14 @@ _REMOVE_IDENTITY = """
     delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
 _DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
+_COMPLETE_DEMO_PERSON = """
+    update app_user set bio = $2, website = $3, city = $4, country = $5, verified = $6, private = $7, created_at = $8
+    where id = $1
+"""
 _REMOVE = """
     update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
-        first_name = '', last_name = '', email = null, phone = null, password_hash = null, banned_at = coalesce(banned_at, now()),
-        banned_until = null
+        first_name = '', last_name = '', email = null, phone = null, password_hash = null, bio = '', website = '', city = '',
+        country = '', dob = null, verified = false, banned_at = coalesce(banned_at, now()), banned_until = null
     where id = any($1::integer[])
 """
 _LOCK_UNPROVEN = """
@@ -138,6 +142,7 @@ _LOCK_UNPROVEN = """
 """
 _FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
 _DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
+_CLEAR_FOREIGN_PICTURES = "update app_user set profile_pic = '' where profile_pic ~* '^https?://'"
 _OVERVIEW = """
     select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
@@ -356,6 +361,23 @@ async def exists(connection: Connection, user_id: UserId) -> bool:
     return bool(await connection.fetchval(_EXISTS, user_id))
 
 
+async def complete_demo_person(
+    connection: Connection,
+    user_id: UserId,
+    *,
+    bio: str,
+    website: str,
+    city: str,
+    country: str,
+    verified: bool,
+    private: bool,
+    created_at: dt.datetime,
+) -> None:
+    """Write what a user is not created with."""
+    values = (bio, website, city, country, verified, private, created_at)
+    await connection.execute(_COMPLETE_DEMO_PERSON, user_id, *values)
+
+
 async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
     """Ban the demo users and free their names. Their rows stay, because the ledger refers to them."""
     people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
@@ -375,6 +397,11 @@ async def lock_unproven(connection: Connection, since: dt.datetime) -> int:
 async def demote_operators(connection: Connection) -> Sequence[str]:
     """Make every operator an ordinary user; returns their usernames."""
     return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
+
+
+async def clear_foreign_pictures(connection: Connection) -> int:
+    """Clear profile pictures that are URLs of other servers, which development mode accepts. Returns their number."""
+    return int((await connection.execute(_CLEAR_FOREIGN_PICTURES)).split()[-1])
 
 
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:

@@ -180,6 +180,10 @@ class Settings:
     )
     sockets_per_address: int = setting(200, "live sockets from one address", least=1)
 
+    sms_per_day: int = setting(
+        1000, "codes by text message per day (UTC) of the whole server, because they cost money; 0: any number", least=0
+    )
+
     # ── the apps' API keys; empty: generated and kept with the secrets ──
     api_key_ios: str = setting("", "API key of the iOS app", secret=True)
     api_key_android: str = setting("", "API key of the Java Android app", secret=True)

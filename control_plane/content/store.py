@@ -38,6 +38,9 @@ _CHOOSE = """
     )
     select yes from complete
 """
+_CHOOSE_BY_TITLE = """
+    insert into user_interest (user_id, interest_id) select $1, id from interest where title = any($2::text[])
+"""
 _CHOSEN = """
     select section.title as section, interest.title
     from user_interest join interest on interest.id = interest_id join interest_section section on section.id = section_id
@@ -106,6 +109,11 @@ async def choose_interests(database: Database, user_id: UserId, interest_ids: Se
         raise UnknownInterest from None
     if not chosen:
         raise UnknownInterest
+
+
+async def choose_interests_by_title(connection: Connection, user_id: UserId, titles: Sequence[str]) -> None:
+    """Choose interests for a new user. Titles that no interest has are left out."""
+    await connection.execute(_CHOOSE_BY_TITLE, user_id, titles)
 
 
 async def exported_interests(database: Database, user_id: UserId) -> Sequence[Row]:

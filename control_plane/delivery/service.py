@@ -36,8 +36,9 @@ _EXAMPLES = {
     Channel.PHONE: Contact(Channel.PHONE, "+4915123456789"),
 }
 _SETTINGS = {Channel.EMAIL: "LIVE_MAIL_URL", Channel.PHONE: "LIVE_SMS_URL"}
-_ASSET = apprise.AppriseAsset(app_id="stagedoor")
-"""The name of the program in headers, which hold ASCII alone."""
+_ASSET = apprise.AppriseAsset(app_id="stagedoor", http_redirects=False)
+"""The name of the program in headers, which hold ASCII alone. Redirects are refused: a message holds a code, and its
+headers can hold the gateway's credentials."""
 MOST_AT_ONCE = 32
 """Messages under way, including those whose deadline has passed while the server still holds the connection. Fewer: a
 hanging server fails more messages at once. More: it holds more threads and connections."""

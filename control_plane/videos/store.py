@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from control_plane.base.ids import UserId
@@ -40,8 +41,8 @@ _ADD_SOUND = """
     values ($1, '', $2, $3, $4, $5) returning id
 """
 _ADD_VIDEO = """
-    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 _EXPORT = """
@@ -123,10 +124,11 @@ async def add_video(
     duration_ms: int,
     width: int,
     height: int,
+    views: int,
+    created_at: dt.datetime,
 ) -> None:
-    await connection.execute(
-        _ADD_VIDEO, user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height
-    )
+    values = (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
+    await connection.execute(_ADD_VIDEO, *values)
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:

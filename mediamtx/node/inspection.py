@@ -81,15 +81,15 @@ async def inspect(api_url: str, api_password: str, deadline_s: float = 3.0) -> I
             asyncio.timeout(deadline_s),
             aiohttp.ClientSession(raise_for_status=True, headers=authorization) as session,
         ):
-            async with session.get(f"{base}/v3/info") as response:
+            async with session.get(f"{base}/v3/info", allow_redirects=False) as response:
                 info = msgspec.json.decode(await response.read(), type=Info)
                 at = parsedate_to_datetime(response.headers["Date"])
-            async with session.get(f"{base}/v3/config/global/get") as response:
+            async with session.get(f"{base}/v3/config/global/get", allow_redirects=False) as response:
                 settings = msgspec.json.decode(await response.read(), type=Global)
             paths = []
             for pattern in (PATH_PATTERN, OTHER_PATHS):
                 url = f"{base}/v3/config/paths/get/{quote(pattern)}"
-                async with session.get(url, raise_for_status=False) as response:
+                async with session.get(url, raise_for_status=False, allow_redirects=False) as response:
                     paths.append(response.status == 200)
     except TimeoutError as error:
         raise MediaServerUnavailable(f"The control API does not answer within {deadline_s:g} s.") from error

@@ -15,10 +15,12 @@ from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database
 from control_plane.operations import installation
 from control_plane.operations.development import make_fit_for_production
+from control_plane.storage.files import Files
 from stagedoor.cli import terminal
 from stagedoor.cli.at_work import actor
 from stagedoor.cli.database import opened, reachable
 from stagedoor.cli.terminal import Commands, Yes, confirm, out, progress
+from stagedoor.parts.storage import storage
 
 
 class ServerRuns(ControlPlaneError):
@@ -63,13 +65,14 @@ def production(yes: Yes = False) -> None:
 
     async def leave_development(database: Database, settings: Settings) -> None:
         confirm("Take back all unpaid coins, end every session and remove every operator role?", yes=yes)
-        taken_back = await make_fit_for_production(database, actor())
+        taken_back = await make_fit_for_production(database, Files(storage(settings), database), actor())
         if taken_back is None:
             out.print("Development mode did not use this database: nothing was changed.")
             return
         out.print("Production accepts this database now. Every session has ended, every stream key is revoked.")
         out.print(f"Coins taken back: {taken_back.coins}, from {taken_back.holders} users.")
         out.print(f"Demo users removed: {taken_back.demo_people}.")
+        out.print(f"Profile pictures of other servers cleared: {taken_back.pictures}.")
         out.print(
             f"Accounts without a way to sign in: {taken_back.accounts}. `stagedoor token <user>` issues a session."
         )

@@ -7,6 +7,7 @@ from control_plane.accounts.bundle import Accounts
 from control_plane.accounts.claims import Prover
 from control_plane.accounts.codes.codes import Codes
 from control_plane.accounts.codes.delivery import deliver_code
+from control_plane.accounts.codes.metrics import CodeMetrics
 from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.contact_changes import ContactChanges
 from control_plane.accounts.last_uses import LastUses
@@ -29,17 +30,27 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.delivery.logged import LoggedMessages, NoMessages
 from control_plane.delivery.messenger import Messenger
+from control_plane.observe.metrics import Metrics
 from control_plane.pictures.clips import Clips
 from control_plane.pictures.pictures import Pictures
 from control_plane.storage.files import Files
 from stagedoor.parts.live import Live
 
 
-def accounts(settings: Settings, secrets: Secrets, database: Database, live: Live, files: Files) -> Accounts:
+def accounts(
+    settings: Settings, secrets: Secrets, database: Database, live: Live, files: Files, metrics: Metrics
+) -> Accounts:
     sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
     sessions.follow(live.bus)
     messenger = _messenger(settings)
-    codes = Codes(database, secrets[Purpose.SESSION].signing.value, frozenset(messenger.channels), deliver_code)
+    codes = Codes(
+        database,
+        secrets[Purpose.SESSION].signing.value,
+        frozenset(messenger.channels),
+        deliver_code,
+        CodeMetrics(metrics),
+        sms_per_day=settings.sms_per_day,
+    )
     notices = Notices(database, frozenset(messenger.channels), deliver_notice)
     id_tokens, clients = IdTokens(providers_of(settings.providers)), oauth_clients(settings.providers)
     provers: list[Prover] = [id_tokens, ConfirmedContacts(codes)]

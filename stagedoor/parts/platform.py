@@ -34,7 +34,7 @@ def platform(
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
-    people = accounts(settings, secrets, database, live, stored.files)
+    people = accounts(settings, secrets, database, live, stored.files, metrics)
     return Platform(
         settings=settings,
         urls=urls,

@@ -85,7 +85,7 @@ async def test_from_development_mode_into_production(stopped: Stagedoor) -> None
     status, output = await stopped.command("database", "production", "--yes")
     assert status == 0, output
     assert "No longer operators: boss." in output
-    assert "Coins taken back: 50100, from 7 users." in output
+    assert "Coins taken back: 400100, from 42 users." in output
 
     await stopped.start()
     assert [(await stopped.call("api/liveStream", token))["code"] for token in tokens] == [401, 201, 401], (

@@ -102,13 +102,14 @@ async def test_the_six_published_calls_answer_without_a_session_as_every_app_rea
 
 async def test_a_sample_video_plays_from_any_place(stagedoor: Stagedoor) -> None:
     feed = await stagedoor.done("api/showRelatedVideos", starting_point="0")
-    assert len(feed) == 5
+    assert len(feed) == 10
     video = local(feed[0]["Video"]["video"])
     async with stagedoor.session.get(video, headers={"Range": "bytes=100-199"}) as response:
         assert response.status == 206
         assert len(await response.read()) == 100
     assert decoded(video) > (5, 5)
-    assert await stagedoor.done("api/showRelatedVideos", starting_point="1") == []
+    assert len(await stagedoor.done("api/showRelatedVideos", starting_point="2")) == 10
+    assert await stagedoor.done("api/showRelatedVideos", starting_point="3") == []
 
 
 async def buy(stagedoor: Stagedoor, token: str, coin: int) -> Any:

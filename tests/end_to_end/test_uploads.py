@@ -11,6 +11,7 @@ import pytest
 from tests.control_plane.pictures.samples import from_a_phone, quarters, saved
 from tests.control_plane.storage.conftest import new_bucket, s3
 from tests.end_to_end.platform import Stagedoor
+from tests.end_to_end.template import Template
 from tests.waiting import until
 
 __all__ = ["s3"]
@@ -30,33 +31,33 @@ async def set_picture(platform: Stagedoor, token: str, content: bytes) -> dict[s
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])
-async def test_a_picture_is_seen_by_all_until_it_is_replaced(
-    stopped: Stagedoor,
-    s3: str,
-    place: str,
-) -> None:
-    if place == "bucket":
-        stopped.set(storage_url=new_bucket(s3))
-    await stopped.start()
-    token = await stopped.sign_in("ada")
-    first = await set_picture(stopped, token, from_a_phone(orientation=6))
-    for url in (first["profile_pic"], first["profile_pic_small"]):
-        status, content, kind = await fetch(stopped, url)
-        assert (status, content[:3], kind) == (200, b"\xff\xd8\xff", "image/jpeg")
-    second = await set_picture(stopped, token, saved(quarters(50, 50), "PNG"))
-    assert (await fetch(stopped, second["profile_pic"]))[0] == 200
+async def test_a_picture_is_seen_by_all_until_it_is_replaced(template: Template, s3: str, place: str) -> None:
+    async with template.empty() if place == "bucket" else template.stopped() as platform:
+        if place == "bucket":
+            platform.set(storage_url=new_bucket(s3))
+        await platform.start()
+        token = await platform.sign_in("ada")
+        demo = (await platform.done("api/showUserDetail", token))["User"]
+        for key in ("profile_pic", "profile_pic_small", "profile_gif", "profile_video"):
+            assert (await fetch(platform, demo[key]))[0] == 200, key
+        first = await set_picture(platform, token, from_a_phone(orientation=6))
+        for url in (first["profile_pic"], first["profile_pic_small"]):
+            status, content, kind = await fetch(platform, url)
+            assert (status, content[:3], kind) == (200, b"\xff\xd8\xff", "image/jpeg")
+        second = await set_picture(platform, token, saved(quarters(50, 50), "PNG"))
+        assert (await fetch(platform, second["profile_pic"]))[0] == 200
 
-    async def gone() -> bool:
-        return (await fetch(stopped, first["profile_pic"]))[0] == 404
+        async def gone() -> bool:
+            return (await fetch(platform, first["profile_pic"]))[0] == 404
 
-    await until(gone, 30, what="the old picture deleted")
-    status, told = await stopped.command("storage", "check", "--json")
-    assert status == 0, told
-    report = json.loads(told)
-    assert (report["strays"], report["missing"]) == ([], [])
-    await stopped.kill()
-    await stopped.start()
-    shown = await stopped.done("api/showUserDetail", await stopped.sign_in("ada"))
-    assert (await fetch(stopped, shown["User"]["profile_pic"]))[0] == 200
-    assert "call_broke" not in stopped.log
-    assert "secret_access_key" not in stopped.log
+        await until(gone, 30, what="the old picture deleted")
+        status, told = await platform.command("storage", "check", "--json")
+        assert status == 0, told
+        report = json.loads(told)
+        assert (report["strays"], report["missing"]) == ([], [])
+        await platform.kill()
+        await platform.start()
+        shown = await platform.done("api/showUserDetail", await platform.sign_in("ada"))
+        assert (await fetch(platform, shown["User"]["profile_pic"]))[0] == 200
+        assert "call_broke" not in platform.log
+        assert "secret_access_key" not in platform.log

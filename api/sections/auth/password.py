@@ -10,7 +10,7 @@ from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Request, Text
 from api.wire.person import User, user_view
 from api.wire.profile import Profile, caller_of, own_profile
-from control_plane.accounts.codes.codes import ChannelMissing, TooManyCodes, WrongCode
+from control_plane.accounts.codes.codes import ChannelMissing, TextMessagesUsedUp, TooManyCodes, WrongCode
 from control_plane.accounts.password_hashing import PasswordsBusy
 from control_plane.accounts.password_rules import WeakPassword
 from control_plane.accounts.passwords import TooManyAttempts, WrongPassword
@@ -66,7 +66,9 @@ class ForgotPassword(Request, frozen=True, kw_only=True):
     """Email address or phone number of the account."""
 
 
-@section.endpoint("forgotPassword", access=Access.OPEN, refusals=(ChannelMissing, InvalidContact, TooManyCodes))
+@section.endpoint(
+    "forgotPassword", access=Access.OPEN, refusals=(ChannelMissing, InvalidContact, TextMessagesUsedUp, TooManyCodes)
+)
 async def forgot_password(call: Call, body: ForgotPassword) -> str:
     """Send a code with which a new password can be chosen. The answer is the same whether or not the address has an
     account."""

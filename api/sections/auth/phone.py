@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Flag, Request, Text
-from control_plane.accounts.codes.codes import ChannelMissing, Purpose, TooManyCodes, WrongCode
+from control_plane.accounts.codes.codes import ChannelMissing, Purpose, TextMessagesUsedUp, TooManyCodes, WrongCode
 from control_plane.accounts.user import AlreadyTaken
 from control_plane.delivery.contacts import InvalidContact, phone_contact
 
@@ -30,7 +30,7 @@ class VerifyPhoneNo(Request, frozen=True, kw_only=True):
 @section.endpoint(
     "verifyPhoneNo",
     access=Access.GUEST,
-    refusals=(AlreadyTaken, ChannelMissing, InvalidContact, TooManyCodes, WrongCode),
+    refusals=(AlreadyTaken, ChannelMissing, InvalidContact, TextMessagesUsedUp, TooManyCodes, WrongCode),
 )
 async def verify_phone_no(call: Call, body: VerifyPhoneNo) -> str:
     """Send a code to a phone number, or check it. For the next five minutes, registerUser accepts the confirmed number from
@@ -59,7 +59,10 @@ class ChangePhoneNo(Request, frozen=True, kw_only=True):
     """The six digits that were sent."""
 
 
-@section.endpoint("changePhoneNo", refusals=(AlreadyTaken, ChannelMissing, InvalidContact, TooManyCodes, WrongCode))
+@section.endpoint(
+    "changePhoneNo",
+    refusals=(AlreadyTaken, ChannelMissing, InvalidContact, TextMessagesUsedUp, TooManyCodes, WrongCode),
+)
 async def change_phone_no(call: Call, body: ChangePhoneNo) -> str:
     """Change the caller's phone number. The new one counts when its code has been entered; the old one gets a message."""
     phone = phone_contact(body.phone)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
+from control_plane.db.counters import value_of
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database, Row
 from control_plane.delivery.contacts import Channel, Contact
@@ -18,6 +19,20 @@ _COUNTS = """
         max(created_at) filter (where address = $1) as last_at
     from contact_code where (address = $1 or origin = $2) and created_at > $3::timestamptz - interval '1 day'
 """
+_SEND_AGAIN = """
+    with again as (
+        select * from contact_code
+        where purpose = $1 and channel = $2 and address = $3 and coalesce(user_id, 0) = coalesce($4, 0)
+            and closed_at is null and silent = $6 and tries < $8 and created_at > $9
+        for update
+    ), earlier as (
+        insert into contact_code (purpose, channel, address, user_id, origin, silent, created_at, closed_at)
+        select purpose, channel, address, user_id, origin, silent, created_at, $7 from again
+    )
+    update contact_code set origin = $5, created_at = $7 from again where contact_code.id = again.id
+    returning contact_code.id
+"""
+"""The row of the earlier request is closed: only limits count it."""
 _CLOSE = """
     update contact_code set closed_at = $5
     where purpose = $1 and channel = $2 and address = $3 and coalesce(user_id, 0) = coalesce($4, 0) and closed_at is null
@@ -43,9 +58,14 @@ _CONFIRMED = """
 _USE = "update contact_code set closed_at = $2 where id = $1 and closed_at is null returning id"
 _BY_ID = f"select {_COLUMNS} from contact_code where id = $1 and closed_at is null"
 _OPEN = f"""
-    select {_COLUMNS} from contact_code where closed_at is null and created_at > $1 and not silent order by id desc limit $2
+    select {_COLUMNS} from contact_code where closed_at is null and created_at > $1 and not silent
+    order by created_at desc, id desc limit $2
 """
 _DELETE = "delete from contact_code where created_at < $1"
+_BY_TEXT_MESSAGE = f"select {value_of('codes.phone', '$1::bigint')}"
+_COUNT_BY_TEXT_MESSAGE = "select counter_add('codes.phone', $1, 1)"
+_DELETE_COUNTS = "delete from counter where name = 'codes.phone' and subject_id < $1"
+"""The counter's subject is the day, as a number of days since 1970 in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,7 @@ class Sent:
     silent: bool
     salt: bytes
     created_at: dt.datetime
+    """Of its last request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,42 @@ async def lock_and_count(connection: Connection, contact: Contact, origin: str, 
     row = await connection.fetchrow(_COUNTS, contact.address, origin, now)
     assert row is not None, "an aggregate has one row"
     return Counts(**row)
+
+
+async def by_text_message(source: Connection | Database, now: dt.datetime) -> int:
+    """Requests of this day (UTC) for codes by text message, of all users."""
+    number: int = await source.fetchval(_BY_TEXT_MESSAGE, _day(now))
+    return number
+
+
+async def count_by_text_message(connection: Connection, most: int, now: dt.datetime) -> bool:
+    """Count a request for a code by text message. False: there were `most` today. Until the transaction ends, no other
+    one passes here."""
+    await lock_names(connection, "codes by text message")
+    if await by_text_message(connection, now) >= most:
+        return False
+    await connection.execute(_COUNT_BY_TEXT_MESSAGE, _day(now))
+    return True
+
+
+async def send_again(
+    connection: Connection,
+    purpose: str,
+    contact: Contact,
+    user_id: UserId | None,
+    *,
+    origin: str,
+    silent: bool,
+    now: dt.datetime,
+    tries: int,
+    since: dt.datetime,
+) -> int | None:
+    """Count another request for the open code, whose life begins again. None: there is none, it was sent before
+    `since`, or had its tries."""
+    code_id: int | None = await connection.fetchval(
+        _SEND_AGAIN, purpose, contact.channel, contact.address, user_id, origin, silent, now, tries, since
+    )
+    return code_id
 
 
 async def replace(
@@ -143,3 +200,8 @@ async def newest(database: Database, since: dt.datetime, limit: int) -> list[Sen
 
 async def delete_older(database: Database, before: dt.datetime) -> None:
     await database.execute(_DELETE, before)
+    await database.execute(_DELETE_COUNTS, _day(before))
+
+
+def _day(time: dt.datetime) -> int:
+    return int(time.timestamp()) // 86400

@@ -25,6 +25,7 @@ from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring
 from control_plane.db.pool import Database
+from control_plane.db.text import is_storable
 from control_plane.jobs.kind import job
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _event(content: Mapping[str, Any]) -> Mapping[str, Any]:
         event = json.loads(content["events"])
     except (KeyError, TypeError, ValueError):
         raise InvalidIdToken("Apple") from None
-    if not isinstance(event, dict):
+    if not isinstance(event, dict) or not is_storable(event):
         raise InvalidIdToken("Apple")
     return event
 

@@ -24,6 +24,7 @@ from control_plane.accounts.providers.key_set import DEADLINE_S, KeysUnavailable
 from control_plane.base.clock import utc_now
 from control_plane.config.declare import InvalidSettings
 from control_plane.config.providers import Apple, Providers
+from control_plane.db.text import is_storable
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class OAuthClient:
         except ValueError:
             log.warning("provider_refused", extra={"provider": self.name, "why": "the answer is too large"})
             raise InvalidIdToken(self.title) from None
-        if status >= 500 or status == 429:
+        if status >= 500 or status == 429 or 300 <= status < 400:  # a redirect would take the credentials elsewhere
             log.warning("provider_away", extra={"provider": self.name, "why": status})
             raise KeysUnavailable
         answer = _parsed(body)
@@ -117,7 +118,7 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
         answer = json.loads(body or b"{}")
     except ValueError:
         return {}
-    return answer if isinstance(answer, dict) else {}
+    return answer if isinstance(answer, dict) and is_storable(answer) else {}
 
 
 def oauth_clients(settings: Providers) -> dict[str, OAuthClient]:

@@ -20,7 +20,8 @@ from control_plane.accounts.providers.key_set import KeySet
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.providers import Providers
-from control_plane.delivery.contacts import InvalidContact, email_contact
+from control_plane.db.text import is_storable
+from control_plane.delivery.contacts import InvalidContact, email_contact, phone_contact
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ ID_TOKEN_CLAIMS = ["iss", "aud", "sub", "exp", "iat"]
 LEEWAY_S = 60
 """Allowed difference between the provider's clock and ours. Larger: expired tokens work for longer. Smaller: a wrong
 clock refuses valid tokens."""
+GOOGLE_DOMAINS = ("@gmail.com", "@googlemail.com")
+"""Addresses that Google hosts for everyone; a token with the claim `hd` has one that it hosts for an organisation."""
 LONGEST_TOKEN = 8192
 """Characters. The providers' tokens have 700 to 1500; longer text is refused before it is decoded."""
 
@@ -138,7 +141,9 @@ class IdTokens:
                 leeway=LEEWAY_S,
                 options={"require": required},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            if not is_storable(content):
+                raise jwt.InvalidTokenError("a text that cannot be stored")
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             log.info("id_token_refused", extra={"provider": provider.name, "why": type(error).__name__})
             raise InvalidIdToken(provider.title) from None
         return content
@@ -175,15 +180,28 @@ def _is_nonce(signed: Any, nonce: str) -> bool:
 
 
 def _proof(content: Mapping[str, Any], provider: Provider) -> Proof:
-    verified = content.get("email_verified")
-    # Apple sends text or a boolean.
-    is_verified = provider.proves_email and (verified is True or verified == "true")
-    phone = content.get("phone_number")
+    email = _email(content.get("email"))
     return Proof(
         identity=Identity(provider.name, content["sub"]),
-        email=_email(content.get("email")) if is_verified else "",
-        phone=phone if provider.name == "firebase" and isinstance(phone, str) else "",
+        email=email if _is_verified(email, content, provider) else "",
+        phone=_phone(content.get("phone_number")) if provider.name == "firebase" else "",
     )
+
+
+def _is_verified(email: str, content: Mapping[str, Any], provider: Provider) -> bool:
+    """Whether the provider knows that the address is the user's now. Google verified an address of another mail service
+    once, and does not learn when it gets another owner."""
+    verified = content.get("email_verified")
+    if not provider.proves_email or not (verified is True or verified == "true"):  # Apple sends text or a boolean
+        return False
+    return not _is_by_google(content, provider) or bool(content.get("hd")) or email.endswith(GOOGLE_DOMAINS)
+
+
+def _is_by_google(content: Mapping[str, Any], provider: Provider) -> bool:
+    """Firebase passes on what Google says, without `hd`."""
+    firebase = content.get("firebase")
+    through = firebase.get("sign_in_provider") if isinstance(firebase, dict) else None
+    return provider.name == "google" or (provider.name == "firebase" and through == "google.com")
 
 
 def _email(text: Any) -> str:
@@ -193,5 +211,15 @@ def _email(text: Any) -> str:
         return ""
     try:
         return email_contact(text).address
+    except InvalidContact:
+        return ""
+
+
+def _phone(text: Any) -> str:
+    """In the normal form in which numbers are compared. "": none."""
+    if not isinstance(text, str):
+        return ""
+    try:
+        return phone_contact(text).address
     except InvalidContact:
         return ""

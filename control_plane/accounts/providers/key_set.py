@@ -105,8 +105,13 @@ class KeySet:
 
     async def _read(self) -> Any:
         timeout = aiohttp.ClientTimeout(total=self._deadline_s)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as response:
-            response.raise_for_status()
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            # Redirects are refused: who can redirect this address could name other keys at an address without TLS.
+            session.get(self._url, allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise ValueError("The provider answers without a key set.")
             return json.loads(await read_whole(response, LARGEST_BYTES))
 
 

@@ -71,6 +71,7 @@ def _checks() -> tuple[Check, ...]:
         Check("hooks", network.hooks_listener),
         Check("mail", messages.mail, deadline_s=35),
         Check("text messages", messages.text_messages, deadline_s=35),
+        Check("codes by text message", messages.codes_of_today),
         Check("server", network.server),
     )
 

@@ -54,7 +54,7 @@ async def hooks_listener(at: Installation) -> Finding | None:
     try:
         async with (
             aiohttp.ClientSession(timeout=ANSWER_S, auth=auth) as session,
-            session.post(url, json={"event": "doctor", "path": ""}) as response,
+            session.post(url, json={"event": "doctor", "path": ""}, allow_redirects=False) as response,
         ):
             status = response.status
     except (aiohttp.ClientError, TimeoutError) as error:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDictProxy
+from yarl import URL
 
 from api.http.files import FileRoutes
 from control_plane.base.signing import Keyring, Secret
@@ -184,3 +185,20 @@ async def test_a_bucket_is_reached_by_a_redirect_that_may_be_cached(served: Serv
     status, _, headers = await served.get(f"/media/{name}", follow=False)
     assert (status, headers["Cache-Control"]) == (302, "public, max-age=3600")
     assert headers["Location"].startswith(served.files.storage.origin)
+
+
+@pytest.mark.parametrize("storage", ["s3"], indirect=True)
+async def test_a_private_file_of_a_bucket_has_a_signed_address_of_two_minutes(served: Served) -> None:
+    name, address = await served.private()
+    _, _, headers = await served.get(address, follow=False)
+    signed = URL(headers["Location"])
+    assert signed.path.endswith(name)
+    assert signed.query["X-Amz-Expires"] == "120"
+    async with ClientSession() as session:
+        async with session.get(signed) as response:
+            assert (response.status, await response.read()) == (200, CONTENT)
+            assert response.headers["Cache-Control"] == "private, no-store"
+        async with session.get(signed.with_query(None)) as response:
+            assert response.status == 403
+    await served.files.storage.delete(name)
+    assert (await served.get(address))[0] == 404

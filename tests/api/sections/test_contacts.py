@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from api.contract.client import Client
-from api.sections import settings
-from api.sections.users import contacts
 from control_plane.accounts import store
 from control_plane.accounts.phone_book import (
     AT_ONCE,
@@ -25,108 +23,106 @@ from control_plane.accounts.phone_book import (
 )
 from control_plane.accounts.user import Identity, NewUser
 from control_plane.base.ids import UserId
-from tests.api.sections.calling import APPS, Calls, calling
+from control_plane.db.pool import Database
+from tests.api.sections.apps import APPS, Apps, apps_of
 
 BEN, CARLA, DORA = "+4915123456701", "+4915123456702", "+33612345678"
 
 
 @pytest.fixture
-async def calls(dsn: str, tmp_path: Path) -> AsyncIterator[Calls]:
-    async with calling(dsn, tmp_path, contacts.section, settings.section, body_limit=1 << 20) as calls:
-        yield calls
+async def apps(dsn: str, database: Database, tmp_path: Path) -> AsyncIterator[Apps]:
+    async with apps_of(dsn, database, tmp_path, body_limit=1 << 20) as apps:
+        yield apps
 
 
-async def registered(calls: Calls, name: str, phone: str = "", facebook: str = "") -> UserId:
+async def registered(apps: Apps, name: str, phone: str = "", facebook: str = "") -> UserId:
     identities = [Identity("facebook", facebook)] if facebook else []
-    async with calls.database.transaction() as connection:
+    async with apps.database.transaction() as connection:
         return await store.create(connection, NewUser(username=name, phone=phone, first_name=name), identities)
 
 
 @pytest.fixture
-async def ann(calls: Calls) -> UserId:
-    return await registered(calls, "ann", "+4915123456700")
+async def ann(apps: Apps) -> UserId:
+    return await registered(apps, "ann", "+4915123456700")
 
 
-@pytest.fixture
-async def token(calls: Calls, ann: UserId) -> str:
-    return await calls.token(ann)
-
-
-async def found(calls: Calls, token: str, *numbers: Any, facebook: Any = (), **how: Any) -> list[str]:
-    body = {"phone_numbers": list(numbers), "facebook_ids": list(facebook)}
-    return [entry["User"]["username"] for entry in await calls.done("showRegisteredContacts", body, token=token, **how)]
+async def found(apps: Apps, token: str, *numbers: Any, facebook: Any = (), **how: Any) -> list[str]:
+    msg = await apps.done(
+        "showRegisteredContacts", token, phone_numbers=list(numbers), facebook_ids=list(facebook), **how
+    )
+    return [entry["User"]["username"] for entry in msg]
 
 
 AS_WRITTEN = (BEN, "0151 23456701", "0151/234-567 01", "(0151) 23456701", "0049 151 23456701", "00 49 15123456701")
 
 
 @pytest.mark.parametrize("app", APPS)
-async def test_a_number_is_found_as_it_stands_in_a_phone_book(
-    calls: Calls, token: str, ann: UserId, app: Client
-) -> None:
-    await registered(calls, "ben", BEN)
+async def test_a_number_is_found_as_it_stands_in_a_phone_book(apps: Apps, token: str, ann: UserId, app: Client) -> None:
+    await registered(apps, "ben", BEN)
     for number in AS_WRITTEN:
-        await calls.database.execute("delete from contact_search")
+        await apps.database.execute("delete from contact_search")
         body = {"user_id": str(ann), "phone_numbers": [number, "0151 999"], "facebook_ids": None}
-        (entry,) = await calls.done("showRegisteredContacts", body, token=token, app=app)
+        (entry,) = await apps.done("showRegisteredContacts", token, app=app, **body)
         user = entry["User"]
         assert (user["username"], user["phone"], user["email"], user["wallet"]) == ("ben", "", "", 0), "a public record"
 
 
-async def test_numbers_and_facebook_ids_may_be_objects(calls: Calls, token: str) -> None:
-    await registered(calls, "ben", BEN)
-    await registered(calls, "carla", facebook="10001")
-    await registered(calls, "dora", facebook="10002")
-    assert await found(calls, token, {"phone": BEN, "name": "Ben"}, facebook=["10001", {"fb_id": 10002}, "7"]) == [
+async def test_numbers_and_facebook_ids_may_be_objects(apps: Apps, token: str) -> None:
+    await registered(apps, "ben", BEN)
+    await registered(apps, "carla", facebook="10001")
+    await registered(apps, "dora", facebook="10002")
+    assert await found(apps, token, {"phone": BEN, "name": "Ben"}, facebook=["10001", {"fb_id": 10002}, "7"]) == [
         *("ben", "carla", "dora")
     ]
 
 
-async def test_the_country_of_a_number_is_that_of_the_callers_own_number_else_of_the_language(calls: Calls) -> None:
-    await registered(calls, "ben", BEN)
-    await registered(calls, "dora", DORA)
-    french = await calls.token(await registered(calls, "fanny", "+33612345679"))
-    nobody = await calls.token(await registered(calls, "guest"))
+async def test_the_country_of_a_number_is_that_of_the_callers_own_number_else_of_the_language(apps: Apps) -> None:
+    await registered(apps, "ben", BEN)
+    await registered(apps, "dora", DORA)
+    french = await apps.token(await registered(apps, "fanny", "+33612345679"))
+    nobody = await apps.token(await registered(apps, "guest"))
     local = ("0151 23456701", "06 12 34 56 78")
-    assert await found(calls, french, *local, headers={"Accept-Language": "de-DE"}) == ["dora"]
-    assert await found(calls, nobody, *local, headers={"Accept-Language": "de-DE"}) == ["ben"]
-    assert await found(calls, nobody, *local, headers={"Accept-Language": "de"}) == []
-    assert await found(calls, nobody, *local, BEN) == ["ben"]
+    assert await found(apps, french, *local, headers={"Accept-Language": "de-DE"}) == ["dora"]
+    assert await found(apps, nobody, *local, headers={"Accept-Language": "de-DE"}) == ["ben"]
+    assert await found(apps, nobody, *local, headers={"Accept-Language": "de"}) == []
+    assert await found(apps, nobody, *local, BEN) == ["ben"]
 
 
-async def test_the_country_that_a_trusted_proxy_names_comes_before_the_language(dsn: str, tmp_path: Path) -> None:
+async def test_the_country_that_a_trusted_proxy_names_comes_before_the_language(
+    dsn: str, database: Database, tmp_path: Path
+) -> None:
     settings: dict[str, Any] = {"country_header": "CF-IPCountry", "trusted_proxies": ("127.0.0.1",)}
-    async with calling(dsn, tmp_path, contacts.section, **settings) as calls:
-        await registered(calls, "ben", BEN)
-        token = await calls.token(await registered(calls, "guest"))
+    async with apps_of(dsn, database, tmp_path, **settings) as apps:
+        await registered(apps, "ben", BEN)
+        token = await apps.token(await registered(apps, "guest"))
         headers = {"CF-IPCountry": "DE", "Accept-Language": "fr-FR"}
-        assert await found(calls, token, "0151 23456701", headers=headers) == ["ben"]
-        assert await found(calls, token, "0151 23456701", headers={"Accept-Language": "fr-FR"}) == []
+        assert await found(apps, token, "0151 23456701", headers=headers) == ["ben"]
+        assert await found(apps, token, "0151 23456701", headers={"Accept-Language": "fr-FR"}) == []
 
 
 async def test_only_people_who_agree_are_found_and_no_banned_ones_and_not_oneself(
-    calls: Calls, token: str, ann: UserId
+    apps: Apps, token: str, ann: UserId
 ) -> None:
     ben, carla = (
-        await registered(calls, "ben", BEN, facebook="1"),
-        await registered(calls, "carla", CARLA, facebook="2"),
+        await registered(apps, "ben", BEN, facebook="1"),
+        await registered(apps, "carla", CARLA, facebook="2"),
     )
     everybody = (BEN, CARLA, "+4915123456700")
-    assert await found(calls, token, *everybody, facebook=["1", "2"]) == ["ben", "carla"], "each once"
-    await calls.done("addPrivacySetting", {"found_by_contacts": "0"}, token=await calls.token(ben))
-    assert await found(calls, token, *everybody, facebook=["1", "2"]) == ["carla"]
-    await calls.ban(carla)
-    assert await found(calls, token, *everybody, facebook=["1", "2"]) == []
+    assert await found(apps, token, *everybody, facebook=["1", "2"]) == ["ben", "carla"], "each once"
+    await apps.done("addPrivacySetting", await apps.token(ben), found_by_contacts="0")
+    assert await found(apps, token, *everybody, facebook=["1", "2"]) == ["carla"]
+    await apps.ban(carla)
+    assert await found(apps, token, *everybody, facebook=["1", "2"]) == []
 
 
-async def test_an_identity_of_another_provider_is_no_facebook_id(calls: Calls, token: str) -> None:
-    async with calls.database.transaction() as connection:
+async def test_an_identity_of_another_provider_is_no_facebook_id(apps: Apps, token: str) -> None:
+    async with apps.database.transaction() as connection:
         await store.create(connection, NewUser(username="gina"), [Identity("google", "10001")])
-    assert await found(calls, token, facebook=["10001"]) == []
+    assert await found(apps, token, facebook=["10001"]) == []
 
 
-async def test_what_is_no_number_is_passed_over(calls: Calls, token: str) -> None:
-    await registered(calls, "ben", BEN)
+async def test_what_is_no_number_is_passed_over(apps: Apps, token: str) -> None:
+    await registered(apps, "ben", BEN)
     junk: list[Any] = [
         "",
         "mother",
@@ -144,48 +140,52 @@ async def test_what_is_no_number_is_passed_over(calls: Calls, token: str) -> Non
         -1,
         2**70,
     ]
-    assert await found(calls, token, *junk, BEN, facebook=["", None, {}, [], "\0", "x" * 5000]) == ["ben"]
-    assert await found(calls, token, *junk) == []
+    assert await found(apps, token, *junk, BEN, facebook=["", None, {}, [], "\0", "x" * 5000]) == ["ben"]
+    assert await found(apps, token, *junk) == []
 
 
 @pytest.mark.parametrize("name", ["phone_numbers", "facebook_ids"])
-async def test_a_search_has_a_largest_size(calls: Calls, token: str, name: str) -> None:
-    await calls.done("showRegisteredContacts", {name: ["0151 1"] * MOST_CONTACTS}, token=token)
-    answer = await calls.call("showRegisteredContacts", {name: ["0151 1"] * (MOST_CONTACTS + 1)}, token=token)
+async def test_a_search_has_a_largest_size(apps: Apps, token: str, name: str) -> None:
+    async def searched(sent: Any) -> dict[str, Any]:
+        body: dict[str, Any] = {name: sent}
+        return await apps.call("showRegisteredContacts", token, **body)
+
+    assert (await searched(["0151 1"] * MOST_CONTACTS))["code"] == 200
+    answer = await searched(["0151 1"] * (MOST_CONTACTS + 1))
     assert (answer["code"], answer["msg"]) == (400, f"{name} may have at most 2000 entries.")
-    answer = await calls.call("showRegisteredContacts", {name: "0151"}, token=token)
+    answer = await searched("0151")
     assert (answer["code"], answer["msg"]) == (400, f"{name} must be a list.")
 
 
-async def test_a_user_searches_a_few_times_a_day(calls: Calls, ann: UserId, token: str) -> None:
-    await registered(calls, "ben", BEN)
+async def test_a_user_searches_a_few_times_a_day(apps: Apps, ann: UserId, token: str) -> None:
+    await registered(apps, "ben", BEN)
     for _ in range(20):
-        assert await found(calls, token) == [], "without contacts nothing is searched"
+        assert await found(apps, token) == [], "without contacts nothing is searched"
     for _ in range(SEARCHES_PER_DAY):
-        assert await found(calls, token, BEN) == ["ben"]
+        assert await found(apps, token, BEN) == ["ben"]
     for _ in range(2):
-        answer = await calls.call("showRegisteredContacts", {"phone_numbers": [BEN]}, token=token)
+        answer = await apps.call("showRegisteredContacts", token, phone_numbers=[BEN])
         assert (answer["code"], "tomorrow" in answer["msg"]) == (201, True)
-    other = await calls.token(await registered(calls, "carla", CARLA))
-    assert await found(calls, other, BEN) == ["ben"]
+    other = await apps.token(await registered(apps, "carla", CARLA))
+    assert await found(apps, other, BEN) == ["ben"]
     now = dt.datetime.now(dt.UTC)
-    (me,) = (await store.by_ids(calls.database, [ann])).values()
+    (me,) = (await store.by_ids(apps.database, [ann])).values()
     with pytest.raises(TooManySearches):
-        await PhoneBook(calls.database, lambda: now).search(me, [BEN], [])
-    tomorrow = PhoneBook(calls.database, lambda: now + dt.timedelta(days=1))
+        await PhoneBook(apps.database, lambda: now).search(me, [BEN], [])
+    tomorrow = PhoneBook(apps.database, lambda: now + dt.timedelta(days=1))
     assert len(await tomorrow.search(me, [BEN], [])) == 1
 
 
-async def test_the_number_of_queries_does_not_grow_with_the_contacts(calls: Calls, token: str) -> None:
+async def test_the_number_of_queries_does_not_grow_with_the_contacts(apps: Apps, token: str) -> None:
     for number in range(10, 30):
-        await registered(calls, f"user{number}", f"+491512345{number}00")
-    await found(calls, token, BEN)
-    few = await calls.queries("showRegisteredContacts", {"phone_numbers": [BEN]}, token=token)
+        await registered(apps, f"user{number}", f"+491512345{number}00")
+    await found(apps, token, BEN)
+    few = await apps.queries("showRegisteredContacts", token, phone_numbers=[BEN])
     many = [f"0151 2345{number}00" for number in range(10, 30)] + [
         f"0151 {number}" for number in range(1000000, 1001900)
     ]
-    assert len(await found(calls, token, *many)) == 20
-    assert await calls.queries("showRegisteredContacts", {"phone_numbers": many}, token=token) == few == 4
+    assert len(await found(apps, token, *many)) == 20
+    assert await apps.queries("showRegisteredContacts", token, phone_numbers=many) == few == 4
 
 
 async def test_other_calls_run_while_a_large_phone_book_is_parsed() -> None:
@@ -204,38 +204,38 @@ async def test_other_calls_run_while_a_large_phone_book_is_parsed() -> None:
     assert turns == MOST_CONTACTS / AT_ONCE, "parsing waits for nothing else"
 
 
-async def test_numbers_are_neither_stored_nor_logged(
-    calls: Calls, token: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_numbers_are_neither_stored_nor_logged(apps: Apps, token: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    await registered(calls, "ben", BEN)
-    assert await found(calls, token, BEN, "+4915799988877", facebook=["555000111"]) == ["ben"]
+    await registered(apps, "ben", BEN)
+    assert await found(apps, token, BEN, "+4915799988877", facebook=["555000111"]) == ["ben"]
     assert "99988877" not in caplog.text
     assert "555000111" not in caplog.text
-    tables = await calls.database.fetch(
+    tables = await apps.database.fetch(
         "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
     )
     for table in tables:
-        content = await calls.database.fetchval(f"select string_agg(t::text, ' ') from {table['relname']} t")
+        content = await apps.database.fetchval(f"select string_agg(t::text, ' ') from {table['relname']} t")
         assert "99988877" not in (content or "")
         assert "555000111" not in (content or "")
 
 
-async def test_only_a_user_searches_and_only_the_own_contacts(calls: Calls, token: str, ann: UserId) -> None:
-    ben = await registered(calls, "ben", BEN)
-    body = {"phone_numbers": [BEN]}
-    assert (await calls.call("showRegisteredContacts", body, token="0"))["code"] == 501
-    answer = await calls.call("showRegisteredContacts", {**body, "user_id": str(ben)}, token=token)
+async def test_only_a_user_searches_and_only_the_own_contacts(apps: Apps, token: str, ann: UserId) -> None:
+    ben = await registered(apps, "ben", BEN)
+    body: dict[str, Any] = {"phone_numbers": [BEN]}
+    assert (await apps.call("showRegisteredContacts", "0", Client.ANDROID, **body))["code"] == 501
+    answer = await apps.call("showRegisteredContacts", token, **body, user_id=str(ben))
     assert answer["code"] == 201
-    await calls.ban(ann)
-    assert "have been blocked" in (await calls.call("showRegisteredContacts", body, token=token))["msg"]
+    await apps.ban(ann)
+    assert "have been blocked" in (await apps.call("showRegisteredContacts", token, **body))["msg"]
 
 
 async def test_a_user_who_is_only_named_searches_nothing_in_production(
-    calls: Calls, ann: UserId, dsn: str, tmp_path: Path
+    apps: Apps, ann: UserId, dsn: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "production"
     folder.mkdir()
-    async with calling(dsn, folder, contacts.section, dev=False, body_identity=True) as production:
-        answer = await production.call("showRegisteredContacts", {"user_id": str(ann), "phone_numbers": [BEN]})
+    async with apps_of(dsn, apps.database, folder, dev=False, body_identity=True) as production:
+        answer = await production.call(
+            "showRegisteredContacts", app=Client.ANDROID, user_id=str(ann), phone_numbers=[BEN]
+        )
     assert answer["code"] == 501

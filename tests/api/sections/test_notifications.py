@@ -13,13 +13,16 @@ from api.sections import notifications
 from api.sections.users import profile
 from control_plane.base.ids import UserId
 from control_plane.inbox import messages, store
-from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.model import OWN, Kind, Told
+from control_plane.inbox.own_matters import tell_of_own
 from tests.api.sections.calling import APPS, Calls, calling
 from tests.control_plane.inbox.test_telling import told
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, follow
 
 ALL, UNREAD, READ = "showAllNotifications", "showUnReadNotifications", "readNotification"
+EVERY_KIND = set(Kind) - OWN
+"""Of other users."""
 SEND, SEND_ONE = "sendMessageNotification", "sendNotification"
 
 
@@ -44,7 +47,7 @@ async def video_of(calls: Calls, owner: UserId) -> int:
 
 async def tell_every_kind(calls: Calls, sender: UserId, receiver: UserId) -> None:
     video_id = await video_of(calls, receiver)
-    for kind in Kind:
+    for kind in EVERY_KIND:
         about = video_id if kind in (Kind.VIDEO_LIKE, Kind.VIDEO_COMMENT, Kind.MENTION) else 0
         stream_id = 7 if kind in (Kind.LIVE, Kind.SINGLE, Kind.MULTIPLE) else 0
         await told(
@@ -62,7 +65,7 @@ async def test_every_app_reads_every_kind(calls: Calls, ann: UserId, token: str,
     await tell_every_kind(calls, bob, ann)
     entries = [*await page(calls, token, app=app), *await page(calls, token, "1", app=app)]
     assert await page(calls, token, "2", app=app) == []
-    assert {entry["Notification"]["type"] for entry in entries} == set(Kind)
+    assert {entry["Notification"]["type"] for entry in entries} == EVERY_KIND
     for entry in entries:
         notification = entry["Notification"]
         assert (notification["sender_id"], notification["receiver_id"]) == (bob, ann)
@@ -235,3 +238,17 @@ async def test_only_the_sender_sends(calls: Calls, ann: UserId, token: str, bob:
         assert (await calls.call(name, body, token=token))["code"] == 201
         assert (await calls.call(name, {**body, "sender_id": ""}, token="0"))["code"] == 501
     assert await store.unread(calls.database, ann) == 0
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_every_app_reads_what_operators_decided(calls: Calls, ann: UserId, token: str, app: Client) -> None:
+    """The sender is the user, because no other one is."""
+    async with calls.database.transaction() as connection:
+        for kind in sorted(OWN):
+            await tell_of_own(connection, kind, 7, "No insults.", [ann])
+    entries = await page(calls, token, app=app)
+    assert {entry["Notification"]["type"] for entry in entries} == OWN
+    for entry in entries:
+        assert entry["Notification"]["string"].endswith(": No insults.")
+        assert (entry["Sender"]["id"], entry["Receiver"]["id"]) == (ann, ann)
+    assert await calls.done(UNREAD, token=token, app=app) == 3

@@ -290,8 +290,9 @@ async def test_children_cannot_register(dsn: str, database: Database, tmp_path: 
         app = App(client, platform, UserId(0), "")
         too_young = "You have to be at least 13 years old to use this service."
         await app.refused("registerUser", {"username": "kid", "dob": A_CHILD.isoformat()}, 201, too_young)
-        impossible = {"username": "kid", "dob": "2999-01-01"}
-        await app.refused("registerUser", impossible, 201, "This is not a possible date of birth.")
+        for dob in ("2999-01-01", "1880-01-01"):
+            impossible = {"username": "kid", "dob": dob}
+            await app.refused("registerUser", impossible, 201, "This is not a possible date of birth.")
         assert await database.fetchval("select count(*) from app_user") == 0
         for dob in (SIXTEEN.isoformat(), "", "0000-00-00"):
             made = await app.post("registerUser", {"username": f"kid{len(dob)}{dob[:2]}", "dob": dob})

@@ -16,6 +16,7 @@ from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes import store as codes_store
 from control_plane.accounts.codes.codes import RESEND, Codes, Purpose, WrongCode
 from control_plane.accounts.codes.delivery import deliver_code
+from control_plane.accounts.codes.metrics import CodeMetrics
 from control_plane.accounts.common_passwords import COMMON_PASSWORDS
 from control_plane.accounts.notices import About, Notices
 from control_plane.accounts.notices_delivery import NoticeDelivery, deliver_notice
@@ -39,6 +40,7 @@ from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database, open_pool
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
+from control_plane.observe.metrics import Metrics
 
 RIGHT, WRONG, NEW = "open sesame", "open barley", "close sesame"
 MAIL = Contact(Channel.EMAIL, "ann@example.com")
@@ -83,7 +85,9 @@ class Gate:
     channels = frozenset(Channel)
 
     def __post_init__(self) -> None:
-        self.codes = Codes(self.database, b"s" * 32, self.channels, deliver_code, lambda: self.now)
+        self.codes = Codes(
+            self.database, b"s" * 32, self.channels, deliver_code, CodeMetrics(Metrics()), lambda: self.now
+        )
         self.notices = Notices(self.database, self.channels, deliver_notice, lambda: self.now)
         sessions = Sessions(Keyring((Secret("s", b"s" * 32),)), self.database, 3600)
         self.passwords = Passwords(self.database, sessions, self.codes, self.notices, lambda: self.now)
@@ -115,7 +119,7 @@ class Gate:
     async def code(self, contact: Contact = MAIL) -> str:
         self.now += RESEND
         await self.passwords.send_reset(contact, HOME)
-        code_id = await self.database.fetchval("select max(id) from contact_code")
+        code_id = await self.database.fetchval("select max(id) from contact_code where closed_at is null")
         sent = await codes_store.by_id(self.database, code_id)
         assert sent is not None
         return self.codes.text(sent)

@@ -41,7 +41,7 @@ from tests.control_plane.grown import GROWN, Size, fill
 OF_THE_WHOLE_DATABASE = {
     *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN", "accounts.devices._FORGET_UNPROVEN"),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
-    *("accounts.store._DEMOTE", "eventlog.store._NEW_EPOCHS"),
+    *("accounts.store._DEMOTE", "accounts.store._CLEAR_FOREIGN_PICTURES", "eventlog.store._NEW_EPOCHS"),
 }
 """Commands of operators who take a database over; no call reaches them."""
 

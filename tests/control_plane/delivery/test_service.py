@@ -179,6 +179,19 @@ async def test_a_refusal_or_an_outage_is_told_without_address_code_or_secret(
         assert secret not in everything
 
 
+async def test_a_message_follows_no_redirect(gateway: Gateway) -> None:
+    async def moved(request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": gateway.url.replace("json://", "http://")})
+
+    app = web.Application()
+    app.router.add_post("/send", moved)
+    async with TestServer(app) as server:
+        service = Service(Channel.PHONE, f"json://127.0.0.1:{server.port}/send", PRODUCT)
+        with pytest.raises(NotDelivered):
+            await service.send(PHONE, MESSAGE)
+    assert gateway.received == []
+
+
 async def test_a_server_that_never_answers_fails_the_message_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "DEADLINE_S", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))

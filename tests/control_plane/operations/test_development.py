@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -30,11 +31,14 @@ from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.shops import Claim, SandboxShop, VerifiedPurchase
 from control_plane.payments.store import packages, seed_packages
+from control_plane.storage.files import Files
+from control_plane.storage.places import Folder
 from control_plane.streams import store as streams
 from control_plane.streams.keys import StreamKeys
-from stagedoor import demo
+from stagedoor.demo.town import add_town
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.live.readers import new_stream
+from tests.stagedoor.demo.samples import sample_files
 
 OPERATOR = Actor("cli:test")
 KEYRING = Keyring((Secret("s", b"s" * 32),))
@@ -81,6 +85,11 @@ class Market(Stage):
 
 
 @pytest.fixture
+def files(database: Database, tmp_path: Path) -> Files:
+    return Files(Folder(tmp_path / "media"), database)
+
+
+@pytest.fixture
 async def market(database: Database) -> AsyncIterator[Market]:
     await check_mode(database, dev=True)
     market = Market(database)
@@ -89,7 +98,7 @@ async def market(database: Database) -> AsyncIterator[Market]:
     await market.close()
 
 
-async def test_free_coins_are_taken_back_wherever_they_went(market: Market, database: Database) -> None:
+async def test_free_coins_are_taken_back_wherever_they_went(market: Market, database: Database, files: Files) -> None:
     anna, (star, _) = await market.user(), await market.star()
     fan, (other, _) = await market.user(), await market.star()
     await market.buy(anna)
@@ -100,7 +109,7 @@ async def test_free_coins_are_taken_back_wherever_they_went(market: Market, data
     await market.give(fan, other, 40)
     assert await market.audit() == 300
 
-    taken_back = await make_fit_for_production(database, OPERATOR)
+    taken_back = await make_fit_for_production(database, files, OPERATOR)
     assert taken_back is not None
     assert (taken_back.coins, taken_back.holders) == (200, 3)
     assert await wallets(database, [anna, star, fan, other]) == {
@@ -115,12 +124,14 @@ async def test_free_coins_are_taken_back_wherever_they_went(market: Market, data
     await market.give(anna, star, 50)
 
 
-async def test_a_phone_that_anyone_could_claim_for_any_user_is_forgotten(market: Market, database: Database) -> None:
+async def test_a_phone_that_anyone_could_claim_for_any_user_is_forgotten(
+    market: Market, database: Database, files: Files
+) -> None:
     anna, ben = await market.user(), await market.user()
     await devices.claim(database, ben, "before", "ios", "1", "")
     await database.execute("update device set seen_at = now() - interval '1 day'")
     await devices.claim(database, anna, "a stranger's phone", "android", "1", "")
-    await make_fit_for_production(database, OPERATOR)
+    await make_fit_for_production(database, files, OPERATOR)
     assert [row["token"] for row in await database.fetch("select token from device")] == ["before"]
     people = await accounts.by_ids(database, [anna, ben])
     assert [people[anna].device_token, people[ben].device_token] == ["", "before"]
@@ -128,7 +139,7 @@ async def test_a_phone_that_anyone_could_claim_for_any_user_is_forgotten(market:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_was_given_to_whom_what_was_paid_for_remains(
-    market: Market, database: Database, seed: int
+    market: Market, database: Database, seed: int, files: Files
 ) -> None:
     chances = random.Random(seed)
     people = [(await market.star())[0] for _ in range(4)]
@@ -145,32 +156,32 @@ async def test_whatever_was_given_to_whom_what_was_paid_for_remains(
         except NotEnoughCoins:
             continue
     free = await market.audit() - 100 * market.paid
-    taken_back = await make_fit_for_production(database, OPERATOR)
+    taken_back = await make_fit_for_production(database, files, OPERATOR)
     assert taken_back is not None
     assert taken_back.coins == free > 0
     assert await market.audit() == 100 * market.paid
 
 
-async def test_twice_takes_nothing_more(market: Market, database: Database) -> None:
+async def test_twice_takes_nothing_more(market: Market, database: Database, files: Files) -> None:
     anna = await market.user()
     await market.get_free(anna)
-    assert await make_fit_for_production(database, OPERATOR) is not None
-    assert await make_fit_for_production(database, OPERATOR) is None, "it is fit"
+    assert await make_fit_for_production(database, files, OPERATOR) is not None
+    assert await make_fit_for_production(database, files, OPERATOR) is None, "it is fit"
     await check_mode(database, dev=True)
     await market.get_free(anna)
     await market.buy(anna)
-    again = await make_fit_for_production(database, OPERATOR)
+    again = await make_fit_for_production(database, files, OPERATOR)
     assert again is not None
     assert again.coins == 100
     assert await wallet(database, anna) == Wallet(bought=100)
 
 
-async def test_a_ledger_that_does_not_add_up_changes_nothing(market: Market, database: Database) -> None:
+async def test_a_ledger_that_does_not_add_up_changes_nothing(market: Market, database: Database, files: Files) -> None:
     anna = await market.user()
     await market.get_free(anna)
     await database.execute("update ledger_account set balance = 1000 where owner_id = $1", anna)
     with pytest.raises(LedgerIsWrong, match="Nothing was changed"):
-        await make_fit_for_production(database, OPERATOR)
+        await make_fit_for_production(database, files, OPERATOR)
     with pytest.raises(UsedInDevelopment):
         await check_mode(database, dev=False)
 
@@ -183,9 +194,11 @@ async def added(database: Database, new: NewUser, *identities: Identity) -> User
         return await accounts.create(connection, new, identities)
 
 
-async def test_users_of_development_mode_cannot_sign_in_to_production(database: Database) -> None:
+async def test_users_of_development_mode_cannot_sign_in_to_production(
+    database: Database, files: Files, tmp_path: Path
+) -> None:
     await check_mode(database, dev=True)
-    await demo.seed(database, [demo.SampleVideo("t", "", f"samples/{n}.mp4", "", "", 1000, 2, 2) for n in range(5)])
+    await add_town(database, files, sample_files(tmp_path))
     early = await added(database, NewUser(username="early", email="early@example.com"), Identity("google", "e"))
     for table, column in (("app_user", "id"), ("user_identity", "user_id")):
         await database.execute(f"update {table} set created_at = '2026-01-01' where {column} = $1", early)
@@ -207,11 +220,11 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(database: 
     assert stream is not None
     key = StreamKeys(KEYRING).issue(stream.id, stream.key_version, stream.key_salt)
 
-    taken_back = await make_fit_for_production(database, OPERATOR)
+    taken_back = await make_fit_for_production(database, files, OPERATOR)
     assert taken_back is not None
     assert taken_back.operators == ["boss", "early"]
-    assert (taken_back.demo_people, taken_back.accounts) == (5, 2)
-    assert (taken_back.coins, taken_back.holders) == (50_000, 5)
+    assert (taken_back.demo_people, taken_back.accounts) == (40, 2)
+    assert (taken_back.coins, taken_back.holders) == (400_000, 40)
     await check_mode(database, dev=False)
 
     after = Sessions(KEYRING, database, ttl_s=1000)
@@ -232,20 +245,39 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(database: 
     assert {user.role for user in found.values()} == {Role.USER}
     assert await database.fetchval("select count(*) from app_user where password_hash is not null") == 0
     assert await accounts.holder_of_name(database, "ada") is None, "her name is free"
-    assert await database.fetchval("select count(*) from app_user where banned_at is not null") == 5
+    assert await database.fetchval("select count(*) from app_user where banned_at is not null") == 40
+    assert await database.fetchval("select count(*) from stored_file where state <> 'deleting'") == 0, "no pictures"
+    left = "profile_pic || profile_gif || profile_video || bio || website || city || country <> '' or dob is not null or verified"
+    assert await database.fetchval(f"select count(*) from app_user where {left}") == 0
+    assert await database.fetchval("select count(*) from user_interest") == 0
     assert await database.fetchval("select count(*) from video") == 0
     assert await database.fetchval("select count(*) from ledger_account where balance > 0") == 0
     (entry,) = await audit.latest(database, 1)
     assert (entry.actor, entry.act) == (OPERATOR, "database.made_fit_for_production")
-    assert (entry.detail["coins"], entry.detail["operators"]) == (50_000, "boss early")
+    assert (entry.detail["coins"], entry.detail["operators"]) == (400_000, "boss early")
     assert await after.identify(await after.issue(carol)) is not None, "whom the operator knows"
 
 
-async def test_production_is_left_alone(database: Database) -> None:
+async def test_pictures_of_other_servers_are_cleared(database: Database, files: Files) -> None:
+    await check_mode(database, dev=True)
+    own = "pictures/ab/ab.jpg"
+    given = ["https://tracker.example.com/a.jpg", "HTTP://tracker.example.com/b.jpg", own, ""]
+    people = [
+        await added(database, NewUser(username=f"user{number}", profile_pic=picture))
+        for number, picture in enumerate(given)
+    ]
+    taken_back = await make_fit_for_production(database, files, OPERATOR)
+    assert taken_back is not None
+    assert taken_back.pictures == 2
+    found = await accounts.by_ids(database, people)
+    assert [found[user_id].profile_pic for user_id in people] == ["", "", own, ""]
+
+
+async def test_production_is_left_alone(database: Database, files: Files) -> None:
     await check_mode(database, dev=False)
     user_id = await added(database, NewUser(username="anna"), Identity("google", "a"))
     sessions = Sessions(KEYRING, database, ttl_s=1000)
     token = await sessions.issue(user_id)
-    assert await make_fit_for_production(database, OPERATOR) is None
+    assert await make_fit_for_production(database, files, OPERATOR) is None
     assert await Sessions(KEYRING, database, ttl_s=1000).identify(token) is not None
     assert await audit.latest(database, 1) == []

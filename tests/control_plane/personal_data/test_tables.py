@@ -35,6 +35,9 @@ _REST = """
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2);
     insert into inbox_entry (receiver_id, number, sender_id, kind) values (2, 1, 3, 'following'), (3, 1, 2, 'following');
     insert into inbox_hiding (sender_id) values (2);
+    insert into report (reporter_id, kind, thing_id, user_id, reason_id, evidence)
+    values (2, 'user', '3', 3, 1, '{}'), (3, 'user', '2', 2, 1, '{"first_name": "the name of Ann"}');
+    insert into report_decision (kind, thing_id, user_id, action, why, appeal) values ('user', '2', 2, 'ban', '', 'the words of Ann');
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
@@ -57,6 +60,7 @@ class Fate(NamedTuple):
 
 _GONE_WITH_SESSIONS = ["session.user_id", "web_push_subscription.user_id"]
 MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
+EVIDENCE = "evidence of what was reported: deleted some time after the decision"
 LIMIT = "counts calls for a limit"
 FATES = {
     "user_identity.user_id": Fate(exported="identities"),
@@ -74,6 +78,9 @@ FATES = {
     "inbox_entry.receiver_id": Fate(exported="inbox"),
     "inbox_entry.sender_id": Fate(not_exported="the inbox is data of the receiver"),
     "inbox_hiding.sender_id": Fate(not_exported="work of a job"),
+    "report.reporter_id": Fate(exported="reports"),
+    "report.user_id": Fate(kept=EVIDENCE, not_exported="reports are data of the reporter"),
+    "report_decision.user_id": Fate(kept=EVIDENCE, exported="report_decisions"),
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
@@ -134,7 +141,8 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
     assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
-    assert sorted(await tables_with(database, "of Ann")) == ["app_user", "publish_session", "purchase", "stream"]
+    holding = ["app_user", "publish_session", "purchase", "report", "report_decision", "stream"]
+    assert sorted(await tables_with(database, "of Ann")) == holding
 
     async with served(dsn, database, tmp_path) as (_, platform):
         await remove_deleted_accounts.function(platform.personal_data.removal)
@@ -143,5 +151,5 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
         exported = b"".join([piece async for piece in platform.personal_data.export.encoded(PERSON)])
     stays = {reference for reference, count in left.items() if count}
     assert stays == {reference for reference, fate in FATES.items() if fate.kept}
-    assert await tables_with(database, "of Ann") == []
+    assert await tables_with(database, "of Ann") == ["report"], "the evidence"
     assert b"Ann" not in exported

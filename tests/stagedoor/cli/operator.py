@@ -11,8 +11,8 @@ USAGE = 2
 
 
 class Operator:
-    def __init__(self, dsn: str, data_dir: Path) -> None:
-        self._environ = {"LIVE_DATABASE_URL": dsn, "LIVE_DATA_DIR": str(data_dir)}
+    def __init__(self, dsn: str, data_dir: Path, storage_url: str = "") -> None:
+        self._environ = {"LIVE_DATABASE_URL": dsn, "LIVE_DATA_DIR": str(data_dir), "LIVE_STORAGE_URL": storage_url}
 
     async def types(self, *arguments: str) -> str:
         """What the command prints; raises its error."""

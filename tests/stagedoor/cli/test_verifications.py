@@ -1,4 +1,4 @@
-"""`stagedoor users verifications`."""
+"""`stagedoor users verifications`, with the documents in a folder and in a bucket."""
 
 from __future__ import annotations
 
@@ -11,18 +11,38 @@ from control_plane.accounts.verifications import Verifications, delete_decided_d
 from control_plane.base.ids import UserId
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
+from control_plane.jobs import store as jobs
 from control_plane.operations.verifications import AlreadyDecided, NoSuchRequest
-from control_plane.storage.files import Files
+from control_plane.storage.files import Files, delete_file
+from control_plane.storage.model import FileName, Storage
 from stagedoor.parts.storage import storage
 from tests.control_plane.people import new_user
+from tests.control_plane.storage.conftest import new_bucket, s3
 from tests.stagedoor.cli.operator import Operator
+
+__all__ = ["s3"]
 
 PHOTO = b"\xff\xd8\xff and more"
 
 
+@pytest.fixture(params=["folder", "s3"])
+def storage_url(request: pytest.FixtureRequest) -> str:
+    return new_bucket(request.getfixturevalue("s3")) if request.param == "s3" else ""
+
+
 @pytest.fixture
-def verifications(database: Database, tmp_path: Path) -> Verifications:
-    return Verifications(database, Files(storage(Settings(data_dir=tmp_path)), database))
+def operator(dsn: str, tmp_path: Path, storage_url: str) -> Operator:
+    return Operator(dsn, tmp_path, storage_url)
+
+
+@pytest.fixture
+def files(database: Database, tmp_path: Path, storage_url: str) -> Files:
+    return Files(storage(Settings(data_dir=tmp_path, storage_url=storage_url)), database)
+
+
+@pytest.fixture
+def verifications(database: Database, files: Files) -> Verifications:
+    return Verifications(database, files)
 
 
 async def submitted(
@@ -31,6 +51,10 @@ async def submitted(
     user_id = await new_user(database)
     user = (await accounts.by_ids(database, [user_id]))[user_id]
     return (await verifications.submit(user, name, PHOTO)).id, user_id
+
+
+async def in_storage(place: Storage) -> set[FileName]:
+    return {listed.name async for page in place.list() for listed in page}
 
 
 async def is_verified(database: Database, user_id: UserId) -> bool:
@@ -77,7 +101,7 @@ async def test_a_request_is_rejected(database: Database, verifications: Verifica
 
 
 async def test_documents_are_deleted_some_time_after_the_decision(
-    database: Database, verifications: Verifications, operator: Operator, tmp_path: Path
+    database: Database, files: Files, verifications: Verifications, operator: Operator, tmp_path: Path
 ) -> None:
     (old, _), (new, _), (waiting, _) = [await submitted(database, verifications) for _ in range(3)]
     for request_id in (old, new):
@@ -88,7 +112,12 @@ async def test_documents_are_deleted_some_time_after_the_decision(
     await delete_decided_documents.function(verifications)
     uses = await database.fetch("select used_by from file_use join stored_file on id = file_id where state = 'kept'")
     assert {row["used_by"] for row in uses} == {f"verification/{new}", f"verification/{waiting}"}
-    assert await database.fetchval("select count(*) from stored_file where state = 'deleting'") == 1
+    (job,) = [job for job in await jobs.latest(database, 10) if job.kind == "delete_file"]
+    assert job.arguments["name"] in await in_storage(files.storage)
+    await delete_file.function(files, **job.arguments)
+    kept = await database.fetch("select document from verification_request where document is not null")
+    assert await in_storage(files.storage) == {row["document"] for row in kept}
+    assert len(kept) == 2
     file = tmp_path / "passport.jpg"
     shown = await operator.types("users", "verifications", "show", str(old), "--document", str(file))
     assert "The document was deleted." in shown

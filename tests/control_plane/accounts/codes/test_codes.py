@@ -24,10 +24,12 @@ from control_plane.accounts.codes.codes import (
     ChannelMissing,
     Codes,
     Purpose,
+    TextMessagesUsedUp,
     TooManyCodes,
     WrongCode,
 )
 from control_plane.accounts.codes.delivery import CodeDelivery, deliver_code
+from control_plane.accounts.codes.metrics import CodeMetrics
 from control_plane.accounts.codes.prover import ConfirmedContacts
 from control_plane.accounts.sessions import Sessions
 from control_plane.accounts.sign_in import NotRegistered, SignIn, SignInNotProven
@@ -36,6 +38,7 @@ from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
+from control_plane.observe.metrics import Metrics
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
 
@@ -43,6 +46,8 @@ ANN = Contact(Channel.EMAIL, "ann@example.com")
 PHONE = Contact(Channel.PHONE, "+4915123456789")
 CLIENT = Requester("192.0.2.1", "android")
 SIGN_IN = Purpose.SIGN_IN
+SMS_PER_DAY = 8
+NO_METRICS = CodeMetrics(Metrics())
 
 
 @dataclass
@@ -53,9 +58,18 @@ class Desk:
     now: dt.datetime = field(default_factory=utc_now)
     messages: list[tuple[Contact, Message]] = field(default_factory=list)
     channels = frozenset(Channel)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
-        self.codes = Codes(self.database, b"s" * 32, self.channels, deliver_code, lambda: self.now)
+        self.codes = Codes(
+            self.database,
+            b"s" * 32,
+            self.channels,
+            deliver_code,
+            CodeMetrics(self.metrics),
+            lambda: self.now,
+            sms_per_day=SMS_PER_DAY,
+        )
 
     async def send(self, to: Contact, message: Message) -> None:
         self.messages.append((to, message))
@@ -75,6 +89,11 @@ class Desk:
         await self.codes.send(contact, purpose, CLIENT, user_id=user_id)
         (code,) = await self.deliver()
         return code
+
+    async def open_id(self) -> int:
+        """The id of the only open code."""
+        (sent,) = await self.codes.newest(10)
+        return sent.id
 
 
 @pytest.fixture
@@ -110,7 +129,7 @@ async def test_neither_the_database_nor_the_job_holds_the_code(desk: Desk) -> No
     (code,) = await desk.deliver()
     assert code not in stored
     assert code not in queued
-    stranger = Codes(desk.database, b"another secret of 32 bytes length", frozenset(Channel), deliver_code)
+    stranger = Codes(desk.database, b"another secret of 32 bytes length", frozenset(Channel), deliver_code, NO_METRICS)
     (sent,) = await desk.codes.newest(10)
     assert not hmac.compare_digest(stranger.text(sent), code)
 
@@ -155,18 +174,57 @@ async def test_a_code_that_has_expired_is_not_sent(desk: Desk) -> None:
     assert await desk.deliver() == []
 
 
-async def test_only_the_newest_code_is_valid_and_sent(desk: Desk) -> None:
-    first = await desk.code()
-    second = await desk.code()
-    if first != second:
+async def test_an_open_code_is_sent_again_and_lives_from_then(desk: Desk) -> None:
+    code = await desk.code()
+    desk.now += LIFETIME - 2 * RESEND
+    assert await desk.code() == code
+    desk.now += LIFETIME - 2 * RESEND
+    await desk.codes.confirm(ANN, SIGN_IN, code, CLIENT)
+    assert await desk.code() == code
+    first = await desk.open_id()
+    desk.now += LIFETIME
+    await desk.code()
+    assert await desk.open_id() != first
+
+
+async def test_a_used_code_is_not_sent_again(desk: Desk) -> None:
+    code_id = await desk.codes.confirm(ANN, SIGN_IN, await desk.code(), CLIENT)
+    async with desk.database.transaction() as connection:
+        await desk.codes.use(connection, code_id)
+    await desk.code()
+    assert await desk.open_id() != code_id
+
+
+async def test_a_strangers_requests_void_no_code(desk: Desk) -> None:
+    stranger = Requester("198.51.100.7", "ios")
+    code = await desk.code()
+    desk.now += RESEND
+    await desk.codes.send(ANN, SIGN_IN, stranger)
+    await desk.codes.confirm(ANN, SIGN_IN, code, CLIENT)
+    desk.now += RESEND
+    await desk.codes.send(ANN, SIGN_IN, stranger)
+    assert await desk.codes.confirmed(ANN, SIGN_IN, CLIENT) is not None
+    assert await desk.codes.confirmed(ANN, SIGN_IN, stranger) is None
+    assert await desk.deliver() == [code, code]
+
+
+async def test_a_code_that_is_sent_again_has_the_tries_that_were_left(desk: Desk) -> None:
+    code = await desk.code()
+    for again in range(TRIES):
         with pytest.raises(WrongCode):
-            await desk.codes.confirm(ANN, SIGN_IN, first, CLIENT)
-    await desk.codes.confirm(ANN, SIGN_IN, second, CLIENT)
-    desk.now += RESEND
-    await desk.codes.send(ANN, SIGN_IN, CLIENT)
-    desk.now += RESEND
-    await desk.codes.send(ANN, SIGN_IN, CLIENT)
-    assert len(await desk.deliver()) == 1
+            await desk.codes.confirm(ANN, SIGN_IN, other_than(code), CLIENT)
+        if again < TRIES - 1:
+            assert await desk.code() == code
+    first = await desk.open_id()
+    new = await desk.code()
+    assert await desk.open_id() != first, "a code without tries is replaced"
+    await desk.codes.confirm(ANN, SIGN_IN, new, CLIENT)
+
+
+async def test_a_code_for_no_account_is_replaced_when_there_is_one(desk: Desk) -> None:
+    await desk.codes.send(ANN, Purpose.RESET_PASSWORD, CLIENT, silent=True)
+    code = await desk.code(purpose=Purpose.RESET_PASSWORD)
+    await desk.codes.confirm(ANN, Purpose.RESET_PASSWORD, code, CLIENT)
 
 
 async def test_a_code_is_for_one_purpose_one_address_and_one_user(desk: Desk) -> None:
@@ -239,8 +297,34 @@ async def test_codes_for_one_network_address_are_limited_at_any_speed(desk: Desk
     await desk.codes.send(ANN, SIGN_IN, Requester("198.51.100.7", "android"))
 
 
+async def test_text_messages_of_the_whole_server_are_limited_by_the_day_at_any_speed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.now = desk.now.replace(hour=12)
+    phones = [Contact(Channel.PHONE, f"+49151234567{number:02}") for number in range(SMS_PER_DAY + 5)]
+    results = await asyncio.gather(
+        *(
+            desk.codes.send(phone, SIGN_IN, Requester(f"192.0.2.{number}", "ios"), silent=number % 2 == 0)
+            for number, phone in enumerate(phones)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results if result is not None] == [TextMessagesUsedUp] * 5
+    assert await codes_store.by_text_message(desk.database, desk.now) == SMS_PER_DAY
+    rendered = desk.metrics.render().decode()
+    assert f'stagedoor_code_requests_total{{channel="phone",outcome="accepted"}} {SMS_PER_DAY}.0' in rendered
+    assert 'stagedoor_code_requests_total{channel="phone",outcome="day_limit"} 5.0' in rendered
+    assert [record.message for record in caplog.records].count("text_messages_used_up") == 1
+    await desk.codes.send(ANN, SIGN_IN, CLIENT)
+    desk.now += dt.timedelta(days=1)
+    await desk.codes.send(PHONE, SIGN_IN, CLIENT)
+    desk.now += KEPT
+    await desk.codes.delete_old()
+    assert await desk.database.fetchval("select count(*) from counter where name = 'codes.phone'") == 1
+
+
 async def test_a_server_without_a_gateway_says_so(desk: Desk) -> None:
-    codes = Codes(desk.database, b"s" * 32, frozenset({Channel.EMAIL}), deliver_code)
+    codes = Codes(desk.database, b"s" * 32, frozenset({Channel.EMAIL}), deliver_code, NO_METRICS)
     with pytest.raises(ChannelMissing):
         await codes.send(PHONE, SIGN_IN, CLIENT)
 

@@ -173,6 +173,8 @@ async def test_what_apple_did_not_sign_for_us_changes_nothing(desk: Desk) -> Non
         desk.event(
             "consent-revoked", events=json.dumps({"type": "consent-revoked", "sub": "a-ann", "event_time": 1e300})
         ),
+        desk.event("consent-revoked", "a-ann\0"),
+        desk.event("consent-revoked", "a-\ud800"),
     ):
         with pytest.raises(InvalidIdToken):
             await desk.events.take(payload)

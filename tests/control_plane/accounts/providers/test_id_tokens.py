@@ -62,6 +62,44 @@ async def test_an_address_that_the_provider_has_not_verified_is_not_proven(
     assert (await proof_of(id_tokens, provider.token(email_verified=verified))).email == ""
 
 
+@pytest.mark.parametrize(
+    ("email", "hosted_for", "is_proven"),
+    [
+        ("Ann@Gmail.com", None, True),
+        ("ann@googlemail.com", None, True),
+        ("ann@example.com", "example.com", True),
+        ("ann@example.com", None, False),
+        ("ann@example.com", "", False),
+        ("ann@notgmail.com", None, False),
+        ("ann@gmail.com.example.com", None, False),
+    ],
+)
+async def test_google_proves_addresses_that_it_hosts(
+    provider: LocalProvider, id_tokens: IdTokens, email: str, hosted_for: str | None, is_proven: bool
+) -> None:
+    proof = await proof_of(id_tokens, provider.token(email=email, hd=hosted_for))
+    assert proof.email == (email.lower() if is_proven else "")
+
+
+@pytest.mark.parametrize(
+    ("email", "through", "is_proven"),
+    [
+        ("ann@example.com", "google.com", False),
+        ("ann@gmail.com", "google.com", True),
+        ("ann@example.com", "password", True),
+        ("ann@example.com", "apple.com", True),
+    ],
+)
+async def test_firebase_proves_no_more_than_google_does(
+    provider: LocalProvider, email: str, through: str, is_proven: bool
+) -> None:
+    issuer = f"{provider.url}/firebase"
+    settings = Providers(firebase=Firebase(client_ids=("p-1",), issuer=issuer, jwks_url=provider.jwks_url))
+    token = provider.token(iss=f"{issuer}/p-1", aud="p-1", email=email, hd=None, firebase={"sign_in_provider": through})
+    proof = await proof_of(IdTokens(providers_of(settings)), token)
+    assert proof.email == (email if is_proven else "")
+
+
 async def test_clocks_may_differ_by_a_minute(provider: LocalProvider, id_tokens: IdTokens) -> None:
     now = dt.datetime.now(dt.UTC)
     soon = dt.timedelta(seconds=30)
@@ -103,6 +141,11 @@ INVALID: dict[str, Callable[[LocalProvider], str]] = {
     "key in its own head": lambda provider: provider.token(
         key=rsa_key("stranger"), headers={"jwk": {"kty": "RSA"}, "jku": f"{provider.url}/keys"}
     ),
+    "user with a NUL": lambda provider: provider.token(sub="10\x0001"),
+    "user with half a surrogate pair": lambda provider: provider.token(sub="10\ud80001"),
+    "another text with a NUL": lambda provider: provider.token(address={"lines": ["a", "b\0"]}),
+    "a name of a claim with half a surrogate pair": lambda provider: provider.token(address={"\udfff": 1}),
+    "endless": lambda provider: provider.token(exp=float("inf")),
     "content exchanged": _with_another_content,
     "signature cut off": lambda provider: provider.token().rpartition(".")[0] + ".",
 }
@@ -145,7 +188,7 @@ async def test_a_nonce_must_be_the_one_that_was_signed(provider: LocalProvider, 
     hashed = hashlib.sha256(b"n-1").hexdigest()
     for signed in ("n-1", hashed):
         assert await proof_of(id_tokens, provider.token(nonce=signed), nonce="n-1") == ANN
-    for wrong in ("n-2", hashlib.sha256(b"n-2").hexdigest(), None, ""):
+    for wrong in ("n-2", hashlib.sha256(b"n-2").hexdigest(), None, "", "\ud800"):
         with pytest.raises(InvalidIdToken):
             await proof_of(id_tokens, provider.token(nonce=wrong), nonce="n-1")
 
@@ -173,7 +216,6 @@ async def test_without_keys_the_caller_is_told_to_try_again(provider: LocalProvi
         "\u212aate@example.com",
         "ann\u0131@example.com",
         "ann@example.com\nBcc: x@example.com",
-        "ann\0@example.com",
         "",
         "ann",
     ],
@@ -196,12 +238,12 @@ async def test_each_provider_has_its_own_rules(provider: LocalProvider) -> None:
     async def proven(**claims: Any) -> Proof:
         return await proof_of(id_tokens, provider.token(**claims))
 
-    apple = await proven(iss=f"{provider.url}/apple", email_verified="true", phone_number="+49123")
+    apple = await proven(iss=f"{provider.url}/apple", email_verified="true", phone_number="+4915123456789")
     assert apple == Proof(identity=Identity("apple", "1001"), email="ann@example.com")
     facebook = await proven(iss=f"{provider.url}/facebook")
     assert facebook == Proof(identity=Identity("facebook", "1001"))
-    firebase = await proven(iss=f"{provider.url}/firebase/p-1", aud="p-1", phone_number="+49123")
-    assert firebase == Proof(identity=Identity("firebase", "1001"), email="ann@example.com", phone="+49123")
+    firebase = await proven(iss=f"{provider.url}/firebase/p-1", aud="p-1", phone_number="+4915123456789")
+    assert firebase == Proof(identity=Identity("firebase", "1001"), email="ann@example.com", phone="+4915123456789")
     with pytest.raises(InvalidIdToken):  # a token of one project with the audience of another
         await proven(iss=f"{provider.url}/firebase/p-1", aud="p-2")
     assert await id_tokens.prove(Claims(auth_token=provider.token(iss=f"{provider.url}/firebase/p-3", aud="p-3"))) == ()

@@ -170,3 +170,11 @@ async def test_a_key_that_is_published_after_a_fetch_is_not_unknown_for_long(
 async def test_a_provider_that_is_not_there_is_given_up(clock: Clock) -> None:
     with pytest.raises(KeysUnavailable):
         await KeySet("http://127.0.0.1:9/keys", clock=clock).find("one")
+
+
+async def test_a_redirect_is_not_followed(provider: LocalProvider, keys: KeySet) -> None:
+    async with local_provider() as other:
+        provider.moved_to = other.url
+        with pytest.raises(KeysUnavailable):
+            await keys.find("one")
+        assert other.fetches == 0

@@ -157,6 +157,18 @@ async def test_a_provider_that_fails_is_named_as_such(provider: LocalProvider, f
         await flow.finish("google", begun.cookie, answer["state"], answer["code"], CALLBACK)
 
 
+async def test_credentials_follow_no_redirect(provider: LocalProvider, flow: PageFlow, settings: Providers) -> None:
+    begun = flow.begin("google", CALLBACK, "/")
+    answer = await consent(begun.url)
+    async with local_provider() as other:
+        provider.moved_to = other.url
+        with pytest.raises(KeysUnavailable):
+            await flow.finish("google", begun.cookie, answer["state"], answer["code"], CALLBACK)
+        with pytest.raises(KeysUnavailable):  # the token is kept, and revoked by a later attempt
+            await oauth_clients(settings)["apple"].revoke("refresh-1", "com.example.app")
+        assert other.requests == []
+
+
 async def test_an_answer_that_arrives_in_pieces_is_read_whole() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -171,6 +183,17 @@ async def test_an_answer_that_arrives_in_pieces_is_read_whole() -> None:
     async with TestServer(app) as server:
         client = OAuthClient("google", "Google", "web", lambda _: "secret", "", str(server.make_url("/token")), {})
         assert await client.exchange("code") == Tokens("a.b.c", "r")
+
+
+@pytest.mark.parametrize("refresh_token", ["r\0", "\ud800"])
+async def test_an_answer_with_text_that_cannot_be_stored_is_refused(
+    provider: LocalProvider, flow: PageFlow, refresh_token: str
+) -> None:
+    provider.refresh_token = refresh_token
+    begun = flow.begin("google", CALLBACK, "/")
+    answer = await consent(begun.url)
+    with pytest.raises(InvalidIdToken):
+        await flow.finish("google", begun.cookie, answer["state"], answer["code"], CALLBACK)
 
 
 async def test_apples_client_secret_is_signed_with_our_key(provider: LocalProvider, settings: Providers) -> None:
