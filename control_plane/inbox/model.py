@@ -87,6 +87,7 @@ class Sender(msgspec.Struct, frozen=True):
     """The user who acted, as a push message shows it."""
 
     id: UserId
+    username: str
     name: str
     picture: str
 

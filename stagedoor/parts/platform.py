@@ -11,12 +11,11 @@ from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
-from control_plane.inbox.bundle import Inbox
-from control_plane.inbox.messages import Messages
 from control_plane.observe.metrics import Metrics
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
+from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
@@ -49,6 +48,6 @@ def platform(
         stored=stored,
         personal_data=personal_data(settings, database, people, streams),
         content=content(database),
-        inbox=Inbox(database, Messages(database)),
+        inbox=inbox(database, live, urls),
         reports=reports(settings, secrets, database, stored.files, people),
     )
