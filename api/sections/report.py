@@ -132,7 +132,7 @@ class AppealReport(Request, frozen=True, kw_only=True):
     text: Text
     """Why the decision is wrong."""
     code: Text = ""
-    """The code from the address in the letter, for a user who cannot sign in."""
+    """The code from the address in the letter, for a user who cannot sign in. The call is then made without a session."""
     user_id: CallerId | None = None
 
 

@@ -27,29 +27,29 @@ _ADD = """
     insert into report (reporter_id, kind, thing_id, user_id, reason_id, description, evidence, files)
     values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8) returning id
 """
-_REPORTS = """
+_SELECT = """
     select report.id, reporter_id, kind, thing_id, user_id, title as reason, description, evidence::text as evidence, files,
         report.created_at, decision_id, closed_at,
         (select count(*) from report same where same.kind = report.kind and same.thing_id = report.thing_id
             and same.closed_at is null) as open_reports
     from report join report_reason reason on reason.id = reason_id
 """
-_GET = _REPORTS + "where report.id = $1"
+_GET = _SELECT + "where report.id = $1"
 _WAITING = (
-    _REPORTS
+    _SELECT
     + """
     where closed_at is null and ($2::text = '' or kind = $2) and ($3::integer is null or reason_id = $3)
     order by report.id limit $1
 """
 )
 _LATEST = (
-    _REPORTS
+    _SELECT
     + """
     where ($2::text = '' or kind = $2) and ($3::integer is null or reason_id = $3) order by report.id desc limit $1
 """
 )
 _LATEST_ABOUT = (
-    _REPORTS
+    _SELECT
     + """
     where user_id = $4 and ($2::text = '' or kind = $2) and ($3::integer is null or reason_id = $3)
     order by report.id desc limit $1

@@ -47,14 +47,15 @@ export function messageOf(error) {
  * @param {string} method
  * @param {string} path
  * @param {object} [body]
+ * @param {RequestCredentials} [credentials] "omit": without the session.
  */
-export async function ask(method, path, body) {
+export async function ask(method, path, body, credentials = "same-origin") {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
   let response;
   let answer;
   try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), credentials, signal });
     answer = await response.json();
   } catch {
     throw new Refused("The server cannot be reached. Please try again.", 0);
@@ -67,9 +68,10 @@ export async function ask(method, path, body) {
  * Calls an endpoint of the contract and returns its `msg`. Throws Refused with the contract's code.
  * @param {string} endpoint
  * @param {object} [body]
+ * @param {RequestCredentials} [credentials]
  */
-export async function call(endpoint, body = {}) {
-  const { code, msg } = await ask("POST", `/api/${endpoint}`, body);
+export async function call(endpoint, body = {}, credentials = undefined) {
+  const { code, msg } = await ask("POST", `/api/${endpoint}`, body, credentials);
   if (code !== 200) throw new Refused(String(msg), code);
   return msg;
 }

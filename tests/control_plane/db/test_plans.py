@@ -33,6 +33,7 @@ from control_plane.live import store as live
 from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
+from control_plane.reports import store as reports
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
@@ -51,7 +52,7 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
-        *(storage, streams, usernames, verifications, videos, deletion_store, export_store),
+        *(reports, storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)
