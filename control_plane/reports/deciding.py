@@ -66,15 +66,22 @@ class Deciding:
         self._check(report, action)
         until = self._clock() + dt.timedelta(days=days) if action is Action.SUSPEND else None
         act = _Act(report, action, why, until, self._things, self._actor)
-        stream = None
+        try:
+            stream = await self._carry_out(report, action, act)
+        except _DecidedMeanwhile:
+            raise _closed(await store.get(self._database, report_id) or report) from None
+        return Closed(act.decision_id, act.reports, stream)
+
+    async def _carry_out(self, report: Report, action: Action, act: _Act) -> Stream | None:
+        """Returns the stream that was ended."""
         if action in LOCKS:
             _, stream = await deny_with_stream(self._database, report.user_id, act.decide, self._end, self._noted)
-        elif action is Action.END or (action is Action.REMOVE and report.subject.kind == STREAM):
-            stream = await self._end_reported(report, act)
-        else:
-            async with self._database.transaction() as connection:
-                await act.decide(connection)
-        return Closed(act.decision_id, act.reports, stream)
+            return stream
+        if action is Action.END or (action is Action.REMOVE and report.subject.kind == STREAM):
+            return await self._end_reported(report, act)
+        async with self._database.transaction() as connection:
+            await act.decide(connection)
+        return None
 
     def _check(self, report: Report, action: Action) -> None:
         kind = report.subject.kind
@@ -123,6 +130,10 @@ class Deciding:
                 await accounts.ban(connection, decision.user_id, other.until, other.id)
 
 
+class _DecidedMeanwhile(Exception):
+    """Not a ControlPlaneError: after one, a stream's event log commits what its work has written before."""
+
+
 class _Act:
     """One decision about a report. `decide` may run again, in another transaction: after one that failed it decides
     again, after one that committed it does nothing."""
@@ -140,14 +151,14 @@ class _Act:
         self.reports = 0
 
     async def decide(self, connection: Connection) -> bool:
-        """False: it is decided. Raises AlreadyClosed if another operator was faster."""
+        """False: it is decided. Raises _DecidedMeanwhile if another operator was faster."""
         report = self._report
         report_ids = await store.lock_open(connection, report.subject)
         if report.id not in report_ids:
             now = await store.get(connection, report.id)
             if now is not None and now.decision_id == self.decision_id:
                 return False
-            raise _closed(now or report)
+            raise _DecidedMeanwhile
         self.reports = len(report_ids)
         self.decision_id = await store.decide(
             connection, report.subject, report.user_id, self._action, self._why, self._until, report_ids

@@ -15,14 +15,19 @@ from control_plane.accounts import store as accounts
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.suspensions import end_suspensions
 from control_plane.base.ids import StreamId, UserId
+from control_plane.config.ports import Ports
 from control_plane.db.pool import Database
 from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
 from control_plane.inbox import store as inbox
 from control_plane.inbox.model import Kind
+from control_plane.operations.audit import Actor
 from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.reports import store
+from control_plane.reports.deciding import Deciding
+from control_plane.reports.metrics import ReportMetrics
 from control_plane.reports.model import (
+    Action,
     AlreadyClosed,
     AppealNotPossible,
     NoOpenAppeal,
@@ -36,6 +41,10 @@ from control_plane.reports.telling import Telling, send_letter, tell_appeal, tel
 from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
 from control_plane.streams.model import StreamOptions
+from stagedoor.cli.doctor.finding import Finding, State
+from stagedoor.cli.doctor.installation import Installation
+from stagedoor.cli.doctor.reports import waiting
+from stagedoor.parts.reports import things_of
 from tests.api.served import URLS, served
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
@@ -95,6 +104,11 @@ class Rig:
     async def acts(self) -> list[str]:
         rows = await self.database.fetch("select act from audit_log order by id")
         return [row["act"] for row in rows]
+
+    def deciding(self) -> Deciding:
+        platform = self.platform
+        things = things_of(platform.settings, self.database, platform.stored.files, platform.accounts.profile_media)
+        return Deciding(self.database, platform.streams.lifecycle, things, Actor("cli:root"))
 
     async def picture(self, user_id: UserId, content: bytes) -> FileName:
         files = self.platform.stored.files
@@ -328,18 +342,58 @@ async def test_an_accepted_appeal_leaves_other_bans(rig: Rig, operator: Operator
     assert await rig.is_banned(bob)
 
 
-async def test_two_operators_at_once_close_a_report_once(
-    rig: Rig, operator: Operator, ann: UserId, bob: UserId
-) -> None:
-    report_id = str(await rig.report(ann, bob))
+@pytest.mark.parametrize("on_air", [False, True])
+async def test_two_operators_at_once_close_a_report_once(rig: Rig, ann: UserId, bob: UserId, on_air: bool) -> None:
+    """The loser changes nothing: neither the account nor the stream."""
+    stream = await rig.platform.streams.lifecycle.go_live(bob, StreamOptions(grace_s=60)) if on_air else None
+    report_id = await rig.report(ann, bob)
+    deciding = rig.deciding()
     outcomes = await asyncio.gather(
-        *(operator.types("reports", "close", report_id, action, "--why", WHY, "--yes") for action in ("ban", "none")),
+        *(deciding.close(report_id, action, WHY) for action in (Action.BAN, Action.NONE, Action.REMOVE) * 2),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes].count(AlreadyClosed) == 1, outcomes
-    assert await rig.database.fetchval("select count(*) from report_decision") == 1
-    action = await rig.database.fetchval("select action from report_decision")
-    assert await rig.is_banned(bob) == (action == "ban")
+    assert [type(outcome) for outcome in outcomes].count(AlreadyClosed) == 5, outcomes
+    [row] = await rig.database.fetch("select action from report_decision")
+    assert await rig.is_banned(bob) == (row["action"] == "ban")
+    user = await accounts.by_id(rig.database, bob)
+    assert user is not None
+    assert (user.bio == "") == (row["action"] == "remove")
+    if stream is not None:
+        now = await streams.get(rig.database, stream.id)
+        assert now is not None
+        assert now.ended == (row["action"] == "ban")
+
+
+async def test_a_ban_ends_the_stream_and_is_decided_once(rig: Rig, ann: UserId, bob: UserId) -> None:
+    stream = await rig.platform.streams.lifecycle.go_live(bob, StreamOptions(grace_s=60))
+    closed = await rig.deciding().close(await rig.report(ann, bob), Action.BAN, WHY)
+    assert closed.stream is not None
+    assert (closed.stream.id, closed.reports, closed.decision_id) == (stream.id, 1, 1)
+    assert sorted(await rig.acts()) == ["report.closed", "stream.ended", "user.banned"]
+
+
+async def test_the_metrics_and_the_doctor_tell_what_waits(dsn: str, rig: Rig, ann: UserId, bob: UserId) -> None:
+    metrics = ReportMetrics(rig.platform.metrics)
+    settings = rig.platform.settings
+    at = Installation(settings, False, False, {}, False, Ports.of(settings), dsn, "")
+
+    async def doctor() -> Finding:
+        metrics.set(await store.backlog(rig.database))
+        found = await waiting(at)
+        assert found is not None
+        return found
+
+    assert (await doctor()).text == "0 open, 0 appeals"
+    assert b"stagedoor_reports_open 0.0" in rig.platform.metrics.render()
+    await rig.report(ann, bob)
+    found = await doctor()
+    assert (found.state, found.text) == (State.OK, "1 open, 0 appeals")
+    await rig.database.execute("update report set created_at = now() - interval '5 days 1 hour'")
+    found = await doctor()
+    assert (found.state, found.text) == (State.WARNING, "1 open, 0 appeals; the oldest has waited for 5 days")
+    rendered = rig.platform.metrics.render()
+    assert b"stagedoor_reports_open 1.0" in rendered
+    assert b"stagedoor_reports_oldest_seconds 43" in rendered
 
 
 async def test_a_thousand_reporters_are_told_in_batches(
