@@ -46,6 +46,7 @@ from stagedoor.cli.doctor.installation import Installation
 from stagedoor.cli.doctor.reports import waiting
 from stagedoor.parts.reports import things_of
 from tests.api.served import URLS, served
+from tests.control_plane.backends import waiting_backend
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
 from tests.stagedoor.cli.operator import Operator
@@ -364,6 +365,24 @@ async def test_two_operators_at_once_close_a_report_once(rig: Rig, ann: UserId, 
         assert now.ended == (row["action"] == "ban")
 
 
+@pytest.mark.parametrize("action", [Action.BAN, Action.END])
+async def test_who_is_slower_does_not_end_the_stream(rig: Rig, ann: UserId, bob: UserId, action: Action) -> None:
+    stream = await rig.platform.streams.lifecycle.go_live(bob, StreamOptions(grace_s=60))
+    subject = Subject("stream", str(stream.id))
+    report_id = await rig.report(ann, stream.id, "stream")
+    async with rig.database.transaction() as faster:
+        [locked] = await store.lock_open(faster, subject)
+        slower = asyncio.create_task(rig.deciding().close(report_id, action, WHY))
+        await waiting_backend(rig.database)
+        await store.decide(faster, subject, bob, Action.NONE, "Allowed.", None, [locked])
+    with pytest.raises(AlreadyClosed, match="by decision 1"):
+        await slower
+    now = await streams.get(rig.database, stream.id)
+    assert now is not None
+    assert not now.ended
+    assert not await rig.is_banned(bob)
+
+
 async def test_a_ban_ends_the_stream_and_is_decided_once(rig: Rig, ann: UserId, bob: UserId) -> None:
     stream = await rig.platform.streams.lifecycle.go_live(bob, StreamOptions(grace_s=60))
     closed = await rig.deciding().close(await rig.report(ann, bob), Action.BAN, WHY)
@@ -419,6 +438,7 @@ async def test_evidence_survives_the_removal_of_the_account(
         "update app_user set deleted_at = now() - interval '31 days' where id = any($1)", [ann, bob]
     )
     await remove_deleted_accounts.function(rig.platform.personal_data.removal)
+    assert await rig.database.fetchval("select state from stored_file where name = $1", picture) == "kept"
     shown = await operator.types("reports", "show", str(report_id), "--pictures", str(rig.folder / "kept"))
     for text in ("I hate you", "Bob", "See for yourself.", "removed", "1 pictures are in"):
         assert text in shown
