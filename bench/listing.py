@@ -13,6 +13,7 @@ from api.http.urls import Urls
 from api.pages.live import LiveNow
 from bench.platform import platform
 from bench.report import Target, figure, heading, ratio, step, table
+from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
@@ -70,6 +71,10 @@ def _in(scale: float, unit: str, values: list[float], target: Target | None = No
     return figure(median(values) * scale, unit, target), figure(max(values) * scale, unit)
 
 
+async def _nothing_hidden(_: web.Request) -> frozenset[UserId]:
+    return frozenset()
+
+
 class _Listing:
     """The listing with a clock of its own: `next_second` expires its cache."""
 
@@ -77,7 +82,13 @@ class _Listing:
         self._now = 0.0
         self._request = make_mocked_request("GET", "/live", headers={"Accept-Encoding": "gzip"})
         self._live = LiveNow(
-            database, running, lambda _: URLS, lambda id_: id_ * 7919 % 977, lambda _: "", lambda: self._now
+            database,
+            running,
+            lambda _: URLS,
+            lambda id_: id_ * 7919 % 977,
+            lambda _: "",
+            _nothing_hidden,
+            lambda: self._now,
         )
 
     def next_second(self) -> None:

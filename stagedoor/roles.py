@@ -86,7 +86,19 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(running(on_air, settings, workers))
     told = telling(settings, used.reports, used.accounts, urls)
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, told, metrics, workers)
+        jobs(
+            dsn,
+            settings,
+            db,
+            on_air,
+            used.accounts,
+            files.files,
+            used.personal_data,
+            told,
+            used.social,
+            metrics,
+            workers,
+        )
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))

@@ -20,9 +20,11 @@ from control_plane.base.ids import UserId
 from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
 from control_plane.inbox.bundle import Inbox
+from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.reports.bundle import Reports
+from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -48,6 +50,8 @@ class Call(msgspec.Struct, frozen=True):
     """The client, as the list of sessions shows it."""
     language: str = ""
     """The language that the client prefers, such as `de-DE`; "" if it does not say."""
+    arrived: float = 0.0
+    """When the server got the call, by `time.perf_counter`."""
 
     @property
     def accounts(self) -> Accounts:
@@ -74,12 +78,20 @@ class Call(msgspec.Struct, frozen=True):
         return self.platform.content
 
     @property
+    def social(self) -> Social:
+        return self.platform.social
+
+    @property
     def inbox(self) -> Inbox:
         return self.platform.inbox
 
     @property
     def reports(self) -> Reports:
         return self.platform.reports
+
+    @property
+    def messages(self) -> DirectMessages:
+        return self.platform.messages
 
     @property
     def requester(self) -> Requester:

@@ -90,6 +90,8 @@ class _Incoming(NamedTuple):
     address: str
     key: str | None
     """What limits per address count by; None for an address without limits."""
+    arrived: float
+    """By `time.perf_counter`."""
 
 
 class _Who(NamedTuple):
@@ -135,7 +137,7 @@ class Dispatcher:
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
             async with asyncio.timeout(_deadline_s(endpoint, request)):
-                msg = await self._answer(request, endpoint, client)
+                msg = await self._answer(request, endpoint, client, started)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
             code = DONE
@@ -157,7 +159,7 @@ class Dispatcher:
         self._count(request, client, name, code, started)
         return answer(envelope(code, msg, top_level), number, extra)
 
-    async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client) -> Any:
+    async def _answer(self, request: web.Request, endpoint: Endpoint, client: Client, arrived: float) -> Any:
         address = client_address(request, self._platform.settings.trusted_proxies)
         key = limit_key(address) if is_limited(address, self._platform.settings) else None
         if key is not None and (wait_s := self._address_limit.wait_s(key)):
@@ -165,7 +167,7 @@ class Dispatcher:
         with self._under_way.one(key) as room:
             if not room:
                 raise TooManyRequests(RETRY_S)
-            return await self._answer_one(_Incoming(request, endpoint, client, address, key))
+            return await self._answer_one(_Incoming(request, endpoint, client, address, key, arrived))
 
     async def _answer_one(self, incoming: _Incoming) -> Any:
         if incoming.request.method != "POST":
@@ -211,7 +213,7 @@ class Dispatcher:
     async def _call(
         self, incoming: _Incoming, who: _Who, fields: Mapping[str, Any], uploads: Mapping[str, Upload] = NO_UPLOADS
     ) -> Any:
-        request, endpoint, client, address, _ = incoming
+        request, endpoint, client, address, _, arrived = incoming
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         token = who.token if who.proven or who.caller is None else ""
@@ -229,6 +231,7 @@ class Dispatcher:
             uploads,
             use,
             preferred_language(request.headers),
+            arrived,
         )
         return await endpoint.handler(call, body)
 
@@ -242,7 +245,7 @@ class Dispatcher:
 
     async def _caller(self, incoming: _Incoming, fields: Mapping[str, Any], *, counts: bool = True) -> _Who:
         """Who calls. `counts`: whether this takes a token from the user's rate limit."""
-        request, endpoint, _, _, key = incoming
+        request, endpoint, _, _, key, _ = incoming
         if endpoint.access is Access.OPEN:
             return _Who(None, False, "")
         token = _token(request)
@@ -259,7 +262,7 @@ class Dispatcher:
         """Who calls, and whether a session proves it."""
         named = named_caller(endpoint.caller_fields, fields)
         if token and (caller := await self._platform.accounts.sessions.identify(token)) is not None:
-            if named is not None and named != caller.user_id:
+            if named is not None and named != caller.user_id and not endpoint.swapped_ids:
                 raise CallerDiffers(
                     f"{endpoint.caller_fields[0]} names another user than the one who is signed in. Leave it out."
                 )

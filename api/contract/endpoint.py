@@ -88,6 +88,8 @@ class Endpoint:
     """Largest JSON body in bytes where it may be larger than LIVE_BODY_LIMIT; 0: that limit."""
     ends_session: bool
     """The caller's session is not valid after the call."""
+    swapped_ids: bool
+    """The field of the caller may name another user: the endpoint finds out which of its fields names the caller."""
 
 
 class Section:
@@ -109,6 +111,7 @@ class Section:
         ios_refusal: IosRefusal | None = None,
         body_limit: int = 0,
         ends_session: bool = False,
+        swapped_ids: bool = False,
     ) -> Callable[[F], F]:
         assert body_limit <= LARGEST_BODY, f"{name}: a larger body needs a form, whose files are on disk"
 
@@ -132,6 +135,7 @@ class Section:
                     ios_refusal=ios_refusal,
                     body_limit=body_limit,
                     ends_session=ends_session,
+                    swapped_ids=swapped_ids,
                 )
             )
             return handler

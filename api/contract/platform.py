@@ -14,10 +14,12 @@ from control_plane.content.bundle import Content
 from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
 from control_plane.inbox.bundle import Inbox
+from control_plane.messages.bundle import DirectMessages
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.reports.bundle import Reports
+from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -38,5 +40,7 @@ class Platform:
     stored: Stored
     personal_data: PersonalData
     content: Content
+    social: Social
     inbox: Inbox
     reports: Reports
+    messages: DirectMessages

@@ -12,7 +12,7 @@ import msgspec
 from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
 from api.live_socket.frames import Ack, Hello, SendGift, You, YouFrame
-from api.personal_socket.frames import PersonalHello, PersonalYou
+from api.personal_socket.frames import PersonalHello, PersonalYou, SendMessage, Sent
 from api.sockets.frames import Auth, CloseCode, ErrorFrame
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.gifts.events import Combo, Gift, Person
@@ -21,6 +21,16 @@ from control_plane.inbox.news import EntryView, InboxEntry, InboxState, Read, Se
 from control_plane.live.audience import AudienceRole
 from control_plane.live.figures import Gifter, Newcomer, Stats
 from control_plane.live.snapshot import StreamView
+from control_plane.messages.model import Change, ConversationId, Number, State
+from control_plane.messages.model import Kind as MessageKind
+from control_plane.messages.news import (
+    ConversationChanged,
+    ConversationView,
+    MessageChanged,
+    MessagesState,
+    MessageView,
+    UnreadChanged,
+)
 from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.model import EndReason, Status
 
@@ -110,9 +120,44 @@ TO_CLIENTS = (
 )
 
 
+MESSAGE = MessageView(
+    conversation_id=ConversationId(3),
+    number=Number(12),
+    change=Change(42),
+    sender_id=UserId(1),
+    receiver_id=UserId(2),
+    kind=MessageKind.TEXT,
+    text="Hello",
+    picture="",
+    picture_small="",
+    video_id=0,
+    stream_id=0,
+    client_ref="",
+    created_at="2026-01-31T12:00:00.000Z",
+    retracted=False,
+    deleted=False,
+)
+CONVERSATION = ConversationView(
+    id=ConversationId(3),
+    change=Change(42),
+    other_user_id=UserId(1),
+    state=State.OPEN,
+    last_number=Number(12),
+    read_number=Number(11),
+    other_read_number=Number(12),
+    deleted_number=Number(0),
+    unread=1,
+    hidden=False,
+)
 PERSONAL_FROM_CLIENTS = (
     Frame(
         "personal_auth", Auth, "Sign in with a session token, or go on with a newer one of yours.", ("personal_you",)
+    ),
+    Frame(
+        "send_message",
+        SendMessage,
+        "Send a direct message. A repeated `id` sends no second one.",
+        ("sent", "personal_error"),
     ),
 )
 PERSONAL_TO_CLIENTS = (
@@ -120,7 +165,7 @@ PERSONAL_TO_CLIENTS = (
         "personal_hello",
         PersonalHello,
         "The first frame: what is unread.",
-        examples=[PersonalHello(UserId(2), InboxState(3, EntryId(17)))],
+        examples=[PersonalHello(UserId(2), InboxState(3, EntryId(17)), MessagesState(1, 0, Change(41)))],
     ),
     Frame(
         "inbox",
@@ -143,6 +188,30 @@ PERSONAL_TO_CLIENTS = (
         ],
     ),
     Frame("read", Read, "Entries were read, perhaps on another device. Replace your badge.", examples=[Read(0)]),
+    Frame(
+        "message",
+        MessageChanged,
+        "A direct message is new, was taken back or deleted. Own messages come too, from all devices.",
+        examples=[MessageChanged(1, 0, MESSAGE)],
+    ),
+    Frame(
+        "conversation",
+        ConversationChanged,
+        "A conversation has changed: a new message, read by one of the two, accepted, declined, deleted or hidden.",
+        examples=[ConversationChanged(1, 0, CONVERSATION)],
+    ),
+    Frame(
+        "unread_messages",
+        UnreadChanged,
+        "The numbers of unread messages and of requests have changed otherwise. Replace your badge.",
+        examples=[UnreadChanged(0, 0)],
+    ),
+    Frame(
+        "sent",
+        Sent,
+        "The message was sent. It also comes as `message`, like on your other devices.",
+        examples=[Sent("tap-1", msgspec.structs.replace(MESSAGE, client_ref="tap-1"))],
+    ),
     Frame("personal_you", PersonalYou, "The answer to a later `auth`.", examples=[PersonalYou(UserId(2))]),
     Frame(
         "personal_error",
@@ -183,7 +252,7 @@ CLOSE_CODES: Mapping[CloseCode, _Close] = {
     CloseCode.FAILED: _Close("An internal error of the server.", "reconnect with `after`, after some seconds"),
     CloseCode.SIGN_IN: _Close("The session is missing, expired or revoked.", "sign in, then reconnect"),
     CloseCode.FORBIDDEN: _Close("You are banned, or may not watch this stream.", "stop"),
-    CloseCode.NO_SUCH_STREAM: _Close("There is no such stream.", "stop"),
+    CloseCode.NO_SUCH_STREAM: _Close("There is no such stream, or its host and the user have a block.", "stop"),
     CloseCode.ENDED: _Close("The stream has ended. Its last `status` event was sent before.", "stop"),
     CloseCode.TOO_MANY: _Close(
         "Too many sockets of one address or user, or ten faulty frames within a minute.", "wait, then reconnect"
@@ -204,7 +273,7 @@ the events that you missed first, each exactly once. If `hello.recovered` is fal
 
 Apps send `Authorization: Bearer <session token>` with the upgrade request, browsers send an `auth` frame. Without \
 either you are a guest, who receives events but cannot send gifts. Signed-in users open \
-one more WebSocket, which tells what is new in the inbox. The server sends a ping every 25 s and closes a \
+one more WebSocket, which tells what is new in the inbox, and carries direct messages. The server sends a ping every 25 s and closes a \
 socket that does not answer within 10 s."""
 
 

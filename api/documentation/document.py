@@ -258,10 +258,10 @@ def _refusal() -> Schema:
 
 def _live(page: Schema, *, dev: bool) -> dict[str, Any]:
     text = (
-        "The public live streams, 100 on a page: most viewers first, then newest first. The answer is the same for all "
-        "callers and is generated at most once a second. Poll it every few seconds, with the last `ETag` in "
-        "`If-None-Match`. Streams that have ended are removed at once. While you read several pages a stream can move "
-        "to another page: remove duplicates by `id`."
+        "The public live streams, 100 on a page: most viewers first, then newest first. The list is made at most once a "
+        "second. A session is optional: it hides the streams of hosts with whom the caller has a block. Poll every few "
+        "seconds, with the last `ETag` in `If-None-Match`. Streams that have ended are removed at once. While you read "
+        "several pages a stream can move to another page: remove duplicates by `id`."
     )
     refusals = {
         "400": "`page` is not a whole number from 1 to 999999.",

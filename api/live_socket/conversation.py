@@ -18,10 +18,11 @@ from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import StreamUnknown
 from control_plane.live import store
-from control_plane.live.audience import Audience
+from control_plane.live.audience import Audience, viewer_of
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume, Snapshot
 from control_plane.live.subscriber import Subscriber
+from control_plane.social.blocks_store import Pair, blocked_pairs
 
 Gifting = Callable[[Caller, StreamId, str, GiftId, int], Awaitable[Seq]]
 """(caller, stream, idempotency key, gift, count) → `seq` of the gift's event. Raises ControlPlaneError."""
@@ -85,6 +86,16 @@ class Conversation:
             self.leave()
 
     @property
+    def parties(self) -> Pair | None:
+        """The host and the user, whom a block may part. None: no block keeps this caller from the stream."""
+        viewer_id = viewer_of(self._caller)
+        return None if viewer_id is None or self._audience is None else (self._audience.host_id, viewer_id)
+
+    def part(self) -> None:
+        """Close the socket: the host and the caller have a block, so this stream does not exist for the caller."""
+        self._connection.close(CloseCode.NO_SUCH_STREAM)
+
+    @property
     def user_id(self) -> UserId | None:
         """None for a guest."""
         return None if self._caller is None else self._caller.user_id
@@ -97,6 +108,7 @@ class Conversation:
             self._caller = await known(self._services.identify, self._token)
             if not self.admits(self._caller):  # lost the operator's role
                 raise Disconnect(CloseCode.FORBIDDEN)
+            await self._check_block()
         except Disconnect as disconnect:
             self._connection.close(disconnect.code or CloseCode.SIGN_IN)
 
@@ -117,6 +129,7 @@ class Conversation:
             await self._sign_in(credentials.bearer)
         elif credentials.page is not None:
             self._caller, self._token = await whose(self._services.identify, credentials.page), credentials.page
+            await self._check_block()
         await self._wait_for_identity()
         if not self.admits(self._caller):
             raise Disconnect(CloseCode.SIGN_IN if self._caller is None else CloseCode.FORBIDDEN)
@@ -171,6 +184,15 @@ class Conversation:
         if not self.admits(caller):
             raise Disconnect(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
+        await self._check_block()
+
+    async def _check_block(self) -> None:
+        """Called after the caller is set, so that a block that commits meanwhile finds this conversation."""
+        if (parties := self.parties) is None:
+            return
+        async with self._services.database.connection() as database:
+            if await blocked_pairs(database, [parties]):
+                raise Disconnect(CloseCode.NO_SUCH_STREAM)
 
     async def _gift(self, gift: SendGift) -> Ack | ErrorFrame:
         try:

@@ -21,6 +21,7 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.live import store
 from control_plane.live.hub import Hub
 from control_plane.live.snapshot import PlaybackUrl, Resume
+from control_plane.social.blocks_store import blocked_pairs
 from control_plane.streams.path import parse_id
 
 RETRY_S = 0.5
@@ -32,7 +33,7 @@ _EPOCH = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
 
 
 class LiveSocket:
-    """All live sockets of this process. `handle` serves the route; `run` closes sockets after revocations."""
+    """All live sockets of this process. `handle` serves the route; `run` closes sockets after revocations and blocks."""
 
     def __init__(
         self,
@@ -64,6 +65,8 @@ class LiveSocket:
         """Users whose sessions may have been revoked."""
         self._changed_streams: set[StreamId] = set()
         """Streams whose audience may have changed."""
+        self._changed_blocks: set[UserId] = set()
+        """Users with whom a block may have been made."""
         self._wake = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -91,26 +94,35 @@ class LiveSocket:
         self._changed_streams.add(stream_id)
         self._wake.set()
 
+    def blocks_changed(self, user_id: UserId) -> None:
+        """This user may have blocked users, or the other way round: `run` parts them."""
+        self._changed_blocks.add(user_id)
+        self._wake.set()
+
     def anything_changed(self) -> None:
         """Messages about revocations and other changes may have been lost: `run` checks all sockets again."""
         for conversation in self._present:
             self.stream_changed(conversation.stream_id)
             if conversation.user_id is not None:
                 self.session_changed(conversation.user_id)
+                self.blocks_changed(conversation.user_id)
 
     async def run(self) -> None:
-        """Disconnect users who are banned, signed out or may no longer watch. Runs until cancelled."""
+        """Disconnect users who are banned, signed out, blocked or may no longer watch. Runs until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._changed or self._changed_streams:
+            while self._changed or self._changed_streams or self._changed_blocks:
                 changed, self._changed = self._changed, set()
                 streams, self._changed_streams = self._changed_streams, set()
+                blocks, self._changed_blocks = self._changed_blocks, set()
                 try:
                     await self._look_again(changed, streams)
+                    await self._part(blocks)
                 except DatabaseUnavailable:
                     self._changed |= changed
                     self._changed_streams |= streams
+                    self._changed_blocks |= blocks
                     await asyncio.sleep(RETRY_S)
 
     async def _look_again(self, changed: set[UserId], streams: set[StreamId]) -> None:
@@ -121,6 +133,19 @@ class LiveSocket:
                 audiences = await store.audiences(connection, watched)
             for conversation in [one for one in self._present if one.stream_id in audiences]:
                 conversation.see(audiences[conversation.stream_id])
+
+    async def _part(self, users: set[UserId]) -> None:
+        """Close the sockets of viewers who have a block with their host, if one of the two is among these users."""
+        concerned = [
+            (one, parties) for one in self._present if (parties := one.parties) and not users.isdisjoint(parties)
+        ]
+        if not concerned:
+            return
+        async with self._services.database.connection() as connection:
+            blocked = await blocked_pairs(connection, {parties for _, parties in concerned})
+        for conversation, parties in concerned:
+            if parties in blocked:
+                conversation.part()
 
 
 def _resume(query: Mapping[str, str]) -> Resume | None:

@@ -1,4 +1,4 @@
-"""The web pages: home, watch, studio, appeal and sign-in, with the JSON routes that only these pages call."""
+"""The web pages: home, watch, studio, account, appeal and sign-in, with the JSON routes that only these pages call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import player_script, provider_sign_in
+from api.pages import account, player_script, provider_sign_in
+from api.pages.account import AccountPage
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
 from api.pages.live import LiveNow, Viewers
@@ -35,10 +36,16 @@ class Pages:
         self._sign_in = SignInPages(platform)
         self._provider_sign_in = ProviderSignIn(platform, self._html)
         self._live = LiveNow(
-            platform.database, platform.streams.running, partial(request_urls, platform=platform), viewers, thumbnail_of
+            platform.database,
+            platform.streams.running,
+            partial(request_urls, platform=platform),
+            viewers,
+            thumbnail_of,
+            self._sign_in.hidden_hosts,
         )
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)
+        self._account = AccountPage(platform, self._html, self._sign_in)
         self._player = PlayerScript(fetch_player)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -51,6 +58,10 @@ class Pages:
             web.get("/studio/current", answering(self._studio.current)),
             web.get("/studio/phone.svg", answering(self._studio.phone_code)),
             web.get("/studio/watch.svg", answering(self._studio.watch_code)),
+            web.get(account.PATH, showing(self._account.show)),
+            web.get(f"{account.PATH}/current", answering(self._account.current)),
+            web.delete(f"{account.PATH}/picture", answering(self._account.remove_picture)),
+            web.delete(f"{account.PATH}/sessions", answering(self._account.end_other_sessions)),
             web.get("/live", answering(self._live.show)),
             web.get("/session", answering(self._sign_in.show)),
             web.post("/session", answering(self._sign_in.enter)),

@@ -1,4 +1,5 @@
-"""`GET /live`, the paginated list of public live streams: cached for a second, encoded once for all callers."""
+"""`GET /live`, the paginated list of public live streams: cached for a second, encoded once for all callers from whom a
+block hides the same streams, that is for nearly all."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import asyncio
 import hashlib
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from itertools import islice
 from time import monotonic
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import ETag, web
@@ -17,7 +19,7 @@ from cachetools import LRUCache
 from api.contract.request import MalformedRequest
 from api.http.urls import Urls
 from control_plane.base.clock import iso_ms
-from control_plane.base.ids import StreamId
+from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import Database
 from control_plane.streams import store
 from control_plane.streams.model import Status, Stream, Visibility
@@ -29,6 +31,9 @@ Viewers = Callable[[StreamId], int]
 ThumbnailOf = Callable[[StreamId], str]
 """Stream → path of its thumbnail below `/media/`, different for each new picture; "" without one."""
 
+HiddenHosts = Callable[[web.Request], Awaitable[Set[UserId]]]
+"""The users whose streams are hidden from the caller. Raises DatabaseUnavailable."""
+
 REMEMBERED_S = 1.0
 """How long the order and the pages are cached. Smaller sorts and queries more often; larger shows older figures."""
 PAGE_ITEMS = 100
@@ -39,6 +44,8 @@ PAGES_REMEMBERED = 256
 """Cached pages; the least recently used is evicted. With LIVE_LAN each host name in use has its own pages, so a small
 cache encodes pages more than once a second."""
 CACHE_CONTROL = "public, max-age=1"
+CACHE_CONTROL_HIDDEN = "private, max-age=1"
+VARY = "Accept-Encoding, Authorization, Cookie"
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
 _PAGE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?P<q>[0-9.]*)\s*)?(?:,|$)", re.IGNORECASE)
@@ -84,14 +91,22 @@ class LiveList(msgspec.Struct, frozen=True, kw_only=True):
     """The number of streams on all pages."""
 
 
-_Pages: TypeAlias = "LRUCache[tuple[str, int], _Shared[_Page]]"
-"""By host and number of the page."""
+class _Order(NamedTuple):
+    """The listed streams at one moment."""
+
+    stream_ids: Sequence[StreamId]
+    by_host: Mapping[UserId, StreamId]
+
+
+_Pages: TypeAlias = "LRUCache[tuple[str, int, frozenset[StreamId]], _Shared[_Page]]"
+"""By host name, number of the page, and the streams that are hidden from the caller."""
 
 
 class LiveNow:
     """Sorts all streams at most once a second and encodes each page when it is first requested. Callers share the
-    encoded bytes. A stream that has ended or is no longer public is removed from a cached page at once; other changes
-    show within a second."""
+    encoded bytes; those with a block with a running host share them with callers from whom the same streams are hidden.
+    A stream that has ended or is no longer public is removed from a cached page at once; other changes show within a
+    second."""
 
     def __init__(
         self,
@@ -100,6 +115,7 @@ class LiveNow:
         urls_of: Callable[[web.Request], Urls],
         viewers: Viewers,
         thumbnail_of: ThumbnailOf,
+        hidden_hosts: HiddenHosts,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._database = database
@@ -107,45 +123,53 @@ class LiveNow:
         self._urls_of = urls_of
         self._viewers = viewers
         self._thumbnail_of = thumbnail_of
+        self._hidden_hosts = hidden_hosts
         self._clock = clock
         self._good_until = float("-inf")
-        self._order: _Shared[Sequence[StreamId]] = _Shared()
+        self._order: _Shared[_Order] = _Shared()
         self._pages: _Pages = LRUCache(PAGES_REMEMBERED)
 
     async def show(self, request: web.Request) -> web.Response:
         """One page of the list. Raises MalformedRequest, DatabaseUnavailable."""
         number, urls = page_number(request), self._urls_of(request)
+        hosts = await self._hidden_hosts(request)
         if self._clock() >= self._good_until:
             self._good_until = self._clock() + REMEMBERED_S
             self._order, self._pages = _Shared(), LRUCache(PAGES_REMEMBERED)
         pages = self._pages  # kept before the await, so that page and order belong to the same second
         order = await self._order.get(self._sort)
-        if (number - 1) * PAGE_ITEMS >= len(order) and number > 1:
-            return _Page(number, len(order), []).response(request)
-        page = await pages.setdefault((urls.host, number), _Shared()).get(lambda: self._make(number, order, urls))
+        hidden = frozenset(order.by_host[host] for host in order.by_host.keys() & hosts)
+        total = len(order.stream_ids) - len(hidden)
+        if (number - 1) * PAGE_ITEMS >= total and number > 1:
+            return _Page(number, total, []).response(request)
+        shared = pages.setdefault((urls.host, number, hidden), _Shared())
+        page = await shared.get(lambda: self._make(number, order, hidden, urls))
         page.drop([stream_id for stream_id in page.items if not _may_be_listed(self._running.get(stream_id))])
         return page.response(request)
 
-    async def _sort(self) -> Sequence[StreamId]:
+    async def _sort(self) -> _Order:
         # One integer for each stream, with the viewers in its high bits: sorting integers needs no key function.
-        numbers = []
+        numbers, by_host = [], {}
         for looked_at, stream in enumerate(self._running.all(), 1):
             if _may_be_listed(stream):
                 numbers.append(self._viewers(stream.id) << 32 | stream.id)
+                by_host[stream.user_id] = stream.id
             if looked_at % SLICE == 0:
                 await asyncio.sleep(0)
         numbers.sort(reverse=True)
-        return [StreamId(number & 0xFFFFFFFF) for number in numbers]
+        return _Order([StreamId(number & 0xFFFFFFFF) for number in numbers], by_host)
 
-    async def _make(self, number: int, order: Sequence[StreamId], urls: Urls) -> _Page:
-        wanted = order[(number - 1) * PAGE_ITEMS : number * PAGE_ITEMS]
+    async def _make(self, number: int, order: _Order, hidden: Set[StreamId], urls: Urls) -> _Page:
+        shown = (stream_id for stream_id in order.stream_ids if stream_id not in hidden)
+        wanted = list(islice(shown, (number - 1) * PAGE_ITEMS, number * PAGE_ITEMS))
         listed = await store.listed(self._database, wanted) if wanted else {}
         items = []
         for stream_id in wanted:
             stream = self._running.get(stream_id)
             if stream is not None and _may_be_listed(stream) and stream_id in listed:
                 items.append(self._item(stream, listed[stream_id], urls))
-        return _Page(number, len(order), items)
+        total = len(order.stream_ids) - len(hidden)
+        return _Page(number, total, items, CACHE_CONTROL_HIDDEN if hidden else CACHE_CONTROL)
 
     def _item(self, stream: Stream, listed: store.Listed, urls: Urls) -> LiveItem:
         return LiveItem(
@@ -171,10 +195,11 @@ def _may_be_listed(stream: Stream | None) -> bool:
 class _Page:
     """A cached page. It is encoded when it is first sent, and again after a stream was dropped from it."""
 
-    def __init__(self, number: int, total: int, items: Sequence[LiveItem]) -> None:
+    def __init__(self, number: int, total: int, items: Sequence[LiveItem], cache_control: str = CACHE_CONTROL) -> None:
         self.items = {StreamId(item.id): item for item in items}
         self._number = number
         self._total = total
+        self._cache_control = cache_control
         self._body = b""
         self._gzipped = b""
         self._etag = ""
@@ -189,7 +214,7 @@ class _Page:
     def response(self, request: web.Request) -> web.Response:
         if not self._body:
             self._encode()
-        headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
+        headers = {"Cache-Control": self._cache_control, "Vary": VARY}
         if any(tag.value in (self._etag, "*") for tag in request.if_none_match or ()):
             response = web.Response(status=304, headers=headers)
         else:

@@ -10,6 +10,7 @@ from aiohttp import web
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
 from api.http.cookies import flow_cookie, set_flow, set_session
+from api.pages.account import BROUGHT_BACK
 from api.pages.answers import page_use, request_urls
 from api.pages.html import Html
 from control_plane.accounts.claims import Claims
@@ -61,7 +62,7 @@ class ProviderSignIn:
         if "error" in query:
             return self._html.message(request, "You are not signed in", "The sign-in was cancelled.", 403)
         scheme = urlsplit(request_urls(request, self._platform).base).scheme
-        came_back = await self._flow.finish(
+        returned = await self._flow.finish(
             provider,
             flow_cookie(request, scheme),
             query.get("state", ""),
@@ -69,13 +70,13 @@ class ProviderSignIn:
             self._redirect_uri(request, provider),
         )
         accounts = self._platform.accounts
-        user = (await accounts.sign_in.sign_in(_claims(came_back, query.get("user", "")))).user
+        own = await accounts.sign_in.sign_in(_claims(returned, query.get("user", "")))
         if provider == apple.NAME:
             await accounts.apple_tokens.keep(
-                user.id, came_back.tokens.refresh_token, accounts.page_flow.clients[provider].client_id
+                own.user.id, returned.tokens.refresh_token, accounts.page_flow.clients[provider].client_id
             )
-        response = self._html.opened(came_back.next)
-        token = await accounts.sessions.issue(user.id, page_use(request, self._platform))
+        response = self._html.opened(BROUGHT_BACK if own.came_back else returned.next)
+        token = await accounts.sessions.issue(own.user.id, page_use(request, self._platform))
         set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         set_flow(response, "", scheme, 0)
         return response
@@ -91,11 +92,9 @@ class ProviderSignIn:
         return request_urls(request, self._platform).base + CALLBACK.format(provider=provider)
 
 
-def _claims(came_back: Returned, user: str) -> Claims:
+def _claims(returned: Returned, user: str) -> Claims:
     first_name, last_name = _name(user)
-    return Claims(
-        auth_token=came_back.tokens.id_token, nonce=came_back.nonce, first_name=first_name, last_name=last_name
-    )
+    return Claims(auth_token=returned.tokens.id_token, nonce=returned.nonce, first_name=first_name, last_name=last_name)
 
 
 def _name(user: str) -> tuple[str, str]:

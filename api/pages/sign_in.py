@@ -1,80 +1,37 @@
-"""`/session`: sign-in and sign-out on our pages, and who is signed in.
-
-The sign-in form offers the ways in `WAYS`. To add a sign-in provider, add a row.
-"""
+"""`/session`: sign-in and sign-out on our pages, and who is signed in."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import msgspec
 from aiohttp import web
 
+from api.contract.client import Client
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
+from api.http.address import client_address, limit_key
+from api.http.bearer import bearer_token
 from api.http.cookies import clear_session, own_origin, page_token, set_session
 from api.pages.answers import json, page_use, request_urls
-from control_plane.accounts.caller import Caller, Use
-from control_plane.accounts.claims import Claims
+from api.pages.sign_in_ways import WAYS, Values, Visit, Way
+from control_plane.accounts.caller import Caller
+from control_plane.accounts.claims import Requester
 from control_plane.accounts.sessions import AccountBlocked
-from control_plane.accounts.sign_in import DEV_PREFIX
 from control_plane.accounts.store import by_ids
-from control_plane.accounts.user import OwnUser, User
+from control_plane.accounts.user import User
+from control_plane.base.ids import UserId
+from control_plane.delivery.contacts import Channel
 from control_plane.ledger.wallets import wallet
+from control_plane.live.audience import viewer_of
+from control_plane.social.model import Viewer
 
 LONGEST = 2000
-"""Characters of a name or token."""
-LARGEST_BODY = 4 * 1024
-"""Bytes of a sign-in request, which has one name or token."""
+"""Characters of one value."""
+LARGEST_BODY = 8 * 1024
+"""Bytes of a sign-in request, which has three values at most."""
 NOT_OURS = 403
-NOT_VALID = 401
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to sign in. `field` is the key in the request body and the name of the form's input. `enter` returns None
-    if the value is not valid."""
-
-    field: str
-    label: str
-    hint: str
-    secret: bool
-    enter: Callable[[Platform, str, Use], Awaitable[tuple[OwnUser, str] | None]]
-    dev_only: bool = False
-
-
-async def _by_name(platform: Platform, name: str, use: Use) -> tuple[OwnUser, str]:
-    return await platform.accounts.sign_in.enter(Claims(auth_token=f"{DEV_PREFIX}{name}"), use)
-
-
-async def _by_token(platform: Platform, token: str, use: Use) -> tuple[OwnUser, str] | None:
-    if await platform.accounts.sessions.identify(token) is None:
-        return None
-    return await platform.accounts.sign_in.enter(Claims(auth_token=token), use)
-
-
-WAYS = (
-    Way(
-        "name",
-        "Username",
-        "Letters, digits, dots, dashes and underscores. Development mode: any name signs you in, without a password.",
-        False,
-        _by_name,
-        True,
-    ),
-    Way(
-        "auth_token", "Session token", "From your app, or from the command: stagedoor token <username>", True, _by_token
-    ),
-)
-
-
-class WayView(msgspec.Struct, frozen=True):
-    field: str
-    label: str
-    hint: str
-    secret: bool
 
 
 class ProviderView(msgspec.Struct, frozen=True):
@@ -96,25 +53,51 @@ class SessionView(msgspec.Struct, frozen=True):
     """`user` is null for guests. `sandbox` is true when coins can be bought free of charge."""
 
     user: Me | None
-    ways: Sequence[WayView]
+    ways: Sequence[str]
+    """Names of the ways to sign in, the preferred one first."""
+    channels: Sequence[Channel]
+    """What this server can send codes to."""
     providers: Sequence[ProviderView]
     sandbox: bool
+    came_back: bool
+    """Whether this sign-in has brought a deleted account back."""
 
 
 class SignInPages:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._ways = {way.field: way for way in WAYS if platform.settings.dev or not way.dev_only}
+        self._ways = [way for way in WAYS if way.is_offered(platform)]
         self._providers = [
             ProviderView(client.name, client.title, f"/session/{client.name}")
             for client in platform.accounts.page_flow.clients.values()
         ]
-        self._views = [WayView(way.field, way.label, way.hint, way.secret) for way in self._ways.values()]
 
     async def caller(self, request: web.Request) -> Caller | None:
         """The signed-in user, or None. Raises AccountBlocked."""
         token = page_token(request)
         return await self._platform.accounts.sessions.identify(token) if token else None
+
+    async def viewer(self, request: web.Request) -> Viewer:
+        """The user whose blocks decide what the page shows. None for guests, banned users and operators."""
+        try:
+            return viewer_of(await self.caller(request))
+        except AccountBlocked:
+            return None
+
+    async def hidden_hosts(self, request: web.Request) -> frozenset[UserId]:
+        """The users whose streams the list hides, because they have a block with the caller: signed in on a page, or in an
+        app. Without a query for most callers."""
+        token = bearer_token(request) or page_token(request)
+        accounts, social = self._platform.accounts, self._platform.social
+        user_id = accounts.sessions.names(token) if token else None
+        hidden = await social.blocked_users.of(user_id)
+        if not hidden or token is None:
+            return hidden
+        try:
+            caller = await accounts.sessions.identify(token)
+        except AccountBlocked:
+            caller = None
+        return frozenset() if viewer_of(caller) is None else hidden
 
     async def show(self, request: web.Request) -> web.Response:
         try:
@@ -130,12 +113,9 @@ class SignInPages:
         if scheme is None:
             return _not_ours()
         fields = decode_object(await read_body(request.clone(client_max_size=LARGEST_BODY)))
-        way, value = self._chosen(fields)
-        entered = await way.enter(self._platform, value, page_use(request, self._platform))
-        if entered is None:
-            return json({"message": f"This {way.label.lower()} is not valid here. Get a new one."}, NOT_VALID)
-        own, token = entered
-        response = json(await self._view(request, own.user))
+        way, values = self._chosen(fields)
+        own, token = await way.enter(self._platform, values, self._visit(request))
+        response = json(await self._view(request, own.user, came_back=own.came_back))
         set_session(response, token, scheme, self._platform.settings.session_ttl_s)
         return response
 
@@ -150,21 +130,29 @@ class SignInPages:
                 await self._platform.accounts.sessions.end(token)
         return response
 
-    def _chosen(self, fields: dict[str, object]) -> tuple[Way, str]:
-        for field, way in self._ways.items():
-            value = as_text(fields.get(field))
-            if isinstance(value, str) and value:
-                if len(value) > LONGEST:
-                    raise MalformedRequest(f"{field} may have at most {LONGEST} characters.")
-                return way, value
-        raise MalformedRequest(f"Please fill in: {' or '.join(way.label.lower() for way in self._ways.values())}.")
+    def _chosen(self, fields: Mapping[str, object]) -> tuple[Way, Values]:
+        """Raises MalformedRequest."""
+        for way in self._ways:
+            values = {field: _text(fields, field) for field in way.fields}
+            if not values[way.fields[0]]:
+                continue
+            if missing := next((field for field, value in values.items() if not value), ""):
+                raise MalformedRequest(f"{missing} is missing.")
+            return way, values
+        raise MalformedRequest(f"Please send {' or '.join(way.fields[0] for way in self._ways)}.")
 
-    async def _view(self, request: web.Request, user: User | None) -> SessionView:
+    def _visit(self, request: web.Request) -> Visit:
+        address = client_address(request, self._platform.settings.trusted_proxies)
+        return Visit(page_use(request, self._platform), Requester(limit_key(address), Client.DOCUMENT.value))
+
+    async def _view(self, request: web.Request, user: User | None, *, came_back: bool = False) -> SessionView:
         return SessionView(
             user=await self._me(request, user) if user else None,
-            ways=self._views,
+            ways=[way.name for way in self._ways],
+            channels=sorted(self._platform.accounts.messenger.channels),
             providers=self._providers,
             sandbox=self._platform.payments.sandbox is not None,
+            came_back=came_back,
         )
 
     async def _me(self, request: web.Request, user: User) -> Me:
@@ -175,3 +163,13 @@ class SignInPages:
 
 def _not_ours() -> web.Response:
     return json({"message": "This request does not come from one of our pages. Please reload the page."}, NOT_OURS)
+
+
+def _text(fields: Mapping[str, object], field: str) -> str:
+    """The value, "" without one. Raises MalformedRequest."""
+    value = as_text(fields.get(field))
+    if not isinstance(value, str):
+        return ""
+    if len(value) > LONGEST:
+        raise MalformedRequest(f"{field} may have at most {LONGEST} characters.")
+    return value

@@ -12,10 +12,11 @@ from api.pages.answers import request_urls
 from api.pages.html import Html
 from api.pages.live import ThumbnailOf
 from api.pages.sign_in import SignInPages
-from control_plane.accounts.store import by_ids
-from control_plane.accounts.user import User
+from control_plane.accounts.user import User, UserNotFound
 from control_plane.base.clock import iso_ms
 from control_plane.live.audience import Audience
+from control_plane.social.people import person
+from control_plane.social.sight import Sight
 from control_plane.streams import store
 from control_plane.streams.events import Summary
 from control_plane.streams.model import Status, Stream, Visibility
@@ -58,14 +59,16 @@ class WatchPage:
         stream = await self._stream(request.match_info["id"])
         if stream is None:
             return self._missing(request)
+        try:
+            viewer_id = await self._sign_in.viewer(request)
+            host = (await person(self._platform.database, viewer_id, stream.user_id, Sight.PROFILE)).user
+        except UserNotFound:
+            return self._missing(request)
         audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
         if not audience.public and not audience.admits(await self._sign_in.caller(request)):
             return self._html.message(
                 request, "This stream is private", "Its host can sign in to see this page.", 403, opens_to="signed-in"
             )
-        host = (await by_ids(self._platform.database, [stream.user_id])).get(stream.user_id)
-        if host is None:
-            return self._missing(request)
         urls = request_urls(request, self._platform)
         watched = _watched(stream, host, urls)
         plays_hls = stream.status is Status.LIVE and audience.public and "low" not in request.query

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from api.http.bearer import bearer_token
 from api.http.language import preferred_language
-from api.personal_socket.conversation import PersonalConversation
-from api.personal_socket.frames import parse
+from api.personal_socket.conversation import Messaging, PersonalConversation, Services
+from api.personal_socket.frames import SendMessage, parse
 from api.sockets.connection import Connection, Timing
 from api.sockets.door import Door
 from api.sockets.frames import Auth
@@ -37,17 +37,19 @@ class PersonalSocket:
         self,
         hub: PersonalHub,
         identify: Identify,
+        send_message: Messaging,
         *,
         sockets_per_address: int,
         address_of: Callable[[web.Request], str],
         is_limited: Callable[[str], bool],
         page_token: Callable[[web.Request], str | None],
+        user_wait_s: Callable[[UserId], float],
         timing: Timing | None = None,
     ) -> None:
-        """`page_token` returns the session token in the page's cookie, if the request's Origin is ours."""
-        self._hub = hub
-        self._identify = identify
+        """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
+        returns the wait by the user's rate limit, in seconds."""
         self._timing = timing or Timing()
+        self._services = Services(hub, identify, send_message, user_wait_s, self._timing.identity_within_s)
         self._door = Door(self._timing, sockets_per_address, address_of, is_limited)
         self.closed = self._door.closed
         self.close_all = self._door.close_all
@@ -61,14 +63,10 @@ class PersonalSocket:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         return await self._door.handle(request, parse, partial(self._serve, request))
 
-    async def _serve(self, request: web.Request, connection: Connection[Auth], limited: bool) -> None:
+    async def _serve(self, request: web.Request, connection: Connection[Auth | SendMessage], limited: bool) -> None:
         credentials = Credentials(bearer_token(request), self._page_token(request))
         conversation = PersonalConversation(
-            self._hub,
-            self._identify,
-            connection,
-            preferred_language(request.headers),
-            self._timing.identity_within_s,
+            self._services, connection, preferred_language(request.headers), limited=limited
         )
         self._present.add(conversation)
         try:

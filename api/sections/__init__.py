@@ -4,7 +4,22 @@ a change in its module only, a new module one line here or in its folder."""
 from __future__ import annotations
 
 from api.contract.endpoint import Registry
-from api.sections import auth, devices, feed, gifts, live, misc, notifications, report, sandbox, settings, users, wallet
+from api.sections import (
+    auth,
+    devices,
+    feed,
+    gifts,
+    live,
+    messages,
+    misc,
+    notifications,
+    report,
+    sandbox,
+    settings,
+    social,
+    users,
+    wallet,
+)
 
 SECTIONS = (
     *auth.SECTIONS,
@@ -15,8 +30,10 @@ SECTIONS = (
     wallet.section,
     settings.section,
     devices.section,
+    *social.SECTIONS,
     notifications.section,
     report.section,
+    messages.section,
     *misc.SECTIONS,
 )
 

@@ -20,7 +20,7 @@ from control_plane.accounts.age import Activity, AgeUnknown, TooYoung
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
 from control_plane.config.settings import LONGEST_GRACE_S
-from control_plane.live.audience import Audience
+from control_plane.live.audience import Audience, viewer_of
 from control_plane.streams import store
 from control_plane.streams.model import (
     EndReason,
@@ -173,7 +173,7 @@ class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
 @section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver))
 async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
     """Enter a stream as a viewer. `User` in the answer is the caller, with the current wallet."""
-    stream = await store.get(call.platform.database, StreamId(body.live_streaming_id))
+    stream = await store.seen_by(call.platform.database, viewer_of(call.caller), StreamId(body.live_streaming_id))
     if stream is None:
         raise StreamNotFound("There is no such stream.")
     audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)

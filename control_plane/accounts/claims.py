@@ -48,6 +48,8 @@ class Claims:
     """The code that was sent to `phone`, else to `email`. Empty: it was entered before."""
     requester: Requester | None = None
     """Who signs in. None: no code counts."""
+    makes_account: bool = False
+    """Whether a proven user without an account signs up, although neither a username nor a date of birth is claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,11 @@ class Passwords:
             raise WrongPassword("The name or the password is wrong.")
         return holder.id
 
+    async def is_set(self, user_id: UserId) -> bool:
+        """Whether the user can sign in with a password."""
+        holder = await store.by_id(self._database, user_id)
+        return holder is not None and holder.password_hash is not None
+
     async def change(self, user_id: UserId, old: str, new: str, requester: Requester, session_id: str = "") -> None:
         """Set a new password, and end all sessions but this one. Raises WrongPassword, WeakPassword, UserNotFound,
         TooManyAttempts and PasswordsBusy."""

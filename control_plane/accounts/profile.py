@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from control_plane.accounts import profile_text as texts
 from control_plane.accounts import store, usernames
 from control_plane.accounts.age import Ages
 from control_plane.accounts.user import User, UserNotFound
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.delivery.contacts import InvalidContact, email_contact, phone_contact
 
@@ -52,7 +55,17 @@ class Changes:
     profile_view: bool | None = None
 
 
-async def edit(database: Database, ages: Ages, user: User, changes: Changes, today: dt.date) -> None:
+class Requests(Protocol):
+    """Requests to follow private accounts. The package that has them is above this one."""
+
+    async def account_opened(self, connection: Connection, user_id: UserId) -> None:
+        """In the transaction that makes an account public."""
+        ...
+
+
+async def edit(
+    database: Database, ages: Ages, requests: Requests, user: User, changes: Changes, today: dt.date
+) -> None:
     """Change all fields or none. Raises InvalidProfile, InvalidUsername, AlreadyTaken, UsernameChangedTooOften,
     DateOfBirthSet, InvalidDateOfBirth, TooYoung and UserNotFound."""
     if changes.dob is not None and changes.dob != user.dob:
@@ -77,6 +90,8 @@ async def edit(database: Database, ages: Ages, user: User, changes: Changes, tod
             await usernames.change(connection, user.id, changes.username)
         if not await store.edit(connection, user.id, edited):
             raise UserNotFound
+        if changes.private is False:
+            await requests.account_opened(connection, user.id)
 
 
 def check_contacts(user: User, email: str, phone: str) -> None:

@@ -56,6 +56,11 @@ class ProfileMedia:
         async with self._database.transaction() as connection:
             await use_video(self._files, connection, user_id, name)
 
+    async def remove_picture(self, user_id: UserId) -> None:
+        """Take the picture away; the video stays. Raises UserNotFound."""
+        async with self._database.transaction() as connection:
+            await use_picture(self._files, connection, user_id, PictureNames())
+
     async def remove_animation(self, user_id: UserId) -> None:
         """Take the animated picture away; the others stay. Raises UserNotFound."""
         async with self._database.transaction() as connection:

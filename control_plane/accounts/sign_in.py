@@ -136,7 +136,7 @@ class SignIn:
                 return await self._by_name(proof)
         if not proofs and not self._believes_claims:
             raise SignInNotProven("Please sign in with a provider that this server is set up for.")
-        if claims.username or claims.dob is not None:
+        if claims.username or claims.dob is not None or (claims.makes_account and proofs):
             return await self._create(claims, proofs)
         if claims.auth_token and not claims.social_id and proofs:
             return await self._create(claims, proofs)
@@ -240,6 +240,7 @@ class SignIn:
         if own is None and await deletion_store.bring_back(self._database, user_id):
             log.info("account_brought_back", extra={"user": user_id})
             own = await store.own_by_id(self._database, user_id)
+            own = dataclasses.replace(own, came_back=True) if own is not None else None
         if own is None:
             if await deletion_store.is_deleted_and_banned(self._database, user_id):
                 raise AccountBlocked

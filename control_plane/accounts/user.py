@@ -107,6 +107,8 @@ class OwnUser:
     """Coins ever received, including spent and withdrawn ones."""
     unread: int
     """Inbox entries that are not read."""
+    came_back: bool = False
+    """Whether the account was deleted, and this sign-in has brought it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

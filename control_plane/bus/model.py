@@ -20,6 +20,8 @@ class Topic(StrEnum):
     """Access to this stream (publish or watch) has changed."""
     USER = "user"
     """This user's sessions have changed."""
+    BLOCK = "block"
+    """Blocks of or by this user have changed."""
     EVENTS = "events"
     """The stream has new events from `first_seq` on."""
     PERSON = "person"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from control_plane.db.connections import Connection
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
+_TRY = "select pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 async def lock_names(connection: Connection, *names: str) -> None:
@@ -12,3 +13,11 @@ async def lock_names(connection: Connection, *names: str) -> None:
     so that two transactions cannot wait for each other."""
     for name in sorted(names):
         await connection.execute(_LOCK, name)
+
+
+async def lock_or_wait(connection: Connection, name: str) -> bool:
+    """As `lock_names`. True: another transaction had the lock, and has ended now."""
+    if await connection.fetchval(_TRY, name):
+        return False
+    await connection.execute(_LOCK, name)
+    return True

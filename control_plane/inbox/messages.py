@@ -9,6 +9,7 @@ from cachetools import LRUCache
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.inbox import store
 from control_plane.inbox.model import Kind, Told
@@ -45,6 +46,13 @@ class TooManyMessages(ControlPlaneError):
         super().__init__("You have sent many messages in a short time. Please wait a minute.")
 
 
+async def tell_message(connection: Connection, sender_id: UserId, receiver_ids: Sequence[UserId], text: str) -> None:
+    """Push a message, and write the entry of the day. The receivers accept messages of the sender."""
+    pushed = Told(Kind.MESSAGE, sender_id, text=text[:LONGEST_TEXT])
+    await enqueue(connection, push_of(pushed, await store.sender(connection, sender_id)), receiver_ids)
+    await record(connection, Told(Kind.MESSAGE, sender_id), receiver_ids)
+
+
 class Messages:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -62,9 +70,7 @@ class Messages:
             receivers = [user_id for user_id in accepting if self._count(sender_id, user_id, MOST_TO_ONE)]
             if not receivers or not self._count(sender_id, None, MOST_TO_ALL, len(receivers)):
                 raise TooManyMessages
-            pushed = Told(Kind.MESSAGE, sender_id, text=text[:LONGEST_TEXT])
-            await enqueue(connection, push_of(pushed, await store.sender(connection, sender_id)), receivers)
-            await record(connection, Told(Kind.MESSAGE, sender_id), receivers)
+            await tell_message(connection, sender_id, receivers, text)
 
     def _count(self, sender_id: UserId, receiver_id: UserId | None, most: int, messages: int = 1) -> bool:
         """False: the messages are too many."""

@@ -7,6 +7,13 @@ from enum import StrEnum
 
 from control_plane.accounts.caller import Caller, Role
 from control_plane.base.ids import UserId
+from control_plane.social.model import Viewer
+
+
+def viewer_of(caller: Caller | None) -> Viewer:
+    """The user whose blocks decide what the caller watches. None for guests, and for operators: a block does not keep
+    them from a stream."""
+    return None if caller is None or caller.role is Role.OPERATOR else caller.user_id
 
 
 class AudienceRole(StrEnum):

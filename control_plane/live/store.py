@@ -12,18 +12,24 @@ from control_plane.db.connections import Connection
 from control_plane.live.audience import Audience
 from control_plane.live.figures import Gifter
 from control_plane.live.snapshot import REPLAY_LIMIT, REPLAY_LIMIT_BYTES, Resume, Snapshot, recovers
+from control_plane.social.blocks_store import are_blocked
 from control_plane.streams.model import Status
 
-_AUDIENCES = "select id, user_id, visibility = 'public' as public from stream where id = any($1)"
-_TOP_GIFTERS = """
+_AUDIENCES = """
+    select stream.id, user_id, visibility = 'public' as public
+    from stream join visible_user on visible_user.id = user_id where stream.id = any($1)
+"""
+_TOP_GIFTERS = f"""
     select stream_id, json_agg(json_build_object('user_id', user_id, 'username', username, 'coins', coins)
                                order by coins desc, user_id)::text as top_gifters
     from unnest($1::int[]) as wanted (stream_id)
     cross join lateral (
-        select user_id, coins from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
+        select user_id, coins, (select user_id from stream where id = wanted.stream_id) as host_id
+        from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
         order by coins desc, user_id limit 10
     ) as top
     join visible_user on visible_user.id = top.user_id
+    where not {are_blocked("host_id", "user_id")}
     group by stream_id
 """
 _SNAPSHOT = f"""
@@ -50,7 +56,7 @@ class Totals(NamedTuple):
 
 
 async def audiences(connection: Connection, stream_ids: Sequence[StreamId]) -> dict[StreamId, Audience]:
-    """Access data of the streams that exist."""
+    """Access data of the streams that exist. One whose host is banned or deleted does not."""
     rows = await connection.fetch(_AUDIENCES, stream_ids)
     return {row["id"]: Audience(row["user_id"], row["public"]) for row in rows}
 

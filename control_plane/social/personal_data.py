@@ -12,6 +12,8 @@ _FORGET = (
     "delete from follow where follower_id = $1",
     "delete from follow where followed_id = $1",
     "delete from follow_request where requester_id = $1 or requested_id = $1",
+    "delete from follow_count where user_id = $1",
+    "delete from popular_user where user_id = $1",
     "delete from block where blocker_id = $1 or blocked_id = $1",
     "delete from profile_visit where user_id = $1",
     "delete from profile_visit where visitor_id = $1",

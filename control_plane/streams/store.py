@@ -12,6 +12,8 @@ import msgspec
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
+from control_plane.social.blocks_store import are_blocked
+from control_plane.social.model import Viewer
 from control_plane.streams.media.model import MediaConnection, SourceId
 from control_plane.streams.model import EndReason, HasUnfinishedStream, Status, Stream, StreamOptions, Visibility
 from control_plane.streams.path import APP
@@ -34,6 +36,9 @@ _CONFIGURE = f"""
     returning {_COLUMNS}
 """
 _GET = f"select {_COLUMNS} from stream where id = $1"
+_GET_SEEN = f"""
+    {_GET} and exists (select from visible_user where id = user_id) and not {are_blocked("user_id", "$2::integer")}
+"""
 _BY_IDS = f"select {_COLUMNS} from stream where id = any($1)"
 _UNFINISHED = f"select {_COLUMNS} from stream where status <> 'ended'"
 _UNFINISHED_OF = f"select {_COLUMNS} from stream where user_id = $1 and status <> 'ended'"
@@ -120,6 +125,14 @@ def adding_coins(stream_id: str, coins: str) -> str:
     return f"update stream set coins = coins + {coins} where id = {stream_id}"
 
 
+def sees(stream: str, viewer: str) -> str:
+    """An SQL condition: the viewer may watch the stream, or could before it ended. The arguments are SQL, of the row and
+    of the viewer's id."""
+    host = f"exists (select from visible_user where id = {stream}.user_id)"
+    public = f"{stream}.visibility = 'public' and {host} and not are_blocked({stream}.user_id, {viewer})"
+    return f"({stream}.user_id = {viewer} or {public})"
+
+
 def _stream(row: Row) -> Stream:
     return Stream(
         id=row["id"],
@@ -159,6 +172,12 @@ def _options(options: StreamOptions) -> tuple[object, ...]:
 
 async def get(database: Database, stream_id: StreamId, deadline_s: float = DEADLINE_S) -> Stream | None:
     return _maybe(await database.fetchrow(_GET, stream_id, deadline_s=deadline_s))
+
+
+async def seen_by(database: Database, viewer_id: Viewer, stream_id: StreamId) -> Stream | None:
+    """None also if the host is banned or deleted, or if the host and the viewer have a block. Whether the stream is public
+    is for the caller to decide."""
+    return _maybe(await database.fetchrow(_GET_SEEN, stream_id, viewer_id))
 
 
 async def by_ids(

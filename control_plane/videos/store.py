@@ -9,6 +9,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
+from control_plane.social.blocks_store import blocked_with
 from control_plane.videos.video import Sound, Video, VideoId
 
 _COLUMNS = f"""
@@ -18,11 +19,11 @@ _COLUMNS = f"""
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
 """
+_SHOWN = f"select {_COLUMNS} from video v left join sound s on s.id = v.sound_id"
 _FEED = f"""
-    select {_COLUMNS}
-    from video v left join sound s on s.id = v.sound_id
+    {_SHOWN}
     where v.id = any (array(
-        select id from video where privacy = 'public' and not hidden and not are_blocked(user_id, $3::integer)
+        select id from video where privacy = 'public' and not hidden and user_id not in {blocked_with("$3::integer")}
         order by id desc limit $1 offset $2))
     order by v.id desc
 """
@@ -30,10 +31,26 @@ _FEED = f"""
 generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
 ten ids from an array."""
 
+_NEWEST_OF = f"""
+    {_SHOWN}
+    where v.id = any (array(
+        select newest.id from unnest($1::integer[]) as owner (id)
+        cross join lateral (
+            select id from video where user_id = owner.id and privacy = 'public' and not hidden order by id desc limit $2
+        ) as newest))
+    order by v.id desc
+"""
+
+
+def sees(video: str, viewer: str) -> str:
+    """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
+    public = f"{video}.privacy = 'public' and not {video}.hidden and not are_blocked({video}.user_id, {viewer})"
+    return f"({video}.user_id = {viewer} or {public})"
+
+
 _SEEN = f"""
     select {_COLUMNS} from video v left join sound s on s.id = v.sound_id
-    where v.id = any($1::integer[]) and (v.user_id = $2::integer
-        or v.privacy = 'public' and not v.hidden and not are_blocked(v.user_id, $2::integer))
+    where v.id = any($1::integer[]) and {sees("v", "$2::integer")}
 """
 
 _ADD_SOUND = """
@@ -95,6 +112,15 @@ async def feed(database: Database, viewer_id: UserId | None, limit: int, offset:
     if offset >= DEEPEST:
         return []
     return [_video(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
+
+
+async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -> dict[UserId, list[Video]]:
+    """The newest public videos of each user, at most `each`. Private accounts have none."""
+    found: dict[UserId, list[Video]] = {user_id: [] for user_id in user_ids}
+    for row in await database.fetch(_NEWEST_OF, user_ids, each):
+        video = _video(row)
+        found[video.user_id].append(video)
+    return found
 
 
 async def seen_by_ids(

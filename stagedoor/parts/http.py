@@ -25,6 +25,8 @@ from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.base.workers import Workers
 from control_plane.bus.model import Topic
 from control_plane.config.settings import Settings
+from control_plane.messages.model import Content
+from control_plane.messages.news import MessageView
 from mediamtx.node.launch import media_host
 from mediamtx.node.player_script import fetch_player_script
 from stagedoor.listening import listen
@@ -43,6 +45,7 @@ async def live_socket(platform: Platform, live: Live, workers: Workers) -> Async
     watch_closed(platform.metrics, opened)
     live.bus.subscribe(Topic.USER, lambda message: opened.session_changed(UserId(message.id)))
     live.bus.subscribe(Topic.STREAM, lambda message: opened.stream_changed(StreamId(message.id)))
+    live.bus.subscribe(Topic.BLOCK, lambda message: opened.blocks_changed(UserId(message.id)))
     live.bus.on_resync(opened.anything_changed)
     async with workers.running("live-socket", opened.run()):
         yield opened
@@ -51,13 +54,20 @@ async def live_socket(platform: Platform, live: Live, workers: Workers) -> Async
 @asynccontextmanager
 async def personal_socket(platform: Platform, live: Live, workers: Workers) -> AsyncIterator[PersonalSocket]:
     settings, hub = platform.settings, platform.inbox.hub
+
+    async def send_message(sender_id: UserId, receiver_id: UserId, content: Content, key: str) -> MessageView:
+        messages = platform.messages
+        return messages.views.view(await messages.sending.send(sender_id, receiver_id, content, key))
+
     opened = PersonalSocket(
         hub,
         platform.accounts.sessions.identify,
+        send_message,
         sockets_per_address=settings.sockets_per_address,
         address_of=lambda request: limit_key(client_address(request, settings.trusted_proxies)),
         is_limited=lambda address: is_limited(address, settings),
         page_token=page_token,
+        user_wait_s=platform.user_limit.wait_s,
     )
     watch_personal(platform.metrics, hub, opened)
     live.bus.subscribe(Topic.USER, lambda message: opened.session_changed(UserId(message.id)))

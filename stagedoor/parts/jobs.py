@@ -30,6 +30,10 @@ from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.reports.retention import Evidence, delete_old_evidence
 from control_plane.reports.telling import Telling, send_letter, tell_appeal, tell_decision
+from control_plane.social.bundle import Social
+from control_plane.social.follows import accept_requests
+from control_plane.social.popular import rank_popular_users
+from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import Files, delete_file, finish_files
 from control_plane.streams.bundle import Streams
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
@@ -45,6 +49,7 @@ async def jobs(
     files: Files,
     personal_data: PersonalData,
     telling: Telling,
+    social: Social,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -74,6 +79,9 @@ async def jobs(
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),
+        accept_requests.bind(social.follows),
+        rank_popular_users.bind(database),
+        mark_visits_seen.bind(database),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -12,14 +12,17 @@ from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.pictures.pictures import Pictures
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
+from stagedoor.parts.messages import messages
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.reports import reports
+from stagedoor.parts.social import social
 
 
 def platform(
@@ -33,7 +36,10 @@ def platform(
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
-    people = accounts(settings, secrets, database, live, stored.files, metrics)
+    told = inbox(database, live, urls)
+    pictures = Pictures()
+    direct = messages(database, stored, told, urls, pictures)
+    people = accounts(settings, secrets, database, live, stored.files, pictures, metrics)
     return Platform(
         settings=settings,
         urls=urls,
@@ -46,8 +52,10 @@ def platform(
         giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
-        personal_data=personal_data(settings, database, people, streams),
+        personal_data=personal_data(settings, database, people, streams, direct),
         content=content(database),
-        inbox=inbox(database, live, urls),
+        social=social(database, live),
+        inbox=told,
+        messages=direct,
         reports=reports(settings, secrets, database, stored.files, people),
     )

@@ -13,6 +13,8 @@ from control_plane.base.ids import UserId
 @dataclass(frozen=True, slots=True)
 class Size:
     users: int
+    """Each follows the first user and ten others, and the first user follows the first 9,000 others. One in thirteen
+    neither follows nor is followed by the first user: one of the two blocks the other."""
     videos: int
     """Half of them have the first sound, and a tenth is not public."""
     gifts: int
@@ -31,7 +33,7 @@ GROWN = {
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
-    *("username_owner", "report", "report_decision"),
+    *("username_owner", "follow", "follow_request", "follow_count", "block", "report", "report_decision"),
 }
 """The tables that have many rows afterwards."""
 
@@ -87,6 +89,18 @@ _FILL = """
     update app_user set device_token = 't' || id, phone = '+4915' || 100000000 + id;
     insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
     insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;
+    insert into follow (follower_id, followed_id) select n, 1 from generate_series(2, {users}) as n where n % 13 > 0;
+    insert into follow (follower_id, followed_id) select 1, n from generate_series(2, least({users}, 9000)) as n where n % 13 > 0;
+    insert into follow (follower_id, followed_id)
+    select n, 2 + (n * 31 + k * 97) % ({users} - 1) from generate_series(2, {users}) as n cross join generate_series(1, 10) as k
+    where n <> 2 + (n * 31 + k * 97) % ({users} - 1)
+    on conflict do nothing;
+    insert into follow_request (requester_id, requested_id)
+    select n, 11 from generate_series(2, {users}) as n where n % 3 = 0 on conflict do nothing;
+    insert into block (blocker_id, blocked_id)
+    select case when n % 2 = 0 then 1 else n end, case when n % 2 = 0 then n else 1 end from generate_series(13, {users}, 13) as n;
+    insert into follow_count (user_id, hour, follows) select id, now(), 1 from app_user;
+    insert into popular_user (user_id, followers) select id, 1000 - id from app_user where id <= 200;
     insert into audit_log (actor, act, subject) select 'cli:a', 'user.added', 'user:' || id from app_user;
 
     insert into password_attempt (account, origin, failed, created_at)

@@ -83,6 +83,20 @@ async def test_a_visitor_signs_in_and_returns_to_the_page(place: Place, name: st
         assert cookies["stagedoor"]["sameSite"] == "Strict"
 
 
+async def test_a_sign_in_that_brings_a_deleted_account_back_says_so(place: Place) -> None:
+    place.provider.user = {"iss": place.provider.url, "sub": "returner", "email": None}
+    async with place.visitor() as visitor:
+        page = visitor.page
+        await page.goto(f"{place.base}/session/google?next=/studio")
+        await page.wait_for_url(f"{place.base}/studio")
+        await expect(page.locator("#start")).to_be_visible()
+        await page.evaluate("fetch('/api/deleteUserAccount', { method: 'POST' })")
+        await page.goto(f"{place.base}/session/google?next=/studio")
+        await page.wait_for_url(f"{place.base}/account")
+        await expect(page.locator("#back")).to_contain_text("Welcome back.")
+        await expect(page.locator("#own")).to_be_visible()
+
+
 async def test_a_visitor_who_cancels_is_told_so(place: Place) -> None:
     place.provider.consents = False
     try:

@@ -1,8 +1,9 @@
 // @ts-check
-/** The signed-in user of the page, and the sign-in form, with one row for each sign-in method that the server offers. */
+/** The signed-in user of the page, in its header, and the dialog to sign in. */
 
-import { messageOf, showSession, signIn, signOut } from "./api.js";
+import { showSession, signOut } from "./api.js";
 import { avatar, button, find, make, replaceContent } from "./dom.js";
+import { signInForm } from "./sign_in_form.js";
 
 /** @typedef {import("./api.js").Session} Session */
 /** @typedef {import("./api.js").Me} Me */
@@ -10,7 +11,7 @@ import { avatar, button, find, make, replaceContent } from "./dom.js";
 const RETRY_MS = 4_000;
 
 export class Account {
-  /** @type {Session} */ session = { user: null, ways: [], providers: [], sandbox: false };
+  /** @type {Session} */ session = { user: null, ways: [], channels: [], providers: [], sandbox: false, came_back: false };
   /** @type {((user: Me | null) => void)[]} */ #listeners = [];
   /** @type {((reached: boolean) => void)[]} */ #reachListeners = [];
   #known = false;
@@ -80,45 +81,14 @@ export class Account {
   }
 
   /**
-   * A link for each provider, and a form for each other sign-in method; all but the first are folded away.
    * @param {() => void} onDone
    */
   forms(onDone) {
-    const all = [...this.#providers(), ...this.#forms(onDone)];
-    const first = Math.max(1, this.session.providers.length);
-    const others = all.splice(first);
-    return others.length ? [...all, make("details", { class: "others" }, make("summary", {}, "Another way"), ...others)] : all;
-  }
-
-  /** The provider's page returns to the page that is open now. */
-  #providers() {
-    const next = new URLSearchParams({ next: location.pathname + location.search });
-    return this.session.providers.map(({ name, title, url }) =>
-      make("a", { class: `button provider ${name}`, href: `${url}?${next}` }, `Continue with ${title}`));
-  }
-
-  /** @param {() => void} onDone */
-  #forms(onDone) {
-    return this.session.ways.map((way) => {
-      const name = `way-${way.field}`;
-      const input = make("input", { id: name, name: way.field, type: way.secret ? "password" : "text", required: "", maxlength: "2000",
-        autocomplete: way.secret ? "off" : "username", autocapitalize: "none", spellcheck: "false", "aria-describedby": `${name}-hint` });
-      const error = make("p", { class: "error", role: "alert" });
-      const form = make("form", { class: "way" }, make("label", { for: name }, way.label),
-        make("div", { class: "row" }, input, make("button", { class: "button primary" }, "Sign in")),
-        make("p", { class: "hint", id: `${name}-hint` }, way.hint), error);
-      form.addEventListener("submit", async (event) => {
-        event.preventDefault();
-        error.textContent = "";
-        try {
-          this.#setSession(await signIn(way.field, input.value));
-          onDone();
-        } catch (refused) {
-          error.textContent = messageOf(refused);
-        }
-      });
-      return form;
-    });
+    return [signInForm(this.session, (session) => {
+      this.#setSession(session);
+      if (session.came_back) location.assign("/account?back");
+      else onDone();
+    })];
   }
 
   async signOut() {
@@ -143,7 +113,14 @@ export class Account {
     const { user } = this;
     if (!this.place) return;
     replaceContent(this.place, ...(user
-      ? [avatar(user), make("span", { class: "name", dir: "auto" }, user.username), button("Sign out", () => this.signOut(), "button quiet")]
+      ? [ownAccount(user), button("Sign out", () => this.signOut(), "button quiet")]
       : [button("Sign in", () => this.askToSignIn(), "button quiet")]));
   }
 }
+
+/**
+ * A link to the user's account page.
+ * @param {Me} user
+ */
+const ownAccount = (user) => make("a", { class: "me", href: "/account" },
+  make("span", { class: "unseen" }, "Your account "), avatar(user), make("span", { class: "name", dir: "auto" }, user.username));

@@ -1,10 +1,12 @@
 // @ts-check
 /** HTTP calls to this server. The session is an HttpOnly cookie, which scripts cannot read. */
 
+import { duration } from "./format.js";
+
 /** @typedef {{ user_id: number, username: string, name: string, profile_pic: string, wallet: number }} Me */
-/** @typedef {{ field: string, label: string, hint: string, secret: boolean }} Way */
 /** @typedef {{ name: string, title: string, url: string }} Provider */
-/** @typedef {{ user: Me | null, ways: Way[], providers: Provider[], sandbox: boolean }} Session */
+/** @typedef {"email" | "phone"} Channel */
+/** @typedef {{ user: Me | null, ways: string[], channels: Channel[], providers: Provider[], sandbox: boolean, came_back: boolean }} Session */
 /** @typedef {{ id: number, title: string, coin: number, image: string, icon: string, type: string, time: number }} Gift */
 /** @typedef {{ coins: number, price: number, title: string, product_id: string }} CoinPackage */
 
@@ -21,6 +23,8 @@
  */
 
 const DEADLINE_MS = 15_000;
+const UPLOAD_DEADLINE_MS = 600_000;
+const TOO_OFTEN = 429;
 
 /** A refusal by the server. Its message is written for the user. */
 export class Refused extends Error {
@@ -43,21 +47,27 @@ export function messageOf(error) {
 }
 
 /**
- * Sends a request and returns the JSON of the response. Throws Refused, with status 0 if there was no response.
+ * Sends a request and returns the JSON of the response. A body is sent as JSON, a form as a form. Throws Refused, with
+ * status 0 if there was no response.
  * @param {string} method
  * @param {string} path
  * @param {object} [body]
  * @param {RequestCredentials} [credentials] "omit": without the session.
  */
 export async function ask(method, path, body, credentials = "same-origin") {
-  const signal = AbortSignal.timeout(DEADLINE_MS);
-  const headers = body === undefined ? undefined : { "Content-Type": "application/json" };
+  const isForm = body instanceof FormData;
+  const signal = AbortSignal.timeout(isForm ? UPLOAD_DEADLINE_MS : DEADLINE_MS);
+  const headers = body === undefined || isForm ? undefined : { "Content-Type": "application/json" };
   let response;
   let answer;
   try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), credentials, signal });
+    const sent = isForm ? body : body && JSON.stringify(body);
+    response = await fetch(path, { method, headers, body: sent, credentials, signal });
+    const wait = Number(response.headers.get("Retry-After"));
+    if (wait) throw new Refused(`Too many requests. Please try again in ${duration(wait)}.`, TOO_OFTEN);
     answer = await response.json();
-  } catch {
+  } catch (error) {
+    if (error instanceof Refused) throw error;
     throw new Refused("The server cannot be reached. Please try again.", 0);
   }
   if (!response.ok) throw new Refused(answer.message ?? "That did not work. Please try again.", response.status);
@@ -80,11 +90,23 @@ export async function call(endpoint, body = {}, credentials = undefined) {
 export const showSession = () => ask("GET", "/session");
 
 /**
- * @param {string} field
- * @param {string} value
+ * The keys are those of a way in `api/pages/sign_in_ways.py`.
+ * @param {Record<string, string>} values
  * @returns {Promise<Session>}
  */
-export const signIn = (field, value) => ask("POST", "/session", { [field]: value });
+export const signIn = (values) => ask("POST", "/session", values);
+
+/**
+ * @param {string} address  an email address or a phone number
+ * @returns {Promise<string>}
+ */
+export const sendSignInCode = (address) => (address.includes("@") ? call("verifyRegisterEmailCode", { email: address }) : call("verifyPhoneNo", { phone: address }));
+
+/**
+ * @param {string} address  an email address or a phone number
+ * @returns {Promise<string>}
+ */
+export const sendResetCode = (address) => call("forgotPassword", { email: address });
 
 /** @returns {Promise<Session>} */
 export const signOut = () => ask("DELETE", "/session");

@@ -44,3 +44,11 @@ export function clock(seconds) {
 export function since(at) {
   return (Date.now() - Date.parse(at)) / 1000;
 }
+
+/**
+ * `12 seconds`, `3 minutes`
+ * @param {number} seconds
+ */
+export function duration(seconds) {
+  return seconds < 100 ? counted(Math.ceil(seconds), "second") : counted(Math.ceil(seconds / 60), "minute");
+}

@@ -27,6 +27,7 @@ export function stageState({ status, player, connection, closedFor, offline, hos
     return { kind: "ended", title: "The stream has ended", text: `Thank you for watching ${host}.`, figures: summary ? figures(summary) : [] };
   }
   if (closedFor === 4403) return { kind: "closed", title: "You cannot watch this stream", text: "The stream is private, or your account is blocked." };
+  if (closedFor === 4404) return { kind: "closed", title: "This stream is not available", text: "See what else is live on the home page." };
   if (!open) return { kind: "closed", title: "This stream is private", text: "Only public streams can be watched so far." };
   if (offline) return { kind: "offline", title: "You are offline", text: "The stream resumes when your network is back." };
   if (status === "created") return { kind: "waiting", title: `Waiting for ${host}`, text: "Starting soon. This page updates by itself." };

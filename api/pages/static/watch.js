@@ -7,7 +7,7 @@ import { addLine, avatar, coins, figureRows, find, icon, make, tint } from "./do
 import { clock, compact, since } from "./format.js";
 import { GiftPanel } from "./gift_panel.js";
 import { GiftShow, giftLine } from "./gift_show.js";
-import { FORBIDDEN, LiveSocket, SIGN_IN } from "./live_socket.js";
+import { FORBIDDEN, LiveSocket, NO_SUCH_STREAM, SIGN_IN } from "./live_socket.js";
 import { Player } from "./player.js";
 import { stageState } from "./stage_state.js";
 
@@ -78,6 +78,7 @@ const socket = new LiveSocket(watched.id, {
     known.connection = connection;
     if (connection === "open" || connection === "closed") known.closedFor = code;
     if ((code === SIGN_IN || code === FORBIDDEN) && account.user) account.refresh();
+    if (code === FORBIDDEN || code === NO_SUCH_STREAM) player.hold();
     show();
   },
 });

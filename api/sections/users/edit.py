@@ -90,7 +90,7 @@ async def edit_profile(call: Call, body: EditProfile) -> Profile:
     picture = b""
     if body.profile_pic and not is_absolute(body.profile_pic):
         picture = await asyncio.to_thread(base64_in, "profile_pic", body.profile_pic)
-    await profile.edit(call.platform.database, call.accounts.ages, user, changes, utc_now().date())
+    await profile.edit(call.platform.database, call.accounts.ages, call.social.follows, user, changes, utc_now().date())
     if picture:
         await call.accounts.profile_media.set_picture(call.user_id, picture)
     elif body.profile_gif == "":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import logging
+import math
 from enum import StrEnum
 from typing import Any
 
@@ -69,8 +70,14 @@ class TooManyCodes(ControlPlaneError):
     code = "too_many_codes"
     kind = ErrorKind.TOO_OFTEN
 
-    def __init__(self) -> None:
-        super().__init__("Too many codes were requested. Please wait before you ask for another one.")
+    def __init__(self, wait: dt.timedelta | None = None) -> None:
+        """`wait`: until the next code to this address. None: hours."""
+        super().__init__(
+            "Too many codes were requested. Please wait before you ask for another one."
+            if wait is None
+            else "A code was sent a moment ago. You can ask for another one in "
+            f"{math.ceil(wait.total_seconds())} seconds."
+        )
 
 
 class TextMessagesUsedUp(ControlPlaneError):
@@ -151,13 +158,10 @@ class Codes:
         now = self._clock()
         async with self._database.transaction() as connection:
             counts = await store.lock_and_count(connection, contact, requester.origin, now)
-            if (
-                counts.address_hour >= PER_HOUR
-                or counts.address_day >= PER_DAY
-                or counts.origin_day >= PER_ORIGIN
-                or (counts.last_at is not None and now - counts.last_at < RESEND)
-            ):
+            if counts.address_hour >= PER_HOUR or counts.address_day >= PER_DAY or counts.origin_day >= PER_ORIGIN:
                 raise TooManyCodes
+            if counts.last_at is not None and (wait := counts.last_at + RESEND - now) > dt.timedelta():
+                raise TooManyCodes(wait)
             # Silent codes count, too: else the last one of the day would tell who has an account.
             if (
                 self._sms_per_day

@@ -9,7 +9,10 @@ from api.contract.endpoint import Access, Endpoint
 from api.contract.facts import EndpointFacts, load
 from api.sections import registry
 
-OURS = {"showSessions", "endSession", "exportUserData", "reportStream", "showReportDecisions", "appealReport"}
+OURS = {
+    *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
+    *("reportStream", "showReportDecisions", "appealReport"),
+}
 """Endpoints beside the contract."""
 BUILT = {endpoint.name: endpoint for endpoint in registry(dev=False).endpoints if endpoint.name not in OURS}
 

@@ -15,12 +15,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from api.documentation.document import document
+from api.http.bearer import bearer_token
 from api.http.urls import Urls
 from api.pages import live
 from api.pages.answers import answering
 from api.pages.live import PAGE_ITEMS, PAGES_REMEMBERED, SLICE, LiveNow, accepts_gzip
 from api.sections import registry
-from control_plane.base.ids import StreamId
+from control_plane.base.ids import StreamId, UserId
 from control_plane.bus.postgres import PostgresBus
 from control_plane.streams import store
 from control_plane.streams.model import EndReason
@@ -50,6 +51,11 @@ class Lobby:
     client: TestClient[web.Request, web.Application] = field(init=False)
     now: float = 0.0
     viewers: dict[StreamId, int] = field(default_factory=dict)
+    hidden: dict[str, set[UserId]] = field(default_factory=dict)
+    """By the caller's token: the hosts whose streams are hidden."""
+
+    async def hidden_from(self, request: web.Request) -> set[UserId]:
+        return self.hidden.get(bearer_token(request) or "", set())
 
     async def stream(self, name: str = "host", **columns: Any) -> StreamId:
         """Insert a public live stream; `columns` override its values."""
@@ -101,6 +107,7 @@ async def opened(dsn: str) -> AsyncIterator[Lobby]:
             lambda request: Urls(request.host.partition(":")[0], 8080, 1935, 8888, 8889, 8890),
             lambda stream_id: lobby.viewers.get(stream_id, 0),
             lambda stream_id: f"thumbnails/{stream_id}.jpg?v=1",
+            lobby.hidden_from,
             lambda: lobby.now,
         )
         app = web.Application()
@@ -176,14 +183,47 @@ async def test_guests_and_people_get_the_same_bytes(lobby: Lobby) -> None:
     _, _, guest = await lobby.answer()
     _, headers, signed_in = await lobby.answer(Cookie="session=x", Authorization="Bearer x")
     assert guest == signed_in
-    assert "Cookie" not in headers["Vary"]
+    assert headers["Cache-Control"] == "public, max-age=1"
+
+
+async def test_streams_are_hidden_from_some_and_the_others_share_their_bytes(lobby: Lobby) -> None:
+    shown, hidden = [await lobby.stream() for _ in range(2)]
+    host = await lobby.database.fetchval("select user_id from stream where id = $1", hidden)
+    lobby.hidden = {"ann": {host}, "ben": {host, UserId(987)}, "carla": {UserId(987)}}
+    _, _, everybody = await lobby.answer()
+    before = lobby.database.uses
+    answers = [await lobby.answer(Authorization=f"Bearer {name}") for name in lobby.hidden]
+    assert answers[2][2] == everybody
+    assert answers[0][2] == answers[1][2]
+    assert lobby.database.uses == before + 1, "one page for all from whom the same is hidden"
+    page = json.loads(answers[0][2])
+    assert ([item["id"] for item in page["streams"]], page["total"], page["pages"]) == ([shown], 1, 1)
+    for _, headers, _ in answers:
+        assert {"Authorization", "Cookie"} <= set(headers["Vary"].split(", ")), "a shared cache keeps them apart"
+    assert [headers["Cache-Control"] for _, headers, _ in answers] == [
+        *["private, max-age=1"] * 2,
+        "public, max-age=1",
+    ]
+
+
+async def test_hidden_streams_leave_no_gap_between_pages(lobby: Lobby) -> None:
+    await lobby.many(PAGE_ITEMS + 2)
+    hosts = [
+        row["user_id"] for row in await lobby.database.fetch("select user_id from stream order by id desc limit 2")
+    ]
+    lobby.hidden["ann"] = set(hosts)
+    status, _, body = await lobby.answer(Authorization="Bearer ann")
+    page = json.loads(body)
+    assert (status, len(page["streams"]), page["pages"], page["total"]) == (200, PAGE_ITEMS, 1, PAGE_ITEMS)
+    _, _, body = await lobby.answer("?page=2", Authorization="Bearer ann")
+    assert json.loads(body)["streams"] == []
 
 
 async def test_what_is_known_is_not_sent_again(lobby: Lobby) -> None:
     stream_id = await lobby.stream()
     _, headers, body = await lobby.answer()
     etag = headers["ETag"]
-    assert (headers["Cache-Control"], headers["Vary"]) == ("public, max-age=1", "Accept-Encoding")
+    assert (headers["Cache-Control"], headers["Vary"]) == ("public, max-age=1", live.VARY)
     for known in (etag, etag.removeprefix("W/"), f'"another", {etag}', "*"):
         status, again, nothing = await lobby.answer(If_None_Match=known)
         assert (status, nothing, again["ETag"], again["Cache-Control"]) == (304, b"", etag, "public, max-age=1"), known

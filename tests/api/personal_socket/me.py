@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +22,15 @@ from control_plane.inbox.bundle import Inbox
 from control_plane.inbox.hub import SWEEP_S, PersonalHub
 from control_plane.inbox.messages import Messages
 from control_plane.inbox.news import InboxReader
+from control_plane.messages.bundle import DirectMessages
+from control_plane.messages.changing import Changing
+from control_plane.messages.model import Content
+from control_plane.messages.news import MessagesReader, MessageView, MessageViews
+from control_plane.messages.sending import Sending
+from control_plane.pictures.pictures import Pictures
+from control_plane.storage.addresses import Addresses
+from control_plane.storage.files import Files
+from control_plane.storage.places import Folder
 from tests.api.live_socket.live import Client
 from tests.control_plane.operations.test_development import KEYRING
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
@@ -28,7 +39,14 @@ from tests.waiting import in_background
 
 class Process:
     def __init__(
-        self, dsn: str, database: WatchedDatabase, *, sweep_s: float, timing: Timing | None, per_address: int
+        self,
+        dsn: str,
+        database: WatchedDatabase,
+        folder: Path,
+        *,
+        sweep_s: float,
+        timing: Timing | None,
+        per_address: int,
     ) -> None:
         self.database = database
         self.bus = PostgresBus(dsn)
@@ -36,18 +54,29 @@ class Process:
         self.sessions.follow(self.bus)
         self.hub = PersonalHub(database, sweep_s=sweep_s)
         self.hub.register(InboxReader(lambda name: f"https://cdn/{name}"))
+        views = MessageViews(Addresses(KEYRING), "https://files")
+        self.hub.register(MessagesReader(views.view))
         self.hub.follow(self.bus)
+        files = Files(Folder(folder), database)
+        self.messages = DirectMessages(database, Sending(database, files, Pictures()), Changing(database, files), views)
+
+        async def send_message(sender: UserId, receiver: UserId, content: Content, key: str) -> MessageView:
+            return views.view(await self.messages.sending.send(sender, receiver, content, key))
+
         self.sockets = PersonalSocket(
             self.hub,
             self.sessions.identify,
+            send_message,
             sockets_per_address=per_address,
             address_of=lambda request: request.remote or "",
             is_limited=lambda address: True,
             page_token=page_token,
+            user_wait_s=lambda user_id: self.wait_s,
             timing=timing,
         )
         self.inbox = Inbox(database, Messages(database), self.hub)
         self.base = ""
+        self.wait_s = 0.0
 
     async def token(self, user_id: UserId) -> str:
         return await self.sessions.issue(user_id)
@@ -73,7 +102,8 @@ async def process(
 ) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(watched_database(dsn))
-        made = Process(dsn, database, sweep_s=sweep_s, timing=timing, per_address=per_address)
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        made = Process(dsn, database, folder, sweep_s=sweep_s, timing=timing, per_address=per_address)
         await stack.enter_async_context(following(made))
         app = web.Application()
         app.router.add_get("/ws/me", made.sockets.handle)

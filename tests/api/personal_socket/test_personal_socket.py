@@ -67,7 +67,12 @@ async def close_code(here: Process, headers: Mapping[str, str], origin: str | No
 
 async def test_the_token_comes_by_header_or_first_frame_or_cookie(here: Process, ann: UserId) -> None:
     token = await here.token(ann)
-    expected = {"type": "hello", "user_id": ann, "inbox": {"unread": 0, "last_id": 0}}
+    expected = {
+        "type": "hello",
+        "user_id": ann,
+        "inbox": {"unread": 0, "last_id": 0},
+        "messages": {"unread": 0, "requests": 0, "last_change": 0},
+    }
     async with here.connected({"Authorization": f"Bearer {token}"}) as client:
         assert await client.frame() == expected
     async with here.connected() as client:
@@ -288,7 +293,7 @@ async def test_the_number_of_queries_does_not_grow_with_the_users(here: Process,
             await tell(connection, Told(Kind.LIVE, bob), users)
         for client in clients:
             assert (await client.frame())["entry"]["id"] == 1
-        assert here.database.uses - before <= 1 + 2 * 2, "the transaction, and two queries for each turn of the hub"
+        assert here.database.uses - before <= 1 + 3 * 2, "the transaction, and three queries for each turn of the hub"
 
 
 class Numbers:

@@ -166,7 +166,7 @@ async def test_all_that_a_new_account_brings_is_kept(door: Door) -> None:
         device_token="device",
     )
     user = await door.enter(claims)
-    kept = set(Claims.__dataclass_fields__) - {"auth_token", "nonce", "password", "code", "requester"}
+    kept = set(Claims.__dataclass_fields__) - {"auth_token", "nonce", "password", "code", "requester", "makes_account"}
     assert {name: getattr(user, name) for name in kept} == {name: getattr(claims, name) for name in kept}
     assert (user.push, user.privacy) == (PushSettings(), PrivacySettings())
     assert (user.banned_at, user.role, user.verified, user.video_count) == (None, "user", False, 0)

@@ -34,6 +34,7 @@ from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
 from control_plane.reports import store as reports
+from control_plane.social import blocks_store, follows_store, people_store, suggestions_store, visits_store
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
@@ -43,8 +44,9 @@ OF_THE_WHOLE_DATABASE = {
     *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN", "accounts.devices._FORGET_UNPROVEN"),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     *("accounts.store._DEMOTE", "accounts.store._CLEAR_FOREIGN_PICTURES", "eventlog.store._NEW_EPOCHS"),
+    "social.suggestions_store._RANK",
 }
-"""Commands of operators who take a database over; no call reaches them."""
+"""Commands of operators who take a database over, and a job; no call reaches them."""
 
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
@@ -52,13 +54,14 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
+        *(blocks_store, follows_store, people_store, suggestions_store, visits_store),
         *(reports, storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)
     and name.startswith("_")
     and value.split()[0] in {"select", "insert", "update", "delete", "with"}
-    and name != "_SELECT"  # part of others
+    and name not in {"_SELECT", "_SHOWN"}  # parts of others
 }
 
 Plan = dict[str, Any]

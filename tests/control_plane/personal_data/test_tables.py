@@ -30,9 +30,9 @@ _REST = """
     values ('change_contact', 'email', 'ann@example.com', 2, '192.0.2.1', now());
     insert into data_export (user_id, exported_at) values (2, now());
     insert into video (user_id, media, duration_ms, width, height) values (2, 'a.mp4', 1, 1, 1);
-    insert into follow (follower_id, followed_id) values (2, 3), (3, 2);
-    insert into follow_request (requester_id, requested_id) values (2, 4), (4, 2);
-    insert into block (blocker_id, blocked_id) values (2, 5), (5, 2);
+    insert into follow (follower_id, followed_id) values (2, 3), (3, 2) on conflict do nothing;
+    insert into follow_request (requester_id, requested_id) values (2, 4), (4, 2) on conflict do nothing;
+    insert into block (blocker_id, blocked_id) values (2, 5), (5, 2) on conflict do nothing;
     insert into inbox_entry (receiver_id, number, sender_id, kind) values (2, 1, 3, 'following'), (3, 1, 2, 'following');
     insert into inbox_hiding (sender_id) values (2);
     insert into report (reporter_id, kind, thing_id, user_id, reason_id, evidence)
@@ -74,6 +74,8 @@ FATES = {
     "follow_request.requested_id": Fate(not_exported="who asks is data of the requester"),
     "block.blocker_id": Fate(exported="blocks"),
     "block.blocked_id": Fate(not_exported="who blocks is data of the blocker"),
+    "follow_count.user_id": Fate(not_exported=LIMIT),
+    "popular_user.user_id": Fate(not_exported="the number of followers, which the profile shows"),
     "inbox.user_id": Fate(not_exported="the number of the last entry"),
     "inbox_entry.receiver_id": Fate(exported="inbox"),
     "inbox_entry.sender_id": Fate(not_exported="the inbox is data of the receiver"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +11,7 @@ from control_plane.accounts import store as accounts
 from control_plane.db.pool import Database, open_pool
 from control_plane.videos.store import _FEED, DEEPEST, feed
 from tests.control_plane.grown import HIT_SOUND, STAR, Size, fill
+from tests.control_plane.measured import measured
 from tests.postgres import TestPostgres
 from tests.waiting import run_in_thread
 
@@ -35,22 +34,6 @@ async def grown(postgres: TestPostgres, template: str) -> AsyncIterator[Database
         database = await open_pool(dsn, size=2)
         yield database
         await database.close()
-
-
-async def measured(database: Database, statement: str, *args: object) -> tuple[int, int]:
-    """Blocks touched, and the largest number of rows that one step of the plan returned or filtered."""
-
-    def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        yield plan
-        for below in plan.get("Plans", ()):
-            yield from steps(below)
-
-    explained = await database.fetchval(f"explain (analyze, buffers, format json) {statement}", *args)
-    plan = json.loads(explained)[0]["Plan"]
-    rows = max(
-        (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"] for step in steps(plan)
-    )
-    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], rows
 
 
 @pytest.mark.parametrize("offset", [0, DEEPEST // 2, DEEPEST - PAGE])

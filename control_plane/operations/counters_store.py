@@ -1,0 +1,44 @@
+"""Compares the counters with the rows that they count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from control_plane.db.connections import Connection
+
+COUNTED: Mapping[str, str] = {
+    "user.followers": "select followed_id as subject, count(*) as counted from follow group by 1",
+    "user.following": "select follower_id as subject, count(*) as counted from follow group by 1",
+    "user.videos": "select user_id as subject, count(*) as counted from video group by 1",
+    "user.unseen_visits": "select user_id as subject, count(*) as counted from profile_visit where not seen group by 1",
+    "user.unread": "select receiver_id as subject, count(*) as counted from inbox_entry where not read and not hidden group by 1",
+    "sound.videos": "select sound_id as subject, count(*) as counted from video where sound_id is not null group by 1",
+}
+"""The rows of each counter. One statement reads rows and counter, so that it sees both as of one moment."""
+
+_WRONG = {
+    name: f"""
+        with counted as ({counted}),
+        kept as (select subject_id as subject, sum(value) as kept from counter where name = '{name}' group by 1)
+        select subject, coalesce(kept, 0)::bigint as kept, coalesce(counted, 0) as counted
+        from counted full join kept using (subject)
+        where coalesce(kept, 0) <> coalesce(counted, 0) order by subject limit $1
+    """
+    for name, counted in COUNTED.items()
+}
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """A counter that differs from the number of its rows."""
+
+    name: str
+    subject: int
+    kept: int
+    counted: int
+
+
+async def wrong(connection: Connection, name: str, limit: int) -> Sequence[Wrong]:
+    """The first subjects whose counter of this name is wrong. Reads all rows that it counts."""
+    return [Wrong(name, **row) for row in await connection.fetch(_WRONG[name], limit)]
