@@ -28,6 +28,8 @@ from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
+from control_plane.push.bundle import Pushing
+from control_plane.push.queue import send_pushes
 from control_plane.reports.retention import Evidence, delete_old_evidence
 from control_plane.reports.telling import Telling, send_letter, tell_appeal, tell_decision
 from control_plane.social.bundle import Social
@@ -50,6 +52,7 @@ async def jobs(
     personal_data: PersonalData,
     telling: Telling,
     social: Social,
+    pushing: Pushing,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -82,6 +85,7 @@ async def jobs(
         accept_requests.bind(social.follows),
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
+        send_pushes.bind(pushing.sender),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

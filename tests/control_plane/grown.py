@@ -33,7 +33,10 @@ GROWN = {
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
-    *("username_owner", "follow", "follow_request", "follow_count", "block", "report", "report_decision"),
+    *("username_owner", "follow", "follow_request", "follow_count", "block"),
+    *("push_outbox", "web_push_subscription"),
+    *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
+    *("report", "report_decision"),
 }
 """The tables that have many rows afterwards."""
 
@@ -49,6 +52,19 @@ _FILL = """
     insert into upload_count (user_id, kind, uploads, day) select id, 'pictures', 1, now()::date - (id % 40 / 39) * 5 from app_user;
     insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
     insert into username_owner (key, user_id, name) select username, id, username from app_user;
+    insert into conversation (id, low_id, high_id, last_number)
+    select id, 1, id, 2 from app_user where id > 1 union all select {users} + id, id, id + 1, 2 from app_user where id > 1 and id < {users};
+    insert into conversation_side (user_id, conversation_id, other_id, state, change, message_change, unread)
+    select low_id, id, high_id, 'open', 2 * id, 2 * id, 1 from conversation
+    union all select high_id, id, low_id, case when id % 7 = 0 then 'request' else 'open' end, 2 * id, 2 * id, 0 from conversation;
+    insert into message (conversation_id, number, sender_id, kind, text)
+    select id, number, case when number = 1 then low_id else high_id end, 'text', 'hello'
+    from conversation cross join generate_series(1, 2) as number;
+    insert into message_copy (user_id, conversation_id, number, change)
+    select user_id, conversation_id, number, change + number - 2
+    from conversation_side join message using (conversation_id);
+    update mailbox set last_change = 4 * {users};
+
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;
@@ -86,6 +102,10 @@ _FILL = """
     insert into session (user_id, session_id, created_at, expires_at, last_used_at) select id, 's', now(), now(), now() from app_user;
     insert into device (key, user_id, token, seen_at)
     select 'k' || id, id, 't' || id, now() - id * interval '1 hour' from app_user;
+    insert into push_message (kind, params, switch, collapse) values ('live', '{{}}', 'video_updates', '');
+    insert into push_outbox (message_id, user_id, device_id, bulk) select id, user_id, id, id % 2 = 0 from device;
+    insert into web_push_subscription (user_id, session_id, endpoint, public_key, auth)
+    select user_id, session_id, 'https://push.example.com/' || user_id, 'p', 'a' from session;
     update app_user set device_token = 't' || id, phone = '+4915' || 100000000 + id;
     insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
     insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;

@@ -38,6 +38,8 @@ _REST = """
     insert into report (reporter_id, kind, thing_id, user_id, reason_id, evidence)
     values (2, 'user', '3', 3, 1, '{}'), (3, 'user', '2', 2, 1, '{"first_name": "the name of Ann"}');
     insert into report_decision (kind, thing_id, user_id, action, why, appeal) values ('user', '2', 2, 'ban', '', 'the words of Ann');
+    update message set text = 'the words of Ann' where sender_id = 2;
+    update conversation set stranger_id = 2 where low_id = 2;
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
@@ -61,6 +63,7 @@ class Fate(NamedTuple):
 _GONE_WITH_SESSIONS = ["session.user_id", "web_push_subscription.user_id"]
 MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
 EVIDENCE = "evidence of what was reported: deleted some time after the decision"
+ANSWERS = "what the other wrote is data of the other, and the row of the user holds no person any more"
 LIMIT = "counts calls for a limit"
 FATES = {
     "user_identity.user_id": Fate(exported="identities"),
@@ -83,6 +86,14 @@ FATES = {
     "report.reporter_id": Fate(exported="reports"),
     "report.user_id": Fate(kept=EVIDENCE, not_exported="reports are data of the reporter"),
     "report_decision.user_id": Fate(kept=EVIDENCE, exported="report_decisions"),
+    "conversation.low_id": Fate(kept=ANSWERS, exported="conversations"),
+    "conversation.high_id": Fate(kept=ANSWERS, exported="conversations"),
+    "conversation.stranger_id": Fate(not_exported=LIMIT),
+    "conversation_side.user_id": Fate(exported="conversations"),
+    "conversation_side.other_id": Fate(kept=ANSWERS, exported="conversations"),
+    "message.sender_id": Fate(exported="messages"),
+    "message_copy.user_id": Fate(exported="messages"),
+    "mailbox.user_id": Fate(not_exported="the number of the last change"),
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
@@ -143,7 +154,7 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
     assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
-    holding = ["app_user", "publish_session", "purchase", "report", "report_decision", "stream"]
+    holding = ["app_user", "message", "publish_session", "purchase", "report", "report_decision", "stream"]
     assert sorted(await tables_with(database, "of Ann")) == holding
 
     async with served(dsn, database, tmp_path) as (_, platform):
