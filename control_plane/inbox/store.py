@@ -11,6 +11,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.inbox.model import SWITCHES, Entry, EntryId, Kind, Sender, Status, Told
+from control_plane.social.blocks_store import are_blocked, blocked_with
 
 # A banned sender is locked out until the commit, a block of a receiver until the lock of the inbox is released: what
 # is told at the same moment is hidden by it.
@@ -23,7 +24,7 @@ _LOCK = """
 """
 # What excludes a receiver is read once, into hashes: looked up for each receiver, a plan made while a table was small would
 # scan it as often. (`is true` keeps the subquery from becoming a join.)
-_TELL = """
+_TELL = f"""
     with recent as materialized (
         select receiver_id, count(*) filter (where created_at > now() - $11::interval) as entries,
             bool_or(created_at > now() - $10::interval and kind = $3 and stream_id = $4
@@ -35,8 +36,7 @@ _TELL = """
     ), told as (
         select receiver.id from visible_user receiver join push_setting p on p.user_id = receiver.id
         where receiver.id = any($1::integer[]) and receiver.id <> $2
-            and receiver.id not in (
-                select blocked_id from block where blocker_id = $2 union all select blocker_id from block where blocked_id = $2)
+            and receiver.id not in {blocked_with("$2")}
             and case $9 when 'likes' then p.likes when 'comments' then p.comments when 'new_followers' then p.new_followers
                 when 'mentions' then p.mentions when 'direct_messages' then p.direct_messages
                 when 'video_updates' then p.video_updates else true end
@@ -74,9 +74,9 @@ _OTHERS = """
     where receiver_id = $1 and sender_id <> $2 and kind = $3 and video_id is not distinct from nullif($4, 0) and subject_id = $5
         and not read and not hidden and created_at > now() - $6::interval
 """
-_ACCEPTING_MESSAGES = """
+_ACCEPTING_MESSAGES = f"""
     select receiver.id from visible_user receiver join privacy_setting s on s.user_id = receiver.id
-    where receiver.id = any($2::integer[]) and receiver.id <> $1 and not are_blocked(receiver.id, $1)
+    where receiver.id = any($2::integer[]) and receiver.id <> $1 and not {are_blocked("receiver.id", "$1")}
         and (s.direct_message = 'everyone' or (s.direct_message = 'friends'
             and exists (select from follow where follower_id = $1 and followed_id = receiver.id)
             and exists (select from follow where follower_id = receiver.id and followed_id = $1)))

@@ -9,15 +9,16 @@ from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.social.model import Block, Viewer
+from control_plane.social.model import Block
 
 Pair: TypeAlias = tuple[UserId, UserId]
 
 
 def are_blocked(one: str, other: str) -> str:
-    """SQL: whether one of two users blocks the other. The arguments are SQL. The function of this name (migration 0019)
-    means the same, but PostgreSQL cannot inline it: each use in a statement costs 5 to 100 µs. With `exists`, PostgreSQL
-    may read all blocks into a hash table; a scalar subquery is always two index lookups."""
+    """SQL: whether one of two users blocks the other; false if one is null: a guest. The arguments are SQL. Triggers call
+    the function of this name (migration 0019). Statements do not, because PostgreSQL cannot inline it: each use costs 5 to
+    100 µs. With `exists`, PostgreSQL may read all blocks into a hash table; a scalar subquery is always two index
+    lookups."""
     return f"""coalesce(
         (select true from block where blocker_id = {one} and blocked_id = {other}),
         (select true from block where blocker_id = {other} and blocked_id = {one}), false)"""
@@ -67,8 +68,3 @@ async def blocked_pairs(source: Connection | Database, pairs: Collection[Pair]) 
     """Those of these pairs of users in which one blocks the other."""
     rows = await source.fetch(_BLOCKED_PAIRS, [one for one, _ in pairs], [other for _, other in pairs])
     return {(row["one"], row["other"]) for row in rows}
-
-
-async def is_blocked(source: Connection | Database, viewer_id: Viewer, user_id: UserId) -> bool:
-    """Whether one of the two blocks the other. False for a guest, without a query."""
-    return viewer_id is not None and bool(await blocked_pairs(source, [(viewer_id, user_id)]))

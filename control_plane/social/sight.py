@@ -1,7 +1,7 @@
 """Which users and whose content a viewer may see. Everything that shows people asks here.
 
-Statements that have to skip hidden users, because a list has pages of a fixed length, join the view `visible_user` and
-call the SQL function `are_blocked` (migration 0019), which hold the same rule.
+Statements that have to skip hidden users, because a list has pages of a fixed length, hold the same rule: they read the
+view `visible_user` and have the SQL of `are_blocked` or `blocked_with` (`control_plane/social/blocks_store.py`).
 """
 
 from __future__ import annotations

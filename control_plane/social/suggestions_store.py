@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.social.blocks_store import are_blocked
 from control_plane.social.model import Viewer
 
 NEWEST = 20
@@ -39,7 +40,7 @@ _SUGGESTED = f"""
     )
     select id from ranked
     where id is distinct from $1::integer
-        and (select true from visible_user where id = ranked.id) and not are_blocked(id, $1::integer)
+        and (select true from visible_user where id = ranked.id) and not {are_blocked("ranked.id", "$1::integer")}
         and (select true from follow where follower_id = $1::integer and followed_id = ranked.id) is null
         and (select true from follow_request where requester_id = $1::integer and requested_id = ranked.id) is null
     order by friends desc, interests desc, followers desc, id

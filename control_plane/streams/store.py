@@ -129,7 +129,8 @@ def sees(stream: str, viewer: str) -> str:
     """An SQL condition: the viewer may watch the stream, or could before it ended. The arguments are SQL, of the row and
     of the viewer's id."""
     host = f"exists (select from visible_user where id = {stream}.user_id)"
-    public = f"{stream}.visibility = 'public' and {host} and not are_blocked({stream}.user_id, {viewer})"
+    blocked = are_blocked(f"{stream}.user_id", viewer)
+    public = f"{stream}.visibility = 'public' and {host} and not {blocked}"
     return f"({stream}.user_id = {viewer} or {public})"
 
 

@@ -9,7 +9,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
-from control_plane.social.blocks_store import blocked_with
+from control_plane.social.blocks_store import are_blocked, blocked_with
 from control_plane.videos.video import Sound, Video, VideoId
 
 _COLUMNS = f"""
@@ -44,7 +44,8 @@ _NEWEST_OF = f"""
 
 def sees(video: str, viewer: str) -> str:
     """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
-    public = f"{video}.privacy = 'public' and not {video}.hidden and not are_blocked({video}.user_id, {viewer})"
+    blocked = are_blocked(f"{video}.user_id", viewer)
+    public = f"{video}.privacy = 'public' and not {video}.hidden and not {blocked}"
     return f"({video}.user_id = {viewer} or {public})"
 
 

@@ -10,6 +10,7 @@ import pytest
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
+from control_plane.social.blocks_store import are_blocked
 from control_plane.social.people import people, person
 from control_plane.social.sight import Sight, sight
 from tests.control_plane.people import new_user
@@ -74,8 +75,8 @@ CASES = (
     Case("banned, and the viewer blocks", Sight.HIDDEN, Sight.HIDDEN, (banned, blocks)),
     Case("deleted", None, None, (deleted,)),
 )
-LISTED = """
-    select exists (select from visible_user where id = $1) and not are_blocked($1, $2)
+LISTED = f"""
+    select exists (select from visible_user where id = $1) and not {are_blocked("$1", "$2::integer")}
 """
 
 
