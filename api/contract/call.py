@@ -128,6 +128,12 @@ class Call(msgspec.Struct, frozen=True):
         the body is trusted too; calls that move coins use Access.PROVEN instead."""
         return self.proven or (self.caller is not None and self.platform.settings.dev)
 
+    @property
+    def trusted_id(self) -> UserId | None:
+        """The caller's id. None for guests, and for a caller who is only named in the body: such a caller sees what guests
+        see."""
+        return self.caller.user_id if self.caller is not None and self.trusted else None
+
     def check_trusted(self) -> None:
         """Raises SessionMissing."""
         if not self.trusted:

@@ -142,6 +142,5 @@ async def appeal_report(call: Call, body: AppealReport) -> str:
     the letter instead."""
     if not body.text:
         raise MalformedRequest("text is missing.")
-    user_id = call.user_id if call.caller is not None and call.trusted else None
-    await call.reports.appeals.appeal(body.decision_id, body.text, user_id, body.code)
+    await call.reports.appeals.appeal(body.decision_id, body.text, call.trusted_id, body.code)
     return "Your appeal is sent. We will answer it."
