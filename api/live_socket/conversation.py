@@ -11,7 +11,7 @@ from api.contract.errors import SessionMissing, TooManyRequests
 from api.live_socket.frames import Ack, SendGift, You, YouFrame, hello
 from api.sockets.connection import Connection, Disconnect
 from api.sockets.frames import Auth, CloseCode, ErrorFrame, finished
-from api.sockets.identity import Credentials, Identify, known, whose
+from api.sockets.identity import Credentials, Identify, caller_of, signed_in
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
@@ -105,7 +105,7 @@ class Conversation:
         if self._caller is None:
             return
         try:
-            self._caller = await known(self._services.identify, self._token)
+            self._caller = await signed_in(self._services.identify, self._token)
             if not self.admits(self._caller):  # lost the operator's role
                 raise Disconnect(CloseCode.FORBIDDEN)
             await self._check_block()
@@ -128,7 +128,7 @@ class Conversation:
         if credentials.bearer is not None:
             await self._sign_in(credentials.bearer)
         elif credentials.page is not None:
-            self._caller, self._token = await whose(self._services.identify, credentials.page), credentials.page
+            self._caller, self._token = await caller_of(self._services.identify, credentials.page), credentials.page
             await self._check_block()
         await self._wait_for_identity()
         if not self.admits(self._caller):
@@ -180,7 +180,7 @@ class Conversation:
             self._connection.answer(finished(YouFrame(you.user_id, you.role, you.muted_until)))
 
     async def _sign_in(self, token: str) -> None:
-        caller = await known(self._services.identify, token)
+        caller = await signed_in(self._services.identify, token)
         if not self.admits(caller):
             raise Disconnect(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
@@ -200,7 +200,7 @@ class Conversation:
                 raise SessionMissing
             if self._limited and (wait_s := self._services.user_wait_s(self._caller.user_id)):
                 raise TooManyRequests(wait_s)
-            caller = await known(
+            caller = await signed_in(
                 self._services.identify, self._token
             )  # checked again, because the message of a revocation may be lost
             seq = await self._services.send_gift(caller, self.stream_id, gift.id, GiftId(gift.gift_id), gift.count)

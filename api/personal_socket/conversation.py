@@ -13,7 +13,7 @@ from api.contract.request import as_text
 from api.personal_socket.frames import PersonalYou, SendMessage, Sent
 from api.sockets.connection import Connection, Disconnect
 from api.sockets.frames import Auth, CloseCode, ErrorFrame, finished
-from api.sockets.identity import Credentials, Identify, known, whose
+from api.sockets.identity import Credentials, Identify, caller_of, signed_in
 from api.sockets.websocket import websocket_frame
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import ControlPlaneError
@@ -79,18 +79,18 @@ class PersonalConversation:
 
     async def _identified(self, credentials: Credentials) -> UserId:
         if credentials.bearer is not None:
-            self._caller, self._token = await known(self._services.identify, credentials.bearer), credentials.bearer
+            self._caller, self._token = await signed_in(self._services.identify, credentials.bearer), credentials.bearer
         elif credentials.page is not None:
-            self._caller, self._token = await whose(self._services.identify, credentials.page), credentials.page
+            self._caller, self._token = await caller_of(self._services.identify, credentials.page), credentials.page
         if self._caller is None:
             try:
                 async with asyncio.timeout(self._services.identity_within_s):
                     token = await self._first_token()
             except TimeoutError:
                 raise Disconnect(CloseCode.SIGN_IN) from None
-            self._caller, self._token = await known(self._services.identify, token), token
+            self._caller, self._token = await signed_in(self._services.identify, token), token
         # Again, now that a revocation finds this conversation: one that came before was missed. The answer is cached.
-        self._caller = await known(self._services.identify, self._token)
+        self._caller = await signed_in(self._services.identify, self._token)
         return self._caller.user_id
 
     async def _first_token(self) -> str:
@@ -110,7 +110,7 @@ class PersonalConversation:
         content = Content(as_text(frame.text), video_id=VideoId(frame.video_id), stream_id=StreamId(frame.stream_id))
         try:
             # The session is checked again, because the message of a revocation may be lost.
-            sender_id = (await known(self._services.identify, self._token)).user_id
+            sender_id = (await signed_in(self._services.identify, self._token)).user_id
             if self._limited and (wait_s := self._services.user_wait_s(sender_id)):
                 raise TooManyRequests(wait_s)
             message = await self._services.send_message(sender_id, UserId(frame.receiver_id), content, frame.id)
@@ -122,7 +122,7 @@ class PersonalConversation:
 
     async def _renew(self, token: str) -> None:
         """Go on with another session of the same user."""
-        caller = await known(self._services.identify, token)
+        caller = await signed_in(self._services.identify, token)
         if caller.user_id != self.user_id:
             raise Disconnect(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
@@ -133,6 +133,6 @@ class PersonalConversation:
         if self._caller is None:
             return
         try:
-            self._caller = await known(self._services.identify, self._token)
+            self._caller = await signed_in(self._services.identify, self._token)
         except Disconnect as disconnect:
             self._connection.close(disconnect.code or CloseCode.SIGN_IN)

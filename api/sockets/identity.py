@@ -26,15 +26,15 @@ class Credentials:
     """From the page's cookie. Browsers send it always, so a token that is not valid makes the caller a guest."""
 
 
-async def known(identify: Identify, token: str) -> Caller:
+async def signed_in(identify: Identify, token: str) -> Caller:
     """Raises Disconnect if the token is not valid or the user is banned."""
-    caller = await whose(identify, token)
+    caller = await caller_of(identify, token)
     if caller is None:
         raise Disconnect(CloseCode.SIGN_IN)
     return caller
 
 
-async def whose(identify: Identify, token: str) -> Caller | None:
+async def caller_of(identify: Identify, token: str) -> Caller | None:
     """None if the token is not valid. Raises Disconnect if the user is banned."""
     try:
         return await identify(token)
