@@ -18,8 +18,11 @@ DEADLINE_S = 10.0
 """Of one message. Longer: a batch waits longer for a service that hangs. Shorter: slow answers count as failures, and
 their messages are sent twice."""
 LARGEST_ERROR = 8 * 1024
+"""Bytes of an error that are read. Smaller: its code may be cut off. Larger: a faulty service costs more memory."""
+QUOTA_S = 60.0
+"""Least pause after "too many requests". FCM asks for at least a minute. Shorter: the service refuses more."""
 LONGEST_RETRY_S = 6 * 3600.0
-"""Limit of the time that a service asks us to wait."""
+"""Limit of the time that a service asks us to wait. Longer: one wrong header stops push messages for a day."""
 
 
 def new_session() -> aiohttp.ClientSession:

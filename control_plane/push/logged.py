@@ -14,6 +14,7 @@ from control_plane.push.model import SENT, Result, ServiceName, Text, Waiting
 log = logging.getLogger(__name__)
 
 REMEMBERED = 100
+"""Messages that `/sandbox/pushes` lists."""
 
 
 class LoggedPush(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,13 @@ PLAN_S = 1.0
 """Least time until a planned job. Shorter: it may have the key of the job that plans it, and would not be enqueued."""
 FEW = 10
 """A service that has answered fewer messages in a batch with "too often" may mean these devices, not all."""
+IPHONES_ONLY = "THIRD_PARTY_AUTH_ERROR"
+"""The key for APNs in the Firebase console is wrong. Messages to other phones are sent."""
+TOO_OFTEN = {"QUOTA_EXCEEDED", "HTTP 429"}
+_FORGET: Mapping[ServiceName, Callable[..., Awaitable[None]]] = {
+    ServiceName.FCM: devices.forget_dead_tokens,
+    ServiceName.WEB: subscriptions_store.forget_gone,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +174,6 @@ class Sender:
         key = f"send_pushes:{math.ceil(at.timestamp())}"
         async with self._database.transaction() as connection:
             await send_pushes.set(delay=dt.timedelta(seconds=min(waits)), key=key).enqueue(connection)
-
-
-IPHONES_ONLY = "THIRD_PARTY_AUTH_ERROR"
-"""The key for APNs in the Firebase console is wrong. Messages to other phones are sent."""
-TOO_OFTEN = {"QUOTA_EXCEEDED", "HTTP 429"}
-_FORGET: Mapping[ServiceName, Callable[..., Awaitable[None]]] = {
-    ServiceName.FCM: devices.forget_dead_tokens,
-    ServiceName.WEB: subscriptions_store.forget_gone,
-}
 
 
 def _doubled_s(failures: int) -> float:

@@ -34,10 +34,7 @@ _ADD = """
     select count(*) from added
 """
 
-_RECEIVER = {
-    ServiceName.FCM: "device_id",
-    ServiceName.WEB: "subscription_id",
-}
+_RECEIVER = {ServiceName.FCM: "device_id", ServiceName.WEB: "subscription_id"}
 _ADDRESSES = {
     ServiceName.FCM: """
         lateral (select token as address, language, '' as public_key, '' as auth from device

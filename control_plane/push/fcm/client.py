@@ -13,11 +13,9 @@ import msgspec
 
 from control_plane.push.fcm.account import NoAccessToken, ServiceAccount
 from control_plane.push.fcm.message import fcm_message
-from control_plane.push.http import failed, read_start, retry_after
+from control_plane.push.http import QUOTA_S, failed, read_start, retry_after
 from control_plane.push.model import SENT, Outcome, Result, ServiceName, Text, Waiting
 
-QUOTA_S = 60.0
-"""FCM asks for at least a minute after QUOTA_EXCEEDED."""
 _TOKEN_IS_NONE = "registration token"  # noqa: S105 (part of an error text)
 
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from control_plane.push.lengths import BODY, IMAGE, TITLE, cut
 from control_plane.push.model import DATA, Text, Waiting
 
-TITLE, BODY, IMAGE = 100, 240, 300
-"""Characters. A message may have 4096 bytes, and the texts are in it twice."""
 TYPES = {
     "follow_request": "follow",
     "follow_accepted": "follow",
@@ -58,7 +57,3 @@ def fcm_message(waiting: Waiting, text: Text, ttl_s: int) -> dict[str, Any]:
         aps["sound"] = "default"
     message["apns"] = {"headers": headers, "payload": {"aps": aps}}
     return {"message": message}
-
-
-def cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"

@@ -8,13 +8,13 @@ import hashlib
 import aiohttp
 import msgspec
 
-from control_plane.push.fcm.message import BODY, IMAGE, TITLE, cut
-from control_plane.push.http import failed, read_start, retry_after
+from control_plane.push.http import QUOTA_S, failed, read_start, retry_after
+from control_plane.push.lengths import BODY, IMAGE, TITLE, cut
 from control_plane.push.model import SENT, Outcome, Result, ServiceName, Text, Waiting
 from control_plane.push.web.vapid import Vapid
 
 GONE = {404, 410}
-QUOTA_S = 60.0
+"""Statuses by which a push service says that the subscription has ended."""
 
 
 class WebPush:
