@@ -5,7 +5,7 @@ A payload is `sender topic [[id,first_seq],…]`: one sender, one topic, any num
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -29,6 +29,11 @@ async def notify_within(connection: Connection, topic: Topic, id_: int, sender: 
     must not be used on a busy path. `sender`: the `Bus.name` of this process, for subscribers that treat their own
     messages differently."""
     await notify(connection, sender, topic, [(id_, 0)])
+
+
+async def notify_all_within(connection: Connection, topic: Topic, ids: Iterable[int]) -> None:
+    """The same for several ids, in as few messages as possible."""
+    await notify(connection, "", topic, [(id_, 0) for id_ in ids])
 
 
 async def notify(

@@ -11,6 +11,8 @@ from control_plane.inbox.telling import tell
 
 
 class InboxOfFollows:
+    """Implements `FollowNotices`."""
+
     async def followed(self, connection: Connection, follower_id: UserId, followed_id: UserId) -> None:
         await tell(connection, Told(Kind.FOLLOW, follower_id), [followed_id])
 

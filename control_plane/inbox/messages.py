@@ -26,6 +26,8 @@ MOST_TO_ALL = 200
 """Messages of one sender that are told within PERIOD_S: to one receiver, and to all. More: one user can ring the phone of
 another without end. Fewer: a quick conversation is told with gaps."""
 REMEMBERED = 50_000
+"""Pairs of users whose messages are counted; the least recent are evicted. Fewer: under load a limit is missed. More: more
+memory."""
 
 
 class MessagesNotAccepted(ControlPlaneError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
-from control_plane.bus.notify import notify
+from control_plane.bus.notify import notify_all_within
 from control_plane.db.connections import Connection
 from control_plane.inbox import store
 from control_plane.inbox.model import PUSH_OF_KIND, Kind
@@ -16,6 +16,7 @@ from control_plane.push.model import Push
 from control_plane.push.queue import enqueue
 
 LONGEST_TEXT = 600
+"""Characters. Longer: larger entries and push messages. Shorter: the reason of a decision is cut."""
 
 
 async def tell_of_own(
@@ -27,5 +28,5 @@ async def tell_of_own(
     added = await store.add_own(connection, kind, subject_id, text, sorted(set(user_ids)))
     if added:
         await store.cut(connection, added, KEPT)
-        await notify(connection, "", Topic.PERSON, [(user_id, 0) for user_id in added])
+        await notify_all_within(connection, Topic.PERSON, added)
         await enqueue(connection, Push(PUSH_OF_KIND[kind], {"text": text}), added)

@@ -15,7 +15,7 @@ import msgspec
 
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
-from control_plane.bus.notify import notify
+from control_plane.bus.notify import notify_all_within
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.inbox import store
@@ -34,11 +34,12 @@ MOST_IN_ONE_INBOX = 20
 """Entries of one sender in one inbox within PERIOD. More: one user can fill the inbox of another. Fewer: a friend who
 likes ten videos in a row is not told completely."""
 MOST_OF_ONE_SENDER = 500
-"""Entries of one sender in all inboxes within PERIOD, without live starts. More: a script that follows everybody
-reaches more users. Fewer: a user who accepts many requests is not told completely."""
+"""Entries of one sender in all inboxes within PERIOD, without live starts. More: a script that follows many users
+reaches more of them. Fewer: a user who accepts many requests is not told completely."""
 KEPT = 500
-"""Entries of one inbox; older ones are deleted. More: more rows of users who never read. Fewer: a star loses today's."""
+"""Entries of one inbox; older ones are deleted. More: more rows of users who never read. Fewer: a star loses entries of the same day."""
 LONGEST_TEXT = 200
+"""Characters of what a user wrote. Longer: rows of a star's followers are larger. Shorter: a comment is cut earlier."""
 BATCH = 1000
 """Followers told in one transaction. More: their inboxes are locked for longer. Fewer: more transactions."""
 BATCH_S = 30.0
@@ -65,7 +66,7 @@ async def record(connection: Connection, told: Told, receiver_ids: Sequence[User
     added = await store.add(connection, told, locked, again_after=AGAIN_AFTER, period=PERIOD, most=MOST_IN_ONE_INBOX)
     if added:
         await store.cut(connection, added, KEPT)
-        await notify(connection, "", Topic.PERSON, [(user_id, 0) for user_id in added])
+        await notify_all_within(connection, Topic.PERSON, added)
     return added
 
 

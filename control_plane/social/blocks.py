@@ -10,7 +10,7 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
-from control_plane.bus.notify import notify_within
+from control_plane.bus.notify import notify_all_within
 from control_plane.db.connections import Connection
 from control_plane.social import blocks_store as store
 from control_plane.social import people_store
@@ -60,6 +60,5 @@ async def _change(blocker_id: UserId, blocked_id: UserId, connection: Connection
         relation = Relation(block=await store.add(connection, blocker_id, blocked_id))
         await end_follows(connection, blocker_id, blocked_id)
         await end_visits(connection, blocker_id, blocked_id)
-    for user_id in (blocker_id, blocked_id):
-        await notify_within(connection, Topic.BLOCK, user_id)
+    await notify_all_within(connection, Topic.BLOCK, (blocker_id, blocked_id))
     return msgspec.structs.replace(seen, relation=relation)
