@@ -92,8 +92,7 @@ class Passwords:
 
     async def send_reset(self, contact: Contact, requester: Requester) -> None:
         """Send a code with which a new password can be chosen. An address without an account takes the same work and has
-        the same answer, and gets no message. Raises TooManyCodes, TextMessagesUsedUp
-        and ChannelMissing."""
+        the same answer, and gets no message. Raises TooManyCodes, TextMessagesUsedUp and ChannelMissing."""
         holder = await self._of(contact)
         await self._codes.send(contact, Purpose.RESET_PASSWORD, requester, silent=holder is None)
 

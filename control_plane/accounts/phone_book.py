@@ -21,7 +21,7 @@ MOST_CONTACTS = 2000
 """Numbers and Facebook ids of one search. Larger phone books are rare; more would help to search through all numbers of
 a country."""
 SEARCHES_PER_DAY = 5
-"""Searches of one user. An app searches when its user opens the list of contacts; more would help whoever collects the
+"""Searches of one user. An app searches when its user opens the list of contacts; more would help users who collect the
 accounts of many numbers."""
 AT_ONCE = 25
 """Numbers that are parsed before other calls run: about 2 ms."""

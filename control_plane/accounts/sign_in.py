@@ -162,8 +162,8 @@ class SignIn:
     async def _known(self, proof: Proof) -> OwnUser | None:
         """The account of the proven identity, else of the proven address, which the identity then joins.
 
-        An account keeps only proven addresses, so nobody can prepare an account for an address that belongs to
-        somebody else. A second identity of the same provider does not join: the provider says that it is another user,
+        An account keeps only proven addresses, so no user can prepare an account for an address that belongs
+        to another user. A second identity of the same provider does not join: the provider says that it is another user,
         for instance the next owner of a company's address."""
         if proof.identity is not None:
             found = await store.own_by_identity(self._database, proof.identity)

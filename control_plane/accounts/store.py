@@ -338,7 +338,7 @@ async def edit(connection: Connection, user_id: UserId, edited: EditedProfile) -
 
 
 async def id_by_contact(database: Database, email: str, phone: str) -> UserId | None:
-    """The user with this email address, else with this phone number. An empty text fits nobody."""
+    """The user with this email address, else with this phone number. An empty text fits no user."""
     if not email and not phone:
         return None
     found: UserId | None = await database.fetchval(_BY_CONTACT, email, phone)

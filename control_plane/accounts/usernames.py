@@ -22,7 +22,7 @@ from control_plane.jobs.kind import job
 
 LONGEST = 40
 KEPT = dt.timedelta(days=30)
-"""How long a former name is kept for its user. Longer: names that nobody uses are missing. Shorter: links and mentions lead
+"""How long a former name is kept for its user. Longer: names that no user has are missing. Shorter: links and mentions lead
 to another user while people still remember the name."""
 CHANGES = 3
 """Changes of the name in CHANGES_WITHIN. More: one user can keep more names from others, and confuse them more."""

@@ -34,6 +34,7 @@ from control_plane.streams.lifecycle import Also, Lifecycle
 from control_plane.streams.model import EndReason, Stream
 
 LONGEST_SUSPENSION_DAYS = 3650
+"""Longer: a ban says what is meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from control_plane.storage.files import Files
 AFTER_APPEAL = dt.timedelta(days=30)
 """Evidence is kept as long after the decision about an appeal. Shorter: questions about it cannot be answered."""
 BATCH = 100
+"""Reports read at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ class Telling:
 
 @job(at_once=2)
 async def tell_decision(telling: Telling, decision_id: int) -> None:
-    """A second run tells only those whom the first one did not reach."""
+    """Tell the user on whom the decision acts, and the reporters. A second run tells only those whom the first one did not
+    reach."""
     decision = await _decision(telling.database, decision_id)
     async with telling.database.transaction() as connection:
         if await store.take_untold_user(connection, decision_id):

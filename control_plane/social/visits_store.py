@@ -26,8 +26,8 @@ _PAGE = """
     order by visited_at desc, visitor_id limit $2 offset $3
 """
 # The counter limits the scan: visits that are not seen are the newest ones, and without the limit the scan would go on to
-# the oldest visit. The array is for a generic plan that expects few
-# rows. A locked visit is being repeated, or marked by another call.
+# the oldest visit. The array is for a generic plan that expects few rows. A locked visit is being repeated, or marked by
+# another call.
 _MARK_SEEN = f"""
     with unseen as (
         select visitor_id from profile_visit

@@ -12,6 +12,7 @@ import typer
 from control_plane.accounts import store as accounts
 from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.base.clock import utc_now
+from control_plane.base.ids import LARGEST_ID
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.operations.operators import Operator
@@ -25,9 +26,8 @@ from stagedoor.cli.publisher import tell_when_gone
 from stagedoor.cli.streams import age
 from stagedoor.cli.terminal import Commands, Yes, columns, confirm, out
 
-LARGEST = 2**31 - 1
-ReportArgument = Annotated[int, typer.Argument(metavar="REPORT", help="Id of the report.", min=1, max=LARGEST)]
-DecisionArgument = Annotated[int, typer.Argument(metavar="DECISION", help="Id of the decision.", min=1, max=LARGEST)]
+ReportArgument = Annotated[int, typer.Argument(metavar="REPORT", help="Id of the report.", min=1, max=LARGEST_ID)]
+DecisionArgument = Annotated[int, typer.Argument(metavar="DECISION", help="Id of the decision.", min=1, max=LARGEST_ID)]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Number of entries.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Why = Annotated[str, typer.Option(help="The reason, in a sentence. The users concerned read it.")]

@@ -36,8 +36,8 @@ TRIES = 5
 LIFETIME = dt.timedelta(minutes=10)
 """How long a code can be entered after it was last sent. Longer: more time to guess it. Shorter: slow mail arrives too late."""
 CONFIRMED = dt.timedelta(minutes=5)
-"""How long the client that entered the code may use it. Longer: somebody else behind the same network address has more
-time to use it. Shorter: it ends while the user fills in the registration screen."""
+"""How long the client that entered the code may use it. Longer: another client behind the same network address has
+more time to use it. Shorter: it ends while the user fills in the registration screen."""
 RESEND = dt.timedelta(seconds=20)
 """Least time between two messages to one address. Longer: users wait longer for the second one. Shorter: impatient users
 get several."""

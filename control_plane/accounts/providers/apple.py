@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 NAME = "apple"
 WITHDRAWN = {"consent-revoked", "account-delete", "account-deleted"}
-"""Events after which the Apple Account signs nobody in here. Others, about the forwarding of mail, change nothing."""
+"""Events after which the Apple Account cannot sign in here. Others, about the forwarding of mail, change nothing."""
 
 
 @dataclass(frozen=True, slots=True)

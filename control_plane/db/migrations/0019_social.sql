@@ -38,7 +38,7 @@ create function are_blocked(one integer, other integer) returns boolean language
         or exists (select from block where blocker_id = other and blocked_id = one)
 $$;
 
--- Counters user.followers, user.following and user.follow_requests, as in migration 0008.
+-- Counters user.followers and user.following, as in migration 0008.
 create function count_follows() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
