@@ -244,3 +244,10 @@ def test_the_table_of_calls_is_that_of_the_contract_and_of_the_code() -> None:
     }
     assert told == {name: (endpoint.section, 0 if name in served else 1) for name, endpoint in contract.items()}
     assert f" {len(served)} of {len(contract)} calls:" in (ROOT / "README.md").read_text()
+
+
+def test_the_calls_of_our_own_are_listed() -> None:
+    ours = {endpoint.name for endpoint in registry(dev=False).endpoints} - facts.load().endpoints.keys()
+    text = (ROOT / "docs" / "integration.md").read_text()
+    table = text.partition("These calls are ours")[2].partition("\n###")[0]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(ours)
