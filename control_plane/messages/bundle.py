@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.messages import store
+from control_plane.messages import reading_store
 from control_plane.messages.changing import Changing
 from control_plane.messages.missed import missed
 from control_plane.messages.model import Change, Listed, Message, Missed, Number, State
@@ -27,8 +27,8 @@ class DirectMessages:
 
     async def page(self, user_id: UserId, state: State, limit: int, offset: int) -> Sequence[Listed]:
         """Conversations with their last messages, newest first."""
-        found = await store.conversations(self.database, user_id, state, limit, offset)
-        last = await store.last_of(self.database, user_id, [conversation.id for conversation in found])
+        found = await reading_store.conversations(self.database, user_id, state, limit, offset)
+        last = await reading_store.last_of(self.database, user_id, [conversation.id for conversation in found])
         return [Listed(conversation, last.get(conversation.id)) for conversation in found]
 
     async def messages(
@@ -42,15 +42,15 @@ class DirectMessages:
     ) -> Sequence[Message]:
         """Newest first; with `after`, oldest first. Empty without a conversation, and while one blocks the other."""
         if after is not None:
-            return await store.after(self.database, user_id, other_id, after, limit)
-        return await store.before(self.database, user_id, other_id, before or Number(0), limit)
+            return await reading_store.after(self.database, user_id, other_id, after, limit)
+        return await reading_store.before(self.database, user_id, other_id, before or Number(0), limit)
 
     async def missed(self, user_id: UserId, after: Change) -> Missed:
         """What changed after a change, in its order."""
-        boxes = await store.mailboxes(self.database, [user_id])
+        boxes = await reading_store.mailboxes(self.database, [user_id])
         last = boxes[user_id].last_change if user_id in boxes else Change(0)
         return (await missed(self.database, {user_id: (after, last)}, MOST_MISSED))[user_id]
 
     async def unread(self, user_id: UserId) -> tuple[int, int]:
         """Unread messages of open conversations, and requests that wait."""
-        return await store.unread(self.database, user_id)
+        return await reading_store.unread(self.database, user_id)

@@ -11,7 +11,7 @@ from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.messages import store
+from control_plane.messages import personal_data, reading_store, store
 from control_plane.messages.model import (
     Change,
     Conversation,
@@ -95,7 +95,7 @@ class Changing:
         """Take an own message back, for both. Raises NoSuchConversation, NoSuchMessage and TooLateToRetract."""
         async with self._locked(user_id, other_id) as locked:
             connection, conversation = locked.connection, locked.conversation
-            message = await store.one(connection, user_id, conversation.id, number)
+            message = await reading_store.one(connection, user_id, conversation.id, number)
             if message is None or message.sender_id != user_id or message.deleted:
                 raise NoSuchMessage
             if message.retracted:
@@ -119,17 +119,17 @@ class Changing:
 
     async def forget_person(self, connection: Connection, user_id: UserId) -> None:
         """A step of the removal of an account: what the user sent is deleted for both, with its pictures."""
-        await store.lock_to_forget(connection, user_id)
-        for conversation_id, number in await store.pictures_of(connection, user_id):
+        await personal_data.lock_to_forget(connection, user_id)
+        for conversation_id, number in await personal_data.pictures_of(connection, user_id):
             await self._files.use(connection, used_by(conversation_id, number), ())
-        await store.forget_person(connection, user_id)
+        await personal_data.forget_person(connection, user_id)
 
     @asynccontextmanager
     async def _locked(self, user_id: UserId, other_id: UserId) -> AsyncIterator[Locked]:
         """Raises NoSuchConversation, also if one of the two blocks the other."""
         async with self._database.transaction() as connection:
             await store.lock(connection, {user_id, other_id}, PERIOD)
-            conversation = await store.conversation_with(connection, user_id, other_id)
+            conversation = await reading_store.conversation_with(connection, user_id, other_id)
             if conversation is None or conversation.hidden:
                 raise NoSuchConversation
             yield Locked(connection, conversation, user_id)
@@ -146,5 +146,5 @@ async def _touch(locked: Locked, *, also_other: bool) -> dict[UserId, Change]:
 
 
 async def _now(locked: Locked) -> Conversation:
-    conversation = await store.conversation_with(locked.connection, locked.user_id, locked.other_id)
+    conversation = await reading_store.conversation_with(locked.connection, locked.user_id, locked.other_id)
     return present(conversation, "the conversation is locked")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.messages import store
+from control_plane.messages import reading_store
 from control_plane.messages.model import Change, Missed
 
 
@@ -15,8 +15,8 @@ async def missed(database: Database, wanted: Mapping[UserId, tuple[Change, Chang
     conversations, in two queries for all users."""
     if not wanted:
         return {}
-    messages = await store.changed_messages(database, wanted, most)
-    conversations = await store.changed_conversations(database, wanted, most)
+    messages = await reading_store.changed_messages(database, wanted, most)
+    conversations = await reading_store.changed_conversations(database, wanted, most)
     found = {}
     for user_id, (_, last) in wanted.items():
         lists = messages.get(user_id, []), conversations.get(user_id, [])

@@ -10,7 +10,7 @@ from control_plane.base.clock import iso_ms
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox.hub import Frame, News
-from control_plane.messages import store
+from control_plane.messages import reading_store
 from control_plane.messages.addresses import picture_path
 from control_plane.messages.missed import missed
 from control_plane.messages.model import Change, Conversation, ConversationId, Kind, Message, Missed, Number, State
@@ -127,14 +127,14 @@ class MessagesReader:
         self._view = view
 
     async def start(self, database: Database, user_id: UserId) -> MessagesState:
-        box = (await store.mailboxes(database, [user_id])).get(user_id)
+        box = (await reading_store.mailboxes(database, [user_id])).get(user_id)
         return MessagesState(box.unread, box.requests, box.last_change) if box else MessagesState(0, 0, Change(0))
 
     def state(self, position: MessagesState) -> MessagesState:
         return position
 
     async def read(self, database: Database, positions: Mapping[UserId, MessagesState]) -> Mapping[UserId, News]:
-        boxes = await store.mailboxes(database, list(positions))
+        boxes = await reading_store.mailboxes(database, list(positions))
         now = {user_id: MessagesState(box.unread, box.requests, box.last_change) for user_id, box in boxes.items()}
         changed = {user_id: state for user_id, state in now.items() if state != positions[user_id]}
         wanted = {

@@ -11,12 +11,12 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
-from control_plane.bus.notify import notify
+from control_plane.bus.notify import notify_all_within
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.inbox.messages import MessagesNotAccepted, TooManyMessages, tell_message
 from control_plane.inbox.store import accepting_messages
-from control_plane.messages import store
+from control_plane.messages import reading_store, store
 from control_plane.messages.model import (
     ClientRefUsed,
     Content,
@@ -53,7 +53,7 @@ def used_by(conversation_id: ConversationId, number: Number) -> str:
 
 async def tell_sockets(connection: Connection, user_ids: Collection[UserId]) -> None:
     """Their sockets read what is new once the transaction has committed."""
-    await notify(connection, "", Topic.PERSON, [(user_id, 0) for user_id in user_ids])
+    await notify_all_within(connection, Topic.PERSON, user_ids)
 
 
 class Sending:
@@ -113,14 +113,14 @@ def _check(content: Content) -> None:
 
 
 async def _own(connection: Connection, user_id: UserId, conversation_id: ConversationId, number: Number) -> Message:
-    message = await store.one(connection, user_id, conversation_id, number)
+    message = await reading_store.one(connection, user_id, conversation_id, number)
     return present(message, "a sender has a copy of the message")
 
 
 async def _repeated(
     connection: Connection, sender_id: UserId, receiver_id: UserId, content: Content, before: store.Sent
 ) -> Message:
-    message = await store.one(connection, sender_id, before.conversation_id, before.number)
+    message = await reading_store.one(connection, sender_id, before.conversation_id, before.number)
     if message is None or before.receiver_id != receiver_id:
         raise ClientRefUsed
     same = before.kind is content.kind and before.content == dataclasses.replace(

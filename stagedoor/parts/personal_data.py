@@ -23,7 +23,7 @@ from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
 from control_plane.ledger import store as ledger
-from control_plane.messages import store as messages
+from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
 from control_plane.payments import store as payments

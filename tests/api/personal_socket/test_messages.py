@@ -15,7 +15,7 @@ from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
 from control_plane.db.pool import Database
-from control_plane.messages import news, sending, store
+from control_plane.messages import news, reading_store, sending
 from control_plane.messages.model import Change, Content, Number, State
 from tests.api.live_socket.live import Client
 from tests.api.personal_socket.me import Process, process
@@ -237,7 +237,7 @@ async def test_the_number_of_queries_does_not_grow_with_the_users(here: Process,
         for client in clients:
             await of_messages(client, 1, "conversation")
         await until(lambda: not here.hub._changed)
-        mailboxes = await store.mailboxes(here.database, users)
+        mailboxes = await reading_store.mailboxes(here.database, users)
         positions = {user: news.MessagesState(0, 0, Change(mailboxes[user].last_change - 1)) for user in users}
         before = here.database.uses
         found = await news.MessagesReader(here.messages.views.view).read(here.database, positions)

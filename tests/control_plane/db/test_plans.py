@@ -29,8 +29,11 @@ from control_plane.content import store as content
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
+from control_plane.inbox import store as inbox
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
+from control_plane.messages import personal_data as message_data
+from control_plane.messages import reading_store as message_reads
 from control_plane.messages import store as messages
 from control_plane.operations import audit
 from control_plane.payments import store as payments
@@ -38,7 +41,15 @@ from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
 from control_plane.reports import store as reports
-from control_plane.social import blocks_store, follows_store, people_store, suggestions_store, visits_store
+from control_plane.social import (
+    blocks_store,
+    followers_store,
+    follows_store,
+    people_store,
+    suggestions_store,
+    visits_store,
+)
+from control_plane.social import personal_data as social_data
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
@@ -68,7 +79,8 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
-        *(blocks_store, follows_store, people_store, suggestions_store, visits_store, messages),
+        *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
+        *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
         *(reports, storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )

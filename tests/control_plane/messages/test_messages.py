@@ -12,7 +12,7 @@ import pytest
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.messages import MessagesNotAccepted
-from control_plane.messages import sending, store
+from control_plane.messages import personal_data, sending
 from control_plane.messages.bundle import DirectMessages
 from control_plane.messages.evidence import evidence_of
 from control_plane.messages.model import Change, NoSuchConversation, NoSuchMessage, Number, State, TooManyStrangers
@@ -227,5 +227,5 @@ async def test_both_have_sent_and_received_messages_in_their_export(
     await say(messages, bob, ann, "two")
     await messages.changing.delete_message(bob, ann, Number(1))
     for user, texts in ((ann, ["two", "one"]), (bob, ["two"])):
-        rows = await store.exported_messages(database, user, 2**62, 10)
+        rows = await personal_data.exported_messages(database, user, 2**62, 10)
         assert [row["text"] for row in rows] == texts
