@@ -1,4 +1,4 @@
-"""Reports of users and streams, decisions about the caller, and appeals."""
+"""Reports of users, streams and messages, decisions about the caller, and appeals."""
 
 from __future__ import annotations
 

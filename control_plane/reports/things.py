@@ -1,4 +1,4 @@
-"""What can be reported: users and streams. The kinds of other domains are in their folders; `stagedoor/parts/reports.py` lists all."""
+"""What can be reported: users, streams and direct messages. `stagedoor/parts/reports.py` lists all kinds."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ TOP: Commands = {
 GROUPS: Mapping[str, tuple[str, Commands]] = {
     "users": ("Add, list, ban and manage users.", users.COMMANDS),
     "stream": ("List, end and manage streams.", streams.COMMANDS),
-    "reports": ("Read and close reports of users and streams.", reports.COMMANDS),
+    "reports": ("Read and close reports of users, streams and messages.", reports.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
     "storage": ("Check the stored files.", storage.COMMANDS),

@@ -1,4 +1,4 @@
-"""`stagedoor reports`: read and close reports of users and streams, and decide appeals."""
+"""`stagedoor reports`: read and close reports of users, streams and messages, and decide appeals."""
 
 from __future__ import annotations
 
