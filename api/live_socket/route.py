@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from aiohttp import web
 
-from api.http.bearer import bearer_token
 from api.live_socket.conversation import Conversation, Gifting, Services
 from api.live_socket.frames import SendGift, parse
 from api.sockets.connection import Connection, Disconnect, Timing
-from api.sockets.door import Door
+from api.sockets.door import Clients, Door
 from api.sockets.frames import Auth, CloseCode
-from api.sockets.identity import Credentials, Identify
+from api.sockets.identity import Identify
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.live import store
@@ -42,24 +41,18 @@ class LiveSocket:
         identify: Identify,
         send_gift: Gifting,
         playback_url: PlaybackUrl,
+        clients: Clients,
         *,
-        sockets_per_address: int,
-        address_of: Callable[[web.Request], str],
-        is_limited: Callable[[str], bool],
-        page_token: Callable[[web.Request], str | None],
-        user_wait_s: Callable[[UserId], float],
         timing: Timing | None = None,
     ) -> None:
-        """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
-        takes one token of the user's rate limit and returns 0, or the seconds until there is one."""
         timing = timing or Timing()
         self._services = Services(
-            hub, database, identify, send_gift, playback_url, user_wait_s, timing.identity_within_s
+            hub, database, identify, send_gift, playback_url, clients.user_wait_s, timing.identity_within_s
         )
-        self._door = Door(timing, sockets_per_address, address_of, is_limited)
+        self._door = Door(timing, clients)
         self.closed = self._door.closed
         self.close_all = self._door.close_all
-        self._page_token = page_token
+        self._clients = clients
         self._present: set[Conversation] = set()
         self._changed: set[UserId] = set()
         """Users whose sessions may have been revoked."""
@@ -76,7 +69,7 @@ class LiveSocket:
         stream_id = parse_id(request.match_info["id"])
         if stream_id is None:
             raise Disconnect(CloseCode.NO_SUCH_STREAM)
-        credentials = Credentials(bearer_token(request), self._page_token(request))
+        credentials = self._clients.credentials(request)
         conversation = Conversation(self._services, connection, stream_id, limited=limited)
         self._present.add(conversation)  # before it reads the database, so that no change is missed
         try:

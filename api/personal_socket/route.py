@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from aiohttp import web
 
-from api.http.bearer import bearer_token
 from api.http.language import preferred_language
 from api.personal_socket.conversation import Messaging, PersonalConversation, Services
 from api.personal_socket.frames import SendMessage, parse
 from api.sockets.connection import Connection, Timing
-from api.sockets.door import Door
+from api.sockets.door import Clients, Door
 from api.sockets.frames import Auth
-from api.sockets.identity import Credentials, Identify
+from api.sockets.identity import Identify
 from control_plane.base.ids import UserId
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.inbox.hub import PersonalHub
@@ -38,22 +37,16 @@ class PersonalSocket:
         hub: PersonalHub,
         identify: Identify,
         send_message: Messaging,
+        clients: Clients,
         *,
-        sockets_per_address: int,
-        address_of: Callable[[web.Request], str],
-        is_limited: Callable[[str], bool],
-        page_token: Callable[[web.Request], str | None],
-        user_wait_s: Callable[[UserId], float],
         timing: Timing | None = None,
     ) -> None:
-        """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
-        returns the wait by the user's rate limit, in seconds."""
         self._timing = timing or Timing()
-        self._services = Services(hub, identify, send_message, user_wait_s, self._timing.identity_within_s)
-        self._door = Door(self._timing, sockets_per_address, address_of, is_limited)
+        self._services = Services(hub, identify, send_message, clients.user_wait_s, self._timing.identity_within_s)
+        self._door = Door(self._timing, clients)
         self.closed = self._door.closed
         self.close_all = self._door.close_all
-        self._page_token = page_token
+        self._clients = clients
         self._of_user: Counter[UserId] = Counter()
         self._present: set[PersonalConversation] = set()
         self._changed: set[UserId] = set()
@@ -64,7 +57,7 @@ class PersonalSocket:
         return await self._door.handle(request, parse, partial(self._serve, request))
 
     async def _serve(self, request: web.Request, connection: Connection[Auth | SendMessage], limited: bool) -> None:
-        credentials = Credentials(bearer_token(request), self._page_token(request))
+        credentials = self._clients.credentials(request)
         conversation = PersonalConversation(
             self._services, connection, preferred_language(request.headers), limited=limited
         )

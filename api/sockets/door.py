@@ -5,32 +5,47 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from aiohttp import web
 
+from api.http.bearer import bearer_token
 from api.sockets.connection import Connection, Disconnect, Timing, websocket
 from api.sockets.frames import CloseCode, Parser
+from api.sockets.identity import Credentials
 from api.sockets.limits import AddressLimit
+from control_plane.base.ids import UserId
 
 F = TypeVar("F")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """What every socket has to know about its client, and the limits of clients."""
+
+    address_of: Callable[[web.Request], str]
+    is_limited: Callable[[str], bool]
+    """Whether limits apply to an address."""
+    sockets_per_address: int
+    """Of one route."""
+    page_token: Callable[[web.Request], str | None]
+    """The session token in the page's cookie, if the request's Origin is ours."""
+    user_wait_s: Callable[[UserId], float]
+    """Takes one token of the user's rate limit and returns 0, or the seconds until there is one."""
+
+    def credentials(self, request: web.Request) -> Credentials:
+        return Credentials(bearer_token(request), self.page_token(request))
+
+
 class Door:
-    def __init__(
-        self,
-        timing: Timing,
-        sockets_per_address: int,
-        address_of: Callable[[web.Request], str],
-        is_limited: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, timing: Timing, clients: Clients) -> None:
         self.closed: Counter[CloseCode] = Counter()
         """Number of sockets that the server has closed, by code."""
         self._timing = timing
-        self._addresses = AddressLimit(sockets_per_address, is_limited)
-        self._address_of = address_of
-        self._is_limited = is_limited
+        self._addresses = AddressLimit(clients.sockets_per_address, clients.is_limited)
+        self._clients = clients
         self._open: set[Connection[Any]] = set()
         self._one_less = asyncio.Event()
         self._going_away = False
@@ -55,9 +70,9 @@ class Door:
             connection = Connection(ws, request.transport, self._timing, parse)
             self._open.add(connection)
             try:
-                address = self._address_of(request)
+                address = self._clients.address_of(request)
                 with self._addresses.socket(address) as allowed:
-                    limited = self._is_limited(address)
+                    limited = self._clients.is_limited(address)
                     await connection.hold(partial(self._serve, serve, connection, allowed, limited))
             finally:
                 self._open.discard(connection)

@@ -19,6 +19,7 @@ from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from api.personal_socket.metrics import watch_personal
 from api.personal_socket.route import PersonalSocket
+from api.sockets.door import Clients
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
@@ -53,7 +54,7 @@ async def live_socket(platform: Platform, live: Live, workers: Workers) -> Async
 
 @asynccontextmanager
 async def personal_socket(platform: Platform, live: Live, workers: Workers) -> AsyncIterator[PersonalSocket]:
-    settings, hub = platform.settings, platform.inbox.hub
+    hub = platform.inbox.hub
 
     async def send_message(sender_id: UserId, receiver_id: UserId, content: Content, key: str) -> MessageView:
         messages = platform.messages
@@ -63,11 +64,7 @@ async def personal_socket(platform: Platform, live: Live, workers: Workers) -> A
         hub,
         platform.accounts.sessions.identify,
         send_message,
-        sockets_per_address=settings.sockets_per_address,
-        address_of=lambda request: limit_key(client_address(request, settings.trusted_proxies)),
-        is_limited=lambda address: is_limited(address, settings),
-        page_token=page_token,
-        user_wait_s=platform.user_limit.wait_s,
+        _clients(platform),
     )
     watch_personal(platform.metrics, hub, opened)
     live.bus.subscribe(Topic.USER, lambda message: opened.session_changed(UserId(message.id)))
@@ -116,13 +113,19 @@ def _live_socket(platform: Platform, live: Live) -> LiveSocket:
         outcome = await platform.giving.gifts.send_to_stream(caller.user_id, stream_id, gift_id, count, key)
         return present(outcome.sent.seq, "a gift to a stream has an event there")
 
-    settings = platform.settings
     return LiveSocket(
         live.hub,
         platform.database,
         platform.accounts.sessions.identify,
         send_gift,
         platform.urls.playback,
+        _clients(platform),
+    )
+
+
+def _clients(platform: Platform) -> Clients:
+    settings = platform.settings
+    return Clients(
         sockets_per_address=settings.sockets_per_address,
         address_of=lambda request: limit_key(client_address(request, settings.trusted_proxies)),
         is_limited=lambda address: is_limited(address, settings),

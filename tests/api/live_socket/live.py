@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from api.contract.limits import RateLimit
 from api.live_socket.route import LiveSocket
 from api.sockets.connection import Timing
+from api.sockets.door import Clients
 from api.sockets.websocket import websocket_frame
 from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import AccountBlocked
@@ -180,11 +181,13 @@ async def serving(
         house.identify,
         house.send_gift,
         lambda path: f"http://media/{path}/index.m3u8",
-        sockets_per_address=sockets_per_address,
-        address_of=lambda request: request.remote or "",
-        is_limited=lambda address: True,
-        page_token=lambda request: request.cookies.get("session"),
-        user_wait_s=house.wait_s,
+        Clients(
+            sockets_per_address=sockets_per_address,
+            address_of=lambda request: request.remote or "",
+            is_limited=lambda address: True,
+            page_token=lambda request: request.cookies.get("session"),
+            user_wait_s=house.wait_s,
+        ),
         timing=timing,
     )
     app = web.Application()

@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from api.http.cookies import page_token
 from api.personal_socket.route import PersonalSocket
 from api.sockets.connection import Timing
+from api.sockets.door import Clients
 from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
@@ -67,11 +68,13 @@ class Process:
             self.hub,
             self.sessions.identify,
             send_message,
-            sockets_per_address=per_address,
-            address_of=lambda request: request.remote or "",
-            is_limited=lambda address: True,
-            page_token=page_token,
-            user_wait_s=lambda user_id: self.wait_s,
+            Clients(
+                sockets_per_address=per_address,
+                address_of=lambda request: request.remote or "",
+                is_limited=lambda address: True,
+                page_token=page_token,
+                user_wait_s=lambda user_id: self.wait_s,
+            ),
             timing=timing,
         )
         self.inbox = Inbox(database, Messages(database), self.hub)
