@@ -26,9 +26,8 @@ create table message (
     sent_at         timestamptz not null default now(),
     retracted_at    timestamptz,                          -- by the sender, for both
     primary key (conversation_id, number),
-    unique (sender_id, client_ref)
+    unique (sender_id, client_ref)                        -- also finds the messages of a sender
 );
-create index message_sender on message (sender_id, conversation_id, number);
 
 -- All messages of a user are one mailbox, which numbers its changes under the lock of its row: so the numbers are in the order of the commits, and
 -- a reader that asks for changes above a number misses none. What changes a conversation locks the mailboxes of both, in the order of the users.
