@@ -86,7 +86,7 @@ async def everything(opening: Opening) -> Started:
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
-    told = telling(settings, used.reports, used.accounts, urls)
+    report_telling = telling(settings, used.reports, used.accounts, urls)
     await stack.enter_async_context(
         jobs(
             dsn,
@@ -96,7 +96,7 @@ async def everything(opening: Opening) -> Started:
             used.accounts,
             files.files,
             used.personal_data,
-            told,
+            report_telling,
             used.social,
             opened_push,
             metrics,

@@ -25,7 +25,7 @@ from api.wire.message import (
 )
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import LARGEST_ID, StreamId, UserId
-from control_plane.inbox.messages import MessagesNotAccepted, TooManyMessages
+from control_plane.inbox.announcements import MessagesNotAccepted, TooManyMessages
 from control_plane.messages.model import (
     LONGEST_TEXT,
     Change,

@@ -12,7 +12,7 @@ from api.contract.paging import window
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Text, named_caller
 from api.wire.notification import NotificationItem, notification_item
 from control_plane.base.ids import UserId
-from control_plane.inbox.messages import MOST_RECEIVERS, MessagesNotAccepted, TooManyMessages
+from control_plane.inbox.announcements import MOST_RECEIVERS, MessagesNotAccepted, TooManyMessages
 from control_plane.inbox.model import EntryId
 from control_plane.social.people import people
 from control_plane.videos.store import seen_by_ids
@@ -88,7 +88,7 @@ class SendNotification(Request, frozen=True, kw_only=True):
 async def send_notification(call: Call, body: SendNotification) -> str:
     """The same as `sendMessageNotification`, for one receiver."""
     call.check_trusted()
-    await call.inbox.messages.announce(call.user_id, [UserId(body.receiver_id)], body.message)
+    await call.inbox.announcements.announce(call.user_id, [UserId(body.receiver_id)], body.message)
     return TOLD
 
 
@@ -112,5 +112,7 @@ async def send_message_notification(call: Call, body: SendMessageNotification) -
     receivers = {user_id for user_id in (body.receiver_id, *named) if user_id is not None}
     if not receivers:
         raise MalformedRequest("receiver_id or receivers must name a user.")
-    await call.inbox.messages.announce(call.user_id, [UserId(user_id) for user_id in sorted(receivers)], body.message)
+    await call.inbox.announcements.announce(
+        call.user_id, [UserId(user_id) for user_id in sorted(receivers)], body.message
+    )
     return TOLD

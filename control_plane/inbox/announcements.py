@@ -55,7 +55,7 @@ async def tell_message(connection: Connection, sender_id: UserId, receiver_ids: 
     await record(connection, Told(Kind.MESSAGE, sender_id), receiver_ids)
 
 
-class Messages:
+class Announcements:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock

@@ -10,15 +10,15 @@ from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
 from control_plane.db.pool import Database
 from control_plane.inbox import store
+from control_plane.inbox.announcements import Announcements
 from control_plane.inbox.hub import PersonalHub
-from control_plane.inbox.messages import Messages
 from control_plane.inbox.model import Entry, EntryId
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
     database: Database
-    messages: Messages
+    announcements: Announcements
     hub: PersonalHub
 
     async def page(self, user_id: UserId, limit: int, offset: int) -> Sequence[Entry]:

@@ -14,7 +14,7 @@ from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_all_within
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.inbox.messages import MessagesNotAccepted, TooManyMessages, tell_message
+from control_plane.inbox.announcements import MessagesNotAccepted, TooManyMessages, tell_message
 from control_plane.inbox.store import accepting_messages
 from control_plane.messages import reading_store, store
 from control_plane.messages.model import (

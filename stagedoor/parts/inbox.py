@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from api.http.urls import Urls
 from control_plane.db.pool import Database
+from control_plane.inbox.announcements import Announcements
 from control_plane.inbox.bundle import Inbox
 from control_plane.inbox.hub import PersonalHub
-from control_plane.inbox.messages import Messages
 from control_plane.inbox.news import InboxReader
 from stagedoor.parts.live import Live
 
@@ -15,4 +15,4 @@ def inbox(database: Database, live: Live, urls: Urls) -> Inbox:
     hub = PersonalHub(database)
     hub.register(InboxReader(urls.media))
     hub.follow(live.bus)
-    return Inbox(database, Messages(database), hub)
+    return Inbox(database, Announcements(database), hub)

@@ -48,14 +48,14 @@ async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
     await revoke_apple_token.enqueue(connection, user_id=user_id)
 
 
-def removal_steps(people: Accounts, direct: DirectMessages) -> Sequence[Step]:
+def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) -> Sequence[Step]:
     """Before the user's own row, which `control_plane/accounts/store.py` clears."""
     return (
         _delete_videos,
         streams.forget_person,
         content.forget_person,
         social.forget_person,
-        direct.changing.forget_person,
+        direct_messages.changing.forget_person,
         inbox.forget_person,
         reports.forget_person,
         devices.forget_person,
@@ -64,8 +64,8 @@ def removal_steps(people: Accounts, direct: DirectMessages) -> Sequence[Step]:
         payments.forget_person,
         exports.forget_exports,
         passwords_store.forget_person,
-        people.profile_media.remove,
-        people.verifications.forget,
+        opened_accounts.profile_media.remove,
+        opened_accounts.verifications.forget,
         _revoke_apple_token,
     )
 
@@ -100,11 +100,15 @@ EXPORT_PARTS: Sequence[Part] = (
 
 
 def personal_data(
-    settings: Settings, database: Database, people: Accounts, opened: Streams, direct: DirectMessages
+    settings: Settings,
+    database: Database,
+    opened_accounts: Accounts,
+    opened_streams: Streams,
+    direct_messages: DirectMessages,
 ) -> PersonalData:
     days = settings.deletion_days
     return PersonalData(
-        Deletion(database, people.sessions, opened.lifecycle, days),
-        Removal(database, days, removal_steps(people, direct)),
+        Deletion(database, opened_accounts.sessions, opened_streams.lifecycle, days),
+        Removal(database, days, removal_steps(opened_accounts, direct_messages)),
         Export(database, EXPORT_PARTS),
     )

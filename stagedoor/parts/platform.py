@@ -38,10 +38,10 @@ def platform(
     metrics: Metrics,
     pushing: Pushing,
 ) -> Platform:
-    told = inbox(database, live, urls)
+    opened_inbox = inbox(database, live, urls)
     pictures = Pictures()
-    direct = messages(database, stored, told, urls, pictures)
-    people = accounts(settings, secrets, database, live, stored.files, pictures, metrics)
+    direct_messages = messages(database, stored, opened_inbox, urls, pictures)
+    opened_accounts = accounts(settings, secrets, database, live, stored.files, pictures, metrics)
     return Platform(
         settings=settings,
         urls=urls,
@@ -49,16 +49,16 @@ def platform(
         metrics=metrics,
         user_limit=RateLimit(settings.user_rate),
         database=database,
-        accounts=people,
+        accounts=opened_accounts,
         streams=streams,
         giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
-        personal_data=personal_data(settings, database, people, streams, direct),
+        personal_data=personal_data(settings, database, opened_accounts, streams, direct_messages),
         content=content(database),
         social=social(database, live),
-        inbox=told,
-        messages=direct,
-        reports=reports(settings, secrets, database, stored.files, people),
+        inbox=opened_inbox,
+        messages=direct_messages,
+        reports=reports(settings, secrets, database, stored.files, opened_accounts),
         pushing=pushing,
     )

@@ -19,9 +19,9 @@ from control_plane.accounts.sessions import Sessions
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.postgres import PostgresBus
+from control_plane.inbox.announcements import Announcements
 from control_plane.inbox.bundle import Inbox
 from control_plane.inbox.hub import SWEEP_S, PersonalHub
-from control_plane.inbox.messages import Messages
 from control_plane.inbox.news import InboxReader
 from control_plane.messages.bundle import DirectMessages
 from control_plane.messages.changing import Changing
@@ -77,7 +77,7 @@ class Process:
             ),
             timing=timing,
         )
-        self.inbox = Inbox(database, Messages(database), self.hub)
+        self.inbox = Inbox(database, Announcements(database), self.hub)
         self.base = ""
         self.wait_s = 0.0
 

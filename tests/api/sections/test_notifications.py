@@ -10,7 +10,7 @@ import pytest
 
 from api.contract.client import Client
 from control_plane.base.ids import UserId
-from control_plane.inbox import messages, store
+from control_plane.inbox import announcements, store
 from control_plane.inbox.model import OWN, Kind, Told
 from tests.api.sections.apps import APPS, Apps, apps_of
 from tests.control_plane.inbox.test_telling import told
@@ -213,7 +213,7 @@ async def test_a_conversation_makes_one_entry_and_a_push_for_each_message(
 async def test_messages_are_limited(
     apps: Apps, ann: UserId, token: str, bob: UserId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "MOST_TO_ONE", 2)
+    monkeypatch.setattr(announcements, "MOST_TO_ONE", 2)
     body: dict[str, Any] = {"sender_id": str(ann), "receiver_id": str(bob), "title": "", "message": "hello"}
     for _ in range(2):
         await apps.done(SEND, token, **body)
@@ -229,7 +229,7 @@ async def test_messages_are_limited(
         ({"receiver_id": ""}, 400),
         ({"receiver_id": "x"}, 400),
         ({"receivers": [{}, 3, None]}, 400),
-        ({"receiver_id": None, "receivers": [{"receiver_id": 7}] * (messages.MOST_RECEIVERS + 1)}, 400),
+        ({"receiver_id": None, "receivers": [{"receiver_id": 7}] * (announcements.MOST_RECEIVERS + 1)}, 400),
         ({"receiver_id": "999999"}, 201),
         ({"message": None}, 400),
         ({"message": "x" * 2001}, 400),

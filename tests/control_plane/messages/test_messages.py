@@ -11,7 +11,7 @@ import pytest
 
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
-from control_plane.inbox.messages import MessagesNotAccepted
+from control_plane.inbox.announcements import MessagesNotAccepted
 from control_plane.messages import personal_data, sending
 from control_plane.messages.bundle import DirectMessages
 from control_plane.messages.evidence import evidence_of
