@@ -53,6 +53,7 @@ from control_plane.videos.video import VideoId
 section = Section("messages")
 
 MESSAGES_PAGE = 30
+"""More: an answer is larger. Fewer: a screen of messages takes several calls."""
 MessageText = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 Since = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
-from api.wire.profile import Profile, caller_of, own_profile, public_profile, seen_profile
+from api.wire.profile import Profile, caller_of, own_profile, seen_profile
 from control_plane.accounts.store import holder_of_name
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import UserId
@@ -32,10 +32,10 @@ async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
     does not exist; of a user whom the caller blocks, only the name is shown."""
     if _asks_for_own(call, body):
         return await _own(call)
-    viewer_id = None if call.caller is None else call.user_id
+    viewer_id = call.trusted_id
     seen = await person(call.platform.database, viewer_id, await _wanted(call, body))
     if seen.own:
-        return await _own(call) if call.trusted else public_profile(call, seen.user)
+        return await _own(call)
     if viewer_id is not None and sight(seen) >= Sight.PROFILE:
         await record_visit(call.platform.database, seen.user.id, viewer_id)
     return seen_profile(seen, call.urls)

@@ -137,3 +137,19 @@ async def test_after_a_block_the_profile_is_a_name_to_one_and_unknown_to_the_oth
     await apps.call("blockUser", token, block_user_id=ben)
     user = (await apps.done("showUserDetail", token, other_user_id=ben))["User"]
     assert (user["bio"], user["block"], user["button"], user["followers_count"]) == ("bio", 0, "Follow", 0)
+
+
+async def test_a_caller_who_is_only_named_sees_what_guests_see(
+    apps: Apps, ann: UserId, ben: UserId, dsn: str, tmp_path: Path
+) -> None:
+    carla = await new_user(apps.database)
+    await block(apps.database, ann, ben)
+    await follow(apps.database, ann, carla)
+    await apps.database.execute("update app_user set profile_view = true")
+    async with apps_of(dsn, apps.database, tmp_path / "other", dev=False, body_identity=True) as old:
+        for user_id in (ben, carla):
+            named = (await old.done("showUserDetail", user_id=str(ann), other_user_id=str(user_id)))["User"]
+            guest = (await old.done("showUserDetail", other_user_id=str(user_id)))["User"]
+            assert named == guest
+            assert (named["button"], named["block"]) == ("Follow", 0)
+    assert await apps.database.fetchval("select count(*) from profile_visit") == 0
