@@ -32,6 +32,7 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Number of entries."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Why = Annotated[str, typer.Option(help="The reason, in a sentence. The users concerned read it.")]
 LONGEST_WHY = 300
+"""Characters. Longer: the inbox, which adds a sentence, cuts the reason."""
 
 
 def list_reports(

@@ -33,8 +33,10 @@ def things_of(settings: Settings, database: Database, files: Files, media: Profi
     }
 
 
-def reports(settings: Settings, secrets: Secrets, database: Database, files: Files, people: Accounts) -> Reports:
-    things = things_of(settings, database, files, people.profile_media)
+def reports(
+    settings: Settings, secrets: Secrets, database: Database, files: Files, opened_accounts: Accounts
+) -> Reports:
+    things = things_of(settings, database, files, opened_accounts.profile_media)
     return Reports(
         database,
         Reporting(database, files, things),
@@ -43,5 +45,5 @@ def reports(settings: Settings, secrets: Secrets, database: Database, files: Fil
     )
 
 
-def telling(settings: Settings, opened: Reports, people: Accounts, urls: Urls) -> Telling:
-    return Telling(opened.database, people.messenger, opened.appeals, settings.product_name, urls.appeal)
+def telling(settings: Settings, opened: Reports, opened_accounts: Accounts, urls: Urls) -> Telling:
+    return Telling(opened.database, opened_accounts.messenger, opened.appeals, settings.product_name, urls.appeal)
