@@ -28,6 +28,7 @@ from api.http.urls import Urls, is_addressed_to_us
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
+from api.personal_socket.route import PersonalSocket
 from api.sections import registry
 from api.sections.sandbox import codes_handler
 from control_plane.config.settings import Settings
@@ -47,11 +48,16 @@ FILES = ("/static", "/media")
 CONTRACT = "/api/"
 ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
-"""Path prefix of live sockets. They stay open for long, so they have their own limit of concurrent connections."""
+"""Path prefix of sockets. They stay open for long, so they have their own limit of concurrent connections."""
 
 
 def make_app(
-    platform: Platform, live_socket: LiveSocket, pages: Pages, checks: dict[str, Check], media_dir: Path
+    platform: Platform,
+    live_socket: LiveSocket,
+    personal_socket: PersonalSocket,
+    pages: Pages,
+    checks: dict[str, Check],
+    media_dir: Path,
 ) -> web.Application:
     """`media_dir` has the files under `/media/` that are not in storage."""
     checking = _checking(platform.settings, platform.urls, pages)
@@ -69,6 +75,7 @@ def make_app(
             web.get("/metrics", health.metrics),
             web.post(apple.PATH, AppleCallbacks(platform.accounts.apple_events).take),
             web.get("/ws/live/{id}", live_socket.handle),
+            web.get("/ws/me", personal_socket.handle),
             web.get("/openapi.json", documentation.openapi),
             web.get("/asyncapi.json", documentation.asyncapi),
             web.get("/docs", documentation.page),

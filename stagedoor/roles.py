@@ -18,7 +18,7 @@ from stagedoor.demo.prepare import prepare
 from stagedoor.listening.open_files import raise_open_files
 from stagedoor.parts.database import database
 from stagedoor.parts.hooks import hooks
-from stagedoor.parts.http import http, live_socket
+from stagedoor.parts.http import http, live_socket, personal_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
@@ -88,7 +88,8 @@ async def everything(opening: Opening) -> Started:
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
-    await stack.enter_async_context(http(used, delivery, sockets, listeners.http, open_files))
+    personal = await stack.enter_async_context(personal_socket(used, delivery, workers))
+    await stack.enter_async_context(http(used, delivery, sockets, personal, listeners.http, open_files))
     processes.complete_run_file()
     return Started(settings, urls, api_keys)
 

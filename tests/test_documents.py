@@ -16,8 +16,9 @@ from api.contract import facts
 from api.contract.errors import CODES, DONE, LOG_OUT
 from api.documentation.asyncapi import asyncapi
 from api.http.urls import Urls
-from api.live_socket.frames import NOT_YET, CloseCode
+from api.live_socket.frames import NOT_YET
 from api.sections import registry
+from api.sockets.frames import CloseCode
 from control_plane.config.document import markdown
 from control_plane.config.loading import describe, load
 from control_plane.streams.access import Verdict
@@ -159,6 +160,11 @@ def test_the_folders_of_the_domain_are_described_in_their_order() -> None:
 @pytest.mark.parametrize("example", code_blocks(text_of("live-socket.md"), "json"))
 def test_frames_that_are_shown_are_as_the_schema_says(example: str) -> None:
     assert misfits(DESCRIBED, "send", json.loads(example)) == []
+
+
+@pytest.mark.parametrize("example", code_blocks(text_of("personal-socket.md"), "json"))
+def test_frames_of_the_personal_socket_are_as_the_schema_says(example: str) -> None:
+    assert misfits(DESCRIBED, "send", json.loads(example), "me") == []
 
 
 def test_frames_in_tables_are_as_the_schema_says() -> None:

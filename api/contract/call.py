@@ -19,6 +19,8 @@ from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.content.bundle import Content
 from control_plane.gifts.bundle import Giving
+from control_plane.inbox.bundle import Inbox
+from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.social.bundle import Social
@@ -77,6 +79,14 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def social(self) -> Social:
         return self.platform.social
+
+    @property
+    def inbox(self) -> Inbox:
+        return self.platform.inbox
+
+    @property
+    def messages(self) -> DirectMessages:
+        return self.platform.messages
 
     @property
     def requester(self) -> Requester:

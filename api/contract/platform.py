@@ -13,6 +13,8 @@ from control_plane.config.settings import Settings
 from control_plane.content.bundle import Content
 from control_plane.db.pool import Database
 from control_plane.gifts.bundle import Giving
+from control_plane.inbox.bundle import Inbox
+from control_plane.messages.bundle import DirectMessages
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
@@ -38,3 +40,5 @@ class Platform:
     personal_data: PersonalData
     content: Content
     social: Social
+    inbox: Inbox
+    messages: DirectMessages

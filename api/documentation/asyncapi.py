@@ -1,8 +1,8 @@
-"""The AsyncAPI 3.0 document of the live socket, generated from the models of its frames."""
+"""The AsyncAPI 3.0 document of the live socket and the personal socket, generated from the models of their frames."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -11,16 +11,28 @@ import msgspec
 
 from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
-from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, Hello, SendGift, You, YouFrame
+from api.live_socket.frames import Ack, Hello, SendGift, You, YouFrame
+from api.personal_socket.frames import PersonalHello, PersonalYou, SendMessage, Sent
+from api.sockets.frames import Auth, CloseCode, ErrorFrame
 from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.gifts.events import Combo, Gift, Person
+from control_plane.inbox.model import EntryId, Kind
+from control_plane.inbox.news import EntryView, InboxEntry, InboxState, Read, SenderView
 from control_plane.live.audience import AudienceRole
 from control_plane.live.figures import Gifter, Newcomer, Stats
 from control_plane.live.snapshot import StreamView
+from control_plane.messages.model import Change, ConversationId, Number, State
+from control_plane.messages.model import Kind as MessageKind
+from control_plane.messages.news import (
+    ConversationChanged,
+    ConversationView,
+    MessageChanged,
+    MessagesState,
+    MessageView,
+    UnreadChanged,
+)
 from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.model import EndReason, Status
-
-CHANNEL = "stream"
 
 
 class Frame(NamedTuple):
@@ -108,6 +120,124 @@ TO_CLIENTS = (
 )
 
 
+MESSAGE = MessageView(
+    conversation_id=ConversationId(3),
+    number=Number(12),
+    change=Change(42),
+    sender_id=UserId(1),
+    receiver_id=UserId(2),
+    kind=MessageKind.TEXT,
+    text="Hello",
+    picture="",
+    picture_small="",
+    video_id=0,
+    stream_id=0,
+    client_ref="",
+    created_at="2026-01-31T12:00:00.000Z",
+    retracted=False,
+    deleted=False,
+)
+CONVERSATION = ConversationView(
+    id=ConversationId(3),
+    change=Change(42),
+    other_user_id=UserId(1),
+    state=State.OPEN,
+    last_number=Number(12),
+    read_number=Number(11),
+    other_read_number=Number(12),
+    deleted_number=Number(0),
+    unread=1,
+    hidden=False,
+)
+PERSONAL_FROM_CLIENTS = (
+    Frame(
+        "personal_auth", Auth, "Sign in with a session token, or go on with a newer one of yours.", ("personal_you",)
+    ),
+    Frame(
+        "send_message",
+        SendMessage,
+        "Send a direct message. A repeated `id` sends no second one.",
+        ("sent", "personal_error"),
+    ),
+)
+PERSONAL_TO_CLIENTS = (
+    Frame(
+        "personal_hello",
+        PersonalHello,
+        "The first frame: what is unread.",
+        examples=[PersonalHello(UserId(2), InboxState(3, EntryId(17)), MessagesState(1, 0, Change(41)))],
+    ),
+    Frame(
+        "inbox",
+        InboxEntry,
+        "A new entry of the inbox.",
+        examples=[
+            InboxEntry(
+                4,
+                EntryView(
+                    id=EntryId(18),
+                    kind=Kind.LIVE,
+                    text="Ann Lee is live now: Hello",
+                    sender=SenderView(UserId(1), "ann", "Ann Lee", ""),
+                    stream_id=1,
+                    video_id=0,
+                    room_id=0,
+                    created_at="2026-01-31T12:00:00.000Z",
+                ),
+            )
+        ],
+    ),
+    Frame("read", Read, "Entries were read, perhaps on another device. Replace your badge.", examples=[Read(0)]),
+    Frame(
+        "message",
+        MessageChanged,
+        "A direct message is new, was taken back or deleted. Own messages come too, from all devices.",
+        examples=[MessageChanged(1, 0, MESSAGE)],
+    ),
+    Frame(
+        "conversation",
+        ConversationChanged,
+        "A conversation has changed: a new message, read by one of the two, accepted, declined, deleted or hidden.",
+        examples=[ConversationChanged(1, 0, CONVERSATION)],
+    ),
+    Frame(
+        "unread_messages",
+        UnreadChanged,
+        "The numbers of unread messages and of requests have changed otherwise. Replace your badge.",
+        examples=[UnreadChanged(0, 0)],
+    ),
+    Frame(
+        "sent",
+        Sent,
+        "The message was sent. It also comes as `message`, like on your other devices.",
+        examples=[Sent("tap-1", msgspec.structs.replace(MESSAGE, client_ref="tap-1"))],
+    ),
+    Frame("personal_you", PersonalYou, "The answer to a later `auth`.", examples=[PersonalYou(UserId(2))]),
+    Frame(
+        "personal_error",
+        ErrorFrame,
+        "The frame was refused and had no effect. The socket stays open.",
+        examples=[ErrorFrame(code="malformed", message="This frame is not valid JSON.")],
+    ),
+)
+
+
+class _Channel(NamedTuple):
+    name: str
+    description: str
+    from_clients: Sequence[Frame]
+    to_clients: Sequence[Frame]
+    operations: str
+    """What the names of its operations begin with."""
+
+
+STREAM_CHANNEL = _Channel("stream", "One live stream.", FROM_CLIENTS, TO_CLIENTS, "")
+PERSONAL_CHANNEL = _Channel(
+    "me", "What is new for the signed-in user.", PERSONAL_FROM_CLIENTS, PERSONAL_TO_CLIENTS, "personal_"
+)
+CHANNELS = (STREAM_CHANNEL, PERSONAL_CHANNEL)
+
+
 class _Close(NamedTuple):
     meaning: str
     clients: str
@@ -125,10 +255,12 @@ CLOSE_CODES: Mapping[CloseCode, _Close] = {
     CloseCode.NO_SUCH_STREAM: _Close("There is no such stream, or its host and the user have a block.", "stop"),
     CloseCode.ENDED: _Close("The stream has ended. Its last `status` event was sent before.", "stop"),
     CloseCode.TOO_MANY: _Close(
-        "Too many sockets from one address, or ten faulty frames within a minute.", "wait, then reconnect"
+        "Too many sockets of one address or user, or ten faulty frames within a minute.", "wait, then reconnect"
     ),
     CloseCode.TOO_SLOW: _Close("You read too slowly, or did not answer a ping.", "reconnect with `after`"),
 }
+
+PERSONAL_CLOSE_CODES = frozenset(CloseCode) - {CloseCode.NO_SUCH_STREAM, CloseCode.ENDED}
 
 DESCRIPTION = """\
 Open one WebSocket for each stream that you watch. Each text message is one frame, a JSON object. Ignore frames of \
@@ -140,65 +272,89 @@ the events that you missed first, each exactly once. If `hello.recovered` is fal
 `hello.stream`.
 
 Apps send `Authorization: Bearer <session token>` with the upgrade request, browsers send an `auth` frame. Without \
-either you are a guest, who receives events but cannot send gifts. The server sends a ping every 25 s and closes a \
+either you are a guest, who receives events but cannot send gifts. Signed-in users open \
+one more WebSocket, which tells what is new in the inbox, and carries direct messages. The server sends a ping every 25 s and closes a \
 socket that does not answer within 10 s."""
 
 
 def asyncapi(urls: Urls) -> dict[str, Any]:
-    received = [frame.model for frame in FROM_CLIENTS]
-    sent = [frame.model for frame in TO_CLIENTS]
-    models = schemas(received, sent)
-    payloads = zip(FROM_CLIENTS + TO_CLIENTS, [*models.requests, *models.answers], strict=True)
+    from_clients = [frame for channel in CHANNELS for frame in channel.from_clients]
+    to_clients = [frame for channel in CHANNELS for frame in channel.to_clients]
+    models = schemas([frame.model for frame in from_clients], [frame.model for frame in to_clients])
+    payloads = zip([*from_clients, *to_clients], [*models.requests, *models.answers], strict=True)
     messages = {frame.name: _message(frame, payload, models.components) for frame, payload in payloads}
     address = urlsplit(urls.websocket("{id}"))
     described: dict[str, Any] = typed(
         {
             "asyncapi": "3.0.0",
             "info": {
-                "title": "Stagedoor live socket",
+                "title": "Stagedoor sockets",
                 "version": version("stagedoor"),
                 "license": {"name": "MIT"},
                 "description": DESCRIPTION,
             },
             "defaultContentType": "application/json",
             "servers": {"this": {"host": address.netloc, "protocol": address.scheme}},
-            "channels": {CHANNEL: _channel(address.path, messages)},
-            "operations": {
-                **{f"receive_{frame.name}": _receive(frame) for frame in FROM_CLIENTS},
-                "send": {
-                    "action": "send",
-                    "channel": {"$ref": f"#/channels/{CHANNEL}"},
-                    "summary": "Frames that the server sends to each viewer.",
-                    "messages": [_of_channel(frame.name) for frame in TO_CLIENTS],
-                },
+            "channels": {
+                STREAM_CHANNEL.name: _stream_channel(address.path),
+                PERSONAL_CHANNEL.name: _personal_channel(),
             },
+            "operations": {name: operation for channel in CHANNELS for name, operation in _operations(channel).items()},
             "components": {"messages": messages, "schemas": models.components},
         }
     )
     return described
 
 
-def _channel(path: str, messages: Mapping[str, Any]) -> dict[str, Any]:
+def _operations(channel: _Channel) -> dict[str, Any]:
+    return {
+        **{f"receive_{frame.name}": _receive(channel, frame) for frame in channel.from_clients},
+        f"{channel.operations}send": {
+            "action": "send",
+            "channel": {"$ref": f"#/channels/{channel.name}"},
+            "summary": "Frames that the server sends to each client.",
+            "messages": [_of_channel(channel, frame.name) for frame in channel.to_clients],
+        },
+    }
+
+
+_TOKEN: Schema = {"type": "string", "description": "`Bearer <session token>`; browsers cannot send it."}
+
+
+def _stream_channel(path: str) -> dict[str, Any]:
     after: Schema = {"type": "integer", "minimum": 0, "description": "The last `seq` that you received."}
     epoch: Schema = {
         "type": "string",
         "description": "The `epoch` of `hello`, which names the log that `after` belongs to. Optional with `after=0`.",
     }
-    token: Schema = {"type": "string", "description": "`Bearer <session token>`; browsers cannot send it."}
+    query: Schema = {"type": "object", "properties": {"after": after, "epoch": epoch}}
+    return {
+        **_channel(STREAM_CHANNEL, path, {"Authorization": _TOKEN}, query, set(CLOSE_CODES)),
+        "parameters": {"id": {"description": "The stream's id."}},
+    }
+
+
+def _personal_channel() -> dict[str, Any]:
+    language: Schema = {"type": "string", "description": "The language of the texts, such as `de-DE`."}
+    headers = {"Authorization": _TOKEN, "Accept-Language": language}
+    return _channel(PERSONAL_CHANNEL, "/ws/me", headers, None, PERSONAL_CLOSE_CODES)
+
+
+def _channel(
+    channel: _Channel, path: str, headers: Mapping[str, Schema], query: Schema | None, codes: Collection[CloseCode]
+) -> dict[str, Any]:
+    names = [frame.name for frame in (*channel.from_clients, *channel.to_clients)]
+    handshake: dict[str, Any] = {
+        "bindingVersion": "0.1.0",
+        "method": "GET",
+        "headers": {"type": "object", "properties": dict(headers)},
+    }
     return {
         "address": path,
-        "description": "One live stream.",
-        "parameters": {"id": {"description": "The stream's id."}},
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-        "bindings": {
-            "ws": {
-                "bindingVersion": "0.1.0",
-                "method": "GET",
-                "query": {"type": "object", "properties": {"after": after, "epoch": epoch}},
-                "headers": {"type": "object", "properties": {"Authorization": token}},
-            }
-        },
-        "x-close-codes": {str(code.value): close._asdict() for code, close in CLOSE_CODES.items()},
+        "description": channel.description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+        "bindings": {"ws": handshake if query is None else {**handshake, "query": query}},
+        "x-close-codes": {str(code.value): close._asdict() for code, close in CLOSE_CODES.items() if code in codes},
     }
 
 
@@ -212,7 +368,7 @@ def _message(frame: Frame, payload: Schema, components: Mapping[str, Schema]) ->
 
 
 def _examples(frame: Frame, component: Schema) -> list[Any]:
-    if frame in FROM_CLIENTS:
+    if frame in FROM_CLIENTS + PERSONAL_FROM_CLIENTS:
         return [example(component)]
     made = [msgspec.to_builtins(one) for one in frame.examples]
     if not frame.is_event:
@@ -236,18 +392,18 @@ def _numbered(type_: str, data: Schema) -> Schema:
     }
 
 
-def _receive(frame: Frame) -> dict[str, Any]:
+def _receive(channel: _Channel, frame: Frame) -> dict[str, Any]:
     return {
         "action": "receive",
-        "channel": {"$ref": f"#/channels/{CHANNEL}"},
+        "channel": {"$ref": f"#/channels/{channel.name}"},
         "summary": frame.summary,
-        "messages": [_of_channel(frame.name)],
+        "messages": [_of_channel(channel, frame.name)],
         "reply": {
-            "channel": {"$ref": f"#/channels/{CHANNEL}"},
-            "messages": [_of_channel(name) for name in frame.answers],
+            "channel": {"$ref": f"#/channels/{channel.name}"},
+            "messages": [_of_channel(channel, name) for name in frame.answers],
         },
     }
 
 
-def _of_channel(message: str) -> dict[str, str]:
-    return {"$ref": f"#/channels/{CHANNEL}/messages/{message}"}
+def _of_channel(channel: _Channel, message: str) -> dict[str, str]:
+    return {"$ref": f"#/channels/{channel.name}/messages/{message}"}

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from api.contract.errors import SessionMissing, TooManyRequests
-from api.live_socket.connection import Connection, Disconnect
-from api.live_socket.frames import Ack, Auth, CloseCode, ErrorFrame, SendGift, You, YouFrame, finished, hello
+from api.live_socket.frames import Ack, SendGift, You, YouFrame, hello
+from api.sockets.connection import Connection, Disconnect
+from api.sockets.frames import Auth, CloseCode, ErrorFrame, finished
+from api.sockets.identity import Credentials, Identify, known, whose
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
-from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.db.pool import Database
 from control_plane.eventlog.log import StreamUnknown
 from control_plane.live import store
 from control_plane.live.audience import Audience, viewer_of
@@ -22,9 +24,6 @@ from control_plane.live.snapshot import PlaybackUrl, Resume, Snapshot
 from control_plane.live.subscriber import Subscriber
 from control_plane.social.blocks_store import Pair, blocked_pairs
 
-Identify = Callable[[str], Awaitable[Caller | None]]
-"""Session token → caller, or None if the token is not valid. Raises DatabaseUnavailable, and another ControlPlaneError
-for a user who is banned."""
 Gifting = Callable[[Caller, StreamId, str, GiftId, int], Awaitable[Seq]]
 """(caller, stream, idempotency key, gift, count) → `seq` of the gift's event. Raises ControlPlaneError."""
 
@@ -42,16 +41,6 @@ class Services:
     identity_within_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Session tokens sent with the upgrade request."""
-
-    bearer: str | None
-    """From the `Authorization` header. A token that is not valid closes the socket."""
-    page: str | None
-    """From the page's cookie. Browsers send it always, so a token that is not valid makes the caller a guest."""
-
-
 class Conversation:
     __slots__ = (
         "_admitted",
@@ -66,7 +55,9 @@ class Conversation:
         "stream_id",
     )
 
-    def __init__(self, services: Services, connection: Connection, stream_id: StreamId, *, limited: bool) -> None:
+    def __init__(
+        self, services: Services, connection: Connection[Auth | SendGift], stream_id: StreamId, *, limited: bool
+    ) -> None:
         """`limited`: whether the user's rate limit applies to gifts."""
         self.stream_id = stream_id
         self._services = services
@@ -114,7 +105,7 @@ class Conversation:
         if self._caller is None:
             return
         try:
-            self._caller = await self._known(self._token)
+            self._caller = await known(self._services.identify, self._token)
             if not self.admits(self._caller):  # lost the operator's role
                 raise Disconnect(CloseCode.FORBIDDEN)
             await self._check_block()
@@ -137,7 +128,7 @@ class Conversation:
         if credentials.bearer is not None:
             await self._sign_in(credentials.bearer)
         elif credentials.page is not None:
-            self._caller, self._token = await self._whose(credentials.page), credentials.page
+            self._caller, self._token = await whose(self._services.identify, credentials.page), credentials.page
             await self._check_block()
         await self._wait_for_identity()
         if not self.admits(self._caller):
@@ -189,7 +180,7 @@ class Conversation:
             self._connection.answer(finished(YouFrame(you.user_id, you.role, you.muted_until)))
 
     async def _sign_in(self, token: str) -> None:
-        caller = await self._known(token)
+        caller = await known(self._services.identify, token)
         if not self.admits(caller):
             raise Disconnect(CloseCode.FORBIDDEN)
         self._caller, self._token = caller, token
@@ -203,27 +194,15 @@ class Conversation:
             if await blocked_pairs(database, [parties]):
                 raise Disconnect(CloseCode.NO_SUCH_STREAM)
 
-    async def _known(self, token: str) -> Caller:
-        caller = await self._whose(token)
-        if caller is None:
-            raise Disconnect(CloseCode.SIGN_IN)
-        return caller
-
-    async def _whose(self, token: str) -> Caller | None:
-        try:
-            return await self._services.identify(token)
-        except DatabaseUnavailable:
-            raise
-        except ControlPlaneError:  # the user is banned
-            raise Disconnect(CloseCode.FORBIDDEN) from None
-
     async def _gift(self, gift: SendGift) -> Ack | ErrorFrame:
         try:
             if self._caller is None:
                 raise SessionMissing
             if self._limited and (wait_s := self._services.user_wait_s(self._caller.user_id)):
                 raise TooManyRequests(wait_s)
-            caller = await self._known(self._token)  # checked again, because the message of a revocation may be lost
+            caller = await known(
+                self._services.identify, self._token
+            )  # checked again, because the message of a revocation may be lost
             seq = await self._services.send_gift(caller, self.stream_id, gift.id, GiftId(gift.gift_id), gift.count)
         except ControlPlaneError as refusal:
             # The contract calls the idempotency key client_ref, a frame calls it id.

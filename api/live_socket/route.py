@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from aiohttp import web
 
 from api.http.bearer import bearer_token
-from api.live_socket.connection import Connection, Disconnect, Timing, websocket
-from api.live_socket.conversation import Conversation, Credentials, Gifting, Identify, Services
-from api.live_socket.frames import CloseCode
-from api.live_socket.limits import AddressLimit
+from api.live_socket.conversation import Conversation, Gifting, Services
+from api.live_socket.frames import SendGift, parse
+from api.sockets.connection import Connection, Disconnect, Timing
+from api.sockets.door import Door
+from api.sockets.frames import Auth, CloseCode
+from api.sockets.identity import Credentials, Identify
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.live import store
@@ -51,17 +52,14 @@ class LiveSocket:
     ) -> None:
         """`page_token` returns the session token in the page's cookie, if the request's Origin is ours. `user_wait_s`
         takes one token of the user's rate limit and returns 0, or the seconds until there is one."""
-        self.closed: Counter[CloseCode] = Counter()
-        """Number of sockets that the server has closed, by code."""
-        self._timing = timing or Timing()
+        timing = timing or Timing()
         self._services = Services(
-            hub, database, identify, send_gift, playback_url, user_wait_s, self._timing.identity_within_s
+            hub, database, identify, send_gift, playback_url, user_wait_s, timing.identity_within_s
         )
-        self._addresses = AddressLimit(sockets_per_address, is_limited)
-        self._address_of = address_of
-        self._is_limited = is_limited
+        self._door = Door(timing, sockets_per_address, address_of, is_limited)
+        self.closed = self._door.closed
+        self.close_all = self._door.close_all
         self._page_token = page_token
-        self._open: set[Connection] = set()
         self._present: set[Conversation] = set()
         self._changed: set[UserId] = set()
         """Users whose sessions may have been revoked."""
@@ -70,36 +68,11 @@ class LiveSocket:
         self._changed_blocks: set[UserId] = set()
         """Users with whom a block may have been made."""
         self._wake = asyncio.Event()
-        self._one_less = asyncio.Event()
-        self._going_away = False
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        ws = websocket(self._timing)
-        if not ws.can_prepare(request):
-            return web.Response(
-                status=426, text="This is a WebSocket. Use a WebSocket client.", headers={"Upgrade": "websocket"}
-            )
-        await ws.prepare(request)
-        if request.transport is not None:
-            connection = Connection(ws, request.transport, self._timing)
-            self._open.add(connection)
-            try:
-                address = self._address_of(request)
-                with self._addresses.socket(address) as allowed:
-                    limited = self._is_limited(address)
-                    await connection.hold(partial(self._serve, request, connection, allowed, limited))
-            finally:
-                self._open.discard(connection)
-                self._one_less.set()
-                if connection.code is not None:
-                    self.closed[connection.code] += 1
-        return ws
+        return await self._door.handle(request, parse, partial(self._serve, request))
 
-    async def _serve(self, request: web.Request, connection: Connection, allowed: bool, limited: bool) -> None:
-        if self._going_away:
-            raise Disconnect(CloseCode.GOING_AWAY)
-        if not allowed:
-            raise Disconnect(CloseCode.TOO_MANY)
+    async def _serve(self, request: web.Request, connection: Connection[Auth | SendGift], limited: bool) -> None:
         stream_id = parse_id(request.match_info["id"])
         if stream_id is None:
             raise Disconnect(CloseCode.NO_SUCH_STREAM)
@@ -173,22 +146,6 @@ class LiveSocket:
         for conversation, parties in concerned:
             if parties in blocked:
                 conversation.part()
-
-    async def close_all(self, deadline_s: float = 5.0) -> None:
-        """Close all sockets with 1001 and refuse new ones. Aborts connections still open after `deadline_s`."""
-        self._going_away = True
-        for number, connection in enumerate(tuple(self._open), 1):
-            connection.close(CloseCode.GOING_AWAY)
-            if number % 8 == 0:  # yield to other tasks
-                await asyncio.sleep(0)
-        try:
-            async with asyncio.timeout(deadline_s):
-                while self._open:
-                    self._one_less.clear()
-                    await self._one_less.wait()
-        except TimeoutError:
-            for connection in self._open:
-                connection.abort()
 
 
 def _resume(query: Mapping[str, str]) -> Resume | None:

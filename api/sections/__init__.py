@@ -4,7 +4,21 @@ a change in its module only, a new module one line here or in its folder."""
 from __future__ import annotations
 
 from api.contract.endpoint import Registry
-from api.sections import auth, devices, feed, gifts, live, misc, sandbox, settings, social, users, wallet
+from api.sections import (
+    auth,
+    devices,
+    feed,
+    gifts,
+    live,
+    messages,
+    misc,
+    notifications,
+    sandbox,
+    settings,
+    social,
+    users,
+    wallet,
+)
 
 SECTIONS = (
     *auth.SECTIONS,
@@ -16,6 +30,8 @@ SECTIONS = (
     settings.section,
     devices.section,
     *social.SECTIONS,
+    notifications.section,
+    messages.section,
     *misc.SECTIONS,
 )
 

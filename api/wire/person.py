@@ -11,6 +11,7 @@ from api.http.urls import Urls
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
 from api.wire.sound import Sound, sound_view
 from api.wire.values import NO_TIME, UNKNOWN_DEGREES, DecimalText, Flag, Id, Url, WireDate, WireTime, wire_time
+from control_plane.accounts.user import OwnUser
 from control_plane.accounts.user import User as Person
 from control_plane.social.model import Block, Relation, Seen
 from control_plane.videos.video import Video as StoredVideo
@@ -33,7 +34,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """The private fields (`social_id`, `email`, `phone`, `device_token`, `ip`, `auth_token`, `wallet`,
-    `profile_visit_count`) are filled only in the caller's own record. The apps show `wallet` as the new balance."""
+    `profile_visit_count`, `unread_notification`) are filled only in the caller's own record. The apps show `wallet` as the new balance."""
 
     id: Id = 0
     first_name: str = ""
@@ -94,6 +95,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     profile_visit_count: int = 0
     """Number of profile visits that the owner has not seen yet."""
     unread_notification: int = 0
+    """Inbox entries that the owner has not read yet."""
     notification: Flag = 0
     """1: the caller is notified of this user's posts."""
     button: Button = ""
@@ -248,8 +250,9 @@ def block_view(block: Block) -> BlockUser:
     )
 
 
-def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token: str = "") -> User:
+def own_view(own: OwnUser, urls: Urls, auth_token: str = "") -> User:
     """The user's own record, with private fields. Pass `auth_token` only if a session or sign-in proves the caller."""
+    person = own.user
     return msgspec.structs.replace(
         user_view(person, urls, button=""),
         dob=person.dob.isoformat() if person.dob else "",
@@ -259,11 +262,12 @@ def own_view(person: Person, urls: Urls, wallet: int, received: int, auth_token:
         social=person.social,
         device_token=person.device_token,
         auth_token=auth_token,
-        wallet=wallet,
-        total_all_time_coins=received,
+        wallet=own.coins,
+        total_all_time_coins=own.received,
         paypal=person.paypal,
         referral_code=person.referral_code,
         profile_visit_count=person.unseen_visits,
+        unread_notification=own.unread,
         verification_applied=int(person.verification_applied),
     )
 

@@ -42,7 +42,7 @@ async def caller_of(call: Call) -> OwnUser:
 
 def own_user(call: Call, own: OwnUser, auth_token: str = "") -> User:
     """The caller's own record, with private fields and the wallet, which the apps show as the new balance."""
-    return own_view(own.user, call.urls, own.coins, own.received, auth_token)
+    return own_view(own, call.urls, auth_token)
 
 
 def own_profile(call: Call, own: OwnUser, auth_token: str = "") -> Profile:

@@ -50,7 +50,8 @@ _SELECT = f"select {COLUMNS} {FROM}"
 _OWN = f"""
     {COLUMNS},
     (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
-    coalesce((select coins from coins_received where user_id = u.id), 0) as received
+    coalesce((select coins from coins_received where user_id = u.id), 0) as received,
+    {value_of("user.unread", "u.id")} as unread
 """
 """With the wallet in the same statement: a second one costs each call that shows an own profile a round trip."""
 _OWN_BY_ID = f"select {_OWN} {FROM} where u.id = $1 and u.deleted_at is null"
@@ -227,7 +228,7 @@ async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId,
 
 
 def _own(row: Row | None) -> OwnUser | None:
-    return None if row is None else OwnUser(user_of(row), row["coins"], row["received"])
+    return None if row is None else OwnUser(user_of(row), row["coins"], row["received"], row["unread"])
 
 
 async def own_by_id(database: Database, user_id: UserId) -> OwnUser | None:

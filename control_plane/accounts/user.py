@@ -85,6 +85,11 @@ class User(msgspec.Struct, frozen=True):
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
 
+    @property
+    def shown_name(self) -> str:
+        """The name in texts that other users read."""
+        return self.full_name or self.username
+
     video_count: int
     unseen_visits: int
     followers: int
@@ -100,6 +105,8 @@ class OwnUser:
     """Bought and earned coins."""
     received: int
     """Coins ever received, including spent and withdrawn ones."""
+    unread: int
+    """Inbox entries that are not read."""
     came_back: bool = False
     """Whether the account was deleted, and this sign-in has brought it back."""
 

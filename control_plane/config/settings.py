@@ -137,6 +137,7 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = setting(30, "interval between two probes of a live stream", least=1)
+    inbox_days: int = setting(90, "days after which inbox entries are deleted", least=1)
     event_log_days: int = setting(
         30, "days after a stream's end until its events are deleted; 0: never", least=0, most=36500
     )

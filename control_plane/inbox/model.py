@@ -49,6 +49,11 @@ SWITCHES = {
 """The setting by which a user turns a kind off, a column of `push_setting`. Other kinds are always told."""
 
 
+PUSH_OF_KIND = {kind: kind.value for kind in Kind} | {Kind.FOLLOW: "follow", Kind.VIDEO_COMMENT: "comment"}
+"""The names in the apps' push messages."""
+KIND_OF_PUSH = {push: kind for kind, push in PUSH_OF_KIND.items()}
+
+
 class Status(IntEnum):
     """Of an invitation."""
 
@@ -69,6 +74,15 @@ class Told(msgspec.Struct, frozen=True):
     """What the entry is about, if it is neither a stream, a video nor a room: a comment, a gift."""
     text: str = ""
     """What the text of the kind shows besides the sender's name: a comment, a title, the name of a gift."""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """The user who acted, as a push message shows it."""
+
+    id: UserId
+    username: str
+    name: str
+    picture: str
 
 
 class Entry(msgspec.Struct, frozen=True):

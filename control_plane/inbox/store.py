@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
-from control_plane.inbox.model import SWITCHES, Entry, EntryId, Kind, Status, Told
+from control_plane.inbox.model import SWITCHES, Entry, EntryId, Kind, Sender, Status, Told
 
 # A banned sender is locked out until the commit, a block of a receiver until the lock of the inbox is released: what
 # is told at the same moment is hidden by it.
@@ -45,6 +46,24 @@ _SENT = """
         select from inbox_entry
         where sender_id = $1 and not hidden and created_at > now() - $2::interval and kind <> 'live' limit $3) as sent
 """
+_SENDER_COLUMNS = """
+    username, coalesce(nullif(trim(first_name || ' ' || last_name), ''), username) as name,
+    coalesce(nullif(profile_pic_small, ''), profile_pic) as picture
+"""
+_SENDER = f"select {_SENDER_COLUMNS} from app_user where id = $1"
+_OTHERS = """
+    select count(distinct sender_id) from inbox_entry
+    where receiver_id = $1 and sender_id <> $2 and kind = $3 and video_id is not distinct from nullif($4, 0) and subject_id = $5
+        and not read and not hidden and created_at > now() - $6::interval
+"""
+_ACCEPTING_MESSAGES = """
+    select receiver.id from visible_user receiver join privacy_setting s on s.user_id = receiver.id
+    where receiver.id = any($2::integer[]) and receiver.id <> $1 and not are_blocked(receiver.id, $1)
+        and (s.direct_message = 'everyone' or (s.direct_message = 'friends'
+            and exists (select from follow where follower_id = $1 and followed_id = receiver.id)
+            and exists (select from follow where follower_id = receiver.id and followed_id = $1)))
+    order by receiver.id
+"""
 _CUT = """
     delete from inbox_entry using inbox
     where user_id = any($1::integer[]) and receiver_id = user_id and number <= last_number - $2
@@ -57,6 +76,20 @@ _PAGE = f"""
     select {_COLUMNS} from inbox_entry where receiver_id = $1 and not hidden order by number desc limit $2 offset $3
 """
 _UNREAD = f"select {value_of('user.unread', '$1::integer')}"
+_STATES = f"""
+    select user_id, last_number, {value_of("user.unread", "user_id")} as unread
+    from inbox where user_id = any($1::integer[])
+"""
+_BETWEEN = f"""
+    select entry.*, {_SENDER_COLUMNS}
+    from unnest($1::integer[], $2::integer[], $3::integer[]) as wanted (user_id, after, last)
+    cross join lateral (
+        select {_COLUMNS} from inbox_entry
+        where receiver_id = wanted.user_id and number > wanted.after and number <= wanted.last and not hidden
+        order by number desc limit $4) as entry
+    join app_user on id = sender_id
+    order by receiver_id, number
+"""
 _LOCK_ONE = "select true from inbox where user_id = $1 for no key update"
 _READ = """
     update inbox_entry set read = true where receiver_id = $1 and not read and ($2::integer is null or number = $2)
@@ -65,7 +98,7 @@ _DELETE_OLD = """
     delete from inbox_entry where (receiver_id, number) in (
         select receiver_id, number from inbox_entry where created_at < now() - $1::interval limit $2)
 """
-_TO_HIDE = "select sender_id from inbox_hiding order by sender_id limit 1"
+_TO_HIDE = "select sender_id from inbox_hiding order by sender_id limit 1 for update"
 _HIDE = "select hide_entries_of($1, $2)"
 _HIDDEN = "delete from inbox_hiding where sender_id = $1"
 _FORGET = """
@@ -100,6 +133,10 @@ def _entry(row: Row) -> Entry:
         row["read"],
         row["created_at"],
     )
+
+
+def _sender(user_id: UserId, row: Row) -> Sender:
+    return Sender(user_id, row["username"], row["name"], row["picture"])
 
 
 async def sent_since(connection: Connection, sender_id: UserId, since: dt.timedelta, most: int) -> int:
@@ -145,6 +182,24 @@ async def add(
     return [row["receiver_id"] for row in rows]
 
 
+async def sender(connection: Connection, user_id: UserId) -> Sender:
+    row = present(await connection.fetchrow(_SENDER, user_id), "a sender exists")
+    return _sender(user_id, row)
+
+
+async def others(connection: Connection, told: Told, receiver_id: UserId, within: dt.timedelta) -> int:
+    """The number of other users whose unread entries say the same."""
+    number: int = await connection.fetchval(
+        _OTHERS, receiver_id, told.sender_id, told.kind.value, told.video_id, told.subject_id, within
+    )
+    return number
+
+
+async def accepting_messages(connection: Connection, sender_id: UserId, receiver_ids: Sequence[UserId]) -> list[UserId]:
+    """Those of the receivers who accept messages of the sender, by their privacy settings and blocks."""
+    return [row["id"] for row in await connection.fetch(_ACCEPTING_MESSAGES, sender_id, receiver_ids)]
+
+
 async def cut(connection: Connection, receiver_ids: Sequence[UserId], kept: int) -> None:
     """Delete the oldest entries of these inboxes, and keep the newest."""
     await connection.execute(_CUT, receiver_ids, kept)
@@ -156,8 +211,28 @@ async def page(database: Database, user_id: UserId, limit: int, offset: int) -> 
 
 
 async def unread(source: Connection | Database, user_id: UserId) -> int:
+    """The number of entries that are neither read nor hidden."""
     number: int = await source.fetchval(_UNREAD, user_id)
     return number
+
+
+async def states(database: Database, user_ids: Sequence[UserId]) -> dict[UserId, tuple[int, EntryId]]:
+    """By user: the number of unread entries, and the number of the last one."""
+    rows = await database.fetch(_STATES, user_ids)
+    return {row["user_id"]: (row["unread"], row["last_number"]) for row in rows}
+
+
+async def entries_between(
+    database: Database, wanted: Mapping[UserId, tuple[EntryId, EntryId]], most: int
+) -> dict[UserId, list[tuple[Entry, Sender]]]:
+    """By user: the entries after the first number up to the last one, at most the newest `most`, in their order."""
+    if not wanted:
+        return {}
+    after, last = zip(*wanted.values(), strict=True)
+    found: dict[UserId, list[tuple[Entry, Sender]]] = {}
+    for row in await database.fetch(_BETWEEN, list(wanted), after, last, most):
+        found.setdefault(row["receiver_id"], []).append((_entry(row), _sender(row["sender_id"], row)))
+    return found
 
 
 async def read(connection: Connection, user_id: UserId, entry_id: EntryId | None) -> bool:

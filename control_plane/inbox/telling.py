@@ -19,8 +19,11 @@ from control_plane.bus.notify import notify
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.inbox import store
+from control_plane.inbox.groups import GROUPED, WITHIN
 from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.pushing import push_of
 from control_plane.jobs.kind import job
+from control_plane.push.queue import enqueue
 from control_plane.social.followers_store import notified_followers
 
 AGAIN_AFTER = dt.timedelta(days=1)
@@ -43,32 +46,37 @@ BATCH_S = 30.0
 
 
 async def tell(connection: Connection, told: Told, receiver_ids: Sequence[UserId]) -> None:
-    """Write entries for the receivers who may be told: neither blocks the other, both are visible, the receiver has not
-    turned the kind off, and the sender is within the limits."""
+    """Write entries for the receivers who may be told, and push: neither blocks the other, both are visible, the receiver
+    has not turned the kind off, and the sender is within the limits."""
+    told = msgspec.structs.replace(told, text=told.text[:LONGEST_TEXT])
+    added = await record(connection, told, receiver_ids)
+    if added:
+        is_group = told.kind in GROUPED and len(added) == 1
+        others = await store.others(connection, told, added[0], WITHIN) if is_group else 0
+        await enqueue(connection, push_of(told, await store.sender(connection, told.sender_id), others), added)
+
+
+async def record(connection: Connection, told: Told, receiver_ids: Sequence[UserId]) -> list[UserId]:
+    """Like `tell`, without a push. Returns the receivers of new entries."""
     receivers = set(receiver_ids) - {told.sender_id}
     if not receivers or (told.kind is not Kind.LIVE and await _sent_too_many(connection, told.sender_id)):
-        return
+        return []
     locked = await store.lock(connection, told.sender_id, list(receivers))
-    added = await store.add(
-        connection,
-        msgspec.structs.replace(told, text=told.text[:LONGEST_TEXT]),
-        locked,
-        again_after=AGAIN_AFTER,
-        period=PERIOD,
-        most=MOST_IN_ONE_INBOX,
-    )
+    added = await store.add(connection, told, locked, again_after=AGAIN_AFTER, period=PERIOD, most=MOST_IN_ONE_INBOX)
     if added:
         await store.cut(connection, added, KEPT)
         await notify(connection, "", Topic.PERSON, [(user_id, 0) for user_id in added])
+    return added
 
 
 async def _sent_too_many(connection: Connection, sender_id: UserId) -> bool:
     return await store.sent_since(connection, sender_id, PERIOD, MOST_OF_ONE_SENDER) >= MOST_OF_ONE_SENDER
 
 
-async def tell_followers(connection: Connection, told: Told) -> None:
-    """Enqueue the job that tells the followers who want to be told of the sender's posts and streams."""
-    await tell_all_followers.enqueue(connection, told=msgspec.to_builtins(told))
+async def tell_followers(connection: Connection, told: Told, once: str) -> None:
+    """Enqueue the job that tells the followers who want to be told of the sender's posts and streams. `once`: a key; no
+    second job with it is enqueued while the first one waits or runs."""
+    await tell_all_followers.set(key=once).enqueue(connection, told=msgspec.to_builtins(told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,20 @@ from control_plane.db.pool import Database
 from control_plane.eventlog.log import Appending, EventLog, Work
 from control_plane.eventlog.store import create_log
 from control_plane.eventlog.types import EventType
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell_followers
 from control_plane.streams import store
 from control_plane.streams.events import StatusChange, Summary
 from control_plane.streams.media.model import MediaConnection, SourceId
-from control_plane.streams.model import EndReason, HasUnfinishedStream, Status, Stream, StreamOptions, StreamOver
+from control_plane.streams.model import (
+    EndReason,
+    HasUnfinishedStream,
+    Status,
+    Stream,
+    StreamOptions,
+    StreamOver,
+    Visibility,
+)
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +134,9 @@ class Lifecycle:
                 await store.open_session(connection, stream_id, publisher, key_version)
                 # Sent on a take-over too: the media server has disconnected every viewer of the old connection.
                 appending.add(EventType.STATUS, StatusChange(Status.LIVE))
+                if stream.visibility is Visibility.PUBLIC and await store.is_first_live(connection, stream_id):
+                    told = Told(Kind.LIVE, stream.user_id, stream_id=stream.id, text=stream.title)
+                    await tell_followers(connection, told, once=f"live-{stream.id}")
             return stream
 
         return await self._apply(stream_id, set_live, "publisher_online", source=source_id)

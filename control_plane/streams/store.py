@@ -49,6 +49,7 @@ _ONLINE = f"""
     where id = $1 and status <> 'ended' and source_id is distinct from $2 and key_version = coalesce($3, key_version)
     returning {_COLUMNS}
 """
+_IS_FIRST_LIVE = "select live_at = now() from stream where id = $1"
 _LOST = f"""
     update stream set status = 'interrupted', source_id = null, interrupted_at = now(), playing = null
     where id = $1 and source_id = $2
@@ -122,6 +123,14 @@ def adding_coins(stream_id: str, coins: str) -> str:
     """SQL that adds coins to a stream's total, as part of the statement that records a gift: a statement of its own
     would hold the stream's locks for a round trip more. The arguments are SQL."""
     return f"update stream set coins = coins + {coins} where id = {stream_id}"
+
+
+def sees(stream: str, viewer: str) -> str:
+    """An SQL condition: the viewer may watch the stream, or could before it ended. The arguments are SQL, of the row and
+    of the viewer's id."""
+    host = f"exists (select from visible_user where id = {stream}.user_id)"
+    public = f"{stream}.visibility = 'public' and {host} and not are_blocked({stream}.user_id, {viewer})"
+    return f"({stream}.user_id = {viewer} or {public})"
 
 
 def _stream(row: Row) -> Stream:
@@ -217,6 +226,11 @@ async def online(
 ) -> Stream | None:
     """None if this source already publishes, the stream has ended, or its key has another version by now."""
     return _maybe(await connection.fetchrow(_ONLINE, stream_id, source_id, key_version))
+
+
+async def is_first_live(connection: Connection, stream_id: StreamId) -> bool:
+    """Whether this transaction published to the stream for the first time."""
+    return bool(await connection.fetchval(_IS_FIRST_LIVE, stream_id))
 
 
 async def lost(connection: Connection, stream_id: StreamId, source_id: SourceId) -> Stream | None:

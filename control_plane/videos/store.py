@@ -10,16 +10,16 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.blocks_store import blocked_with
-from control_plane.videos.video import Sound, Video
+from control_plane.videos.video import Sound, Video, VideoId
 
-_SHOWN = f"""
-    select v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
+_COLUMNS = f"""
+    v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
         v.allow_comments, v.allow_duet, v.views, v.created_at,
         s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         {value_of("sound.videos", "s.id")} as s_total_videos
-    from video v left join sound s on s.id = v.sound_id
 """
+_SHOWN = f"select {_COLUMNS} from video v left join sound s on s.id = v.sound_id"
 _FEED = f"""
     {_SHOWN}
     where v.id = any (array(
@@ -39,6 +39,18 @@ _NEWEST_OF = f"""
             select id from video where user_id = owner.id and privacy = 'public' and not hidden order by id desc limit $2
         ) as newest))
     order by v.id desc
+"""
+
+
+def sees(video: str, viewer: str) -> str:
+    """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
+    public = f"{video}.privacy = 'public' and not {video}.hidden and not are_blocked({video}.user_id, {viewer})"
+    return f"({video}.user_id = {viewer} or {public})"
+
+
+_SEEN = f"""
+    select {_COLUMNS} from video v left join sound s on s.id = v.sound_id
+    where v.id = any($1::integer[]) and {sees("v", "$2::integer")}
 """
 
 _ADD_SOUND = """
@@ -109,6 +121,13 @@ async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -
         video = _video(row)
         found[video.user_id].append(video)
     return found
+
+
+async def seen_by_ids(
+    database: Database, viewer_id: UserId | None, video_ids: Sequence[VideoId]
+) -> dict[VideoId, Video]:
+    """Those of these videos that the viewer sees: the own ones, and public ones."""
+    return {row["id"]: _video(row) for row in await database.fetch(_SEEN, video_ids, viewer_id)}
 
 
 async def add_sound(

@@ -38,7 +38,13 @@ from stagedoor.parts.live import Live
 
 
 def accounts(
-    settings: Settings, secrets: Secrets, database: Database, live: Live, files: Files, metrics: Metrics
+    settings: Settings,
+    secrets: Secrets,
+    database: Database,
+    live: Live,
+    files: Files,
+    pictures: Pictures,
+    metrics: Metrics,
 ) -> Accounts:
     sessions = Sessions(secrets[Purpose.SESSION], database, settings.session_ttl_s)
     sessions.follow(live.bus)
@@ -70,7 +76,7 @@ def accounts(
         AppleTokens(clients.get(apple.NAME), id_tokens, database, keyring),
         AppleEvents(id_tokens, database),
         messenger,
-        ProfileMedia(database, files, Pictures(), Clips(settings.uploads_dir, settings.ffmpeg)),
+        ProfileMedia(database, files, pictures, Clips(settings.uploads_dir, settings.ffmpeg)),
         PhoneBook(database),
         ages,
         Verifications(database, files),

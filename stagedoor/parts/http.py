@@ -1,4 +1,4 @@
-"""Opens the public listener: API, live socket, pages and health."""
+"""Opens the public listener: API, sockets, pages and health."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from api.http.cookies import page_token
 from api.live_socket.metrics import watch_closed
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
+from api.personal_socket.metrics import watch_personal
+from api.personal_socket.route import PersonalSocket
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.base.workers import Workers
 from control_plane.bus.model import Topic
 from control_plane.config.settings import Settings
+from control_plane.messages.model import Content
+from control_plane.messages.news import MessageView
 from mediamtx.node.launch import media_host
 from mediamtx.node.player_script import fetch_player_script
 from stagedoor.listening import listen
@@ -48,15 +52,46 @@ async def live_socket(platform: Platform, live: Live, workers: Workers) -> Async
 
 
 @asynccontextmanager
+async def personal_socket(platform: Platform, live: Live, workers: Workers) -> AsyncIterator[PersonalSocket]:
+    settings, hub = platform.settings, platform.inbox.hub
+
+    async def send_message(sender_id: UserId, receiver_id: UserId, content: Content, key: str) -> MessageView:
+        messages = platform.messages
+        return messages.views.view(await messages.sending.send(sender_id, receiver_id, content, key))
+
+    opened = PersonalSocket(
+        hub,
+        platform.accounts.sessions.identify,
+        send_message,
+        sockets_per_address=settings.sockets_per_address,
+        address_of=lambda request: limit_key(client_address(request, settings.trusted_proxies)),
+        is_limited=lambda address: is_limited(address, settings),
+        page_token=page_token,
+        user_wait_s=platform.user_limit.wait_s,
+    )
+    watch_personal(platform.metrics, hub, opened)
+    live.bus.subscribe(Topic.USER, lambda message: opened.session_changed(UserId(message.id)))
+    live.bus.on_resync(opened.anything_changed)
+    async with workers.running("personal-hub", hub.run()), workers.running("personal-socket", opened.run()):
+        yield opened
+
+
+@asynccontextmanager
 async def http(
-    platform: Platform, live: Live, socket_route: LiveSocket, listener: socket.socket, open_files: int
+    platform: Platform,
+    live: Live,
+    live_sockets: LiveSocket,
+    personal_sockets: PersonalSocket,
+    listener: socket.socket,
+    open_files: int,
 ) -> AsyncIterator[None]:
     settings = platform.settings
     player_script = partial(fetch_player_script, f"http://{media_host(settings)}:{platform.urls.hls_port}")
     pages = Pages(platform, live.hub.viewers, player_script)
     ready = checks(platform.database, live.bus, platform.streams.reconciler)
-    app = make_app(platform, socket_route, pages, ready, media_directory(settings))
-    app.on_shutdown.append(lambda _: socket_route.close_all())
+    app = make_app(platform, live_sockets, personal_sockets, pages, ready, media_directory(settings))
+    app.on_shutdown.append(lambda _: live_sockets.close_all())
+    app.on_shutdown.append(lambda _: personal_sockets.close_all())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     async with AsyncExitStack() as stack:
         await runner.setup()

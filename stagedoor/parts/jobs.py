@@ -19,6 +19,8 @@ from control_plane.base.workers import Workers
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
+from control_plane.inbox.telling import Followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
@@ -50,6 +52,9 @@ async def jobs(
     kinds = [
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
+        tell_all_followers.bind(Followers(database)),
+        delete_old_entries.bind(InboxRetention(database, settings.inbox_days)),
+        hide_more_entries.bind(database),
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from api.live_socket.websocket import websocket_frame
+from api.sockets.websocket import websocket_frame
 from control_plane.base.workers import Workers
 from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database

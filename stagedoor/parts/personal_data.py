@@ -23,6 +23,8 @@ from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
 from control_plane.ledger import store as ledger
+from control_plane.messages import store as messages
+from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as exports
@@ -45,13 +47,14 @@ async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
     await revoke_apple_token.enqueue(connection, user_id=user_id)
 
 
-def removal_steps(people: Accounts) -> Sequence[Step]:
+def removal_steps(people: Accounts, direct: DirectMessages) -> Sequence[Step]:
     """Before the user's own row, which `control_plane/accounts/store.py` clears."""
     return (
         _delete_videos,
         streams.forget_person,
         content.forget_person,
         social.forget_person,
+        direct.changing.forget_person,
         inbox.forget_person,
         devices.forget_person,
         push.forget_person,
@@ -80,6 +83,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("blocks", paged=social.exported_blocks),
     Part("visits", paged=social.exported_visits),
     Part("inbox", paged=inbox.exported_entries),
+    Part("conversations", paged=messages.exported_conversations),
+    Part("messages", paged=messages.exported_messages),
     Part("videos", paged=videos.exported_videos),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),
@@ -90,10 +95,12 @@ EXPORT_PARTS: Sequence[Part] = (
 )
 
 
-def personal_data(settings: Settings, database: Database, people: Accounts, opened: Streams) -> PersonalData:
+def personal_data(
+    settings: Settings, database: Database, people: Accounts, opened: Streams, direct: DirectMessages
+) -> PersonalData:
     days = settings.deletion_days
     return PersonalData(
         Deletion(database, people.sessions, opened.lifecycle, days),
-        Removal(database, days, removal_steps(people)),
+        Removal(database, days, removal_steps(people, direct)),
         Export(database, EXPORT_PARTS),
     )

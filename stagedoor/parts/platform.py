@@ -12,10 +12,13 @@ from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.pictures.pictures import Pictures
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
+from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
+from stagedoor.parts.messages import messages
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.social import social
@@ -32,7 +35,10 @@ def platform(
     api_keys: Mapping[str, str],
     metrics: Metrics,
 ) -> Platform:
-    people = accounts(settings, secrets, database, live, stored.files, metrics)
+    told = inbox(database, live, urls)
+    pictures = Pictures()
+    direct = messages(database, stored, told, urls, pictures)
+    people = accounts(settings, secrets, database, live, stored.files, pictures, metrics)
     return Platform(
         settings=settings,
         urls=urls,
@@ -45,7 +51,9 @@ def platform(
         giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
         stored=stored,
-        personal_data=personal_data(settings, database, people, streams),
+        personal_data=personal_data(settings, database, people, streams, direct),
         content=content(database),
         social=social(database, live),
+        inbox=told,
+        messages=direct,
     )

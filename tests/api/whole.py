@@ -21,7 +21,7 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
 from control_plane.observe.metrics import Metrics
-from stagedoor.parts.http import live_socket
+from stagedoor.parts.http import live_socket, personal_socket
 from stagedoor.parts.live import Live, following, live
 from stagedoor.parts.platform import platform
 from stagedoor.parts.storage import storage, stored
@@ -63,9 +63,10 @@ async def whole(dsn: str, database: Database, folder: Path, **options: Any) -> A
             await seed_catalogue(connection)
         pages = Pages(used, delivery.hub.viewers, _no_player)
         sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
+        personal = await stack.enter_async_context(personal_socket(used, delivery, workers))
         await stack.enter_async_context(following(delivery, workers))
         await delivery.bus.connected.wait()
-        app = make_app(used, sockets, pages, {}, media_directory(settings))
+        app = make_app(used, sockets, personal, pages, {}, media_directory(settings))
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         stack.push_async_callback(sockets.close_all)
         yield Whole(client, used, database, delivery, pages)

@@ -98,7 +98,8 @@ end $$;
 create function hide_entries() returns trigger language plpgsql as $$
 begin
     if hide_entries_of(new.id, 5000) = 5000 then
-        insert into inbox_hiding (sender_id) values (new.id) on conflict do nothing;
+        insert into inbox_hiding (sender_id) values (new.id)
+        on conflict (sender_id) do update set sender_id = excluded.sender_id;  -- waits for the job, which may be about to delete it
     end if;
     return null;
 end $$;

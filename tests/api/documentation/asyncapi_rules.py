@@ -25,7 +25,7 @@ def _faults(document: Json) -> Iterator[str]:
         if server["protocol"] not in {"ws", "wss"} or "/" in server["host"]:
             yield f"#/servers: {server}"
     for name, channel in document["channels"].items():
-        for parameter in channel["parameters"]:
+        for parameter in channel.get("parameters", {}):
             if f"{{{parameter}}}" not in channel["address"]:
                 yield f"#/channels/{name}: {parameter} is not in the address"
     for name, operation in document["operations"].items():
@@ -57,11 +57,12 @@ def _target(document: Json, reference: str) -> Any:
     return target
 
 
-def messages(document: Json, action: str) -> dict[str, Json]:
-    """Messages by the `type` of their frames, for one direction: what the server sends, or what it receives."""
+def messages(document: Json, action: str, channel: str = "stream") -> dict[str, Json]:
+    """Messages by the `type` of their frames, for one direction of a channel: what the server sends, or what it
+    receives."""
     found = {}
     for operation in document["operations"].values():
-        if operation["action"] == action:
+        if operation["action"] == action and operation["channel"]["$ref"] == f"#/channels/{channel}":
             for reference in operation["messages"]:
                 message = _target(document, _target(document, reference["$ref"])["$ref"])
                 found[_type(document, message["payload"])] = message
@@ -79,9 +80,9 @@ def _resolved(document: Json, schema: Json) -> Json:
     return resolved
 
 
-def misfits(document: Json, action: str, frame: Json) -> list[str]:
+def misfits(document: Json, action: str, frame: Json, channel: str = "stream") -> list[str]:
     """Where a frame differs from its description or has fields that are not described."""
-    message = messages(document, action).get(frame["type"])
+    message = messages(document, action, channel).get(frame["type"])
     if message is None:
         return [f"{frame['type']}: not described"]
     return [

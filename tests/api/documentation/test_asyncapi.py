@@ -15,14 +15,20 @@ from pytest_aiohttp.plugin import AiohttpClient
 from api.documentation import Documentation
 from api.documentation.asyncapi import CLOSE_CODES, TO_CLIENTS, asyncapi
 from api.http.urls import Urls
-from api.live_socket.frames import NOT_YET, CloseCode, parse
+from api.live_socket.frames import NOT_YET, parse
+from api.personal_socket import frames as personal_frames
 from api.sections import registry
+from api.sockets.frames import Auth, CloseCode
 from control_plane.db.pool import Database
 from control_plane.eventlog.types import EventData
 from control_plane.gifts.events import Person
+from control_plane.inbox.model import Kind, Told
 from tests.api.documentation.asyncapi_rules import faults, messages, misfits
 from tests.api.live_socket.live import House, serving
+from tests.api.personal_socket.me import process
+from tests.control_plane.inbox.test_telling import told as tell_of
 from tests.control_plane.live.readers import end, give, say
+from tests.control_plane.people import new_user
 
 DESCRIBED = asyncapi(Urls("stage.localhost", 8080, 1935, 8888, 8889, 8890))
 
@@ -74,6 +80,7 @@ def test_it_names_this_server(public_url: str, protocol: str, host: str) -> None
 
 def test_every_close_code_is_explained() -> None:
     assert set(CLOSE_CODES) == set(CloseCode)
+    assert set(DESCRIBED["channels"]["me"]["x-close-codes"]) < set(DESCRIBED["channels"]["stream"]["x-close-codes"])
 
 
 def test_every_event_is_described() -> None:
@@ -90,13 +97,16 @@ def test_what_is_described_as_taken_is_taken() -> None:
         assert type(frame).__name__ in {"Auth", "SendGift"}, frame
 
 
-@pytest.mark.parametrize("type_", sorted(messages(DESCRIBED, "send")))
-def test_every_frame_of_the_server_has_examples_that_are_as_described(type_: str) -> None:
-    examples = messages(DESCRIBED, "send")[type_]["examples"]
+SENT = [(channel, type_) for channel in ("stream", "me") for type_ in sorted(messages(DESCRIBED, "send", channel))]
+
+
+@pytest.mark.parametrize(("channel", "type_"), SENT)
+def test_every_frame_of_the_server_has_examples_that_are_as_described(channel: str, type_: str) -> None:
+    examples = messages(DESCRIBED, "send", channel)[type_]["examples"]
     assert examples
     for example in json.loads(json.dumps(examples)):
         assert example["payload"]["type"] == type_
-        assert misfits(DESCRIBED, "send", example["payload"]) == []
+        assert misfits(DESCRIBED, "send", example["payload"], channel) == []
 
 
 async def test_it_is_served_beside_the_openapi_document(aiohttp_client: AiohttpClient) -> None:
@@ -136,6 +146,25 @@ async def test_every_frame_that_a_viewer_meets_is_as_described(house: House) -> 
     assert {code} <= set(CLOSE_CODES)
     assert frames[-1]["stream"]["top_gifters"]
     assert [misfit for frame in frames for misfit in misfits(DESCRIBED, "send", frame)] == []
+
+
+async def test_every_frame_that_a_user_meets_is_as_described(dsn: str) -> None:
+    async with process(dsn) as here:
+        ann, bob = await new_user(here.database), await new_user(here.database)
+        token = await here.token(ann)
+        async with here.connected({"Authorization": f"Bearer {token}"}) as client:
+            await tell_of(here.database, Told(Kind.LIVE, bob, stream_id=7), ann)
+            frames = await client.events(2)
+            await here.inbox.read(ann)
+            frames += await client.events(1)
+            await client.say({"type": "auth", "token": token})
+            await client.say("nonsense")
+            frames += await client.events(2)
+    assert [frame["type"] for frame in frames] == ["hello", "inbox", "read", "you", "error"]
+    assert {frame["type"] for frame in frames} == set(messages(DESCRIBED, "send", "me"))
+    assert [misfit for frame in frames for misfit in misfits(DESCRIBED, "send", frame, "me")] == []
+    (auth,) = messages(DESCRIBED, "receive", "me")["auth"]["examples"]
+    assert isinstance(personal_frames.parse(json.dumps(auth["payload"]).encode()), Auth)
 
 
 @pytest.mark.parametrize(

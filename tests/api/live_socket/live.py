@@ -16,9 +16,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from api.contract.limits import RateLimit
-from api.live_socket.connection import Timing
 from api.live_socket.route import LiveSocket
-from api.live_socket.websocket import websocket_frame
+from api.sockets.connection import Timing
+from api.sockets.websocket import websocket_frame
 from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId

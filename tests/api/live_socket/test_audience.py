@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from api.live_socket.connection import Timing
+from api.sockets.connection import Timing
 from control_plane.base.ids import StreamId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database

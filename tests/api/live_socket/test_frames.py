@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.contract.limits import RateLimit
-from api.live_socket.frames import FAULTS, CloseCode, ErrorFrame, finished, parse
+from api.live_socket.frames import parse
+from api.sockets.frames import FAULTS, CloseCode, ErrorFrame, finished
 from control_plane.accounts.caller import Caller
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, serving
@@ -140,7 +141,7 @@ async def test_a_bug_of_ours_closes_the_socket_and_is_logged(house: House, caplo
         await fan.hello()
         await fan.say({"type": "gift", "id": "a1", "gift_id": 3})
         assert await fan.closed() == 1011
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["live_socket_failed"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["socket_failed"]
 
 
 @pytest.mark.parametrize("type_", ["chat", "like", "renew", "delete_chat", "mute", "ban", "pin", "slow_mode"])

@@ -6,7 +6,7 @@ import asyncio
 
 import aiohttp
 
-from api.live_socket.frames import CloseCode
+from api.sockets.frames import CloseCode
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import QUICK, House, serving
 from tests.waiting import until

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from api.live_socket.connection import Timing
-from api.live_socket.frames import CloseCode
+from api.sockets.connection import Timing
+from api.sockets.frames import CloseCode
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, raw_client, serving
 from tests.waiting import until
@@ -43,7 +43,7 @@ async def test_a_bug_of_a_conversation_that_is_closed_is_logged(house: House, ca
         await house.socket.close_all(deadline_s=60)
         assert await fan.closed() == 1001
     (record,) = caplog.records
-    assert (record.message, record.exc_info and record.exc_info[0]) == ("live_socket_failed", TimeoutError)
+    assert (record.message, record.exc_info and record.exc_info[0]) == ("socket_failed", TimeoutError)
 
 
 async def test_without_the_database_a_join_is_told_to_come_back_later(house: House) -> None:

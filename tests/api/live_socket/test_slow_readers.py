@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 
 import psutil
 
-from api.live_socket.connection import KERNEL_LIMIT_BYTES, Timing
-from api.live_socket.frames import CloseCode
+from api.sockets.connection import KERNEL_LIMIT_BYTES, Timing
+from api.sockets.frames import CloseCode
 from control_plane.db.pool import Database
 from control_plane.live.snapshot import REPLAY_LIMIT_BYTES
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES
@@ -62,7 +62,7 @@ async def test_a_slow_reader_that_wakes_up_is_told_and_goes_on_where_it_was(hous
 
 async def test_what_a_client_sends_that_does_not_read_is_not_answered(database: Database) -> None:
     async with serving(database, Timing(ping_every_s=1.5, pong_within_s=1.5)) as house, raw_client(house) as client:
-        (connection,) = house.socket._open
+        (connection,) = house.socket._door._open
         while connection.buffered_bytes() <= STATE_LIMIT_BYTES:
             await asyncio.gather(*(say(house.log, house.stream_id, "x" * 8000) for _ in range(10)))
         gift = b'{"type":"gift","gift_id":1,"id":"' + b"x" * 64 + b'"}'
@@ -85,7 +85,7 @@ async def test_two_hundred_clients_that_never_read_cost_what_the_document_says(d
         before = psutil.Process().memory_info().rss
         for _ in range(count):
             await stack.enter_async_context(raw_client(house, "?after=0"))
-        connections = set(house.socket._open)
+        connections = set(house.socket._door._open)
         assert all(connection.buffered_bytes() for connection in connections), (
             "the kernel takes only a part of the replay"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.live_socket.websocket import websocket_frame
+from api.sockets.websocket import websocket_frame
 from tests.api.live_socket.live import payloads
 
 

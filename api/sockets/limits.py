@@ -1,4 +1,4 @@
-"""Limits of the live socket: a token bucket for the frames of each socket, faulty frames, and sockets per address."""
+"""Limits of sockets: a token bucket for the frames of each socket, faulty frames, and sockets per address."""
 
 from __future__ import annotations
 

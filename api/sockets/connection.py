@@ -1,4 +1,4 @@
-"""One WebSocket connection of the live socket: writing, reading, pings, frame limits, backpressure and closing."""
+"""One WebSocket connection: writing, reading, pings, frame limits, backpressure and closing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import math
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
-from api.live_socket.frames import FAULTS, Auth, CloseCode, ErrorFrame, Fault, SendGift, finished, parse
-from api.live_socket.limits import FrameLimit
-from api.live_socket.websocket import PING, pong
+from api.sockets.frames import FAULTS, CloseCode, ErrorFrame, Fault, Parser, finished
+from api.sockets.limits import FrameLimit
+from api.sockets.websocket import PING, pong
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.live.subscriber import QUEUE_LIMIT_BYTES, STATE_LIMIT_BYTES, DisconnectReason
 
 log = logging.getLogger(__name__)
+
+F = TypeVar("F")
+"""The frames that clients send."""
 
 MESSAGE_LIMIT_BYTES = 64 << 10
 """Largest message that is read. A larger one closes the socket; a frame above `FRAME_LIMIT_BYTES` only gets an error.
@@ -71,13 +74,14 @@ def websocket(timing: Timing) -> web.WebSocketResponse[Literal[False]]:
     )
 
 
-class Connection:
+class Connection(Generic[F]):
     """Implements the Protocol `Sink`: the hub writes frames straight to the transport, past aiohttp's writer."""
 
     __slots__ = (
         "_conversation",
         "_limit",
         "_loop",
+        "_parse",
         "_pong_due",
         "_reading",
         "_timer",
@@ -87,13 +91,20 @@ class Connection:
         "code",
     )
 
-    def __init__(self, ws: web.WebSocketResponse[Literal[False]], transport: asyncio.Transport, timing: Timing) -> None:
+    def __init__(
+        self,
+        ws: web.WebSocketResponse[Literal[False]],
+        transport: asyncio.Transport,
+        timing: Timing,
+        parse: Parser[F],
+    ) -> None:
         self.code: CloseCode | None = None
         """The close code. Once it is set, nothing more is written."""
         self._ws = ws
         self._transport = transport
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_LIMIT_BYTES)
         self._timing = timing
+        self._parse = parse
         self._loop = asyncio.get_running_loop()
         self._limit = FrameLimit(self._loop.time)
         self._conversation: asyncio.Task[None] | None = None
@@ -152,13 +163,13 @@ class Connection:
         except DatabaseUnavailable:
             code = CloseCode.GOING_AWAY
         except Exception:
-            log.exception("live_socket_failed")
+            log.exception("socket_failed")
             code = CloseCode.FAILED
         self.code = self.code or code
 
     # ── in ──
 
-    async def next_frame(self) -> Auth | SendGift:
+    async def next_frame(self) -> F:
         """The next valid frame. Pings and faulty frames are answered here. Raises Disconnect when the client has
         disconnected, sends a message that is too large or too many faulty frames."""
         while True:
@@ -168,7 +179,7 @@ class Connection:
             self._reading = False
             frame = self._read(message)
             if wait_s := self._limit.take():
-                id_ = frame.id if isinstance(frame, SendGift | ErrorFrame) else None
+                id_ = getattr(frame, "id", None)
                 frame = ErrorFrame(id_, Fault.RATE, "Too many frames. Wait `retry_after_ms`.", math.ceil(wait_s * 1000))
             if isinstance(frame, ErrorFrame):
                 self.answer(finished(frame))
@@ -189,9 +200,9 @@ class Connection:
         finally:
             self._transport.resume_reading()
 
-    def _read(self, message: WSMessageNoDecodeText) -> Auth | SendGift | ErrorFrame | None:
+    def _read(self, message: WSMessageNoDecodeText) -> F | ErrorFrame | None:
         if message.type is WSMsgType.TEXT:
-            return parse(message.data)
+            return self._parse(message.data)
         if message.type is WSMsgType.BINARY:
             return ErrorFrame(code=Fault.MALFORMED, message="Frames must be text messages.")
         if message.type is WSMsgType.PING:

@@ -1,0 +1,1 @@
+"""The personal socket: tells a signed-in user at once what is new."""

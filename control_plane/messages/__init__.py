@@ -1,0 +1,1 @@
+"""Direct messages: conversations of two, with numbered messages."""
