@@ -30,6 +30,7 @@ from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
+from control_plane.messages import store as messages
 from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
@@ -53,7 +54,7 @@ STATEMENTS = {
     for module in (
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
-        *(blocks_store, follows_store, people_store, suggestions_store, visits_store),
+        *(blocks_store, follows_store, people_store, suggestions_store, visits_store, messages),
         *(storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )
     for name, value in vars(module).items()
