@@ -22,6 +22,7 @@ from stagedoor.parts.http import http, live_socket, personal_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, running, streams
 from stagedoor.processes.children import Processes, Progress
@@ -77,13 +78,26 @@ async def everything(opening: Opening) -> Started:
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
     on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
     opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
-    used = platform(settings, secrets, db, delivery, on_air, files, urls, api_keys, metrics)
+    opened_push = await stack.enter_async_context(pushing(settings, secrets, db, urls, metrics))
+    used = platform(settings, secrets, db, delivery, on_air, files, urls, api_keys, metrics, opened_push)
 
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, used.social, metrics, workers)
+        jobs(
+            dsn,
+            settings,
+            db,
+            on_air,
+            used.accounts,
+            files.files,
+            used.personal_data,
+            used.social,
+            opened_push,
+            metrics,
+            workers,
+        )
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())

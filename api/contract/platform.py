@@ -18,6 +18,7 @@ from control_plane.messages.bundle import DirectMessages
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.push.bundle import Pushing
 from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
@@ -40,5 +41,6 @@ class Platform:
     personal_data: PersonalData
     content: Content
     social: Social
+    pushing: Pushing
     inbox: Inbox
     messages: DirectMessages

@@ -7,13 +7,14 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import account, player_script, provider_sign_in
+from api.pages import account, player_script, provider_sign_in, push
 from api.pages.account import AccountPage
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
 from api.pages.live import LiveNow, Viewers
 from api.pages.player_script import FetchScript, PlayerScript
 from api.pages.provider_sign_in import ProviderSignIn
+from api.pages.push import PushPages
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
 from api.pages.watch import WatchPage
@@ -46,6 +47,7 @@ class Pages:
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)
         self._account = AccountPage(platform, self._html, self._sign_in)
+        self._push = PushPages(platform, self._sign_in)
         self._player = PlayerScript(fetch_player)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -68,6 +70,10 @@ class Pages:
             web.get("/session/{provider}", showing(self._provider_sign_in.begin)),
             web.get(provider_sign_in.CALLBACK, showing(self._provider_sign_in.returned)),
             web.post(provider_sign_in.CALLBACK, showing(self._provider_sign_in.posted)),
+            web.get("/push", answering(self._push.show)),
+            web.post("/push", answering(self._push.subscribe)),
+            web.delete("/push", answering(self._push.unsubscribe)),
+            web.get(push.WORKER, answering(self._push.worker)),
             web.get(player_script.PATH, answering(self._player.show)),
             web.static(self._html.static_path, STATIC),
         ]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from control_plane.base.network import ANY, is_loopback, is_private, parse_network
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
 from control_plane.config.providers import Providers
+from control_plane.config.push import PushSettings
 
 LONGEST_GRACE_S = 1800
 """The same limit as that of the column `stream.grace_s`."""
@@ -185,6 +186,7 @@ class Settings:
     api_key_document: str = setting("", "API key of all other clients", secret=True)
 
     providers: Providers = table(Providers)
+    push: PushSettings = table(PushSettings)
 
     def __post_init__(self) -> None:
         if not _PRODUCT_NAME.fullmatch(self.product_name):
@@ -209,6 +211,8 @@ class Settings:
         for provider, urls in PROVIDER_URLS.items():
             for name in urls:
                 self._check_url(f"providers.{provider}.{name}", getattr(getattr(self.providers, provider), name))
+        for name in ("url", "token_url"):
+            self._check_url(f"push.fcm.{name}", getattr(self.push.fcm, name))
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:

@@ -27,6 +27,8 @@ from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
+from control_plane.push.bundle import Pushing
+from control_plane.push.queue import send_pushes
 from control_plane.social.bundle import Social
 from control_plane.social.follows import accept_requests
 from control_plane.social.popular import rank_popular_users
@@ -46,6 +48,7 @@ async def jobs(
     files: Files,
     personal_data: PersonalData,
     social: Social,
+    pushing: Pushing,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -73,6 +76,7 @@ async def jobs(
         accept_requests.bind(social.follows),
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
+        send_pushes.bind(pushing.sender),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

@@ -13,6 +13,7 @@ from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.pictures.pictures import Pictures
+from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
@@ -34,6 +35,7 @@ def platform(
     urls: Urls,
     api_keys: Mapping[str, str],
     metrics: Metrics,
+    pushing: Pushing,
 ) -> Platform:
     told = inbox(database, live, urls)
     pictures = Pictures()
@@ -56,4 +58,5 @@ def platform(
         social=social(database, live),
         inbox=told,
         messages=direct,
+        pushing=pushing,
     )

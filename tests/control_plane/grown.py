@@ -34,6 +34,7 @@ GROWN = {
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
+    *("push_outbox", "web_push_subscription"),
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
 }
 """The tables that have many rows afterwards."""
@@ -100,6 +101,10 @@ _FILL = """
     insert into session (user_id, session_id, created_at, expires_at, last_used_at) select id, 's', now(), now(), now() from app_user;
     insert into device (key, user_id, token, seen_at)
     select 'k' || id, id, 't' || id, now() - id * interval '1 hour' from app_user;
+    insert into push_message (kind, params, switch, collapse) values ('live', '{{}}', 'video_updates', '');
+    insert into push_outbox (message_id, user_id, device_id, bulk) select id, user_id, id, id % 2 = 0 from device;
+    insert into web_push_subscription (user_id, session_id, endpoint, public_key, auth)
+    select user_id, session_id, 'https://push.example.com/' || user_id, 'p', 'a' from session;
     update app_user set device_token = 't' || id, phone = '+4915' || 100000000 + id;
     insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
     insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;
