@@ -12,6 +12,7 @@ from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_crea
 from control_plane.config.settings import Settings
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
+from control_plane.reports.metrics import ReportMetrics, measure_reports
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
 from stagedoor.demo.prepare import prepare
@@ -23,6 +24,7 @@ from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
 from stagedoor.parts.push import pushing
+from stagedoor.parts.reports import telling
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, running, streams
 from stagedoor.processes.children import Processes, Progress
@@ -84,6 +86,7 @@ async def everything(opening: Opening) -> Started:
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
+    told = telling(settings, used.reports, used.accounts, urls)
     await stack.enter_async_context(
         jobs(
             dsn,
@@ -93,6 +96,7 @@ async def everything(opening: Opening) -> Started:
             used.accounts,
             files.files,
             used.personal_data,
+            told,
             used.social,
             opened_push,
             metrics,
@@ -100,6 +104,7 @@ async def everything(opening: Opening) -> Started:
         )
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
+    await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
     personal = await stack.enter_async_context(personal_socket(used, delivery, workers))

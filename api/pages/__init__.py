@@ -1,4 +1,4 @@
-"""The web pages: home, watch, studio, account and sign-in, with the JSON routes that only these pages call."""
+"""The web pages: home, watch, studio, account, appeal and sign-in, with the JSON routes that only these pages call."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class Pages:
         return [
             web.get("/", showing(self._home)),
             web.get("/watch/{id}", showing(self._watch.show)),
+            web.get("/appeal", showing(self._appeal)),
             web.get("/studio", showing(self._studio.show)),
             web.get("/studio/current", answering(self._studio.current)),
             web.get("/studio/phone.svg", answering(self._studio.phone_code)),
@@ -86,3 +87,7 @@ class Pages:
     async def _home(self, request: web.Request) -> web.Response:
         values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}
         return self._html.page(request, "home", values)
+
+    async def _appeal(self, request: web.Request) -> web.Response:
+        values = {"title": "Appeal a decision", "description": "Ask for another look at a decision", "image": ""}
+        return self._html.page(request, "appeal", values)

@@ -138,6 +138,12 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = setting(30, "interval between two probes of a live stream", least=1)
+    evidence_days: int = setting(
+        180,
+        "days after the decision about a report in which it can be appealed; then what the report kept is deleted",
+        least=1,
+        most=3650,
+    )
     inbox_days: int = setting(90, "days after which inbox entries are deleted", least=1)
     event_log_days: int = setting(
         30, "days after a stream's end until its events are deleted; 0: never", least=0, most=36500

@@ -22,6 +22,7 @@ from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
+from stagedoor.parts.reports import reports
 from stagedoor.parts.social import social
 
 
@@ -58,5 +59,6 @@ def platform(
         social=social(database, live),
         inbox=told,
         messages=direct,
+        reports=reports(settings, secrets, database, stored.files, people),
         pushing=pushing,
     )

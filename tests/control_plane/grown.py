@@ -36,6 +36,7 @@ GROWN = {
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
     *("push_outbox", "web_push_subscription"),
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
+    *("report", "report_decision"),
 }
 """The tables that have many rows afterwards."""
 
@@ -127,6 +128,12 @@ _FILL = """
     insert into account_lookup (kind, origin, created_at) select 'contact', origin, created_at from password_attempt;
     insert into account_notice (about, channel, address, created_at)
     select 'email_changed', 'email', username, now() - id * interval '1 minute' from app_user;
+
+    insert into report_decision (kind, thing_id, user_id, action, why, appealed_at)
+    select 'user', id, id, 'remove', '', case when id % 100 = 1 then now() end from app_user order by id;
+    insert into report (reporter_id, kind, thing_id, user_id, reason_id, evidence, decision_id, closed_at)
+    select 1 + n % {users}, 'user', n, n, 1 + n % 12, '{{}}', case when n % 100 > 0 then n end, case when n % 100 > 0 then now() end
+    from generate_series(1, {users}) as n;
 """
 
 

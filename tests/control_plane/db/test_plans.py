@@ -37,6 +37,7 @@ from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
+from control_plane.reports import store as reports
 from control_plane.social import blocks_store, follows_store, people_store, suggestions_store, visits_store
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
@@ -69,7 +70,7 @@ STATEMENTS = {
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
         *(blocks_store, follows_store, people_store, suggestions_store, visits_store, messages),
         *(push, subscriptions_store),
-        *(storage, streams, usernames, verifications, videos, deletion_store, export_store),
+        *(reports, storage, streams, usernames, verifications, videos, deletion_store, export_store),
     )
     for name, value in _texts(module)
     if isinstance(value, str)
