@@ -64,6 +64,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "declineMessageRequest": {"other_user_id": 2},
     "deleteMessage": {"other_user_id": 2, "number": 1},
     "deleteConversation": {"other_user_id": 2},
+    "reportMessage": {"other_user_id": 2, "number": 1, "report_reason_id": 1},
     "showUsers": {"users": [{"user_id": 1}, {"user_id": 2}]},
     "userVerificationRequest": {"name": "Ada Marlow", "attachment": {"file_data": "/9j/4A=="}},
     "showRelatedVideos": {"starting_point": 0},
