@@ -112,6 +112,13 @@ async def test_ada_has_every_kind_of_relation(peopled: Database) -> None:
     assert ADA in {request.requester_id for request in asked}
 
 
+async def test_guests_are_shown_the_popular_users_from_the_first_start_on(peopled: Database) -> None:
+    counts = {name: sum(name == followed for _, followed in _pairs(FOLLOWS)) for name in IDS}
+    best, second, *_ = sorted(counts.values(), reverse=True)
+    assert best > second
+    assert (await suggestions.suggested(peopled, None, 100, 0))[0] == IDS[max(counts, key=lambda name: counts[name])]
+
+
 async def test_lists_are_in_the_order_of_their_times(peopled: Database) -> None:
     for statement in (
         "select follower_id as user_id, followed_at as at from follow order by 1, id",
