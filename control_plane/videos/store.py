@@ -59,7 +59,7 @@ _ADD_SOUND = """
 """
 _ADD_VIDEO = """
     insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id
 """
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 _EXPORT = """
@@ -152,9 +152,10 @@ async def add_video(
     height: int,
     views: int,
     created_at: dt.datetime,
-) -> None:
+) -> VideoId:
     values = (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
-    await connection.execute(_ADD_VIDEO, *values)
+    video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values)
+    return video_id
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
