@@ -7,12 +7,14 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import account, player_script, provider_sign_in
+from api.pages import account, inbox, player_script, profile, provider_sign_in
 from api.pages.account import AccountPage
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
+from api.pages.inbox import InboxPage
 from api.pages.live import LiveNow, Viewers
 from api.pages.player_script import FetchScript, PlayerScript
+from api.pages.profile import ProfilePage
 from api.pages.provider_sign_in import ProviderSignIn
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
@@ -46,6 +48,8 @@ class Pages:
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)
         self._account = AccountPage(platform, self._html, self._sign_in)
+        self._profile = ProfilePage(platform, self._html, self._sign_in)
+        self._inbox = InboxPage(platform, self._html, self._sign_in)
         self._player = PlayerScript(fetch_player)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -61,6 +65,10 @@ class Pages:
             web.get(f"{account.PATH}/current", answering(self._account.current)),
             web.delete(f"{account.PATH}/picture", answering(self._account.remove_picture)),
             web.delete(f"{account.PATH}/sessions", answering(self._account.end_other_sessions)),
+            web.get(profile.PATH, showing(self._profile.show)),
+            web.get("/profile/{username}", answering(self._profile.current)),
+            web.get(inbox.PATH, showing(self._inbox.show)),
+            web.get(f"{inbox.PATH}/entries", answering(self._inbox.entries)),
             web.get("/live", answering(self._live.show)),
             web.get("/session", answering(self._sign_in.show)),
             web.post("/session", answering(self._sign_in.enter)),
