@@ -37,9 +37,11 @@ create trigger open_inbox after insert on app_user referencing new table as adde
 create function count_unread() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
-        perform counter_add('user.unread', receiver_id, change) from (
-            select receiver_id, count(*) as change from added where not read and not hidden
-            group by receiver_id order by receiver_id) as changes;
+        -- In one statement, not by counter_add: an entry for each of many followers is one insert.
+        insert into counter as kept (name, subject_id, slot, value)
+        select 'user.unread', receiver_id, pg_backend_pid() % 8, count(*) from added where not read and not hidden
+        group by receiver_id order by receiver_id
+        on conflict (name, subject_id, slot) do update set value = kept.value + excluded.value;
     elsif tg_op = 'DELETE' then
         perform counter_add('user.unread', receiver_id, change) from (
             select receiver_id, -count(*) as change from removed where not read and not hidden
