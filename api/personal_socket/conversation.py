@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from api.contract.errors import SessionMissing, TooManyRequests
+from api.contract.request import as_text
 from api.personal_socket.frames import PersonalYou, SendMessage, Sent
 from api.sockets.connection import Connection, Disconnect
 from api.sockets.frames import Auth, CloseCode, ErrorFrame, finished
@@ -106,7 +107,7 @@ class PersonalConversation:
             await self._renew(frame.token)
 
     async def _send(self, frame: SendMessage) -> Sent | ErrorFrame:
-        content = Content(frame.text.strip(), video_id=VideoId(frame.video_id), stream_id=StreamId(frame.stream_id))
+        content = Content(as_text(frame.text), video_id=VideoId(frame.video_id), stream_id=StreamId(frame.stream_id))
         try:
             # The session is checked again, because the message of a revocation may be lost.
             sender_id = (await known(self._services.identify, self._token)).user_id

@@ -34,6 +34,7 @@ GROWN = {
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
+    *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
 }
 """The tables that have many rows afterwards."""
 
@@ -49,6 +50,19 @@ _FILL = """
     insert into upload_count (user_id, kind, uploads, day) select id, 'pictures', 1, now()::date - (id % 40 / 39) * 5 from app_user;
     insert into user_identity (provider, subject, user_id) select 'dev', username, id from app_user;
     insert into username_owner (key, user_id, name) select username, id, username from app_user;
+    insert into conversation (id, low_id, high_id, last_number)
+    select id, 1, id, 2 from app_user where id > 1 union all select {users} + id, id, id + 1, 2 from app_user where id > 1 and id < {users};
+    insert into conversation_side (user_id, conversation_id, other_id, state, change, message_change)
+    select low_id, id, high_id, 'open', 2 * id, 2 * id from conversation
+    union all select high_id, id, low_id, 'open', 2 * id, 2 * id from conversation;
+    insert into message (conversation_id, number, sender_id, kind, text)
+    select id, number, case when number = 1 then low_id else high_id end, 'text', 'hello'
+    from conversation cross join generate_series(1, 2) as number;
+    insert into message_copy (user_id, conversation_id, number, change)
+    select user_id, conversation_id, number, change + number - 2
+    from conversation_side join message using (conversation_id);
+    update mailbox set last_change = 4 * {users};
+
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;

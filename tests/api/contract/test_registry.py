@@ -7,9 +7,12 @@ import pytest
 
 from api.contract.endpoint import Access, Endpoint
 from api.contract.facts import EndpointFacts, load
-from api.sections import registry
+from api.sections import messages, registry
 
-OURS = {"showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"}
+OURS = {
+    *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
+    *(endpoint.name for endpoint in messages.section.endpoints),
+}
 """Endpoints beside the contract."""
 BUILT = {endpoint.name: endpoint for endpoint in registry(dev=False).endpoints if endpoint.name not in OURS}
 

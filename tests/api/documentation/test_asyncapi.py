@@ -160,9 +160,21 @@ async def test_every_frame_that_a_user_meets_is_as_described(dsn: str) -> None:
             await client.say({"type": "auth", "token": token})
             await client.say("nonsense")
             frames += await client.events(2)
-    assert [frame["type"] for frame in frames] == ["hello", "inbox", "read", "you", "error"]
+            await client.say({"type": "message", "id": "a1", "receiver_id": bob, "text": "hello"})
+            frames += await client.events(3)
+            await here.database.execute(
+                "update conversation_side set state = 'open', unread = 1 where user_id = $1", ann
+            )
+            here.hub.check()
+            frames += await client.events(1)
+    types = [frame["type"] for frame in frames]
+    assert types[:5] == ["hello", "inbox", "read", "you", "error"]
+    assert sorted(types[5:8]) == ["conversation", "message", "sent"]
+    assert types[8:] == ["unread_messages"]
     assert {frame["type"] for frame in frames} == set(messages(DESCRIBED, "send", "me"))
     assert [misfit for frame in frames for misfit in misfits(DESCRIBED, "send", frame, "me")] == []
+    (sending,) = messages(DESCRIBED, "receive", "me")["message"]["examples"]
+    assert isinstance(personal_frames.parse(json.dumps(sending["payload"]).encode()), personal_frames.SendMessage)
     (auth,) = messages(DESCRIBED, "receive", "me")["auth"]["examples"]
     assert isinstance(personal_frames.parse(json.dumps(auth["payload"]).encode()), Auth)
 

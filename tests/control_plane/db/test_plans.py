@@ -30,6 +30,7 @@ from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
+from control_plane.messages import store as messages
 from control_plane.operations import audit
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as personal_data
@@ -54,7 +55,7 @@ STATEMENTS = {
         *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
         *(blocks_store, follows_store, people_store, suggestions_store, visits_store),
-        *(storage, streams, usernames, verifications, videos, deletion_store, export_store),
+        *(storage, streams, usernames, verifications, videos, deletion_store, export_store, messages),
     )
     for name, value in vars(module).items()
     if isinstance(value, str)

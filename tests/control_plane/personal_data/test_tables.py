@@ -35,6 +35,8 @@ _REST = """
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2) on conflict do nothing;
     insert into inbox_entry (receiver_id, number, sender_id, kind) values (2, 1, 3, 'following'), (3, 1, 2, 'following');
     insert into inbox_hiding (sender_id) values (2);
+    update message set text = 'the words of Ann' where sender_id = 2;
+    update conversation set stranger_id = 2 where low_id = 2;
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
@@ -57,6 +59,7 @@ class Fate(NamedTuple):
 
 _GONE_WITH_SESSIONS = ["session.user_id", "web_push_subscription.user_id"]
 MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
+ANSWERS = "what the other wrote is data of the other, and the row of the user holds no person any more"
 LIMIT = "counts calls for a limit"
 FATES = {
     "user_identity.user_id": Fate(exported="identities"),
@@ -76,6 +79,14 @@ FATES = {
     "inbox_entry.receiver_id": Fate(exported="inbox"),
     "inbox_entry.sender_id": Fate(not_exported="the inbox is data of the receiver"),
     "inbox_hiding.sender_id": Fate(not_exported="work of a job"),
+    "conversation.low_id": Fate(kept=ANSWERS, exported="conversations"),
+    "conversation.high_id": Fate(kept=ANSWERS, exported="conversations"),
+    "conversation.stranger_id": Fate(not_exported=LIMIT),
+    "conversation_side.user_id": Fate(exported="conversations"),
+    "conversation_side.other_id": Fate(kept=ANSWERS, exported="conversations"),
+    "message.sender_id": Fate(exported="messages"),
+    "message_copy.user_id": Fate(exported="messages"),
+    "mailbox.user_id": Fate(not_exported="the number of the last change"),
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
@@ -136,7 +147,13 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
     assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
-    assert sorted(await tables_with(database, "of Ann")) == ["app_user", "publish_session", "purchase", "stream"]
+    assert sorted(await tables_with(database, "of Ann")) == [
+        "app_user",
+        "message",
+        "publish_session",
+        "purchase",
+        "stream",
+    ]
 
     async with served(dsn, database, tmp_path) as (_, platform):
         await remove_deleted_accounts.function(platform.personal_data.removal)
