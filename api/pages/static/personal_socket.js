@@ -57,17 +57,6 @@ export class PersonalSocket {
     this.#count({ entries: 0, messages: 0, requests: 0 });
   }
 
-  /**
-   * Sends a text message; resolves with it. The id makes sending twice harmless.
-   * @param {string} id
-   * @param {number} receiverId
-   * @param {string} text
-   * @returns {Promise<Message>}
-   */
-  async sendText(id, receiverId, text) {
-    return (await this.#socket.send(/** @type {any} */ ({ type: "message", id, receiver_id: receiverId, text }))).message;
-  }
-
   /** @param {any} frame */
   #receive(frame) {
     if (frame.type === "hello") {

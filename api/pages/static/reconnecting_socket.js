@@ -130,7 +130,7 @@ export class ReconnectingSocket {
 
   /** @param {any} frame */
   #receive(frame) {
-    if (frame.id && (frame.type === "ack" || frame.type === "sent")) this.#settle(frame.id, null, frame);
+    if (frame.id && frame.type === "ack") this.#settle(frame.id, null, frame);
     else if (frame.id && frame.type === "error") this.#settle(frame.id, new NotSent(frame.message ?? "That did not work. Please try again.", frame.code));
     else this.use.frame(frame);
   }
