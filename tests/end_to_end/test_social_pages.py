@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, Route, ViewportSize, expect
 
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE, Visitor, visiting
+from tests.control_plane.pictures.samples import quarters, saved
 from tests.end_to_end.platform import Stagedoor
 
 pytestmark = pytest.mark.timeout(180)
@@ -84,7 +85,7 @@ async def test_a_follow_appears_at_once_as_an_unread_number_and_in_the_inbox(pla
         await expect(star.page.locator("#account").get_by_role("link", name="Inbox")).to_be_visible()
         await place.profile(fan.page, ann)
         await fan.page.get_by_role("button", name="Follow", exact=True).click()
-        following = fan.page.get_by_role("button", name="Following")
+        following = fan.page.locator(".follow", has_text="Following")
         await expect(following).to_be_focused()
         await expect(fan.page.get_by_role("button", name="1 follower")).to_be_visible()
         assert await violations(fan.page) == {}
@@ -100,13 +101,13 @@ async def test_a_follow_appears_at_once_as_an_unread_number_and_in_the_inbox(pla
         await entry.get_by_role("link").click()
         await expect(star.page.get_by_role("heading", level=1)).to_have_text(bob)
         await star.page.get_by_role("button", name="Follow back").click()
-        await expect(star.page.get_by_role("button", name="Friends")).to_be_focused()
-        await expect(fan.page.get_by_role("button", name="Friends")).to_be_visible()  # the socket has told it
+        await expect(star.page.locator(".follow", has_text="Friends")).to_be_focused()
+        await expect(fan.page.locator(".follow", has_text="Friends")).to_be_visible()  # the socket has told it
         await star.page.get_by_role("button", name="1 follower").click()
         await expect(star.page.get_by_role("dialog", name="Followers").get_by_role("link", name=ann)).to_be_visible()
         assert await violations(star.page) == {}
         await star.page.keyboard.press("Escape")
-        await star.page.get_by_role("button", name="Friends").click()
+        await star.page.locator(".follow", has_text="Friends").click()
         await expect(star.page.get_by_role("button", name="Follow back")).to_be_focused()
 
 
@@ -121,7 +122,7 @@ async def test_followers_of_a_day_are_one_entry(place: Place, size: ViewportSize
             async with place.user(size, fan_name) as fan:
                 await place.profile(fan.page, star_name)
                 await fan.page.get_by_role("button", name="Follow", exact=True).click()
-                await expect(fan.page.get_by_role("button", name="Following")).to_be_visible()
+                await expect(fan.page.locator(".follow", has_text="Following")).to_be_visible()
         await expect(star.page.locator("#told li")).to_have_count(1)
         await expect(star.page.locator("#told li")).to_contain_text(f"{fans[-1]} and 2 others started following you.")
 
@@ -167,7 +168,7 @@ async def test_a_blocked_user_finds_no_profile(place: Place, size: ViewportSize)
     async with place.user(size, ivy) as blocker, place.user(size, jon) as blocked:
         await place.profile(blocked.page, ivy)
         await blocked.page.get_by_role("button", name="Follow", exact=True).click()
-        await expect(blocked.page.get_by_role("button", name="Following")).to_be_visible()
+        await expect(blocked.page.locator(".follow", has_text="Following")).to_be_visible()
         await place.profile(blocker.page, jon)
         await blocker.page.get_by_role("button", name="More").click()
         await blocker.page.get_by_role("button", name=f"Block @{jon}").click()
@@ -211,7 +212,7 @@ async def test_a_guest_sees_a_profile_and_signs_in_to_follow(place: Place, size:
         await page.locator("#sign-in").get_by_label("Username").fill(kim)
         await page.locator("#sign-in").get_by_label("Username").press("Enter")
         await page.get_by_role("button", name="Follow", exact=True).click()
-        await expect(page.get_by_role("button", name="Following")).to_be_visible()
+        await expect(page.locator(".follow", has_text="Following")).to_be_visible()
         assert await violations(page) == {}
 
 
@@ -223,3 +224,102 @@ async def test_a_live_stream_leads_to_its_host_and_back(place: Place) -> None:
         await visitor.page.locator(".about").get_by_role("link", name="lena").click()
         await expect(visitor.page).to_have_url(f"{place.base}/@lena")
         await expect(visitor.page.get_by_role("heading", level=1)).to_have_text("lena")
+
+
+@both_sizes
+async def test_a_message_arrives_at_once_and_is_marked_as_read(place: Place, size: ViewportSize) -> None:
+    nia, oda = names(size, "nia", "oda")
+    async with place.user(size, nia) as writer, place.user(size, oda) as reader:
+        for one, other in ((writer, oda), (reader, nia)):  # strangers would have to ask
+            await place.profile(one.page, other)
+            await one.page.locator(".follow").click()
+            await expect(one.page.locator(".follow")).to_have_text({oda: "Following", nia: "Friends"}[other])
+        await reader.page.goto(place.base)
+        await expect(reader.page.locator("#account").get_by_role("link", name="Messages")).to_be_visible()
+        await writer.page.get_by_role("link", name="Message", exact=True).click()
+        await writer.page.get_by_label("Message", exact=True).fill("Hello!\nAre you there?")
+        await writer.page.get_by_role("button", name="Send").click()
+        mine = writer.page.locator(".lines .own")
+        await expect(mine).to_have_count(1)
+        await expect(mine).to_contain_text("Are you there?")
+        await expect(mine.locator(".seen")).to_have_count(0)
+
+        await expect(unread(reader.page, "Messages, 1 unread")).to_have_text("1")
+        await reader.page.get_by_role("link", name="Messages, 1 unread").click()
+        thread = reader.page.get_by_role("list", name="Conversations").get_by_role("listitem")
+        await expect(thread).to_contain_text("1 unread")
+        assert await violations(reader.page) == {}
+        await thread.get_by_role("link").click()
+        await expect(reader.page.locator(".lines li")).to_contain_text("Are you there?")
+        await expect(mine.locator(".seen")).to_be_visible()  # the socket has told it
+        await expect(unread(reader.page, "Messages")).to_be_hidden()
+
+        picture = FilePayload(name="quarters.png", mimeType="image/png", buffer=saved(quarters(), "PNG"))
+        await reader.page.get_by_label("Picture file").set_input_files(picture)
+        await expect(reader.page.locator(".chosen")).to_contain_text("quarters.png")
+        await reader.page.get_by_role("button", name="Send").click()
+        arrived = writer.page.locator(".lines li:not(.own) img")
+        await expect(arrived).to_be_visible()
+        assert await arrived.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
+        assert await violations(writer.page) == {}
+        await expect(reader.page.locator(".lines .own .seen")).to_be_visible()
+
+
+@both_sizes
+async def test_a_message_that_meets_a_lost_connection_is_sent_once(place: Place, size: ViewportSize) -> None:
+    pia, quin = names(size, "pia", "quin")
+    async with place.user(size, pia) as writer, place.user(size, quin):
+        page = writer.page
+        await page.goto(f"{place.base}/messages/{quin}")
+        await expect(page.get_by_label("Message", exact=True)).to_be_visible()
+
+        async def lose_the_answer(route: Route) -> None:
+            await route.fetch()
+            await route.abort("connectionreset")
+
+        await page.route("**/api/sendMessage", lose_the_answer, times=1)
+        await page.get_by_label("Message", exact=True).fill("Once")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.locator(".lines li")).to_have_count(1)
+        await expect(page.locator(".lines:not(.waiting) li")).to_contain_text("Once")
+        assert all("ERR_CONNECTION_RESET" in problem for problem in writer.problems), writer.problems
+        writer.problems.clear()
+        await page.reload()
+        await expect(page.locator(".lines li")).to_have_count(1)
+
+
+@both_sizes
+async def test_a_stranger_is_accepted_before_an_answer(place: Place, size: ViewportSize) -> None:
+    rob, sue = names(size, "rob", "sue")
+    async with place.user(size, rob) as stranger, place.user(size, sue) as reader:
+        await reader.page.goto(f"{place.base}/messages")
+        await expect(reader.page.get_by_role("heading", name="No messages yet")).to_be_visible()
+        await stranger.page.goto(f"{place.base}/messages/{sue}")
+        await stranger.page.get_by_label("Message", exact=True).fill("We met at the concert.")
+        await stranger.page.get_by_label("Message", exact=True).press("Enter")
+        requests = reader.page.get_by_role("list", name="Requests")
+        await expect(requests).to_contain_text("We met at the concert.")
+        assert await violations(reader.page) == {}
+        await requests.get_by_role("link").click()
+        await expect(reader.page.locator(".request")).to_contain_text("Accept to answer.")
+        await expect(reader.page.get_by_label("Message", exact=True)).to_be_hidden()
+        await expect(stranger.page.locator(".seen")).to_have_count(0)
+        assert await violations(reader.page) == {}
+        await reader.page.get_by_role("button", name="Accept").click()
+        await reader.page.get_by_label("Message", exact=True).fill("So we did!")
+        await reader.page.get_by_label("Message", exact=True).press("Enter")
+        await expect(stranger.page.locator(".lines li:not(.own)")).to_contain_text("So we did!")
+
+
+@both_sizes
+async def test_messages_of_a_guest_and_to_a_name_without_a_user(place: Place, size: ViewportSize) -> None:
+    (tim,) = names(size, "tim")
+    async with place.guest(size) as guest:
+        page = guest.page
+        await page.goto(f"{place.base}/messages/nameless.one")
+        await page.locator("#guest").get_by_label("Username").fill(tim)
+        assert await violations(page) == {}
+        await page.locator("#guest").get_by_label("Username").press("Enter")
+        await expect(page.get_by_role("heading", name="There is no such user")).to_be_visible()
+        await page.goto(f"{place.base}/inbox")
+        await expect(page.get_by_role("heading", name="Nothing yet")).to_be_visible()

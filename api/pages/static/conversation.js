@@ -142,7 +142,7 @@ export class Conversation {
 
   #show() {
     const ordered = [...this.#messages.values()].sort((one, other) => one.number - other.number);
-    const lastSeen = ordered.findLast(({ number, senderId }) => senderId === this.ownId && number <= this.#seen)?.number;
+    const lastSeen = ordered.filter(({ number, senderId }) => senderId === this.ownId && number <= this.#seen).at(-1)?.number;
     this.#list.replaceChildren(...ordered.map((message) => {
       const own = message.senderId === this.ownId;
       const line = make("li", { class: own ? "own" : "" }, make("span", { class: "unseen" }, own ? "You: " : `${this.other.username}: `), make("div", { class: "bubble" }, ...bubble(message)), timeOf(message.at));

@@ -57,11 +57,12 @@ export class Outbox {
   async #work() {
     if (this.#sending) return;
     this.#sending = true;
-    let next;
-    while ((next = this.#waiting.find(({ failed }) => !failed))) {
-      if (!(await this.#try(next))) break;
-    }
+    for (let next = this.#next(); next && (await this.#try(next));) next = this.#next();
     this.#sending = false;
+  }
+
+  #next() {
+    return this.#waiting.find(({ failed }) => !failed);
   }
 
   /**

@@ -3,7 +3,7 @@
 
 import { Account } from "./account.js";
 import { Refused, ask } from "./api.js";
-import { avatar, find, icon, make, replaceContent } from "./dom.js";
+import { avatar, find, icon, make } from "./dom.js";
 import { compact, counted } from "./format.js";
 import { verifiedMark } from "./people.js";
 import { actions } from "./profile_actions.js";
@@ -54,7 +54,10 @@ function show() {
   parts.push(...website(profile.website));
   if (!profile.blocked) parts.push(figures());
   parts.push(actions(profile, account, refresh));
-  replaceContent(place, ...parts);
+  // A button that is at work is disabled, so it has lost the focus; a dialog gives it back to a button that is gone.
+  const focused = document.querySelector("#person .actions :is(:focus, :disabled), dialog:modal") !== null;
+  place.replaceChildren(...parts);
+  if (focused) find(".actions :is(a, button)", HTMLElement, place).focus();
   content.replaceChildren(...body());
 }
 
