@@ -164,6 +164,6 @@ export class Conversation {
     };
     const accept = button("Accept", () => attempt(accept, this.#error, answer("acceptMessageRequest")), "button primary");
     const decline = button("Decline", () => attempt(decline, this.#error, answer("declineMessageRequest")));
-    this.#request.append(make("p", {}, `${this.other.name || this.other.username} is not followed by you. Accept to answer. They do not learn that you read this.`), make("div", { class: "row" }, accept, decline));
+    this.#request.append(make("p", {}, `You do not follow ${this.other.name || this.other.username}. Accept to answer. They do not learn that you read this.`), make("div", { class: "row" }, accept, decline));
   }
 }
