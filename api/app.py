@@ -30,7 +30,7 @@ from api.pages import Pages
 from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.personal_socket.route import PersonalSocket
 from api.sections import registry
-from api.sections.sandbox import codes_handler
+from api.sections.sandbox import sandbox_routes
 from control_plane.config.settings import Settings
 
 SERVER = "stagedoor"
@@ -84,7 +84,7 @@ def make_app(
             web.static("/static/gifts", GIFT_PICTURES),
             web.static("/static/sliders", SLIDER_PICTURES),
             *FileRoutes(media_dir, platform.stored, platform.database).routes(),
-            *([web.get("/sandbox/codes", codes_handler(platform))] if platform.settings.dev else []),
+            *(sandbox_routes(platform) if platform.settings.dev else []),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
             web.route("*", "/{path:.*}", _contract(dispatcher)),
         ]

@@ -134,9 +134,10 @@ async def crowded(plan: Plan, calling: Callers, ours: Platform, bare: Child, sta
     before = await ours.auth_buckets()
     async with child("bench.bare", {"per_s": EVENTS_PER_S}) as plain:
         for _ in range(plan.rounds):
-            async with crowd(ours.run["http_port"], f"/ws/live/{stage.stream_id}") as viewers, gifts(ours, stage):
-                await loaded_round(plan, calling, rounds, read, ports)
-                await leave(viewers)
+            async with crowd(ours.run["http_port"], f"/ws/live/{stage.stream_id}") as viewers:
+                async with gifts(ours, stage):
+                    await loaded_round(plan, calling, rounds, read, ports)
+                await leave(viewers)  # after the last gift, or on a busy machine they never catch up
             async with crowd(plain.ready["sockets_port"], "/") as viewers:
                 await loaded_round(plan, calling, rounds, read, {"bare, fanning out": (plain.port, plain.pid)})
                 await leave(viewers)

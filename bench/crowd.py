@@ -77,6 +77,7 @@ async def sit(config: dict[str, Any], leaving: asyncio.StreamReader) -> None:
     slots = asyncio.Semaphore(ABREAST)
     joins = [join(config["port"], config["path"], slots) for _ in range(config["sockets"])]
     transports = await asyncio.gather(*joins)
+    give_way(NICE)  # not before: on a busy machine a thousand joins would take minutes
     say(joined=len(transports))
     Viewer.received_bytes = 0
     await leaving.read()
@@ -87,7 +88,6 @@ async def sit(config: dict[str, Any], leaving: asyncio.StreamReader) -> None:
 
 async def main() -> None:
     leaving = await stdin()
-    give_way(NICE)
     await sit(await configuration(leaving), leaving)
 
 

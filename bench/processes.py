@@ -19,6 +19,8 @@ SERVER_CORES = {0}
 OTHER_CORES = set(range(1, CORES)) or {0}
 """Cores of the callers and of the database and MediaMTX: all but the measured server's, if there is more than one."""
 KILL_S = 5.0
+LEAVE_S = 60.0
+"""A crowd has the lowest priority and first reads what was sent to it, which takes long on a busy machine."""
 
 
 def cpu_s(pid: int) -> float:
@@ -69,7 +71,7 @@ class Child:
     def port(self) -> int:
         return int(self.ready["port"])
 
-    async def leave(self, deadline_s: float = 10.0) -> dict[str, Any]:
+    async def leave(self, deadline_s: float = LEAVE_S) -> dict[str, Any]:
         """Let the child exit; returns the last line that it wrote."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None

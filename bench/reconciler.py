@@ -139,7 +139,7 @@ async def _passes(count: int, passes: int, viewers: int | None) -> list[str]:
         server = await stack.enter_async_context(child("bench.reconciler", listing))
         running = _table_of([_stream(number, live=live) for number in range(1, count + 1)])
         client, whole = [
-            await stack.enter_async_context(MediaMTXClient(f"http://127.0.0.1:{server.port}", "", 30.0, items))
+            await stack.enter_async_context(MediaMTXClient(f"http://127.0.0.1:{server.port}", "", 30.0, items, 30.0))
             for items in (ITEMS_PER_PAGE, ALL)
         ]
         made = (

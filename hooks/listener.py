@@ -204,7 +204,7 @@ def _whole(status: int, text: str) -> bytes:
 
 def _request(action: Action, call: AuthCall) -> AccessRequest:
     source_id = SourceId(call.id) if call.id and len(call.id) <= LONGEST_ID else None
-    return AccessRequest(action, PathName(call.path), _offered_keys(call), source_id)
+    return AccessRequest(action, PathName(call.path), _offered_keys(call), source_id, call.protocol)
 
 
 def _offered_keys(call: AuthCall) -> tuple[str, ...]:

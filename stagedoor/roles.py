@@ -12,6 +12,7 @@ from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_crea
 from control_plane.config.settings import Settings
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
+from control_plane.reports.metrics import ReportMetrics, measure_reports
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
 from stagedoor.demo.prepare import prepare
@@ -22,6 +23,8 @@ from stagedoor.parts.http import http, live_socket, personal_socket
 from stagedoor.parts.jobs import jobs
 from stagedoor.parts.live import following, live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.push import pushing
+from stagedoor.parts.reports import telling
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, running, streams
 from stagedoor.processes.children import Processes, Progress
@@ -77,15 +80,31 @@ async def everything(opening: Opening) -> Started:
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
     on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
     opened_hooks.streams.loaded(on_air.running.decide, on_air.reconciler.hint)
-    used = platform(settings, secrets, db, delivery, on_air, files, urls, api_keys, metrics)
+    opened_push = await stack.enter_async_context(pushing(settings, secrets, db, urls, metrics))
+    used = platform(settings, secrets, db, delivery, on_air, files, urls, api_keys, metrics, opened_push)
 
     await processes.keep_media_server()
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
+    told = telling(settings, used.reports, used.accounts, urls)
     await stack.enter_async_context(
-        jobs(dsn, settings, db, on_air, used.accounts, files.files, used.personal_data, used.social, metrics, workers)
+        jobs(
+            dsn,
+            settings,
+            db,
+            on_air,
+            used.accounts,
+            files.files,
+            used.personal_data,
+            told,
+            used.social,
+            opened_push,
+            metrics,
+            workers,
+        )
     )
     await workers.keep(stack, "lag", measure_lag(metrics))
+    await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
     personal = await stack.enter_async_context(personal_socket(used, delivery, workers))

@@ -33,11 +33,11 @@ async def until(
 
 
 @asynccontextmanager
-async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
     """Run a task in the background; its failure fails the test."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work)
-        yield
+        yield task
         task.cancel()
 
 

@@ -23,6 +23,7 @@ from control_plane.inbox.bundle import Inbox
 from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.reports.bundle import Reports
 from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
@@ -83,6 +84,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def inbox(self) -> Inbox:
         return self.platform.inbox
+
+    @property
+    def reports(self) -> Reports:
+        return self.platform.reports
 
     @property
     def messages(self) -> DirectMessages:

@@ -18,6 +18,8 @@ from control_plane.messages.bundle import DirectMessages
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
+from control_plane.push.bundle import Pushing
+from control_plane.reports.bundle import Reports
 from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
@@ -40,5 +42,7 @@ class Platform:
     personal_data: PersonalData
     content: Content
     social: Social
+    pushing: Pushing
     inbox: Inbox
+    reports: Reports
     messages: DirectMessages

@@ -51,6 +51,10 @@ class Urls:
             return f"{self.storage_url}/{path}"
         return f"{self.base}/media/{path}"
 
+    def appeal(self, decision_id: int, code: str) -> str:
+        """The page for an appeal. The code is in the fragment, which browsers do not send, so that no log gets it."""
+        return f"{self.base}/appeal#{decision_id}.{code}"
+
     def gift_picture(self, file: str) -> str:
         return self.static(f"gifts/{file}")
 

@@ -1,4 +1,5 @@
-"""The web pages: home, watch, profiles, inbox, messages, studio, account and sign-in, with the JSON routes that only these pages call."""
+"""The web pages: home, watch, profiles, inbox, messages, studio, account, appeal and sign-in, with the JSON routes that
+only these pages call."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import account, inbox, messages, player_script, profile, provider_sign_in
+from api.pages import account, inbox, messages, player_script, profile, provider_sign_in, push
 from api.pages.account import AccountPage
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
@@ -17,6 +18,7 @@ from api.pages.messages import MessagesPage
 from api.pages.player_script import FetchScript, PlayerScript
 from api.pages.profile import ProfilePage
 from api.pages.provider_sign_in import ProviderSignIn
+from api.pages.push import PushPages
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
 from api.pages.watch import WatchPage
@@ -52,6 +54,7 @@ class Pages:
         self._profile = ProfilePage(platform, self._html, self._sign_in)
         self._inbox = InboxPage(platform, self._html, self._sign_in)
         self._messages = MessagesPage(self._html)
+        self._push = PushPages(platform, self._sign_in)
         self._player = PlayerScript(fetch_player)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -59,6 +62,7 @@ class Pages:
         return [
             web.get("/", showing(self._home)),
             web.get("/watch/{id}", showing(self._watch.show)),
+            web.get("/appeal", showing(self._appeal)),
             web.get("/studio", showing(self._studio.show)),
             web.get("/studio/current", answering(self._studio.current)),
             web.get("/studio/phone.svg", answering(self._studio.phone_code)),
@@ -80,6 +84,10 @@ class Pages:
             web.get("/session/{provider}", showing(self._provider_sign_in.begin)),
             web.get(provider_sign_in.CALLBACK, showing(self._provider_sign_in.returned)),
             web.post(provider_sign_in.CALLBACK, showing(self._provider_sign_in.posted)),
+            web.get("/push", answering(self._push.show)),
+            web.post("/push", answering(self._push.subscribe)),
+            web.delete("/push", answering(self._push.unsubscribe)),
+            web.get(push.WORKER, answering(self._push.worker)),
             web.get(player_script.PATH, answering(self._player.show)),
             web.static(self._html.static_path, STATIC),
         ]
@@ -92,3 +100,7 @@ class Pages:
     async def _home(self, request: web.Request) -> web.Response:
         values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}
         return self._html.page(request, "home", values)
+
+    async def _appeal(self, request: web.Request) -> web.Response:
+        values = {"title": "Appeal a decision", "description": "Ask for another look at a decision", "image": ""}
+        return self._html.page(request, "appeal", values)

@@ -111,7 +111,7 @@ class SignInPages:
     async def enter(self, request: web.Request) -> web.Response:
         scheme = own_origin(request)
         if scheme is None:
-            return _not_ours()
+            return not_ours()
         fields = decode_object(await read_body(request.clone(client_max_size=LARGEST_BODY)))
         way, values = self._chosen(fields)
         own, token = await way.enter(self._platform, values, self._visit(request))
@@ -122,7 +122,7 @@ class SignInPages:
     async def leave(self, request: web.Request) -> web.Response:
         scheme = own_origin(request)
         if scheme is None:
-            return _not_ours()
+            return not_ours()
         response = json(await self._view(request, None))
         clear_session(response, scheme)
         if token := page_token(request):
@@ -161,7 +161,7 @@ class SignInPages:
         return Me(user.id, user.username, user.full_name, picture, owned.total)
 
 
-def _not_ours() -> web.Response:
+def not_ours() -> web.Response:
     return json({"message": "This request does not come from one of our pages. Please reload the page."}, NOT_OURS)
 
 

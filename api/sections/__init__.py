@@ -13,6 +13,7 @@ from api.sections import (
     messages,
     misc,
     notifications,
+    report,
     sandbox,
     settings,
     social,
@@ -31,6 +32,7 @@ SECTIONS = (
     devices.section,
     *social.SECTIONS,
     notifications.section,
+    report.section,
     messages.section,
     *misc.SECTIONS,
 )

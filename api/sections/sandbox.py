@@ -1,5 +1,6 @@
 """The sandbox, in development mode only: `POST /sandbox/purchases` issues receipts, which `purchaseCoin` verifies as it
-does those of a real store, and `GET /sandbox/codes` lists the codes that were sent by mail or as text messages."""
+does those of a real store, `GET /sandbox/codes` lists the codes that were sent by mail or as text messages, and
+`GET /sandbox/pushes` the push messages."""
 
 from __future__ import annotations
 
@@ -66,9 +67,22 @@ class OpenCode(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: dt.datetime
 
 
-def codes_handler(platform: Platform) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A GET, because a developer opens it in a browser. The newest code comes first."""
+def sandbox_routes(platform: Platform) -> list[web.AbstractRouteDef]:
+    """GET, because a developer opens them in a browser. The newest comes first."""
+    return [
+        web.get("/sandbox/codes", _codes_handler(platform)),
+        web.get("/sandbox/pushes", _pushes_handler(platform)),
+    ]
 
+
+def _pushes_handler(platform: Platform) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def list_pushes(_: web.Request) -> web.Response:
+        return _listed({"pushes": list(platform.pushing.logged.newest)})
+
+    return list_pushes
+
+
+def _codes_handler(platform: Platform) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def list_codes(_: web.Request) -> web.Response:
         codes = platform.accounts.codes
         listed = [
@@ -81,7 +95,11 @@ def codes_handler(platform: Platform) -> Callable[[web.Request], Awaitable[web.R
             )
             for sent in await codes.newest(LISTED_CODES)
         ]
-        body = msgspec.json.encode({"codes": listed})
-        return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+        return _listed({"codes": listed})
 
     return list_codes
+
+
+def _listed(content: object) -> web.Response:
+    body = msgspec.json.encode(content)
+    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})

@@ -57,6 +57,15 @@ _FORGET_UNPROVEN = """
     with gone as (delete from device where seen_at >= $1 returning token)
     update app_user set device_token = '' where device_token in (select token from gone)
 """
+_FORGET_DEAD = """
+    with gone as (
+        delete from device where token = any($1::text[]) and key is null
+    ), kept as (
+        update device set token = null where token = any($1) and key is not null
+    )
+    update app_user set device_token = '' from unnest($1) as dead (token)
+    where device_token = dead.token and device_token <> ''
+"""
 _DELETE_UNSEEN = "delete from device where seen_at < now() - $1::interval"
 
 
@@ -102,6 +111,11 @@ async def exported(database: Database, user_id: UserId) -> Sequence[Row]:
 async def forget_unproven(connection: Connection, since: dt.datetime) -> None:
     """Delete the devices used since `since`, when anyone could claim one for any user. A sign-in claims it again."""
     await connection.execute(_FORGET_UNPROVEN, since)
+
+
+async def forget_dead_tokens(connection: Connection, tokens: Sequence[str]) -> None:
+    """The push service does not know these tokens any more."""
+    await connection.execute(_FORGET_DEAD, tokens)
 
 
 async def delete_unseen(database: Database, since: dt.timedelta) -> None:

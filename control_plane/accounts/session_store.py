@@ -46,9 +46,20 @@ _RENEW = """
 _LOCK_OWNER = "select true from app_user where id = $1 for no key update"
 _END = "delete from session where user_id = $1 and session_id = $2 returning device_token"
 _END_OTHERS = "delete from session where user_id = $1 and session_id <> $2 returning device_token"
-_FORGET_DEVICE = """
-    with released as (update device set user_id = null where user_id = $1 and token = any($2::text[]))
-    update app_user set device_token = '' where id = $1 and device_token = any($2)
+# A phone on which the user signed in again has an open session.
+_FORGET_DEVICES = """
+    with ended as (
+        select token from unnest($2::text[]) as token
+        where not exists (select from session where user_id = $1 and device_token = token)
+    ), released as (
+        update device set user_id = null from ended where user_id = $1 and device.token = ended.token
+    )
+    update app_user set device_token = '' from ended where id = $1 and device_token = ended.token
+"""
+# Also those of old app builds, which are signed in without a session.
+_FORGET_EVERY_DEVICE = """
+    with released as (update device set user_id = null where user_id = $1)
+    update app_user set device_token = '' where id = $1 and device_token <> ''
 """
 _END_EVERY = "delete from session"
 _NEW_SALTS = "update app_user set session_salt = substring(uuid_send(gen_random_uuid()) for 6)"
@@ -138,6 +149,8 @@ async def end_sessions(connection: Connection, user_id: UserId, besides: str = "
         return None
     # A statement of its own: it has to see a session that was opened while we waited for the lock.
     ended = [row["device_token"] for row in await connection.fetch(_END_OTHERS, user_id, besides)]
+    if not besides:
+        await connection.execute(_FORGET_EVERY_DEVICE, user_id)
     await _ended(connection, user_id, ended)
     return len(ended)
 
@@ -145,7 +158,7 @@ async def end_sessions(connection: Connection, user_id: UserId, besides: str = "
 async def _ended(connection: Connection, user_id: UserId, device_tokens: Sequence[str]) -> None:
     """Nothing is pushed to a phone that was signed out."""
     if tokens := [token for token in device_tokens if token]:
-        await connection.execute(_FORGET_DEVICE, user_id, tokens)
+        await connection.execute(_FORGET_DEVICES, user_id, tokens)
     await notify_within(connection, Topic.USER, user_id)
 
 

@@ -104,8 +104,23 @@ _ADD_IDENTITY = """
 """
 _NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at is null returning id"
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
-_BAN = "update app_user set banned_at = now() where id = $1 and banned_at is null returning id"
-_UNBAN = "update app_user set banned_at = null where id = $1 and banned_at is not null returning id"
+_BAN = """
+    update app_user set banned_at = coalesce(banned_at, now()), banned_until = $2, ban_decision_id = $3
+    where id = $1 and (banned_at is null or banned_until < coalesce($2::timestamptz, 'infinity')) returning id
+"""
+_UNBAN = """
+    update app_user set banned_at = null, banned_until = null, ban_decision_id = null
+    where id = $1 and banned_at is not null returning id
+"""
+_UNBAN_BY_DECISION = """
+    update app_user set banned_at = null, banned_until = null, ban_decision_id = null
+    where id = $1 and banned_at is not null and ban_decision_id = $2 returning id
+"""
+_SUSPENSION_OVER = "select id from app_user where banned_until <= $1 order by banned_until limit $2"
+_END_SUSPENSION = """
+    update app_user set banned_at = null, banned_until = null, ban_decision_id = null
+    where id = $1 and banned_until <= $2 returning id
+"""
 _REMOVE_IDENTITY = """
     delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
@@ -117,7 +132,7 @@ _COMPLETE_DEMO_PERSON = """
 _REMOVE = """
     update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
         first_name = '', last_name = '', email = null, phone = null, password_hash = null, bio = '', website = '', city = '',
-        country = '', dob = null, verified = false, banned_at = coalesce(banned_at, now())
+        country = '', dob = null, verified = false, banned_at = coalesce(banned_at, now()), banned_until = null
     where id = any($1::integer[])
 """
 _LOCK_UNPROVEN = """
@@ -402,9 +417,12 @@ async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
     return await _change(connection, user_id, _SET_ROLE, role.value)
 
 
-async def ban(connection: Connection, user_id: UserId) -> bool:
-    """Ban the user and end every session. False: the user is banned already, or does not exist."""
-    banned = await _change(connection, user_id, _BAN)
+async def ban(
+    connection: Connection, user_id: UserId, until: dt.datetime | None = None, decision_id: int | None = None
+) -> bool:
+    """Ban the user and end every session. `until`: the end of a suspension. `decision_id`: the decision about a report
+    that this comes from. False: the user is banned already for at least as long, or does not exist."""
+    banned = await _change(connection, user_id, _BAN, until, decision_id)
     if banned:
         await session_store.end_sessions(connection, user_id)
     return banned
@@ -414,7 +432,22 @@ async def unban(connection: Connection, user_id: UserId) -> bool:
     return await _change(connection, user_id, _UNBAN)
 
 
-async def _change(connection: Connection, user_id: UserId, statement: str, *values: str) -> bool:
+async def undo_ban(connection: Connection, user_id: UserId, decision_id: int) -> bool:
+    """Unban the user if the ban comes from this decision."""
+    return await _change(connection, user_id, _UNBAN_BY_DECISION, decision_id)
+
+
+async def suspensions_over(database: Database, now: dt.datetime, limit: int) -> Sequence[UserId]:
+    """Users whose suspension has ended."""
+    return [UserId(row["id"]) for row in await database.fetch(_SUSPENSION_OVER, now, limit)]
+
+
+async def end_suspension(connection: Connection, user_id: UserId, now: dt.datetime) -> bool:
+    """Unban the user if the suspension has ended."""
+    return await _change(connection, user_id, _END_SUSPENSION, now)
+
+
+async def _change(connection: Connection, user_id: UserId, statement: str, *values: object) -> bool:
     """Change session state and notify every process. False: no row matched."""
     if await connection.fetchval(statement, user_id, *values) is None:
         return False

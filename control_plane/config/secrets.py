@@ -1,4 +1,5 @@
-"""The secrets file: signing secrets by purpose, with rotation, and the apps' API keys.
+"""The secrets file: signing secrets by purpose, with rotation, the apps' API keys, and the key of push messages to
+browsers.
 
 Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600; the first start creates it.
 The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it would invalidate
@@ -7,6 +8,8 @@ every session and stream key.
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 import secrets
 import string
@@ -25,6 +28,7 @@ KEPT = 8
 """Secrets per purpose, including the newest. Fewer: several rotations between two starts invalidate what the running
 server still signs. More: old tokens stay valid for longer."""
 KEY_IDS = string.ascii_letters + string.digits
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 CLIENTS = ("ios", "android", "android_kt", "document")
 
 
@@ -48,6 +52,9 @@ class Secrets:
     keyrings: Mapping[Purpose, Keyring]
     api_keys: Mapping[str, str]
     """By client. A setting (`LIVE_API_KEY_…`) takes precedence."""
+    web_push_key: str
+    """The VAPID private key: 32 bytes in base64url. It is not rotated, because browsers subscribe to it. A setting takes
+    precedence. Empty in the file of an older release."""
 
     def __getitem__(self, purpose: Purpose) -> Keyring:
         return self.keyrings[purpose]
@@ -63,6 +70,10 @@ def load_or_create(path: Path) -> Secrets:
         with _writing(path):
             if private_file.create(path, _text(made)):
                 return made
+    if not found.web_push_key:
+        found = dataclasses.replace(found, web_push_key=_new_web_push_key())
+        with _writing(path):
+            private_file.replace(path, _text(found))
     return found
 
 
@@ -88,7 +99,7 @@ def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secret
     for purpose in purposes:
         kept = rings[purpose].secrets[: KEPT - 1]
         rings[purpose] = Keyring((_new_secret({secret.key_id for secret in kept}), *kept))
-    rotated = Secrets(rings, old.api_keys)
+    rotated = dataclasses.replace(old, keyrings=rings)
     with _writing(path):
         private_file.replace(path, _text(rotated))
     return rotated
@@ -96,11 +107,17 @@ def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secret
 
 def _generate() -> Secrets:
     rings = {purpose: Keyring((_new_secret(set()),)) for purpose in Purpose}
-    return Secrets(rings, {client: secrets.token_urlsafe(18) for client in CLIENTS})
+    return Secrets(rings, {client: secrets.token_urlsafe(18) for client in CLIENTS}, _new_web_push_key())
 
 
 def _new_secret(taken: set[str]) -> Secret:
     return Secret(secrets.choice([key_id for key_id in KEY_IDS if key_id not in taken]), secrets.token_bytes(32))
+
+
+def _new_web_push_key() -> str:
+    """A private key of the curve P-256 is a number below its order, and nearly every number of 32 bytes is."""
+    number = 1 + secrets.randbelow(_P256_ORDER - 1)
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
 
 
 def _parse(stored: dict[str, Any]) -> Secrets:
@@ -111,7 +128,8 @@ def _parse(stored: dict[str, Any]) -> Secrets:
         if not ring.secrets or any(len(s.key_id) != 1 or len(s.value) < 16 for s in ring.secrets):
             raise ValueError
         rings[purpose] = ring
-    return Secrets(rings, {client: str(stored["api_keys"][client]) for client in CLIENTS})
+    api_keys = {client: str(stored["api_keys"][client]) for client in CLIENTS}
+    return Secrets(rings, api_keys, str(stored.get("web_push_key", "")))
 
 
 def _text(made: Secrets) -> str:
@@ -120,6 +138,7 @@ def _text(made: Secrets) -> str:
         for purpose, ring in made.keyrings.items()
     }
     stored["api_keys"] = dict(made.api_keys)
+    stored["web_push_key"] = made.web_push_key
     return json.dumps(stored, indent=2)
 
 

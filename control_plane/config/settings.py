@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from control_plane.base.network import ANY, is_loopback, is_private, parse_network
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
 from control_plane.config.providers import Providers
+from control_plane.config.push import PushSettings
 
 LONGEST_GRACE_S = 1800
 """The same limit as that of the column `stream.grace_s`."""
@@ -137,6 +138,12 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = setting(30, "interval between two probes of a live stream", least=1)
+    evidence_days: int = setting(
+        180,
+        "days after the decision about a report in which it can be appealed; then what the report kept is deleted",
+        least=1,
+        most=3650,
+    )
     inbox_days: int = setting(90, "days after which inbox entries are deleted", least=1)
     event_log_days: int = setting(
         30, "days after a stream's end until its events are deleted; 0: never", least=0, most=36500
@@ -185,6 +192,7 @@ class Settings:
     api_key_document: str = setting("", "API key of all other clients", secret=True)
 
     providers: Providers = table(Providers)
+    push: PushSettings = table(PushSettings)
 
     def __post_init__(self) -> None:
         if not _PRODUCT_NAME.fullmatch(self.product_name):
@@ -209,6 +217,8 @@ class Settings:
         for provider, urls in PROVIDER_URLS.items():
             for name in urls:
                 self._check_url(f"providers.{provider}.{name}", getattr(getattr(self.providers, provider), name))
+        for name in ("url", "token_url"):
+            self._check_url(f"push.fcm.{name}", getattr(self.push.fcm, name))
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:

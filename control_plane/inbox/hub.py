@@ -102,7 +102,8 @@ class PersonalHub:
         self._readers.append(reader)
 
     def follow(self, bus: Bus) -> None:
-        bus.subscribe(Topic.PERSON, lambda message: self.changed(UserId(message.id)))
+        for topic in (Topic.PERSON, Topic.BLOCK):  # a block hides entries, and what other readers show
+            bus.subscribe(topic, lambda message: self.changed(UserId(message.id)))
         bus.on_resync(self.check)
 
     def sockets(self, user_id: UserId | None = None) -> int:

@@ -32,8 +32,15 @@ class Kind(StrEnum):
     """An invitation to a stream of two."""
     MULTIPLE = "multiple"
     """An invitation to a stream of several hosts."""
+    REPORT_CLOSED = "report_closed"
+    """What operators decided about a report that the user sent."""
+    DECISION = "decision"
+    """What operators decided about the user, or about something of the user."""
+    APPEAL_CLOSED = "appeal_closed"
 
 
+OWN = frozenset({Kind.REPORT_CLOSED, Kind.DECISION, Kind.APPEAL_CLOSED})
+"""Kinds about the receiver's own matters, without another sender. Their texts name no one."""
 SWITCHES = {
     Kind.FOLLOW: "new_followers",
     Kind.FOLLOW_REQUEST: "new_followers",

@@ -48,6 +48,17 @@ _TELL = """
     select user_id, last_number, $2, $3, $4, nullif($5, 0), $6, $7, $8 from numbered
     returning receiver_id
 """
+_LOCK_INBOXES = "select true from inbox where user_id = any($1::integer[]) order by user_id for no key update"
+_TELL_OF_OWN = """
+    with numbered as (
+        update inbox set last_number = last_number + 1 from app_user
+        where user_id = any($1::integer[]) and id = user_id and removed_at is null
+        returning user_id, last_number, banned_at is not null or deleted_at is not null as hidden
+    )
+    insert into inbox_entry (receiver_id, number, sender_id, kind, subject_id, text, hidden)
+    select user_id, last_number, user_id, $2, $3, $4, hidden from numbered
+    returning receiver_id
+"""
 _SENT = """
     select count(*) from (
         select from inbox_entry
@@ -207,6 +218,15 @@ async def others(connection: Connection, told: Told, receiver_id: UserId, within
 async def accepting_messages(connection: Connection, sender_id: UserId, receiver_ids: Sequence[UserId]) -> list[UserId]:
     """Those of the receivers who accept messages of the sender, by their privacy settings and blocks."""
     return [row["id"] for row in await connection.fetch(_ACCEPTING_MESSAGES, sender_id, receiver_ids)]
+
+
+async def add_own(
+    connection: Connection, kind: Kind, subject_id: int, text: str, user_ids: Sequence[UserId]
+) -> list[UserId]:
+    """Write an entry for each of these users, without another sender, and return them. Removed users get none."""
+    await connection.execute(_LOCK_INBOXES, user_ids)
+    rows = await connection.fetch(_TELL_OF_OWN, user_ids, kind.value, subject_id, text)
+    return [row["receiver_id"] for row in rows]
 
 
 async def cut(connection: Connection, receiver_ids: Sequence[UserId], kept: int) -> None:

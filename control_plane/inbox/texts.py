@@ -63,6 +63,9 @@ LANGUAGES: Mapping[str, Language] = {
                 "{who} invites you to a live stream with several hosts.",
                 "{who} invite you to a live stream with several hosts.",
             ),
+            Kind.REPORT_CLOSED: _same("We have looked at your report: {text}"),
+            Kind.DECISION: _same("Our team has decided: {text}"),
+            Kind.APPEAL_CLOSED: _same("We have looked at your appeal: {text}"),
         },
     ),
     "de": Language(
@@ -86,6 +89,9 @@ LANGUAGES: Mapping[str, Language] = {
                 "{who} lädt dich in einen Livestream mit mehreren Hosts ein.",
                 "{who} laden dich in einen Livestream mit mehreren Hosts ein.",
             ),
+            Kind.REPORT_CLOSED: _same("Wir haben deine Meldung geprüft: {text}"),
+            Kind.DECISION: _same("Unser Team hat entschieden: {text}"),
+            Kind.APPEAL_CLOSED: _same("Wir haben deinen Einspruch geprüft: {text}"),
         },
     ),
     "es": Language(
@@ -109,6 +115,9 @@ LANGUAGES: Mapping[str, Language] = {
                 "{who} te invita a un directo con varios anfitriones.",
                 "{who} te invitan a un directo con varios anfitriones.",
             ),
+            Kind.REPORT_CLOSED: _same("Hemos revisado tu denuncia: {text}"),
+            Kind.DECISION: _same("Nuestro equipo ha tomado una decisión: {text}"),
+            Kind.APPEAL_CLOSED: _same("Hemos revisado tu recurso: {text}"),
         },
     ),
     "fr": Language(
@@ -131,6 +140,9 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.MULTIPLE: Forms(
                 "{who} vous invite dans un direct à plusieurs.", "{who} vous invitent dans un direct à plusieurs."
             ),
+            Kind.REPORT_CLOSED: _same("Nous avons examiné votre signalement : {text}"),
+            Kind.DECISION: _same("Notre équipe a pris une décision : {text}"),
+            Kind.APPEAL_CLOSED: _same("Nous avons examiné votre recours : {text}"),
         },
     ),
     "pt": Language(
@@ -154,6 +166,9 @@ LANGUAGES: Mapping[str, Language] = {
                 "{who} convida você para uma live com vários anfitriões.",
                 "{who} convidam você para uma live com vários anfitriões.",
             ),
+            Kind.REPORT_CLOSED: _same("Analisamos sua denúncia: {text}"),
+            Kind.DECISION: _same("Nossa equipe tomou uma decisão: {text}"),
+            Kind.APPEAL_CLOSED: _same("Analisamos seu recurso: {text}"),
         },
     ),
 }

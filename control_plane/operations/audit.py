@@ -27,6 +27,7 @@ class Act(StrEnum):
     USER_MADE_OPERATOR = "user.made_operator"
     USER_MADE_ORDINARY = "user.made_ordinary"
     USER_BANNED = "user.banned"
+    USER_SUSPENDED = "user.suspended"
     USER_UNBANNED = "user.unbanned"
     USER_DELETED = "user.deleted"
     PASSWORD_SET = "user.password_set"  # noqa: S105  an act, not a password
@@ -38,6 +39,11 @@ class Act(StrEnum):
     SESSIONS_REVOKED = "user.sessions_revoked"
     SESSION_ENDED = "user.session_ended"
     SESSION_ISSUED = "user.session_issued"
+    REPORT_CLOSED = "report.closed"
+    EVIDENCE_READ = "report.evidence_read"
+    """The pictures that a report keeps."""
+    APPEAL_ACCEPTED = "user.appeal_accepted"
+    APPEAL_REJECTED = "user.appeal_rejected"
     STREAM_ENDED = "stream.ended"
     KEY_ROTATED = "stream.key_rotated"
     KEY_REVOKED = "stream.key_revoked"
@@ -73,6 +79,10 @@ class Entry:
 
 def user(user_id: UserId) -> Subject:
     return Subject(f"user:{user_id}")
+
+
+def report(report_id: int) -> Subject:
+    return Subject(f"report:{report_id}")
 
 
 def stream(stream_id: StreamId) -> Subject:

@@ -14,6 +14,13 @@ COUNTED: Mapping[str, str] = {
     "user.videos": "select user_id as subject, count(*) as counted from video group by 1",
     "user.unseen_visits": "select user_id as subject, count(*) as counted from profile_visit where not seen group by 1",
     "user.unread": "select receiver_id as subject, count(*) as counted from inbox_entry where not read and not hidden group by 1",
+    "user.unread_messages": """
+        select user_id as subject, sum(unread) as counted from conversation_side where state = 'open' and not hidden group by 1
+    """,
+    "user.message_requests": """
+        select user_id as subject, count(*) as counted from conversation_side
+        where state = 'request' and message_change > 0 and not hidden group by 1
+    """,
     "sound.videos": "select sound_id as subject, count(*) as counted from video where sound_id is not null group by 1",
 }
 """The rows of each counter. One statement reads rows and counter, so that it sees both as of one moment."""

@@ -27,7 +27,7 @@ from control_plane.streams.model import EndReason, Stream
 class Operator:
     def __init__(self, database: Database, lifecycle: Lifecycle, actor: Actor) -> None:
         self._database = database
-        self._lifecycle = lifecycle
+        self.lifecycle = lifecycle
         self._actor = actor
 
     async def add_user(self, new: NewUser) -> UserId:
@@ -68,7 +68,7 @@ class Operator:
             return await self._done(connection, user_id, Act.SESSIONS_REVOKED, ended is not None)
 
         async def rotate(stream_id: StreamId, also: Also) -> Stream | None:
-            return await self._lifecycle.rotate(stream_id, also)
+            return await self.lifecycle.rotate(stream_id, also)
 
         _, stream = await self._with_stream(user_id, revoke, Act.KEY_REVOKED, rotate)
         return stream
@@ -93,7 +93,7 @@ class Operator:
         return await self._with_stream(user_id, delete, Act.STREAM_ENDED, self._end)
 
     async def _end(self, stream_id: StreamId, also: Also) -> Stream | None:
-        return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=also)
+        return await self.lifecycle.end(stream_id, EndReason.OPERATOR, also=also)
 
     async def _with_stream(self, user_id: UserId, deny: Deny, act: Act, change: Change) -> tuple[bool, Stream | None]:
         return await deny_with_stream(self._database, user_id, deny, change, self._also(act))
@@ -104,12 +104,12 @@ class Operator:
 
     async def end_stream(self, stream_id: StreamId) -> Stream | None:
         """Returns None if it had already ended."""
-        return await self._lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
+        return await self.lifecycle.end(stream_id, EndReason.OPERATOR, also=self._also(Act.STREAM_ENDED))
 
     async def rotate_key(self, stream_id: StreamId, act: Act = Act.KEY_ROTATED) -> Stream | None:
         """Replace the key; publishers with the old one are disconnected. `act` is KEY_REVOKED if no one gets the
         new key. Returns None if the stream had already ended."""
-        return await self._lifecycle.rotate(stream_id, also=self._also(act))
+        return await self.lifecycle.rotate(stream_id, also=self._also(act))
 
     def _also(self, act: Act) -> Also:
         async def record(connection: Connection, stream: Stream) -> None:

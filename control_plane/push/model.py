@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+from control_plane.base.ids import UserId
 
 DATA = ("user_id", "sender_id", "video_id", "live_streaming_id", "room_id")
 """The params that the apps get as data, beside `type`, `title`, `body`, `image` and `receiver_id`."""
@@ -39,4 +43,73 @@ class Text:
 class Renderer(Protocol):
     def render(self, kind: str, params: Mapping[str, str | int], language: str) -> Text:
         """`language`: a tag such as `de-DE`, or empty for the default."""
+        ...
+
+
+class ServiceName(StrEnum):
+    FCM = "fcm"
+    WEB = "web"
+
+
+class Outcome(StrEnum):
+    SENT = "sent"
+    GONE = "gone"
+    """The service does not know this device or browser any more: it is forgotten."""
+    REFUSED = "refused"
+    """The service will never accept this message. The device stays."""
+    RETRIED = "retried"
+    """The service, or the way to it, fails."""
+    LATE = "late"
+    """It is too old to be of interest, or its receiver is signed out, and so it was not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    outcome: Outcome
+    why: str = ""
+    """For the log and metrics: the service's error code. No address, token or text."""
+    retry_after_s: float = 0.0
+    """The least time until the next attempt."""
+
+
+SENT = Result(Outcome.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that waits for one device or browser, with what is true of its receiver now."""
+
+    id: int
+    message_id: int
+    user_id: UserId
+    kind: str
+    params: Mapping[str, str | int]
+    collapse: str
+    created_at: dt.datetime
+    attempts: int
+    """This one included."""
+    alerts: bool
+    """False: the receiver switched this kind off."""
+    unread: int
+    """Entries in the receiver's inbox that are not read, for the badge."""
+    language: str
+    address: str
+    """The device's token, or the endpoint of the browser. Empty: the receiver is signed out on it, deleted or banned."""
+    public_key: str = ""
+    auth: str = ""
+
+    @property
+    def tag(self) -> str:
+        """The same in each attempt, so that a device shows the message once."""
+        return self.collapse or f"push-{self.message_id}"
+
+
+class Service(Protocol):
+    """A way to devices. `name` is its row in the table `push_service`."""
+
+    @property
+    def name(self) -> ServiceName: ...
+
+    async def send(self, waiting: Waiting, text: Text, ttl_s: int) -> Result:
+        """Never raises because of the service. `ttl_s`: how long the service may keep it for a device that is off."""
         ...

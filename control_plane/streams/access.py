@@ -27,6 +27,8 @@ class AccessRequest:
     keys: tuple[str, ...]
     source_id: SourceId | None = None
     """The connection that asks; its publisher will have the same id. None if the media server gives no id."""
+    protocol: str = ""
+    """The connection's protocol, as the media server names it: rtmp, srt, webrtc, ..."""
 
 
 class Verdict(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.reconciler import Reconciler
+from control_plane.streams.media.revocations import Revocations
 from control_plane.streams.probing.prober import Prober
 from control_plane.streams.running import RunningStreams
 
@@ -17,4 +18,5 @@ class Streams:
     running: RunningStreams
     lifecycle: Lifecycle
     reconciler: Reconciler
+    revocations: Revocations
     prober: Prober

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from cachetools import LRUCache
@@ -22,7 +22,7 @@ from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable
 from control_plane.streams import store
 from control_plane.streams.access import AccessRequest, Action, Verdict, decide
 from control_plane.streams.keys import StreamKeys
-from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.media.model import Admitted, PathName, SourceId
 from control_plane.streams.model import Stream
 from control_plane.streams.path import id_of
 from control_plane.streams.probing.keys import ProbeKeys
@@ -39,7 +39,8 @@ AGAIN_S = 1.0
 corrected later. Smaller: more queries."""
 ADMITTED_MAX = 32
 """Connections remembered per stream: the one that publishes, and attempts that are not online yet. Only holders of the
-key add to them. Larger: more memory. Smaller: the publisher's own entry may be evicted."""
+key add to them. Larger: more memory. Smaller: the publisher's own entry may be evicted, and when the key is revoked, a
+connection without an entry stays until the reconciler finds it on a path."""
 OVER_MAX = 10_000
 """Ended streams whose ids are remembered, about 100 bytes each. Larger: more memory. Smaller: encoders that retry with
 an old key cost queries."""
@@ -66,8 +67,8 @@ class RunningStreams:
         self._miss_s = miss_s
         self._by_id: dict[StreamId, Stream] = {}
         self._by_path: dict[PathName, Stream] = {}
-        self._admitted: dict[StreamId, dict[SourceId, int]] = {}
-        """Per stream: the key version that admitted each connection, the oldest first."""
+        self._admitted: dict[StreamId, dict[SourceId, Admitted]] = {}
+        """Per stream: the connections that its keys admitted, the oldest first."""
         self._over: LRUCache[StreamId, bool] = LRUCache(OVER_MAX)
         """Ended streams: an encoder that keeps retrying with such a key costs no query."""
         self._no_lookup_until = 0.0
@@ -83,6 +84,7 @@ class RunningStreams:
         self._current_until = 0.0
         self._on_change: list[Callable[[StreamId], None]] = []
         self._on_reload: list[Callable[[], None]] = []
+        self._on_revoke: list[Callable[[StreamId, Sequence[Admitted]], None]] = []
 
     def follow(self) -> None:
         """Subscribe to changes of streams in other processes. Called before `run`."""
@@ -96,6 +98,11 @@ class RunningStreams:
     def on_reload(self, reloaded: Callable[[], None]) -> None:
         """`reloaded` is called when the whole table was read: any stream may have changed."""
         self._on_reload.append(reloaded)
+
+    def on_revoke(self, revoked: Callable[[StreamId, Sequence[Admitted]], None]) -> None:
+        """`revoked` is called with the connections of a stream whose key has become invalid: the stream has ended, or
+        has another key. The table refuses the old key already. It must not block or raise."""
+        self._on_revoke.append(revoked)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -113,12 +120,13 @@ class RunningStreams:
         """Version of the key that admitted this connection; None if another process admitted it, or if it was
         forgotten."""
         admitted = self._admitted.get(stream_id)
-        return None if admitted is None else admitted.get(source_id)
+        connection = None if admitted is None else admitted.get(source_id)
+        return None if connection is None else connection.key_version
 
-    def _admit(self, stream: Stream, source_id: SourceId) -> None:
+    def _admit(self, stream: Stream, source_id: SourceId, protocol: str) -> None:
         admitted = self._admitted.setdefault(stream.id, {})
         admitted.pop(source_id, None)
-        admitted[source_id] = stream.key_version
+        admitted[source_id] = Admitted(source_id, protocol, stream.key_version)
         if len(admitted) > ADMITTED_MAX:
             del admitted[next(iter(admitted))]
 
@@ -135,13 +143,24 @@ class RunningStreams:
         if old is not None:
             self._by_path.pop(old.path, None)
         if stream.ended:
-            self._admitted.pop(stream.id, None)
             self._over[stream.id] = True
         else:
             self._by_id[stream.id] = stream
             self._by_path[stream.path] = stream
+        if old is not None:
+            self._revoke(old)
         for changed in self._on_change:
             changed(stream.id)
+
+    def _revoke(self, old: Stream) -> None:
+        """Report the connections that were admitted with a key that the table now refuses."""
+        now = self._by_id.get(old.id)
+        if now is not None and now.key_version == old.key_version:
+            return
+        admitted = self._admitted.get(old.id, {}) if now is not None else self._admitted.pop(old.id, {})
+        revoked = [one for one in admitted.values() if now is None or one.key_version < now.key_version]
+        for called in self._on_revoke if revoked else ():
+            called(old.id, revoked)
 
     def look_at(self, stream_id: StreamId) -> None:
         """Read this stream again: it may have changed."""
@@ -173,7 +192,7 @@ class RunningStreams:
             stream = await self._missed(request.path, request.keys)
         verdict = decide(request, stream, self._keys, current=self.current, probe_keys=self._probe_keys)
         if verdict is Verdict.ALLOW and publishes and stream is not None and request.source_id is not None:
-            self._admit(stream, request.source_id)
+            self._admit(stream, request.source_id, request.protocol)
         return verdict
 
     async def load(self) -> None:
@@ -182,9 +201,11 @@ class RunningStreams:
             streams = await store.unfinished(self._database)
         newer = [self._by_id[id_] for id_ in changed if id_ in self._by_id]
         kept = [stream for stream in streams if stream.id not in changed]
+        before = self._by_id
         self._by_id = {stream.id: stream for stream in kept + newer}
         self._by_path = {stream.path: stream for stream in kept + newer}
-        self._admitted = {id_: admitted for id_, admitted in self._admitted.items() if id_ in self._by_id}
+        for old in before.values():
+            self._revoke(old)
         for stream_id in changed:
             self.look_at(stream_id)
         for reloaded in self._on_reload:

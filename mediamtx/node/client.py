@@ -15,12 +15,14 @@ from yarl import URL
 
 from control_plane.streams.media.api_password import api_authorization
 from control_plane.streams.media.model import (
+    Admitted,
     MediaConnection,
     MediaPath,
     MediaServerInfo,
     MediaServerUnavailable,
     MediaSource,
     PathName,
+    SourceId,
 )
 from mediamtx.node import wire
 
@@ -29,6 +31,15 @@ T = TypeVar("T")
 ITEMS_PER_PAGE = 250
 """Paths per page. Decoding a page blocks the event loop for about 2 ms (`make bench-reconciler`), longer with hundreds of
 viewers on each path. Smaller pages cost MediaMTX more, which lists all its paths for each page."""
+
+
+DEADLINE_S = 2.0
+"""Deadline of every other call. Larger: a media server that hangs is noticed later. Smaller: calls fail on a busy
+machine."""
+LISTING_S = 10.0
+"""Deadline of a page of paths. MediaMTX asks each path in turn, and a path waits for all auth callbacks before it: with
+a hundred encoders that reconnect constantly on a busy machine, 9 s. It builds the page also for a caller that gave up,
+so a retry after a short deadline makes it slower. Larger than its read timeout, for which one callback can block it."""
 
 
 class _Kind(NamedTuple):
@@ -48,6 +59,10 @@ KINDS = {
 }
 """Connections that can be looked up and kicked, by the `type` in paths, hooks and readers."""
 
+ADMITTED = {"rtmp": "rtmpconns", "srt": "srtconns", "webrtc": "webrtcsessions"}
+"""Where the connection of an auth request is found, by the request's `protocol`: those that our configuration opens for
+publishers."""
+
 
 class MediaMTXClient:
     """`async with MediaMTXClient("http://127.0.0.1:9997", config.api_password) as client`.
@@ -56,11 +71,17 @@ class MediaMTXClient:
     """
 
     def __init__(
-        self, api_url: str, api_password: str, deadline_s: float = 2.0, items_per_page: int = ITEMS_PER_PAGE
+        self,
+        api_url: str,
+        api_password: str,
+        deadline_s: float = DEADLINE_S,
+        items_per_page: int = ITEMS_PER_PAGE,
+        listing_s: float = LISTING_S,
     ) -> None:
         self._base = bare(api_url)
         self._authorization = api_authorization(api_password)
         self._deadline_s = deadline_s
+        self._listing_s = listing_s
         self._items_per_page = items_per_page
         self._session: aiohttp.ClientSession | None = None
 
@@ -88,7 +109,7 @@ class MediaMTXClient:
         number, count = 0, 1
         while number < count:
             call = f"paths/list?itemsPerPage={self._items_per_page}&page={number}"
-            async with self._deadline("paths"):
+            async with self._deadline("paths", self._listing_s):
                 page = _present(await self._get(call, wire.PathList), "paths")
                 paths = [item.value() for item in page.items]
             yield paths
@@ -112,18 +133,28 @@ class MediaMTXClient:
         kind = KINDS.get(source.kind)
         if kind is None:
             raise MediaServerUnavailable(f"The media server has a {source.kind}, which cannot be disconnected.")
-        async with self._deadline(kind.resource):
-            return await self._call("POST", f"{kind.resource}/kick/{quote(source.id, safe='')}") is not None
+        return await self._kick(kind.resource, source.id)
+
+    async def kick_admitted(self, connection: Admitted) -> bool:
+        resource = ADMITTED.get(connection.protocol)
+        return resource is not None and await self._kick(resource, connection.id)
+
+    async def _kick(self, resource: str, source_id: SourceId) -> bool:
+        """MediaMTX closes the connection before it answers, and its paths do not take part: while `paths/…` wait for
+        many auth callbacks, this does not."""
+        async with self._deadline(resource):
+            return await self._call("POST", f"{resource}/kick/{quote(source_id, safe='')}") is not None
 
     @asynccontextmanager
-    async def _deadline(self, what: str) -> AsyncIterator[None]:
+    async def _deadline(self, what: str, deadline_s: float | None = None) -> AsyncIterator[None]:
         """Bound a call by the deadline and turn its errors into MediaServerUnavailable, whose text has no addresses."""
+        deadline_s = deadline_s or self._deadline_s
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(deadline_s):
                 yield
         except TimeoutError as error:
             raise MediaServerUnavailable(
-                f"The media server did not answer within {self._deadline_s:g} s ({what})."
+                f"The media server did not answer within {deadline_s:g} s ({what})."
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise MediaServerUnavailable(

@@ -18,6 +18,7 @@ from stagedoor.cli import (
     installation,
     jobs,
     media,
+    reports,
     run,
     secrets,
     settings,
@@ -40,6 +41,7 @@ TOP: Commands = {
 GROUPS: Mapping[str, tuple[str, Commands]] = {
     "users": ("Add, list, ban and manage users.", users.COMMANDS),
     "stream": ("List, end and manage streams.", streams.COMMANDS),
+    "reports": ("Read and close reports of users and streams.", reports.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
     "storage": ("Check the stored files.", storage.COMMANDS),
@@ -53,7 +55,8 @@ CONTENT: Mapping[str, tuple[str, Commands]] = {
 
 
 SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {
-    "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)}
+    "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)},
+    "reports": {"appeals": ("Decide appeals of decisions about reports.", reports.APPEALS)},
 }
 """Groups inside a group."""
 

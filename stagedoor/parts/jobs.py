@@ -13,6 +13,7 @@ from control_plane.accounts.notices_delivery import NoticeDelivery, delete_old_n
 from control_plane.accounts.old_devices import delete_old_devices
 from control_plane.accounts.passwords import delete_old_attempts
 from control_plane.accounts.providers.apple import revoke_apple_token
+from control_plane.accounts.suspensions import end_suspensions
 from control_plane.accounts.usernames import keep_usernames
 from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
@@ -27,6 +28,10 @@ from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
+from control_plane.push.bundle import Pushing
+from control_plane.push.queue import send_pushes
+from control_plane.reports.retention import Evidence, delete_old_evidence
+from control_plane.reports.telling import Telling, send_letter, tell_appeal, tell_decision
 from control_plane.social.bundle import Social
 from control_plane.social.follows import accept_requests
 from control_plane.social.popular import rank_popular_users
@@ -45,7 +50,9 @@ async def jobs(
     accounts: Accounts,
     files: Files,
     personal_data: PersonalData,
+    telling: Telling,
     social: Social,
+    pushing: Pushing,
     metrics: Metrics,
     workers: Workers,
 ) -> AsyncIterator[None]:
@@ -53,6 +60,11 @@ async def jobs(
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         tell_all_followers.bind(Followers(database)),
+        end_suspensions.bind(database),
+        tell_decision.bind(telling),
+        tell_appeal.bind(telling),
+        send_letter.bind(telling),
+        delete_old_evidence.bind(Evidence(database, files, settings.evidence_days)),
         delete_old_entries.bind(InboxRetention(database, settings.inbox_days)),
         hide_more_entries.bind(database),
         delete_old_history.bind(database),
@@ -73,6 +85,7 @@ async def jobs(
         accept_requests.bind(social.follows),
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
+        send_pushes.bind(pushing.sender),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
         yield

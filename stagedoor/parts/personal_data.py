@@ -33,6 +33,7 @@ from control_plane.personal_data.deletion import Deletion
 from control_plane.personal_data.export import Export, Part
 from control_plane.personal_data.removal import Removal, Step
 from control_plane.push import subscriptions_store as push
+from control_plane.reports import store as reports
 from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
@@ -56,6 +57,7 @@ def removal_steps(people: Accounts, direct: DirectMessages) -> Sequence[Step]:
         social.forget_person,
         direct.changing.forget_person,
         inbox.forget_person,
+        reports.forget_person,
         devices.forget_person,
         push.forget_person,
         phone_book.forget_searches,
@@ -91,6 +93,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("gifts_received", paged=gifts.exported_received),
     Part("purchases", paged=payments.exported_purchases),
     Part("ledger_entries", paged=ledger.exported_entries),
+    Part("reports", paged=reports.exported_reports),
+    Part("report_decisions", paged=reports.exported_decisions),
     Part("operator_acts", paged=audit.exported_acts),
 )
 

@@ -13,6 +13,7 @@ from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.pictures.pictures import Pictures
+from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 from stagedoor.parts.accounts import accounts, ages_of
@@ -21,6 +22,7 @@ from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
 from stagedoor.parts.money import giving, payments
 from stagedoor.parts.personal_data import personal_data
+from stagedoor.parts.reports import reports
 from stagedoor.parts.social import social
 
 
@@ -34,6 +36,7 @@ def platform(
     urls: Urls,
     api_keys: Mapping[str, str],
     metrics: Metrics,
+    pushing: Pushing,
 ) -> Platform:
     told = inbox(database, live, urls)
     pictures = Pictures()
@@ -56,4 +59,6 @@ def platform(
         social=social(database, live),
         inbox=told,
         messages=direct,
+        reports=reports(settings, secrets, database, stored.files, people),
+        pushing=pushing,
     )

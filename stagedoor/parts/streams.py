@@ -17,6 +17,7 @@ from control_plane.streams.keys import StreamKeys
 from control_plane.streams.lifecycle import Lifecycle
 from control_plane.streams.media.model import MediaServer
 from control_plane.streams.media.reconciler import Reconciler
+from control_plane.streams.media.revocations import Revocations
 from control_plane.streams.metrics import watch_streams
 from control_plane.streams.probing.keys import ProbeKeys
 from control_plane.streams.probing.metrics import ProbeMetrics
@@ -44,6 +45,8 @@ async def streams(
     running = RunningStreams(database, live.bus, keys, settings.database_away_s, probe_keys=probe_keys)
     running.follow()
     await running.load()
+    revocations = Revocations(media)
+    running.on_revoke(revocations.add)
     lifecycle = Lifecycle(database, live.event_log, running, live.hub.peak)
     reconciler = Reconciler(
         media, running, lifecycle, database, never_published_s=settings.never_published_s, sockets=live.hub.sockets
@@ -63,7 +66,7 @@ async def streams(
             limit=settings.probes,
             interval_s=settings.probe_interval_s,
         )
-        opened = Streams(keys, running, lifecycle, reconciler, prober)
+        opened = Streams(keys, running, lifecycle, reconciler, revocations, prober)
         watch_streams(metrics, opened)
         yield opened
 
@@ -72,6 +75,7 @@ async def streams(
 async def running(opened: Streams, settings: Settings, workers: Workers) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         await workers.keep(stack, "running-streams", opened.running.run())
+        await workers.keep(stack, "revocations", opened.revocations.run())
         await workers.keep(stack, "reconciler", opened.reconciler.run())
         if settings.probes:
             opened.prober.follow()

@@ -20,6 +20,7 @@ from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from stagedoor.parts.live import live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import streams
 from tests.control_plane.streams.fake_media import FakeMedia
@@ -42,7 +43,8 @@ async def served(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
         files = stored(storage(settings), secrets, database)
-        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics)
+        push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
+        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push)
         dispatcher = Dispatcher(Registry(sections), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)

@@ -185,6 +185,38 @@ async def gift_by_stream(house: House, viewer: Someone, other: Someone) -> bool:
     return "coins" in answer["msg"]
 
 
+async def message(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "sendMessage", receiver_id=other.id, message="hello")
+    return bool(answer["code"] == 200)
+
+
+async def message_over_the_socket(house: House, viewer: Someone, other: Someone) -> bool:
+    headers = {"Authorization": f"Bearer {viewer.token}"}
+    async with house.served.client.ws_connect("/ws/me", headers=headers) as socket:
+        await socket.send_json({"type": "message", "id": "1", "receiver_id": other.id, "text": "hello"})
+        while (frame := await socket.receive_json())["type"] not in ("sent", "error"):
+            pass
+    return bool(frame["type"] == "sent")
+
+
+async def video_in_a_message(house: House, viewer: Someone, other: Someone) -> bool:
+    """A third user shares the other's video with the viewer."""
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    return "Video" in await _shared(house, viewer, video_id=video_id)
+
+
+async def stream_in_a_message(house: House, viewer: Someone, other: Someone) -> bool:
+    """A third user shares the other's stream with the viewer."""
+    return "LiveStreaming" in await _shared(house, viewer, live_streaming_id=other.stream_id)
+
+
+async def _shared(house: House, viewer: Someone, **what: Any) -> dict[str, Any]:
+    third = await house.someone()
+    await house.call(third, "sendMessage", receiver_id=viewer.id, **what)
+    shown = await house.listed(viewer, "showMessages", other_user_id=third.id)
+    return dict(shown[0]) if shown else {}
+
+
 async def watching(house: House, viewer: Someone, other: Someone) -> bool:
     answer = await house.call(viewer, "watchLiveStream", live_streaming_id=other.stream_id)
     return bool(answer["code"] == 200)
@@ -288,6 +320,10 @@ DOORS = (
     Door(visitors, guests=False),
     Door(gift_by_receiver, guests=False),
     Door(gift_by_stream, guests=False),
+    Door(message, guests=False),
+    Door(message_over_the_socket, guests=False),
+    Door(video_in_a_message, frozenset({stranger}), guests=False),
+    Door(stream_in_a_message, guests=False),
     Door(watching, guests=False),
     Door(live_socket),
     Door(watch_page),

@@ -24,6 +24,7 @@ from control_plane.observe.metrics import Metrics
 from stagedoor.parts.http import live_socket, personal_socket
 from stagedoor.parts.live import Live, following, live
 from stagedoor.parts.platform import platform
+from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, streams
 from tests.api.served import API_KEYS, URLS
@@ -58,7 +59,8 @@ async def whole(dsn: str, database: Database, folder: Path, **options: Any) -> A
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
         files = stored(storage(settings), secrets, database)
-        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics)
+        push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
+        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push)
         async with database.transaction() as connection:
             await seed_catalogue(connection)
         pages = Pages(used, delivery.hub.viewers, _no_player)

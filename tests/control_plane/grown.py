@@ -34,7 +34,9 @@ GROWN = {
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
+    *("push_outbox", "web_push_subscription"),
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
+    *("report", "report_decision"),
 }
 """The tables that have many rows afterwards."""
 
@@ -52,9 +54,9 @@ _FILL = """
     insert into username_owner (key, user_id, name) select username, id, username from app_user;
     insert into conversation (id, low_id, high_id, last_number)
     select id, 1, id, 2 from app_user where id > 1 union all select {users} + id, id, id + 1, 2 from app_user where id > 1 and id < {users};
-    insert into conversation_side (user_id, conversation_id, other_id, state, change, message_change)
-    select low_id, id, high_id, 'open', 2 * id, 2 * id from conversation
-    union all select high_id, id, low_id, 'open', 2 * id, 2 * id from conversation;
+    insert into conversation_side (user_id, conversation_id, other_id, state, change, message_change, unread)
+    select low_id, id, high_id, 'open', 2 * id, 2 * id, 1 from conversation
+    union all select high_id, id, low_id, case when id % 7 = 0 then 'request' else 'open' end, 2 * id, 2 * id, 0 from conversation;
     insert into message (conversation_id, number, sender_id, kind, text)
     select id, number, case when number = 1 then low_id else high_id end, 'text', 'hello'
     from conversation cross join generate_series(1, 2) as number;
@@ -100,6 +102,10 @@ _FILL = """
     insert into session (user_id, session_id, created_at, expires_at, last_used_at) select id, 's', now(), now(), now() from app_user;
     insert into device (key, user_id, token, seen_at)
     select 'k' || id, id, 't' || id, now() - id * interval '1 hour' from app_user;
+    insert into push_message (kind, params, switch, collapse) values ('live', '{{}}', 'video_updates', '');
+    insert into push_outbox (message_id, user_id, device_id, bulk) select id, user_id, id, id % 2 = 0 from device;
+    insert into web_push_subscription (user_id, session_id, endpoint, public_key, auth)
+    select user_id, session_id, 'https://push.example.com/' || user_id, 'p', 'a' from session;
     update app_user set device_token = 't' || id, phone = '+4915' || 100000000 + id;
     insert into user_interest (user_id, interest_id) select u.id, i.id from app_user u, interest i where (u.id + i.id) % 7 = 0;
     insert into contact_search (user_id, day, calls) select id, now()::date, 1 from app_user;
@@ -122,6 +128,12 @@ _FILL = """
     insert into account_lookup (kind, origin, created_at) select 'contact', origin, created_at from password_attempt;
     insert into account_notice (about, channel, address, created_at)
     select 'email_changed', 'email', username, now() - id * interval '1 minute' from app_user;
+
+    insert into report_decision (kind, thing_id, user_id, action, why, appealed_at)
+    select 'user', id, id, 'remove', '', case when id % 100 = 1 then now() end from app_user order by id;
+    insert into report (reporter_id, kind, thing_id, user_id, reason_id, evidence, decision_id, closed_at)
+    select 1 + n % {users}, 'user', n, n, 1 + n % 12, '{{}}', case when n % 100 > 0 then n end, case when n % 100 > 0 then now() end
+    from generate_series(1, {users}) as n;
 """
 
 

@@ -28,6 +28,8 @@ from tests.waiting import until
 STAGEDOOR = Path(sys.executable).with_name("stagedoor")
 READY_S = 60.0
 STOP_S = 10.0
+COMMAND_S = 120.0
+"""Twenty commands at once on a machine with a hundred encoders take 50 s each."""
 PORTS = ("http", "rtmp", "hls", "webrtc", "webrtc_udp", "srt", "mediamtx_api", "hooks")
 
 
@@ -136,7 +138,7 @@ class Stagedoor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(COMMAND_S):
             output, _ = await process.communicate()
         return process.returncode or 0, output.decode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 _CHUNK = 65536
@@ -60,6 +60,10 @@ class Publishing:
         self.answer = bytearray()
 
     @property
+    def answered(self) -> bool:
+        return b"NetStream." in self.answer
+
+    @property
     def admitted(self) -> bool:
         return b"NetStream.Publish.Start" in self.answer
 
@@ -67,7 +71,7 @@ class Publishing:
         """Request to publish; return when the server sends a status or closes. `first`: name of the first command."""
         await _greet(self._reader, self._writer)
         self._writer.write(_request(app, name, first))
-        while b"NetStream." not in self.answer:
+        while not self.answered:
             part = await self._reader.read(65536)
             if not part:
                 break
@@ -81,6 +85,12 @@ class Publishing:
             frame = struct.pack(">I", len(_KEY_FRAME)) + _KEY_FRAME
             self._writer.write(_message(6, 9, 1, b"\x17\x01\0\0\0" + frame, self._at_ms))
             self._at_ms += _LOOKED_AT_MS
+
+    async def closed_while_silent(self) -> None:
+        """Wait until the server closes, and send nothing."""
+        with suppress(OSError):
+            while await self._reader.read(65536):
+                pass
 
     async def closed_by_the_server(self) -> None:
         """Wait until the server closes. Sends pictures meanwhile, because it also closes idle connections."""

@@ -24,10 +24,10 @@ END = "\nprintf '\\036'\n"
 NEED_A_MESSAGE = {
     *("verifyAccountDetails", "verifyPhoneNo", "changePhoneNo", "verifyRegisterEmailCode", "changeEmailAddress"),
     *("verifyChangeEmailCode", "login", "changePassword", "forgotPassword", "verifyforgotPasswordCode"),
-    *("changePasswordForgot", "answerFollowRequest"),
+    *("changePasswordForgot", "answerFollowRequest", "declineMessageRequest", "deleteMessage"),
 }
-"""Their examples are refused with a sentence: without the code that was sent, a password that was set before or a request
-to follow the caller, and when two codes are asked for within seconds."""
+"""Their examples are refused with a sentence: without the code that was sent, a password that was set before, a request
+to the caller or a message that is not deleted yet, and when two codes are asked for within seconds."""
 
 
 async def run(script: str, folder: Path) -> str:

@@ -905,6 +905,7 @@ async def test_the_watch_page_and_a_card_of_it_are_accessible(house: House) -> N
         await sign_in(page, page.get_by_role("dialog"), "asta")
         await page.get_by_role("button", name="Get coins").click()
         await page.locator(".package").first.click()
+        await expect(page.locator(".notice")).to_contain_text("coins added.")
         await page.get_by_role("button", name="Get coins").click()
         await expect(page.locator(".package").first).to_be_visible()
         async with publisher(stream["rtmp_url"]):

@@ -120,12 +120,12 @@ async def listener() -> AsyncIterator[Listener]:
 
 async def test_a_publisher_is_let_in(listener: Listener) -> None:
     assert await listener.auth(RTMP_PUBLISH) == (204, "")
-    assert listener.asked == [AccessRequest(Action.PUBLISH, "live/7", (KEY,), RTMP_PUBLISH["id"])]  # type: ignore[arg-type]
+    assert listener.asked == [AccessRequest(Action.PUBLISH, "live/7", (KEY,), RTMP_PUBLISH["id"], "rtmp")]  # type: ignore[arg-type]
 
 
 async def test_a_reader_is_let_in(listener: Listener) -> None:
     assert await listener.auth(HLS_PAGE) == (204, "")
-    assert listener.asked == [AccessRequest(Action.READ, "live/7", ())]  # type: ignore[arg-type]
+    assert listener.asked == [AccessRequest(Action.READ, "live/7", (), None, "hls")]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict is not Verdict.ALLOW])

@@ -52,15 +52,17 @@ export function messageOf(error) {
  * @param {string} method
  * @param {string} path
  * @param {object} [body]
+ * @param {RequestCredentials} [credentials] "omit": without the session.
  */
-export async function ask(method, path, body) {
+export async function ask(method, path, body, credentials = "same-origin") {
   const isForm = body instanceof FormData;
   const signal = AbortSignal.timeout(isForm ? UPLOAD_DEADLINE_MS : DEADLINE_MS);
   const headers = body === undefined || isForm ? undefined : { "Content-Type": "application/json" };
   let response;
   let answer;
   try {
-    response = await fetch(path, { method, headers, body: isForm ? body : body && JSON.stringify(body), signal });
+    const sent = isForm ? body : body && JSON.stringify(body);
+    response = await fetch(path, { method, headers, body: sent, credentials, signal });
     const wait = Number(response.headers.get("Retry-After"));
     if (wait) throw new Refused(`Too many requests. Please try again in ${duration(wait)}.`, TOO_OFTEN);
     answer = await response.json();
@@ -76,9 +78,10 @@ export async function ask(method, path, body) {
  * Calls an endpoint of the contract and returns its `msg`. Throws Refused with the contract's code.
  * @param {string} endpoint
  * @param {object} [body]
+ * @param {RequestCredentials} [credentials]
  */
-export async function call(endpoint, body = {}) {
-  const { code, msg } = await ask("POST", `/api/${endpoint}`, body);
+export async function call(endpoint, body = {}, credentials = undefined) {
+  const { code, msg } = await ask("POST", `/api/${endpoint}`, body, credentials);
   if (code !== 200) throw new Refused(String(msg), code);
   return msg;
 }

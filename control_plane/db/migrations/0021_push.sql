@@ -8,9 +8,9 @@ create table web_push_subscription (                      -- a browser that show
     auth       text not null,
     language   text not null default '',
     created_at timestamptz not null default now(),
+    unique (user_id, session_id),
     foreign key (user_id, session_id) references session on delete cascade
 );
-create index web_push_subscription_session on web_push_subscription (user_id, session_id);
 
 create table push_service (name text primary key);        -- fcm, web: what this server is set up to send with
 

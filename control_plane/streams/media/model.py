@@ -32,6 +32,17 @@ class MediaSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """A connection that the auth callback admitted as a publisher. It may not be online yet."""
+
+    id: SourceId
+    protocol: str
+    """As in the auth request: rtmp, srt, webrtc, ..."""
+    key_version: int
+    """Version of the key that admitted it."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaPath:
     """The state of a path on the media server."""
 
@@ -80,4 +91,8 @@ class MediaServer(Protocol):
 
     async def kick(self, source: MediaSource) -> bool:
         """Disconnect this publisher; False if it is already gone."""
+        ...
+
+    async def kick_admitted(self, connection: Admitted) -> bool:
+        """Disconnect this connection, online or not; False if it is already gone, or cannot be found by its id."""
         ...

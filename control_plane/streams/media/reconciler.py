@@ -12,8 +12,8 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,6 +56,9 @@ server."""
 AWAY_S = 3.0
 """Time without an answer of the media server until its streams count as interrupted. Larger: viewers learn later that
 it is down. Smaller: a short stall interrupts streams."""
+SLOW_S = 1.0
+"""Time after which a listing counts as slow, and between the calls that check whether the media server answers at all.
+Larger: a media server that hangs is noticed later. Smaller: more load on one that is busy."""
 HINT_LOOKS = 20
 """Checks of a path until it shows what its hint says: with HINT_LOOK_S one second in all. Fewer: a slow change waits
 for the next pass. More: requests that the next pass makes anyway."""
@@ -176,7 +179,7 @@ class Reconciler:
                     await self._media.kick(path.source)
                     await asyncio.sleep(0.02)
         except (TimeoutError, MediaServerUnavailable, DatabaseUnavailable):
-            log.warning("publisher_still_connected", extra={"stream": stream.id})
+            log.warning("disconnection_not_confirmed", extra={"stream": stream.id})
             return False
 
     async def _is_revoked(self, stream: Stream, source: MediaSource) -> bool:
@@ -191,9 +194,10 @@ class Reconciler:
         began = self._monotonic()
         online: dict[PathName, MediaPath] = {}
         try:
-            async for page in self._media.list_paths():
-                self._answered_at = self._monotonic()
-                online |= {path.name: path for path in page if path.online and path.source is not None}
+            async with self._while_it_answers():
+                async for page in self._media.list_paths():
+                    self._answered_at = self._monotonic()
+                    online |= {path.name: path for path in page if path.online and path.source is not None}
         except MediaServerUnavailable:
             self._reachable = False
             if began - self._answered_at > AWAY_S:
@@ -205,6 +209,32 @@ class Reconciler:
             self._away = False
             self._waits.restart(began)
         return online
+
+    @asynccontextmanager
+    async def _while_it_answers(self) -> AsyncIterator[None]:
+        """Let a listing take long, as long as the media server answers a call that does not wait for its paths. Raises
+        MediaServerUnavailable when it does not."""
+        loop = asyncio.get_running_loop()
+        asking: list[asyncio.Task[None]] = []  # empty until the listing is slow, because nearly all are fast
+        try:
+            async with asyncio.timeout(None) as limit:
+                timer = loop.call_later(SLOW_S, lambda: asking.append(loop.create_task(self._ask_until_silent(limit))))
+                try:
+                    yield
+                finally:
+                    timer.cancel()
+                    for task in asking:
+                        task.cancel()
+        except TimeoutError as error:
+            raise MediaServerUnavailable("The media server stopped answering during a listing.") from error
+
+    async def _ask_until_silent(self, limit: asyncio.Timeout) -> None:
+        with suppress(MediaServerUnavailable):
+            while True:
+                await self._media.info()
+                self._answered_at = self._monotonic()
+                await asyncio.sleep(SLOW_S)
+        limit.reschedule(asyncio.get_running_loop().time())
 
     async def _interrupt_all(self) -> None:
         await self._each(

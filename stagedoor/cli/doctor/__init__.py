@@ -49,7 +49,17 @@ async def findings() -> list[tuple[str, Finding]]:
 
 def _checks() -> tuple[Check, ...]:
     """The checks. They are imported here, because they are slow to import and other commands do not need them."""
-    from stagedoor.cli.doctor import counters, database, machine, media_server, messages, network, storage
+    from stagedoor.cli.doctor import (
+        counters,
+        database,
+        machine,
+        media_server,
+        messages,
+        network,
+        push,
+        reports,
+        storage,
+    )
 
     return (
         Check("Python", machine.python),
@@ -64,6 +74,7 @@ def _checks() -> tuple[Check, ...]:
         Check("secrets of the database", database.belonging),
         Check("mode of the database", database.mode),
         Check("database clock", database.clock),
+        Check("reports", reports.waiting),
         Check("counters", counters.counters, deadline_s=30),
         Check("bucket of files", storage.bucket, deadline_s=30),
         Check("MediaMTX", media_server.binary, deadline_s=25),
@@ -73,6 +84,8 @@ def _checks() -> tuple[Check, ...]:
         Check("mail", messages.mail, deadline_s=35),
         Check("text messages", messages.text_messages, deadline_s=35),
         Check("codes by text message", messages.codes_of_today),
+        Check("push to phones", push.phones, deadline_s=25),
+        Check("push to browsers", push.browsers),
         Check("server", network.server),
     )
 

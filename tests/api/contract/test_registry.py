@@ -11,6 +11,7 @@ from api.sections import messages, registry
 
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
+    *("reportStream", "showReportDecisions", "appealReport"),
     *(endpoint.name for endpoint in messages.section.endpoints),
 }
 """Endpoints beside the contract."""

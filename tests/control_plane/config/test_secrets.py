@@ -36,7 +36,7 @@ def content(secrets: Secrets) -> dict[str, Any]:
     rings: dict[str, Any] = {
         purpose: [(s.key_id, s.value) for s in ring.secrets] for purpose, ring in secrets.keyrings.items()
     }
-    return {**rings, "api_keys": dict(secrets.api_keys)}
+    return {**rings, "api_keys": dict(secrets.api_keys), "web_push_key": secrets.web_push_key}
 
 
 @pytest.mark.usefixtures("careless_umask")
@@ -91,6 +91,20 @@ def test_two_installations_share_nothing(tmp_path: Path) -> None:
     for purpose in Purpose:
         assert one[purpose].signing.value != other[purpose].signing.value
     assert not set(one.api_keys.values()) & set(other.api_keys.values())
+
+
+def test_the_file_of_an_earlier_release_gets_the_key_of_push_and_keeps_the_rest(path: Path) -> None:
+    """The key stays the same from then on, also when secrets are rotated: browsers subscribe to it."""
+    old = content(load_or_create(path))
+    stored = json.loads(path.read_text())
+    del stored["web_push_key"]
+    path.write_text(json.dumps(stored))
+    found = content(load_or_create(path))
+    assert found["web_push_key"]
+    assert {**found, "web_push_key": ""} == {**old, "web_push_key": ""}
+    assert content(load_or_create(path)) == found
+    assert rotate(path).web_push_key == found["web_push_key"]
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def _without(stored: dict[str, Any], name: str) -> dict[str, Any]:
@@ -197,7 +211,7 @@ def made_of(*publish: tuple[str, int]) -> Secrets:
     """Secrets that differ in one purpose only: (key id, number of the secret), the newest first."""
     same = Keyring((Secret("s", b"s" * 32),))
     ring = Keyring(tuple(Secret(key_id, bytes([number]) * 32) for key_id, number in publish))
-    return Secrets({**dict.fromkeys(Purpose, same), Purpose.PUBLISH: ring}, {})
+    return Secrets({**dict.fromkeys(Purpose, same), Purpose.PUBLISH: ring}, {}, "")
 
 
 async def remembered(database: Database) -> set[tuple[str, bytes]]:

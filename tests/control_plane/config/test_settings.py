@@ -27,6 +27,8 @@ SECRET_NAMES = {
     "api_key_android_kt",
     "api_key_document",
     "providers.google.client_secret",
+    "push.fcm.credentials",
+    "push.web.private_key",
 }
 
 

@@ -35,6 +35,9 @@ _REST = """
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2) on conflict do nothing;
     insert into inbox_entry (receiver_id, number, sender_id, kind) values (2, 1, 3, 'following'), (3, 1, 2, 'following');
     insert into inbox_hiding (sender_id) values (2);
+    insert into report (reporter_id, kind, thing_id, user_id, reason_id, evidence)
+    values (2, 'user', '3', 3, 1, '{}'), (3, 'user', '2', 2, 1, '{"first_name": "the name of Ann"}');
+    insert into report_decision (kind, thing_id, user_id, action, why, appeal) values ('user', '2', 2, 'ban', '', 'the words of Ann');
     update message set text = 'the words of Ann' where sender_id = 2;
     update conversation set stranger_id = 2 where low_id = 2;
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
@@ -59,6 +62,7 @@ class Fate(NamedTuple):
 
 _GONE_WITH_SESSIONS = ["session.user_id", "web_push_subscription.user_id"]
 MONEY = "money: both sides of a transfer have to be accounted for, and the row of the user holds no person any more"
+EVIDENCE = "evidence of what was reported: deleted some time after the decision"
 ANSWERS = "what the other wrote is data of the other, and the row of the user holds no person any more"
 LIMIT = "counts calls for a limit"
 FATES = {
@@ -79,6 +83,9 @@ FATES = {
     "inbox_entry.receiver_id": Fate(exported="inbox"),
     "inbox_entry.sender_id": Fate(not_exported="the inbox is data of the receiver"),
     "inbox_hiding.sender_id": Fate(not_exported="work of a job"),
+    "report.reporter_id": Fate(exported="reports"),
+    "report.user_id": Fate(kept=EVIDENCE, not_exported="reports are data of the reporter"),
+    "report_decision.user_id": Fate(kept=EVIDENCE, exported="report_decisions"),
     "conversation.low_id": Fate(kept=ANSWERS, exported="conversations"),
     "conversation.high_id": Fate(kept=ANSWERS, exported="conversations"),
     "conversation.stranger_id": Fate(not_exported=LIMIT),
@@ -147,13 +154,8 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
     assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
-    assert sorted(await tables_with(database, "of Ann")) == [
-        "app_user",
-        "message",
-        "publish_session",
-        "purchase",
-        "stream",
-    ]
+    holding = ["app_user", "message", "publish_session", "purchase", "report", "report_decision", "stream"]
+    assert sorted(await tables_with(database, "of Ann")) == holding
 
     async with served(dsn, database, tmp_path) as (_, platform):
         await remove_deleted_accounts.function(platform.personal_data.removal)
@@ -162,5 +164,5 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
         exported = b"".join([piece async for piece in platform.personal_data.export.encoded(PERSON)])
     stays = {reference for reference, count in left.items() if count}
     assert stays == {reference for reference, fate in FATES.items() if fate.kept}
-    assert await tables_with(database, "of Ann") == []
+    assert await tables_with(database, "of Ann") == ["report"], "the evidence"
     assert b"Ann" not in exported

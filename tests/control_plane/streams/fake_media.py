@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from control_plane.base.clock import utc_now
 from control_plane.streams.media.model import (
+    Admitted,
     MediaConnection,
     MediaPath,
     MediaServerInfo,
@@ -30,6 +31,7 @@ class FakeMedia:
         self.paths: dict[PathName, MediaPath] = {}
         self.connections: dict[SourceId, MediaConnection] = {}
         self.kicked: list[SourceId] = []
+        self.kicked_admitted: list[Admitted] = []
         self.away = False
         self.hidden: set[PathName] = set()
         """Paths that the listing omits, but that are found by name."""
@@ -105,4 +107,9 @@ class FakeMedia:
         if self.closes_at_once:
             for path in [path for path in self.paths.values() if path.source == source]:
                 self.leave(path.name)
+        return True
+
+    async def kick_admitted(self, connection: Admitted) -> bool:
+        self._answer()
+        self.kicked_admitted.append(connection)
         return True

@@ -39,11 +39,13 @@ class Process:
             database, self.event_log, self.running, lambda stream_id: self.peak_viewers.get(stream_id, 0)
         )
 
-    async def publish(self, stream: Stream, version: int = 1, source_id: str | None = None) -> Verdict:
+    async def publish(
+        self, stream: Stream, version: int = 1, source_id: str | None = None, protocol: str = "rtmp"
+    ) -> Verdict:
         """The verdict for a publisher with the stream's key of this version."""
         source = SourceId(source_id) if source_id else None
         key = KEYS.issue(stream.id, version, stream.key_salt)
-        request = AccessRequest(Action.PUBLISH, stream.path, (key,), source)
+        request = AccessRequest(Action.PUBLISH, stream.path, (key,), source, protocol)
         return await self.running.decide(request)
 
     async def read(self, path: PathName) -> Verdict:

@@ -14,7 +14,7 @@ from control_plane.base.ids import LARGEST_ID, StreamId, UserId
 from control_plane.db.pool import DatabaseUnavailable
 from control_plane.streams import running as module
 from control_plane.streams.access import AccessRequest, Action, Verdict
-from control_plane.streams.media.model import PathName, SourceId
+from control_plane.streams.media.model import Admitted, PathName, SourceId
 from control_plane.streams.model import EndReason, Status, Stream, StreamOptions, Visibility
 from control_plane.streams.running import ADMITTED_MAX, MISS_DEADLINE_S
 from tests.control_plane.bus.proxy import wire
@@ -282,6 +282,43 @@ async def test_it_remembers_with_which_key_a_connection_was_let_in(here: Process
     assert admitted(SourceId(f"again {ADMITTED_MAX - 1}")) == 2
     await here.lifecycle.end(made.id, EndReason.OWNER)
     assert admitted(SourceId(f"again {ADMITTED_MAX - 1}")) is None
+
+
+async def test_it_reports_the_connections_whose_key_was_revoked(here: Process, user_id: UserId, dsn: str) -> None:
+    """Once, and after the table refuses their key."""
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    revoked: list[tuple[StreamId, list[Admitted]]] = []
+    here.running.on_revoke(lambda stream_id, connections: revoked.append((stream_id, list(connections))))
+    await here.publish(made, 1, "a")
+    await here.publish(made, 1, "b", protocol="webrtc")
+    rotated = await here.lifecycle.rotate(made.id)
+    assert rotated is not None
+    first = [Admitted(SourceId("a"), "rtmp", 1), Admitted(SourceId("b"), "webrtc", 1)]
+    assert revoked == [(made.id, first)]
+    await here.publish(rotated, 2, "c")
+    await here.lifecycle.go_live(user_id, StreamOptions(title="renamed"))
+    assert len(revoked) == 1
+    await here.lifecycle.end(made.id, EndReason.OWNER)
+    await here.lifecycle.end(made.id, EndReason.OWNER)
+    assert revoked[1:] == [(made.id, [*first, Admitted(SourceId("c"), "rtmp", 2)])]
+    assert await here.publish(rotated, 2, "d") is Verdict.UNKNOWN_STREAM
+
+
+@pytest.mark.parametrize("deny", ["rotate", "end"])
+async def test_it_reports_them_when_another_process_revokes_while_nothing_is_received(
+    here: Process, user_id: UserId, dsn: str, deny: str
+) -> None:
+    made = await here.lifecycle.go_live(user_id, OPTIONS)
+    await here.publish(made, 1, "a")
+    revoked: list[SourceId] = []
+    here.running.on_revoke(lambda _, connections: revoked.extend(one.id for one in connections))
+    async with process(dsn) as other:
+        await (other.lifecycle.rotate(made.id) if deny == "rotate" else other.lifecycle.end(made.id, EndReason.OWNER))
+    assert revoked == []
+    await here.running.load()
+    assert revoked == ["a"]
+    await here.running.load()
+    assert revoked == ["a"]
 
 
 def strange(path: str, key: str | None, action: Action = Action.PUBLISH) -> AccessRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ from aiohttp.web_request import BaseRequest
 
 from control_plane.streams.media.api_password import api_authorization
 from control_plane.streams.media.model import (
+    Admitted,
     MediaPath,
     MediaServer,
     MediaServerUnavailable,
@@ -22,10 +24,12 @@ from control_plane.streams.media.model import (
     SourceId,
 )
 from mediamtx.node.client import ITEMS_PER_PAGE, KINDS, MediaMTXClient
+from tests.end_to_end import rtmp
 from tests.mediamtx.rig import STREAM_KEY, Rig, publishing
 from tests.waiting import until
 
 PATH = PathName("live/7")
+LISTING_S = 1.0
 NOBODY = SourceId("00000000-0000-4000-8000-000000000000")
 
 
@@ -69,6 +73,19 @@ async def test_of_every_kind_one_that_is_not_there_is_none(rig: Rig, kind: str) 
     source = MediaSource(kind, NOBODY)
     assert await rig.client.get_connection(source) is None
     assert await rig.client.kick(source) is False
+
+
+async def test_a_connection_that_was_admitted_and_sends_no_media_is_kicked_by_its_protocol(rig: Rig) -> None:
+    async with rtmp.publishing("127.0.0.1", rig.config.rtmp_port) as connection:
+        await connection.ask(b"live", f"7?token={STREAM_KEY}".encode())
+        assert connection.admitted
+        assert await listed(rig.client) == []
+        admitted = Admitted(SourceId(rig.listener.asked[-1]["id"]), rig.listener.asked[-1]["protocol"], 1)
+        assert await rig.client.kick_admitted(dataclasses.replace(admitted, protocol="srt")) is False
+        assert await rig.client.kick_admitted(admitted) is True
+        async with asyncio.timeout(5):  # shorter than MediaMTX's read timeout
+            await connection.closed_while_silent()
+    assert await rig.client.kick_admitted(admitted) is False
 
 
 async def test_a_source_that_is_no_connection_can_neither_be_looked_up_nor_kicked(rig: Rig) -> None:
@@ -130,7 +147,7 @@ async def serve() -> AsyncIterator[Serve]:
         closing.append(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         client = await MediaMTXClient(
-            f"http://127.0.0.1:{runner.addresses[0][1]}", "password", deadline_s=0.5
+            f"http://127.0.0.1:{runner.addresses[0][1]}", "password", deadline_s=0.5, listing_s=LISTING_S
         ).__aenter__()
         closing.append(lambda: client.__aexit__(None, None, None))
         return client
@@ -215,10 +232,10 @@ async def test_a_page_that_is_late_makes_the_listing_unavailable_and_has_a_deadl
     async def read() -> None:
         async for page in client.list_paths():
             pages.append(len(page))
-            await asyncio.sleep(0.6)  # longer than a deadline: what is done with a page does not count
+            await asyncio.sleep(LISTING_S + 0.1)  # longer than a deadline: what is done with a page does not count
 
     client = await serve(answer)
-    with pytest.raises(MediaServerUnavailable, match=r"within 0\.5 s"):
+    with pytest.raises(MediaServerUnavailable, match=r"within 1 s"):
         await read()
     assert pages == [ITEMS_PER_PAGE]
 

@@ -17,7 +17,15 @@ from aiohttp.web_request import BaseRequest
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
 from control_plane.streams.access import Verdict
-from control_plane.streams.media.model import MediaPath, MediaServerUnavailable, MediaSource, PathName, SourceId
+from control_plane.streams.media import reconciler as module
+from control_plane.streams.media.model import (
+    MediaPath,
+    MediaServerInfo,
+    MediaServerUnavailable,
+    MediaSource,
+    PathName,
+    SourceId,
+)
 from control_plane.streams.media.reconciler import ABREAST, AWAY_S, HINT_LOOKS, SLICE, Hint, Reconciler
 from control_plane.streams.model import EndReason, Status, Stream, StreamOptions
 from mediamtx.node.client import MediaMTXClient
@@ -399,6 +407,44 @@ async def test_a_short_silence_is_no_interruption(theatre: Theatre) -> None:
         await theatre.fails(after_s=AWAY_S)
         await theatre.passes()
     assert await theatre.process.statuses(made.id) == [("live", None)]
+
+
+async def test_a_listing_that_takes_long_is_no_silence_while_the_media_server_answers(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_S", 0.001)
+    made, found = await theatre.live_stream("a"), await theatre.stream()
+    theatre.media.publish(found.path, "b")
+    answered = 0
+    info = theatre.media.info
+
+    async def note() -> MediaServerInfo:
+        nonlocal answered
+        answered += 1
+        theatre.now += AWAY_S
+        return await info()
+
+    theatre.media.info = note  # type: ignore[method-assign]
+    theatre.media.before_the_listing = lambda: until(lambda: answered >= 5)
+    await theatre.passes()
+    assert theatre.state(found) == (Status.LIVE, "b")
+    theatre.media.before_the_listing = lambda: until(lambda: answered >= 10)
+    await theatre.fails()
+    assert await theatre.process.statuses(made.id) == [("live", None)]
+
+
+async def test_a_listing_ends_when_the_media_server_no_longer_answers(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_S", 0.001)
+    made = await theatre.live_stream("a")
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    theatre.media.before_the_listing = never
+    await theatre.fails(after_s=AWAY_S + 1)
+    assert theatre.state(made) == (Status.INTERRUPTED, None)
 
 
 async def test_a_publisher_that_is_still_there_afterwards_goes_on(theatre: Theatre) -> None:
