@@ -117,6 +117,7 @@ async def test_followers_of_a_day_are_one_entry(place: Place, size: ViewportSize
     async with place.user(size, star_name) as star:
         await star.page.goto(f"{place.base}/inbox")
         await expect(star.page.get_by_role("heading", name="Nothing yet")).to_be_visible()
+        await expect(star.page.get_by_role("button", name="Notify me")).to_be_visible()
         assert await violations(star.page) == {}
         for fan_name in fans:
             async with place.user(size, fan_name) as fan:
@@ -191,6 +192,24 @@ async def test_a_blocked_user_finds_no_profile(place: Place, size: ViewportSize)
         await expect(blocker.page.get_by_role("button", name="Follow", exact=True)).to_be_visible()
         await place.profile(blocked.page, ivy)
         await expect(blocked.page.get_by_role("button", name="Follow", exact=True)).to_be_visible()
+
+
+@both_sizes
+async def test_a_user_is_reported(place: Place, size: ViewportSize) -> None:
+    meg, ned = names(size, "meg", "ned")
+    async with place.user(size, meg) as visitor, place.user(size, ned):
+        page = visitor.page
+        await place.profile(page, ned)
+        await page.get_by_role("button", name="More").click()
+        await page.get_by_role("button", name=f"Report @{ned}").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Reason").select_option(index=1)
+        await dialog.get_by_label("What happened?").fill("Sells watches.")
+        assert await violations(page) == {}
+        await dialog.get_by_role("button", name="Report").click()
+        await expect(dialog.get_by_role("status")).to_contain_text("Thank you for your report.")
+        await dialog.get_by_role("button", name="Close").first.click()
+        await expect(dialog).to_have_count(0)
 
 
 @both_sizes

@@ -5,6 +5,7 @@ import { Account } from "./account.js";
 import { Refused, ask, call } from "./api.js";
 import { avatar, find, icon, make } from "./dom.js";
 import { ago } from "./format.js";
+import { showPush } from "./inbox_push.js";
 import { FollowRequests } from "./inbox_requests.js";
 import { profilePath } from "./people.js";
 
@@ -92,6 +93,7 @@ account.onChange((user) => {
   if (!user) return find(".ways", HTMLElement, guest).replaceChildren(...account.forms(() => find("#told a, #none", HTMLElement).focus()));
   load();
   requests.load();
+  showPush(find("#push", HTMLElement));
 });
 account.personal.listen({
   back() {

@@ -6,6 +6,7 @@ import { button, make } from "./dom.js";
 import { attempt, errorPlace } from "./forms.js";
 import { confirm } from "./confirm.js";
 import { menu } from "./menu.js";
+import { showReport } from "./report_dialog.js";
 
 /** @typedef {import("./profile.js").Profile} Profile */
 /** @typedef {import("./account.js").Account} Account */
@@ -93,6 +94,7 @@ function more(profile, account, error, changed) {
       await changed();
     });
   }]);
+  choices.push([`Report @${username}`, () => (account.user ? showReport(profile) : account.askToSignIn())]);
   const element = menu("More", choices);
   const toggle = () => /** @type {HTMLButtonElement} */ (element.firstElementChild);
   return element;
