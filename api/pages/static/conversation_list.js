@@ -8,7 +8,7 @@ import { personOf } from "./people.js";
 import { fromAnswer, summary } from "./direct_message.js";
 
 /**
- * @typedef {{ Conversation: { unread: number, state: string, other_user_id: number, available: number },
+ * @typedef {{ Conversation: { unread: number, state: string, other_user_id: number },
  *   User: import("./people.js").User, DirectMessage?: import("./direct_message.js").Answered }} Item
  */
 
@@ -17,6 +17,8 @@ const PAGE = 10;
 
 export class ConversationList {
   #pages = 1;
+  /** @type {Promise<void> | null} */ #reading = null;
+  /** @type {Promise<void> | null} */ #next = null;
 
   /**
    * @param {HTMLElement} place
@@ -34,7 +36,17 @@ export class ConversationList {
     });
   }
 
-  async load() {
+  /** Calls while the list is being read share one more reading after it, so that a burst of messages costs two. */
+  load() {
+    this.#next ??= (this.#reading ?? Promise.resolve()).catch(() => undefined).then(() => {
+      this.#next = null;
+      this.#reading = this.#read();
+      return this.#reading;
+    });
+    return this.#next;
+  }
+
+  async #read() {
     /** @type {[Item[], ...Item[][]]} */
     const [requests, ...pages] = /** @type {any} */ (await Promise.all([
       call("showMessageRequests"),
@@ -49,15 +61,16 @@ export class ConversationList {
   }
 
   /** @param {Item} item */
-  #line({ Conversation: { unread, available }, User, DirectMessage }) {
+  #line({ Conversation: { unread }, User, DirectMessage }) {
     const person = personOf(User);
     const last = DirectMessage && fromAnswer(DirectMessage);
-    const name = available || person.username ? person.name || person.username : "Deleted account";
+    const name = person.name || person.username || "Account not available";
     const words = make("span", { class: "words" }, make("b", { dir: "auto" }, name), make("span", { dir: "auto" }, last ? summary(last, person.user_id) : ""));
     const side = make("span", { class: "aside" }, ...(last ? [make("time", { datetime: last.at }, ago(last.at))] : []));
     if (unread) side.append(make("span", { class: "count" }, String(unread), make("span", { class: "unseen" }, " unread")));
-    const link = make("a", { href: `/messages/${encodeURIComponent(person.username)}` }, avatar(person), words, side);
-    if (person.username === this.current) link.setAttribute("aria-current", "page");
+    // A banned or deleted user has no name any more, and so no page.
+    const link = make("a", person.username ? { href: `/messages/${encodeURIComponent(person.username)}` } : {}, avatar(person), words, side);
+    if (person.username && person.username === this.current) link.setAttribute("aria-current", "page");
     return make("li", unread ? { class: "fresh" } : {}, link);
   }
 }
