@@ -41,6 +41,8 @@ class ShownVideo(msgspec.Struct, frozen=True):
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """A user as the viewer sees it. Of a user whom the viewer blocks, only the names."""
 
+    viewer_id: int
+    """0: a guest."""
     user_id: int
     username: str
     name: str
@@ -113,10 +115,17 @@ class ProfilePage:
     async def _profile(self, seen: Seen, urls: Urls) -> Profile:
         user, relation, extent = seen.user, seen.relation, sight(seen)
         if extent < Sight.PROFILE:
-            return Profile(user_id=user.id, username=user.username, name=user.full_name, blocked=True)
+            return Profile(
+                viewer_id=seen.viewer_id or 0,
+                user_id=user.id,
+                username=user.username,
+                name=user.full_name,
+                blocked=True,
+            )
         shows = extent >= Sight.CONTENT
         videos = await newest(self._platform.database, user.id, VIDEOS) if shows else []
         return Profile(
+            viewer_id=seen.viewer_id or 0,
             user_id=user.id,
             username=user.username,
             name=user.full_name,

@@ -22,6 +22,7 @@ export class Conversation {
   #state = "";
   #seen = 0;
   #read = 0;
+  #change = 0;
   #list = make("ol", { class: "lines", "aria-label": "Messages" });
   #waiting = make("ol", { class: "lines waiting" });
   #older = button("Show older messages", () => this.#loadOlder(), "button small older");
@@ -81,19 +82,23 @@ export class Conversation {
     this.markRead();
   }
 
-  /** @param {{ other_user_id: number, other_read_number: number, state: string }} conversation */
-  changed({ other_user_id, other_read_number, state }) {
-    if (other_user_id !== this.other.user_id) return;
+  /**
+   * The socket may be faster than the answer to a call, which is older then.
+   * @param {{ other_user_id: number, other_read_number: number, state: string, change: number }} conversation
+   */
+  changed({ other_user_id, other_read_number, state, change }) {
+    if (other_user_id !== this.other.user_id || change < this.#change) return;
+    this.#change = change;
     this.#seen = other_read_number;
     this.#state = state;
     this.#show();
   }
 
-  /** Tells the server that the user sees the messages: not of a request, whose sender would learn it. */
+  /** Tells the server that the user sees the messages. */
   async markRead() {
-    if (!this.#last || document.visibilityState !== "visible" || this.#read === this.#last) return;
+    const number = this.#last;
+    if (!number || document.visibilityState !== "visible" || this.#read >= number) return;
     try {
-      const number = this.#last;
       this.changed(await call("readConversation", { other_user_id: this.other.user_id, number }));
       this.#read = number;
     } catch (error) {

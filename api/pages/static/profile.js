@@ -12,7 +12,7 @@ import { videoGrid } from "./profile_videos.js";
 
 /**
  * `open`: the viewer sees the videos and the lists.
- * @typedef {{ user_id: number, username: string, name: string, bio: string, website: string, profile_pic: string, verified: boolean,
+ * @typedef {{ viewer_id: number, user_id: number, username: string, name: string, bio: string, website: string, profile_pic: string, verified: boolean,
  *   private: boolean, followers: number, following: number, own: boolean, follows: boolean, followed: boolean, requested: boolean,
  *   notified: boolean, blocked: boolean, open: boolean, live_id: number,
  *   videos: import("./profile_videos.js").Video[] }} Profile
@@ -28,7 +28,6 @@ const unreached = find("#unreached", HTMLElement);
 let profile = JSON.parse(root.dataset.profile ?? "");
 const account = new Account();
 let retryTimer = 0;
-let identity = /** @type {number | null | undefined} */ (undefined);
 
 /** Reads the profile again and shows it; retries until the server answers. A user who is hidden meanwhile gets the error page. */
 async function refresh() {
@@ -117,9 +116,7 @@ function body() {
 const card = (image, title, text) => make("div", { class: "empty" }, icon(image), make("h2", {}, title), ...(text ? [make("p", { class: "hint" }, text)] : []));
 
 account.onChange((user) => {
-  const id = user?.user_id ?? null;
-  if (identity !== undefined || (id === profile.user_id) !== profile.own || id !== null) refresh();
-  identity = id;
+  if ((user?.user_id ?? 0) !== profile.viewer_id) refresh();
 });
 root.addEventListener("signed-out", () => account.refresh());
 account.personal.listen({ back: refresh, entry: ({ sender }) => void (sender.id === profile.user_id && refresh()) });
