@@ -87,7 +87,7 @@ class ProfilePage:
             )
         user = seen.user
         if user.username != request.match_info["username"]:
-            return web.HTTPFound(f"/@{quote(user.username)}")
+            return web.Response(status=302, headers={"Location": f"/@{quote(user.username)}"})
         if viewer_id is not None and not seen.own and sight(seen) >= Sight.PROFILE:
             await record_visit(self._platform.database, user.id, viewer_id)
         profile = await self._profile(seen, request_urls(request, self._platform))
@@ -101,8 +101,11 @@ class ProfilePage:
         return self._html.page(request, "profile", values)
 
     async def current(self, request: web.Request) -> web.Response:
-        """Raises UserNotFound, DatabaseUnavailable."""
-        seen = await self._seen(request, await self._sign_in.viewer(request))
+        """The same for the script; 404 if the viewer sees no such user. Raises DatabaseUnavailable."""
+        try:
+            seen = await self._seen(request, await self._sign_in.viewer(request))
+        except UserNotFound as missing:
+            return json({"message": str(missing)}, 404)
         return json(await self._profile(seen, request_urls(request, self._platform)))
 
     async def _seen(self, request: web.Request, viewer_id: Viewer) -> Seen:
