@@ -86,7 +86,7 @@ function streamParts(item) {
   picture.append(make("span", { class: "badges" },
     make("span", { class: interrupted ? "badge" : "badge live" }, interrupted ? "Paused" : "Live"),
     make("span", { class: "badge viewers" }, icon("eye"), compact(item.viewers), make("span", { class: "unseen" }, " watching"))));
-  return [picture, make("b", { class: "title", dir: "auto", title: item.title }, item.title || `${item.username} live`)];
+  return [picture, make("b", { class: "title", dir: "auto", title: item.title }, item.title || `${item.username} live`), make("span", { class: "unseen" }, ` by ${item.username}`)];
 }
 
 more.addEventListener("click", () => {

@@ -41,7 +41,7 @@ function followButton(profile, account, error, changed) {
     await changed();
   };
   const element = button(label(profile), () => {
-    if (!account.user) return account.askToSignIn(() => document.querySelector("#person .actions button"));
+    if (isGuest(profile, account)) return account.askToSignIn(() => document.querySelector("#person .actions button"));
     if (profile.follows && profile.private) {
       return confirm(`Unfollow ${name || username}?`, "This account is private. You need a new request to see its videos again.", "Unfollow", follow);
     }
@@ -50,6 +50,13 @@ function followButton(profile, account, error, changed) {
   if (!wanted) element.title = profile.requested ? "Withdraw the request" : "Unfollow";
   return element;
 }
+
+/**
+ * The page knows its viewer before the session is read.
+ * @param {Profile} profile
+ * @param {Account} account
+ */
+const isGuest = (profile, account) => !account.user && profile.viewer_id === 0;
 
 /** @param {Profile} profile */
 function label({ follows, followed, requested }) {
@@ -62,10 +69,10 @@ function label({ follows, followed, requested }) {
  * @param {Profile} profile
  * @param {Account} account
  */
-function messageLink({ username }, account) {
-  const element = make("a", { class: "button", href: `/messages/${encodeURIComponent(username)}` }, "Message");
+function messageLink(profile, account) {
+  const element = make("a", { class: "button", href: `/messages/${encodeURIComponent(profile.username)}` }, "Message");
   element.addEventListener("click", (event) => {
-    if (account.user) return;
+    if (!isGuest(profile, account)) return;
     event.preventDefault();
     account.askToSignIn();
   });
@@ -88,13 +95,13 @@ function more(profile, account, error, changed) {
   };
   if (follows) choices.push([notified ? "Do not tell me about live streams" : "Tell me about live streams", () => attempt(toggle(), error, tell)]);
   choices.push([`Block @${username}`, () => {
-    if (!account.user) return account.askToSignIn();
+    if (isGuest(profile, account)) return account.askToSignIn();
     confirm(`Block ${name || username}?`, "You will not see or reach each other, and you stop following each other. They are not told.", "Block", async () => {
       await call("blockUser", { block_user_id: user_id, block: 1 });
       await changed();
     });
   }]);
-  choices.push([`Report @${username}`, () => (account.user ? showReport(profile) : account.askToSignIn())]);
+  choices.push([`Report @${username}`, () => (isGuest(profile, account) ? account.askToSignIn() : showReport(profile))]);
   const element = menu("More", choices);
   const toggle = () => /** @type {HTMLButtonElement} */ (element.firstElementChild);
   return element;
