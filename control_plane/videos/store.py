@@ -41,6 +41,13 @@ _NEWEST_OF = f"""
     order by v.id desc
 """
 
+_NEWEST = f"""
+    {_SHOWN}
+    where v.id = any (array(
+        select id from video where user_id = $1 and privacy = 'public' order by id desc limit $2))
+    order by v.id desc
+"""
+
 
 def sees(video: str, viewer: str) -> str:
     """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
@@ -121,6 +128,11 @@ async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -
         video = _video(row)
         found[video.user_id].append(video)
     return found
+
+
+async def newest(database: Database, user_id: UserId, limit: int) -> list[Video]:
+    """The newest public videos of one user, also of a private account: for viewers who may see its content."""
+    return [_video(row) for row in await database.fetch(_NEWEST, user_id, limit)]
 
 
 async def seen_by_ids(
