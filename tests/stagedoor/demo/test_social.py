@@ -13,7 +13,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox import store as inbox
 from control_plane.inbox.model import Kind
-from control_plane.messages import store as messages
+from control_plane.messages import reading_store as messages
 from control_plane.messages.model import Number, State
 from control_plane.operations import counters_store as counters
 from control_plane.social import blocks_store as blocks
