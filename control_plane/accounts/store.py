@@ -124,25 +124,10 @@ _END_SUSPENSION = """
 _REMOVE_IDENTITY = """
     delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
-_DEMO_PEOPLE = "select user_id from user_identity where provider = 'demo' order by user_id"
 _COMPLETE_DEMO_PERSON = """
     update app_user set bio = $2, website = $3, city = $4, country = $5, verified = $6, private = $7, created_at = $8
     where id = $1
 """
-_REMOVE = """
-    update app_user set username = 'removed.' || id || '.' || substring(encode(uuid_send(gen_random_uuid()), 'hex') for 8),
-        first_name = '', last_name = '', email = null, phone = null, password_hash = null, bio = '', website = '', city = '',
-        country = '', dob = null, verified = false, banned_at = coalesce(banned_at, now()), banned_until = null
-    where id = any($1::integer[])
-"""
-_LOCK_UNPROVEN = """
-    update app_user set email = null, phone = null, password_hash = null, social = '', social_id = ''
-    where created_at >= $1 and banned_at is null and not exists (
-        select from audit_log where subject = 'user:' || app_user.id and act = 'user.added')
-"""
-_FORGET_UNPROVEN = "delete from user_identity where created_at >= $1 or provider in ('dev', 'uid', 'demo')"
-_DEMOTE = "update app_user set role = 'user' where role = 'operator' returning username"
-_CLEAR_FOREIGN_PICTURES = "update app_user set profile_pic = '' where profile_pic ~* '^https?://'"
 _OVERVIEW = """
     select id, username, email, role, created_at, banned_at, deleted_at, removed_at from app_user
     where $2::bigint is null or id < $2 order by id desc limit $1
@@ -376,32 +361,6 @@ async def complete_demo_person(
     """Write what a user is not created with."""
     values = (bio, website, city, country, verified, private, created_at)
     await connection.execute(_COMPLETE_DEMO_PERSON, user_id, *values)
-
-
-async def remove_demo_people(connection: Connection) -> Sequence[UserId]:
-    """Ban the demo users and free their names. Their rows stay, because the ledger refers to them."""
-    people = [UserId(row["user_id"]) for row in await connection.fetch(_DEMO_PEOPLE)]
-    await connection.execute(_REMOVE, people)
-    await usernames_store.free_all(connection, people)
-    return people
-
-
-async def lock_unproven(connection: Connection, since: dt.datetime) -> int:
-    """Remove unproven data from accounts that signed up since `since`: identities, email, phone and password. Returns
-    the number of accounts. Accounts that an operator added keep their data, except identities added since `since`."""
-    locked = await connection.execute(_LOCK_UNPROVEN, since)
-    await connection.execute(_FORGET_UNPROVEN, since)
-    return int(locked.split()[-1])
-
-
-async def demote_operators(connection: Connection) -> Sequence[str]:
-    """Make every operator an ordinary user; returns their usernames."""
-    return sorted(row["username"] for row in await connection.fetch(_DEMOTE))
-
-
-async def clear_foreign_pictures(connection: Connection) -> int:
-    """Clear profile pictures that are URLs of other servers, which development mode accepts. Returns their number."""
-    return int((await connection.execute(_CLEAR_FOREIGN_PICTURES)).split()[-1])
 
 
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:

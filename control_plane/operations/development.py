@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from control_plane.accounts import development_store as accounts
 from control_plane.accounts import session_store
-from control_plane.accounts import store as accounts
 from control_plane.accounts.devices import forget_unproven
 from control_plane.accounts.profile_media import PictureNames, use_picture, use_video
 from control_plane.content import store as content

@@ -11,7 +11,7 @@ from confusable_homoglyphs.confusables import confusables_data
 from hypothesis import given
 from hypothesis.strategies import text
 
-from control_plane.accounts import store, usernames
+from control_plane.accounts import development_store, store, usernames
 from control_plane.accounts.confusables import ASCII, skeleton
 from control_plane.accounts.user import AlreadyTaken, NewUser, UserNotFound
 from control_plane.accounts.usernames import (
@@ -270,5 +270,5 @@ async def test_removed_demo_users_free_their_names(database: WatchedDatabase) ->
     ada = await user(database, "ada")
     await database.execute("insert into user_identity (provider, subject, user_id) values ('demo', 'ada', $1)", ada)
     async with database.transaction() as connection:
-        await store.remove_demo_people(connection)
+        await development_store.remove_demo_people(connection)
     await user(database, "ada")

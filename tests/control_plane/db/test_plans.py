@@ -12,6 +12,7 @@ import pytest
 from control_plane.accounts import (
     contacts_store,
     deletion_store,
+    development_store,
     devices,
     export_store,
     lookups_store,
@@ -56,10 +57,18 @@ from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
-    *("accounts.store._LOCK_UNPROVEN", "accounts.store._FORGET_UNPROVEN", "accounts.devices._FORGET_UNPROVEN"),
+    *(
+        "accounts.development_store._LOCK_UNPROVEN",
+        "accounts.development_store._FORGET_UNPROVEN",
+        "accounts.devices._FORGET_UNPROVEN",
+    ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
-    *("accounts.store._DEMOTE", "accounts.store._CLEAR_FOREIGN_PICTURES", "eventlog.store._NEW_EPOCHS"),
+    *(
+        "accounts.development_store._DEMOTE",
+        "accounts.development_store._CLEAR_FOREIGN_PICTURES",
+        "eventlog.store._NEW_EPOCHS",
+    ),
     "social.suggestions_store._RANK",
 }
 """Commands of operators who take a database over, a job, and what a start does; no call reaches them."""
@@ -82,7 +91,8 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
-        *(reports, storage, streams, usernames, verifications, videos, deletion_store, export_store),
+        *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
+        export_store,
     )
     for name, value in _texts(module)
     if isinstance(value, str)
