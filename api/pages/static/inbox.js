@@ -65,7 +65,7 @@ function line(told) {
   const pictures = make("span", { class: "pictures" }, ...told.senders.map((sender) => avatar(sender)));
   const words = make("span", { class: "text" }, make("span", { dir: "auto" }, told.text), make("time", { datetime: told.at, title: new Date(told.at).toLocaleString() }, ago(told.at)));
   const mark = isFresh ? [make("span", { class: "unseen" }, "New")] : [];
-  const live = told.kind === "live" ? [make("span", { class: "badge live" }, icon("play"), "Watch")] : [];
+  const live = told.kind === "live" && told.stream_id ? [make("span", { class: "badge live" }, icon("play"), "Watch")] : [];
   return make("li", isFresh ? { class: "fresh" } : {}, make("a", { href: target(told) }, pictures, words, ...live, ...mark));
 }
 
