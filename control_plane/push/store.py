@@ -11,6 +11,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database
 from control_plane.push.model import Push, ServiceName, Waiting
+from control_plane.social.blocks_store import are_blocked
 
 BULK = 100
 """A message with more receivers waits until all others are sent. Larger: a message to a single user waits for longer."""
@@ -48,6 +49,12 @@ _ADDRESSES = {
             where id = picked.subscription_id and user_id = picked.user_id)
     """,
 }
+_SENDER = "(message.params ->> 'sender_id')::integer"
+# A message may wait for minutes: its sender may have been banned or deleted, or one of the two may have blocked the other.
+_IS_WANTED = f"""
+    visible_user.id is not null and not {are_blocked("picked.user_id", _SENDER)}
+    and not exists (select from app_user where id = {_SENDER} and (banned_at is not null or deleted_at is not null))
+"""
 # A row is not due again before the lease ends, so that no other worker sends it; if the worker is killed, the next one does.
 _PICK = {
     name: f"""
@@ -66,7 +73,7 @@ _PICK = {
         from picked join push_message message on message.id = message_id
         left join visible_user on visible_user.id = picked.user_id
         left join push_setting on push_setting.user_id = picked.user_id
-        left join {_ADDRESSES[name]} receiver on visible_user.id is not null
+        left join {_ADDRESSES[name]} receiver on {_IS_WANTED}
         order by bulk, picked.id
     """
     for name in ServiceName
