@@ -173,13 +173,12 @@ class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
 @section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver))
 async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
     """Enter a stream as a viewer. `User` in the answer is the caller, with the current wallet."""
-    stream = await store.seen_by(call.platform.database, viewer_of(call.caller), StreamId(body.live_streaming_id))
+    caller = call.caller if call.trusted else None
+    stream = await store.seen_by(call.platform.database, viewer_of(caller), StreamId(body.live_streaming_id))
     if stream is None:
         raise StreamNotFound("There is no such stream.")
     audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
-    if not audience.admits(
-        call.caller if call.trusted else None
-    ):  # checked first: only the audience may learn whether it is live
+    if not audience.admits(caller):  # checked first: only the audience may learn whether it is live
         raise StreamNotOpen("This stream is not public. Its host decides who may watch it.")
     if stream.ended:
         raise StreamOver("This stream has ended.")

@@ -55,7 +55,7 @@ class FoundEntry(msgspec.Struct, frozen=True):
 @section.endpoint("showFollowers", access=Access.GUEST, refusals=(AccountPrivate, UserNotFound))
 async def show_followers(call: Call, body: ShowFollows) -> list[FollowerEntry]:
     """A page of the users who follow a user, the newest first. A private account shows them to its followers only."""
-    viewer_id, user_id = _viewer(call), _owner(call, body)
+    viewer_id, user_id = call.viewer_id, _owner(call, body)
     await check_lists(call.platform.database, viewer_id, user_id)
     ids = await follows_store.followers(call.platform.database, viewer_id, user_id, *window(body.starting_point))
     return [FollowerEntry(user, user) for user in await _views(call, viewer_id, ids)]
@@ -64,7 +64,7 @@ async def show_followers(call: Call, body: ShowFollows) -> list[FollowerEntry]:
 @section.endpoint("showFollowing", access=Access.GUEST, refusals=(AccountPrivate, UserNotFound))
 async def show_following(call: Call, body: ShowFollows) -> list[FollowingEntry]:
     """A page of the users whom a user follows, the newest first. A private account shows them to its followers only."""
-    viewer_id, user_id = _viewer(call), _owner(call, body)
+    viewer_id, user_id = call.viewer_id, _owner(call, body)
     await check_lists(call.platform.database, viewer_id, user_id)
     ids = await follows_store.followed(call.platform.database, viewer_id, user_id, *window(body.starting_point))
     return [FollowingEntry(user, user) for user in await _views(call, viewer_id, ids)]
@@ -100,11 +100,6 @@ async def search_following_or_follow_users(call: Call, body: SearchFollowingOrFo
         return []
     ids = await follows_store.search(call.platform.database, call.user_id, keyword, *window(body.starting_point))
     return [FoundEntry(user) for user in await _views(call, call.user_id, ids)]
-
-
-def _viewer(call: Call) -> Viewer:
-    """The caller. A caller who is only named in the body sees what guests see."""
-    return call.user_id if call.trusted else None
 
 
 def _owner(call: Call, body: ShowFollows) -> UserId:

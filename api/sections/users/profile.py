@@ -32,9 +32,9 @@ async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
     does not exist; of a user whom the caller blocks, only the name is shown."""
     if _asks_for_own(call, body):
         return await _own(call)
-    viewer_id = None if call.caller is None else call.user_id
+    viewer_id = call.viewer_id
     seen = await person(call.platform.database, viewer_id, await _wanted(call, body))
-    if seen.own:
+    if call.caller is not None and seen.user.id == call.user_id:
         return await _own(call) if call.trusted else public_profile(call, seen.user)
     if viewer_id is not None and sight(seen) >= Sight.PROFILE:
         await record_visit(call.platform.database, seen.user.id, viewer_id)
