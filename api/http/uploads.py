@@ -119,7 +119,7 @@ async def _store(part: BodyPartReader, path: Path, limit: int, stalled_s: float)
         while chunk := await _chunk(part, stalled_s):
             size += len(chunk)
             if size > limit:
-                raise UploadRefused(f"{part.name} may have at most {limit} bytes.")
+                raise UploadRefused(f"The file {part.name} may have at most {_size(limit)}.")
             waiting += chunk
             if len(waiting) >= CHUNK_BYTES:
                 await asyncio.to_thread(file.write, waiting)
@@ -131,3 +131,8 @@ async def _store(part: BodyPartReader, path: Path, limit: int, stalled_s: float)
 async def _chunk(part: BodyPartReader, stalled_s: float) -> bytes:
     async with asyncio.timeout(stalled_s):
         return await part.read_chunk(1 << 16)
+
+
+def _size(limit: int) -> str:
+    """As a person reads it."""
+    return f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit} bytes"

@@ -1,4 +1,5 @@
-"""The web pages: home, watch, studio, account, appeal and sign-in, with the JSON routes that only these pages call."""
+"""The web pages: home, watch, profiles, inbox, messages, studio, account, appeal and sign-in, with the JSON routes that
+only these pages call."""
 
 from __future__ import annotations
 
@@ -7,12 +8,15 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import account, player_script, provider_sign_in, push
+from api.pages import account, inbox, messages, player_script, profile, provider_sign_in, push
 from api.pages.account import AccountPage
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
+from api.pages.inbox import InboxPage
 from api.pages.live import LiveNow, Viewers
+from api.pages.messages import MessagesPage
 from api.pages.player_script import FetchScript, PlayerScript
+from api.pages.profile import ProfilePage
 from api.pages.provider_sign_in import ProviderSignIn
 from api.pages.push import PushPages
 from api.pages.sign_in import SignInPages
@@ -47,6 +51,9 @@ class Pages:
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
         self._studio = StudioPage(platform, self._html, self._sign_in)
         self._account = AccountPage(platform, self._html, self._sign_in)
+        self._profile = ProfilePage(platform, self._html, self._sign_in)
+        self._inbox = InboxPage(platform, self._html, self._sign_in)
+        self._messages = MessagesPage(self._html)
         self._push = PushPages(platform, self._sign_in)
         self._player = PlayerScript(fetch_player)
 
@@ -64,6 +71,12 @@ class Pages:
             web.get(f"{account.PATH}/current", answering(self._account.current)),
             web.delete(f"{account.PATH}/picture", answering(self._account.remove_picture)),
             web.delete(f"{account.PATH}/sessions", answering(self._account.end_other_sessions)),
+            web.get(profile.PATH, showing(self._profile.show)),
+            web.get("/profile/{username}", answering(self._profile.current)),
+            web.get(inbox.PATH, showing(self._inbox.show)),
+            web.get(f"{inbox.PATH}/entries", answering(self._inbox.entries)),
+            web.get(messages.PATH, showing(self._messages.show)),
+            web.get(f"{messages.PATH}/{{username}}", showing(self._messages.show)),
             web.get("/live", answering(self._live.show)),
             web.get("/session", answering(self._sign_in.show)),
             web.post("/session", answering(self._sign_in.enter)),

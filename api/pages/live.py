@@ -59,6 +59,8 @@ class LiveItem(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     user_id: int
     username: str
+    profile_pic: str
+    """The host's picture. "" without one."""
     title: str
     """May be empty."""
     status: Status
@@ -176,6 +178,7 @@ class LiveNow:
             id=stream.id,
             user_id=stream.user_id,
             username=listed.username,
+            profile_pic=urls.media(listed.profile_pic),
             title=stream.title,
             status=stream.status,
             started_at=iso_ms(stream.live_at) if stream.live_at else "",

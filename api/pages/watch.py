@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 from aiohttp import web
 
@@ -83,6 +85,7 @@ class WatchPage:
                 "watched": msgspec.json.encode(watched).decode(),
                 "heading": title,
                 "username": host.username,
+                "profile": f"/@{quote(host.username)}",
             },
             scripts=[player_script.PATH] if plays_hls else [],
         )

@@ -15,7 +15,11 @@ from api.contract.paging import window
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Text
 from api.http.urls import Urls
 from api.wire.report import Decision, ReportReason, decision_view, reason_view
+from control_plane.base.ids import UserId
+from control_plane.messages.evidence import evidence_of
+from control_plane.messages.model import Number
 from control_plane.reports.model import (
+    MESSAGE,
     STREAM,
     USER,
     AlreadyReported,
@@ -94,7 +98,25 @@ async def report_stream(call: Call, body: ReportStream) -> str:
     return await _report(call, body, STREAM, body.live_streaming_id)
 
 
-async def _report(call: Call, body: Report, kind: str, thing_id: int) -> str:
+class ReportMessage(Report, frozen=True, kw_only=True):
+    other_user_id: Id
+    """The user who sent it."""
+    number: Id
+    """The number of the message in the conversation."""
+
+
+@section.endpoint("reportMessage", refusals=REFUSALS)
+async def report_message(call: Call, body: ReportMessage) -> str:
+    """Report a direct message that the caller received. The operators see it as it is now, even if it is taken back. The
+    sender does not learn who reported."""
+    call.check_trusted()
+    found = await evidence_of(call.platform.database, call.user_id, UserId(body.other_user_id), Number(body.number))
+    if found is None:
+        raise NothingToReport(MESSAGE)
+    return await _report(call, body, MESSAGE, f"{found.conversation_id}:{body.number}")
+
+
+async def _report(call: Call, body: Report, kind: str, thing_id: int | str) -> str:
     call.check_trusted()
     reason_id = _either("report_reason_id", body.report_reason_id, body.reason_id)
     await call.reports.reporting.report(call.user_id, Subject(kind, str(thing_id)), reason_id, body.description)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import Database
 from control_plane.messages import store
-from control_plane.messages.model import Kind, Number
+from control_plane.messages.model import ConversationId, Kind, Number
 from control_plane.storage.model import FileName
 from control_plane.videos.video import VideoId
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    conversation_id: ConversationId
     sender_id: UserId
     kind: Kind
     text: str
@@ -34,10 +35,16 @@ async def evidence_of(database: Database, reporter_id: UserId, other_id: UserId,
     message = await store.one(database, reporter_id, conversation.id, number)
     if message is None or message.sender_id != other_id or message.retracted:
         return None
-    found = await store.evidence(database, conversation.id, number)
-    if found is None:
+    return await evidence(database, conversation.id, number)
+
+
+async def evidence(database: Database, conversation_id: ConversationId, number: Number) -> Evidence | None:
+    """None: there is no such message, or it was taken back."""
+    found = await store.evidence(database, conversation_id, number)
+    if found is None or found["retracted_at"] is not None:
         return None
     return Evidence(
+        conversation_id,
         found["sender_id"],
         Kind(found["kind"]),
         found["text"],

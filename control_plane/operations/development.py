@@ -17,9 +17,12 @@ from control_plane.accounts.devices import forget_unproven
 from control_plane.accounts.profile_media import PictureNames, use_picture, use_video
 from control_plane.content import store as content
 from control_plane.db.pool import Database
+from control_plane.inbox import store as inbox
+from control_plane.messages.changing import Changing
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
 from control_plane.operations.free_coins import take_back_free_coins
+from control_plane.social import personal_data as social
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
@@ -58,11 +61,15 @@ async def make_fit_for_production(database: Database, files: Files, actor: Actor
         await connection.execute(_LONG)
         coins = await take_back_free_coins(connection)
         demo_people = await accounts.remove_demo_people(connection)
+        messages = Changing(database, files)
         await videos.delete_of(connection, demo_people)
         for user_id in demo_people:
             await use_picture(files, connection, user_id, PictureNames())
             await use_video(files, connection, user_id, FileName(""))
             await content.forget_person(connection, user_id)
+            await social.forget_person(connection, user_id)
+            await messages.forget_person(connection, user_id)
+            await inbox.forget_person(connection, user_id)
         taken_back = TakenBack(
             demo_people=len(demo_people),
             accounts=await accounts.lock_unproven(connection, since),

@@ -12,6 +12,8 @@ from control_plane.accounts.profile_media import ProfileMedia
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.messages.evidence import evidence
+from control_plane.messages.model import ConversationId, Number
 from control_plane.reports.model import Snapshot, Thing
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName, StorageUnavailable, is_stored
@@ -42,6 +44,26 @@ def users(database: Database, media: ProfileMedia) -> Thing:
 def streams(database: Database, files: Files, thumbnail: Callable[[StreamId], Path]) -> Thing:
     """`thumbnail`: where the picture of a stream is, if it has one."""
     return Thing(_Streams(database, files, thumbnail).snapshot)
+
+
+def messages(database: Database) -> Thing:
+    """A message has the id `<conversation>:<number>`."""
+
+    async def snapshot(thing_id: str) -> Snapshot | None:
+        conversation_id, _, number = thing_id.partition(":")
+        found = await evidence(database, ConversationId(int(conversation_id)), Number(int(number)))
+        if found is None:
+            return None
+        shown: dict[str, str | int] = {
+            "kind": found.kind.value,
+            "text": found.text,
+            "video_id": found.video_id,
+            "stream_id": found.stream_id,
+            "sent_at": f"{found.sent_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        return Snapshot(found.sender_id, shown, [found.picture] if found.picture else [])
+
+    return Thing(snapshot)
 
 
 class _Users:

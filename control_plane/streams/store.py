@@ -68,7 +68,9 @@ _ROTATE = f"""
     returning {_COLUMNS}
 """
 _LISTED = """
-    select stream.id, username, stream.coins from stream join visible_user on visible_user.id = stream.user_id
+    select stream.id, app_user.username, profile_pic, stream.coins from stream
+    join visible_user on visible_user.id = stream.user_id
+    join app_user on app_user.id = stream.user_id
     where stream.id = any($1)
 """
 _REVOKE_EVERY = """
@@ -248,12 +250,15 @@ async def rotate(connection: Connection, stream_id: StreamId) -> Stream | None:
 
 class Listed(NamedTuple):
     username: str
+    profile_pic: str
+    """Name in storage, or a URL."""
     coins: int
 
 
 async def listed(database: Database, stream_ids: Sequence[StreamId]) -> dict[StreamId, Listed]:
     """What a list of streams shows besides the fields of `Stream`."""
-    return {row["id"]: Listed(row["username"], row["coins"]) for row in await database.fetch(_LISTED, stream_ids)}
+    rows = await database.fetch(_LISTED, stream_ids)
+    return {row["id"]: Listed(row["username"], row["profile_pic"], row["coins"]) for row in rows}
 
 
 async def forget_person(connection: Connection, user_id: UserId) -> None:

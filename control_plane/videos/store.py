@@ -41,6 +41,13 @@ _NEWEST_OF = f"""
     order by v.id desc
 """
 
+_NEWEST = f"""
+    {_SHOWN}
+    where v.id = any (array(
+        select id from video where user_id = $1 and privacy = 'public' order by id desc limit $2))
+    order by v.id desc
+"""
+
 
 def sees(video: str, viewer: str) -> str:
     """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
@@ -59,7 +66,7 @@ _ADD_SOUND = """
 """
 _ADD_VIDEO = """
     insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id
 """
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 _EXPORT = """
@@ -123,6 +130,11 @@ async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -
     return found
 
 
+async def newest(database: Database, user_id: UserId, limit: int) -> list[Video]:
+    """The newest public videos of one user, also of a private account: for viewers who may see its content."""
+    return [_video(row) for row in await database.fetch(_NEWEST, user_id, limit)]
+
+
 async def seen_by_ids(
     database: Database, viewer_id: UserId | None, video_ids: Sequence[VideoId]
 ) -> dict[VideoId, Video]:
@@ -152,9 +164,10 @@ async def add_video(
     height: int,
     views: int,
     created_at: dt.datetime,
-) -> None:
+) -> VideoId:
     values = (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
-    await connection.execute(_ADD_VIDEO, *values)
+    video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values)
+    return video_id
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:

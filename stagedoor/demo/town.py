@@ -1,10 +1,10 @@
-"""The town of a new database in development mode: 40 users with pictures, videos and coins."""
+"""The town of a new database in development mode: 40 users with pictures, videos and coins, who know each other."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from control_plane.db.pool import Database
 from control_plane.ledger.adjustments import adjust
 from control_plane.operations.free_coins import DEMO_KEY
 from control_plane.pictures.model import Picture
+from control_plane.social import suggestions_store
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName, StorageUnavailable
 from control_plane.videos import store as videos
+from control_plane.videos.video import VideoId
 from ffmpeg_fixtures import clips
 from stagedoor.demo.people import PEOPLE, Person
 from stagedoor.demo.portraits.look import Look
+from stagedoor.demo.social import SENT_PORTRAITS, add_conversations, add_relations, fill_inboxes, store_sent_picture
 from stagedoor.demo.videos import POSTS
 
 COINS = 10_000
@@ -58,6 +61,8 @@ class _Media:
     """By username."""
     clips: Mapping[str, FileName]
     """By slug."""
+    sent: Mapping[str, PictureNames]
+    """Portraits that are sent in messages, by username."""
 
 
 async def add_town(database: Database, files: Files, samples: Path) -> None:
@@ -71,7 +76,11 @@ async def add_town(database: Database, files: Files, samples: Path) -> None:
         async with database.transaction(deadline_s=30) as connection:
             people = {person.username: await _add_person(connection, person) for person in PEOPLE}
             await _use_media(connection, files, people, media)
-            await _add_videos(connection, people)
+            posts = await _add_videos(connection, people)
+            await add_relations(connection, people)
+            await add_conversations(connection, files, people, posts, media.sent)
+            await fill_inboxes(connection, people)
+        await suggestions_store.rank(database)
     uncredited = [UserId(row["user_id"]) for row in await database.fetch(_WITHOUT_COINS)]
     await asyncio.gather(*(adjust(database, user_id, COINS, key=DEMO_KEY) for user_id in uncredited))
 
@@ -79,12 +88,15 @@ async def add_town(database: Database, files: Files, samples: Path) -> None:
 async def _store_media(files: Files, samples: Path) -> _Media:
     """Draw and store. Until `_use_media` the files are pending, and are deleted after a day if the start fails."""
     pictures: dict[str, PictureNames] = {}
+    sent: dict[str, PictureNames] = {}
     turn = asyncio.Lock()  # Pillow draws with the interpreter's lock: threads at the same time are slower than one
 
     async def draw(person: Person) -> None:
         async with turn:
             picture = await asyncio.to_thread(_portrait, person.look)
         pictures[person.username] = await store_picture(files, picture, owner=None)
+        if person.username in SENT_PORTRAITS:
+            sent[person.username] = await store_sent_picture(files, picture)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -100,6 +112,7 @@ async def _store_media(files: Files, samples: Path) -> _Media:
             for clip in clips.CLIPS
             if clip.slug in used
         },
+        sent,
     )
 
 
@@ -143,8 +156,10 @@ async def _use_media(connection: Connection, files: Files, people: Mapping[str, 
             await use_video(files, connection, people[person.username], media.clips[person.clip])
 
 
-async def _add_videos(connection: Connection, people: Mapping[str, UserId]) -> None:
+async def _add_videos(connection: Connection, people: Mapping[str, UserId]) -> Sequence[VideoId]:
+    """In the order of `POSTS`."""
     by_slug = {clip.slug: clip for clip in clips.CLIPS}
+    added: list[VideoId] = []
     sounds: dict[str, int] = {}
     for number, post in enumerate(POSTS):
         clip = by_slug[post.clip]
@@ -158,7 +173,7 @@ async def _add_videos(connection: Connection, people: Mapping[str, UserId]) -> N
                 duration_ms=clip.duration_ms,
                 uploaded_by=post.username,
             )
-        await videos.add_video(
+        video_id = await videos.add_video(
             connection,
             user_id=people[post.username],
             description=post.description,
@@ -172,3 +187,5 @@ async def _add_videos(connection: Connection, people: Mapping[str, UserId]) -> N
             views=post.views,
             created_at=utc_now() - dt.timedelta(days=post.days, minutes=number * 29),
         )
+        added.append(video_id)
+    return added

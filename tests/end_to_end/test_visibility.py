@@ -62,13 +62,15 @@ async def test_a_stream_that_is_hidden_is_told_to_its_audience_only(stagedoor: S
         await until(lambda: (guest.close_code, viewer.close_code) == (4401, 4403), what="both are closed")
     async with watching(stagedoor, stream["id"], token=host):
         pass
-    for named in ({}, {"live_streaming_id": stream["id"]}):
-        hidden, nothing = [
-            await stagedoor.call("api/sendGift", fan, receiver_id=users[who], **named, **gift)
-            for who in ("host", "away")
-        ]
-        assert hidden == nothing
-        assert hidden["code"] == 201
+    hidden, nothing = [
+        await stagedoor.call("api/sendGift", fan, receiver_id=users[who], live_streaming_id=stream["id"], **gift)
+        for who in ("host", "away")
+    ]
+    assert hidden == nothing
+    assert hidden["code"] == 201
+    for who in ("host", "away"):  # without a stream, it is a gift outside of streams to both
+        sent = (await stagedoor.done("api/sendGift", fan, receiver_id=users[who], **gift))["GiftSend"]
+        assert (sent["receiver_id"], sent["live_streaming_id"]) == (users[who], 0)
     by_stream, by_none = [
         await stagedoor.call("api/sendGift", fan, live_streaming_id=id_, **gift) for id_ in (stream["id"], 2**31 - 1)
     ]

@@ -3,7 +3,9 @@
 
 import { showSession, signOut } from "./api.js";
 import { avatar, button, find, make, replaceContent } from "./dom.js";
+import { PersonalSocket } from "./personal_socket.js";
 import { signInForm } from "./sign_in_form.js";
+import { unreadLinks } from "./unread_links.js";
 
 /** @typedef {import("./api.js").Session} Session */
 /** @typedef {import("./api.js").Me} Me */
@@ -18,6 +20,8 @@ export class Account {
   #timer = 0;
   /** Awaited before signing out; false keeps the user signed in. */
   confirmSignOut = async () => true;
+  personal = new PersonalSocket();
+  #unread = unreadLinks(this.personal);
 
   /** Uses the account area and the sign-in dialog of `frame.html`. */
   constructor() {
@@ -106,14 +110,17 @@ export class Account {
     this.#known = true;
     this.session = session;
     this.#show();
-    if (changed) for (const listener of this.#listeners) listener(this.user);
+    if (!changed) return;
+    if (session.user) this.personal.open();
+    else this.personal.close();
+    for (const listener of this.#listeners) listener(this.user);
   }
 
   #show() {
     const { user } = this;
     if (!this.place) return;
     replaceContent(this.place, ...(user
-      ? [ownAccount(user), button("Sign out", () => this.signOut(), "button quiet")]
+      ? [...this.#unread, ownAccount(user), button("Sign out", () => this.signOut(), "button quiet")]
       : [button("Sign in", () => this.askToSignIn(), "button quiet")]));
   }
 }

@@ -17,7 +17,7 @@ import { duration } from "./format.js";
  */
 
 /**
- * @typedef {{ id: number, user_id: number, username: string, title: string, status: string, started_at: string, viewers: number,
+ * @typedef {{ id: number, user_id: number, username: string, profile_pic: string, title: string, status: string, started_at: string, viewers: number,
  *   coins: number, thumbnail_url: string }} LiveItem
  * @typedef {{ streams: LiveItem[], page: number, pages: number, total: number }} LivePage
  */

@@ -52,3 +52,19 @@ export function since(at) {
 export function duration(seconds) {
   return seconds < 100 ? counted(Math.ceil(seconds), "second") : counted(Math.ceil(seconds / 60), "minute");
 }
+
+const DAY_S = 86_400;
+const DATE = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+
+/**
+ * `now`, `5 min`, `3 h`, `2 d`, then the date
+ * @param {string} at  a timestamp that the server sent
+ */
+export function ago(at) {
+  const seconds = since(at);
+  if (seconds < 60) return "now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < DAY_S) return `${Math.floor(seconds / 3600)} h`;
+  if (seconds < 7 * DAY_S) return `${Math.floor(seconds / DAY_S)} d`;
+  return DATE.format(new Date(at));
+}

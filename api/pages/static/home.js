@@ -5,6 +5,7 @@ import { Account } from "./account.js";
 import { showLive } from "./api.js";
 import { avatar, find, icon, initial, make, localUrl, tint } from "./dom.js";
 import { compact } from "./format.js";
+import { profilePath } from "./people.js";
 
 /** @typedef {import("./api.js").LiveItem} LiveItem */
 
@@ -66,16 +67,17 @@ async function showPages() {
  */
 function cardOf(item) {
   const known = cards.get(item.id);
-  const card = known?.card ?? make("li", { class: "card" }, make("a", { href: `/watch/${item.id}` }, ...parts(item)));
-  if (known && JSON.stringify(known.item) !== JSON.stringify(item)) {
-    find("a", HTMLAnchorElement, card).replaceChildren(...parts(item));
+  const card = known?.card ?? make("li", { class: "card" }, make("a", { class: "stream", href: `/watch/${item.id}` }), make("a", { class: "host", href: profilePath(item) }));
+  if (!known || JSON.stringify(known.item) !== JSON.stringify(item)) {
+    find(".stream", HTMLAnchorElement, card).replaceChildren(...streamParts(item));
+    find(".host", HTMLAnchorElement, card).replaceChildren(avatar(item), make("span", { class: "name", dir: "auto" }, item.username));
   }
   cards.set(item.id, { card, item });
   return card;
 }
 
 /** @param {LiveItem} item */
-function parts(item) {
+function streamParts(item) {
   const picture = make("span", { class: "picture" });
   tint(picture, item.user_id);
   if (item.thumbnail_url) picture.append(make("img", { src: localUrl(item.thumbnail_url), alt: "", loading: "lazy" }));
@@ -84,8 +86,7 @@ function parts(item) {
   picture.append(make("span", { class: "badges" },
     make("span", { class: interrupted ? "badge" : "badge live" }, interrupted ? "Paused" : "Live"),
     make("span", { class: "badge viewers" }, icon("eye"), compact(item.viewers), make("span", { class: "unseen" }, " watching"))));
-  return [picture, make("span", { class: "who" }, avatar({ user_id: item.user_id, username: item.username }),
-    make("span", { class: "words" }, make("b", { dir: "auto", title: item.title }, item.title || `${item.username} live`), make("span", { dir: "auto" }, item.username)))];
+  return [picture, make("b", { class: "title", dir: "auto", title: item.title }, item.title || `${item.username} live`), make("span", { class: "unseen" }, ` by ${item.username}`)];
 }
 
 more.addEventListener("click", () => {

@@ -1,5 +1,7 @@
 // @ts-check
-/** The live socket of one stream. Reconnects with backoff, resumes after the last event, and resends frames that were not acknowledged. */
+/** The live socket of one stream, which resumes after the last event. */
+
+import { ReconnectingSocket } from "./reconnecting_socket.js";
 
 /** @typedef {{ user_id: number, username: string, profile_pic: string }} Person */
 /** @typedef {{ user_id: number, username: string, coins: number }} Gifter */
@@ -19,7 +21,7 @@
  *   you: { user_id: number | null, role: string } }} Hello
  */
 
-/** @typedef {"connecting" | "open" | "waiting" | "closed"} Connection */
+/** @typedef {import("./reconnecting_socket.js").Connection} Connection */
 
 /**
  * `missed`: the event happened while the socket was disconnected. `code`: the close code, if the socket is closed for good.
@@ -36,40 +38,12 @@ export const FORBIDDEN = 4403;
 export const NO_SUCH_STREAM = 4404;
 export const ENDED = 4410;
 const FINAL = new Set([SIGN_IN, FORBIDDEN, NO_SUCH_STREAM, ENDED]);
-const GOING_AWAY = 1001;
-const TOO_MANY = 4429;
-const TOO_SLOW = 4508;
-
-const SPREAD_MS = 3_000;
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15_000;
-const TOO_MANY_WAIT_MS = 30_000;
-const ANSWER_MS = 30_000;
-const STREAM_OVER = "The stream has ended.";
-
-/** The server did not accept a frame. Its message is written for the user. */
-export class NotSent extends Error {
-  /**
-   * @param {string} message
-   * @param {string} code
-   */
-  constructor(message, code) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** @typedef {{ frame: object, resolve: () => void, reject: (error: NotSent) => void, timer: number }} Pending */
 
 export class LiveSocket {
-  /** @type {WebSocket | null} */ #socket = null;
   /** @type {number | null} */ #seq;
   #epoch = "";
   #joinedAt = 0;
-  #attempts = 0;
-  #timer = 0;
-  #wanted = false;
-  /** @type {Map<string, Pending>} */ #pending = new Map();
+  #socket;
 
   /**
    * `after`: resume after this event number; 0 requests all events of the stream.
@@ -81,85 +55,40 @@ export class LiveSocket {
     this.streamId = streamId;
     this.listener = listener;
     this.#seq = after;
-    addEventListener("online", () => this.#wanted && !this.#socket && this.#connect());
-    addEventListener("offline", () => this.#socket?.close());
+    this.#socket = new ReconnectingSocket({
+      path: () => this.#path(),
+      final: FINAL,
+      over: "The stream has ended.",
+      frame: (frame) => this.#receive(frame),
+      connection: (connection, code) => listener.connection?.(connection, code),
+    });
   }
 
   open() {
-    this.#wanted = true;
-    this.#connect();
+    this.#socket.open();
   }
 
   /** Reconnects after sign-in or sign-out: the server reads the session cookie when the socket opens. */
   reopen() {
-    this.#drop();
-    this.open();
+    this.#socket.reopen();
   }
 
   close() {
-    this.#wanted = false;
-    this.#drop();
+    this.#socket.close();
   }
 
   /**
-   * Sends a frame and resolves when the server acknowledges it. Resent after a reconnect; the id makes that idempotent.
+   * Sends a frame and resolves when the server acknowledges it.
    * @param {{ type: string, id: string }} frame
    * @returns {Promise<void>}
    */
   send(frame) {
-    return new Promise((resolve, reject) => {
-      if (!this.#wanted) return reject(new NotSent(STREAM_OVER, "closed"));
-      const timer = setTimeout(() => this.#settle(frame.id, new NotSent("No answer from the server. Check your connection and try again.", "no_answer")), ANSWER_MS);
-      this.#pending.set(frame.id, { frame, resolve, reject, timer });
-      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
-    });
+    return this.#socket.send(frame);
   }
 
-  #connect() {
-    clearTimeout(this.#timer);
-    this.#drop();
+  #path() {
     const query = this.#seq === null ? "" : `?after=${this.#seq}${this.#epoch && `&epoch=${encodeURIComponent(this.#epoch)}`}`;
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws/live/${this.streamId}${query}`);
-    this.#socket = socket;
-    this.listener.connection?.("connecting", 0);
-    socket.onopen = () => {
-      for (const { frame } of this.#pending.values()) socket.send(JSON.stringify(frame));
-    };
-    socket.onmessage = (message) => this.#receive(JSON.parse(message.data));
-    socket.onclose = (event) => this.#closed(event.code);
-  }
-
-  #drop() {
-    clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-  }
-
-  /** @param {number} code */
-  #closed(code) {
-    this.#socket = null;
-    if (FINAL.has(code)) {
-      this.#wanted = false;
-      for (const id of [...this.#pending.keys()]) this.#settle(id, new NotSent(STREAM_OVER, "closed"));
-      this.listener.connection?.("closed", code);
-      return;
-    }
-    this.listener.connection?.("waiting", code);
-    if (navigator.onLine) this.#timer = setTimeout(() => this.#connect(), this.#wait(code)); // else the event "online" reconnects
-  }
-
-  /** @param {number} code */
-  #wait(code) {
-    if (code === TOO_MANY) return TOO_MANY_WAIT_MS * (1 + Math.random());
-    if (code === GOING_AWAY || code === TOO_SLOW) {
-      if (this.#attempts++ === 0) return SPREAD_MS * Math.random();
-    }
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);
-    return longest * (0.5 + Math.random() / 2);
+    return `/ws/live/${this.streamId}${query}`;
   }
 
   /** @param {any} frame */
@@ -171,31 +100,13 @@ export class LiveSocket {
       if (frame.type === "gift") listener.gift?.(frame.data, frame.at, frame.seq <= this.#joinedAt);
       if (frame.type === "status") listener.status?.(frame.data, frame.at);
     } else if (frame.type === "hello") {
-      this.#attempts = 0;
       this.#epoch = frame.epoch;
       this.#joinedAt = frame.seq;
       if (!frame.recovered) this.#seq = frame.seq;
-      listener.connection?.("open", 0);
+      this.#socket.greeted();
       listener.hello?.(frame);
     } else if (frame.type === "stats") {
       listener.stats?.(frame);
-    } else if (frame.type === "ack") {
-      this.#settle(frame.id, null);
-    } else if (frame.type === "error" && frame.id) {
-      this.#settle(frame.id, new NotSent(frame.message ?? "That did not work. Please try again.", frame.code));
     }
-  }
-
-  /**
-   * @param {string} id
-   * @param {NotSent | null} error
-   */
-  #settle(id, error) {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    this.#pending.delete(id);
-    clearTimeout(pending.timer);
-    if (error) pending.reject(error);
-    else pending.resolve();
   }
 }

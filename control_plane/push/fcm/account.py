@@ -27,7 +27,7 @@ RETRY_S = 10.0
 class UnusableAccount(ControlPlaneError):
     """LIVE_PUSH_FCM_CREDENTIALS names no service account. The text never quotes it."""
 
-    code = "unusable_service"
+    code = "unusable_credentials"
     kind = ErrorKind.STOPS
 
 

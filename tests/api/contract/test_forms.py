@@ -124,7 +124,7 @@ async def test_a_call_that_hangs_is_answered_at_its_deadline(guest: Guest, monke
 
 async def test_what_is_too_large_is_refused_and_leaves_nothing(guest: Guest) -> None:
     answer = await guest.post("leaveCoat", data=form(LARGEST + 1))
-    assert (answer["code"], answer["msg"]) == (400, f"picture may have at most {LARGEST} bytes.")
+    assert (answer["code"], answer["msg"]) == (400, "The file picture may have at most 1 MB.")
     answer = await guest.post("leaveCoat", data=form(1, colour="x" * 10_001))
     assert (answer["code"], answer["msg"]) == (400, "The text fields of the form are too large.")
     many = form(1, **{f"field{number}": "x" for number in range(100)})

@@ -26,7 +26,7 @@ from tests.waiting import until
 
 @pytest.fixture
 async def here(dsn: str) -> AsyncIterator[Process]:
-    async with process(dsn) as made:
+    async with process(dsn, sweep_s=1000) as made:  # so that only notices bring anything
         yield made
     assert made.hub.sockets() == 0, "every path leaves the hub"
 
@@ -59,7 +59,7 @@ async def of_messages(client: Client, count: int, type_: str = "message") -> lis
 
 
 async def test_a_message_reaches_both_on_all_devices(here: Process, dsn: str, ann: UserId, bob: UserId) -> None:
-    async with process(dsn) as other, here.of(ann) as own, here.of(bob) as phone, other.of(bob) as page:
+    async with process(dsn, sweep_s=1000) as other, here.of(ann) as own, here.of(bob) as phone, other.of(bob) as page:
         await say(here, ann, bob, "hello")
         for client, unread in ((own, 0), (phone, 1), (page, 1)):
             ((message, conversation),) = [
@@ -166,7 +166,7 @@ async def test_a_block_hides_the_conversation_at_once(here: Process, ann: UserId
 async def test_many_messages_at_once_are_told_once_each_and_in_order(
     here: Process, dsn: str, ann: UserId, bob: UserId
 ) -> None:
-    async with process(dsn) as other, here.of(bob) as phone, other.of(bob) as page:
+    async with process(dsn, sweep_s=1000) as other, here.of(bob) as phone, other.of(bob) as page:
         await asyncio.gather(*(say(here, *((ann, bob) if n % 2 else (bob, ann)), str(n)) for n in range(64)))
         for client in (phone, page):
             frames = await of_messages(client, 64)

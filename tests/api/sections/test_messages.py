@@ -482,6 +482,21 @@ async def test_only_the_caller_reads_and_writes(apps: Apps, ann: Person, bob: Pe
     assert "blocked" in (await ann.call(name, **body))["msg"]
 
 
+async def test_a_received_message_is_reported(apps: Apps, ann: Person, bob: Person, eve: Person) -> None:
+    await ann.send(bob, "an insult", picture=base64.b64encode(saved(quarters(), "PNG")).decode())
+    reason = (await bob.done("showReportReasons"))[0]["ReportReason"]["id"]
+    report = {"report_reason_id": reason, "number": 1}
+    assert (await ann.call("reportMessage", other_user_id=bob.id, **report))["code"] == 201, "an own message"
+    assert (await eve.call("reportMessage", other_user_id=ann.id, **report))["code"] == 201, "of others"
+    await block(apps.database, bob.id, ann.id)
+    await bob.done("reportMessage", other_user_id=ann.id, **report)
+    row = await apps.database.fetchrow("select * from report")
+    assert row is not None
+    assert "an insult" in str(dict(row))
+    assert (await bob.call("reportMessage", other_user_id=ann.id, **report))["code"] == 201, "twice"
+    assert await apps.database.fetchval("select count(*) from file_use where used_by like 'report/%'") == 1
+
+
 # ── telling ──
 
 

@@ -126,10 +126,12 @@ async def test_blocks_messages_reads_and_deletions_at_once_do_not_deadlock(
     assert [row["number"] for row in numbers] == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.parametrize("before", [0, 1])
 async def test_a_message_that_waits_for_a_block_does_not_get_through(
-    messages: DirectMessages, database: Database, ann: UserId, bob: UserId
+    messages: DirectMessages, database: Database, ann: UserId, bob: UserId, before: int
 ) -> None:
-    await say(messages, ann, bob, "before")
+    for _ in range(before):
+        await say(messages, ann, bob, "before")
     async with database.transaction() as connection:
         await connection.execute("insert into block (blocker_id, blocked_id) values ($1, $2)", bob, ann)
         await connection.execute("set constraints all immediate")  # as its commit does first
@@ -138,7 +140,7 @@ async def test_a_message_that_waits_for_a_block_does_not_get_through(
         assert not waiting.done()
     with pytest.raises(MessagesNotAccepted):
         await waiting
-    assert await database.fetchval("select count(*) from message") == 1
+    assert await database.fetchval("select count(*) from message") == before
     await check_counts(messages)
 
 

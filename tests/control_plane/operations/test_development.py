@@ -250,7 +250,17 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(
     left = "profile_pic || profile_gif || profile_video || bio || website || city || country <> '' or dob is not null or verified"
     assert await database.fetchval(f"select count(*) from app_user where {left}") == 0
     assert await database.fetchval("select count(*) from user_interest") == 0
-    assert await database.fetchval("select count(*) from video") == 0
+    for table in (
+        "video",
+        "follow",
+        "follow_request",
+        "block",
+        "profile_visit",
+        "inbox_entry",
+        "message",
+        "conversation",
+    ):
+        assert await database.fetchval(f"select count(*) from {table}") == 0
     assert await database.fetchval("select count(*) from ledger_account where balance > 0") == 0
     (entry,) = await audit.latest(database, 1)
     assert (entry.actor, entry.act) == (OPERATOR, "database.made_fit_for_production")

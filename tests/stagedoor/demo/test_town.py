@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from io import BytesIO
 from pathlib import Path
 
@@ -29,21 +28,21 @@ from control_plane.videos import store as videos
 from ffmpeg_fixtures.clips import CLIPS
 from stagedoor.demo import town
 from stagedoor.demo.people import PEOPLE, Person
-from stagedoor.demo.portraits.portrait import portrait
 from stagedoor.demo.prepare import prepare
 from stagedoor.demo.town import COINS, DemoPicturesNotStored, add_town
 from stagedoor.demo.videos import POSTS
-from tests.stagedoor.demo.samples import sample_files
+from tests.stagedoor.demo.samples import drawn_once, sample_files
 
-TABLES = ("app_user", "user_identity", "user_interest", "video", "sound", "stored_file", "file_use", "ledger_transfer")
+ACCOUNTS = ("app_user", "user_identity", "user_interest", "ledger_transfer")
+MEDIA = ("video", "sound", "stored_file", "file_use")
+SOCIAL = ("follow", "follow_request", "block", "profile_visit", "popular_user", "inbox", "inbox_entry", "counter")
+MESSAGES = ("conversation", "conversation_side", "message", "message_copy", "mailbox")
+TABLES = (*ACCOUNTS, *MEDIA, *SOCIAL, *MESSAGES)
 
 
 @pytest.fixture(autouse=True)
 def each_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(town, "_portrait", _portrait)
-
-
-_portrait = functools.cache(portrait)
+    monkeypatch.setattr(town, "_portrait", drawn_once)
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""`/@{username}` and `/profile/{username}`: who sees what, also under a former name; `/inbox/entries`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from control_plane.accounts import store
+from control_plane.accounts.user import NewUser
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
+from tests.api.whole import Whole, whole
+from tests.control_plane.social.relations import ban, block, delete, follow, make_private
+from tests.control_plane.watched_database import watched_database
+
+
+async def user(database: Database, name: str) -> UserId:
+    async with database.transaction() as connection:
+        return await store.create(connection, NewUser(username=name), [])
+
+
+async def page(served: Whole, path: str, user_id: UserId | None = None) -> tuple[int, str, str]:
+    """The status, the body and `Location`."""
+    headers = {"Cookie": f"stagedoor={await served.platform.accounts.sessions.issue(user_id)}"} if user_id else {}
+    async with served.client.get(path, headers=headers, allow_redirects=False) as response:
+        return response.status, await response.text(), response.headers.get("Location", "")
+
+
+async def shown(served: Whole, name: str, user_id: UserId | None = None) -> dict[str, Any]:
+    headers = {"Cookie": f"stagedoor={await served.platform.accounts.sessions.issue(user_id)}"} if user_id else {}
+    async with served.client.get(f"/profile/{name}", headers=headers) as response:
+        return {"status": response.status, **(await response.json())}
+
+
+async def test_a_hidden_user_and_a_name_without_a_user_have_the_same_page(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        ann = await user(database, "ann")
+        for name, hide in (("banned", ban), ("deleted", delete)):
+            await hide(database, await user(database, name))
+        await block(database, await user(database, "blocker"), ann)
+        missing = await page(served, "/@missing", ann)
+        assert missing[0] == 404
+        for name in ("banned", "deleted", "blocker", "BLOCKER"):
+            status, text, location = await page(served, f"/@{name}", ann)
+            assert (status, location) == (404, "")
+            assert text.replace(f"/@{name}", "/@missing") == missing[1], name
+            assert (await shown(served, name, ann))["status"] == 404
+        assert (await page(served, "/@blocker"))[0] == 200, "a guest sees it"
+
+
+async def test_a_private_account_shows_its_videos_to_followers_only(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        ann, ben, owner = [await user(database, name) for name in ("ann", "ben", "owner")]
+        await make_private(database, owner)
+        await follow(database, ann, owner)
+        await database.execute(
+            "insert into video (user_id, description, media, thumbnail, preview, duration_ms, width, height)"
+            " values ($1, 'One', 'a.mp4', '', '', 1000, 9, 16)",
+            owner,
+        )
+        for viewer, videos in ((ann, ["One"]), (ben, []), (None, []), (owner, ["One"])):
+            seen = await shown(served, "owner", viewer)
+            assert [video["description"] for video in seen["videos"]] == videos, viewer
+            assert (seen["open"], seen["own"]) == (bool(videos), viewer == owner)
+
+
+async def test_a_blocked_user_is_shown_by_name_only(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        ann, ben = await user(database, "ann"), await user(database, "ben")
+        await database.execute("update app_user set bio = 'Secret' where id = $1", ben)
+        await block(database, ann, ben)
+        seen = await shown(served, "ben", ann)
+        assert (seen["blocked"], seen["bio"], seen["open"]) == (True, "", False)
+        assert "Secret" not in (await page(served, "/@ben", ann))[1]
+
+
+async def test_another_case_and_a_former_name_lead_to_the_present_name(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        ben = await user(database, "ben")
+        assert (await page(served, "/@BEN"))[::2] == (302, "/@ben")
+        token = await served.platform.accounts.sessions.issue(ben)
+        async with served.client.post(
+            "/api/editProfile", json={"username": "benjamin"}, headers={"Authorization": f"Bearer {token}"}
+        ) as response:
+            assert (await response.json())["code"] == 200
+        assert (await page(served, "/@ben"))[::2] == (302, "/@benjamin")
+
+
+async def test_entries_that_say_the_same_are_one(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        ann = await user(database, "ann")
+        assert (await page(served, "/inbox/entries"))[0] == 401
+        fans = [await user(database, f"fan{number}") for number in range(5)]
+        for fan in fans:
+            async with database.transaction() as connection:
+                await told(connection, fan, ann)
+        token = await served.platform.accounts.sessions.issue(ann)
+        async with served.client.get("/inbox/entries", headers={"Cookie": f"stagedoor={token}"}) as response:
+            answer = await response.json()
+        (group,) = answer["told"]
+        assert answer["more"] is False
+        assert group["text"] == "fan4 and 4 others started following you."
+        assert [sender["user_id"] for sender in group["senders"]] == fans[:1:-1]
+        assert (len(group["ids"]), group["read"]) == (5, False)
+
+
+async def told(connection: Connection, sender: UserId, receiver: UserId) -> None:
+    await tell(connection, Told(Kind.FOLLOW, sender), [receiver])
