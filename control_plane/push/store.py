@@ -94,6 +94,11 @@ _NEXT = {
 _DELETE_DONE = """
     delete from push_message where (select message_id from push_outbox where message_id = push_message.id limit 1) is null
 """
+_WITHDRAW = """
+    delete from push_outbox using push_message message
+    where message_id = message.id and user_id = $3 and kind = $1 and (params ->> 'sender_id')::integer = $2
+        and message.created_at = $4
+"""
 _FORGET_SERVICES = "delete from push_service where name <> all($1::text[])"
 _ADD_SERVICES = "insert into push_service (name) select unnest($1::text[]) on conflict do nothing"
 _DROP_OF_OTHERS = {name: f"delete from push_outbox where {_RECEIVER[name]} is not null" for name in ServiceName}
@@ -105,6 +110,13 @@ async def add(connection: Connection, push: Push, user_ids: Sequence[UserId]) ->
     is_bulk = len(user_ids) > BULK
     added: int = await connection.fetchval(_ADD, push.kind, params, push.switch, push.collapse, list(user_ids), is_bulk)
     return added
+
+
+async def withdraw(
+    connection: Connection, kind: str, sender_id: UserId, user_id: UserId, caused_at: dt.datetime
+) -> None:
+    """`caused_at`: `now()` of the transaction that enqueued it."""
+    await connection.execute(_WITHDRAW, kind, sender_id, user_id, caused_at)
 
 
 async def set_services(database: Database, names: Collection[ServiceName]) -> None:
