@@ -25,6 +25,7 @@ from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.reports.bundle import Reports
 from control_plane.social.bundle import Social
+from control_plane.social.model import Viewer
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
 
@@ -129,9 +130,9 @@ class Call(msgspec.Struct, frozen=True):
         return self.proven or (self.caller is not None and self.platform.settings.dev)
 
     @property
-    def trusted_id(self) -> UserId | None:
-        """The caller's id. None for guests, and for a caller who is only named in the body: such a caller sees what guests
-        see."""
+    def viewer_id(self) -> Viewer:
+        """The user whose follows and blocks decide what the answer shows. A caller who is only named in the body sees what
+        guests see: anyone can name a user."""
         return self.caller.user_id if self.caller is not None and self.trusted else None
 
     def check_trusted(self) -> None:

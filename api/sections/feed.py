@@ -24,7 +24,7 @@ class ShowRelatedVideos(Request, frozen=True, kw_only=True):
 @section.endpoint("showRelatedVideos", access=Access.GUEST)
 async def show_related_videos(call: Call, body: ShowRelatedVideos) -> list[FeedItem]:
     """A page of the home feed. A page after the last one is empty."""
-    viewer_id = call.trusted_id
+    viewer_id = call.viewer_id
     videos = await feed(call.platform.database, viewer_id, *window(body.starting_point))
     owners = await people(call.platform.database, viewer_id, list({video.user_id for video in videos}))
     shown = {user_id: seen_view(owner, call.urls) for user_id, owner in owners.items()}

@@ -164,5 +164,5 @@ async def appeal_report(call: Call, body: AppealReport) -> str:
     the letter instead."""
     if not body.text:
         raise MalformedRequest("text is missing.")
-    await call.reports.appeals.appeal(body.decision_id, body.text, call.trusted_id, body.code)
+    await call.reports.appeals.appeal(body.decision_id, body.text, call.viewer_id, body.code)
     return "Your appeal is sent. We will answer it."

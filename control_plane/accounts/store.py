@@ -267,6 +267,8 @@ async def usernames(source: Connection | Database, user_ids: Sequence[UserId]) -
 
 async def holder_of_name(database: Database, username: str) -> UserId | None:
     """The user with this name in any case, else the user who had it until some days ago. Deleted users too."""
+    if "\0" in username:  # the path of a page may have one, and PostgreSQL refuses it
+        return None
     found: UserId | None = await database.fetchval(_HOLDER, username, folded(username))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,10 +13,11 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.inbox import store
-from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.model import PUSH_OF_KIND, Kind, Told
 from control_plane.inbox.pushing import push_of
 from control_plane.inbox.telling import LONGEST_TEXT, record
 from control_plane.push.queue import enqueue
+from control_plane.push.store import withdraw
 
 MOST_RECEIVERS = 50
 """Receivers of one message. More: one call reaches more users who did not ask for it. Fewer: an app that shares a video
@@ -53,6 +55,11 @@ async def tell_message(connection: Connection, sender_id: UserId, receiver_ids: 
     pushed = Told(Kind.MESSAGE, sender_id, text=text[:LONGEST_TEXT])
     await enqueue(connection, push_of(pushed, await store.sender(connection, sender_id)), receiver_ids)
     await record(connection, Told(Kind.MESSAGE, sender_id), receiver_ids)
+
+
+async def untell_message(connection: Connection, sender_id: UserId, receiver_id: UserId, sent_at: dt.datetime) -> None:
+    """Drop the push of a message that was taken back, where it still waits. `sent_at`: `now()` of its transaction."""
+    await withdraw(connection, PUSH_OF_KIND[Kind.MESSAGE], sender_id, receiver_id, sent_at)
 
 
 class Announcements:

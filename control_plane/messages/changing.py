@@ -11,6 +11,7 @@ from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.inbox.messages import untell_message
 from control_plane.messages import personal_data, reading_store, store
 from control_plane.messages.model import (
     Change,
@@ -106,6 +107,7 @@ class Changing:
                 await store.change_copy(connection, reader_id, conversation.id, number, change)
                 await store.read(connection, reader_id, conversation.id, Number(0), change)
             await self._files.use(connection, used_by(conversation.id, number), ())
+            await untell_message(connection, user_id, other_id, message.sent_at)
             return await _now(locked)
 
     async def _delete(self, locked: Locked) -> Conversation:

@@ -94,7 +94,8 @@ class Waiting:
     """Entries in the receiver's inbox that are not read, for the badge."""
     language: str
     address: str
-    """The device's token, or the endpoint of the browser. Empty: the receiver is signed out on it, deleted or banned."""
+    """The device's token, or the endpoint of the browser. Empty: it is not sent, because the receiver is signed out
+    on it, one of receiver and sender is deleted or banned, or one blocks the other."""
     public_key: str = ""
     auth: str = ""
 

@@ -11,6 +11,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database
 from control_plane.push.model import Push, ServiceName, Waiting
+from control_plane.social.blocks_store import are_blocked
 
 BULK = 100
 """A message with more receivers waits until all others are sent. Larger: a message to a single user waits for longer."""
@@ -45,6 +46,12 @@ _ADDRESSES = {
             where id = picked.subscription_id and user_id = picked.user_id)
     """,
 }
+_SENDER = "(message.params ->> 'sender_id')::integer"
+# A message may wait for minutes: its sender may have been banned or deleted, or one of the two may have blocked the other.
+_IS_WANTED = f"""
+    visible_user.id is not null and not {are_blocked("picked.user_id", _SENDER)}
+    and not exists (select from app_user where id = {_SENDER} and (banned_at is not null or deleted_at is not null))
+"""
 # A row is not due again before the lease ends, so that no other worker sends it; if the worker is killed, the next one does.
 _PICK = {
     name: f"""
@@ -63,7 +70,7 @@ _PICK = {
         from picked join push_message message on message.id = message_id
         left join visible_user on visible_user.id = picked.user_id
         left join push_setting on push_setting.user_id = picked.user_id
-        left join {_ADDRESSES[name]} receiver on visible_user.id is not null
+        left join {_ADDRESSES[name]} receiver on {_IS_WANTED}
         order by bulk, picked.id
     """
     for name in ServiceName
@@ -84,6 +91,11 @@ _NEXT = {
 _DELETE_DONE = """
     delete from push_message where (select message_id from push_outbox where message_id = push_message.id limit 1) is null
 """
+_WITHDRAW = """
+    delete from push_outbox using push_message message
+    where message_id = message.id and user_id = $3 and kind = $1 and (params ->> 'sender_id')::integer = $2
+        and message.created_at = $4
+"""
 _FORGET_SERVICES = "delete from push_service where name <> all($1::text[])"
 _ADD_SERVICES = "insert into push_service (name) select unnest($1::text[]) on conflict do nothing"
 _DROP_OF_OTHERS = {name: f"delete from push_outbox where {_RECEIVER[name]} is not null" for name in ServiceName}
@@ -95,6 +107,13 @@ async def add(connection: Connection, push: Push, user_ids: Sequence[UserId]) ->
     is_bulk = len(user_ids) > BULK
     added: int = await connection.fetchval(_ADD, push.kind, params, push.switch, push.collapse, list(user_ids), is_bulk)
     return added
+
+
+async def withdraw(
+    connection: Connection, kind: str, sender_id: UserId, user_id: UserId, caused_at: dt.datetime
+) -> None:
+    """`caused_at`: `now()` of the transaction that enqueued it."""
+    await connection.execute(_WITHDRAW, kind, sender_id, user_id, caused_at)
 
 
 async def set_services(database: Database, names: Collection[ServiceName]) -> None:

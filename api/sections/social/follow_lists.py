@@ -55,7 +55,7 @@ class FoundEntry(msgspec.Struct, frozen=True):
 @section.endpoint("showFollowers", access=Access.GUEST, refusals=(AccountPrivate, UserNotFound))
 async def show_followers(call: Call, body: ShowFollows) -> list[FollowerEntry]:
     """A page of the users who follow a user, the newest first. A private account shows them to its followers only."""
-    viewer_id, user_id = call.trusted_id, _owner(call, body)
+    viewer_id, user_id = call.viewer_id, _owner(call, body)
     await check_lists(call.platform.database, viewer_id, user_id)
     ids = await follows_store.followers(call.platform.database, viewer_id, user_id, *window(body.starting_point))
     return [FollowerEntry(user, user) for user in await _views(call, viewer_id, ids)]
@@ -64,7 +64,7 @@ async def show_followers(call: Call, body: ShowFollows) -> list[FollowerEntry]:
 @section.endpoint("showFollowing", access=Access.GUEST, refusals=(AccountPrivate, UserNotFound))
 async def show_following(call: Call, body: ShowFollows) -> list[FollowingEntry]:
     """A page of the users whom a user follows, the newest first. A private account shows them to its followers only."""
-    viewer_id, user_id = call.trusted_id, _owner(call, body)
+    viewer_id, user_id = call.viewer_id, _owner(call, body)
     await check_lists(call.platform.database, viewer_id, user_id)
     ids = await follows_store.followed(call.platform.database, viewer_id, user_id, *window(body.starting_point))
     return [FollowingEntry(user, user) for user in await _views(call, viewer_id, ids)]

@@ -38,7 +38,7 @@ async def show_suggested_users(call: Call, body: ShowSuggestedUsers) -> list[Sug
     """A page of users whom the caller does not follow: first those whom the caller's followed users follow, then popular
     users with the caller's interests, then other popular users. Guests get popular users."""
     database = call.platform.database
-    viewer_id = call.trusted_id
+    viewer_id = call.viewer_id
     ids = await suggested(database, viewer_id, *window(body.starting_point))
     shown = await people(database, viewer_id, ids)
     videos = await newest_of(database, list(shown), VIDEOS)

@@ -32,7 +32,7 @@ async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
     does not exist; of a user whom the caller blocks, only the name is shown."""
     if _asks_for_own(call, body):
         return await _own(call)
-    viewer_id = call.trusted_id
+    viewer_id = call.viewer_id
     seen = await person(call.platform.database, viewer_id, await _wanted(call, body))
     if seen.own:
         return await _own(call)

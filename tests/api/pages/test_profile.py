@@ -51,6 +51,13 @@ async def test_a_hidden_user_and_a_name_without_a_user_have_the_same_page(dsn: s
         assert (await page(served, "/@blocker"))[0] == 200, "a guest sees it"
 
 
+async def test_a_path_that_is_no_name_has_no_user(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        for name in ("%00", "a%00", "%FF", "%ED%A0%80", "a" * 4000):
+            assert (await page(served, f"/@{name}"))[0] == 404, name
+            assert (await shown(served, name))["status"] == 404, name
+
+
 async def test_a_private_account_shows_its_videos_to_followers_only(dsn: str, tmp_path: Path) -> None:
     async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
         ann, ben, owner = [await user(database, name) for name in ("ann", "ben", "owner")]

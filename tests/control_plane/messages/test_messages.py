@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from control_plane.accounts import devices
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.announcements import MessagesNotAccepted
@@ -17,6 +19,8 @@ from control_plane.messages.bundle import DirectMessages
 from control_plane.messages.evidence import evidence_of
 from control_plane.messages.model import Change, NoSuchConversation, NoSuchMessage, Number, State, TooManyStrangers
 from control_plane.personal_data.removal import REMOVAL_S
+from control_plane.push.model import ServiceName
+from control_plane.push.store import pick, set_services
 from tests.control_plane.messages.talking import direct_messages, say
 from tests.control_plane.people import new_user
 from tests.control_plane.pictures.samples import quarters, saved
@@ -59,6 +63,18 @@ async def check_counts(messages: DirectMessages) -> None:
     for row in await messages.database.fetch(COUNTED):
         assert await messages.unread(row["user_id"]) == (row["unread"], row["requests"])
     assert all(row["right"] for row in await messages.database.fetch(UNREAD_OF_SIDES))
+
+
+async def test_a_message_that_is_taken_back_is_not_pushed_any_more(
+    messages: DirectMessages, ann: UserId, bob: UserId
+) -> None:
+    await set_services(messages.database, [ServiceName.FCM])
+    await devices.claim(messages.database, bob, "phone", "ios", "1", "")
+    for text in ("first", "second", "third"):
+        await say(messages, ann, bob, text)
+    await messages.changing.retract(ann, bob, Number(2))
+    waiting = await pick(messages.database, ServiceName.FCM, 10, dt.timedelta(minutes=1))
+    assert [message.params["text"] for message in waiting] == ["first", "third"]
 
 
 async def test_64_messages_at_once_have_numbers_without_gaps(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,9 @@ from control_plane.push.model import Push, ServiceName
 from control_plane.push.queue import enqueue, send_pushes
 from control_plane.push.sender import LEASE
 from tests.control_plane.jobs.factory import is_empty
+from tests.control_plane.people import new_user
 from tests.control_plane.push.sending import FOLLOW, Sending, sending
+from tests.control_plane.social.relations import ban, block, delete
 from tests.waiting import in_background, until
 
 
@@ -64,6 +68,17 @@ async def test_nothing_is_queued_without_a_service(at: Sending) -> None:
     await at.push(session.user_id)
     assert await at.waiting() == 0
     assert await at.database.fetchval("select count(*) from push_message") == 0
+
+
+@pytest.mark.parametrize("end", [ban, delete, block])
+async def test_what_waits_is_not_sent_once_its_sender_is_hidden_from_the_receiver(at: Sending, end: Any) -> None:
+    receiver, other, sender = await at.phone("a"), await at.phone("b"), await new_user(at.database)
+    await at.push(receiver, push=dataclasses.replace(FOLLOW, params={"sender_id": sender, "name": "Ann"}))
+    await at.push(other)
+    await end(at.database, sender, *([receiver] if end is block else []))
+    await at.sender.send_waiting()
+    assert [message["token"] for message in at.service.messages] == ["b"]
+    assert await at.waiting() == 0
 
 
 async def test_nothing_is_sent_if_the_cause_fails(at: Sending) -> None:

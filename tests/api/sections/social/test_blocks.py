@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.contract.client import Client
 from api.contract.paging import PAGE_SIZE
+from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from tests.api.sections.apps import APPS, Apps, apps_of
+from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow
 
@@ -122,6 +125,31 @@ async def test_blocks_are_private(apps: Apps, ann: UserId, token: str, dsn: str,
             assert (await apps.call(name, bens, user_id=str(ann), block_user_id=str(ben)))["code"] == 201
             assert (await old.call(name, user_id=str(ann), block_user_id=str(ben)))["code"] == 401
     assert await apps.database.fetchval("select count(*) from block") == 1
+
+
+async def test_a_caller_who_is_only_named_sees_no_relations_and_leaves_no_visit(
+    apps: Apps, ann: UserId, dsn: str, tmp_path: Path
+) -> None:
+    """Else anyone could read whom a user blocks and follows, and who blocks the user."""
+    blocked, host, followed = [await new_user(apps.database) for _ in range(3)]
+    await block(apps.database, ann, blocked)
+    await block(apps.database, host, ann)
+    await follow(apps.database, ann, followed)
+    await apps.database.execute("update app_user set profile_view = true")
+    others = (blocked, host, followed)
+    for user_id in others:
+        await apps.database.execute(
+            "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1)", user_id
+        )
+    stream_id = await new_stream(apps.database, host, status="live", source_id="s", live_at=utc_now())
+    async with apps_of(dsn, apps.database, tmp_path / "other", dev=False, body_identity=True) as old:
+        named: dict[str, Any] = {"user_id": str(ann)}
+        shown = [(await old.done("showUserDetail", **named, other_user_id=other))["User"] for other in others]
+        shown += [entry["User"] for entry in await old.done("showRelatedVideos", **named)]
+        assert (await old.call("watchLiveStream", **named, live_streaming_id=stream_id))["code"] == 401
+    assert len(shown) == 6
+    assert {(user["button"], user["block"]) for user in shown} == {("Follow", 0)}
+    assert await apps.database.fetchval("select count(*) from profile_visit") == 0
 
 
 async def test_after_a_block_the_profile_is_a_name_to_one_and_unknown_to_the_other(
