@@ -11,7 +11,7 @@ from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.inbox.messages import untell_message
+from control_plane.inbox.announcements import untell_message
 from control_plane.messages import personal_data, reading_store, store
 from control_plane.messages.model import (
     Change,
