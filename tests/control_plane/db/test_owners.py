@@ -17,9 +17,15 @@ CODE = [
 ]
 
 
+DEMO = ROOT / "stagedoor/demo/social_store.py"
+"""Writes what demo users did in the past, which no owner of a table can do: they all write the present time."""
+
+
 def test_a_table_has_one_owner() -> None:
     owners: dict[str, set[str]] = defaultdict(set)
     for file in CODE:
+        if file == DEMO:
+            continue
         for table in WRITES.findall(file.read_text()):
             owners[table].add(str(file.parent.relative_to(ROOT)))
     assert owners["stream"] == {"control_plane/streams"}
