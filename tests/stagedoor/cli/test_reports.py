@@ -487,6 +487,18 @@ async def test_evidence_waits_for_an_open_appeal(rig: Rig, operator: Operator, a
     assert await rig.database.fetchval("select evidence is null from report")
 
 
+async def test_a_second_appeal_at_the_same_moment_is_told_so(
+    rig: Rig, operator: Operator, ann: UserId, bob: UserId
+) -> None:
+    await operator.types("reports", "close", str(await rig.report(ann, bob)), "remove", "--why", WHY, "--yes")
+    async with rig.database.transaction() as faster:
+        await faster.execute("update report_decision set appealed_at = now()")
+        slower = asyncio.create_task(rig.appeals.appeal(1, "It was a joke.", bob))
+        await waiting_backend(rig.database)
+    with pytest.raises(AppealNotPossible, match="You have appealed it already"):
+        await slower
+
+
 async def test_an_old_decision_cannot_be_appealed(rig: Rig, operator: Operator, ann: UserId, bob: UserId) -> None:
     await operator.types("reports", "close", str(await rig.report(ann, bob)), "remove", "--why", WHY, "--yes")
     await rig.database.execute("update report_decision set decided_at = now() - interval '181 days'")
