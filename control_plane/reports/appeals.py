@@ -35,11 +35,9 @@ class Appeals:
         ):
             raise NoSuchDecision
         if not await store.appeal(self._database, decision_id, text, dt.timedelta(days=self.days)):
-            why = (
-                f"It is older than {self.days} days."
-                if decision.appealed_at is None
-                else "You have appealed it already."
-            )
+            now = await store.decision(self._database, decision_id)  # a second click may have been faster
+            is_appealed = now is not None and now.appealed_at is not None
+            why = "You have appealed it already." if is_appealed else f"It is older than {self.days} days."
             raise AppealNotPossible(f"This decision cannot be appealed. {why}")
 
 

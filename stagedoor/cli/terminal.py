@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
 import typer
 import uvloop
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 Commands = Mapping[str, Callable[..., None]]
@@ -39,9 +40,30 @@ def confirm(question: str, *, yes: bool) -> None:
         typer.confirm(question, abort=True, err=True)
 
 
-def columns(*names: str) -> Table:
-    """A table without borders."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+class Columns(Table):
+    """A table without borders. Its cells may hold what users wrote."""
+
+    def __init__(self) -> None:
+        super().__init__(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*(harmless(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+def harmless(text: str) -> str:
+    """The text without what a terminal obeys: escape sequences, and characters that turn the direction of the text."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_obeyed(one) else one for one in text)
+
+
+def _is_obeyed(one: str) -> bool:
+    return (unicodedata.category(one) == "Cc" and one != "\n") or unicodedata.bidirectional(one) in _TURNS
+
+
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def columns(*names: str) -> Columns:
+    table = Columns()
     for name in names:
         table.add_column(name, overflow="fold")
     return table

@@ -142,6 +142,20 @@ async def bob(database: Database) -> UserId:
     return bob
 
 
+async def test_what_users_wrote_does_not_command_the_terminal(
+    rig: Rig, operator: Operator, ann: UserId, bob: UserId
+) -> None:
+    """Escape sequences clear the screen, or make one text look like another one."""
+    written = "See \x1b[2J\x1b]0;title\x07\x9b2J \u202eklat\u2066 \N{WOMAN}\u200d\N{ROCKET} [red]x[/red]"
+    stream_id = await new_stream(rig.database, bob, title=written, status="live", source_id="s")
+    reporting = rig.platform.reports.reporting
+    report_id = await reporting.report(ann, Subject("stream", str(stream_id)), 4, written)
+    for shown in (await operator.types("reports", "show", str(report_id)), await operator.types("stream", "list")):
+        assert "[red]x[/red]" in shown
+        assert "\N{WOMAN}\u200d\N{ROCKET}" in shown
+        assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066")
+
+
 async def test_reports_are_listed_shown_and_closed_without_an_action(
     rig: Rig, operator: Operator, ann: UserId, bob: UserId
 ) -> None:
@@ -471,6 +485,18 @@ async def test_evidence_waits_for_an_open_appeal(rig: Rig, operator: Operator, a
     await rig.database.execute("update report_decision set appeal_decided_at = now() - interval '31 days'")
     await delete_old_evidence.function(evidence)
     assert await rig.database.fetchval("select evidence is null from report")
+
+
+async def test_a_second_appeal_at_the_same_moment_is_told_so(
+    rig: Rig, operator: Operator, ann: UserId, bob: UserId
+) -> None:
+    await operator.types("reports", "close", str(await rig.report(ann, bob)), "remove", "--why", WHY, "--yes")
+    async with rig.database.transaction() as faster:
+        await faster.execute("update report_decision set appealed_at = now()")
+        slower = asyncio.create_task(rig.appeals.appeal(1, "It was a joke.", bob))
+        await waiting_backend(rig.database)
+    with pytest.raises(AppealNotPossible, match="You have appealed it already"):
+        await slower
 
 
 async def test_an_old_decision_cannot_be_appealed(rig: Rig, operator: Operator, ann: UserId, bob: UserId) -> None:
