@@ -98,6 +98,8 @@ async def test_a_caller_cannot_act_as_another_user(stagedoor: Stagedoor) -> None
     for endpoint in ENDPOINTS:
         if endpoint.access is Access.OPEN or not endpoint.caller_fields:
             continue
+        if endpoint.swapped_ids:  # the other id is whom the call is about, in whichever field it comes
+            continue
         answer = await post(stagedoor, endpoint.name, json.dumps({endpoint.caller_fields[0]: "2"}).encode(), token)
         assert answer["code"] == 201, (endpoint.name, answer)
         assert endpoint.caller_fields[0] in answer["msg"]

@@ -70,6 +70,7 @@ async def test_what_the_doctor_finds_wrong_it_says_what_to_do_about(empty: Stage
         "database": "broken",
         "MediaMTX": "broken",
         "mail": "warning",
+        "push to phones": "warning",
     }
     assert "LIVE_TRUSTED_PROXIES" in found["settings"]["advice"]
     assert "LIVE_RTMP_PORT" in found["ports"]["text"]

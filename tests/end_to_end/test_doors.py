@@ -153,12 +153,12 @@ async def test_a_second_server_on_the_database_says_so_and_leaves_the_first_alon
 
 async def test_a_sign_in_has_a_small_body(stagedoor: Stagedoor) -> None:
     headers = {"Origin": stagedoor.url("")}
-    for size, status in {100: 401, 5000: 400}.items():
+    for size, status in {100: 401, 9000: 400}.items():
         body = json.dumps({"auth_token": "x", "more": "y" * size})
         async with stagedoor.session.post(stagedoor.url("/session"), data=body, headers=headers) as response:
             assert response.status == status
             text = await response.text()
-    assert "4096" in text
+    assert "8192" in text
 
 
 async def test_a_path_with_dot_segments_leads_nowhere(stagedoor: Stagedoor) -> None:

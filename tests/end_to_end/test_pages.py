@@ -760,8 +760,9 @@ async def test_gifts_are_within_reach_in_full_screen_and_shown_above_the_sheet(h
         assert await page.evaluate("document.fullscreenElement !== null")
         await page.get_by_role("button", name="Get coins").click()
         await page.locator(".package").first.click()
-        await page.locator('[data-gift="1"]').click()
         banner, panel = page.locator(".banner"), page.locator("#panel")
+        await expect(panel).to_contain_text("You have 100 coins")
+        await page.locator('[data-gift="1"]').click()
         await expect(banner).to_contain_text("farid")
 
         async def is_above() -> bool:
