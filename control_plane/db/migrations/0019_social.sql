@@ -73,8 +73,8 @@ create trigger hide_videos after update of deleted_at, banned_at, private on app
     execute function hide_videos();
 create function hide_new_video() returns trigger language plpgsql as $$
 begin
-    new.hidden := exists (
-        select from app_user where id = new.user_id and (deleted_at is not null or banned_at is not null or private) for key share);
+    -- Locked until the commit: a ban at the same moment waits, and then hides this video, too.
+    select deleted_at is not null or banned_at is not null or private into new.hidden from app_user where id = new.user_id for share;
     return new;
 end $$;
 create trigger hide_new_video before insert on video for each row execute function hide_new_video();
