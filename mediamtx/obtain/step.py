@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 Progress = Callable[[str], None]
@@ -42,14 +44,18 @@ def run_step(
     """
     progress(what)
     started_at = time.monotonic()
+    process: subprocess.Popen[str] | None = None
     try:
-        process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", process_group=0,
-        )  # fmt: skip
-    except OSError as error:
-        raise StepFailed(f"{what}: {error.strerror or error}") from error
-    try:
+        try:
+            with _signals_deferred() as arrived:
+                process = subprocess.Popen(
+                    argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    text=True, errors="replace", process_group=0,
+                )  # fmt: skip
+        except OSError as error:
+            raise StepFailed(f"{what}: {error.strerror or error}") from error
+        for number in arrived:
+            signal.raise_signal(number)
         while True:
             elapsed_s = time.monotonic() - started_at
             try:
@@ -61,10 +67,30 @@ def run_step(
                     raise StepFailed(f"{what}: not done after {timeout_s:.0f} s") from None
                 progress(f"{what}: {elapsed_s:.0f} s")
     finally:
-        _end_group(process)
+        if process is not None:
+            _end_group(process)
     if process.returncode != 0:
         raise StepFailed(f"{what}: {why(stderr) or why(stdout) or f'exit status {process.returncode}'}")
     return stdout
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[list[int]]:
+    """Collect signals, to be raised afterwards: a handler that raises an exception while the program is started would leave
+    it running."""
+    arrived: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # signals are handled in the main thread only
+        yield arrived
+        return
+    before = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield arrived
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:
