@@ -258,6 +258,40 @@ async def test_an_address_is_changed_by_a_code(place: Place, size: ViewportSize)
 
 
 @both_sizes
+async def test_privacy_and_notifications_are_saved_at_once(place: Place, size: ViewportSize) -> None:
+    async with place.visitor(size) as visitor:
+        page = visitor.page
+        await place.account_of(page, f"petra{size['width']}")
+        switches = {
+            label: page.get_by_role("switch", name=label, exact=True)
+            for label in ("Private account", "Profile visits", "Found by phone number", "Mentions", "Comments")
+        }
+        wanted = {
+            label: {"true": "false", "false": "true"}[await switch.get_attribute("aria-checked") or ""]
+            for label, switch in switches.items()
+        }
+        for switch in switches.values():
+            await switch.click()  # without waiting for the one before
+        writers = page.get_by_label("Who may write to you")
+        await writers.select_option("friends")
+        for label in (*switches, "Who may write to you"):
+            await expect(page.get_by_role("status").filter(has_text=f"{label}: saved")).to_have_count(1)
+        assert await violations(page) == {}
+
+        answer = {"code": 201, "msg": "Not today."}
+        await page.route("**/api/editProfile", lambda route: route.fulfill(json=answer), times=1)
+        await switches["Private account"].click()
+        await expect(page.get_by_role("alert").filter(has_text="Not today.")).to_be_visible()
+        await expect(switches["Private account"]).to_be_focused()
+        await expect(switches["Private account"]).to_have_attribute("aria-checked", wanted["Private account"])
+
+        await page.reload()
+        for label, switch in switches.items():
+            await expect(switch).to_have_attribute("aria-checked", wanted[label])
+        await expect(writers).to_have_value("friends")
+
+
+@both_sizes
 async def test_other_devices_are_signed_out(place: Place, size: ViewportSize) -> None:
     name = f"dora{size['width']}"
     async with place.visitor(size) as one, place.visitor(size) as two, place.visitor(size) as three:

@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, ViewportSize, expect
 
+from control_plane.db.embedded import running_dsn
+from control_plane.db.pool import connect
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE, Visitor, visiting
 from tests.control_plane.pictures.samples import quarters, saved
@@ -333,6 +335,81 @@ async def test_a_stranger_is_accepted_before_an_answer(place: Place, size: Viewp
         await reader.page.get_by_label("Message", exact=True).fill("So we did!")
         await reader.page.get_by_label("Message", exact=True).press("Enter")
         await expect(stranger.page.locator(".lines li:not(.own)")).to_contain_text("So we did!")
+
+
+async def choose(line: Locator, choice: str) -> None:
+    """Open the menu of a message with the keyboard."""
+    await line.get_by_role("button", name="Message options").press("Enter")
+    await line.get_by_role("button", name=choice, exact=True).click()
+
+
+async def write(page: Page, text: str) -> None:
+    await page.get_by_label("Message", exact=True).fill(text)
+    await page.get_by_label("Message", exact=True).press("Enter")
+    await expect(page.locator(".lines:not(.waiting) li").last).to_contain_text(text)
+
+
+async def make_older(place: Place, text: str) -> None:
+    """Let the time pass in which a message can be taken back."""
+    dsn = running_dsn(place.platform.data_dir)
+    assert dsn is not None
+    database = await connect(dsn)
+    try:
+        await database.execute("update message set sent_at = sent_at - interval '2 hours' where text = $1", text)
+    finally:
+        await database.close()
+
+
+@both_sizes
+async def test_a_message_is_taken_back_reported_and_deleted(place: Place, size: ViewportSize) -> None:
+    uma, vic = names(size, "uma", "vic")
+    async with place.user(size, uma) as writer, place.user(size, vic) as reader:
+        await writer.page.goto(f"{place.base}/messages/{vic}")
+        await write(writer.page, "For another")
+        await write(writer.page, f"For {vic}")
+        sent, read = (visitor.page.locator(".lines:not(.waiting) li") for visitor in (writer, reader))
+        await reader.page.goto(f"{place.base}/messages/{uma}")
+        await expect(read.first).to_contain_text("For another")
+        await choose(sent.first, "Take back")
+        await expect(sent.first).to_contain_text("Message taken back")
+        await expect(sent.first.get_by_role("button", name="Message options")).to_be_focused()
+        await expect(read.first).to_contain_text("Message taken back")  # the socket has told it
+
+        await read.nth(1).get_by_role("button", name="Message options").click()
+        report = read.nth(1).get_by_role("button", name="Report")
+        await expect(report).to_be_visible()
+        assert await violations(reader.page) == {}
+        await write(writer.page, "One more")
+        await expect(read).to_have_count(3)
+        await expect(report).to_be_visible()
+        await report.click()
+        dialog = reader.page.get_by_role("dialog", name=f"Report a message of @{uma}")
+        await dialog.get_by_label("Reason").select_option(index=1)
+        await dialog.get_by_role("button", name="Report").click()
+        await expect(dialog.get_by_role("status")).to_contain_text("Thank you for your report.")
+        await dialog.get_by_role("button", name="Close").first.click()
+        await expect(read.nth(1).get_by_role("button", name="Message options")).to_be_focused()
+
+        await choose(read.nth(1), "Delete for me")
+        await expect(read).to_have_count(2)
+        await expect(sent).to_have_count(3)
+        await make_older(place, f"For {vic}")
+        await choose(sent.nth(1), "Take back")
+        await expect(writer.page.get_by_role("alert").filter(has_text="It is too late")).to_be_visible()
+        await writer.page.reload()
+        await sent.nth(1).get_by_role("button", name="Message options").press("Enter")
+        await expect(sent.nth(1).get_by_role("button", name="Delete for me")).to_be_visible()
+        await expect(sent.nth(1).get_by_role("button", name="Take back")).to_have_count(0)
+
+        await writer.page.get_by_role("button", name="Conversation options").click()
+        await writer.page.get_by_role("button", name="Delete conversation").click()
+        question = writer.page.get_by_role("dialog")
+        await expect(question.get_by_role("button", name="Go back")).to_be_focused()
+        assert await violations(writer.page) == {}
+        await question.get_by_role("button", name="Delete").click()
+        await expect(writer.page.get_by_role("heading", name="No messages yet")).to_be_visible()
+        await reader.page.reload()
+        await expect(read).to_have_count(2)
 
 
 @both_sizes

@@ -5,8 +5,10 @@ import { Account } from "./account.js";
 import { showContact } from "./account_contacts.js";
 import { showDeletion } from "./account_deletion.js";
 import { showExport } from "./account_export.js";
+import { showNotifications } from "./account_notifications.js";
 import { showPassword } from "./account_password.js";
 import { showPicture } from "./account_picture.js";
+import { showPrivacy } from "./account_privacy.js";
 import { showProfile } from "./account_profile.js";
 import { showSessions } from "./account_sessions.js";
 import { Refused, ask, call } from "./api.js";
@@ -15,12 +17,14 @@ import { find } from "./dom.js";
 /**
  * The signed-in user's own record, as the contract answers it.
  * @typedef {{ id: string | number, username: string, first_name: string, last_name: string, gender: string, bio: string, website: string, dob: string,
- *   email: string, phone: string, profile_pic: string }} Own
+ *   email: string, phone: string, profile_pic: string, private: number, profile_view: number }} Own
  */
+/** @typedef {{ direct_message: string, found_by_contacts: number }} Privacy */
+/** @typedef {{ likes: number, comments: number, new_followers: number, mentions: number, direct_messages: number, video_updates: number }} Notified */
 /** @typedef {{ has_password: boolean, deletion_days: number }} Current */
 /**
  * What a section gets: the account as it is, and `changed`, which loads it again and moves the focus to a section's heading.
- * @typedef {{ account: Account, own: Own, current: Current, changed: (place?: HTMLElement) => Promise<void> }} Loaded
+ * @typedef {{ account: Account, own: Own, privacy: Privacy, notified: Notified, current: Current, changed: (place?: HTMLElement) => Promise<void> }} Loaded
  */
 
 const RETRY_MS = 4_000;
@@ -42,7 +46,7 @@ function showOnly(shown) {
 /** @returns {Promise<Loaded>} */
 async function loaded() {
   const [profile, current] = await Promise.all([call("showUserDetail"), ask("GET", "/account/current")]);
-  return { account, own: profile.User, current, changed };
+  return { account, own: profile.User, privacy: profile.PrivacySetting, notified: profile.PushNotification, current, changed };
 }
 
 /** @param {Loaded} all */
@@ -60,6 +64,8 @@ async function load() {
     showPicture(find("#picture", HTMLElement), all);
     showProfile(find("#profile", HTMLElement), all);
     showContacts(all);
+    showPrivacy(find("#privacy", HTMLElement), all);
+    showNotifications(find("#notifications", HTMLElement), all);
     showExport(find("#export", HTMLElement), all);
     showDeletion(find("#deletion", HTMLElement), find("#delete", HTMLDialogElement), all, showGone);
     await showSessions(find("#sessions", HTMLElement), account);

@@ -4,8 +4,11 @@
 import { Refused, call } from "./api.js";
 import { avatar, button, icon, make } from "./dom.js";
 import { bubble, fromAnswer, fromSocket, timeOf } from "./direct_message.js";
+import { confirm } from "./confirm.js";
 import { attempt, errorPlace } from "./forms.js";
+import { menu } from "./menu.js";
 import { MessageForm } from "./message_form.js";
+import { messageMenu } from "./message_menu.js";
 import { Outbox } from "./outbox.js";
 import { profilePath, verifiedMark } from "./people.js";
 
@@ -19,11 +22,15 @@ const NEAR_END_PX = 120;
 
 export class Conversation {
   /** @type {Map<number, DirectMessage>} */ #messages = new Map();
+  /** @type {Map<DirectMessage, HTMLElement>} */ #lines = new Map();
   #state = "";
   #seen = 0;
   #read = 0;
   #change = 0;
+  /** Messages up to this number are deleted for the user. */
+  #deleted = 0;
   #list = make("ol", { class: "lines", "aria-label": "Messages" });
+  #seenMark = make("span", { class: "seen" }, "Seen");
   #waiting = make("ol", { class: "lines waiting" });
   #older = button("Show older messages", () => this.#loadOlder(), "button small older");
   #request = make("div", { class: "request" });
@@ -49,7 +56,8 @@ export class Conversation {
     const names = make("span", { class: "words" }, make("b", {}, make("bdi", {}, other.name || other.username), ...verifiedMark(other)), make("span", { dir: "auto" }, `@${other.username}`));
     place.replaceChildren(
       make("div", { class: "talk-head" }, make("a", { class: "round back", href: "/messages", "aria-label": "All messages" }, icon("back")),
-        make("a", { class: "with", href: profilePath(other) }, avatar(other), names)),
+        make("a", { class: "with", href: profilePath(other) }, avatar(other), names),
+        menu("Conversation options", () => [["Delete conversation", () => this.#askToDelete()]])),
       this.scroller, this.#request, this.#error, this.#form.element);
     this.#older.hidden = true;
   }
@@ -63,7 +71,7 @@ export class Conversation {
     this.#form.focus();
   }
 
-  /** After a lost connection: the messages that came meanwhile. */
+  /** After a lost connection: the messages that came meanwhile, and changes of the newest ones. */
   async catchUp() {
     this.outbox.retry();
     for (let more = true; more;) {
@@ -72,24 +80,29 @@ export class Conversation {
       this.#add(items.map(({ DirectMessage }) => fromAnswer(DirectMessage)), false);
       more = items.length === PAGE;
     }
+    /** @type {Item[]} */
+    const newest = await call("showMessages", { other_user_id: this.other.user_id });
+    this.#add(newest.map(({ DirectMessage }) => fromAnswer(DirectMessage)), false);
     await this.markRead();
   }
 
   /** @param {import("./personal_socket.js").Message} message */
   receive(message) {
     if (message.sender_id !== this.other.user_id && message.receiver_id !== this.other.user_id) return;
+    if (message.number < this.#first) return; // it changed, and is not loaded yet
     this.#add([fromSocket(message)], false);
     this.markRead();
   }
 
   /**
    * The socket may be faster than the answer to a call, which is older then.
-   * @param {{ other_user_id: number, other_read_number: number, state: string, change: number }} conversation
+   * @param {{ other_user_id: number, other_read_number: number, deleted_number: number, state: string, change: number }} conversation
    */
-  changed({ other_user_id, other_read_number, state, change }) {
+  changed({ other_user_id, other_read_number, deleted_number, state, change }) {
     if (other_user_id !== this.other.user_id || change < this.#change) return;
     this.#change = change;
     this.#seen = other_read_number;
+    this.#deleted = deleted_number;
     this.#state = state;
     this.#show();
   }
@@ -110,11 +123,14 @@ export class Conversation {
     return Math.max(0, ...this.#messages.keys());
   }
 
+  get #first() {
+    return Math.min(...this.#messages.keys(), Infinity);
+  }
+
   #loadOlder() {
     return attempt(this.#older, this.#error, async () => {
-      const first = Math.min(...this.#messages.keys());
       /** @type {Item[]} */
-      const items = await call("showMessages", { other_user_id: this.other.user_id, before: first });
+      const items = await call("showMessages", { other_user_id: this.other.user_id, before: this.#first });
       const fromEnd = this.scroller.scrollHeight - this.scroller.scrollTop;
       this.#older.hidden = items.length < PAGE;
       for (const { DirectMessage } of items) this.#messages.set(DirectMessage.number, fromAnswer(DirectMessage));
@@ -131,7 +147,8 @@ export class Conversation {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     const follows = toEnd || scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
     for (const message of messages) {
-      this.#messages.set(message.number, message);
+      const known = this.#messages.get(message.number);
+      if (!known || known.change < message.change) this.#messages.set(message.number, message); // an answer may be older than the socket
       this.outbox.arrived(message.ref);
     }
     this.#show();
@@ -145,16 +162,43 @@ export class Conversation {
     }
   }
 
+  /** The lines of messages that stay are not moved, so an open menu stays open. */
   #show() {
-    const ordered = [...this.#messages.values()].sort((one, other) => one.number - other.number);
-    const lastSeen = ordered.filter(({ number, senderId }) => senderId === this.ownId && number <= this.#seen).at(-1)?.number;
-    this.#list.replaceChildren(...ordered.map((message) => {
-      const own = message.senderId === this.ownId;
-      const line = make("li", { class: own ? "own" : "" }, make("span", { class: "unseen" }, own ? "You: " : `${this.other.username}: `), make("div", { class: "bubble" }, ...bubble(message)), timeOf(message.at));
-      if (message.number === lastSeen) line.append(make("span", { class: "seen" }, "Seen"));
-      return line;
-    }));
+    const ordered = [...this.#messages.values()].filter(({ number, gone }) => number > this.#deleted && gone !== "deleted").sort((one, other) => one.number - other.number);
+    const shown = new Set(ordered);
+    for (const [message, line] of this.#lines) {
+      if (shown.has(message)) continue;
+      line.remove();
+      this.#lines.delete(message);
+    }
+    ordered.forEach((message, index) => {
+      const line = this.#lines.get(message) ?? this.#line(message);
+      this.#lines.set(message, line);
+      if (this.#list.children[index] !== line) this.#list.insertBefore(line, this.#list.children[index] ?? null);
+    });
+    const lastSeen = ordered.filter(({ number, senderId }) => senderId === this.ownId && number <= this.#seen).at(-1);
+    if (lastSeen) this.#lines.get(lastSeen)?.append(this.#seenMark);
+    else this.#seenMark.remove();
     this.#showRequest();
+  }
+
+  /** @param {DirectMessage} message */
+  #line(message) {
+    const own = message.senderId === this.ownId;
+    const options = messageMenu(message, this.other, this.#error, (now) => {
+      this.#add([now], false);
+      (this.#lines.get(now)?.querySelector("button") ?? this.scroller).focus({ preventScroll: true });
+    });
+    return make("li", { class: own ? "own" : "" }, make("span", { class: "unseen" }, own ? "You: " : `${this.other.username}: `),
+      make("div", { class: "said" }, make("div", { class: "bubble" }, ...bubble(message)), options), timeOf(message.at));
+  }
+
+  #askToDelete() {
+    const name = this.other.name || this.other.username;
+    confirm(`Delete the conversation with ${name}?`, "The messages disappear for you, and only for you. A new message starts the conversation again.", "Delete", async () => {
+      await call("deleteConversation", { other_user_id: this.other.user_id });
+      location.assign("/messages");
+    });
   }
 
   #showRequest() {

@@ -4,12 +4,13 @@
 import { icon, localUrl, make } from "./dom.js";
 
 /**
- * @typedef {{ number: number, sender_id: number, type: string, text: string, picture: string, picture_small: string, video_id: number,
+ * @typedef {{ number: number, change: number, sender_id: number, type: string, text: string, picture: string, picture_small: string, video_id: number,
  *   live_streaming_id: number, client_ref: string, created: string, retracted: number, deleted: number }} Answered
- * @typedef {{ number: number, senderId: number, kind: string, text: string, picture: string, small: string, streamId: number,
+ * @typedef {{ number: number, change: number, senderId: number, kind: string, text: string, picture: string, small: string, streamId: number,
  *   ref: string, at: string, gone: "" | "retracted" | "deleted" }} DirectMessage
  */
 
+const GONE = { retracted: "Message taken back", deleted: "Message deleted" };
 const TIME = new Intl.DateTimeFormat("en", { hour: "numeric", minute: "2-digit" });
 
 /**
@@ -18,6 +19,7 @@ const TIME = new Intl.DateTimeFormat("en", { hour: "numeric", minute: "2-digit" 
  */
 export const fromAnswer = (message) => ({
   number: message.number,
+  change: message.change,
   senderId: message.sender_id,
   kind: message.type,
   text: message.text,
@@ -35,6 +37,7 @@ export const fromAnswer = (message) => ({
  */
 export const fromSocket = (message) => ({
   number: message.number,
+  change: message.change,
   senderId: message.sender_id,
   kind: message.kind,
   text: message.text,
@@ -53,7 +56,7 @@ export const fromSocket = (message) => ({
  */
 export function summary(message, otherId) {
   const who = message.senderId === otherId ? "" : "You: ";
-  if (message.gone) return "Message deleted";
+  if (message.gone) return GONE[message.gone];
   return who + (message.text || { picture: "Picture", video: "Video", stream: "Live stream" }[message.kind] || "");
 }
 
@@ -63,7 +66,7 @@ export function summary(message, otherId) {
  */
 export function bubble(message) {
   const parts = [];
-  if (message.gone) return [make("em", {}, message.gone === "retracted" ? "Message taken back" : "Message deleted")];
+  if (message.gone) return [make("em", {}, GONE[message.gone])];
   if (message.picture) {
     parts.push(make("a", { class: "picture", href: localFile(message.picture), target: "_blank", rel: "noopener" }, make("img", { src: localFile(message.small || message.picture), alt: "Picture" })));
   }

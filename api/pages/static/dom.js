@@ -41,8 +41,8 @@ export function replaceContent(element, ...children) {
 }
 
 /**
- * Disables the button while `work` runs. A disabled button loses the focus, so it gets it back unless `work` moved it.
- * @param {HTMLButtonElement} element
+ * Disables the button or choice while `work` runs. A disabled one loses the focus, so it gets it back unless `work` moved it.
+ * @param {HTMLButtonElement | HTMLSelectElement} element
  * @param {() => Promise<void>} work
  */
 export async function whileDisabled(element, work) {

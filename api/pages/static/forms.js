@@ -26,8 +26,8 @@ export function field(label, attributes, { hint = "", tag } = {}) {
 export const errorPlace = () => make("p", { class: "error", role: "alert" });
 
 /**
- * Runs the work while the button is disabled, and shows its error. If the session has ended, sends the event `signed-out`.
- * @param {HTMLButtonElement} pressed
+ * Runs the work while the button or choice is disabled, and shows its error. If the session has ended, sends the event `signed-out`.
+ * @param {HTMLButtonElement | HTMLSelectElement} pressed
  * @param {HTMLElement} error
  * @param {() => Promise<unknown>} work
  */

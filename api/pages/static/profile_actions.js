@@ -87,13 +87,13 @@ function messageLink(profile, account) {
  */
 function more(profile, account, error, changed) {
   const { user_id, name, username, notified, follows } = profile;
-  /** @type {[string, () => void][]} */
+  /** @type {import("./menu.js").Choice[]} */
   const choices = [];
   const tell = async () => {
     await call("followerNotification", { receiver_id: user_id, notification: notified ? 0 : 1 });
     await changed();
   };
-  if (follows) choices.push([notified ? "Do not tell me about live streams" : "Tell me about live streams", () => attempt(toggle(), error, tell)]);
+  if (follows) choices.push([notified ? "Do not tell me about live streams" : "Tell me about live streams", (toggle) => attempt(toggle, error, tell)]);
   choices.push([`Block @${username}`, () => {
     if (isGuest(profile, account)) return account.askToSignIn();
     confirm(`Block ${name || username}?`, "You will not see or reach each other, and you stop following each other. They are not told.", "Block", async () => {
@@ -101,10 +101,9 @@ function more(profile, account, error, changed) {
       await changed();
     });
   }]);
-  choices.push([`Report @${username}`, () => (isGuest(profile, account) ? account.askToSignIn() : showReport(profile))]);
-  const element = menu("More", choices);
-  const toggle = () => /** @type {HTMLButtonElement} */ (element.firstElementChild);
-  return element;
+  const report = () => showReport(`Report @${username}`, "reportUser", { report_user_id: user_id });
+  choices.push([`Report @${username}`, () => (isGuest(profile, account) ? account.askToSignIn() : report())]);
+  return menu("More", () => choices);
 }
 
 /**
