@@ -1,7 +1,7 @@
 """Tells users what others did: `tell` writes inbox entries in the transaction of their cause.
 
 Call it last in that transaction, once: it locks the inboxes of the receivers, in the order of their ids, until the
-commit. A cause with many receivers calls `tell_followers`, which enqueues a job.
+commit. A cause with many receivers calls `tell_followers`, which enqueues jobs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.pushing import push_of
 from control_plane.jobs.kind import job
 from control_plane.push.queue import enqueue
-from control_plane.social.followers_store import notified_followers
+from control_plane.social.followers_store import followers_to_push, notified_followers
 
 AGAIN_AFTER = dt.timedelta(days=1)
 """An equal entry (same sender, kind and subject) is not repeated within this time. Longer: a real second event is not
@@ -75,24 +75,36 @@ async def _sent_too_many(connection: Connection, sender_id: UserId) -> bool:
 
 
 async def tell_followers(connection: Connection, told: Told, once: str) -> None:
-    """Enqueue the job that tells the followers who want to be told of the sender's posts and streams. `once`: a key; no
+    """Enqueue the jobs that tell the followers who want to be told of the sender's posts and streams. `once`: a key; no
     second job with it is enqueued while the first one waits or runs."""
-    await tell_all_followers.set(key=once).enqueue(connection, told=msgspec.to_builtins(told))
+    arguments = msgspec.to_builtins(told)
+    await push_to_followers.set(key=f"push-{once}").enqueue(connection, told=arguments)
+    await tell_all_followers.set(key=once).enqueue(connection, told=arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """Followers are told in batches: those of a star are too many for one transaction."""
+    """Inbox entries are written in batches: those of a star's followers are too many for one transaction."""
 
     database: Database
     batch: int = BATCH
 
 
+@job(at_once=2, priority=1)
+async def push_to_followers(followers: Followers, told: dict[str, Any]) -> None:
+    """Queue the push messages of all followers in one statement: a star's followers wait for no inbox. A second run after a
+    worker was killed may send a message twice; its tag lets a device show it once."""
+    what = msgspec.convert(told, Told)
+    async with followers.database.transaction(BATCH_S) as connection:
+        receivers = await followers_to_push(connection, what.sender_id)
+        await enqueue(connection, push_of(what, await store.sender(connection, what.sender_id)), receivers)
+
+
 @job(at_once=2)
 async def tell_all_followers(followers: Followers, told: dict[str, Any]) -> None:
-    """A second run tells only those whom the first one did not reach."""
+    """Write the inbox entries. A second run writes only those that the first one did not reach."""
     what, after = msgspec.convert(told, Told), UserId(0)
     while batch := await notified_followers(followers.database, what.sender_id, after, followers.batch):
         async with followers.database.transaction(BATCH_S) as connection:
-            await tell(connection, what, batch)
+            await record(connection, what, batch)
         after = batch[-1]

@@ -21,7 +21,7 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
-from control_plane.inbox.telling import Followers, tell_all_followers
+from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
@@ -59,6 +59,7 @@ async def jobs(
     kinds = [
         delete_old_thumbnails.bind(streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
+        push_to_followers.bind(Followers(database)),
         tell_all_followers.bind(Followers(database)),
         end_suspensions.bind(database),
         tell_decision.bind(telling),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from control_plane.accounts.devices import claim
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox import store as inbox
 from control_plane.inbox.model import Kind
-from control_plane.inbox.telling import Followers, tell_all_followers
+from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
+from control_plane.push.model import ServiceName
+from control_plane.push.store import set_services
 from control_plane.streams.model import EndReason, StreamOptions, Visibility
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, follow
@@ -60,3 +63,23 @@ async def test_a_stream_that_is_not_public_is_not_told(here: Process, user_id: U
     stream = await here.lifecycle.go_live(user_id, StreamOptions(visibility=Visibility.PRIVATE))
     await here.lifecycle.publisher_online(stream.id, A, 0)
     assert await tell_waiting(here.database) == 0
+
+
+async def test_all_followers_are_pushed_at_once(here: Process, user_id: UserId) -> None:
+    database = here.database
+    await set_services(database, [ServiceName.FCM])
+    fans = [await new_user(database) for _ in range(5)]
+    silent, switched_off, stranger = [await new_user(database) for _ in range(3)]
+    for fan in (*fans, silent, switched_off):
+        await follow(database, fan, user_id)
+    for user in (*fans, silent, switched_off, stranger):
+        await claim(database, user, f"phone of {user}", "ios", "1.0", "de-DE")
+    await database.execute("update follow set notified = false where follower_id = $1", silent)
+    await database.execute("update push_setting set video_updates = false where user_id = $1", switched_off)
+    stream = await here.lifecycle.go_live(user_id, StreamOptions(title="Cooking"))
+    await here.lifecycle.publisher_online(stream.id, A, 0)
+    [job] = await database.fetch("select payload from pgqueuer where entrypoint = 'push_to_followers'")
+    await push_to_followers.bind(Followers(database)).run(job["payload"])
+    await tell_waiting(database)
+    rows = await database.fetch("select user_id from push_outbox order by user_id")
+    assert [row["user_id"] for row in rows] == fans, "the entries push no second time"
