@@ -187,7 +187,8 @@ export class Conversation {
     const own = message.senderId === this.ownId;
     const options = messageMenu(message, this.other, this.#error, (now) => {
       this.#add([now], false);
-      (this.#lines.get(now)?.querySelector("button") ?? this.scroller).focus({ preventScroll: true });
+      const line = this.#lines.get(this.#messages.get(now.number) ?? now); // the socket may have told it before the answer
+      (line?.querySelector("button") ?? this.scroller).focus({ preventScroll: true });
     });
     return make("li", { class: own ? "own" : "" }, make("span", { class: "unseen" }, own ? "You: " : `${this.other.username}: `),
       make("div", { class: "said" }, make("div", { class: "bubble" }, ...bubble(message)), options), timeOf(message.at));
