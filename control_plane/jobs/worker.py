@@ -117,34 +117,38 @@ class Worker:
             asyncio.create_task(self.driver.listen(), name="jobs-listen"),
             asyncio.create_task(self._follow_queue(), name="jobs-follow"),
         ]
+        loops = [queue]
         if self._scheduler.registry:  # an empty one would poll every second
-            around.append(asyncio.create_task(self._schedule(), name="jobs-schedule"))
+            loops.append(asyncio.create_task(self._schedule(), name="jobs-schedule"))
         try:
-            done, _ = await asyncio.wait([queue, *around], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*loops, *around], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            await self._stop(queue)
+            await self._stop(loops)
             for task in around:
                 task.cancel()
             await asyncio.gather(*around, return_exceptions=True)
 
-    async def _stop(self, queue: asyncio.Task[None]) -> None:
-        """Stop within the grace times, even if jobs or the database hang. A job whose result could not be written is picked
-        again after LOST_AFTER_S."""
+    async def _stop(self, loops: Sequence[asyncio.Task[None]]) -> None:
+        """Stop the queue and the scheduler within the grace times, even if jobs or the database hang. A job whose result
+        could not be written is picked again after LOST_AFTER_S. A schedule that was cut off while it enqueued its job would
+        stay picked, and be late by a minute or more after the next start."""
         self._stopping = True
         self._manager.shutdown.set()
-        await asyncio.wait([queue], timeout=self._stop_s)
+        await asyncio.wait(loops, timeout=self._stop_s)
         for task, _ in self._running.values():
             task.cancel()
-        await asyncio.wait([queue], timeout=INTERRUPT_S)
+        await asyncio.wait(loops, timeout=INTERRUPT_S)
         self.driver.give_up()
-        queue.cancel()
-        await asyncio.wait([queue], timeout=GIVE_UP_S)
-        if not queue.done():
-            log.error("jobs_not_stopped", extra={"jobs": sorted(self._running)})
-        elif not queue.cancelled():
-            queue.exception()  # marks it as retrieved: a failure of the database during the stop
+        for loop in loops:
+            loop.cancel()
+        await asyncio.wait(loops, timeout=GIVE_UP_S)
+        for loop in loops:
+            if not loop.done():
+                log.error("jobs_not_stopped", extra={"jobs": sorted(self._running)})
+            elif not loop.cancelled():
+                loop.exception()  # marks it as retrieved: a failure of the database during the stop
 
     async def execute(self, bound: Bound, job: PickedJob, context: Context) -> None:
         """Run a job. Raises RetryRequested to queue it again, and the job's error to keep it as a dead job."""
@@ -206,10 +210,11 @@ class Worker:
     async def _schedule(self) -> None:
         """Run PgQueuer's scheduler, and restart it after each outage of the database. Its statements must not be retried:
         they compute the next time from the database's clock."""
-        while True:
+        while not self._stopping:
             with suppress(DatabaseUnavailable):
                 await self._scheduler.run()
-            await asyncio.sleep(RETRY_S)
+            if not self._stopping:
+                await asyncio.sleep(RETRY_S)
 
     def _enqueuing(self, bound: Bound) -> Callable[[Schedule], Awaitable[None]]:
         async def enqueue(schedule: Schedule) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import re
 
@@ -228,6 +229,41 @@ async def test_a_scheduled_job_is_not_enqueued_while_the_one_before_runs(
             await until(lambda: factory.running)
             assert await database.fetchval("select count(*) from pgqueuer") == 1
         factory.running = 0
+
+
+_HELD_UP = """
+    create function wait_for_the_test() returns trigger language plpgsql as $$
+    begin
+        perform pg_advisory_xact_lock_shared(4711);
+        return new;
+    end $$;
+    create trigger wait_for_the_test before insert on pgqueuer for each row execute function wait_for_the_test();
+"""
+
+
+async def test_a_stop_lets_a_schedule_enqueue_its_job(database: Database, dsn: str, factory: Factory) -> None:
+    """Else it stays picked, and the next start waits for its heartbeat to become old."""
+
+    @job(every="* * * * *")
+    async def tidy(factory: Factory) -> None: ...
+
+    async with worker(database, dsn, factory, [tidy]):
+        await until(lambda: database.fetchval("select count(*) from pgqueuer_schedules"))
+    await database.execute("update pgqueuer_schedules set next_run = now() - interval '1 second'")
+    async with database.connection() as held:
+        await held.execute(_HELD_UP)
+        await held.execute("select pg_advisory_lock(4711)")
+        async with worker(database, dsn, factory, [tidy], stop_s=10.0) as stopped:
+            await until(lambda: database.fetchval("select status = 'picked' from pgqueuer_schedules"))
+
+            async def go_on() -> None:
+                await stopped._manager.shutdown.wait()
+                await held.execute("select pg_advisory_unlock(4711)")
+
+            going_on = asyncio.create_task(go_on())
+        await going_on
+    assert await database.fetchval("select status from pgqueuer_schedules") == "queued"
+    assert await database.fetchval("select count(*) from pgqueuer_log where status = 'queued'") == 1
 
 
 def test_a_killed_workers_jobs_are_picked_within_half_a_minute() -> None:
