@@ -87,22 +87,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
     report_telling = telling(settings, used.reports, used.accounts, urls)
-    await stack.enter_async_context(
-        jobs(
-            dsn,
-            settings,
-            db,
-            on_air,
-            used.accounts,
-            files.files,
-            used.personal_data,
-            report_telling,
-            used.social,
-            opened_push,
-            metrics,
-            workers,
-        )
-    )
+    await stack.enter_async_context(jobs(dsn, used, report_telling, workers))
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())

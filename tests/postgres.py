@@ -22,10 +22,10 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -35,6 +35,7 @@ from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.home import home_of
 from control_plane.db.embedded.postmaster import clear_leftovers
 from control_plane.db.embedded.programs import unprivileged_account
+from control_plane.db.pool import Database, open_pool
 from tests.waiting import run_in_thread
 
 T = TypeVar("T")
@@ -86,6 +87,26 @@ class TestPostgres:
             yield dsn
         finally:
             await self.drop_database(dsn)
+
+    @asynccontextmanager
+    async def opened(self, template: str = MIGRATED) -> AsyncIterator[Database]:
+        """A copy of the template, with a small pool."""
+        async with self.database(template) as dsn:
+            database = await open_pool(dsn, size=2)
+            try:
+                yield database
+            finally:
+                await database.close()
+
+    @contextmanager
+    def filled(self, fill: Callable[[str], Coroutine[Any, Any, None]]) -> Iterator[str]:
+        """The name of a database that is filled once, to be the template of copies for several tests."""
+        dsn = run_in_thread(self.create_database())
+        run_in_thread(fill(dsn))
+        try:
+            yield urlsplit(dsn).path.lstrip("/")
+        finally:
+            run_in_thread(self.drop_database(dsn))
 
     async def make_template(self, migrate: Callable[[str], Awaitable[None]] | None) -> None:
         await self._execute(f"create database {MIGRATED} template {EMPTY}")

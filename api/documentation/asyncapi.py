@@ -9,217 +9,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from api.documentation import live_frames, personal_frames
+from api.documentation.described_frame import Frame
 from api.documentation.schemas import Schema, example, schemas, typed
 from api.http.urls import Urls
-from api.live_socket.frames import Ack, Hello, SendGift, You, YouFrame
-from api.personal_socket.frames import PersonalHello, PersonalYou, SendMessage, Sent
-from api.sockets.frames import Auth, CloseCode, ErrorFrame
-from control_plane.base.ids import Seq, StreamId, UserId
-from control_plane.gifts.events import Combo, Gift, Person
-from control_plane.inbox.model import EntryId, Kind
-from control_plane.inbox.news import EntryView, InboxEntry, InboxState, Read, SenderView
-from control_plane.live.audience import AudienceRole
-from control_plane.live.figures import Gifter, Newcomer, Stats
-from control_plane.live.snapshot import StreamView
-from control_plane.messages.model import Change, ConversationId, Number, State
-from control_plane.messages.model import Kind as MessageKind
-from control_plane.messages.news import (
-    ConversationChanged,
-    ConversationView,
-    MessageChanged,
-    MessagesState,
-    MessageView,
-    UnreadChanged,
-)
-from control_plane.streams.events import StatusChange, Summary
-from control_plane.streams.model import EndReason, Status
-
-
-class Frame(NamedTuple):
-    name: str
-    model: type[msgspec.Struct]
-    summary: str
-    answers: Sequence[str] = ()
-    is_event: bool = False
-    """The frame is an event, and the model describes its `data`."""
-    examples: Sequence[msgspec.Struct] = ()
-
-
-TOP = Gifter(UserId(2), "ben", 31)
-STREAM = StreamView(
-    id=StreamId(1),
-    user_id=UserId(1),
-    status=Status.LIVE,
-    title="Hello",
-    started_at="2026-01-31T11:45:00.000Z",
-    viewers=2,
-    likes=0,
-    coins=28,
-    playback_url="https://live.example.com:8443/live/1/index.m3u8",
-    top_gifters=[TOP],
-)
-GIFT = Gift(
-    gift_id=1,
-    title="Rose",
-    icon="https://live.example.com/static/gifts/rose.svg",
-    count=3,
-    coins=3,
-    sender=Person(UserId(2), "ben", ""),
-    receiver_id=UserId(1),
-    sender_total=31,
-    combo=Combo("2-1", 3),
-)
-
-FROM_CLIENTS = (
-    Frame("auth", Auth, "Sign in with a session token. Guests may send it at any time.", ("you",)),
-    Frame("send_gift", SendGift, "Send a gift to the host. A repeated `id` sends no second gift.", ("ack", "error")),
-)
-TO_CLIENTS = (
-    Frame(
-        "hello",
-        Hello,
-        "The first frame: the state of the stream. Missed events follow at once.",
-        examples=[Hello("h3Jq", Seq(6), recovered=False, stream=STREAM, you=You(None, AudienceRole.GUEST))],
-    ),
-    Frame("gift", Gift, "An event: a gift was sent.", is_event=True, examples=[GIFT]),
-    Frame(
-        "status",
-        StatusChange,
-        "An event: the stream is live, interrupted or has ended.",
-        is_event=True,
-        examples=[
-            StatusChange(Status.LIVE),
-            StatusChange(Status.INTERRUPTED, "publisher_lost"),
-            StatusChange(Status.ENDED, EndReason.OWNER, Summary(duration_s=900, peak_viewers=12, coins=31, likes=0)),
-        ],
-    ),
-    Frame(
-        "stats",
-        Stats,
-        "Current figures, without `seq`, at most twice a second. They replace the ones before.",
-        examples=[
-            Stats(viewers=3, likes=0, coins=31, top_gifters=[TOP], joined=[Newcomer(UserId(3), "cleo")]),
-        ],
-    ),
-    Frame(
-        "you",
-        YouFrame,
-        "Your identity, after an `auth` that you sent after `hello`.",
-        examples=[YouFrame(UserId(2), AudienceRole.VIEWER)],
-    ),
-    Frame("ack", Ack, "The gift was sent. `seq` is the number of its event.", examples=[Ack("tap-1", Seq(7))]),
-    Frame(
-        "error",
-        ErrorFrame,
-        "The frame was refused and had no effect, except perhaps after `database_unavailable`. The socket stays open.",
-        examples=[
-            ErrorFrame("tap-2", "not_enough_coins", "You do not have enough coins: 1 more is needed."),
-            ErrorFrame(code="malformed", message="This frame is not valid JSON."),
-        ],
-    ),
-)
-
-
-MESSAGE = MessageView(
-    conversation_id=ConversationId(3),
-    number=Number(12),
-    change=Change(42),
-    sender_id=UserId(1),
-    receiver_id=UserId(2),
-    kind=MessageKind.TEXT,
-    text="Hello",
-    picture="",
-    picture_small="",
-    video_id=0,
-    stream_id=0,
-    client_ref="",
-    created_at="2026-01-31T12:00:00.000Z",
-    retracted=False,
-    deleted=False,
-)
-CONVERSATION = ConversationView(
-    id=ConversationId(3),
-    change=Change(42),
-    other_user_id=UserId(1),
-    state=State.OPEN,
-    last_number=Number(12),
-    read_number=Number(11),
-    other_read_number=Number(12),
-    deleted_number=Number(0),
-    unread=1,
-    hidden=False,
-)
-PERSONAL_FROM_CLIENTS = (
-    Frame(
-        "personal_auth", Auth, "Sign in with a session token, or go on with a newer one of yours.", ("personal_you",)
-    ),
-    Frame(
-        "send_message",
-        SendMessage,
-        "Send a direct message. A repeated `id` sends no second one.",
-        ("sent", "personal_error"),
-    ),
-)
-PERSONAL_TO_CLIENTS = (
-    Frame(
-        "personal_hello",
-        PersonalHello,
-        "The first frame: what is unread.",
-        examples=[PersonalHello(UserId(2), InboxState(3, EntryId(17)), MessagesState(1, 0, Change(41)))],
-    ),
-    Frame(
-        "inbox",
-        InboxEntry,
-        "A new entry of the inbox.",
-        examples=[
-            InboxEntry(
-                4,
-                EntryView(
-                    id=EntryId(18),
-                    kind=Kind.LIVE,
-                    text="Ann Lee is live now: Hello",
-                    sender=SenderView(UserId(1), "ann", "Ann Lee", ""),
-                    stream_id=1,
-                    video_id=0,
-                    room_id=0,
-                    created_at="2026-01-31T12:00:00.000Z",
-                ),
-            )
-        ],
-    ),
-    Frame("read", Read, "Entries were read, perhaps on another device. Replace your badge.", examples=[Read(0)]),
-    Frame(
-        "message",
-        MessageChanged,
-        "A direct message is new, was taken back or deleted. Own messages come too, from all devices.",
-        examples=[MessageChanged(1, 0, MESSAGE)],
-    ),
-    Frame(
-        "conversation",
-        ConversationChanged,
-        "A conversation has changed: a new message, read by one of the two, accepted, declined, deleted or hidden.",
-        examples=[ConversationChanged(1, 0, CONVERSATION)],
-    ),
-    Frame(
-        "unread_messages",
-        UnreadChanged,
-        "The numbers of unread messages and of requests have changed otherwise. Replace your badge.",
-        examples=[UnreadChanged(0, 0)],
-    ),
-    Frame(
-        "sent",
-        Sent,
-        "The message was sent. It also comes as `message`, like on your other devices.",
-        examples=[Sent("tap-1", msgspec.structs.replace(MESSAGE, client_ref="tap-1"))],
-    ),
-    Frame("personal_you", PersonalYou, "The answer to a later `auth`.", examples=[PersonalYou(UserId(2))]),
-    Frame(
-        "personal_error",
-        ErrorFrame,
-        "The frame was refused and had no effect. The socket stays open.",
-        examples=[ErrorFrame(code="malformed", message="This frame is not valid JSON.")],
-    ),
-)
+from api.sockets.frames import CloseCode
 
 
 class _Channel(NamedTuple):
@@ -231,9 +25,9 @@ class _Channel(NamedTuple):
     """What the names of its operations begin with."""
 
 
-STREAM_CHANNEL = _Channel("stream", "One live stream.", FROM_CLIENTS, TO_CLIENTS, "")
+STREAM_CHANNEL = _Channel("stream", "One live stream.", live_frames.FROM_CLIENTS, live_frames.TO_CLIENTS, "")
 PERSONAL_CHANNEL = _Channel(
-    "me", "What is new for the signed-in user.", PERSONAL_FROM_CLIENTS, PERSONAL_TO_CLIENTS, "personal_"
+    "me", "What is new for the signed-in user.", personal_frames.FROM_CLIENTS, personal_frames.TO_CLIENTS, "personal_"
 )
 CHANNELS = (STREAM_CHANNEL, PERSONAL_CHANNEL)
 
@@ -368,7 +162,7 @@ def _message(frame: Frame, payload: Schema, components: Mapping[str, Schema]) ->
 
 
 def _examples(frame: Frame, component: Schema) -> list[Any]:
-    if frame in FROM_CLIENTS + PERSONAL_FROM_CLIENTS:
+    if frame in live_frames.FROM_CLIENTS + personal_frames.FROM_CLIENTS:
         return [example(component)]
     made = [msgspec.to_builtins(one) for one in frame.examples]
     if not frame.is_event:

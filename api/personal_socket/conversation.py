@@ -18,9 +18,9 @@ from api.sockets.websocket import websocket_frame
 from control_plane.accounts.caller import Caller
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import StreamId, UserId
-from control_plane.inbox.hub import PersonalHub
 from control_plane.messages.model import Content
 from control_plane.messages.news import MessageView
+from control_plane.personal.hub import PersonalHub
 from control_plane.videos.video import VideoId
 
 UserSlot = Callable[[UserId], AbstractContextManager[bool]]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from api.personal_socket.route import PersonalSocket
-from control_plane.inbox.hub import PersonalHub
 from control_plane.observe.metrics import Metrics
+from control_plane.personal.hub import PersonalHub
 
 
 def watch_personal(metrics: Metrics, hub: PersonalHub, personal_socket: PersonalSocket) -> None:

@@ -19,7 +19,7 @@ from api.sockets.frames import Auth
 from api.sockets.identity import Identify
 from control_plane.base.ids import UserId
 from control_plane.db.pool import DatabaseUnavailable
-from control_plane.inbox.hub import PersonalHub
+from control_plane.personal.hub import PersonalHub
 
 MOST_OF_ONE_USER = 20
 """Open sockets of one user: devices, and tabs of a browser. More: one account takes the memory of many. Fewer: a user

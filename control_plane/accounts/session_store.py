@@ -194,3 +194,12 @@ async def delete_expired(database: Database, now: dt.datetime, limit: int) -> in
 
 async def exported_sessions(database: Database, user_id: UserId) -> Sequence[Row]:
     return await database.fetch(_EXPORT, user_id)
+
+
+async def change(connection: Connection, user_id: UserId, statement: str, *values: object) -> bool:
+    """Change what sessions depend on in the user's row, and notify every process. `statement` returns the id. False: no row
+    matched."""
+    if await connection.fetchval(statement, user_id, *values) is None:
+        return False
+    await notify_within(connection, Topic.USER, user_id)
+    return True

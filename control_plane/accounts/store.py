@@ -22,8 +22,6 @@ from control_plane.accounts.user import (
 )
 from control_plane.accounts.usernames import folded, keys
 from control_plane.base.ids import UserId
-from control_plane.bus.model import Topic
-from control_plane.bus.notify import notify_within
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
@@ -104,23 +102,6 @@ _ADD_IDENTITY = """
 """
 _NEW_HASH = "update app_user set password_hash = $2 where id = $1 and removed_at is null returning id"
 _SET_ROLE = "update app_user set role = $2 where id = $1 and role <> $2 returning id"
-_BAN = """
-    update app_user set banned_at = coalesce(banned_at, now()), banned_until = $2, ban_decision_id = $3
-    where id = $1 and (banned_at is null or banned_until < coalesce($2::timestamptz, 'infinity')) returning id
-"""
-_UNBAN = """
-    update app_user set banned_at = null, banned_until = null, ban_decision_id = null
-    where id = $1 and banned_at is not null returning id
-"""
-_UNBAN_BY_DECISION = """
-    update app_user set banned_at = null, banned_until = null, ban_decision_id = null
-    where id = $1 and banned_at is not null and ban_decision_id = $2 returning id
-"""
-_SUSPENSION_OVER = "select id from app_user where banned_until <= $1 order by banned_until limit $2"
-_END_SUSPENSION = """
-    update app_user set banned_at = null, banned_until = null, ban_decision_id = null
-    where id = $1 and banned_until <= $2 returning id
-"""
 _REMOVE_IDENTITY = """
     delete from user_identity where provider = $1 and subject = $2 and created_at < $3 returning user_id
 """
@@ -367,7 +348,7 @@ async def complete_demo_person(
 
 async def set_password(connection: Connection, user_id: UserId, password_hash: str, besides: str = "") -> bool:
     """Set the password and end every session except `besides`. False: there is no such user."""
-    changed = await _change(connection, user_id, _NEW_HASH, password_hash)
+    changed = await session_store.change(connection, user_id, _NEW_HASH, password_hash)
     if changed:
         await session_store.end_sessions(connection, user_id, besides)
     return changed
@@ -375,42 +356,4 @@ async def set_password(connection: Connection, user_id: UserId, password_hash: s
 
 async def set_role(connection: Connection, user_id: UserId, role: Role) -> bool:
     """False: the user has that role already, or does not exist."""
-    return await _change(connection, user_id, _SET_ROLE, role.value)
-
-
-async def ban(
-    connection: Connection, user_id: UserId, until: dt.datetime | None = None, decision_id: int | None = None
-) -> bool:
-    """Ban the user and end every session. `until`: the end of a suspension. `decision_id`: the decision about a report
-    that this comes from. False: the user is banned already for at least as long, or does not exist."""
-    banned = await _change(connection, user_id, _BAN, until, decision_id)
-    if banned:
-        await session_store.end_sessions(connection, user_id)
-    return banned
-
-
-async def unban(connection: Connection, user_id: UserId) -> bool:
-    return await _change(connection, user_id, _UNBAN)
-
-
-async def undo_ban(connection: Connection, user_id: UserId, decision_id: int) -> bool:
-    """Unban the user if the ban comes from this decision."""
-    return await _change(connection, user_id, _UNBAN_BY_DECISION, decision_id)
-
-
-async def suspensions_over(database: Database, now: dt.datetime, limit: int) -> Sequence[UserId]:
-    """Users whose suspension has ended."""
-    return [UserId(row["id"]) for row in await database.fetch(_SUSPENSION_OVER, now, limit)]
-
-
-async def end_suspension(connection: Connection, user_id: UserId, now: dt.datetime) -> bool:
-    """Unban the user if the suspension has ended."""
-    return await _change(connection, user_id, _END_SUSPENSION, now)
-
-
-async def _change(connection: Connection, user_id: UserId, statement: str, *values: object) -> bool:
-    """Change session state and notify every process. False: no row matched."""
-    if await connection.fetchval(statement, user_id, *values) is None:
-        return False
-    await notify_within(connection, Topic.USER, user_id)
-    return True
+    return await session_store.change(connection, user_id, _SET_ROLE, role.value)

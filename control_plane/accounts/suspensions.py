@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control_plane.accounts import store
+from control_plane.accounts import bans_store
 from control_plane.base.clock import utc_now
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
@@ -14,7 +14,7 @@ BATCH = 100
 @job(every="* * * * *")
 async def end_suspensions(database: Database) -> None:
     now = utc_now()
-    while user_ids := await store.suspensions_over(database, now, BATCH):
+    while user_ids := await bans_store.suspensions_over(database, now, BATCH):
         for user_id in user_ids:
             async with database.transaction() as connection:
-                await store.end_suspension(connection, user_id, now)
+                await bans_store.end_suspension(connection, user_id, now)

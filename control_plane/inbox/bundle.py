@@ -11,8 +11,8 @@ from control_plane.bus.notify import notify_within
 from control_plane.db.pool import Database
 from control_plane.inbox import store
 from control_plane.inbox.announcements import Announcements
-from control_plane.inbox.hub import PersonalHub
 from control_plane.inbox.model import Entry, EntryId
+from control_plane.personal.hub import PersonalHub
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from control_plane.base.clock import iso_ms
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox import store
-from control_plane.inbox.hub import Frame, News
 from control_plane.inbox.model import Entry, EntryId, Kind, Sender
 from control_plane.inbox.texts import text_of
+from control_plane.personal.hub import Frame, News
 
 MOST_AT_ONCE = 200
 """Entries that a socket is told after a gap; the list by REST has the others. More: a socket that was behind

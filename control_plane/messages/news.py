@@ -9,11 +9,11 @@ import msgspec
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.inbox.hub import Frame, News
 from control_plane.messages import reading_store
 from control_plane.messages.addresses import picture_path
 from control_plane.messages.missed import missed
 from control_plane.messages.model import Change, Conversation, ConversationId, Kind, Message, Missed, Number, State
+from control_plane.personal.hub import Frame, News
 from control_plane.storage.addresses import Addresses
 
 MOST_AT_ONCE = 100

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from control_plane.accounts import deletion_store, session_store
+from control_plane.accounts import bans_store, deletion_store, session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role, SessionKey
 from control_plane.accounts.sign_in import check_indexed
@@ -78,7 +78,7 @@ class Operator:
         and the ended stream."""
 
         async def ban(connection: Connection) -> bool:
-            return await self._done(connection, user_id, Act.USER_BANNED, await accounts.ban(connection, user_id))
+            return await self._done(connection, user_id, Act.USER_BANNED, await bans_store.ban(connection, user_id))
 
         return await self._with_stream(user_id, ban, Act.STREAM_ENDED, self._end)
 
@@ -100,7 +100,7 @@ class Operator:
 
     async def unban(self, user_id: UserId) -> bool:
         async with self._database.transaction() as connection:
-            return await self._done(connection, user_id, Act.USER_UNBANNED, await accounts.unban(connection, user_id))
+            return await self._done(connection, user_id, Act.USER_UNBANNED, await bans_store.unban(connection, user_id))
 
     async def end_stream(self, stream_id: StreamId) -> Stream | None:
         """Returns None if it had already ended."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from control_plane.accounts import store as accounts
+from control_plane.accounts import bans_store
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.ids import StreamId
 from control_plane.db.connections import Connection
@@ -125,10 +125,10 @@ class Deciding:
 
     async def _lift(self, connection: Connection, decision: Decision) -> None:
         """A ban that an operator or another decision made stays."""
-        if await accounts.undo_ban(connection, decision.user_id, decision.id):
+        if await bans_store.undo_ban(connection, decision.user_id, decision.id):
             await audit.record(connection, self._actor, Act.USER_UNBANNED, audit.user(decision.user_id))
             if other := await store.lock_in_force(connection, decision.user_id):
-                await accounts.ban(connection, decision.user_id, other.until, other.id)
+                await bans_store.ban(connection, decision.user_id, other.until, other.id)
 
 
 class _DecidedMeanwhile(Exception):
@@ -185,7 +185,7 @@ class _Act:
         remove = self._things[report.subject.kind].remove if report.subject.kind in self._things else None
         if action is Action.REMOVE and remove is not None:
             await remove(connection, report.subject.id)
-        elif action in LOCKS and await accounts.ban(connection, report.user_id, self._until, self.decision_id):
+        elif action in LOCKS and await bans_store.ban(connection, report.user_id, self._until, self.decision_id):
             act = Act.USER_SUSPENDED if action is Action.SUSPEND else Act.USER_BANNED
             await audit.record(connection, self._actor, act, audit.user(report.user_id), decision=self.decision_id)
 

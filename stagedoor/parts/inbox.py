@@ -6,8 +6,8 @@ from api.http.urls import Urls
 from control_plane.db.pool import Database
 from control_plane.inbox.announcements import Announcements
 from control_plane.inbox.bundle import Inbox
-from control_plane.inbox.hub import PersonalHub
 from control_plane.inbox.news import InboxReader
+from control_plane.personal.hub import PersonalHub
 from stagedoor.parts.live import Live
 
 

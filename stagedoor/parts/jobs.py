@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from control_plane.accounts.bundle import Accounts
+from api.contract.platform import Platform
 from control_plane.accounts.codes.delivery import CodeDelivery, delete_old_codes, deliver_code
 from control_plane.accounts.expired_sessions import delete_expired_sessions
 from control_plane.accounts.lookups import delete_old_lookups
@@ -17,47 +17,28 @@ from control_plane.accounts.suspensions import end_suspensions
 from control_plane.accounts.usernames import keep_usernames
 from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
-from control_plane.config.settings import Settings
-from control_plane.db.pool import Database
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
-from control_plane.observe.metrics import Metrics
-from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.removal import remove_deleted_accounts
-from control_plane.push.bundle import Pushing
 from control_plane.push.queue import send_pushes
 from control_plane.reports.retention import Evidence, delete_old_evidence
 from control_plane.reports.telling import Telling, send_letter, tell_appeal, tell_decision
-from control_plane.social.bundle import Social
 from control_plane.social.follows import accept_requests
 from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
-from control_plane.storage.files import Files, delete_file, finish_files
-from control_plane.streams.bundle import Streams
+from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 
 
 @asynccontextmanager
-async def jobs(
-    dsn: str,
-    settings: Settings,
-    database: Database,
-    streams: Streams,
-    accounts: Accounts,
-    files: Files,
-    personal_data: PersonalData,
-    telling: Telling,
-    social: Social,
-    pushing: Pushing,
-    metrics: Metrics,
-    workers: Workers,
-) -> AsyncIterator[None]:
+async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> AsyncIterator[None]:
+    settings, database, files, accounts = used.settings, used.database, used.stored.files, used.accounts
     kinds = [
-        delete_old_thumbnails.bind(streams.prober.thumbnails),
+        delete_old_thumbnails.bind(used.streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
         push_to_followers.bind(Followers(database)),
         tell_all_followers.bind(Followers(database)),
@@ -72,7 +53,7 @@ async def jobs(
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
         delete_expired_sessions.bind(database),
-        remove_deleted_accounts.bind(personal_data.removal),
+        remove_deleted_accounts.bind(used.personal_data.removal),
         deliver_notice.bind(NoticeDelivery(accounts.notices, accounts.messenger, settings.product_name)),
         delete_old_notices.bind(accounts.notices),
         delete_old_attempts.bind(accounts.passwords),
@@ -83,10 +64,10 @@ async def jobs(
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),
-        accept_requests.bind(social.follows),
+        accept_requests.bind(used.social.follows),
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
-        send_pushes.bind(pushing.sender),
+        send_pushes.bind(used.pushing.sender),
     ]
-    async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(metrics)).run()):
+    async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

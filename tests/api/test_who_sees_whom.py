@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiohttp import WSMsgType
 
 from api.contract.client import Client
-from control_plane.accounts import deletion_store, store, usernames
+from control_plane.accounts import bans_store, deletion_store, store, usernames
 from control_plane.accounts.user import NewUser
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId, UserId
@@ -281,7 +281,7 @@ async def private(house: House, viewer: Someone, other: Someone) -> None:
 
 async def banned(house: House, viewer: Someone, other: Someone) -> None:
     async with house.database.transaction() as connection:
-        await store.ban(connection, other.id)
+        await bans_store.ban(connection, other.id)
 
 
 async def deleted(house: House, viewer: Someone, other: Someone) -> None:

@@ -13,7 +13,8 @@ from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpClient
 
 from api.documentation import Documentation
-from api.documentation.asyncapi import CLOSE_CODES, TO_CLIENTS, asyncapi
+from api.documentation.asyncapi import CLOSE_CODES, asyncapi
+from api.documentation.live_frames import TO_CLIENTS
 from api.http.urls import Urls
 from api.live_socket.frames import NOT_YET, parse
 from api.personal_socket import frames as personal_frames

@@ -21,13 +21,13 @@ from control_plane.bus.model import Topic
 from control_plane.bus.postgres import PostgresBus
 from control_plane.inbox.announcements import Announcements
 from control_plane.inbox.bundle import Inbox
-from control_plane.inbox.hub import SWEEP_S, PersonalHub
 from control_plane.inbox.news import InboxReader
 from control_plane.messages.bundle import DirectMessages
 from control_plane.messages.changing import Changing
 from control_plane.messages.model import Content
 from control_plane.messages.news import MessagesReader, MessageView, MessageViews
 from control_plane.messages.sending import Sending
+from control_plane.personal.hub import SWEEP_S, PersonalHub
 from control_plane.pictures.pictures import Pictures
 from control_plane.storage.addresses import Addresses
 from control_plane.storage.files import Files

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from control_plane.accounts import store as accounts
+from control_plane.accounts import bans_store
 from control_plane.base.ids import UserId
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
@@ -134,7 +134,7 @@ async def test_nothing_is_sent_before_sign_in_or_after_a_ban(here: Process, ann:
         await client.say({"type": "auth", "token": token})
         assert (await client.frame())["type"] == "hello"
         async with here.database.transaction() as connection:
-            await accounts.ban(connection, ann)
+            await bans_store.ban(connection, ann)
         with suppress(ConnectionClosed):  # perhaps before this
             await client.say(frame)
         await client.closed()

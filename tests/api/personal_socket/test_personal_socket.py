@@ -16,15 +16,14 @@ from aiohttp import ClientSession
 from api.personal_socket import route
 from api.sockets.connection import Timing
 from api.sockets.frames import CloseCode
-from control_plane.accounts import deletion_store, session_store
-from control_plane.accounts import store as accounts
+from control_plane.accounts import bans_store, deletion_store, session_store
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox import news, store
-from control_plane.inbox.hub import News
 from control_plane.inbox.model import EntryId, Kind, Told
 from control_plane.inbox.telling import tell
+from control_plane.personal.hub import News
 from tests.api.personal_socket.me import Process, process
 from tests.control_plane.inbox.test_telling import told
 from tests.control_plane.people import new_user
@@ -123,7 +122,7 @@ async def test_the_socket_closes_when_the_session_ends(
             if how == "ended":
                 await session_store.end_sessions(connection, ann)
             elif how == "banned":
-                await accounts.ban(connection, ann)
+                await bans_store.ban(connection, ann)
             else:
                 await deletion_store.delete(connection, ann, utc_now())
         assert await client.closed() == (CloseCode.FORBIDDEN if how == "banned" else CloseCode.SIGN_IN)

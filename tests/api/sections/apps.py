@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient
 from api.contract.client import Client
 from api.contract.platform import Platform
 from api.sections import SECTIONS
-from control_plane.accounts import store
+from control_plane.accounts import bans_store
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from tests.api.sections.posting import posted
@@ -70,7 +70,7 @@ class Apps:
 
     async def ban(self, user_id: UserId) -> None:
         async with self.database.transaction() as connection:
-            assert await store.ban(connection, user_id)
+            assert await bans_store.ban(connection, user_id)
         await self.platform.accounts.sessions.revoke_all(user_id)  # the bus, which tells of a ban, does not run here
 
 

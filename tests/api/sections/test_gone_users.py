@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane.accounts import deletion_store, store
+from control_plane.accounts import bans_store, deletion_store
 from control_plane.base.clock import utc_now
 from control_plane.db.pool import Database
 from control_plane.personal_data.removal import remove_deleted_accounts
@@ -36,7 +36,7 @@ async def state(request: pytest.FixtureRequest, server: Sending) -> str:
         if state != BANNED:
             await deletion_store.delete(connection, ann, utc_now() - dt.timedelta(days=31 if state == REMOVED else 1))
         if state in {BANNED, BOTH}:
-            await store.ban(connection, ann)
+            await bans_store.ban(connection, ann)
     await remove_deleted_accounts.function(server.apps.platform.personal_data.removal)
     return state
 

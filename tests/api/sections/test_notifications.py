@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,32 +10,15 @@ from api.contract.client import Client
 from control_plane.base.ids import UserId
 from control_plane.inbox import announcements, store
 from control_plane.inbox.model import OWN, Kind, Told
-from tests.api.sections.apps import APPS, Apps, apps_of
+from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.inbox.test_telling import told
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, follow
-from tests.control_plane.watched_database import watched_database
 
 ALL, UNREAD, READ = "showAllNotifications", "showUnReadNotifications", "readNotification"
 EVERY_KIND = set(Kind) - OWN
 """Of other users."""
 SEND, SEND_ONE = "sendMessageNotification", "sendNotification"
-
-
-@pytest.fixture
-async def apps(dsn: str, tmp_path: Path) -> AsyncIterator[Apps]:
-    async with watched_database(dsn) as database, apps_of(dsn, database, tmp_path) as apps:
-        yield apps
-
-
-@pytest.fixture
-async def ann(apps: Apps) -> UserId:
-    return await new_user(apps.database, "ann")
-
-
-@pytest.fixture
-async def token(apps: Apps, ann: UserId) -> str:
-    return await apps.token(ann)
 
 
 @pytest.fixture

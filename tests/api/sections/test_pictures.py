@@ -19,7 +19,7 @@ from api.contract.dispatch import LARGE
 from api.contract.endpoint import LARGEST_BODY, Section
 from api.contract.platform import Platform
 from api.sections.users import pictures, profile
-from control_plane.accounts import store
+from control_plane.accounts import bans_store
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from tests.api.sections.posting import posted
@@ -162,7 +162,7 @@ async def test_guests_and_banned_users_set_no_picture(app: App, database: Databa
     await app.platform.accounts.sessions.revoke_all(app.user_id)
     assert (await app.post("addUserImageNew", json={"profile_pic": as_text(PNG)}))["code"] == 501
     async with database.transaction() as connection:
-        await store.ban(connection, app.user_id)
+        await bans_store.ban(connection, app.user_id)
     named = {"user_id": str(app.user_id), "profile_pic": as_text(PNG)}  # as old app builds do in development mode
     assert (await app.post("addUserImageNew", token="", json=named))["code"] == 201
 

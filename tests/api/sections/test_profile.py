@@ -18,7 +18,7 @@ from api.contract.platform import Platform
 from api.sections import gifts, live
 from api.sections.auth import register
 from api.sections.users import edit, profile, several, verification
-from control_plane.accounts import store
+from control_plane.accounts import bans_store, store
 from control_plane.accounts.user import NewUser
 from control_plane.accounts.verifications import REQUESTS, SUBMISSIONS
 from control_plane.base.clock import utc_now
@@ -259,7 +259,7 @@ async def test_a_banned_user_edits_nothing(dsn: str, database: Database, tmp_pat
     async with served(dsn, database, tmp_path, all_sections()) as (client, platform):
         app = await new_app(client, platform, database)
         async with database.transaction() as connection:
-            await store.ban(connection, app.user_id)
+            await bans_store.ban(connection, app.user_id)
         for name in ("editProfile", "userVerificationRequest"):
             named = requested(app, bio="x")  # as old app builds do in development mode
             await app.refused(name, named, 201, "You have been blocked.", token="")
@@ -326,7 +326,7 @@ async def test_a_user_without_a_date_of_birth_goes_live_unless_it_is_required(
 async def test_several_users_in_the_order_of_the_request(app: App, database: Database) -> None:
     bob, cid, banned = [await new_user(database) for _ in range(3)]
     async with database.transaction() as connection:
-        await store.ban(connection, banned)
+        await bans_store.ban(connection, banned)
     wanted = [cid, app.user_id, bob, banned, 987654, cid]
     body = {"users": [{"user_id": user_id if user_id == bob else str(user_id)} for user_id in wanted]}
     for client in Client:

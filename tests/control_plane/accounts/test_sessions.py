@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 import pytest
 
-from control_plane.accounts import session_store, store
+from control_plane.accounts import bans_store, session_store
 from control_plane.accounts.caller import Caller, Role, SessionKey, Use
 from control_plane.accounts.last_uses import EVERY_S, LastUses
 from control_plane.accounts.sessions import LONGEST_TOKEN, SKEW_S, AccountBlocked, Sessions
@@ -636,7 +636,7 @@ async def test_of_a_ban_and_a_sign_in_at_once_no_session_remains(
 ) -> None:
     async def ban() -> None:
         async with database.transaction() as connection:
-            assert await store.ban(connection, user_id)
+            assert await bans_store.ban(connection, user_id)
 
     async def sign_in() -> None:
         with suppress(AccountBlocked):
@@ -646,7 +646,7 @@ async def test_of_a_ban_and_a_sign_in_at_once_no_session_remains(
         await asyncio.gather(sign_in(), ban(), sign_in())
         assert await database.fetchval("select count(*) from session") == 0
         async with database.transaction() as connection:
-            await store.unban(connection, user_id)
+            await bans_store.unban(connection, user_id)
 
 
 async def test_who_is_banned_is_told_so(
@@ -666,6 +666,6 @@ async def test_who_is_banned_in_another_process_is_out_at_once(
     token = await sessions.issue(user_id)
     assert await there.identify(token) == Caller(user_id)
     async with database.transaction() as connection:
-        assert await store.ban(connection, user_id)
+        assert await bans_store.ban(connection, user_id)
     with pytest.raises(AccountBlocked):
         await refused(there, token)

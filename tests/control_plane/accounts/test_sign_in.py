@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from control_plane.accounts import store
+from control_plane.accounts import bans_store, store
 from control_plane.accounts.claims import Claims, Proof, Prover
 from control_plane.accounts.sessions import AccountBlocked, Sessions
 from control_plane.accounts.sign_in import (
@@ -501,7 +501,7 @@ async def test_identities_that_join_at_the_same_time_are_one_of_each_provider(do
 
 async def test_a_banned_account_is_not_joined(door: Door) -> None:
     async with door.database.transaction() as connection:
-        await store.ban(connection, door.ann)
+        await bans_store.ban(connection, door.ann)
     with pytest.raises(AccountBlocked):
         await door.sign_in(Provider({"token": proof_of("apple", "a-ann", email="ann@example.com")})).sign_in(
             Claims(auth_token="token")

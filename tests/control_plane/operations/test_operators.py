@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from control_plane.accounts import session_store
+from control_plane.accounts import bans_store, session_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.caller import Role
 from control_plane.accounts.sessions import AccountBlocked, Sessions
@@ -171,7 +171,7 @@ async def test_a_stream_that_is_made_during_a_ban_is_refused(
     database: Database, lifecycle: Lifecycle, user_id: UserId
 ) -> None:
     async with database.transaction() as connection:
-        await accounts.ban(connection, user_id)
+        await bans_store.ban(connection, user_id)
         going_live = asyncio.create_task(lifecycle.go_live(user_id, StreamOptions()))
         await waiting_backend(database)
     with pytest.raises(AccountBlocked):

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from control_plane.accounts import deletion_store, devices, session_store
-from control_plane.accounts import store as accounts
+from control_plane.accounts import bans_store, deletion_store, devices, session_store
 from control_plane.accounts.caller import SessionKey
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
@@ -40,7 +39,7 @@ async def _revoke(connection: Connection, session: SessionKey) -> None:
 
 
 async def _ban(connection: Connection, session: SessionKey) -> None:
-    await accounts.ban(connection, session.user_id)
+    await bans_store.ban(connection, session.user_id)
 
 
 async def _delete(connection: Connection, session: SessionKey) -> None:

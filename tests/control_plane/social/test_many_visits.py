@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from control_plane.base.ids import UserId
 from control_plane.db.counters import value_of
-from control_plane.db.pool import Database, open_pool
+from control_plane.db.pool import Database
 from control_plane.gifts.store import _PARTIES
 from control_plane.social.blocks_store import _BLOCKED_BY, _BLOCKED_PAIRS, _BLOCKED_WITH
 from control_plane.social.people_store import _SEEN
@@ -20,7 +19,6 @@ from control_plane.videos.store import _FEED
 from control_plane.videos.store import DEEPEST as DEEPEST_VIDEO
 from tests.control_plane.measured import measured
 from tests.postgres import TestPostgres
-from tests.waiting import run_in_thread
 
 STAR, TROLL, STRANGER, OTHER = UserId(1), UserId(2), UserId(70_000), UserId(70_001)
 """The star blocks 20,000 users and is blocked by as many; the troll blocks half of all users."""
@@ -47,10 +45,8 @@ UNSEEN = f"select {value_of('user.unseen_visits', '$1')}"
 @pytest.fixture(scope="module")
 def template(postgres: TestPostgres) -> Iterator[str]:
     """Name of a database that is filled once for all of these tests."""
-    dsn = run_in_thread(postgres.create_database())
-    run_in_thread(_fill(dsn))
-    yield urlsplit(dsn).path.lstrip("/")
-    run_in_thread(postgres.drop_database(dsn))
+    with postgres.filled(_fill) as name:
+        yield name
 
 
 async def _fill(dsn: str) -> None:
@@ -62,10 +58,8 @@ async def _fill(dsn: str) -> None:
 
 @pytest.fixture
 async def grown(postgres: TestPostgres, template: str) -> AsyncIterator[Database]:
-    async with postgres.database(template) as dsn:
-        database = await open_pool(dsn, size=2)
+    async with postgres.opened(template) as database:
         yield database
-        await database.close()
 
 
 @pytest.mark.parametrize("offset", [0, DEEPEST - PAGE])

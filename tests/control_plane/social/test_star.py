@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
+from functools import partial
 
 import pytest
 
 from control_plane.base.ids import UserId
-from control_plane.db.pool import Database, open_pool
+from control_plane.db.pool import Database
 from control_plane.social import follows_store as store
 from control_plane.social import people_store, suggestions_store
 from control_plane.social.follows_store import BY_AGE, BY_NAME, DEEPEST
@@ -17,7 +17,6 @@ from control_plane.videos import store as videos
 from tests.control_plane.grown import STAR, Size, fill
 from tests.control_plane.measured import measured
 from tests.postgres import TestPostgres
-from tests.waiting import run_in_thread
 
 SIZE = Size(users=7_000, videos=20_000, gifts=10, visits=10)
 FAN, NOBODY, STRANGER = UserId(6_999), UserId(6_998), UserId(13)
@@ -28,18 +27,14 @@ PAGE = 10
 @pytest.fixture(scope="module")
 def template(postgres: TestPostgres) -> Iterator[str]:
     """Name of a database that is filled once for all of these tests."""
-    dsn = run_in_thread(postgres.create_database())
-    run_in_thread(fill(dsn, SIZE))
-    yield urlsplit(dsn).path.lstrip("/")
-    run_in_thread(postgres.drop_database(dsn))
+    with postgres.filled(partial(fill, size=SIZE)) as name:
+        yield name
 
 
 @pytest.fixture
 async def grown(postgres: TestPostgres, template: str) -> AsyncIterator[Database]:
-    async with postgres.database(template) as dsn:
-        database = await open_pool(dsn, size=2)
+    async with postgres.opened(template) as database:
         yield database
-        await database.close()
 
 
 LISTS = {

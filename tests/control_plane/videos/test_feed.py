@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
+from functools import partial
 
 import pytest
 
 from control_plane.accounts import store as accounts
-from control_plane.db.pool import Database, open_pool
+from control_plane.db.pool import Database
 from control_plane.videos.store import _FEED, DEEPEST, feed
 from tests.control_plane.grown import HIT_SOUND, STAR, Size, fill
 from tests.control_plane.measured import measured
 from tests.postgres import TestPostgres
-from tests.waiting import run_in_thread
 
 SIZE = Size(users=5_000, videos=40_000, gifts=10, visits=4_000)
 PAGE = 10
@@ -22,18 +21,14 @@ PAGE = 10
 @pytest.fixture(scope="module")
 def template(postgres: TestPostgres) -> Iterator[str]:
     """Name of a database that is filled once for all of these tests."""
-    dsn = run_in_thread(postgres.create_database())
-    run_in_thread(fill(dsn, SIZE))
-    yield urlsplit(dsn).path.lstrip("/")
-    run_in_thread(postgres.drop_database(dsn))
+    with postgres.filled(partial(fill, size=SIZE)) as name:
+        yield name
 
 
 @pytest.fixture
 async def grown(postgres: TestPostgres, template: str) -> AsyncIterator[Database]:
-    async with postgres.database(template) as dsn:
-        database = await open_pool(dsn, size=2)
+    async with postgres.opened(template) as database:
         yield database
-        await database.close()
 
 
 @pytest.mark.parametrize("offset", [0, DEEPEST // 2, DEEPEST - PAGE])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.contract.platform import Platform
+from control_plane.accounts import bans_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.suspensions import end_suspensions
@@ -285,7 +286,7 @@ async def test_a_longer_ban_replaces_a_suspension_and_not_the_other_way_round(da
 
     async def ban(until: dt.datetime | None) -> tuple[bool, dt.datetime | None]:
         async with database.transaction() as connection:
-            banned = await accounts.ban(connection, ann, until)
+            banned = await bans_store.ban(connection, ann, until)
         return banned, await database.fetchval("select banned_until from app_user where id = $1", ann)
 
     assert await ban(soon) == (True, soon)

@@ -1,0 +1,1 @@
+"""Events for the open sockets of one user, `/ws/me`."""
