@@ -30,6 +30,7 @@ AGAIN_AFTER = dt.timedelta(days=1)
 """An equal entry (same sender, kind and subject) is not repeated within this time. Longer: a real second event is not
 told. Shorter: to follow and unfollow in turn fills the inbox."""
 PERIOD = dt.timedelta(hours=1)
+"""The time that the two limits below count in. Longer: a sender who met a limit waits for longer."""
 MOST_IN_ONE_INBOX = 20
 """Entries of one sender in one inbox within PERIOD. More: one user can fill the inbox of another. Fewer: a friend who
 likes ten videos in a row is not told completely."""

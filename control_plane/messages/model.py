@@ -171,7 +171,7 @@ class ClientRefUsed(ControlPlaneError):
     kind = ErrorKind.CONFLICT
 
     def __init__(self) -> None:
-        super().__init__("client_ref was used for another message.")
+        super().__init__("This client_ref was used for another message before. Please use a new one.")
 
 
 class NoSuchMessage(ControlPlaneError):

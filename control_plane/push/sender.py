@@ -35,6 +35,7 @@ into the lease."""
 FIRST_RETRY_S = 5.0
 """After the first failure; doubles with each."""
 LONGEST_RETRY_S = 3600.0
+"""Upper limit of the backoff. Longer: after a long outage, messages wait although the service answers again."""
 PLAN_S = 1.0
 """Least time until a planned job. Shorter: it may have the key of the job that plans it, and would not be enqueued."""
 FEW = 10
