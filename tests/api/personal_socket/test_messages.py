@@ -93,7 +93,7 @@ async def test_a_message_is_sent_over_the_socket(here: Process, ann: UserId, bob
         assert (error["id"], error["code"], error["message"]) == (
             "tap 1",
             "client_ref_used",
-            "id was used for another message.",
+            "This id was used for another message before. Please use a new one.",
         )
         await client.say({**frame, "id": "tap 2", "text": "again"})
         assert [one["message"]["text"] for one in await of_messages(receiver, 2)] == ["hello", "again"]

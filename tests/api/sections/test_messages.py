@@ -331,7 +331,10 @@ async def test_a_client_ref_belongs_to_one_message(apps: Apps, ann: Person, bob:
     await ann.send(bob, "hello", client_ref="1")
     for receiver, text in ((eve, "hello"), (bob, "other")):
         answer = await ann.call("sendMessage", receiver_id=receiver.id, message=text, client_ref="1")
-        assert (answer["code"], answer["msg"]) == (201, "This client_ref was used for another message before. Please use a new one.")
+        assert (answer["code"], answer["msg"]) == (
+            201,
+            "This client_ref was used for another message before. Please use a new one.",
+        )
     assert (await bob.send(ann, "hello", client_ref="1"))["number"] == 2, "keys of others are others"
     assert [item["DirectMessage"]["client_ref"] for item in await ann.done("showMessages", other_user_id=bob.id)] == [
         "",
