@@ -17,6 +17,8 @@ from control_plane.accounts.user import NewUser
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import open_pool
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
 from control_plane.social.visits_store import record_visit
 from tests.api.sections.posting import posted
 from tests.api.whole import Whole, whole
@@ -234,6 +236,34 @@ async def watch_page(house: House, viewer: Someone, other: Someone) -> bool:
     return status == 200
 
 
+async def profile_page(house: House, viewer: Someone, other: Someone) -> bool:
+    status, text = await house.page(viewer, f"/@{other.name}")
+    assert (status == 200) == (other.former_name in text), "the first name, which is not in the address"
+    return status == 200
+
+
+async def data_of_the_profile_page(house: House, viewer: Someone, other: Someone) -> bool:
+    status, text = await house.page(viewer, f"/profile/{other.name}")
+    return status == 200 and not json.loads(text)["blocked"]
+
+
+async def inbox(house: House, viewer: Someone, other: Someone) -> bool:
+    await _told(house, viewer, other)
+    return bool(await house.listed(viewer, "showAllNotifications", starting_point=0))
+
+
+async def inbox_page(house: House, viewer: Someone, other: Someone) -> bool:
+    await _told(house, viewer, other)
+    _, text = await house.page(viewer, "/inbox/entries")
+    return other.name in text
+
+
+async def _told(house: House, viewer: Someone, other: Someone) -> None:
+    """The viewer is told of the other user."""
+    async with house.database.transaction() as connection:
+        await tell(connection, Told(Kind.FOLLOW, other.id), [viewer.id])
+
+
 async def list_of_streams(house: House, viewer: Someone, other: Someone) -> bool:
     await house.served.next_second()
     ids: set[int] = set()
@@ -327,6 +357,10 @@ DOORS = (
     Door(watching, guests=False),
     Door(live_socket),
     Door(watch_page),
+    Door(profile_page, PUBLIC | {blocks}),
+    Door(data_of_the_profile_page),
+    Door(inbox, guests=False),
+    Door(inbox_page, guests=False),
     Door(list_of_streams),
     Door(givers_of_the_own_stream, guests=False),
 )
