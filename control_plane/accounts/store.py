@@ -47,7 +47,8 @@ FROM = """
 _SELECT = f"select {COLUMNS} {FROM}"
 _OWN = f"""
     {COLUMNS},
-    (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = u.id and kind in ('bought', 'earned')) as coins,
+    (select coalesce(sum(balance), 0)::bigint from ledger_account
+     where owner_id = u.id and kind in ('bought', 'earned', 'reward')) as coins,
     coalesce((select coins from coins_received where user_id = u.id), 0) as received,
     {value_of("user.unread", "u.id")} as unread
 """

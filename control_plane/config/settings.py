@@ -11,6 +11,7 @@ from control_plane.base.network import ANY, is_loopback, is_private, parse_netwo
 from control_plane.config.declare import InvalidSettings, port, setting, table, variable_of
 from control_plane.config.providers import Providers
 from control_plane.config.push import PushSettings
+from control_plane.config.stores import StoreSettings
 
 LONGEST_GRACE_S = 1800
 """The same limit as that of the column `stream.grace_s`."""
@@ -28,6 +29,12 @@ PROVIDER_URLS = {
     "apple": ("issuer", "jwks_url", "authorize_url", "token_url", "revoke_url"),
     "facebook": ("issuer", "jwks_url"),
     "firebase": ("issuer", "jwks_url"),
+}
+
+STORE_URLS = {
+    "apple": ("url",),
+    "google": ("url", "token_url", "push_issuer", "push_jwks_url"),
+    "stripe": ("url",),
 }
 
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.\-]+)"
@@ -169,6 +176,22 @@ class Settings:
         "value of one coin on the cash-out screen, in whole currency units; keep it below the price of a coin in every "
         "package, or buying coins and cashing them out makes a profit",
     )
+    gift_commission_bps: int = setting(
+        0, "the installation's share of each gift, in hundredths of a percent, rounded down", least=0, most=10_000
+    )
+    checkin_coins: int = setting(
+        0, "coins for a daily check-in; they pay for gifts and can never be withdrawn", least=0, most=1000
+    )
+    payout_min_coins: int = setting(100, "fewest coins of a payout", least=1, most=1_000_000_000)
+    payout_hold_s: int = setting(
+        0, "coins that were earned within this time cannot be withdrawn yet", least=0, most=90 * 86400
+    )
+    payout_change_hold_s: int = setting(
+        72 * 3600, "no payout for this time after the payout address was changed", least=0, most=90 * 86400
+    )
+    payout_two_operators_coins: int = setting(
+        0, "payouts from this number of coins need two operators: one approves, another pays; 0: none", least=0
+    )
 
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
@@ -193,6 +216,7 @@ class Settings:
 
     providers: Providers = table(Providers)
     push: PushSettings = table(PushSettings)
+    stores: StoreSettings = table(StoreSettings)
 
     def __post_init__(self) -> None:
         if not _PRODUCT_NAME.fullmatch(self.product_name):
@@ -219,6 +243,12 @@ class Settings:
                 self._check_url(f"providers.{provider}.{name}", getattr(getattr(self.providers, provider), name))
         for name in ("url", "token_url"):
             self._check_url(f"push.fcm.{name}", getattr(self.push.fcm, name))
+        for store, urls in STORE_URLS.items():
+            for name in urls:
+                if url := getattr(getattr(self.stores, store), name):
+                    self._check_url(f"stores.{store}.{name}", url)
+        if self.stores.apple.environment not in {"production", "sandbox"}:
+            raise InvalidSettings("LIVE_STORES_APPLE_ENVIRONMENT must be production or sandbox.")
         if self.bus_url:
             raise InvalidSettings("LIVE_BUS_URL: only the default, PostgreSQL, is supported.")
         for name in PUBLIC_URLS:

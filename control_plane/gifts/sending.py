@@ -22,7 +22,8 @@ from control_plane.gifts.gift import Gift, SentGift
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.telling import tell
-from control_plane.ledger.account import Account, bought, earned
+from control_plane.ledger import amounts
+from control_plane.ledger.account import Account, accounts_of, earned, reward
 from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
 from control_plane.ledger.transfers import (
     Held,
@@ -35,7 +36,6 @@ from control_plane.ledger.transfers import (
     key_of,
     post,
     repeated,
-    spend,
 )
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.streams.model import StreamOver
@@ -271,11 +271,13 @@ class Gifts:
 
 
 def _accounts(order: GiftOrder) -> Sequence[Account]:
-    return [bought(order.sender_id), earned(order.sender_id), earned(order.receiver_id)]
+    return [*accounts_of(order.sender_id), earned(order.receiver_id), reward(order.receiver_id)]
 
 
 async def _pay(connection: Connection, held: Held, order: GiftOrder, coins: int) -> Posted:
-    return await post(connection, held, {**spend(held, order.sender_id, coins), earned(order.receiver_id): coins})
+    return await post(
+        connection, held, amounts.gift(held.wallet(order.sender_id), order.sender_id, order.receiver_id, coins)
+    )
 
 
 def _described(sent: SentGift) -> str:

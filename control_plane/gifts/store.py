@@ -15,6 +15,7 @@ from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
 from control_plane.gifts.events import Person
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import TransferId
+from control_plane.ledger.store import coins_of
 from control_plane.live.audience import Audience
 from control_plane.social.blocks_store import are_blocked
 from control_plane.streams.store import adding_coins
@@ -31,7 +32,7 @@ _SEED = """
 """
 _PARTIES = f"""
     select sender.id, sender.username, sender.profile_pic, sender.role, sender.dob, stream.id as stream_id, stream.visibility = 'public' as public,
-        (select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id = $1 and kind in ('bought', 'earned')) as coins,
+        {coins_of("$1")} as coins,
         exists (select from ledger_account where owner_id = $2 and kind = 'earned') as can_earn,
         exists (select from visible_user where id = $2) and not {are_blocked("$1", "$2")} as reachable
     from app_user sender left join stream on stream.user_id = $2 and stream.status <> 'ended'

@@ -6,7 +6,7 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.ledger import store
-from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, bought, earned
+from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, accounts_of, bought
 from control_plane.ledger.transfers import Operation, Request, TooManyCoins, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet
 
@@ -31,7 +31,7 @@ async def adjust(database: Database, user_id: UserId, coins: int, key: str, note
     request = Request(user_id, Operation.ADJUSTMENT, key, fingerprint(coins=coins), note)
     async with database.transaction() as connection:
         await store.open_accounts(connection, [bought(user_id)])
-        held = await hold(connection, request, [bought(user_id), earned(user_id)])
+        held = await hold(connection, request, accounts_of(user_id))
         if held.repeats is not None:
             return held.wallet(user_id)
         posted = await post(connection, held, {ADJUSTMENT: -coins, bought(user_id): coins})

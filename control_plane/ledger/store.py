@@ -66,6 +66,14 @@ _EXPORT = """
 """`offset 0` keeps the planner from joining with the whole table of transfers."""
 
 
+def coins_of(user_id: str) -> str:
+    """SQL of a user's coins: bought, earned and rewarded. The argument is SQL."""
+    return f"""
+        (select coalesce(sum(balance), 0)::bigint from ledger_account
+         where owner_id = {user_id} and kind in ('bought', 'earned', 'reward'))
+    """
+
+
 class HeldAccount(NamedTuple):
     id: int
     balance: int

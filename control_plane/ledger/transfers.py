@@ -4,7 +4,7 @@ A caller moves coins in four steps, within one transaction:
 
     held = await hold(connection, request, accounts)      # lock, then look the key up
     if held.repeats is not None: ...                      # a retry: answer the first outcome
-    amounts = spend(held, user_id, coins) | {...}         # decide; refusals are raised here, before anything is written
+    amounts = {...}                                       # decide (`ledger/amounts.py`); refusals are raised here
     posted = await post(connection, held, amounts)
 
 The key is looked up under the lock. A retry that looks it up before it waits for the first attempt's lock would not
@@ -30,9 +30,8 @@ from control_plane.ledger.account import (
     LARGEST_AMOUNT,
     LARGEST_BALANCE,
     Account,
+    Kind,
     TransferId,
-    bought,
-    earned,
 )
 from control_plane.ledger.wallets import Wallet
 
@@ -49,6 +48,14 @@ class Operation(StrEnum):
 
     GIFT = "gift"
     PURCHASE = "purchase"
+    REFUND = "refund"
+    """Coins of a refunded purchase are taken back, or given again when the refund is reversed."""
+    REWARD = "reward"
+    PAYOUT = "payout"
+    """Earned coins are reserved for a payout."""
+    PAYOUT_PAID = "payout_paid"
+    PAYOUT_RETURNED = "payout_returned"
+    """The reserved coins of a rejected payout are returned."""
     ADJUSTMENT = "adjustment"
 
 
@@ -77,6 +84,19 @@ class NotEnoughCoins(ControlPlaneError):
     def __init__(self, missing: int) -> None:
         super().__init__(f"You do not have enough coins: {missing} more {'is' if missing == 1 else 'are'} needed.")
         self.missing = missing
+
+
+class InDebt(ControlPlaneError):
+    """A purchase of the user was refunded after its coins were spent."""
+
+    code = "in_debt"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self, coins: int) -> None:
+        super().__init__(
+            f"A refunded purchase left a debt of {coins} coin{'' if coins == 1 else 's'}. It is paid by the next coins "
+            "that you buy; then you can send gifts and withdraw again."
+        )
 
 
 class TooManyCoins(ControlPlaneError):
@@ -173,15 +193,6 @@ async def hold(connection: Connection, request: Request, accounts: Sequence[Acco
     )
 
 
-def spend(held: Held, user_id: UserId, coins: int) -> dict[Account, int]:
-    """The amounts that pay `coins` from the user's accounts, bought coins first. Raises NotEnoughCoins."""
-    wallet = held.wallet(user_id)
-    if wallet.total < coins:
-        raise NotEnoughCoins(coins - wallet.total)
-    of_bought = min(wallet.bought, coins)
-    return {bought(user_id): -of_bought, earned(user_id): of_bought - coins}
-
-
 async def post(connection: Connection, held: Held, amounts: Mapping[Account, int]) -> Posted:
     """Write the transfer. `amounts` must sum to zero. Raises NotEnoughCoins and TooManyCoins before anything is
     written."""
@@ -192,7 +203,7 @@ async def post(connection: Connection, held: Held, amounts: Mapping[Account, int
         if amount > LARGEST_AMOUNT:
             raise TooManyCoins
         if account.owner_id is not None:
-            _check(held.balances[account] + amount)
+            _check(account, held.balances[account] + amount)
     request = held.request
     posted = await store.post(
         connection,
@@ -207,8 +218,8 @@ async def post(connection: Connection, held: Held, amounts: Mapping[Account, int
     return Posted(posted.id, after)
 
 
-def _check(balance: int) -> None:
-    if balance < 0:
+def _check(account: Account, balance: int) -> None:
+    if account.kind is not Kind.DEBT and balance < 0:
         raise NotEnoughCoins(-balance)
-    if balance > LARGEST_BALANCE:
+    if abs(balance) > LARGEST_BALANCE:
         raise TooManyCoins

@@ -10,8 +10,9 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.ledger import amounts
 from control_plane.ledger import store as ledger
-from control_plane.ledger.account import STORE, bought, earned
+from control_plane.ledger.account import accounts_of, bought
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
 from control_plane.ledger.wallets import Wallet
 from control_plane.payments import store as payments
@@ -110,7 +111,7 @@ async def _credit(
 ) -> Purchased:
     user_id = request.user_id
     await ledger.open_accounts(connection, [bought(user_id)])
-    held = await hold(connection, request, [bought(user_id), earned(user_id)])
+    held = await hold(connection, request, accounts_of(user_id))
     credited = await payments.find_purchase(connection, seller.name, verified.transaction_id)
     if credited is not None:
         if credited.user_id != user_id:
@@ -119,7 +120,7 @@ async def _credit(
     package = await payments.package(connection, verified.product_id)
     if package is None:
         raise UnknownProduct
-    posted = await post(connection, held, {STORE: -package.coins, bought(user_id): package.coins})
+    posted = await post(connection, held, amounts.purchase(held.wallet(user_id), user_id, package.coins))
     purchase = await payments.record_purchase(
         connection,
         user_id,

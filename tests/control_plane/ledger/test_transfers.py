@@ -8,7 +8,8 @@ import pytest
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, LARGEST_BALANCE, bought, earned
+from control_plane.ledger import amounts
+from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, LARGEST_BALANCE, accounts_of, bought, earned
 from control_plane.ledger.adjustments import InvalidAdjustment, adjust
 from control_plane.ledger.store import open_accounts
 from control_plane.ledger.transfers import (
@@ -23,7 +24,6 @@ from control_plane.ledger.transfers import (
     hold,
     key_of,
     post,
-    spend,
 )
 from control_plane.ledger.wallets import Wallet, total_received, wallet, wallets
 from tests.control_plane.backends import waiting_backend
@@ -48,11 +48,11 @@ async def pay(database: Database, payer: UserId, payee: UserId, coins: int, key:
     """Make a payment by the protocol of `transfers`; returns the payer's wallet after it."""
     async with database.transaction() as connection:
         await open_accounts(connection, [earned(payee)])
-        accounts = [bought(payer), earned(payer), earned(payee)]
+        accounts = [*accounts_of(payer), earned(payee)]
         held = await hold(connection, request_by(payer, key, coins), accounts)
         if held.repeats is not None:
             return held.wallet(payer)
-        posted = await post(connection, held, {**spend(held, payer, coins), earned(payee): coins})
+        posted = await post(connection, held, amounts.gift(held.wallet(payer), payer, payee, coins))
         return posted.wallet(payer)
 
 
@@ -117,9 +117,9 @@ async def test_a_repeat_that_waits_for_its_first_attempt_is_answered_as_that_one
     ann, ben = await rich(database, 6), await new_user(database)
     await pay(database, ann, ben, 1, "opens the account")
     async with database.transaction() as connection:
-        accounts = [bought(ann), earned(ann), earned(ben)]
+        accounts = [*accounts_of(ann), earned(ben)]
         held = await hold(connection, request_by(ann, "same", 5), accounts)
-        await post(connection, held, {**spend(held, ann, 5), earned(ben): 5})
+        await post(connection, held, amounts.gift(held.wallet(ann), ann, ben, 5))
         repeat = asyncio.create_task(pay(database, ann, ben, 5, "same"))
         await waiting_backend(database)
 
