@@ -132,6 +132,8 @@ class LocalApple:
     answers: list[tuple[int, Any]] = field(default_factory=list)
     """Status and body of the next answers: bytes, or JSON. Then transactions are served again."""
     moved_to: str = ""
+    cuts: bool = False
+    """Close the connection without an answer."""
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared: calls wait until it is set again."""
     asked: list[str] = field(default_factory=list)
@@ -222,6 +224,8 @@ class LocalApple:
     async def _failure(self, request: web.Request) -> web.Response | None:
         self.asked.append(request.match_info["id"])
         await self.may_answer.wait()
+        if self.cuts and request.transport is not None:
+            request.transport.close()
         if self.moved_to:
             return web.Response(status=307, headers={"Location": self.moved_to + request.path})
         if not self._is_ours(request):

@@ -149,6 +149,7 @@ async def test_ids_of_every_length(apple: LocalApple, store: AppStore, transacti
         "7" * 21,
         "٧٠٠٠٠١٢٣٤٥٦٧٨٩٠١٢",
         "７００００１２３４５６７８９０１２",
+        "7٠٠٠٠١٢٣٤٥٦٧٨٩٠١٢",
         "7000012345678901²",
         "700001234567890\n",
         " 700001234567890",
@@ -343,7 +344,6 @@ async def test_replayed_answers(apple: LocalApple, store: AppStore, caplog: pyte
         (200, b"null"),
         (200, b"[" * 200_000),
         (200, {"signedTransactionInfo": 1}),
-        (200, b"x" * (LARGEST_ANSWER + 1)),
     ],
     ids=lambda answer: f"{answer[0]} {str(answer[1])[:40]}",
 )
@@ -353,6 +353,22 @@ async def test_errors_that_pass(apple: LocalApple, store: AppStore, answer: tupl
     with pytest.raises(StoreUnavailable):
         await store.look_up(transaction_id)
     assert (await store.look_up(transaction_id)).state is State.PAID
+
+
+async def test_a_huge_answer(apple: LocalApple, store: AppStore) -> None:
+    transaction_id = apple.sell()
+    body = json.dumps({"signedTransactionInfo": apple.signed(transaction_id)}).encode()
+    apple.answers = [(200, b" " * LARGEST_ANSWER + body), (200, b" " * (LARGEST_ANSWER - len(body)) + body)]
+    with pytest.raises(StoreUnavailable):
+        await store.look_up(transaction_id)
+    assert (await store.look_up(transaction_id)).state is State.PAID, "the largest that is read"
+
+
+async def test_a_connection_that_is_cut(apple: LocalApple, store: AppStore) -> None:
+    transaction_id = apple.sell()
+    apple.cuts = True
+    with pytest.raises(StoreUnavailable):
+        await store.look_up(transaction_id)
 
 
 async def test_redirects_are_not_followed(apple: LocalApple, store: AppStore) -> None:
@@ -453,7 +469,7 @@ async def test_refused_notifications(apple: LocalApple, store: AppStore) -> None
         "a number": b'{"signedPayload": 1}',
         "no Unicode": b'{"signedPayload": "\xff"}',
         "no JWS": b'{"signedPayload": "a.b.c"}',
-        "a huge JWS": json.dumps({"signedPayload": signed + "A" * 70_000}).encode(),
+        "a huge JWS": apple.notification("REFUND", transaction_id, padding="x" * 70_000),
         "an altered payload": json.dumps({"signedPayload": altered(signed, notificationType="REVOKE")}).encode(),
         "alg none": json.dumps({"signedPayload": unsigned(signed)}).encode(),
         "the transaction alone": json.dumps({"signedPayload": apple.signed(transaction_id)}).encode(),
