@@ -80,7 +80,12 @@ class AppStore:
     async def look_up(self, reference: str) -> StoreTransaction:
         async with _deadline():
             transaction_id = await self._id_of(reference)
-            signed = await self._api.transaction(transaction_id)
+            try:
+                signed = await self._api.transaction(transaction_id)
+            except ReceiptRefused:
+                if reference != transaction_id:  # Apple has signed it, so its API only does not know it yet
+                    raise StoreUnavailable from None
+                raise
             return _described(await self._answer(signed, transaction_id))
 
     async def finish(self, transaction: StoreTransaction, reference: str) -> None:

@@ -240,6 +240,14 @@ async def test_an_unknown_transaction(apple: LocalApple, store: AppStore) -> Non
         await store.look_up("700001234567890")
 
 
+async def test_a_signed_transaction_that_the_api_does_not_know_yet(apple: LocalApple, store: AppStore) -> None:
+    jws = apple.signed(apple.sell())
+    apple.answers = [UNKNOWN]
+    with pytest.raises(StoreUnavailable):
+        await store.look_up(jws)
+    assert (await store.look_up(jws)).state is State.PAID
+
+
 @pytest.mark.parametrize("chain", WRONG_CHAINS.values(), ids=WRONG_CHAINS)
 async def test_a_wrong_chain(
     apple: LocalApple, store: AppStore, chain: Chain, caplog: pytest.LogCaptureFixture
