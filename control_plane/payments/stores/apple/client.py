@@ -135,7 +135,8 @@ class AppStore:
             raise ReceiptRefused
         try:
             payload = await self._signed_data.transaction(reference)
-        except (NotSignedByApple, OfAnotherApp):
+        except (NotSignedByApple, OfAnotherApp) as error:
+            log.info("app_store_receipt_refused", extra={"why": str(error)})
             raise ReceiptRefused from None
         if not _ID.fullmatch(payload.transactionId or ""):
             raise ReceiptRefused

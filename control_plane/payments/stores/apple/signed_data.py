@@ -51,7 +51,7 @@ class SignedData:
 
     async def _verified(self, verify: Callable[[str], T], jws: str) -> T:
         if len(jws) > LONGEST:
-            raise NotSignedByApple
+            raise NotSignedByApple("too long")
         async with self._turns:
             try:
                 return await asyncio.to_thread(verify, jws)

@@ -254,14 +254,17 @@ async def test_a_wrong_chain(
 ) -> None:
     """In a client's receipt it is a forgery. In an answer of the API it is a wrong setting or an attack: the purchase
     waits, and is not lost."""
+    caplog.set_level(logging.INFO)
     transaction_id = apple.sell()
     with pytest.raises(ReceiptRefused):
         await store.look_up(apple.signed(transaction_id, chain))
     assert apple.asked == []
+    assert "app_store_receipt_refused" in caplog.messages
     answer_with(apple, apple.signed(transaction_id, chain))
     with pytest.raises(StoreUnavailable):
         await store.look_up(transaction_id)
-    assert "LIVE_STORES_APPLE_ROOT_CERTIFICATES" in str(caplog.records[-1].__dict__["why"])
+    (refused,) = [record for record in caplog.records if record.message == "app_store_answer_refused"]
+    assert "LIVE_STORES_APPLE_ROOT_CERTIFICATES" in refused.__dict__["why"]
 
 
 def forged(apple: LocalApple, transaction_id: str) -> dict[str, str]:
