@@ -67,15 +67,15 @@ async def everything(opening: Opening) -> Started:
     processes = Processes(settings, _run(settings, secrets, api_keys), stack, workers, metrics, progress)
     opened_hooks = await stack.enter_async_context(hooks(secrets[Purpose.HOOK], metrics, open_files))
     ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
-    dsn = await processes.postgresql()
-    db = await stack.enter_async_context(database(dsn, settings, secrets, workers, metrics, progress))
+    dsns = await processes.postgresql()
+    db = await stack.enter_async_context(database(dsns, settings, secrets, workers, metrics, progress))
     files = stored(place, secrets, db)
     await prepare(
         db, files.files, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg
     )
 
     urls = urls_of(settings, ports, place)
-    delivery = await stack.enter_async_context(live(dsn, db, metrics))
+    delivery = await stack.enter_async_context(live(dsns.server, db, metrics))
     password = api_password(secrets[Purpose.HOOK].signing.value.hex())
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
     on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))
@@ -87,7 +87,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(following(delivery, workers))
     await stack.enter_async_context(running(on_air, settings, workers))
     report_telling = telling(settings, used.reports, used.accounts, urls)
-    await stack.enter_async_context(jobs(dsn, used, report_telling, workers))
+    await stack.enter_async_context(jobs(dsns.server, used, report_telling, workers))
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())

@@ -70,6 +70,7 @@ def _checks() -> tuple[Check, ...]:
         Check("ffmpeg", machine.ffmpeg),
         Check("ports", network.ports),
         Check("database", database.postgresql),
+        Check("database role", database.role),
         Check("schema", database.schema),
         Check("secrets of the database", database.belonging),
         Check("mode of the database", database.mode),
