@@ -179,6 +179,7 @@ async def test_the_servers_role_is_made_once_and_gets_the_password(postgres: Tes
         connection = await asyncpg.connect(as_superuser(dsn))
         try:
             role = await connection.fetchrow("select * from pg_authid where rolname = 'stagedoor_server'")
+            assert role is not None
             assert (role["rolcanlogin"], role["rolsuper"], role["rolpassword"][:13]) == (True, False, "SCRAM-SHA-256")
         finally:
             await connection.execute("drop role stagedoor_server")
