@@ -10,6 +10,7 @@ from api.http.urls import Urls, urls_of
 from control_plane.base.workers import Workers
 from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_create
 from control_plane.config.settings import Settings
+from control_plane.ledger.metrics import LedgerMetrics, measure_ledger
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
 from control_plane.reports.metrics import ReportMetrics, measure_reports
@@ -90,6 +91,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(jobs(dsns.server, used, report_telling, workers))
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
+    await workers.keep(stack, "ledger", measure_ledger(db, LedgerMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
     personal = await stack.enter_async_context(personal_socket(used, delivery, workers))

@@ -14,6 +14,7 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
+from control_plane.ledger.check import LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
 from control_plane.payments.metrics import PurchaseMetrics
@@ -33,3 +34,7 @@ def payments(settings: Settings, secrets: Secrets, database: Database, metrics: 
     sandbox = SandboxShop(secrets[Purpose.SANDBOX]) if settings.dev else None
     purchases = Purchases(database, [sandbox] if sandbox else [], PurchaseMetrics(metrics))
     return Payments(Remembered(partial(packages, database)), purchases, sandbox)
+
+
+def ledger_check(database: Database, dsn: str) -> LedgerCheck:
+    return LedgerCheck(database, dsn)

@@ -52,6 +52,7 @@ def _checks() -> tuple[Check, ...]:
     from stagedoor.cli.doctor import (
         counters,
         database,
+        ledger,
         machine,
         media_server,
         messages,
@@ -76,6 +77,7 @@ def _checks() -> tuple[Check, ...]:
         Check("mode of the database", database.mode),
         Check("database clock", database.clock),
         Check("reports", reports.waiting),
+        Check("ledger", ledger.checked),
         Check("counters", counters.counters, deadline_s=30),
         Check("bucket of files", storage.bucket, deadline_s=30),
         Check("MediaMTX", media_server.binary, deadline_s=25),

@@ -38,6 +38,7 @@ CHANGEABLE = {
     "installation",
     "interest",
     "interest_section",
+    "ledger_check",
     "licence",
     "mailbox",
     "message",
