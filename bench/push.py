@@ -19,6 +19,7 @@ from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.base.ids import UserId
 from control_plane.config.push import PushSettings
+from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.observe.metrics import Metrics
@@ -66,7 +67,7 @@ async def run(quick: bool) -> None:
 
 
 async def _migrate(dsn: str) -> None:
-    await migrate(dsn)
+    await migrate(dsn, server_role=SERVER)
 
 
 async def measure(database: Database, rounds: int) -> None:

@@ -18,6 +18,7 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
+from control_plane.ledger.check import LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.bundle import Payments
@@ -80,3 +81,7 @@ async def payments(
             counted,
             sandbox,
         )
+
+
+def ledger_check(database: Database, dsn: str) -> LedgerCheck:
+    return LedgerCheck(database, dsn)
