@@ -108,6 +108,8 @@ class LocalGooglePlay:
     """Answers of the token endpoint, one each, before it succeeds again."""
     failures: list[Failure] = field(default_factory=list)
     """Answers of the API, one each, before it answers again."""
+    consume_failures: list[Failure] = field(default_factory=list)
+    """Answers to `consume`, one each, before it succeeds again."""
     revoked: set[str] = field(default_factory=set)
     """Access tokens that are not accepted any more."""
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -213,6 +215,8 @@ class LocalGooglePlay:
 
     async def consume(self, request: web.Request) -> web.Response:
         token, product_id = request.match_info["token"], request.match_info["product"]
+        if self.consume_failures:
+            return _answer(self.consume_failures.pop(0))
         purchase = self.purchases.get(token)
         if purchase is None:
             return _answer(UNKNOWN)
