@@ -31,7 +31,7 @@ class Refunds:
         """Keep a notice of each refund. `settle_purchases` processes those that are new."""
         for name in self.stores.names:
             store = self.stores.named(name)
-            if not isinstance(store, ListsRefunds):
+            if store is None or not isinstance(store, ListsRefunds):
                 continue
             try:
                 notices = await store.voided(utc_now() - span)
