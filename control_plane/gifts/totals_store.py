@@ -29,13 +29,6 @@ class Giver(NamedTuple):
     coins: int
 
 
-class Difference(NamedTuple):
-    total: str
-    """Which total of whom, such as `stream_gifter 42/7`: of user 7 in stream 42."""
-    kept: int | None
-    derived: int | None
-
-
 # The indexes are in the order of the ranks, so that the rows of the highest ranks are read and sorted, and no others.
 _TOP = """
     select giver_id as user_id, {coins} as coins from gift_total
@@ -103,11 +96,11 @@ async def top_givers(source: Connection | Database, receiver_id: UserId, period:
     return [Giver(**row) for row in await source.fetch(_TOPS[period], receiver_id, limit)]
 
 
-async def differences(connection: Connection, since: dt.datetime | None = None) -> Sequence[Difference]:
-    """Totals that are not the sums of their gifts. `since`: only those of streams and receivers with a gift since this
-    time."""
+async def differences(connection: Connection, since: dt.datetime | None = None) -> Sequence[str]:
+    """Totals that are not the sums of their gifts, such as `stream_gifter 42/7`, of user 7 in stream 42. `since`: only those
+    of streams and receivers with a gift since this time."""
     if since is None:
         rows = await connection.fetch(_ALL_DIFFERENCES)
     else:
         rows = await connection.fetch(_RECENT_DIFFERENCES, since)
-    return [Difference(**row) for row in rows]
+    return [f"{row['total']}: {row['kept']} coins, its gifts are {row['derived']}" for row in rows]
