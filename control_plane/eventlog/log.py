@@ -120,8 +120,9 @@ class EventLog:
     ) -> T:
         """Run the work in a transaction that holds the stream's log, and return its result.
 
-        `deadline_s`: how long the work is retried while the database is unavailable. `settled` is
-        called with the result or the error, in commit order, even if the caller was cancelled. Raises what the work raises, StreamUnknown and DatabaseUnavailable.
+        `deadline_s`: how long the work is retried while the database is unavailable. `settled` is called with the result
+        or the error, in commit order, even if the caller was cancelled. Raises what the work raises, StreamUnknown and
+        DatabaseUnavailable.
         """
         if self._closing:
             raise DatabaseUnavailable
