@@ -24,6 +24,8 @@ from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
 from control_plane.ledger.check import check_ledger, check_new_entries
+from control_plane.payments.due import PurchaseRetention, delete_old_claims, settle_purchases
+from control_plane.payments.refunds import Refunds, find_all_refunds, find_refunds
 from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.push.queue import send_pushes
 from control_plane.reports.retention import Evidence, delete_old_evidence
@@ -70,6 +72,10 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
         send_pushes.bind(used.pushing.sender),
+        settle_purchases.bind(used.payments.due),
+        find_refunds.bind(Refunds(database, used.payments.stores)),
+        find_all_refunds.bind(Refunds(database, used.payments.stores)),
+        delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
     ]
