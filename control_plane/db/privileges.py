@@ -13,7 +13,8 @@ UPDATABLE: Mapping[str, Sequence[str]] = {
     "ledger_account": ("balance",),
     "ledger_transfer": (),
     "ledger_entry": (),
-    "purchase": ("device",),
+    "purchase": ("device", "refunded_coins"),
+    "purchase_change": (),
     "gift_sent": (),
     "audit_log": (),
 }
