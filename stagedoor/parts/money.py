@@ -40,13 +40,19 @@ Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
 
+def _app_store(settings: Settings, session: aiohttp.ClientSession, _: Urls) -> Store | None:
+    from control_plane.payments.stores.apple.opening import open_apple
+
+    return open_apple(settings.stores.apple, session)
+
+
 def _google_play(settings: Settings, session: aiohttp.ClientSession, urls: Urls) -> Store | None:
     from control_plane.payments.stores.google.play import open_google
 
     return open_google(settings.stores.google, session, f"{urls.base}/stores/google")
 
 
-STORES: tuple[Opener, ...] = (_google_play,)
+STORES: tuple[Opener, ...] = (_app_store, _google_play)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
