@@ -13,12 +13,12 @@ from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 from control_plane.ledger.wallets import wallet
 from control_plane.payments import claims_store as claims
-from control_plane.payments import notices_store as notices
+from control_plane.payments import notifications_store as notices
 from control_plane.payments import store as payments
 from control_plane.payments.claims_store import Asked
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.errors import ProductNotOffered
-from control_plane.payments.notices_store import KeptNotice
+from control_plane.payments.notifications_store import KeptNotice
 from control_plane.payments.purchases import Purchases, Refused
 from control_plane.payments.settling import buyer_of
 from control_plane.payments.stores.model import (

@@ -27,6 +27,7 @@ from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.notifications import Notifications
 from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
+from control_plane.payments.stores.apple.opening import open_apple
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
 from stagedoor.parts.live import Live
@@ -36,9 +37,9 @@ STORE_CONNECTIONS = 50
 each other."""
 
 Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
-"""Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
+"""Opens a store; None: it is not set up."""
 
-STORES: tuple[Opener, ...] = ()
+STORES: tuple[Opener, ...] = (lambda settings, session, urls: open_apple(settings.stores.apple, session),)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
