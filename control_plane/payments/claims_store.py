@@ -244,13 +244,13 @@ async def latest(database: Database, limit: int, user_id: UserId | None = None) 
     return [_claim(row) for row in await database.fetch(*about)]
 
 
-async def waiting(database: Database) -> Sequence[Waiting]:
+async def waiting(source: Connection | Database) -> Sequence[Waiting]:
     """How many claims wait, and since when, by store."""
-    return [Waiting(**row) for row in await database.fetch(_WAITING)]
+    return [Waiting(**row) for row in await source.fetch(_WAITING)]
 
 
-async def refused_for(database: Database, reason: str) -> int:
-    count: int = await database.fetchval(_REFUSED_COUNT, reason)
+async def refused_for(source: Connection | Database, reason: str) -> int:
+    count: int = await source.fetchval(_REFUSED_COUNT, reason)
     return count
 
 
