@@ -11,6 +11,7 @@ from control_plane.payments.sale import Product
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.payments.shopping import Shopping
 from tests.control_plane.people import new_user
+from tests.postgres import by_owner
 
 NOW = dt.datetime.now(dt.UTC)
 AGO = dt.timedelta(days=1)
@@ -23,12 +24,12 @@ async def seed(database: Database) -> None:
 
 async def terms_since(database: Database, days_ago: int) -> None:
     """The newest terms of package 1 began so many days ago."""
-    await database.execute(
-        """
-        update coin_package_terms set since = now() - $1::interval
+    await by_owner(
+        database,
+        f"""
+        update coin_package_terms set since = now() - interval '{days_ago} days'
         where package_id = 1 and since = (select max(since) from coin_package_terms where package_id = 1)
         """,
-        AGO * days_ago,
     )
 
 

@@ -90,7 +90,7 @@ async def test_the_metrics_and_the_doctor_tell_what_waits(dsn: str, database: Da
 
     async def doctor(settings: Settings) -> Finding:
         gauges.set(["real"], await claims.waiting(database), 0)
-        found = await waiting(Installation(settings, settings.dev, False, {}, False, Ports.of(settings), dsn, ""))
+        found = await waiting(Installation(settings, False, settings.dev, {}, False, Ports.of(settings), dsn, ""))
         assert found is not None
         return found
 
