@@ -59,9 +59,10 @@ _CREDITED = """
         due_at = case when $3 then null else due_at end
     where id = $1
 """
+# The key of a refused call may be used again.
 _REFUSE = """
     update purchase_claim
-    set state = 'refused', reason = $2, transaction_id = coalesce($3, transaction_id), due_at = null, changed_at = now()
+    set state = 'refused', reason = $2, client_ref = null, transaction_id = coalesce($3, transaction_id), due_at = null, changed_at = now()
     where id = $1 and state <> 'credited'
 """
 _KEEP_REFUSED = """
