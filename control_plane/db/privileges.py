@@ -15,6 +15,8 @@ UPDATABLE: Mapping[str, Sequence[str]] = {
     "ledger_entry": (),
     "purchase": ("device", "refunded_coins"),
     "purchase_change": (),
+    "coin_package_terms": ("title", "coins", "price_minor", "currency"),
+    "store_product": (),
     "gift_sent": (),
     "audit_log": (),
 }

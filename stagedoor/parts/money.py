@@ -41,7 +41,7 @@ Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
 
-def _app_store(settings: Settings, session: aiohttp.ClientSession, _: Urls) -> Store | None:
+def _app_store(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
     from control_plane.payments.stores.apple.opening import open_apple
 
     return open_apple(settings.stores.apple, session)

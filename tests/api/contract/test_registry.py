@@ -12,6 +12,7 @@ from api.sections import messages, registry
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
     *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
+    "showStoreAccount",
     *(endpoint.name for endpoint in messages.section.endpoints),
 }
 """Endpoints beside the contract."""

@@ -70,7 +70,6 @@ CHANGEABLE = {
     "sound",
     "store_account",
     "store_notice",
-    "store_product",
     "store_transaction",
     "stored_file",
     "stream",
