@@ -155,7 +155,7 @@ class LocalStripe:
             raise Refused(400, "invalid_request_error", "token_already_used")
         self._used_tokens.add(token)
         intent = self._intent_of(int(form["amount"]), form["currency"], form.get("metadata", {}))
-        if code := DECLINES.get(token.partition("-")[0]):
+        if code := DECLINES.get(token.partition("_x")[0]):
             self._charge(intent, paid=False)
             raise Refused(402, "card_error", "card_declined", decline_code=code, payment_intent=intent)
         if token.startswith(CONFIRMED_BY_BANK):

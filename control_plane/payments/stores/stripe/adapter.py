@@ -19,6 +19,7 @@ from control_plane.payments.stores.model import (
 )
 from control_plane.payments.stores.stripe import reading
 from control_plane.payments.stores.stripe.client import asking, new_client
+from control_plane.payments.stores.stripe.model import NAME
 from control_plane.payments.stores.stripe.selling import StripeSales
 from control_plane.payments.stores.stripe.webhooks import notices_of, verified
 
@@ -28,7 +29,7 @@ _MOST_DISPUTES = 100
 
 
 class StripeStore:
-    name = "stripe"
+    name = NAME
 
     def __init__(self, options: Stripe, live: bool, session: aiohttp.ClientSession) -> None:
         """`live`: the key moves real money."""

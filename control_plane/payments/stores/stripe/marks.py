@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control_plane.base.errors import require
-from control_plane.payments.sale import Package
+from control_plane.payments.sale import Product
 from control_plane.payments.stores.stripe.currencies import stripe_amount
 
 _PRODUCT, _ACCOUNT, _AMOUNT, _CURRENCY, _OFFERED_AT = (
@@ -33,7 +33,7 @@ class Marks:
     once."""
 
     @classmethod
-    def of(cls, package: Package, account: str, offered_at: dt.datetime | None = None) -> Marks:
+    def of(cls, package: Product, account: str, offered_at: dt.datetime | None = None) -> Marks:
         require(bool(account), "a sale has a buyer")
         amount, currency = stripe_amount(package.price_minor, package.currency), package.currency.lower()
         return cls(package.product_id, account, amount, currency, offered_at)

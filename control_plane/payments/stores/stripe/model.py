@@ -1,11 +1,17 @@
-"""Why a payment with Stripe is refused, and what a started checkout is. Without Stripe's library."""
+"""Sales with Stripe, and why a payment is refused. Without Stripe's library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.payments.sale import Product
+
+NAME = "stripe"
+SESSION_ID = "{CHECKOUT_SESSION_ID}"
+"""Stripe replaces it in addresses of ours."""
 
 
 class StripeNotConnected(ControlPlaneError):
@@ -72,3 +78,25 @@ class StartedCheckout:
     session_id: str
     url: str
     """Stripe's payment page."""
+
+
+class CardSales(Protocol):
+    async def start_checkout(self, package: Product, account: str, paid_url: str, back_url: str) -> StartedCheckout:
+        """A payment page for this package. Stripe leads the buyer to `paid_url`, with SESSION_ID replaced, or to
+        `back_url`. Raises PurchasesTooOften and StoreUnavailable."""
+        ...
+
+    async def charge(self, package: Product, account: str, token: str) -> str:
+        """Charge a card once, however often it is called with this token. Returns the id of the payment intent.
+
+        Raises CardDeclined, CardTokenRefused, ConfirmationNeeded, PaymentUncertain, PurchasesTooOften, StoreUnavailable.
+        """
+        ...
+
+
+@runtime_checkable
+class SellsByCard(Protocol):
+    """A store that takes payments itself: a `Store` may be one too."""
+
+    @property
+    def sales(self) -> CardSales: ...

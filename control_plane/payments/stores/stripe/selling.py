@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import stripe
 
 from control_plane.base.clock import utc_now
-from control_plane.payments.sale import Package
+from control_plane.payments.sale import Product
 from control_plane.payments.stores.model import StoreUnavailable
 from control_plane.payments.stores.stripe.client import asking
 from control_plane.payments.stores.stripe.declines import reason_of
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SESSION_ID = "{CHECKOUT_SESSION_ID}"
-"""Stripe replaces it in addresses of ours."""
 OFFERED_FOR = dt.timedelta(hours=1)
 """How long the payment page of a checkout can be used. Longer keeps an old price for longer; Stripe's least is 30 minutes."""
 _TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,250}")
@@ -43,12 +41,12 @@ working on, gets the answer of the first one. Fewer: it is refused. The key make
 
 
 class StripeSales:
+    """`CardSales`."""
+
     def __init__(self, client: stripe.StripeClient) -> None:
         self._client = client
 
-    async def start_checkout(self, package: Package, account: str, paid_url: str, back_url: str) -> StartedCheckout:
-        """A payment page for this package. Stripe leads the buyer to `paid_url`, with SESSION_ID replaced, or to
-        `back_url`. Raises StoreUnavailable."""
+    async def start_checkout(self, package: Product, account: str, paid_url: str, back_url: str) -> StartedCheckout:
         now = utc_now()
         marks = Marks.of(package, account, now)
         price = {"currency": marks.currency, "unit_amount": marks.amount, "product_data": {"name": package.title}}
@@ -73,12 +71,7 @@ class StripeSales:
             raise StoreUnavailable
         return StartedCheckout(session.id, session.url)
 
-    async def charge(self, package: Package, account: str, token: str) -> str:
-        """Charge a card once, however often it is called with this token. Returns the id of the payment intent, which has
-        succeeded.
-
-        Raises CardDeclined, CardTokenRefused, ConfirmationNeeded, PaymentUncertain, StoreUnavailable.
-        """
+    async def charge(self, package: Product, account: str, token: str) -> str:
         if not _TOKEN.fullmatch(token):
             raise CardTokenRefused
         try:
