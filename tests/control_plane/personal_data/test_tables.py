@@ -97,6 +97,8 @@ FATES = {
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
+    "purchase_claim.user_id": Fate(exported="purchase_claims"),
+    "store_account.user_id": Fate(exported="store_account"),
     "purchase.user_id": Fate(kept=MONEY, exported="purchases"),
     "stream.user_id": Fate(kept="gifts refer to it", exported="streams"),
     "gift_sent.sender_id": Fate(kept=MONEY, exported="gifts_sent"),
