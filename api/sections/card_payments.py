@@ -29,6 +29,9 @@ from control_plane.payments.stores.stripe.model import (
 
 section = Section("wallet")
 
+PARAMETER = "checkout"
+"""What the page that the buyer comes back to has in its query."""
+
 
 class StartCheckoutRequest(Request, frozen=True, kw_only=True):
     product_id: Text = ""
@@ -84,7 +87,8 @@ class PurchaseCoinsFromStripeRequest(Request, frozen=True, kw_only=True):
     top_level={"payment_intent": "", "payment_intent_client_secret": ""},
     refusals=(
         *(StripeNotConnected, UnknownProduct, CardDeclined, CardTokenRefused, ConfirmationNeeded, PaymentUncertain),
-        *(StoreUnavailable, *REFUSALS),
+        StoreUnavailable,
+        *REFUSALS,
     ),
 )
 async def purchase_coins_from_stripe(call: Call, body: PurchaseCoinsFromStripeRequest) -> PurchaseCoinAnswer:
@@ -108,9 +112,11 @@ def _sales(call: Call) -> CardSales:
 
 
 def _return_urls(base: str, path: str) -> tuple[str, str]:
-    page = URL(f"{base}{local_path(path)}").with_fragment(None).without_query_params("checkout")
+    page = URL(f"{base}{local_path(path)}").with_fragment(None)
+    if PARAMETER in page.query:  # of an earlier checkout
+        page = page.without_query_params(PARAMETER)
     joint = "&" if page.query_string else "?"
-    return f"{page}{joint}checkout={SESSION_ID}", str(page)
+    return f"{page}{joint}{PARAMETER}={SESSION_ID}", str(page)
 
 
 def _chosen(packages: Sequence[Product], product_id: str, package_id: int | None) -> Product:

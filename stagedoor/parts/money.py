@@ -29,6 +29,7 @@ from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payments.stores.stripe.opening import open_stripe
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -38,7 +39,7 @@ each other."""
 Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
-STORES: tuple[Opener, ...] = ()
+STORES: tuple[Opener, ...] = (lambda settings, session, urls: open_stripe(settings, session),)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, ages: Ages) -> Giving:

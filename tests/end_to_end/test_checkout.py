@@ -63,7 +63,7 @@ async def test_a_viewer_buys_coins_on_stripes_page_and_comes_back(
 ) -> None:
     host = await shop.platform.sign_in(f"host-of-{name}")
     stream = await shop.platform.go_live(host)
-    watch = f"{shop.base}/watch/{stream['id']}?low"
+    watch = f"{shop.base}/watch/{stream['id']}?low=1"
     hosts = [urlsplit(shop.base).netloc, urlsplit(shop.stripe.url).netloc]
     async with visiting(browser, hosts, [], size) as visitor:
         page = visitor.page
@@ -75,7 +75,7 @@ async def test_a_viewer_buys_coins_on_stripes_page_and_comes_back(
         await page.get_by_role("button", name="Get coins").click()
         await expect(page.locator(".shop")).to_contain_text("You pay on a page of Stripe")
         await expect(page.locator(".package").nth(1)).to_contain_text("$4.99")
-        assert await violations(page) == []
+        assert not await violations(page)
 
         await page.locator(".package").nth(1).click()
         await expect(page.get_by_role("heading", name="500 coins")).to_be_visible()
@@ -83,15 +83,15 @@ async def test_a_viewer_buys_coins_on_stripes_page_and_comes_back(
         await page.get_by_role("link", name="Back").click()
         await page.wait_for_url(watch)
         await opened(page, size)
-        await expect(page.locator(".wallet")).to_contain_text("You have 0")
+        await expect(page.locator(".wallet")).to_contain_text("0 coins")
 
         await page.get_by_role("button", name="Get coins").click()
         await page.locator(".package").nth(1).click()
         await page.get_by_role("button", name="Pay").click()
         await page.wait_for_url(watch)
         await expect(page.locator(".notice")).to_have_text("500 coins added.")
-        await expect(page.locator(".wallet")).to_contain_text("You have 500")
-        assert await violations(page) == []
+        await expect(page.locator(".wallet")).to_contain_text("500 coins")
+        assert not await violations(page)
 
 
 async def opened(page: Page, size: ViewportSize) -> None:
@@ -103,7 +103,7 @@ async def test_coins_that_come_late_are_on_the_way_until_they_are_there(shop: Sh
     """A bank transfer: the buyer is back before the money arrives, and Stripe tells of it later."""
     host, fan = await shop.platform.sign_in("hera"), await shop.platform.sign_in("lars")
     stream = await shop.platform.go_live(host)
-    path = f"/watch/{stream['id']}?low"
+    path = f"/watch/{stream['id']}?low=1"
     checkout = await shop.platform.done("api/startCheckout", fan, product_id="coins_500", return_path=path)
     shop.stripe.pay(checkout["session_id"], later=True)
 
@@ -114,13 +114,17 @@ async def test_coins_that_come_late_are_on_the_way_until_they_are_there(shop: Sh
         await page.get_by_role("dialog").get_by_label("Username").fill("lars")
         await page.get_by_role("dialog").get_by_role("button", name="Sign in").first.click()
         await expect(page.locator("#account")).to_contain_text("lars")
-        await page.goto(shop.stripe.objects[checkout["session_id"]]["success_url"].replace("{CHECKOUT_SESSION_ID}", checkout["session_id"]))
+        await page.goto(
+            shop.stripe.objects[checkout["session_id"]]["success_url"].replace(
+                "{CHECKOUT_SESSION_ID}", checkout["session_id"]
+            )
+        )
         await expect(page.locator(".wallet .coming")).to_contain_text("not paid yet")
         assert checkout["session_id"] not in page.url
 
         assert await shop.tells(shop.stripe.arrives(checkout["session_id"])) == 200
         await expect(page.locator(".notice")).to_have_text("500 coins added.", timeout=30_000)
-        await expect(page.locator(".wallet")).to_contain_text("You have 500")
+        await expect(page.locator(".wallet")).to_contain_text("500 coins")
     assert await shop.coins(fan) == 500
 
 
@@ -134,7 +138,7 @@ async def test_stripes_notifications_credit_and_take_back_without_a_call(shop: S
 
     intent_id = shop.stripe.intent_of(checkout["session_id"])
     assert await shop.tells(shop.stripe.refund(intent_id)) == 200
-    await until(lambda: has(shop, fan, 0), what="the refund")
+    await until(lambda: has(shop, fan, 0), 75, what="the refund")
 
 
 async def has(shop: Shop, token: str, coins: int) -> bool:
@@ -144,7 +148,13 @@ async def has(shop: Shop, token: str, coins: int) -> bool:
 async def test_a_card_is_charged_and_nothing_secret_is_logged(shop: Shop) -> None:
     fan = await shop.platform.sign_in("olga")
     bought = await shop.platform.done(
-        "api/purchaseCoinsFromStripe", fan, stripe_token="tok_visa", coin="500", title="500 coins", price="$0.01", device="android"
+        "api/purchaseCoinsFromStripe",
+        fan,
+        stripe_token="tok_visa",
+        coin="500",
+        title="500 coins",
+        price="$0.01",
+        device="android",
     )
     assert bought["User"]["wallet"] == 500
     assert bought["PurchaseCoin"]["price_decimal"] == "4.99"

@@ -13,7 +13,9 @@ import pytest
 from api.contract.client import Client
 from control_plane.base.ids import UserId
 from control_plane.config.stores import StoreSettings, Stripe
+from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.wallets import Wallet, wallet
+from control_plane.payments.packages_store import seed_packages
 from control_plane.payments.stores.model import Message
 from tests.api.sections.apps import APPS, Apps, apps_of
 from tests.control_plane.ledger.books import audit
@@ -30,6 +32,9 @@ async def stripe() -> AsyncIterator[LocalStripe]:
 
 @pytest.fixture
 async def apps(dsn: str, database: WatchedDatabase, tmp_path: Path, stripe: LocalStripe) -> AsyncIterator[Apps]:
+    async with database.transaction() as connection:
+        await seed_packages(connection)
+        await seed_catalogue(connection)
     options = Stripe(secret_key=KEY, webhook_secrets=(WEBHOOK_SECRET,), url=stripe.url)
     async with apps_of(dsn, database, tmp_path, stores=StoreSettings(stripe=options)) as apps:
         yield apps
@@ -97,7 +102,14 @@ async def test_a_paid_checkout_is_credited_once_by_call_and_notification(
 ) -> None:
     session_id = await checkout(apps, token)
     completed = stripe.pay(session_id)
-    both = {"transaction_id": "", "stripe_session_id": session_id, "coin": "500", "title": "x", "price": "$1", "device": "d"}
+    both = {
+        "transaction_id": "",
+        "stripe_session_id": session_id,
+        "coin": "500",
+        "title": "x",
+        "price": "$1",
+        "device": "d",
+    }
 
     for _ in range(2):
         bought = await apps.done("purchaseCoin", token, app, **both)
@@ -183,9 +195,7 @@ async def intent_id(apps: Apps, token: str, stripe: LocalStripe) -> str:
     return stripe.intent_of(session_id)
 
 
-async def test_refunds_take_back_their_share(
-    apps: Apps, ann: UserId, stripe: LocalStripe, intent_id: str
-) -> None:
+async def test_refunds_take_back_their_share(apps: Apps, ann: UserId, stripe: LocalStripe, intent_id: str) -> None:
     for _ in range(2):
         await told(apps, stripe.refund(intent_id, 0))
     part = stripe.refund(intent_id, 250)
@@ -325,19 +335,18 @@ async def test_stripe_down_after_the_charge_leaves_a_claim_that_the_job_finishes
 
 
 @pytest.mark.parametrize("call", [("startCheckout", {"product_id": "coins_500"}), ("purchaseCoinsFromStripe", card())])
-async def test_who_may_call(apps: Apps, ann: UserId, stripe: LocalStripe, call: tuple[str, dict[str, Any]]) -> None:
+async def test_who_may_call(
+    apps: Apps, token: str, ann: UserId, stripe: LocalStripe, call: tuple[str, dict[str, Any]]
+) -> None:
     name, body = call
     assert (await apps.call(name, user_id=str(ann), **body))["code"] == 401
     await apps.ban(ann)
-    assert (await apps.call(name, await apps.token(ann), **body))["code"] in (201, 401)
+    assert (await apps.call(name, token, **body))["code"] in (201, 401)
     assert stripe.requests == []
 
 
 async def test_cards_cannot_be_tried_in_numbers(apps: Apps, token: str, stripe: LocalStripe) -> None:
-    answers = [
-        await apps.call("purchaseCoinsFromStripe", token, **card(f"tok_chargeDeclined_x{n}"))
-        for n in range(20)
-    ]
+    answers = [await apps.call("purchaseCoinsFromStripe", token, **card(f"tok_chargeDeclined_x{n}")) for n in range(20)]
 
     assert any("Too many purchases" in answer["msg"] for answer in answers)
     assert len(stripe.intents()) < 10

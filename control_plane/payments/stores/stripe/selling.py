@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import stripe
 
 from control_plane.base.clock import utc_now
+from control_plane.base.rate_limit import RateLimit
+from control_plane.payments.errors import PurchasesTooOften
 from control_plane.payments.sale import Product
 from control_plane.payments.stores.model import StoreUnavailable
 from control_plane.payments.stores.stripe.client import asking
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 OFFERED_FOR = dt.timedelta(hours=1)
 """How long the payment page of a checkout can be used. Longer keeps an old price for longer; Stripe's least is 30 minutes."""
+PER_MINUTE = 30
+"""Checkouts and charges of one user. More: stolen cards are tried out faster, for which Stripe blocks accounts."""
 _TOKEN = re.compile(r"tok_[A-Za-z0-9_]{1,250}")
 _UNUSABLE_TOKEN = frozenset({"resource_missing", "token_already_used", "token_in_use", "token_card_network_invalid"})
 _REPEATS = 2
@@ -45,8 +49,10 @@ class StripeSales:
 
     def __init__(self, client: stripe.StripeClient) -> None:
         self._client = client
+        self._often = RateLimit(PER_MINUTE)
 
     async def start_checkout(self, package: Product, account: str, paid_url: str, back_url: str) -> StartedCheckout:
+        self._check_rate(account)
         now = utc_now()
         marks = Marks.of(package, account, now)
         price = {"currency": marks.currency, "unit_amount": marks.amount, "product_data": {"name": package.title}}
@@ -74,6 +80,7 @@ class StripeSales:
     async def charge(self, package: Product, account: str, token: str) -> str:
         if not _TOKEN.fullmatch(token):
             raise CardTokenRefused
+        self._check_rate(account)
         try:
             async with asking():
                 intent = await self._client.v1.payment_intents.create_async(
@@ -97,6 +104,11 @@ class StripeSales:
         if intent.status in ("requires_payment_method", "canceled"):
             raise CardDeclined(reason_of(None))
         return intent.id
+
+    def _check_rate(self, account: str) -> None:
+        """Raises PurchasesTooOften."""
+        if self._often.wait_s(account):
+            raise PurchasesTooOften
 
 
 def _charging(marks: Marks, title: str, token: str) -> PaymentIntentCreateParams:

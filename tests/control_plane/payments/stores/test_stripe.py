@@ -18,7 +18,7 @@ from control_plane.base.clock import utc_now
 from control_plane.base.errors import ControlPlaneError
 from control_plane.config.settings import Settings
 from control_plane.config.stores import StoreSettings, Stripe
-from control_plane.payments.sale import Package
+from control_plane.payments.sale import Product
 from control_plane.payments.stores.model import (
     Claim,
     Message,
@@ -49,7 +49,7 @@ from tests.local_stripe import (
     signed,
 )
 
-FIVE_HUNDRED = Package(2, "coins_500", "500 coins", 500, 499, "USD")
+FIVE_HUNDRED = Product(2, "coins_500", "500 coins", 500, 499, "USD")
 ANN, BEN = "7c9e6679-7425-40de-944b-e07fc1f90ae7", "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 PAID_URL, BACK_URL = (
     "https://live.example.com/watch/7?checkout={CHECKOUT_SESSION_ID}",
@@ -78,7 +78,7 @@ def store(stripe: LocalStripe, session: aiohttp.ClientSession) -> StripeStore:
     return StripeStore(options(stripe.url), False, session)
 
 
-async def started(store: StripeStore, account: str = ANN, package: Package = FIVE_HUNDRED) -> StartedCheckout:
+async def started(store: StripeStore, account: str = ANN, package: Product = FIVE_HUNDRED) -> StartedCheckout:
     return await store.sales.start_checkout(package, account, PAID_URL, BACK_URL)
 
 
@@ -323,7 +323,7 @@ async def test_a_payment_that_the_bank_wants_confirmed(store: StripeStore, strip
 async def test_a_token_pays_one_package_of_one_user(store: StripeStore, stripe: LocalStripe) -> None:
     await store.sales.charge(FIVE_HUNDRED, ANN, "tok_visa")
 
-    for account, package in ((BEN, FIVE_HUNDRED), (ANN, Package(1, "coins_100", "100 coins", 100, 99, "USD"))):
+    for account, package in ((BEN, FIVE_HUNDRED), (ANN, Product(1, "coins_100", "100 coins", 100, 99, "USD"))):
         with pytest.raises(CardTokenRefused):
             await store.sales.charge(package, account, "tok_visa")
     assert stripe.charged == 499
