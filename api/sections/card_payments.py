@@ -38,7 +38,7 @@ class StartCheckoutRequest(Request, frozen=True, kw_only=True):
     """The package, by `product_id` of `showCoinWorth`; empty: by `package_id`."""
     package_id: Id | None = None
     """The package, by its `id`."""
-    return_path: Text = "/"
+    return_path: Text = "/coins"
     """The page of this server, such as `/watch/7`, that Stripe leads the buyer back to. After the payment with
     `checkout=<session id>` in its query."""
 
@@ -84,7 +84,6 @@ class PurchaseCoinsFromStripeRequest(Request, frozen=True, kw_only=True):
 @section.endpoint(
     "purchaseCoinsFromStripe",
     access=Access.PROVEN,
-    top_level={"payment_intent": "", "payment_intent_client_secret": ""},
     refusals=(
         *(StripeNotConnected, UnknownProduct, CardDeclined, CardTokenRefused, ConfirmationNeeded, PaymentUncertain),
         StoreUnavailable,

@@ -11,7 +11,7 @@ from api.sections import messages, registry
 
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
-    *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
+    *("reportStream", "reportMessage", "showReportDecisions", "appealReport", "startCheckout"),
     *(endpoint.name for endpoint in messages.section.endpoints),
 }
 """Endpoints beside the contract."""
