@@ -79,7 +79,7 @@ async def everything(opening: Opening) -> Started:
     )
 
     urls = urls_of(settings, ports, place)
-    delivery = await stack.enter_async_context(live(dsn, db, metrics))
+    delivery = await stack.enter_async_context(live(dsn, db, metrics, settings.gift_commission_bps))
     password = api_password(secrets[Purpose.HOOK].signing.value.hex())
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))
     on_air = await stack.enter_async_context(streams(settings, secrets, db, delivery, media, urls, metrics))

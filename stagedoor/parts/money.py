@@ -9,7 +9,7 @@ from functools import partial
 import aiohttp
 
 from api.http.urls import Urls
-from control_plane.accounts.age import Ages
+from control_plane.accounts.bundle import Accounts
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -42,9 +42,17 @@ Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 STORES: tuple[Opener, ...] = (lambda settings, session, urls: open_stripe(settings, session),)
 
 
-def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, ages: Ages) -> Giving:
+def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
     assortment = Assortment(database)
-    gifts = Gifts(database, live.event_log, assortment, urls.gift_picture, GiftMetrics(metrics), ages)
+    gifts = Gifts(
+        database,
+        live.gift_writer,
+        assortment,
+        accounts.sessions.own_user,
+        urls.gift_picture,
+        GiftMetrics(metrics),
+        accounts.ages,
+    )
     return Giving(assortment, gifts)
 
 

@@ -17,7 +17,7 @@ from control_plane.pictures.pictures import Pictures
 from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
-from stagedoor.parts.accounts import accounts, ages_of
+from stagedoor.parts.accounts import accounts
 from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
@@ -53,7 +53,7 @@ def platform(
         database=database,
         accounts=opened_accounts,
         streams=streams,
-        giving=giving(database, live, urls, metrics, ages_of(settings)),
+        giving=giving(database, live, urls, metrics, opened_accounts),
         payments=payments,
         stored=stored,
         personal_data=personal_data(settings, database, opened_accounts, streams, direct_messages),

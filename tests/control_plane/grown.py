@@ -30,7 +30,7 @@ HIT_SOUND = 1
 GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
-    *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
+    *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter", "gift_total"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
@@ -93,6 +93,8 @@ _FILL = """
     select 1, id, 1, 1, 1, user_id, 1, id, now() - id * interval '1 second' from ledger_transfer;
     insert into stream_gifter (stream_id, user_id, coins)
     select 1, user_id, case when user_id % 2 = 0 then 1 else user_id end from (select distinct user_id from ledger_transfer) as sender;
+    insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins)
+    select 1, user_id, coins, now()::date, coins, date_trunc('week', now())::date, coins from stream_gifter;
     insert into coin_package (id, product_id, title, coins, price_minor) values (1, 'p', 'p', 1, 1);
     insert into purchase (user_id, store, transaction_id, package_id, product_id, title, coins, price_minor, currency, bought_at, transfer_id)
     select user_id, 'sandbox', id::text, 1, 'p', 'p', 1, 1, 'USD', now(), id from ledger_transfer;

@@ -109,8 +109,8 @@ class World:
                 outcome = await self.stage.gifts.send(gift, client_ref)
                 if not outcome.replayed:
                     self.coins[user] -= outcome.sent.coins
-                    self.coins[gift.receiver_id] += outcome.sent.coins
-                    self.received[gift.receiver_id] += outcome.sent.coins
+                    self.coins[outcome.sent.receiver_id] += outcome.sent.coins
+                    self.received[outcome.sent.receiver_id] += outcome.sent.coins
             case StartOrEnd() if user not in self.changing:
                 self.changing.add(user)
                 if (stream_id := self.streams.pop(user, None)) is None:
