@@ -31,6 +31,7 @@ from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payments.stores.stripe.opening import open_stripe
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -53,7 +54,11 @@ def _google_play(settings: Settings, session: aiohttp.ClientSession, urls: Urls)
     return open_google(settings.stores.google, session, f"{urls.base}/stores/google")
 
 
-STORES: tuple[Opener, ...] = (_app_store, _google_play)
+def _stripe(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
+    return open_stripe(settings, session)
+
+
+STORES: tuple[Opener, ...] = (_app_store, _google_play, _stripe)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:

@@ -13,6 +13,7 @@ OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
     *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
     "showStoreAccount",
+    "startCheckout",
     *(endpoint.name for endpoint in messages.section.endpoints),
 }
 """Endpoints beside the contract."""

@@ -19,7 +19,6 @@ CHANGEABLE = {
     "app_user",
     "block",
     "coin_package",
-    "coin_package_terms",
     "coins_received",
     "contact_code",
     "contact_search",
