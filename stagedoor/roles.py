@@ -12,6 +12,7 @@ from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_crea
 from control_plane.config.settings import Settings
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
+from control_plane.payouts.metrics import PayoutMetrics, measure_payouts
 from control_plane.reports.metrics import ReportMetrics, measure_reports
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
@@ -90,6 +91,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(jobs(dsn, used, report_telling, workers))
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
+    await workers.keep(stack, "payouts", measure_payouts(db, PayoutMetrics(metrics)))
     await workers.keep(stack, "last-uses", used.accounts.last_uses.run())
     sockets = await stack.enter_async_context(live_socket(used, delivery, workers))
     personal = await stack.enter_async_context(personal_socket(used, delivery, workers))

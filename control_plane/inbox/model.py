@@ -37,9 +37,11 @@ class Kind(StrEnum):
     DECISION = "decision"
     """What operators decided about the user, or about something of the user."""
     APPEAL_CLOSED = "appeal_closed"
+    PAYOUT = "payout"
+    """A payout of the user was approved, paid or rejected."""
 
 
-OWN = frozenset({Kind.REPORT_CLOSED, Kind.DECISION, Kind.APPEAL_CLOSED})
+OWN = frozenset({Kind.REPORT_CLOSED, Kind.DECISION, Kind.APPEAL_CLOSED, Kind.PAYOUT})
 """Kinds about the receiver's own matters, without another sender. Their texts name no one."""
 SWITCHES = {
     Kind.FOLLOW: "new_followers",

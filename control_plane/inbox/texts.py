@@ -66,6 +66,7 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("We have looked at your report: {text}"),
             Kind.DECISION: _same("Our team has decided: {text}"),
             Kind.APPEAL_CLOSED: _same("We have looked at your appeal: {text}"),
+            Kind.PAYOUT: _same("Your payout: {text}"),
         },
     ),
     "de": Language(
@@ -92,6 +93,7 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Wir haben deine Meldung geprüft: {text}"),
             Kind.DECISION: _same("Unser Team hat entschieden: {text}"),
             Kind.APPEAL_CLOSED: _same("Wir haben deinen Einspruch geprüft: {text}"),
+            Kind.PAYOUT: _same("Deine Auszahlung: {text}"),
         },
     ),
     "es": Language(
@@ -118,6 +120,7 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Hemos revisado tu denuncia: {text}"),
             Kind.DECISION: _same("Nuestro equipo ha tomado una decisión: {text}"),
             Kind.APPEAL_CLOSED: _same("Hemos revisado tu recurso: {text}"),
+            Kind.PAYOUT: _same("Tu pago: {text}"),
         },
     ),
     "fr": Language(
@@ -143,6 +146,7 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Nous avons examiné votre signalement : {text}"),
             Kind.DECISION: _same("Notre équipe a pris une décision : {text}"),
             Kind.APPEAL_CLOSED: _same("Nous avons examiné votre recours : {text}"),
+            Kind.PAYOUT: _same("Votre versement : {text}"),
         },
     ),
     "pt": Language(
@@ -169,6 +173,7 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Analisamos sua denúncia: {text}"),
             Kind.DECISION: _same("Nossa equipe tomou uma decisão: {text}"),
             Kind.APPEAL_CLOSED: _same("Analisamos seu recurso: {text}"),
+            Kind.PAYOUT: _same("Seu pagamento: {text}"),
         },
     ),
 }

@@ -27,6 +27,7 @@ from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
 from control_plane.payments import store as payments
+from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as exports
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
@@ -62,6 +63,7 @@ def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) ->
         push.forget_person,
         phone_book.forget_searches,
         payments.forget_person,
+        payouts.forget_person,
         exports.forget_exports,
         passwords_store.forget_person,
         opened_accounts.profile_media.remove,
@@ -92,6 +94,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("gifts_sent", paged=gifts.exported_sent),
     Part("gifts_received", paged=gifts.exported_received),
     Part("purchases", paged=payments.exported_purchases),
+    Part("payout_details", whole=payouts.exported_details),
+    Part("payouts", paged=payouts.exported_payouts),
     Part("ledger_entries", paged=ledger.exported_entries),
     Part("reports", paged=reports.exported_reports),
     Part("report_decisions", paged=reports.exported_decisions),
