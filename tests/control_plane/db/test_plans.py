@@ -19,6 +19,7 @@ from control_plane.accounts import (
     notices_store,
     passwords_store,
     phone_book,
+    plain_payouts_store,
     preferences_store,
 )
 from control_plane.accounts import profile_media_store as profile_media
@@ -38,6 +39,7 @@ from control_plane.messages import reading_store as message_reads
 from control_plane.messages import store as messages
 from control_plane.operations import audit
 from control_plane.payments import store as payments
+from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
@@ -91,6 +93,7 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
+        *(payouts, plain_payouts_store),
         *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
         export_store,
     )

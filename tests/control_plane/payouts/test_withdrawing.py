@@ -86,7 +86,7 @@ async def test_a_payout_has_a_least_number_of_coins_and_is_worth_a_cent(database
     till, cheap, worthless = Till(database), Till(database, least=1, rate="0.0004"), Till(database, rate="0")
     ann = await till.host(150)
 
-    with pytest.raises(TooFewCoins, match="at least 100 coins. You can withdraw 150"):
+    with pytest.raises(TooFewCoins, match="at least 100 coins"):
         await till.withdrawing.request(ann, 99)
     with pytest.raises(TooFewCoins, match="at least 25 coins"):
         await cheap.withdrawing.request(ann, 24)
@@ -187,7 +187,7 @@ async def test_fresh_earnings_cannot_be_withdrawn_yet(database: Database) -> Non
 
     earnings = await till.withdrawing.earnings(ann)
     assert (earnings.earned, earnings.withdrawable, earnings.fresh) == (300, 0, 300)
-    with pytest.raises(NotWithdrawable, match="You can withdraw 0 coins.* 300 more can be withdrawn later"):
+    with pytest.raises(NotWithdrawable, match=r"You can withdraw 0 coins.* 300 more can be withdrawn later"):
         await till.withdrawing.request(ann, 100)
 
     till.now = utc_now() + dt.timedelta(days=8)
