@@ -89,6 +89,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "price": "$0.99",
         "device": "ios",
     },
+    "addPayout": {"value": "ada@example.com", "type": "paypal"},
+    "withdrawRequest": {"coin": "1500.0", "amount": "7.5", "client_ref": "payout-1"},
     "addPrivacySetting": {"duet": "friends", "videos_download": 0},
     "addDeviceData": {"device_token": "…", "version": "1.0", "device": "android"},
     "registerDevice": {"key": "9774d56d682e549c"},
