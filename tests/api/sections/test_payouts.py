@@ -283,7 +283,7 @@ async def test_bad_requests_are_refused(apps: Apps, ann: Host, body: dict[str, A
 
 async def test_a_key_makes_a_request_idempotent(apps: Apps, ann: Host) -> None:
     await apps.done("addPayout", ann.token, value=MAIL)
-    body = {"coin": "200", "amount": "1", "client_ref": "tap-1"}
+    body: dict[str, Any] = {"coin": "200", "amount": "1", "client_ref": "tap-1"}
     answers = [await apps.done("withdrawRequest", ann.token, **body) for _ in range(2)]
     assert answers[0] == answers[1]
     other = await apps.call("withdrawRequest", ann.token, **body | {"coin": "300"})
@@ -308,7 +308,7 @@ async def test_requests_at_once_without_a_key_reserve_once(apps: Apps, ann: Host
 
 @pytest.mark.parametrize("endpoint", ["withdrawRequest", "showWithdrawalHistory", "addPayout", "showPayout"])
 async def test_only_a_session_of_the_user_may_call(apps: Apps, ann: Host, endpoint: str) -> None:
-    body = {"coin": "100", "amount": "1", "value": MAIL}
+    body: dict[str, Any] = {"coin": "100", "amount": "1", "value": MAIL}
     ben = await host_of(apps)
     for app in APPS:
         missing = 501 if app in (Client.ANDROID, Client.ANDROID_KT) else 401
