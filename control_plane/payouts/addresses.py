@@ -51,7 +51,8 @@ def _email(text: str) -> str:
         address = email_contact(text).address
     except InvalidContact:
         address = ""
-    if not address or not address[0].isalnum():  # others would be a formula in the file for the bank
+    # Others would be a formula in the file for the bank, or are an address as it is shown.
+    if not address or not address[0].isalnum() or HIDDEN in address:
         raise InvalidPayoutDetails("Please enter the email address of your PayPal account.")
     return address
 

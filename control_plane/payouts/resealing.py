@@ -12,8 +12,8 @@ from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 from control_plane.payouts import store
 from control_plane.payouts.addresses import parse_address
-from control_plane.payouts.model import InvalidPayoutDetails
-from control_plane.payouts.sealing import Sealer
+from control_plane.payouts.model import InvalidPayoutDetails, Sealed
+from control_plane.payouts.sealing import Sealer, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,40 @@ async def reseal_payout_addresses(resealing: Resealing) -> None:
     while found := await plain.plain_addresses(database, BATCH):
         for user_id, text in found:
             await _seal_plain(resealing, user_id, text)
-    while old := await store.old_details(database, sealer.key_id, BATCH):
+    unreadable = await _reseal_details(database, sealer) + await _reseal_requests(database, sealer)
+    if unreadable:
+        log.error("payout_addresses_unreadable", extra={"number": unreadable})
+        raise Unreadable
+
+
+async def _reseal_details(database: Database, sealer: Sealer) -> int:
+    """The number of addresses that cannot be decrypted. They do not keep the others."""
+    unreadable = 0
+    while old := await store.old_details(database, sealer.key_id, BATCH, unreadable):
         for user_id, sealed in old:
-            await store.reseal_details(database, user_id, sealed, sealer.seal(user_id, sealer.open(user_id, sealed)))
-    while requests := await store.old_requests(database, sealer.key_id, BATCH):
-        for payout_id, user_id, sealed in requests:
-            new = sealer.seal(user_id, sealer.open(user_id, sealed))
-            await store.reseal_request(database, payout_id, sealed, new)
+            if (new := _resealed(sealer, user_id, sealed)) is None:
+                unreadable += 1
+            else:
+                await store.reseal_details(database, user_id, sealed, new)
+    return unreadable
+
+
+async def _reseal_requests(database: Database, sealer: Sealer) -> int:
+    unreadable = 0
+    while old := await store.old_requests(database, sealer.key_id, BATCH, unreadable):
+        for payout_id, user_id, sealed in old:
+            if (new := _resealed(sealer, user_id, sealed)) is None:
+                unreadable += 1
+            else:
+                await store.reseal_request(database, payout_id, sealed, new)
+    return unreadable
+
+
+def _resealed(sealer: Sealer, user_id: UserId, sealed: Sealed) -> Sealed | None:
+    try:
+        return sealer.seal(user_id, sealer.open(user_id, sealed))
+    except Unreadable:
+        return None
 
 
 async def _seal_plain(resealing: Resealing, user_id: UserId, text: str) -> None:

@@ -69,11 +69,11 @@ _BACKLOG = """
 """
 _OLD_DETAILS = """
     select user_id, method, sealed, key_id, shown from payout_detail
-    where key_id < $1 or key_id > $1 order by key_id, user_id limit $2
+    where key_id < $1 or key_id > $1 order by key_id, user_id limit $2 offset $3
 """
 _OLD_REQUESTS = """
     select id, user_id, method, sealed, key_id, shown from payout_request
-    where sealed is not null and (key_id < $1 or key_id > $1) order by key_id, id limit $2
+    where sealed is not null and (key_id < $1 or key_id > $1) order by key_id, id limit $2 offset $3
 """
 _RESEAL_DETAILS = "update payout_detail set sealed = $3, key_id = $4 where user_id = $1 and sealed = $2"
 _RESEAL_REQUEST = "update payout_request set sealed = $3, key_id = $4 where id = $1 and sealed = $2"
@@ -250,13 +250,14 @@ async def backlog(database: Database) -> Backlog:
     return Backlog(**row)
 
 
-async def old_details(database: Database, key_id: str, limit: int) -> list[tuple[UserId, Sealed]]:
+async def old_details(database: Database, key_id: str, limit: int, offset: int) -> list[tuple[UserId, Sealed]]:
     """Addresses that another secret than this one encrypted."""
-    return [(row["user_id"], _sealed(row)) for row in await database.fetch(_OLD_DETAILS, key_id, limit)]
+    return [(row["user_id"], _sealed(row)) for row in await database.fetch(_OLD_DETAILS, key_id, limit, offset)]
 
 
-async def old_requests(database: Database, key_id: str, limit: int) -> list[tuple[int, UserId, Sealed]]:
-    return [(row["id"], row["user_id"], _sealed(row)) for row in await database.fetch(_OLD_REQUESTS, key_id, limit)]
+async def old_requests(database: Database, key_id: str, limit: int, offset: int) -> list[tuple[int, UserId, Sealed]]:
+    rows = await database.fetch(_OLD_REQUESTS, key_id, limit, offset)
+    return [(row["id"], row["user_id"], _sealed(row)) for row in rows]
 
 
 async def reseal_details(database: Database, user_id: UserId, old: Sealed, new: Sealed) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from control_plane.accounts.age import Activity, Ages
 from control_plane.accounts.sessions import AccountBlocked
@@ -92,8 +93,13 @@ class Withdrawing:
         if task is None:
             task = asyncio.create_task(self._request(user_id, coins, key_of(None)))
             self._under_way[asked] = task
-            task.add_done_callback(lambda _: self._under_way.pop(asked))
+            task.add_done_callback(partial(self._ended, asked))
         return await asyncio.shield(task)  # a client that disconnects does not cancel the request of another one
+
+    def _ended(self, asked: tuple[UserId, int | None], task: asyncio.Task[Payout]) -> None:
+        del self._under_way[asked]
+        if not task.cancelled():
+            task.exception()  # else asyncio logs it, if every caller has left
 
     async def _request(self, user_id: UserId, coins: int | None, key: str) -> Payout:
         request = Request(user_id, Operation.PAYOUT, key, fingerprint(coins=coins))

@@ -19,6 +19,8 @@ from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import wallet
 from control_plane.payouts.resealing import Resealing, reseal_payout_addresses
 from control_plane.payouts.telling import PayoutTelling, send_payout_letter, tell_old_address
+from control_plane.personal_data import deletion
+from control_plane.personal_data.removal import remove_deleted_accounts
 from tests.api.sections.apps import APPS, Apps
 from tests.api.sections.sending import PASSWORD, Sending, sending_server
 from tests.control_plane.jobs.payloads import payloads
@@ -334,6 +336,56 @@ async def test_the_history_takes_the_same_queries_for_any_number_of_rows(apps: A
     assert (len(first), len(second)) == (10, 2)
     newest = first[0]["WithdrawRequest"]
     assert (newest["status"], newest["state"], newest["reason"]) == (2, "rejected", "Not yet.")
+
+
+async def test_no_list_and_no_gift_decrypts_an_address(apps: Apps, ann: Host) -> None:
+    await apps.done("addPayout", ann.token, value=MAIL)
+    await apps.done("withdrawRequest", ann.token, coin="100", amount="0")
+    await adjust(apps.database, ann.id, 100, "bought")
+    for table in ("payout_detail", "payout_request"):
+        await apps.database.execute(f"update {table} set sealed = 'damaged', key_id = '?'")
+    ben = await host_of(apps)
+    await apps.database.execute("insert into gift (id, title, coins, picture) values (1, 'Rose', 1, 'rose.svg')")
+
+    history = await apps.done("showWithdrawalHistory", ann.token)
+    sent = await apps.done("sendGift", ann.token, receiver_id=ben.id, gift_id=1, gift_count=1)
+    assert history[0]["WithdrawRequest"]["email"] == HIDDEN
+    assert sent["User"]["paypal"] == HIDDEN
+    assert (await apps.done("showPayout", ann.token))[0]["PayoutMethod"]["value"] == HIDDEN
+    assert (await apps.done("showUserDetail", ann.token))["User"]["paypal"] == HIDDEN
+
+
+# ── deleted accounts ──
+
+
+async def test_a_deleted_account_is_removed_when_its_payout_is_finished(
+    apps: Apps, ann: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "CONFIRMS_AFTER_S", 0.0)
+    till = Till(apps.database)
+    till.sealer = apps.platform.payouts.sealer
+    await apps.done("addPayout", ann.token, value=MAIL)
+    request = (await apps.done("withdrawRequest", ann.token, coin="200", amount="0"))["WithdrawRequest"]
+    assert (await apps.call("deleteUserAccount", ann.token))["msg"].startswith("You still have 300 coins")
+    await apps.done("deleteUserAccount", ann.token)
+    await apps.database.execute("update app_user set deleted_at = now() - interval '31 days' where id = $1", ann.id)
+    removed = "select removed_at is not null from app_user where id = $1"
+
+    await remove_deleted_accounts.function(apps.platform.personal_data.removal)
+    assert not await apps.database.fetchval(removed, ann.id)
+    await till.desk().approve(request["id"])
+    address = await till.desk().read_address(await till.desk().get(request["id"]))
+    assert address is not None
+    assert address.value == MAIL
+    await remove_deleted_accounts.function(apps.platform.personal_data.removal)
+    assert not await apps.database.fetchval(removed, ann.id)
+    await till.desk().pay(request["id"], "TX 1")
+    await remove_deleted_accounts.function(apps.platform.personal_data.removal)
+    assert await apps.database.fetchval(removed, ann.id)
+    payout = await till.desk().get(request["id"])
+    assert payout.shown == ""
+    assert await till.desk().read_address(payout) is None
+    await audit(apps.database)
 
 
 # ── old releases and old secrets ──

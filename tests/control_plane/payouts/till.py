@@ -66,6 +66,10 @@ class Till:
             await self.pays_to(user_id, address)
         return user_id
 
+    def rotate(self, key_id: str) -> None:
+        """Encrypt with a new secret from now on; the old ones still decrypt."""
+        self.sealer = Sealer(Keyring((Secret(key_id, key_id.encode() * 32), *self.sealer.keyring.secrets)))
+
     async def pays_to(self, user_id: UserId, address: str, changed_at: dt.datetime | None = None) -> Details:
         sealed = self.sealer.seal(user_id, parse_address(address))
         async with self.database.transaction() as connection:
