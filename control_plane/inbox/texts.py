@@ -67,6 +67,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.DECISION: _same("Our team has decided: {text}"),
             Kind.APPEAL_CLOSED: _same("We have looked at your appeal: {text}"),
             Kind.PAYOUT: _same("Your payout: {text}"),
+            Kind.COINS_CREDITED: _same("Your purchase is complete. Coins added: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("A purchase was refunded. Coins taken back: {text}"),
         },
     ),
     "de": Language(
@@ -94,6 +96,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.DECISION: _same("Unser Team hat entschieden: {text}"),
             Kind.APPEAL_CLOSED: _same("Wir haben deinen Einspruch geprüft: {text}"),
             Kind.PAYOUT: _same("Deine Auszahlung: {text}"),
+            Kind.COINS_CREDITED: _same("Dein Kauf ist abgeschlossen. Gutgeschriebene Coins: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Ein Kauf wurde erstattet. Zurückgebuchte Coins: {text}"),
         },
     ),
     "es": Language(
@@ -121,6 +125,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.DECISION: _same("Nuestro equipo ha tomado una decisión: {text}"),
             Kind.APPEAL_CLOSED: _same("Hemos revisado tu recurso: {text}"),
             Kind.PAYOUT: _same("Tu pago: {text}"),
+            Kind.COINS_CREDITED: _same("Tu compra se ha completado. Monedas añadidas: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Se ha reembolsado una compra. Monedas retiradas: {text}"),
         },
     ),
     "fr": Language(
@@ -147,6 +153,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.DECISION: _same("Notre équipe a pris une décision : {text}"),
             Kind.APPEAL_CLOSED: _same("Nous avons examiné votre recours : {text}"),
             Kind.PAYOUT: _same("Votre versement : {text}"),
+            Kind.COINS_CREDITED: _same("Votre achat est terminé. Pièces ajoutées : {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Un achat a été remboursé. Pièces retirées : {text}"),
         },
     ),
     "pt": Language(
@@ -174,6 +182,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.DECISION: _same("Nossa equipe tomou uma decisão: {text}"),
             Kind.APPEAL_CLOSED: _same("Analisamos seu recurso: {text}"),
             Kind.PAYOUT: _same("Seu pagamento: {text}"),
+            Kind.COINS_CREDITED: _same("Sua compra foi concluída. Moedas adicionadas: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Uma compra foi reembolsada. Moedas retiradas: {text}"),
         },
     ),
 }

@@ -21,7 +21,7 @@ from control_plane.payouts.sealing import Sealer
 from stagedoor.cli.at_work import actor
 from stagedoor.cli.database import with_database
 from stagedoor.cli.terminal import Commands, columns, err, out
-from stagedoor.parts.money import payout_terms
+from stagedoor.parts.payouts import payout_terms
 
 LONGEST_REASON = 400
 PayoutArgument = Annotated[int, typer.Argument(metavar="PAYOUT", help="Id of the payout.", min=1, max=2**31 - 1)]

@@ -23,6 +23,7 @@ from control_plane.inbox.telling import Followers, push_to_followers, tell_all_f
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
+from control_plane.payments.due import PurchaseRetention, delete_old_claims, settle_purchases
 from control_plane.payouts.resealing import Resealing, reseal_payout_addresses
 from control_plane.payouts.telling import PayoutTelling, send_payout_letter, tell_old_address
 from control_plane.personal_data.removal import remove_deleted_accounts
@@ -75,6 +76,8 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         send_payout_letter.bind(payout_telling),
         reseal_payout_addresses.bind(Resealing(database, sealer)),
         send_pushes.bind(used.pushing.sender),
+        settle_purchases.bind(used.payments.due),
+        delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

@@ -26,6 +26,7 @@ from control_plane.ledger import store as ledger
 from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
+from control_plane.payments import accounts_store, claims_store
 from control_plane.payments import store as payments
 from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as exports
@@ -64,6 +65,8 @@ def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) ->
         phone_book.forget_searches,
         payments.forget_person,
         payouts.forget_person,
+        claims_store.forget_person,
+        accounts_store.forget_person,
         exports.forget_exports,
         passwords_store.forget_person,
         opened_accounts.profile_media.remove,
@@ -96,6 +99,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("purchases", paged=payments.exported_purchases),
     Part("payout_details", whole=payouts.exported_details),
     Part("payouts", paged=payouts.exported_payouts),
+    Part("purchase_claims", paged=claims_store.exported_claims),
+    Part("store_account", whole=accounts_store.exported_account),
     Part("ledger_entries", paged=ledger.exported_entries),
     Part("reports", paged=reports.exported_reports),
     Part("report_decisions", paged=reports.exported_decisions),
