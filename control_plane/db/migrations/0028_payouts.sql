@@ -11,6 +11,7 @@ create table payout_detail (
     changed_at timestamptz                            -- none: the first address. No payout for some time after a change
 );
 create index payout_detail_key on payout_detail (key_id, user_id);
+create trigger notify_profile after insert or update of shown on payout_detail for each row execute function notify_profile('user_id');
 
 create table payout_request (
     id             integer generated always as identity primary key check (id > 0),

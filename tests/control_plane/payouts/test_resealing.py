@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring
+from control_plane.db.connections import new_connection
 from control_plane.db.pool import Database
 from control_plane.payouts import store
 from control_plane.payouts.resealing import Resealing, reseal_payout_addresses
@@ -52,6 +56,25 @@ async def test_an_address_that_cannot_be_read_is_told_and_does_not_keep_the_othe
         await reseal_payout_addresses.function(Resealing(database, till.sealer))
     rows = await database.fetch("select user_id from payout_detail where key_id = 'b' order by user_id")
     assert [row["user_id"] for row in rows] == [hosts[0], hosts[2]]
+
+
+async def test_the_servers_that_keep_the_user_are_told_of_another_address_and_not_of_another_secret(
+    dsn: str, database: Database
+) -> None:
+    till, told = Till(database), asyncio.Queue[str]()
+    ann = await till.host(0, address="")
+    connection = await new_connection(dsn)
+    try:
+        await connection.add_listener("stagedoor", lambda *notified: told.put_nowait(str(notified[-1])))
+        await till.pays_to(ann, MAIL)
+        till.rotate("b")
+        await reseal_payout_addresses.function(Resealing(database, till.sealer))
+        await till.pays_to(ann, "new@example.com", changed_at=utc_now())
+        await connection.execute("notify stagedoor, 'last'")
+        async with asyncio.timeout(30):
+            assert [await told.get() for _ in range(3)] == [f" user [[{ann},0]]"] * 2 + ["last"]
+    finally:
+        await connection.close()
 
 
 async def test_the_backlog_is_that_of_open_payouts(database: Database) -> None:
