@@ -14,6 +14,7 @@ from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
+from control_plane.gifts import totals_store
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
@@ -30,6 +31,7 @@ from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payouts import store as payouts_store
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -97,4 +99,4 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(database, dsn)
+    return LedgerCheck(database, dsn, [totals_store.differences, payouts_store.differences])

@@ -66,6 +66,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
+    "payouts.store._DIFFERENCES",
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
@@ -73,7 +74,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     "social.suggestions_store._RANK",
 }
-"""Commands of operators who take a database over, a job, and what a start does; no call reaches them."""
+"""Commands of operators who take a database over, jobs, and what a start does; no call reaches them."""
 
 
 def _texts(module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -27,6 +27,7 @@ from control_plane.payouts import store
 from control_plane.payouts.model import Payout, State
 from tests.control_plane.payouts.books import audit, paid, reserved
 from tests.control_plane.payouts.till import MAIL, Till
+from tests.postgres import by_owner
 
 
 async def state(database: Database, payout: Payout) -> State:
@@ -115,6 +116,23 @@ async def test_an_approved_payout_is_rejected_only_on_purpose(database: Database
     assert await desk.reject(payout.id, "No.", approved_too=True)
     assert await wallet(database, ann) == Wallet(earned=500)
     await audit(database)
+
+
+async def test_the_check_of_the_ledger_finds_a_payout_that_disagrees(database: Database) -> None:
+    till = Till(database)
+    payouts = [await till.withdrawing.request(await till.host(500), coins) for coins in (100, 200)]
+    await till.desk().approve(payouts[1].id)
+    await till.desk().pay(payouts[1].id, "TX 1")
+    await by_owner(database, f"update payout_request set coins = coins + 1 where id = {payouts[0].id}")
+    await database.execute(
+        "update payout_request set state = 'rejected', bank_reference = '' where id = $1", payouts[1].id
+    )
+    async with database.transaction() as connection:
+        assert sorted(await store.differences(connection)) == [
+            "open payouts: 101 coins, the ledger has 100",
+            "paid payouts: 0 coins, the ledger has 200",
+            f"payout {payouts[0].id}: 101 coins, the ledger has 100",
+        ]
 
 
 async def test_of_an_approval_and_rejections_at_once_one_wins(database: Database) -> None:
@@ -236,7 +254,7 @@ async def test_a_file_that_fails_is_removed_and_marks_nothing(database: Database
     till = Till(database)
     payout = await till.withdrawing.request(await till.host(500), 200)
     await till.desk().approve(payout.id)
-    await database.execute("alter table audit_log add check (act <> 'user.payout_exported')")
+    await by_owner(database, "alter table audit_log add check (act <> 'user.payout_exported')")
     with pytest.raises(asyncpg.CheckViolationError):
         await till.desk().write_file(tmp_path / "bank.csv")
     assert list(tmp_path.iterdir()) == []

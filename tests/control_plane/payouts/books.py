@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from control_plane.db.pool import Database
+from control_plane.payouts import store
 from tests.control_plane.ledger import books
 
 _BALANCE = """
@@ -26,3 +27,5 @@ async def audit(database: Database) -> None:
     await books.audit(database)
     assert await reserved(database) == await database.fetchval(_COINS, ["requested", "approved"])
     assert await paid(database) == await database.fetchval(_COINS, ["paid"])
+    async with database.transaction() as connection:
+        assert await store.differences(connection) == []
