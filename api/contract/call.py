@@ -22,6 +22,7 @@ from control_plane.gifts.bundle import Giving
 from control_plane.inbox.bundle import Inbox
 from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
+from control_plane.payouts.bundle import Payouts
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.reports.bundle import Reports
 from control_plane.social.bundle import Social
@@ -69,6 +70,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def payments(self) -> Payments:
         return self.platform.payments
+
+    @property
+    def payouts(self) -> Payouts:
+        return self.platform.payouts
 
     @property
     def personal_data(self) -> PersonalData:

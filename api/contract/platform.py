@@ -17,6 +17,7 @@ from control_plane.inbox.bundle import Inbox
 from control_plane.messages.bundle import DirectMessages
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
+from control_plane.payouts.bundle import Payouts
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.push.bundle import Pushing
 from control_plane.reports.bundle import Reports
@@ -38,6 +39,7 @@ class Platform:
     streams: Streams
     giving: Giving
     payments: Payments
+    payouts: Payouts
     stored: Stored
     personal_data: PersonalData
     content: Content

@@ -64,6 +64,12 @@ class Act(StrEnum):
     PURCHASE_RETRIED = "purchase.retried"
     JOB_RETRIED = "job.retried"
     JOB_DROPPED = "job.dropped"
+    PAYOUT_APPROVED = "user.payout_approved"
+    PAYOUT_REJECTED = "user.payout_rejected"
+    PAYOUT_PAID = "user.payout_paid"
+    PAYOUT_EXPORTED = "user.payout_exported"
+    """Written into a file for the bank."""
+    PAYOUT_ADDRESS_READ = "user.payout_address_read"
     STORAGE_REPAIRED = "storage.repaired"
 
 

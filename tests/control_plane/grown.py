@@ -38,6 +38,7 @@ GROWN = {
     *("push_outbox", "web_push_subscription"),
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
     *("report", "report_decision"),
+    *("payout_detail", "payout_request"),
 }
 """The tables that have many rows afterwards."""
 
@@ -113,6 +114,14 @@ _FILL = """
     insert into store_account (user_id) select id from app_user;
     insert into store_product (store, product_id, package_id) select 'apple', 'p' || n, 1 from generate_series(1, 1000) as n;
     insert into sandbox_transaction (transaction_id, state) select transaction_id, 'paid' from purchase;
+
+    insert into payout_detail (user_id, method, sealed, key_id, shown) select id, 'paypal', 's', 'a', 'a•••@example.com' from app_user;
+    insert into payout_request (user_id, coins, cash_per_coin, amount, currency, method, sealed, key_id, shown, transfer_id, state,
+        end_id, ended_at, approved_at, approved_by)
+    select user_id, 1, 0.01, 0.01, 'USD', 'paypal', 's', 'a', 'a•••@example.com', id, 'paid', id, now(), now(), 'cli:a'
+    from ledger_transfer;
+    update payout_request set state = case when id % 2 = 0 then 'requested' else 'approved' end, end_id = null, ended_at = null
+    where id in (select max(id) from payout_request where user_id % 100 = 0 group by user_id);
 
     insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;

@@ -4,6 +4,7 @@
 import { Account } from "./account.js";
 import { showContact } from "./account_contacts.js";
 import { showDeletion } from "./account_deletion.js";
+import { showEarnings } from "./account_earnings.js";
 import { showExport } from "./account_export.js";
 import { showNotifications } from "./account_notifications.js";
 import { showPassword } from "./account_password.js";
@@ -68,7 +69,7 @@ async function load() {
     showNotifications(find("#notifications", HTMLElement), all);
     showExport(find("#export", HTMLElement), all);
     showDeletion(find("#deletion", HTMLElement), find("#delete", HTMLDialogElement), all, showGone);
-    await showSessions(find("#sessions", HTMLElement), account);
+    await Promise.all([showEarnings(all), showSessions(find("#sessions", HTMLElement), account)]);
     unreached.hidden = true;
     if (account.user) showOnly(parts);
   } catch (error) {
@@ -86,7 +87,7 @@ async function changed(place) {
   const [all] = await Promise.all([loaded(), account.refresh()]);
   showPicture(find("#picture", HTMLElement), all);
   showContacts(all);
-  await showSessions(find("#sessions", HTMLElement), account);
+  await Promise.all([showEarnings(all), showSessions(find("#sessions", HTMLElement), account)]);
   place?.querySelector("button")?.focus();
 }
 

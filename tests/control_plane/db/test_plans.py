@@ -19,6 +19,7 @@ from control_plane.accounts import (
     notices_store,
     passwords_store,
     phone_book,
+    plain_payouts_store,
     preferences_store,
 )
 from control_plane.accounts import profile_media_store as profile_media
@@ -40,6 +41,7 @@ from control_plane.operations import audit
 from control_plane.payments import accounts_store, claims_store, notifications_store, packages_store
 from control_plane.payments import store as payments
 from control_plane.payments.stores import sandbox
+from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
@@ -66,6 +68,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
+    "payouts.store._DIFFERENCES",
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
@@ -73,7 +76,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     "social.suggestions_store._RANK",
 }
-"""Commands of operators who take a database over, a job, and what a start does; no call reaches them."""
+"""Commands of operators who take a database over, jobs, and what a start does; no call reaches them."""
 
 
 def _texts(module: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -94,6 +97,7 @@ STATEMENTS = {
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
         *(accounts_store, claims_store, notifications_store, packages_store, sandbox),
+        *(payouts, plain_payouts_store),
         *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
         export_store,
     )
