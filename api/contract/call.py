@@ -24,6 +24,7 @@ from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.reports.bundle import Reports
+from control_plane.rewards.bundle import Rewards
 from control_plane.social.bundle import Social
 from control_plane.social.model import Viewer
 from control_plane.storage.bundle import Stored
@@ -69,6 +70,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def payments(self) -> Payments:
         return self.platform.payments
+
+    @property
+    def rewards(self) -> Rewards:
+        return self.platform.rewards
 
     @property
     def personal_data(self) -> PersonalData:

@@ -1,4 +1,4 @@
-"""Opens gifts, coin packages and purchases."""
+"""Opens gifts, coin packages, purchases and rewards."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.shops import SandboxShop
 from control_plane.payments.store import packages
+from control_plane.rewards.bundle import Rewards
+from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
 
 
@@ -33,3 +35,7 @@ def payments(settings: Settings, secrets: Secrets, database: Database, metrics: 
     sandbox = SandboxShop(secrets[Purpose.SANDBOX]) if settings.dev else None
     purchases = Purchases(database, [sandbox] if sandbox else [], PurchaseMetrics(metrics))
     return Payments(Remembered(partial(packages, database)), purchases, sandbox)
+
+
+def rewards(settings: Settings, database: Database) -> Rewards:
+    return Rewards(CheckingIn(database, settings.checkin_coins))

@@ -20,7 +20,7 @@ from stagedoor.parts.accounts import accounts, ages_of
 from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
-from stagedoor.parts.money import giving, payments
+from stagedoor.parts.money import giving, payments, rewards
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.reports import reports
 from stagedoor.parts.social import social
@@ -53,6 +53,7 @@ def platform(
         streams=streams,
         giving=giving(database, live, urls, metrics, ages_of(settings)),
         payments=payments(settings, secrets, database, metrics),
+        rewards=rewards(settings, database),
         stored=stored,
         personal_data=personal_data(settings, database, opened_accounts, streams, direct_messages),
         content=content(database),

@@ -42,6 +42,7 @@ from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
 from control_plane.reports import store as reports
+from control_plane.rewards import store as rewards
 from control_plane.social import (
     blocks_store,
     followers_store,
@@ -91,7 +92,7 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
-        *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
+        *(reports, rewards, storage, streams, usernames, verifications, videos, deletion_store, development_store),
         export_store,
     )
     for name, value in _texts(module)

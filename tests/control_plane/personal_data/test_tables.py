@@ -43,6 +43,7 @@ _REST = """
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
+    insert into daily_checkin (user_id, day, streak, coins) values (2, now(), 1, 0);
     update purchase set device = 'the phone of Ann' where user_id = 2;
     update stream set title = 'the show of Ann' where user_id = 2;
     update publish_session set user_agent = 'the encoder of Ann' where stream_id = 2;
@@ -98,6 +99,7 @@ FATES = {
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
     "purchase.user_id": Fate(kept=MONEY, exported="purchases"),
+    "daily_checkin.user_id": Fate(exported="daily_checkins"),
     "stream.user_id": Fate(kept="gifts refer to it", exported="streams"),
     "gift_sent.sender_id": Fate(kept=MONEY, exported="gifts_sent"),
     "gift_sent.receiver_id": Fate(kept=MONEY, exported="gifts_received"),
