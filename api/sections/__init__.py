@@ -6,6 +6,7 @@ from __future__ import annotations
 from api.contract.endpoint import Registry
 from api.sections import (
     auth,
+    coin_history,
     devices,
     feed,
     gifts,
@@ -28,6 +29,7 @@ SECTIONS = (
     live.section,
     gifts.section,
     wallet.section,
+    coin_history.section,
     settings.section,
     devices.section,
     *social.SECTIONS,

@@ -44,6 +44,7 @@ _COLUMNS = """
     sent.created_at
 """
 _SENT_BY = f"select {_COLUMNS} from gift_sent sent join gift on gift.id = sent.gift_id where sent.transfer_id = $1"
+_OF_TRANSFERS = f"select {_COLUMNS}, transfer_id from gift_sent sent join gift on gift.id = gift_id where transfer_id = any($1::bigint[])"
 _RECORD = f"""
     with sent as (
         insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq)
@@ -136,6 +137,12 @@ async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId
 async def sent_by(source: Connection | Database, transfer_id: TransferId) -> SentGift:
     row = await source.fetchrow(_SENT_BY, transfer_id)
     return SentGift(**present(row, "a gift's transfer and its row are one transaction"))
+
+
+async def of_transfers(database: Database, transfer_ids: Sequence[TransferId]) -> dict[TransferId, SentGift]:
+    """The gifts among these transfers."""
+    rows = [dict(row) for row in await database.fetch(_OF_TRANSFERS, transfer_ids)]
+    return {row.pop("transfer_id"): SentGift(**row) for row in rows}
 
 
 async def record(

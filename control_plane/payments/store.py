@@ -28,6 +28,9 @@ _FIND_PURCHASE = f"""
     select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
     where store = $1 and transaction_id = $2
 """
+_TITLES = """
+    select transfer_id, title from purchase join coin_package using (product_id) where transfer_id = any($1::bigint[])
+"""
 _RECORD_PURCHASE = f"""
     with purchase as (
         insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, device, transfer_id)
@@ -64,6 +67,11 @@ async def seed_packages(connection: Connection) -> None:
 async def find_purchase(source: Connection | Database, store: str, transaction_id: str) -> Purchase | None:
     row = await source.fetchrow(_FIND_PURCHASE, store, transaction_id)
     return None if row is None else Purchase(**row)
+
+
+async def titles_of_transfers(database: Database, transfer_ids: Sequence[TransferId]) -> dict[TransferId, str]:
+    """The titles of the packages that were bought with these transfers."""
+    return {row["transfer_id"]: row["title"] for row in await database.fetch(_TITLES, transfer_ids)}
 
 
 async def record_purchase(

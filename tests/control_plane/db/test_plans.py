@@ -31,6 +31,7 @@ from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
+from control_plane.ledger import history_store
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
 from control_plane.messages import personal_data as message_data
@@ -92,7 +93,18 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
-        *(reports, rewards, storage, streams, usernames, verifications, videos, deletion_store, development_store),
+        *(
+            history_store,
+            reports,
+            rewards,
+            storage,
+            streams,
+            usernames,
+            verifications,
+            videos,
+            deletion_store,
+            development_store,
+        ),
         export_store,
     )
     for name, value in _texts(module)
