@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -22,9 +22,12 @@ UNNAMED = "a user"
 """A user whom the caller cannot see: blocked either way, banned or deleted."""
 
 
+KindOfCoins = Literal["bought", "earned", "reward", "debt"]
+
+
 class CoinMovement(msgspec.Struct, frozen=True, kw_only=True):
     id: int
-    kind: Literal["bought", "earned", "reward", "debt"]
+    kind: KindOfCoins
     """Which coins. Bought, earned and reward coins make the wallet. Debt is what a refunded purchase left."""
     coin: int
     """Below zero: coins that were spent, withdrawn or taken back, or new debt."""
@@ -48,7 +51,7 @@ def movement_view(
     other = shown.get(gift.sender_id if movement.coins > 0 else gift.receiver_id) if gift is not None else None
     return CoinMovement(
         id=movement.id,
-        kind=movement.kind.value,  # type: ignore[arg-type]  only users' kinds have a history
+        kind=cast("KindOfCoins", movement.kind.value),
         coin=movement.coins,
         wallet=movement.wallet,
         debt=movement.debt,
