@@ -1,5 +1,5 @@
 """Checking in: once per user and day (UTC), with the coins that the installation gives for it. The database holds both
-the uniqueness and a limit of all rewards per user and day (0029_rewards.sql)."""
+the uniqueness and a limit of all rewards per user and day (0029_rewards_and_history.sql)."""
 
 from __future__ import annotations
 
