@@ -26,6 +26,24 @@ _TRIAL_BALANCE = """
     from ledger_entry entry join ledger_account account on account.id = account_id group by 1, 2
 """
 _ENTRIES = "select count(*) from ledger_entry"
+_HIGHER = """
+    with transfer as (
+        insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint, created_at)
+        select min(id), 'adjustment', 'higher', '', $1 from app_user returning id
+    )
+    insert into ledger_entry (transfer_id, account_id, amount)
+    select transfer.id, account.id, amount from transfer, ledger_account account, unnest(array[1, -1]) as amount where kind = 'adjustment'
+"""
+_LATE = """
+    with transfer as (
+        insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint, created_at)
+        values ($1, 'adjustment', 'late', '', $2) returning id
+    )
+    insert into ledger_entry (transfer_id, account_id, amount)
+    select transfer.id, account.id, case when owner_id is null then -1000 else 1000 end
+    from transfer, ledger_account account
+    where (kind, owner_id) = ('bought', $1) or kind = 'adjustment'
+"""
 
 
 async def into_the_past(database: Database) -> None:
@@ -79,16 +97,18 @@ async def test_periods_sum_to_the_trial_balance(database: Database, ann: UserId)
     assert added == trial_balance
 
 
-async def test_what_comes_during_an_export_is_not_in_it(database: Database, ann: UserId) -> None:
+async def test_what_is_committed_during_an_export_is_not_in_it(database: Database, ann: UserId) -> None:
     for number in range(20):
         await adjust(database, ann, 1, str(number))
     await into_the_past(database)
-    pieces = export(database, START, END, transfers=7)
-    text = await anext(pieces) + await anext(pieces)
-    await adjust(database, ann, 1000, "meanwhile")
-    await into_the_past(database)
+    async with database.transaction() as late:
+        await late.execute(_LATE, ann, START)
+        await database.execute(_HIGHER, START)
+        pieces = export(database, START, END, transfers=7)
+        text = await anext(pieces) + await anext(pieces)
     text += "".join([piece async for piece in pieces])
     assert totals(list(csv.DictReader(text.splitlines())))["bought", "users"] == 20
+    assert totals(await exported(database, START, END))["bought", "users"] == 1020
 
 
 @pytest.mark.parametrize("note", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
