@@ -11,7 +11,7 @@ from control_plane.base.errors import present
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
-from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
+from control_plane.gifts.catalogue import CATALOGUE, CatalogueGift, GiftCategory
 from control_plane.gifts.events import Person
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import TransferId
@@ -27,8 +27,14 @@ _OFFERED = """
 _SEED = """
     insert into gift (id, title, coins, picture, category, featured, time_s, position)
     select * from unnest($1::integer[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::boolean[], $7::integer[], $8::integer[])
-    on conflict (id) do update set title = excluded.title, coins = excluded.coins, picture = excluded.picture,
-        category = excluded.category, featured = excluded.featured, time_s = excluded.time_s, position = excluded.position
+    on conflict (id) do update set
+        title = case when 'title' = any (gift.own) then gift.title else excluded.title end,
+        coins = case when 'coins' = any (gift.own) then gift.coins else excluded.coins end,
+        picture = case when 'picture' = any (gift.own) then gift.picture else excluded.picture end,
+        category = case when 'category' = any (gift.own) then gift.category else excluded.category end,
+        featured = case when 'featured' = any (gift.own) then gift.featured else excluded.featured end,
+        time_s = case when 'time_s' = any (gift.own) then gift.time_s else excluded.time_s end,
+        position = case when 'position' = any (gift.own) then gift.position else excluded.position end
 """
 _PARTIES = f"""
     select sender.id, sender.username, sender.profile_pic, sender.role, sender.dob, stream.id as stream_id, stream.visibility = 'public' as public,
@@ -39,12 +45,18 @@ _PARTIES = f"""
     where sender.id = $1 and sender.deleted_at is null
 """
 _OWNER_OF = "select user_id from stream where id = $1"
+# The gift with the title and the picture that it had when it was sent.
+_AS_SENT = """
+    gift_sent sent cross join lateral (
+        select title, picture from gift_terms where gift_id = sent.gift_id and since <= sent.created_at order by since desc limit 1
+    ) as gift
+"""
 _COLUMNS = """
     sent.id, sent.stream_id, sent.seq, sent.gift_id, gift.title, gift.picture, sent.count, sent.coins, sent.sender_id, sent.receiver_id,
     sent.created_at
 """
-_SENT_BY = f"select {_COLUMNS} from gift_sent sent join gift on gift.id = sent.gift_id where sent.transfer_id = $1"
-_OF_TRANSFERS = f"select {_COLUMNS}, transfer_id from gift_sent sent join gift on gift.id = gift_id where transfer_id = any($1::bigint[])"
+_SENT_BY = f"select {_COLUMNS} from {_AS_SENT} where sent.transfer_id = $1"
+_OF_TRANSFERS = f"select {_COLUMNS}, transfer_id from {_AS_SENT} where transfer_id = any($1::bigint[])"
 _RECORD = f"""
     with sent as (
         insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id, seq)
@@ -73,13 +85,13 @@ _RECORD_PLAIN = f"""
     )
     select {_COLUMNS} from sent join gift on gift.id = sent.gift_id
 """
-_EXPORT_SENT = """
+_EXPORT_SENT = f"""
     select sent.id, stream_id, gift_id, title, count, sent.coins, receiver_id, sent.created_at
-    from gift_sent sent join gift on gift.id = gift_id where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
+    from {_AS_SENT} where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
 """
-_EXPORT_RECEIVED = """
+_EXPORT_RECEIVED = f"""
     select sent.id, stream_id, gift_id, title, count, sent.coins, sender_id, sent.created_at
-    from gift_sent sent join gift on gift.id = gift_id where receiver_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
+    from {_AS_SENT} where receiver_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
 """
 
 
@@ -102,11 +114,11 @@ async def offered(source: Connection | Database) -> Sequence[Gift]:
     return [Gift(**{**row, "category": GiftCategory(row["category"])}) for row in rows]
 
 
-async def seed_catalogue(connection: Connection) -> None:
-    """Upsert this release's catalogue into `gift`. The column `active` is left as it is."""
+async def seed_catalogue(connection: Connection, catalogue: Sequence[CatalogueGift] = CATALOGUE) -> None:
+    """Bring this release's catalogue into `gift`. What operators changed or retired is left as it is."""
     rows = [
         (gift.id, gift.title, gift.coins, gift.picture, gift.category.value, gift.featured, gift.time_s, position)
-        for position, gift in enumerate(CATALOGUE)
+        for position, gift in enumerate(catalogue)
     ]
     await connection.execute(_SEED, *zip(*rows, strict=True))
 

@@ -28,6 +28,7 @@ from stagedoor.cli import (
     users,
     verifications,
 )
+from stagedoor.cli.catalogue import gifts
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -55,6 +56,10 @@ CONTENT: Mapping[str, tuple[str, Commands]] = {
     "licence": ("The licence text.", content.LICENCE),
 }
 
+
+CATALOGUE: Mapping[str, tuple[str, Commands]] = {
+    "gifts": ("The gifts that users can send.", gifts.COMMANDS),
+}
 
 SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {
     "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)},
@@ -100,7 +105,10 @@ _content = _group(
     "Edit what the apps show: sliders, interests and the licence text. Servers show it within seconds.", {}
 )
 _add_groups(_content, CONTENT)
+_catalogue = _group("Edit the gifts and coin packages on offer. Servers show it within seconds.", {})
+_add_groups(_catalogue, CATALOGUE)
 _add_groups(app, GROUPS)
+app.add_typer(_catalogue, name="catalogue")
 app.add_typer(_content, name="content")
 
 
