@@ -20,6 +20,7 @@ section = Section("coin history")
 
 PAGE_SIZE = 30
 """More: an answer is larger. Fewer: a screen takes several calls."""
+_OF_PURCHASES = (Operation.PURCHASE, Operation.REFUND)
 Before = Annotated[int, msgspec.Meta(ge=1, le=NEWEST)]
 
 
@@ -46,13 +47,15 @@ async def show_coin_history(call: Call, body: ShowCoinHistory) -> CoinHistory:
         database, [movement.transfer_id for movement in page.movements if movement.operation == Operation.GIFT]
     )
     bought = await payments.titles_of_transfers(
-        database, [movement.transfer_id for movement in page.movements if movement.operation == Operation.PURCHASE]
+        database, [movement.transfer_id for movement in page.movements if movement.operation in _OF_PURCHASES]
     )
     parties = {user_id for gift in sent.values() for user_id in (gift.sender_id, gift.receiver_id)}
     shown = await people(database, call.user_id, sorted(parties))
     return CoinHistory(
         movements=[
-            movement_view(movement, sent.get(movement.transfer_id), bought.get(movement.transfer_id), shown, call.urls)
+            movement_view(
+                movement, sent.get(movement.transfer_id), bought.get(movement.transfer_id, ""), shown, call.urls
+            )
             for movement in page.movements
         ],
         more=int(page.more),

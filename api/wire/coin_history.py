@@ -45,9 +45,9 @@ class CoinMovement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def movement_view(
-    movement: Movement, gift: SentGift | None, purchase: str | None, shown: Mapping[UserId, Seen], urls: Urls
+    movement: Movement, gift: SentGift | None, purchase: str, shown: Mapping[UserId, Seen], urls: Urls
 ) -> CoinMovement:
-    """`purchase`: the title of the package that was bought. `shown`: the users whom the caller sees."""
+    """`purchase`: the title of what was bought or refunded. `shown`: the users whom the caller sees."""
     other = shown.get(gift.sender_id if movement.coins > 0 else gift.receiver_id) if gift is not None else None
     return CoinMovement(
         id=movement.id,
@@ -62,24 +62,23 @@ def movement_view(
     )
 
 
-def _text(movement: Movement, gift: SentGift | None, purchase: str | None, other: str) -> str:
+def _text(movement: Movement, gift: SentGift | None, purchase: str, other: str) -> str:
     if gift is not None:
         what = gift.title if gift.count == 1 else f"{gift.count} × {gift.title}"
         return f"{what} from {other}" if movement.coins > 0 else f"{what} to {other}"
-    if purchase is not None and movement.kind is not Kind.DEBT:
-        return f"Purchase: {purchase}"
     grows, shrinks = _TEXTS_OF_DEBT if movement.kind is Kind.DEBT else _TEXTS.get(movement.operation, _OTHER)
-    return grows if movement.coins > 0 else shrinks
+    text = grows if movement.coins > 0 else shrinks
+    return f"{text}: {purchase}" if purchase else text
 
 
 _TEXTS: Mapping[str, tuple[str, str]] = {
     Operation.PURCHASE: ("Purchase", "Purchase"),
-    Operation.REFUND: ("Refund reversed", "Refund of a purchase"),
+    Operation.REFUND: ("Refund reversed", "Refund"),
     Operation.REWARD: ("Daily check-in", "Reward taken back"),
     Operation.PAYOUT: ("Payout", "Payout requested"),
     Operation.PAYOUT_RETURNED: ("Payout returned", "Payout"),
     Operation.ADJUSTMENT: ("Given by the operators", "Taken back by the operators"),
 }
 """For coins that came, and for coins that went."""
-_TEXTS_OF_DEBT = ("Debt paid", "Debt of a refunded purchase")
+_TEXTS_OF_DEBT = ("Debt paid", "Debt of a refund")
 _OTHER = ("Coins came", "Coins went")

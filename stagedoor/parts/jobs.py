@@ -23,6 +23,7 @@ from control_plane.inbox.telling import Followers, push_to_followers, tell_all_f
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
+from control_plane.payments.due import PurchaseRetention, delete_old_claims, settle_purchases
 from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.push.queue import send_pushes
 from control_plane.reports.retention import Evidence, delete_old_evidence
@@ -68,6 +69,8 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
         send_pushes.bind(used.pushing.sender),
+        settle_purchases.bind(used.payments.due),
+        delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

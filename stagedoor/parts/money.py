@@ -1,11 +1,15 @@
-"""Opens gifts, coin packages, purchases and rewards."""
+"""Opens gifts, coin packages, the stores, purchases and rewards."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
+import aiohttp
+
 from api.http.urls import Urls
-from control_plane.accounts.age import Ages
+from control_plane.accounts.bundle import Accounts
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -15,27 +19,70 @@ from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
 from control_plane.observe.metrics import Metrics
+from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.bundle import Payments
+from control_plane.payments.connected import ConnectedStores
+from control_plane.payments.due import DuePurchases
 from control_plane.payments.metrics import PurchaseMetrics
+from control_plane.payments.notifications import Notifications
+from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
-from control_plane.payments.shops import SandboxShop
-from control_plane.payments.store import packages
+from control_plane.payments.stores.model import LOOK_UP_S, Store
+from control_plane.payments.stores.sandbox import SandboxStore
 from control_plane.rewards.bundle import Rewards
 from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
 
+STORE_CONNECTIONS = 50
+"""Kept connections to the stores, and questions under way. More: a store that hangs holds more. Fewer: purchases wait for
+each other."""
 
-def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, ages: Ages) -> Giving:
+Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
+"""Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
+
+STORES: tuple[Opener, ...] = ()
+
+
+def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
     assortment = Assortment(database)
-    gifts = Gifts(database, live.event_log, assortment, urls.gift_picture, GiftMetrics(metrics), ages)
+    gifts = Gifts(
+        database,
+        live.gift_writer,
+        assortment,
+        accounts.sessions.own_user,
+        urls.gift_picture,
+        GiftMetrics(metrics),
+        accounts.ages,
+    )
     return Giving(assortment, gifts)
-
-
-def payments(settings: Settings, secrets: Secrets, database: Database, metrics: Metrics) -> Payments:
-    sandbox = SandboxShop(secrets[Purpose.SANDBOX]) if settings.dev else None
-    purchases = Purchases(database, [sandbox] if sandbox else [], PurchaseMetrics(metrics))
-    return Payments(Remembered(partial(packages, database)), purchases, sandbox)
 
 
 def rewards(settings: Settings, database: Database) -> Rewards:
     return Rewards(CheckingIn(database, settings.checkin_coins))
+
+
+@asynccontextmanager
+async def payments(
+    settings: Settings, secrets: Secrets, database: Database, urls: Urls, metrics: Metrics
+) -> AsyncIterator[Payments]:
+    """Raises InvalidSettings and other errors of a store that is set up wrongly."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=STORE_CONNECTIONS),
+        timeout=aiohttp.ClientTimeout(total=LOOK_UP_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        opened = [store for opener in STORES if (store := opener(settings, session, urls)) is not None]
+        sandbox = SandboxStore(secrets[Purpose.SANDBOX], database) if settings.dev else None
+        stores = ConnectedStores([*opened, *([sandbox] if sandbox else [])])
+        counted = PurchaseMetrics(metrics)
+        purchases = Purchases(database, stores, counted, settings.purchase_rate)
+        yield Payments(
+            Remembered(partial(packages, database)),
+            stores,
+            StoreAccounts(database),
+            purchases,
+            Notifications(database, stores),
+            DuePurchases(database, stores, purchases),
+            counted,
+            sandbox,
+        )

@@ -15,7 +15,7 @@ from control_plane.ledger.account import PAYOUT_RESERVED, earned
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import Operation
 from control_plane.ledger.wallets import wallet
-from control_plane.payments.store import seed_packages
+from control_plane.payments.packages_store import offered, seed_packages
 from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.ledger.books import transfers_of
 from tests.control_plane.ledger.test_history import move
@@ -49,11 +49,15 @@ async def test_each_movement_says_what_it_was(apps: Apps, ann: UserId, ben: User
     bens = await apps.token(ben)
     sandbox = apps.platform.payments.sandbox
     assert sandbox is not None
-    package = (await apps.platform.payments.packages.get())[0]
-    await apps.done("purchaseCoin", token, app, transaction_id=sandbox.issue(ann, package))
+    product = (await offered(apps.database, sandbox.name))[0]
+    await apps.done("purchaseCoin", token, app, transaction_id=sandbox.receipts.sell(product))
     await apps.done("sendGift", token, app, receiver_id=ben, gift_id=1, gift_count=30)
     await apps.done("sendGift", bens, app, receiver_id=ann, gift_id=2, gift_count=1)
     await move(apps.database, ann, Operation.REFUND, amounts.refund(await wallet(apps.database, ann), ann, 100))
+    await apps.database.execute(
+        "insert into purchase_change (transfer_id, purchase_id, coins)"
+        " select (select max(id) from ledger_transfer), id, 100 from purchase"
+    )
     await move(apps.database, ann, Operation.PURCHASE, amounts.purchase(await wallet(apps.database, ann), ann, 40))
     await move(apps.database, ben, Operation.PAYOUT, {earned(ben): -20, PAYOUT_RESERVED: 20})
     await move(apps.database, ben, Operation.PAYOUT_RETURNED, {earned(ben): 20, PAYOUT_RESERVED: -20})
@@ -64,9 +68,9 @@ async def test_each_movement_says_what_it_was(apps: Apps, ann: UserId, ben: User
     assert history["more"] == 0
     assert told(history)[:2] == [("Debt paid", "debt", 25, 15, 0), ("Purchase", "bought", 15, 15, 25)]
     assert sorted(told(history)[2:5]) == [
-        ("Debt of a refunded purchase", "debt", -25, 0, 25),
-        ("Refund of a purchase", "bought", -70, 5, 0),
-        ("Refund of a purchase", "earned", -5, 0, 0),
+        ("Debt of a refund: 100 coins", "debt", -25, 0, 25),
+        ("Refund: 100 coins", "bought", -70, 5, 0),
+        ("Refund: 100 coins", "earned", -5, 0, 0),
     ]
     assert told(history)[5:] == [
         (f"Heart from {to_ben}", "earned", 5, 75, 0),

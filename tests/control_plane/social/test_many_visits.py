@@ -10,7 +10,6 @@ import pytest
 from control_plane.base.ids import UserId
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database
-from control_plane.gifts.store import _PARTIES
 from control_plane.social.blocks_store import _BLOCKED_BY, _BLOCKED_PAIRS, _BLOCKED_WITH
 from control_plane.social.people_store import _SEEN
 from control_plane.social.visits import DEEPEST, MARKED_AT_ONCE, mark_visits_seen, visits
@@ -81,8 +80,6 @@ async def test_whether_two_users_have_a_block_costs_the_same_for_all(grown: Data
     for one, other in ((STAR, 5), (5, STAR), (TROLL, 5), (STRANGER, STAR), (STRANGER, OTHER)):
         blocks, rows = await measured(grown, _BLOCKED_PAIRS, [one], [other])
         assert (blocks <= 20, rows <= 1) == (True, True), (one, other, blocks, rows)
-        blocks, _ = await measured(grown, _PARTIES, one, other)
-        assert blocks <= 60, (one, other, blocks)
         blocks, _ = await measured(grown, _SEEN, [other] * PAGE, one)
         assert blocks <= 400
 
