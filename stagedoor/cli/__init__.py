@@ -28,7 +28,7 @@ from stagedoor.cli import (
     users,
     verifications,
 )
-from stagedoor.cli.catalogue import gifts
+from stagedoor.cli.catalogue import gifts, packages
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -59,6 +59,7 @@ CONTENT: Mapping[str, tuple[str, Commands]] = {
 
 CATALOGUE: Mapping[str, tuple[str, Commands]] = {
     "gifts": ("The gifts that users can send.", gifts.COMMANDS),
+    "packages": ("The coin packages that users can buy.", packages.COMMANDS),
 }
 
 SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {

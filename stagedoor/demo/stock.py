@@ -6,12 +6,9 @@ from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
 from control_plane.payments.packages_store import seed_packages
 
-_ANY_PACKAGE = "select exists (select from coin_package)"
-
 
 async def add_stock(database: Database) -> None:
     """Bring those of this release, with their pictures. What an operator changed or retired stays so."""
     async with database.transaction() as connection:
         await seed_catalogue(connection)
-        if not await connection.fetchval(_ANY_PACKAGE):
-            await seed_packages(connection)
+        await seed_packages(connection)

@@ -45,3 +45,19 @@ create trigger keep_gift_terms_of_new after insert on gift for each row execute 
 create trigger keep_gift_terms_of_changed after update on gift for each row
     when ((old.title, old.picture) is distinct from (new.title, new.picture)) execute function keep_gift_terms();
 insert into gift_terms (gift_id, since, title, picture) select id, '-infinity', title, picture from gift;
+
+-- ── coin packages ─────────────────────────────────────────────────────────────────────────────────────────────────
+-- Their terms over time, and the products of stores: 0027.
+create sequence coin_package_id start 1001 as integer owned by coin_package.id;
+alter table coin_package
+    alter column id set default nextval('coin_package_id'),
+    add column own text[] not null default '{}';
+update coin_package package set own = array_remove(array[
+    case when package.product_id <> shipped.product_id then 'product_id' end, case when package.coins <> shipped.coins then 'coins' end,
+    case when package.title <> shipped.title then 'title' end,
+    case when package.price_minor <> shipped.price_minor then 'price_minor' end, case when package.currency <> 'USD' then 'currency' end], null)
+from (values
+    (1, 100, 99, '100 coins', 'coins_100'), (2, 500, 499, '500 coins', 'coins_500'), (3, 1000, 949, '1,000 coins', 'coins_1000'),
+    (4, 2500, 2299, '2,500 coins', 'coins_2500'), (5, 5000, 4399, '5,000 coins', 'coins_5000'), (6, 10000, 8499, '10,000 coins', 'coins_10000')
+) as shipped (id, coins, price_minor, title, product_id)
+where package.id = shipped.id;

@@ -10,6 +10,8 @@ import pytest
 from control_plane.db.pool import Database
 from control_plane.gifts.editing import GiftNotFound, InvalidGift
 from control_plane.gifts.store import seed_catalogue
+from control_plane.payments.packages_editing import PackageNotFound
+from control_plane.payments.packages_store import seed_packages
 from control_plane.pictures.model import PictureRefused
 from tests.control_plane.pictures.samples import quarters, saved
 from tests.control_plane.pictures.test_artwork import SVG
@@ -22,6 +24,7 @@ from tests.stagedoor.cli.typed import typed
 async def _catalogue(database: Database) -> None:
     async with database.transaction() as connection:
         await seed_catalogue(connection)
+        await seed_packages(connection)
 
 
 async def test_gifts_are_added_edited_retired_and_offered_again(
@@ -82,3 +85,55 @@ async def test_what_is_no_gift_changes_nothing(operator: Operator, database: Dat
     assert "Give what to change" in (await typed("catalogue", "gifts", "edit", "1")).output
     assert await acts(database) == []
     assert await database.fetchval("select count(*) from stored_file where state = 'kept'") == 0
+
+
+async def test_packages_are_added_edited_retired_and_get_products(operator: Operator, database: Database) -> None:
+    async def types(*arguments: str) -> str:
+        return await operator.types("catalogue", "packages", *arguments)
+
+    package = (await types("add", "A bag", "700", "6.50", "--currency", "EUR")).strip()
+    await types("edit", package, "--title", "A large bag", "--price", "7")
+    await types("product", package, "apple", "com.example.bag", "--price", "7.99", "--currency", "EUR")
+    await types("product", package, "google", "bag")
+    (line,) = [line for line in (await types("list")).splitlines() if line.startswith(package)]
+    words = " ".join(line.split())
+    assert words == (f"{package} A large bag 700 7.00 EUR coins_700 apple: com.example.bag at 7.99 EUR, google: bag")
+    await types("retire", package)
+    assert "large bag" not in await types("list")
+    assert "retired" in (await types("list", "--all")).splitlines()[-1]
+    await types("offer", package)
+    listed = json.loads(await types("list", "--json"))
+    assert next(one["products"] for one in listed if one["id"] == int(package))[1]["product_id"] == "bag"
+    subject = f"package:{package}"
+    new = {"title": "A bag", "coins": 700, "price_minor": 650, "currency": "EUR", "product_id": "coins_700"}
+    assert await acts(database) == [
+        ("package.added", subject, new),
+        ("package.edited", subject, {"title": "A large bag", "price_minor": 700}),
+        (
+            "package.product_set",
+            subject,
+            {"store": "apple", "product_id": "com.example.bag", "price_minor": 799, "currency": "EUR"},
+        ),
+        ("package.product_set", subject, {"store": "google", "product_id": "bag"}),
+        ("package.retired", subject, {}),
+        ("package.offered", subject, {}),
+    ]
+    for command in (("edit", "99", "--coins", "5"), ("retire", "99"), ("product", "99", "apple", "gold")):
+        with pytest.raises(PackageNotFound):
+            await types(*command)
+    assert "Give what to change" in await types("edit", "1")
+    assert len(await acts(database)) == 6
+
+
+async def test_a_package_that_makes_a_profit_is_told(operator: Operator) -> None:
+    async def types(*arguments: str) -> str:
+        return await operator.types("catalogue", "packages", *arguments)
+
+    profit = "buying and cashing out makes a profit"
+    assert profit not in await types("list")
+    assert profit in await types("add", "Too cheap", "2000", "9.98")  # a coin is worth 0.005
+    assert profit in await types("list")
+    package = json.loads(await types("list", "--json"))[3]["id"]
+    assert profit not in await types("edit", str(package), "--price", "10")
+    assert profit in await types("product", str(package), "stripe", "cheap", "--price", "9")
+    assert profit not in await types("retire", str(package))
