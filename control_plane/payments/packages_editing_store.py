@@ -17,7 +17,7 @@ _PRODUCTS = """
     select distinct on (package_id, store) package_id, store, product_id, price_minor, currency
     from store_product order by package_id, store, since desc
 """
-_LOCK = "lock table coin_package, store_product in share row exclusive mode"
+_LOCK = "select pg_advisory_xact_lock(hashtextextended('product ids', 0))"
 _OF_PRODUCT = """
     select id as package_id from coin_package where product_id = $1
     union
@@ -48,8 +48,8 @@ async def products(source: Connection | Database) -> Sequence[Row]:
 
 
 async def packages_of_product(connection: Connection, product_id: str, store: str | None = None) -> set[int]:
-    """The packages that have, or had, this product id in the store, or in any store. Product ids stay as they are until the
-    end of the transaction."""
+    """The packages that have, or had, this product id in the store, or in any store. Other operators who give product ids
+    wait until the end of the transaction."""
     await connection.execute(_LOCK)
     return {row["package_id"] for row in await connection.fetch(_OF_PRODUCT, product_id, store)}
 

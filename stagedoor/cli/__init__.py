@@ -45,7 +45,7 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "reports": ("Read and close reports of users, streams and messages.", reports.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
-    "ledger": ("Export the ledger.", ledger.COMMANDS),
+    "ledger": ("Check the ledger, and export it.", ledger.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
     "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),

@@ -17,6 +17,7 @@ from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.export import COLUMNS, InvalidPeriod, export
 from tests.control_plane.ledger.test_history import anything
 from tests.control_plane.people import new_user
+from tests.postgres import by_superuser
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 HALF = START + dt.timedelta(days=15)
@@ -48,9 +49,11 @@ _LATE = """
 
 async def into_the_past(database: Database) -> None:
     """Transfer n was made 5 × n hours after START."""
-    await database.execute("alter table ledger_transfer disable trigger ledger_transfer_append_only")
-    await database.execute("update ledger_transfer set created_at = $1::timestamptz + id * interval '5 hours'", START)
-    await database.execute("alter table ledger_transfer enable trigger ledger_transfer_append_only")
+    await by_superuser(
+        database,
+        "set session_replication_role = replica;"
+        f" update ledger_transfer set created_at = timestamptz '{START.isoformat()}' + id * interval '5 hours'",
+    )
 
 
 async def exported(database: Database, start: dt.datetime, end: dt.datetime) -> list[dict[str, Any]]:

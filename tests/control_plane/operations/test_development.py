@@ -34,6 +34,7 @@ from stagedoor.demo.town import add_town
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.payments.shopping import Shopping
+from tests.postgres import as_owner, by_superuser
 from tests.stagedoor.demo.samples import sample_files
 
 OPERATOR = Actor("cli:test")
@@ -66,6 +67,12 @@ class Market(Stage):
 
     async def give(self, giver: UserId, receiver: UserId, coins: int) -> None:
         await self.gifts.send(order(giver, receiver, ROSE, coins))
+
+
+@pytest.fixture
+async def dsn(dsn: str) -> str:
+    """As the owner, as whom `stagedoor database production` works."""
+    return as_owner(dsn)
 
 
 @pytest.fixture
@@ -163,7 +170,8 @@ async def test_twice_takes_nothing_more(market: Market, database: Database, file
 async def test_a_ledger_that_does_not_add_up_changes_nothing(market: Market, database: Database, files: Files) -> None:
     anna = await market.user()
     await market.get_free(anna)
-    await database.execute("update ledger_account set balance = 1000 where owner_id = $1", anna)
+    change = f"update ledger_account set balance = 1000 where owner_id = {anna}"
+    await by_superuser(database, f"set session_replication_role = replica; {change}")
     with pytest.raises(LedgerIsWrong, match="Nothing was changed"):
         await make_fit_for_production(database, files, OPERATOR)
     with pytest.raises(UsedInDevelopment):

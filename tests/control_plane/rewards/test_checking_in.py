@@ -18,6 +18,7 @@ from control_plane.rewards.checkin import CheckedInBefore, Checkin
 from control_plane.rewards.checking_in import CheckingIn
 from tests.control_plane.ledger.books import audit, transfers_of
 from tests.control_plane.people import new_user
+from tests.postgres import by_superuser
 
 TOGETHER = 16
 COINS = 5
@@ -71,7 +72,10 @@ async def test_a_changed_number_of_coins_is_no_second_check_in(database: Databas
 async def test_a_full_wallet_is_no_check_in(database: Database) -> None:
     user_id = await new_user(database)
     await open_accounts(database, [reward(user_id)])
-    await database.execute("update ledger_account set balance = $1 where owner_id = $2", LARGEST_BALANCE, user_id)
+    await by_superuser(
+        database,
+        f"set session_replication_role = replica; update ledger_account set balance = {LARGEST_BALANCE} where owner_id = {user_id}",
+    )
     with pytest.raises(TooManyCoins):
         await on_day(database, 0).check_in(user_id)
     assert (await on_day(database, 0).checkins(user_id)).latest == []
@@ -97,6 +101,8 @@ async def test_the_database_caps_the_rewards_of_a_user_and_day(database: Databas
     await give(database, ann, "the rest", 100)
     await give(database, ben, "of another user", 1000)
     assert await audit(database) == 2000
-    await database.execute("alter table ledger_transfer disable trigger ledger_transfer_append_only")
-    await database.execute("update ledger_transfer set created_at = created_at - interval '1 day'")
+    await by_superuser(
+        database,
+        "set session_replication_role = replica; update ledger_transfer set created_at = created_at - interval '1 day'",
+    )
     await give(database, ann, "of another day", 1000)
