@@ -7,6 +7,7 @@ from api.contract.endpoint import Registry
 from api.sections import (
     auth,
     card_payments,
+    coin_history,
     devices,
     feed,
     gifts,
@@ -32,6 +33,7 @@ SECTIONS = (
     wallet.section,
     card_payments.section,
     payouts.section,
+    coin_history.section,
     settings.section,
     devices.section,
     *social.SECTIONS,

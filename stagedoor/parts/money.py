@@ -1,4 +1,4 @@
-"""Opens gifts, coin packages, the stores and purchases."""
+"""Opens gifts, coin packages, the stores, purchases and rewards."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
 from control_plane.payments.stores.stripe.opening import open_stripe
 from control_plane.payouts import store as payouts_store
+from control_plane.rewards.bundle import Rewards
+from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -74,6 +76,10 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
         accounts.ages,
     )
     return Giving(assortment, gifts)
+
+
+def rewards(settings: Settings, database: Database) -> Rewards:
+    return Rewards(CheckingIn(database, settings.checkin_coins))
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ CHANGEABLE = {
     "conversation",
     "conversation_side",
     "counter",
+    "daily_checkin",
     "data_export",
     "device",
     "file_use",
