@@ -21,6 +21,7 @@ from control_plane.payouts.bundle import Payouts
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.push.bundle import Pushing
 from control_plane.reports.bundle import Reports
+from control_plane.rewards.bundle import Rewards
 from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
@@ -40,6 +41,7 @@ class Platform:
     giving: Giving
     payments: Payments
     payouts: Payouts
+    rewards: Rewards
     stored: Stored
     personal_data: PersonalData
     content: Content

@@ -1,4 +1,4 @@
-"""Opens gifts, coin packages, the stores and purchases."""
+"""Opens gifts, coin packages, the stores, purchases and rewards."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payments.stores.stripe.opening import open_stripe
 from control_plane.payouts import store as payouts_store
+from control_plane.rewards.bundle import Rewards
+from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -42,7 +45,7 @@ Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
 
-def _app_store(settings: Settings, session: aiohttp.ClientSession, _: Urls) -> Store | None:
+def _app_store(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
     from control_plane.payments.stores.apple.opening import open_apple
 
     return open_apple(settings.stores.apple, session)
@@ -54,7 +57,11 @@ def _google_play(settings: Settings, session: aiohttp.ClientSession, urls: Urls)
     return open_google(settings.stores.google, session, f"{urls.base}/stores/google")
 
 
-STORES: tuple[Opener, ...] = (_app_store, _google_play)
+def _stripe(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
+    return open_stripe(settings, session)
+
+
+STORES: tuple[Opener, ...] = (_app_store, _google_play, _stripe)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
@@ -69,6 +76,10 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
         accounts.ages,
     )
     return Giving(assortment, gifts)
+
+
+def rewards(settings: Settings, database: Database) -> Rewards:
+    return Rewards(CheckingIn(database, settings.checkin_coins))
 
 
 @asynccontextmanager

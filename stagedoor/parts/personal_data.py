@@ -36,6 +36,7 @@ from control_plane.personal_data.export import Export, Part
 from control_plane.personal_data.removal import Removal, Step
 from control_plane.push import subscriptions_store as push
 from control_plane.reports import store as reports
+from control_plane.rewards import store as rewards
 from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
@@ -65,6 +66,7 @@ def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) ->
         phone_book.forget_searches,
         payments.forget_person,
         payouts.forget_person,
+        rewards.forget_person,
         claims_store.forget_person,
         accounts_store.forget_person,
         exports.forget_exports,
@@ -102,6 +104,7 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("purchase_claims", paged=claims_store.exported_claims),
     Part("store_account", whole=accounts_store.exported_account),
     Part("ledger_entries", paged=ledger.exported_entries),
+    Part("daily_checkins", whole=rewards.exported_checkins),
     Part("reports", paged=reports.exported_reports),
     Part("report_decisions", paged=reports.exported_decisions),
     Part("operator_acts", paged=audit.exported_acts),

@@ -21,7 +21,7 @@ from stagedoor.parts.accounts import accounts
 from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
-from stagedoor.parts.money import giving
+from stagedoor.parts.money import giving, rewards
 from stagedoor.parts.payouts import payouts
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.reports import reports
@@ -57,6 +57,7 @@ def platform(
         giving=giving(database, live, urls, metrics, opened_accounts),
         payments=payments,
         payouts=payouts(settings, secrets, database, opened_accounts, urls),
+        rewards=rewards(settings, database),
         stored=stored,
         personal_data=personal_data(settings, database, opened_accounts, streams, direct_messages),
         content=content(database),

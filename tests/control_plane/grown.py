@@ -30,7 +30,7 @@ HIT_SOUND = 1
 
 GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
-    *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
+    *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase", "daily_checkin"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter", "gift_total"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
@@ -70,6 +70,7 @@ _FILL = """
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;
+    insert into daily_checkin (user_id, day, streak, coins) select id, now()::date - n, 1, 0 from app_user cross join generate_series(1, 2) as n;
 
     insert into sound (name, audio, duration_ms) select 's' || n, 'a.mp3', 1 from generate_series(1, {videos} / 10) as n;
     insert into video (user_id, media, sound_id, duration_ms, width, height, privacy)

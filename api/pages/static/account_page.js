@@ -13,6 +13,7 @@ import { showPrivacy } from "./account_privacy.js";
 import { showProfile } from "./account_profile.js";
 import { showSessions } from "./account_sessions.js";
 import { Refused, ask, call } from "./api.js";
+import { showCoinHistory } from "./coin_history.js";
 import { find } from "./dom.js";
 
 /**
@@ -69,7 +70,11 @@ async function load() {
     showNotifications(find("#notifications", HTMLElement), all);
     showExport(find("#export", HTMLElement), all);
     showDeletion(find("#deletion", HTMLElement), find("#delete", HTMLDialogElement), all, showGone);
-    await Promise.all([showEarnings(all), showSessions(find("#sessions", HTMLElement), account)]);
+    await Promise.all([
+        showEarnings(all),
+        showCoinHistory(find("#coins", HTMLElement)),
+        showSessions(find("#sessions", HTMLElement), account),
+    ]);
     unreached.hidden = true;
     if (account.user) showOnly(parts);
   } catch (error) {

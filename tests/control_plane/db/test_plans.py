@@ -32,18 +32,22 @@ from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
+from control_plane.ledger import history_store
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
 from control_plane.messages import personal_data as message_data
 from control_plane.messages import reading_store as message_reads
 from control_plane.messages import store as messages
 from control_plane.operations import audit
+from control_plane.payments import accounts_store, claims_store, notifications_store, packages_store
 from control_plane.payments import store as payments
+from control_plane.payments.stores import sandbox
 from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
 from control_plane.reports import store as reports
+from control_plane.rewards import store as rewards
 from control_plane.social import (
     blocks_store,
     followers_store,
@@ -94,8 +98,10 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
+        *(accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, plain_payouts_store),
-        *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
+        *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
+        *(deletion_store, development_store),
         export_store,
     )
     for name, value in _texts(module)

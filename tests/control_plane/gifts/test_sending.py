@@ -513,7 +513,8 @@ async def test_a_gift_for_a_video_that_the_sender_does_not_see_is_refused(stage:
     hidden, foreign, own = await video_of(stage, ben), await video_of(stage, ben), await video_of(stage, ann)
     await stage.database.execute("update video set privacy = 'private' where id = $1", hidden)
 
-    for receiver_id, video_id in ((None, hidden), (ann + 100, foreign), (None, 2**31 - 1), (None, 2**40), (None, -1)):
+    other = UserId(ann + 100)
+    for receiver_id, video_id in ((None, hidden), (other, foreign), (None, 2**31 - 1), (None, 2**40), (None, -1)):
         gift = replace(order(ann, ben), receiver_id=receiver_id, video_id=VideoId(video_id))
         with pytest.raises(VideoNotFound):
             await stage.gifts.send(gift, "ref")

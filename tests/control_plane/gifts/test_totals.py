@@ -39,7 +39,8 @@ async def test_totals_are_the_sums_of_the_gifts_wherever_they_went(stage: Stage)
     for user_id in people[:2]:
         await stage.go_live(user_id)
     chosen = random.Random(7)
-    gifts = [order(*chosen.sample(people, 2), chosen.choice((ROSE, HEART)), chosen.randint(1, 3)) for _ in range(40)]
+    pairs = [chosen.sample(people, 2) for _ in range(40)]
+    gifts = [order(giver, star, chosen.choice((ROSE, HEART)), chosen.randint(1, 3)) for giver, star in pairs]
     await asyncio.gather(*(stage.gifts.send(gift) for gift in gifts))
     assert await found(stage) == []
     assert await found(stage, dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)) == []

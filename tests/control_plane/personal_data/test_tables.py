@@ -45,6 +45,7 @@ _REST = """
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
     update payout_detail set shown = 'the bank of Ann' where user_id = 2;
     update payout_request set shown = 'the bank of Ann' where user_id = 2;
+    insert into daily_checkin (user_id, day, streak, coins) values (2, now(), 1, 0);
     insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins)
     values (2, 3, 1, now(), 1, now(), 1);
     update purchase set device = 'the phone of Ann' where user_id = 2;
@@ -106,6 +107,7 @@ FATES = {
     "purchase.user_id": Fate(kept=MONEY, exported="purchases"),
     "payout_detail.user_id": Fate(exported="payout_details"),
     "payout_request.user_id": Fate(kept=MONEY, exported="payouts"),
+    "daily_checkin.user_id": Fate(exported="daily_checkins"),
     "stream.user_id": Fate(kept="gifts refer to it", exported="streams"),
     "gift_sent.sender_id": Fate(kept=MONEY, exported="gifts_sent"),
     "gift_sent.receiver_id": Fate(kept=MONEY, exported="gifts_received"),
