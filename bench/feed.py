@@ -25,6 +25,7 @@ from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
+from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import migrate
 from control_plane.eventlog import store as events
 from control_plane.ledger import store as ledger
@@ -105,7 +106,7 @@ async def run(quick: bool) -> None:
 
 
 async def migrate_only(dsn: str) -> None:
-    await migrate(dsn)
+    await migrate(dsn, server_role=SERVER)
 
 
 @asynccontextmanager

@@ -90,6 +90,11 @@ class Settings:
     # ── parts ──
     data_dir: Path = setting(Path("data"), "directory of all data that must survive a restart")
     database_url: str = setting("", "PostgreSQL 14 or newer; empty: an embedded one", secret=True)
+    database_owner_url: str = setting(
+        "",
+        "the same database as the role that owns the tables, for migrations; empty: LIVE_DATABASE_URL",
+        secret=True,
+    )
     database_pool: int = setting(10, "connections to PostgreSQL", least=2, most=200)
     mediamtx_bin: str = setting("", "MediaMTX executable; empty: downloaded or built, and cached")
     ffmpeg: str = setting("", "ffmpeg executable; empty: that of the Python package imageio-ffmpeg")

@@ -18,6 +18,8 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
+from control_plane.gifts.totals_store import differences
+from control_plane.ledger.check import LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.bundle import Payments
@@ -39,7 +41,24 @@ each other."""
 Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
-STORES: tuple[Opener, ...] = (lambda settings, session, urls: open_stripe(settings, session),)
+
+def _app_store(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
+    from control_plane.payments.stores.apple.opening import open_apple
+
+    return open_apple(settings.stores.apple, session)
+
+
+def _google_play(settings: Settings, session: aiohttp.ClientSession, urls: Urls) -> Store | None:
+    from control_plane.payments.stores.google.play import open_google
+
+    return open_google(settings.stores.google, session, f"{urls.base}/stores/google")
+
+
+def _stripe(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
+    return open_stripe(settings, session)
+
+
+STORES: tuple[Opener, ...] = (_app_store, _google_play, _stripe)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
@@ -81,3 +100,7 @@ async def payments(
             counted,
             sandbox,
         )
+
+
+def ledger_check(database: Database, dsn: str) -> LedgerCheck:
+    return LedgerCheck(database, dsn, [differences])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from control_plane.base.ids import UserId
+from tests.postgres import as_superuser
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ _FILL = """
 
 async def fill(dsn: str, size: Size) -> None:
     """Fill a new database."""
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(as_superuser(dsn))
     try:
         sizes = {"users": size.users, "videos": size.videos, "gifts": size.gifts, "visits": size.visits}
         await connection.execute(_FILL.format(**sizes))

@@ -159,3 +159,13 @@ class AsksConsumption(Protocol):
     async def answer_consumption(self, notice: Notice, facts: Consumption) -> None:
         """Answer a CONSUMPTION_ASKED notice. Raises StoreUnavailable."""
         ...
+
+
+@runtime_checkable
+class ListsRefunds(Protocol):
+    """A store that lists what it refunded: a `Store` may have this method too."""
+
+    async def voided(self, since: dt.datetime) -> Sequence[Notice]:
+        """Notices of the transactions that were refunded or charged back since then, in whole or in part. One that was
+        listed before has the same id. It may ask several times, each within LOOK_UP_S. Raises StoreUnavailable."""
+        ...

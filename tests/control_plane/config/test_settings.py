@@ -16,6 +16,7 @@ from control_plane.config.settings import Settings
 SECRET = "only-the-operator-knows"
 SECRET_NAMES = {
     "database_url",
+    "database_owner_url",
     "mediamtx_api_url",
     "bus_url",
     "storage_url",

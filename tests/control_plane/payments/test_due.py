@@ -15,7 +15,7 @@ from control_plane.db.connections import Connections
 from control_plane.db.pool import DEADLINE_S, Database, DatabaseUnavailable, Lease, Transaction
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments import claims_store as claims
-from control_plane.payments import notices_store as notices
+from control_plane.payments import notifications_store as notices
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.due import PurchaseRetention, delete_old_claims
 from control_plane.payments.errors import PurchasePending, PurchaseWaits

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -219,6 +220,24 @@ async def test_a_payment_in_cash_is_credited_when_it_is_paid(database: Database,
         await shopping.present(ben, sold)
     await shopping.work()
     assert await claims.open_claims(database, 10) == []
+    assert await audit(database) == 100
+
+
+async def test_a_store_may_name_a_transaction_differently_when_it_is_paid(
+    database: Database, shopping: Shopping
+) -> None:
+    """Google Play has no order before the payment."""
+    ann = await new_user(database)
+    token = shopping.real.sell(state=State.PENDING)
+    with pytest.raises(PurchasePending):
+        await shopping.present(ann, token)
+    shopping.real.sold[token] = replace(shopping.real.sold[token], state=State.PAID, transaction_id="order 1")
+    await shopping.notify(token)
+    await shopping.due.work()
+    assert await wallet(database, ann) == Wallet(bought=100)
+    await shopping.work()
+    assert await claims.open_claims(database, 10) == []
+    assert (await shopping.present(ann, token)).replayed
     assert await audit(database) == 100
 
 

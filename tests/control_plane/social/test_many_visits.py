@@ -17,7 +17,7 @@ from control_plane.social.visits_store import _MARK_SEEN, _PAGE
 from control_plane.videos.store import _FEED
 from control_plane.videos.store import DEEPEST as DEEPEST_VIDEO
 from tests.control_plane.measured import measured
-from tests.postgres import TestPostgres
+from tests.postgres import TestPostgres, as_superuser
 
 STAR, TROLL, STRANGER, OTHER = UserId(1), UserId(2), UserId(70_000), UserId(70_001)
 """The star blocks 20,000 users and is blocked by as many; the troll blocks half of all users."""
@@ -49,7 +49,7 @@ def template(postgres: TestPostgres) -> Iterator[str]:
 
 
 async def _fill(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(as_superuser(dsn))
     await connection.execute(_FILL)
     await connection.execute("vacuum analyze")
     await connection.close()
