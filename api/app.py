@@ -12,12 +12,13 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from api.callbacks import apple
+from api.callbacks import apple, stores
 from api.callbacks.apple import AppleCallbacks
+from api.callbacks.stores import StoreNotifications
 from api.contract.answer import HEADERS, envelope
 from api.contract.dispatch import Dispatcher
 from api.contract.errors import MALFORMED, NOT_FOUND, REFUSED, TooManyRequests
-from api.contract.limits import RateLimit, UnderWay
+from api.contract.limits import UnderWay
 from api.contract.platform import Platform
 from api.documentation import ASSETS, Documentation
 from api.health.checks import Check, Health
@@ -31,6 +32,7 @@ from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.personal_socket.route import PersonalSocket
 from api.sections import registry
 from api.sections.sandbox import sandbox_routes
+from control_plane.base.rate_limit import RateLimit
 from control_plane.config.settings import Settings
 
 SERVER = "stagedoor"
@@ -74,6 +76,7 @@ def make_app(
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
             web.post(apple.PATH, AppleCallbacks(platform.accounts.apple_events).take),
+            web.post(stores.PATH, StoreNotifications(platform.payments.notifications).take),
             web.get("/ws/live/{id}", live_socket.handle),
             web.get("/ws/me", personal_socket.handle),
             web.get("/openapi.json", documentation.openapi),

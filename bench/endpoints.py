@@ -23,8 +23,8 @@ from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose
 from control_plane.ledger.adjustments import adjust
 from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
-from control_plane.payments.sale import Package
-from control_plane.payments.shops import SandboxShop
+from control_plane.payments.sale import Product
+from control_plane.payments.stores.sandbox import SandboxReceipts
 
 PEOPLE = 64
 CALLERS = (1, 16)
@@ -155,9 +155,9 @@ async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:
 def cases_of(ours: Platform, people: list[Person], stream_of: Mapping[int, int]) -> Iterator[Case]:
     next_of = {person.id: after for person, after in zip(people, people[1:] + people[:1], strict=True)}
     star = people[0]
-    store = SandboxShop(ours.secrets[Purpose.SANDBOX])
+    receipts = SandboxReceipts(ours.secrets[Purpose.SANDBOX])
     cheapest = COIN_PACKAGES[0]
-    package = Package(cheapest.id, cheapest.product_id, cheapest.title, cheapest.coins, cheapest.price_minor, CURRENCY)
+    product = Product(cheapest.id, cheapest.product_id, cheapest.title, cheapest.coins, cheapest.price_minor, CURRENCY)
 
     def gift_to(receiver: Person) -> dict[str, Any]:
         return {
@@ -169,8 +169,8 @@ def cases_of(ours: Platform, people: list[Person], stream_of: Mapping[int, int])
         }
 
     def purchase(person: Person) -> dict[str, Any]:
-        receipt = store.issue(UserId(person.id), package)
-        return {"transaction_id": receipt, "title": package.product_id, "device": "android", "coin": package.coins}
+        receipt = receipts.sell(product)
+        return {"transaction_id": receipt, "title": product.product_id, "device": "android", "coin": product.coins}
 
     yield Case("showGifts", "showGifts", lambda person, number: {}, signed_in=False, target=CATALOGUE)
     yield Case("showCoinWorth", "showCoinWorth", lambda person, number: {}, signed_in=False, target=CATALOGUE)

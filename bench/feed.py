@@ -25,9 +25,9 @@ from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.accounts import session_store as sessions
 from control_plane.accounts import store as accounts
 from control_plane.db.connections import Connection, new_connection
+from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import migrate
 from control_plane.eventlog import store as events
-from control_plane.gifts import store as gifts
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
 from control_plane.social import visits_store as visits
@@ -75,7 +75,6 @@ READS = (
     Read("a visit", visits._VISIT, lambda users: (one(users), 1)),
     Read("accounts of a gift", ledger._LOCK, lambda users: ([2, 3, 3], ["bought", "bought", "earned"])),
     Read("a user with the wallet", accounts._OWN_BY_ID, lambda users: (one(users),)),
-    Read("parties of a gift", gifts._PARTIES, lambda users: (one(users), STAR)),
     Read("snapshot for a join", live._SNAPSHOT, lambda users: ([STAR], None, None, STAR)),
     Read("figures of a stream", live._TOTALS, lambda users: ([STAR],)),
     Read("figures of 50 streams", live._TOTALS, lambda users: (some(users, 50),)),
@@ -107,7 +106,7 @@ async def run(quick: bool) -> None:
 
 
 async def migrate_only(dsn: str) -> None:
-    await migrate(dsn)
+    await migrate(dsn, server_role=SERVER)
 
 
 @asynccontextmanager

@@ -140,10 +140,11 @@ WALLET = """
     on conflict (owner_id, kind) do update set owner_id = excluded.owner_id returning id
 """
 STORE = "select id from ledger_account where owner_id is null and kind = 'store'"
-PACKAGE = "select product_id, coins, price_minor, currency from coin_package where product_id = $1"
+PACKAGE = "select id, product_id, title, coins, price_minor, currency from coin_package where product_id = $1"
 PURCHASE = """
-    insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, device, transfer_id)
-    values ($1, 'sandbox', $2, $3, $4, $5, $6, $7, $8) returning id
+    insert into purchase (user_id, store, transaction_id, package_id, product_id, title, coins, price_minor, currency,
+        device, bought_at, transfer_id)
+    values ($1, 'sandbox', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10) returning id
 """
 
 _decode = msgspec.json.Decoder().decode

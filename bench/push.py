@@ -19,11 +19,12 @@ from bench.processes import child, configuration, say, stdin
 from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.base.ids import UserId
 from control_plane.config.push import PushSettings
+from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.observe.metrics import Metrics
 from control_plane.push import store
-from control_plane.push.fcm.account import ServiceAccount
+from control_plane.push.fcm.account import fcm_account
 from control_plane.push.fcm.client import Fcm
 from control_plane.push.http import new_session
 from control_plane.push.metrics import PushMetrics
@@ -66,7 +67,7 @@ async def run(quick: bool) -> None:
 
 
 async def _migrate(dsn: str) -> None:
-    await migrate(dsn)
+    await migrate(dsn, server_role=SERVER)
 
 
 async def measure(database: Database, rounds: int) -> None:
@@ -134,7 +135,7 @@ async def sending(database: Database) -> tuple[float, list[float]]:
     options = PushSettings()
     async with child("bench.push", {}) as service, new_session() as session:
         url = f"http://127.0.0.1:{service.port}"
-        account = ServiceAccount(credentials(), f"{url}/token")
+        account = fcm_account(credentials(), f"{url}/token")
         await account.access_token()
         rules = Rules(options.per_second, options.keep_s, {})
         sender = Sender(database, [Fcm(account, url, session)], Words(), rules, PushMetrics(Metrics()))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import hypothesis
 import pytest
 
+from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from tests.postgres import TestPostgres, running_postgres
@@ -24,7 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 async def _migrate(dsn: str) -> None:
-    await migrate(dsn)
+    await migrate(dsn, server_role=SERVER)
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,14 @@ it is a process, not bound to any test's loop.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +37,7 @@ from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.home import home_of
 from control_plane.db.embedded.postmaster import clear_leftovers
 from control_plane.db.embedded.programs import unprivileged_account
+from control_plane.db.embedded.roles import OWNER, SUPERUSER
 from control_plane.db.pool import Database, open_pool
 from tests.waiting import run_in_thread
 
@@ -73,7 +76,8 @@ class TestPostgres:
         """Create a database as a copy of the template (MIGRATED, EMPTY or another's name), in about 15 ms; returns its
         dsn."""
         name = f"test_{uuid.uuid4().hex}"
-        await self._execute(f"create database {name} template {template} strategy file_copy")
+        await self._execute(f"create database {name} template {template} strategy file_copy owner {OWNER}")
+        await self._execute(f"revoke temporary on database {name} from public")  # which no template passes on
         return self._dsn_of(name)
 
     async def drop_database(self, dsn: str) -> None:
@@ -109,33 +113,75 @@ class TestPostgres:
             run_in_thread(self.drop_database(dsn))
 
     async def make_template(self, migrate: Callable[[str], Awaitable[None]] | None) -> None:
-        await self._execute(f"create database {MIGRATED} template {EMPTY}")
+        await self._execute(f"create database {MIGRATED} template {EMPTY} owner {OWNER}")
         if migrate is not None:
-            await migrate(self._dsn_of(MIGRATED))
+            await migrate(as_owner(self._dsn_of(MIGRATED)))
 
     async def execute_in(self, dsn: str, statement: str) -> None:
-        connection = await asyncpg.connect(dsn, timeout=10)
-        try:
-            await connection.execute(statement, timeout=30)
-        finally:
-            await connection.close(timeout=5)
+        await _execute(dsn, statement)
 
     def _dsn_of(self, database: str) -> str:
         return urlsplit(self._dsn)._replace(path=f"/{database}").geturl()
 
     async def _execute(self, statement: str) -> None:
-        await self.execute_in(self._dsn, statement)
+        await _execute(as_superuser(self._dsn), statement)
+
+
+def as_owner(dsn: str) -> str:
+    """The same database, as the role that owns the tables."""
+    return _as(OWNER, dsn)
+
+
+def as_superuser(dsn: str) -> str:
+    return _as(SUPERUSER, dsn)
+
+
+async def by_owner(database: Database, statements: str) -> None:
+    """Execute what the server's role may not, such as DDL."""
+    await _execute(as_owner(database._connections._dsn), statements)
+
+
+async def by_superuser(database: Database, statements: str) -> None:
+    """Execute what not even the owner may: with `session_replication_role` or disabled triggers."""
+    await _execute(as_superuser(database._connections._dsn), statements)
+
+
+async def _execute(dsn: str, statements: str) -> None:
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.execute(statements, timeout=30)
+    finally:
+        await connection.close(timeout=5)
+
+
+def _as(role: str, dsn: str) -> str:
+    return urlsplit(dsn)._replace(netloc=f"{role}@").geturl()
+
+
+async def let_every_role_in(server: EmbeddedPostgres, data_dir: Path) -> None:
+    """Let the owner and the superuser sign in without a password, until the next start."""
+    assert server.pid is not None
+    rules = (data_dir / "postgres").resolve() / "cluster" / "pg_hba.conf"
+    rules.write_text(f"local all all trust\n{rules.read_text()}")  # the first line that fits counts
+    os.kill(server.pid, signal.SIGHUP)
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(asyncpg.InvalidAuthorizationSpecificationError):
+                await (await asyncpg.connect(as_superuser(server.dsn))).close()
+                return
+            await asyncio.sleep(0.01)
 
 
 @contextmanager
 def running_postgres(migrate: Callable[[str], Awaitable[None]] | None = None) -> Iterator[TestPostgres]:
-    """`migrate` gets the dsn of the database that MIGRATED copies, and must close all its connections."""
+    """`migrate` gets the owner's dsn of the database that MIGRATED copies, and must close all its connections."""
     folder = fast_folder()
     run_in_thread(_sweep(folder))
     data_dir = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
     server = EmbeddedPostgres(data_dir, SETTINGS, roots_state=folder)
     try:
         postgres = TestPostgres(run_in_thread(server.start(lambda _: None)))
+        run_in_thread(let_every_role_in(server, data_dir))
         run_in_thread(postgres.make_template(migrate))
         yield postgres
     finally:

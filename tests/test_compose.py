@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import pytest
 from aiohttp import web
 from ruamel.yaml import YAML
@@ -19,6 +22,8 @@ from control_plane.config.loading import describe, load
 from control_plane.config.ports import Ports
 from control_plane.config.secrets import Purpose, load_or_create
 from control_plane.config.settings import Settings
+from control_plane.db.embedded.programs import programs_for, unprivileged_account
+from control_plane.db.embedded.roles import SUPERUSER
 from control_plane.observe.metrics import Metrics
 from control_plane.streams.access import AccessRequest, Verdict
 from hooks.listener import HooksListener
@@ -30,9 +35,14 @@ from mediamtx.node.launch import configuration
 from mediamtx.node.process import MediaMTXProcess
 from mediamtx.obtain.binary import obtain
 from tests.mediamtx.rig import SCRIPT, free_ports
+from tests.postgres import TestPostgres, as_superuser
 
 ROOT = Path(__file__).parents[1]
-DOTENV = {"LIVE_PUBLIC_HOST": "live.example.com", "POSTGRES_PASSWORD": "only4thistest"}
+DOTENV = {
+    "LIVE_PUBLIC_HOST": "live.example.com",
+    "POSTGRES_PASSWORD": "only4thistest",
+    "POSTGRES_SERVER_PASSWORD": "that2",
+}
 UDP = {"webrtc_udp_port", "srt_port"}
 PRIVATE = {"hooks_port", "mediamtx_api_port"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
@@ -99,7 +109,10 @@ def test_every_variable_is_a_setting() -> None:
         name for service in SERVICES.values() for name in service.get("environment", {}) if name.startswith("LIVE_")
     }
     in_image = {name for name in image_environment() if name.startswith("LIVE_")}
-    passed_on = {match[1] for match in _VARIABLE.finditer((ROOT / "compose.yaml").read_text())} - {"POSTGRES_PASSWORD"}
+    passed_on = {match[1] for match in _VARIABLE.finditer((ROOT / "compose.yaml").read_text())} - {
+        "POSTGRES_PASSWORD",
+        "POSTGRES_SERVER_PASSWORD",
+    }
     assert used | in_image | passed_on <= known
 
 
@@ -135,10 +148,42 @@ def test_the_services_reach_each_other_where_they_listen() -> None:
     assert settings.mediamtx_api_url == f"http://mediamtx:{settings.mediamtx_api_port}"
     assert settings.hooks_url == f"http://control:{settings.hooks_port}/hooks"
     assert settings.mediamtx_api_bind == settings.hooks_bind == settings.bind == "0.0.0.0"
-    database = SERVICES["database"]["environment"]
-    assert settings.database_url == (
-        f"postgresql://{database['POSTGRES_USER']}:{database['POSTGRES_PASSWORD']}@database:5432/{database['POSTGRES_DB']}"
+
+
+def test_only_what_migrates_has_the_owners_password() -> None:
+    owner = SERVICES["database"]["environment"]
+    of_owner = (
+        f"postgresql://{owner['POSTGRES_USER']}:{owner['POSTGRES_PASSWORD']}@database:5432/{owner['POSTGRES_DB']}"
     )
+    assert settings_of("migrate").database_owner_url == of_owner
+    assert settings_of("migrate").database_url == settings_of("control").database_url
+    assert settings_of("control").database_owner_url == ""
+    holding = {name for name, service in SERVICES.items() if owner["POSTGRES_PASSWORD"] in str(service)}
+    assert holding == {"database", "roles", "migrate"}
+
+
+async def test_the_servers_role_is_made_once_and_gets_the_password(postgres: TestPostgres) -> None:
+    """With the text of the file, in the shell and with psql."""
+    service = SERVICES["roles"]
+    async with postgres.database() as dsn:
+        for password in ("first", "second'; select 1 / 0 --"):
+            where = {"PGHOST": parse_qs(urlsplit(dsn).query)["host"][0], "PGUSER": SUPERUSER}
+            database = {
+                "PGDATABASE": urlsplit(dsn).path[1:],
+                "PATH": f"{programs_for(unprivileged_account())}:{os.defpath}",
+            }
+            environ = {**where, **database, "SERVER_PASSWORD": password}
+            command = [*service["entrypoint"], *(part.replace("$$", "$") for part in service["command"])]
+            done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        connection = await asyncpg.connect(as_superuser(dsn))
+        try:
+            role = await connection.fetchrow("select * from pg_authid where rolname = 'stagedoor_server'")
+            assert role is not None
+            assert (role["rolcanlogin"], role["rolsuper"], role["rolpassword"][:13]) == (True, False, "SCRAM-SHA-256")
+        finally:
+            await connection.execute("drop role stagedoor_server")
+            await connection.close()
 
 
 def test_mediamtx_is_given_the_hook_secret_and_no_other() -> None:
@@ -147,7 +192,7 @@ def test_mediamtx_is_given_the_hook_secret_and_no_other() -> None:
 
 
 def test_what_must_survive_is_in_volumes() -> None:
-    mounted = {volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
+    mounted = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert mounted == COMPOSE["volumes"].keys()
     made = re.findall(r"install --directory .*? (/.*)$", DOCKERFILE, re.MULTILINE)[0].split()
     targets = {v.split(":")[1] for name in ("control", "mediamtx", "configuration") for v in SERVICES[name]["volumes"]}
@@ -164,12 +209,14 @@ def test_each_service_that_goes_on_has_a_health_check_and_starts_after_what_it_n
     }
     assert conditions == {
         "control": {
-            "database": "service_healthy",
+            "migrate": "service_completed_successfully",
             "mediamtx": "service_healthy",
             "configuration": "service_completed_successfully",
         },
         "mediamtx": {"configuration": "service_completed_successfully"},
         "configuration": {},
+        "migrate": {"roles": "service_completed_successfully"},
+        "roles": {"database": "service_healthy"},
         "database": {},
     }
 

@@ -1,1 +1,1 @@
-"""What outside services call: notifications of sign-in providers. Each verifies the sender's signature."""
+"""What outside services call: notifications of sign-in providers and of stores. Each verifies the sender's signature."""

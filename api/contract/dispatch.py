@@ -35,7 +35,7 @@ from api.contract.errors import (
     TooManyRequests,
     contract_code,
 )
-from api.contract.limits import RateLimit, UnderWay
+from api.contract.limits import UnderWay
 from api.contract.metrics import CallMetrics
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, decode_object, named_caller, parse, read_body
@@ -52,6 +52,7 @@ from control_plane.accounts.store import id_by_identity
 from control_plane.accounts.user import Identity
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
+from control_plane.base.rate_limit import RateLimit
 from control_plane.observe.logs import request_id
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.contract.limits import RateLimit
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
+from control_plane.base.rate_limit import RateLimit
 from control_plane.config.settings import Settings
 from control_plane.content.bundle import Content
 from control_plane.db.pool import Database

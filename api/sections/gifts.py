@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -15,7 +16,7 @@ from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, ClientRef, Id, MalformedRequest, Request, Text
 from api.http.urls import Urls
 from api.wire.gift import Gift, GiftSend, gift_view, sent_view
-from api.wire.profile import Profile, caller_of, own_profile
+from api.wire.profile import Profile, own_profile
 from control_plane.accounts.age import AgeUnknown, TooYoung
 from control_plane.accounts.user import UserNotFound
 from control_plane.base.ids import GiftId, StreamId, UserId
@@ -28,8 +29,16 @@ from control_plane.gifts.sending import (
     ReceiverNotLive,
     UnknownGift,
 )
-from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins
+from control_plane.gifts.writer import TooManyGifts
+from control_plane.ledger.transfers import (
+    IdempotencyConflict,
+    InDebt,
+    InvalidClientRef,
+    NotEnoughCoins,
+    TooManyCoins,
+)
 from control_plane.streams.model import StreamOver
+from control_plane.videos.video import VideoId, VideoNotFound
 
 section = Section("gifts")
 
@@ -72,10 +81,12 @@ class SendGift(Request, frozen=True, kw_only=True):
     """How many of this gift to send."""
     sender_id: CallerId | None = None
     receiver_id: Id | None = None
-    """The user who receives the gift. Optional when `live_streaming_id` names the stream."""
+    """The user who receives the gift. Optional when `live_streaming_id` or `video_id` says it."""
     live_streaming_id: Id | None = None
     """The receiver's stream. 0 or empty: the one that is live now; without one, the gift is told in the receiver's
     inbox."""
+    video_id: Id | None = None
+    """The receiver's video, for which the gift is told in the inbox. Counts only without `live_streaming_id`."""
     client_ref: ClientRef | None = None
     """A repeated call with the same key returns the first result and moves no coins. Keys are shared with the `id` of
     gift frames on the live socket."""
@@ -90,29 +101,31 @@ class SendGiftAnswer(Profile, frozen=True, kw_only=True):
     "sendGift",
     access=Access.PROVEN,
     refusals=(
-        *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift, UserNotFound),
+        *(GiftToOneself, InvalidGiftCount, ReceiverNotLive, StreamOver, UnknownGift, UserNotFound, VideoNotFound),
         *(AgeUnknown, TooYoung),
-        *(IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins),
+        *(IdempotencyConflict, InvalidClientRef, NotEnoughCoins, TooManyCoins, InDebt, TooManyGifts),
     ),
 )
 async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
-    """Send a gift to a live host or to any other user. `receiver_id` or `live_streaming_id` is needed. `User` in the answer is the sender, with
-    the new wallet."""
-    gifts, gift_id = call.giving.gifts, GiftId(body.gift_id)
+    """Send a gift to a live host, for a video or to any other user. One of `receiver_id`, `live_streaming_id` and
+    `video_id` is needed. `User` in the answer is the sender, with the new wallet."""
     stream_id = StreamId(body.live_streaming_id) if body.live_streaming_id else None
-    if body.receiver_id is None:
-        if stream_id is None:
-            raise MalformedRequest("receiver_id or live_streaming_id is missing.")
-        outcome = await gifts.send_to_stream(call.user_id, stream_id, gift_id, body.gift_count, body.client_ref)
-    else:
-        order = GiftOrder(
-            sender_id=call.user_id,
-            receiver_id=UserId(body.receiver_id),
-            gift_id=gift_id,
-            count=body.gift_count,
-            stream_id=stream_id,
-        )
-        outcome = await gifts.send(order, body.client_ref)
+    video_id = VideoId(body.video_id) if body.video_id and stream_id is None else None
+    if body.receiver_id is None and stream_id is None and video_id is None:
+        raise MalformedRequest("receiver_id, live_streaming_id or video_id is missing.")
+    order = GiftOrder(
+        sender_id=call.user_id,
+        receiver_id=None if body.receiver_id is None else UserId(body.receiver_id),
+        gift_id=GiftId(body.gift_id),
+        count=body.gift_count,
+        stream_id=stream_id,
+        video_id=video_id,
+    )
+    session_id = call.session.session_id if call.session else ""
+    outcome = await call.giving.gifts.send(order, body.client_ref, session_id)
+    sender = await call.accounts.sessions.own_user(call.user_id)
+    if sender is None:
+        raise UserNotFound
     sent = sent_view(outcome.sent, call.urls)
-    sender = own_profile(call, await caller_of(call))
-    return SendGiftAnswer(**asdict(sender), gift_send=sent, sent_gift=sent)
+    profile = own_profile(call, replace(sender, coins=outcome.wallet.total))
+    return SendGiftAnswer(**asdict(profile), gift_send=sent, sent_gift=sent)

@@ -1,6 +1,6 @@
 """The sandbox, in development mode only: `POST /sandbox/purchases` issues receipts, which `purchaseCoin` verifies as it
-does those of a real store, `GET /sandbox/codes` lists the codes that were sent by mail or as text messages, and
-`GET /sandbox/pushes` the push messages."""
+does those of a real store, `/sandbox/payments` and `/sandbox/refunds` pay for and refund them, `GET /sandbox/codes` lists
+the codes that were sent by mail or as text messages, and `GET /sandbox/pushes` the push messages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from api.contract.endpoint import Access, Beside, Section
 from api.contract.platform import Platform
 from api.contract.request import Request, Text
 from control_plane.base.ids import LARGEST_ID
-from control_plane.payments.purchases import UnknownProduct, choose_package
-from control_plane.payments.shops import ReceiptState
-from control_plane.payments.store import packages
+from control_plane.ledger.wallets import wallet
+from control_plane.payments.errors import UnknownProduct
+from control_plane.payments.packages_store import offered
+from control_plane.payments.stores.model import Message, ReceiptRefused
+from control_plane.payments.stores.sandbox import SandboxStore, Sold, choose
 
 section = Section("sandbox")
 
@@ -30,8 +32,9 @@ class SandboxPurchase(Request, frozen=True, kw_only=True):
     """The package with this number of coins: 100, 500 …, as a number or as text; 0 or empty: by `product_id`."""
     product_id: Text = ""
     """The package of this id, such as `coins_100`; empty: by `coin`."""
-    state: ReceiptState = ReceiptState.PURCHASED
+    state: Sold = Sold.PURCHASED
     """The state that the store reports when `purchaseCoin` verifies the receipt."""
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
 
 class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,15 +48,61 @@ class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):
 async def sandbox_purchase(call: Call, body: SandboxPurchase) -> SandboxReceipt | Beside:
     """Buy a coin package free of charge, by its number of coins or its product id. For scripts, the answer has the keys
     of the receipt beside `code` and `msg` too."""
-    assert call.payments.sandbox is not None, "this endpoint exists in development mode only"
-    package = choose_package(await packages(call.platform.database), body.product_id, body.coin)
+    store = _store(call)
+    product = choose(await offered(call.platform.database, store.name), body.product_id, body.coin)
+    account = await call.payments.accounts.of(call.user_id)
     receipt = SandboxReceipt(
-        transaction_id=call.payments.sandbox.issue(call.user_id, package, body.state),
-        product_id=package.product_id,
-        coin=package.coins,
-        price=package.price_minor / 100,
+        transaction_id=store.receipts.sell(product, account, body.state, body.quantity),
+        product_id=product.product_id,
+        coin=product.coins * body.quantity,
+        price=product.price_minor * body.quantity / 100,
     )
     return Beside(receipt, msgspec.structs.asdict(receipt))
+
+
+class SandboxTransaction(Request, frozen=True, kw_only=True):
+    transaction_id: Text
+    """The receipt of `/sandbox/purchases`."""
+
+
+class SandboxRefund(SandboxTransaction, frozen=True, kw_only=True):
+    coin: CoinCount | None = None
+    """How many of its coins are refunded in all: a later call with fewer reverses a part; 0 or empty: all of them."""
+
+
+class SandboxWallet(msgspec.Struct, frozen=True, kw_only=True):
+    wallet: int
+    debt: int
+    """Coins that were refunded after they were spent."""
+
+
+@section.endpoint("sandbox/payments", access=Access.PROVEN, refusals=(ReceiptRefused,))
+async def sandbox_payment(call: Call, body: SandboxTransaction) -> SandboxWallet | Beside:
+    """Pay for a purchase that is `pending`, or reverse its refund. The store notifies this server, which credits the coins
+    even if `purchaseCoin` is never called."""
+    return await _notified(call, await _store(call).change(body.transaction_id))
+
+
+@section.endpoint("sandbox/refunds", access=Access.PROVEN, refusals=(ReceiptRefused,))
+async def sandbox_refund(call: Call, body: SandboxRefund) -> SandboxWallet | Beside:
+    """Refund a purchase wholly or partly. The store notifies this server, which takes the coins back."""
+    store = _store(call)
+    coins = body.coin or store.coins_of(body.transaction_id)
+    return await _notified(call, await store.change(body.transaction_id, refunded_coins=coins))
+
+
+def _store(call: Call) -> SandboxStore:
+    assert call.payments.sandbox is not None, "this endpoint exists in development mode only"
+    return call.payments.sandbox
+
+
+async def _notified(call: Call, message: Message) -> SandboxWallet | Beside:
+    """The wallet of the caller after the notification was processed, which the job does for real stores."""
+    await call.payments.notifications.take(SandboxStore.name, message)
+    await call.payments.due.work()
+    now = await wallet(call.platform.database, call.user_id)
+    shown = SandboxWallet(wallet=now.total, debt=now.debt)
+    return Beside(shown, msgspec.structs.asdict(shown))
 
 
 LISTED_CODES = 100

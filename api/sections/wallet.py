@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import field
@@ -24,11 +25,25 @@ from api.wire.wallet import (
     transaction_view,
 )
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
-from control_plane.payments.purchases import PurchaseOfAnother, ShopNotConnected, UnknownProduct
+from control_plane.payments.errors import (
+    ClaimTooLong,
+    ProductNotOffered,
+    PurchaseCancelled,
+    PurchaseOfAnother,
+    PurchasePending,
+    PurchaseRefunded,
+    PurchasesTooOften,
+    PurchaseWaits,
+    StoreNotConnected,
+    TooManyClaims,
+)
+from control_plane.payments.purchases import LONGEST_CLAIM
 from control_plane.payments.sale import Package
-from control_plane.payments.shops import Claim, PurchasePending, PurchaseRefunded, ReceiptRefused
+from control_plane.payments.stores.model import Claim, ReceiptRefused
 
 section = Section("wallet")
+
+Receipt = Annotated[str, msgspec.Meta(max_length=LONGEST_CLAIM)]
 
 
 class ShowCoinWorthAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +68,7 @@ _price_list = EncodedOnce(_views)
 
 
 class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
-    transaction_id: Text
+    transaction_id: Receipt
     """The store's receipt, which names the product. In development mode: `transaction_id` of `/sandbox/purchases`."""
     user_id: CallerId | None = None
     coin: Text = ""
@@ -64,7 +79,7 @@ class PurchaseCoinRequest(Request, frozen=True, kw_only=True):
     """The price that the app showed, such as `$0.99`. Not used."""
     device: Text = ""
     """`ios` or `android`. Stored with the purchase."""
-    stripe_session_id: Text = ""
+    stripe_session_id: Receipt = ""
     """Used as the receipt when `transaction_id` is empty."""
     client_ref: ClientRef | None = None
     """Optional: even without it, a transaction is credited only once."""
@@ -79,13 +94,16 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
     "purchaseCoin",
     access=Access.PROVEN,
     refusals=(
-        *(PurchaseOfAnother, ShopNotConnected, UnknownProduct, PurchasePending, PurchaseRefunded, ReceiptRefused),
+        *(PurchaseOfAnother, StoreNotConnected, ProductNotOffered, ReceiptRefused),
+        *(PurchaseWaits, PurchasePending, PurchaseCancelled, PurchaseRefunded),
+        *(ClaimTooLong, TooManyClaims, PurchasesTooOften),
         *(IdempotencyConflict, InvalidClientRef, TooManyCoins),
     ),
 )
 async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
     """Credit a purchase after its store confirms it. Each transaction is credited only once. Coins and price come from
-    the server's catalogue, not from the body."""
+    the server's catalogue, not from the body. Where the store is slow or the purchase is not paid yet, the answer is a
+    refusal that says so: the purchase is kept, and the coins come later without another call."""
     claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
     purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
     purchase = purchased.purchase
@@ -95,3 +113,19 @@ async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAn
         purchase_coin=purchase_view(purchase, body.transaction_id),
         transaction=transaction_view(purchase),
     )
+
+
+class StoreAccount(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    """A UUID. The app gives it to the store with each purchase: as `appAccountToken` to the App Store, as
+    `obfuscatedAccountId` to Google Play."""
+
+
+class ShowStoreAccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    store_account: StoreAccount = field(name="StoreAccount")
+
+
+@section.endpoint("showStoreAccount", access=Access.PROVEN)
+async def show_store_account(call: Call, body: Nothing) -> ShowStoreAccountAnswer:
+    """The caller's id for stores. With it a purchase is credited even if `purchaseCoin` never arrives."""
+    return ShowStoreAccountAnswer(store_account=StoreAccount(account=await call.payments.accounts.of(call.user_id)))

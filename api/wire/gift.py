@@ -72,6 +72,7 @@ def sent_view(sent: SentGift, urls: Urls) -> GiftSend:
         coin=sent.coins,
         title=sent.title,
         image=urls.gift_picture(sent.picture),
+        video_id=sent.video_id or 0,
         live_streaming_id=sent.stream_id or 0,
         created=wire_time(sent.created_at),
     )

@@ -7,15 +7,15 @@ import asyncio
 import datetime as dt
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jwt
 from cachetools import LRUCache
 
-from control_plane.accounts import session_store
+from control_plane.accounts import session_store, store
 from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
 from control_plane.accounts.session_store import Session, SessionState
-from control_plane.accounts.user import UserNotFound
+from control_plane.accounts.user import OwnUser, UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -71,6 +71,8 @@ class _Known:
     """By the clock that tokens are issued by."""
     until: float
     """By the clock of the event loop."""
+    own: OwnUser | None = None
+    """The user's record, once it was asked for."""
 
 
 class Sessions:
@@ -151,6 +153,18 @@ class Sessions:
         if not same_row or claims.session_id not in state.open:
             return None
         return Caller(claims.user_id, state.role, claims.session_id)
+
+    async def own_user(self, user_id: UserId) -> OwnUser | None:
+        """The user's own record, kept as long as the state of the sessions. A change of the profile is notified; what others
+        change (coins, followers) is up to STATE_S old. None: there is no such user."""
+        known = await self._state(user_id)
+        if known is None or known.own is not None:
+            return None if known is None else known.own
+        changes = self._changes
+        own = await store.own_by_id(self._database, user_id)
+        if own is not None and changes == self._changes and self._states.get(user_id) is known:
+            self._states[user_id] = replace(known, own=own)
+        return own
 
     def names(self, token: str) -> UserId | None:
         """The user of a token that we signed and that has not expired, without a look whether its session is still open:
@@ -250,7 +264,7 @@ class Sessions:
         return known
 
     def forget(self, user_id: UserId) -> None:
-        """Read the user's open sessions again at the next call: a transaction has changed them."""
+        """Read the user's open sessions and record again at the next call: a transaction has changed them."""
         self._changes += 1
         self._states.pop(user_id, None)
 

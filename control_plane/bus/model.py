@@ -19,7 +19,7 @@ class Topic(StrEnum):
     STREAM = "stream"
     """Access to this stream (publish or watch) has changed."""
     USER = "user"
-    """This user's sessions have changed."""
+    """This user's sessions or profile have changed."""
     BLOCK = "block"
     """Blocks of or by this user have changed."""
     EVENTS = "events"

@@ -90,6 +90,11 @@ class Settings:
     # ── parts ──
     data_dir: Path = setting(Path("data"), "directory of all data that must survive a restart")
     database_url: str = setting("", "PostgreSQL 14 or newer; empty: an embedded one", secret=True)
+    database_owner_url: str = setting(
+        "",
+        "the same database as the role that owns the tables, for migrations; empty: LIVE_DATABASE_URL",
+        secret=True,
+    )
     database_pool: int = setting(10, "connections to PostgreSQL", least=2, most=200)
     mediamtx_bin: str = setting("", "MediaMTX executable; empty: downloaded or built, and cached")
     ffmpeg: str = setting("", "ffmpeg executable; empty: that of the Python package imageio-ffmpeg")
@@ -152,6 +157,9 @@ class Settings:
         most=3650,
     )
     inbox_days: int = setting(90, "days after which inbox entries are deleted", least=1)
+    purchase_claim_days: int = setting(
+        90, "days after which closed claims of purchases and notifications of stores are deleted", least=7
+    )
     event_log_days: int = setting(
         30, "days after a stream's end until its events are deleted; 0: never", least=0, most=36500
     )
@@ -198,6 +206,7 @@ class Settings:
     upload_limit: int = setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
     address_rate: int = setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = setting(300, "calls and live socket gifts per minute by one user", least=1)
+    purchase_rate: int = setting(120, "purchases per minute by one user, each of which asks a store", least=1)
     calls_per_address: int = setting(128, "concurrent calls and pages from one address", least=1)
     connections_per_address: int = setting(
         1024, "connections from one address, including live sockets; unlimited for trusted proxies", least=1

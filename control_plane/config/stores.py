@@ -17,6 +17,11 @@ class Apple:
     root_certificates: tuple[str, ...] = setting((), "files of Apple's root certificates, DER or PEM")
     environment: str = setting("production", "production or sandbox; receipts of the other one are refused")
     url: str = setting("", "App Store Server API; empty: Apple's address of the environment")
+    consumption_consent: bool = setting(
+        False,
+        "when a user asks Apple for a refund, tell Apple how much of the purchase was used; only if your terms have the "
+        "user's consent, which Apple requires",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

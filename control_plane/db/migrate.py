@@ -1,5 +1,5 @@
-"""Schema migrations: numbered .sql files. Each is applied once, in one transaction with its version, under an advisory
-lock."""
+"""Schema migrations: numbered .sql files. Each is applied once by the owner of the tables, in one transaction with its
+version, under an advisory lock. Then the server's role gets its privileges."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+import asyncpg
+
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
 from control_plane.db.pool import connect, unavailable_as_such
+from control_plane.db.privileges import Dsns, grant, role_of
 
 _LOCK = 0x57A6ED00
 """Key of the advisory lock. Must be the same in every release, so that two releases never migrate at the same time."""
@@ -40,6 +43,19 @@ class DatabaseIsOlder(ControlPlaneError):
     kind = ErrorKind.STOPS
 
 
+class NotTheOwner(ControlPlaneError):
+    """The role that migrates may not change the tables."""
+
+    code = "not_the_owner"
+    kind = ErrorKind.STOPS
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The database role that migrates may not: {why}. It must own the tables and the database; see "
+            "`docs/operations.md`, Database roles."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     version: int
@@ -54,10 +70,32 @@ def migrations() -> Sequence[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None) -> int:
-    """Apply the pending migrations and return their number. Waits for another process that migrates at the same time.
+async def update(dsns: Dsns, progress: Callable[[str], None] = lambda line: None) -> int:
+    """Migrate as the owner and grant the server's role its privileges; returns the number of migrations.
 
-    Raises DatabaseIsNewer and DatabaseUnavailable.
+    Without the owner's dsn, and as a role that does not own the tables, only check that the schema is this release's.
+    Raises DatabaseIsNewer, DatabaseIsOlder, NotTheOwner and DatabaseUnavailable.
+    """
+    connection = await connect(dsns.server)
+    try:
+        with unavailable_as_such():
+            role = await role_of(connection)
+            is_empty = await applied_version(connection) == 0
+    finally:
+        await connection.close(timeout=5)
+    if dsns.owner != dsns.server:
+        return await migrate(dsns.owner, progress, role.name)
+    if role.owns or is_empty:
+        return await migrate(dsns.owner, progress)
+    await check_schema(dsns.server)
+    return 0
+
+
+async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None, server_role: str | None = None) -> int:
+    """Apply the pending migrations and return their number. Waits for another process that migrates at the same time.
+    `dsn` is the owner's. `server_role`: another role than the owner, to which the privileges are granted.
+
+    Raises DatabaseIsNewer, NotTheOwner and DatabaseUnavailable.
     """
     known = migrations()
     connection = await connect(dsn)
@@ -74,7 +112,11 @@ async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None)
                 async with connection.transaction():
                     await connection.execute(migration.sql)
                     await connection.execute(_RECORD, migration.version, migration.name)
+            if server_role not in (None, (await role_of(connection)).name):
+                await grant(connection, server_role)
             return len(pending)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise NotTheOwner(str(error)) from error
     finally:
         await connection.close(timeout=5)
 
@@ -90,7 +132,10 @@ async def check_schema(dsn: str) -> None:
     needed = migrations()[-1].version
     if applied < needed:
         state = f"has schema version {applied}, this release needs {needed}" if applied else "is empty"
-        raise DatabaseIsOlder(f"The database {state}: start the server, or run `stagedoor migrate`.")
+        raise DatabaseIsOlder(
+            f"The database {state}: start the server, or run `stagedoor migrate`, with LIVE_DATABASE_OWNER_URL set if "
+            "the server's role does not own the tables."
+        )
 
 
 def _check_not_newer(applied: int) -> None:

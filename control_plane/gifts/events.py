@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import msgspec
 
-from control_plane.base.ids import UserId
-from control_plane.eventlog.types import EventData
+from control_plane.base.ids import Seq, UserId
+from control_plane.eventlog.encoding import encode_event
+from control_plane.eventlog.types import EventData, EventType
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -16,7 +19,9 @@ class Person(msgspec.Struct, frozen=True):
 
 class Combo(msgspec.Struct, frozen=True):
     id: str
+    """Of a sender and a gift."""
     count: int
+    """Which of the gifts of this id it is that followed each other within five seconds: 1, 2, 3 …"""
 
 
 class Gift(EventData, frozen=True):
@@ -31,3 +36,14 @@ class Gift(EventData, frozen=True):
     sender_total: int
     """Coins that the sender has given to this stream, this gift included."""
     combo: Combo
+
+
+_START, _TOTAL, _END = '{"type":"gift","seq":0', '"sender_total":0', "0}}}"
+
+
+def parts(at: dt.datetime, gift: Gift) -> tuple[str, str]:
+    """The frame of a gift without the numbers that `gifts_send` in the database inserts: what is between `seq` and
+    `sender_total`, and between that and the number in the combo. In `gift` these are 0. A text within JSON cannot look
+    like one of the separators, because its quotes are escaped."""
+    head, _, tail = encode_event(EventType.GIFT, Seq(0), at, gift).removeprefix(_START).rpartition(_TOTAL)
+    return head + _TOTAL.removesuffix("0"), tail.removesuffix(_END)

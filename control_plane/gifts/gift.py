@@ -1,4 +1,4 @@
-"""A gift of the catalogue, and a gift that was sent."""
+"""A gift of the catalogue, a gift that is to be sent, and a gift that was sent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.gifts.catalogue import GiftCategory
+from control_plane.gifts.events import Person
+from control_plane.videos.video import VideoId
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,33 @@ class Gift:
     created_at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedGift:
+    """A gift that the database can decide about."""
+
+    sender: Person
+    receiver_id: UserId
+    stream_id: StreamId | None
+    """The stream that the sender named."""
+    video_id: VideoId | None
+    gift: Gift
+    icon: str
+    """URL of the gift's picture."""
+    count: int
+    key: str
+    """Idempotency key, of this sender."""
+    fingerprint: bytes
+
+    @property
+    def coins(self) -> int:
+        return self.gift.coins * self.count
+
+
 @dataclass(frozen=True, slots=True)
 class SentGift:
     id: int
     stream_id: StreamId | None
+    video_id: VideoId | None
     seq: Seq | None
     """Sequence number of its event in the stream's log."""
     gift_id: GiftId

@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from cachetools import LRUCache
+
 from control_plane.accounts.age import Activity, Ages
-from control_plane.accounts.user import UserNotFound
+from control_plane.accounts.user import OwnUser, UserNotFound
 from control_plane.base.clock import utc_now
-from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.errors import ControlPlaneError, ErrorKind, InvariantBroken, present
 from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
-from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.eventlog.log import Appending, EventLog
-from control_plane.eventlog.types import EventType
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
-from control_plane.gifts.events import Combo, Person
-from control_plane.gifts.events import Gift as GiftEvent
-from control_plane.gifts.gift import Gift, SentGift
+from control_plane.gifts.events import Person
+from control_plane.gifts.gift import PreparedGift, SentGift
 from control_plane.gifts.metrics import GiftMetrics
-from control_plane.inbox.model import Kind, Told
-from control_plane.inbox.telling import tell
-from control_plane.ledger import amounts
-from control_plane.ledger.account import Account, accounts_of, earned, reward
-from control_plane.ledger.store import FoundTransfer, find_transfer, open_accounts
+from control_plane.gifts.sending_store import Answer, Outcome
+from control_plane.gifts.writer import GiftWriter
+from control_plane.ledger.account import LARGEST_AMOUNT
+from control_plane.ledger.store import find_transfer
 from control_plane.ledger.transfers import (
-    Held,
+    IdempotencyConflict,
+    InDebt,
     NotEnoughCoins,
     Operation,
-    Posted,
-    Request,
+    TooManyCoins,
     fingerprint,
-    hold,
     key_of,
-    post,
-    repeated,
 )
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.streams.model import StreamOver
+from control_plane.videos import store as videos
+from control_plane.videos.video import VideoId, VideoNotFound
 
 LARGEST_COUNT = 9999
 """Gifts in one call. Part of the API: the OpenAPI and AsyncAPI documents state it."""
+OWNERS = 10_000
+"""Streams whose owner is remembered, about 100 bytes each. Fewer: more gifts look it up."""
 
 
 class GiftToOneself(ControlPlaneError):
@@ -85,11 +84,14 @@ class GiftOrder:
     """A sender's request. The price comes from the catalogue, not from the client."""
 
     sender_id: UserId
-    receiver_id: UserId
+    receiver_id: UserId | None
+    """None: the owner of the stream or video."""
     gift_id: GiftId
     count: int
     stream_id: StreamId | None = None
     """The receiver's stream. None: the one that is running and open to the sender, else none: a plain gift."""
+    video_id: VideoId | None = None
+    """The receiver's video. The gift then goes into no stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,198 +103,176 @@ class GiftOutcome:
     """The gift was sent before with the same key; nothing was charged again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """What `_prepare` read for an order before its transaction."""
-
-    sender: Person
-    gift: Gift
-    stream_id: StreamId | None
+OwnRecord = Callable[[UserId], Awaitable[OwnUser | None]]
+"""The record of a user, which may be some seconds old. None: there is no such user."""
 
 
 class Gifts:
-    """`picture_url` makes a URL from a picture's file name."""
+    """`sender`: reads the sender's name, picture and age. `picture_url` makes a URL from a picture's file name."""
 
     def __init__(
         self,
         database: Database,
-        event_log: EventLog,
+        writer: GiftWriter,
         assortment: Assortment,
+        sender: OwnRecord,
         picture_url: Callable[[str], str],
         metrics: GiftMetrics,
         ages: Ages = Ages(),  # noqa: B008  frozen
     ) -> None:
         self._database = database
-        self._ages = ages
-        self._metrics = metrics
-        self._event_log = event_log
+        self._writer = writer
         self._assortment = assortment
+        self._sender = sender
         self._picture_url = picture_url
+        self._metrics = metrics
+        self._ages = ages
+        self._owners: LRUCache[StreamId, UserId] = LRUCache(OWNERS)
+        self._on_their_way: dict[tuple[str, GiftOrder], asyncio.Task[GiftOutcome]] = {}
 
-    async def send(self, order: GiftOrder, client_ref: str | None = None) -> GiftOutcome:
+    async def send(self, order: GiftOrder, client_ref: str | None = None, session_id: str = "") -> GiftOutcome:
         """Send a gift, idempotent per sender and `client_ref`. A refusal changes nothing and does not use up the key.
 
-        Raises InvalidGiftCount, GiftToOneself, UnknownGift, UserNotFound, ReceiverNotLive, TooYoung, AgeUnknown,
-        StreamOver, NotEnoughCoins, TooManyCoins, IdempotencyConflict, InvalidClientRef and DatabaseUnavailable.
+        Without a key, equal orders of a session (`session_id`) share the outcome of the first one while it is on its way.
+        Raises InvalidGiftCount, GiftToOneself, UnknownGift, UserNotFound, ReceiverNotLive, VideoNotFound, TooYoung,
+        AgeUnknown, StreamOver, NotEnoughCoins, InDebt, TooManyCoins, IdempotencyConflict, InvalidClientRef, TooManyGifts
+        and DatabaseUnavailable.
         """
-        key = key_of(client_ref)
-        if not 1 <= order.count <= LARGEST_COUNT:
-            raise InvalidGiftCount
-        if order.receiver_id == order.sender_id:
-            raise GiftToOneself
-        request = _request(order, key)
-        try:
-            sending = await self._prepare(order)
-        except ControlPlaneError:
-            # It may be a retry of a gift that was sent: the stream may have ended since, the gift may be inactive now,
-            # and the first attempt may have spent the last coins.
-            if client_ref is not None and (outcome := await self._sent_before(request)) is not None:
-                return outcome
-            raise
-        try:
-            outcome = await self._append(order, request, sending, sending.stream_id) if sending.stream_id else None
-        except StreamOver:  # since it was read
-            if order.stream_id is not None:
-                raise
-            outcome = None
-        outcome = outcome or await self._send_plain(order, request, sending)
-        if not outcome.replayed:
-            self._metrics.sent(outcome.sent.coins)
-        return outcome
+        if client_ref is not None or not session_id:
+            return await self._send(order, client_ref)
+        same = (session_id, order)
+        if (sending := self._on_their_way.get(same)) is None:
+            sending = self._on_their_way[same] = asyncio.create_task(self._send(order, None), name="gift")
+            sending.add_done_callback(lambda _: self._on_their_way.pop(same))
+        return await asyncio.shield(sending)  # the others still wait for it if this caller is cancelled
 
     async def send_to_stream(
         self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str | None
     ) -> GiftOutcome:
         """Like `send`, to the owner of the stream. Also raises ReceiverNotLive when the stream does not exist."""
-        if not 1 <= stream_id <= LARGEST_ID:
-            raise ReceiverNotLive
-        receiver_id = await store.owner_of(self._database, stream_id)
-        if receiver_id is None:
-            raise ReceiverNotLive
-        order = GiftOrder(
-            sender_id=sender_id, receiver_id=receiver_id, gift_id=gift_id, count=count, stream_id=stream_id
-        )
+        order = GiftOrder(sender_id=sender_id, receiver_id=None, gift_id=gift_id, count=count, stream_id=stream_id)
         return await self.send(order, client_ref)
 
-    async def _prepare(self, order: GiftOrder) -> _Sending:
+    async def _send(self, order: GiftOrder, client_ref: str | None) -> GiftOutcome:
+        key = key_of(client_ref)
+        if not 1 <= order.count <= LARGEST_COUNT:
+            raise InvalidGiftCount
+        if order.receiver_id == order.sender_id:
+            raise GiftToOneself
+        try:
+            gift = await self._prepare(order, key)
+        except ControlPlaneError:
+            # It may be a retry of a gift that was sent: the gift may be inactive now, or the video be deleted.
+            if client_ref is not None and (outcome := await self._sent_before(order, key)) is not None:
+                return outcome
+            raise
+        answer = None if order.video_id else await self._writer.send(gift)
+        if answer is None or answer.outcome is Outcome.PLAIN:
+            answer = await self._writer.send_plain(gift)
+        outcome = _outcome(order, gift.receiver_id, answer)
+        if not outcome.replayed:
+            self._metrics.sent(outcome.sent.coins)
+        return outcome
+
+    async def _prepare(self, order: GiftOrder, key: str) -> PreparedGift:
+        """No look at the database, if the sender and the owner of the stream are known: the rest is checked where the gift is
+        written."""
+        receiver_id = await self._receiver_of(order)
+        if receiver_id == order.sender_id:
+            raise GiftToOneself
         gift = (await self._assortment.gifts()).get(order.gift_id)
         if gift is None:
             raise UnknownGift
-        if not 1 <= order.receiver_id <= LARGEST_ID:
+        if not 1 <= receiver_id <= LARGEST_ID:
             raise UserNotFound
-        parties = await store.parties(self._database, order.sender_id, order.receiver_id)
-        if parties is None or not parties.reachable:
-            raise UserNotFound if order.stream_id is None else ReceiverNotLive
-        if parties.stream_id is None and order.stream_id is not None:
-            raise ReceiverNotLive
-        if order.stream_id not in (None, parties.stream_id):
-            raise StreamOver("This live stream has ended.")
-        self._ages.check(Activity.SEND_GIFTS, parties.sender_dob, utc_now().date())
-        if parties.coins < (
-            coins := gift.coins * order.count
-        ):  # refuse early, without using the stream's single writer
-            raise NotEnoughCoins(coins - parties.coins)
-        if not parties.can_earn:
-            await open_accounts(self._database, [earned(order.receiver_id)])
-        return _Sending(parties.sender, gift, parties.stream_id)
-
-    async def _sent_before(self, request: Request) -> GiftOutcome | None:
-        found = await find_transfer(self._database, request.user_id, request.operation, request.key)
-        transfer_id = await repeated(self._database, request, found)
-        if transfer_id is None:
-            return None
-        sent = await store.sent_by(self._database, transfer_id)
-        return GiftOutcome(sent, await wallet(self._database, request.user_id), replayed=True)
-
-    async def _send_plain(self, order: GiftOrder, request: Request, sending: _Sending) -> GiftOutcome:
-        async with self._database.transaction() as connection:
-            held = await hold(connection, request, _accounts(order))
-            if held.repeats is not None:
-                sent = await store.sent_by(connection, held.repeats)
-                return GiftOutcome(sent, held.wallet(order.sender_id), replayed=True)
-            coins = sending.gift.coins * order.count
-            posted = await _pay(connection, held, order, coins)
-            sent = await store.record_plain(
-                connection,
-                gift_id=sending.gift.id,
-                count=order.count,
-                coins=coins,
-                sender_id=order.sender_id,
-                receiver_id=order.receiver_id,
-                transfer_id=posted.transfer_id,
-            )
-            told = Told(Kind.GIFT, order.sender_id, subject_id=sent.id, text=_described(sent))
-            await tell(connection, told, [order.receiver_id])
-        return GiftOutcome(sent, posted.wallet(order.sender_id), replayed=False)
-
-    async def _append(self, order: GiftOrder, request: Request, sending: _Sending, stream_id: StreamId) -> GiftOutcome:
-        accounts = _accounts(order)
-
-        async def hold_and_transact(connection: Connection, appending: Appending) -> GiftOutcome:
-            held = await hold(connection, request, accounts)
-            return await self._transact(connection, appending, order, held, sending)
-
-        return await self._event_log.append(stream_id, hold_and_transact, rows=accounts)
-
-    async def _transact(
-        self, connection: Connection, appending: Appending, order: GiftOrder, held: Held, sending: _Sending
-    ) -> GiftOutcome:
-        sender_id, receiver_id, gift = order.sender_id, order.receiver_id, sending.gift
-        if held.repeats is not None:
-            return GiftOutcome(await store.sent_by(connection, held.repeats), held.wallet(sender_id), replayed=True)
-        if appending.closed:
-            raise StreamOver("This live stream has ended.")
-        coins = gift.coins * order.count
-        posted = await _pay(connection, held, order, coins)
-        sent, sender_total = await store.record(
-            connection,
-            stream_id=appending.stream_id,
-            seq=appending.next_seq,
-            gift_id=gift.id,
-            count=order.count,
-            coins=coins,
-            sender_id=sender_id,
+        sender = await self._sender(order.sender_id)
+        if sender is None:
+            raise UserNotFound
+        self._ages.check(Activity.SEND_GIFTS, sender.user.dob, utc_now().date())
+        if gift.coins * order.count > LARGEST_AMOUNT:
+            raise TooManyCoins
+        return PreparedGift(
+            sender=Person(order.sender_id, sender.user.username, sender.user.profile_pic),
             receiver_id=receiver_id,
-            transfer_id=posted.transfer_id,
-        )
-        event = GiftEvent(
-            gift_id=gift.id,
-            title=gift.title,
+            stream_id=order.stream_id,
+            video_id=order.video_id,
+            gift=gift,
             icon=self._picture_url(gift.picture),
             count=order.count,
-            coins=coins,
-            sender=sending.sender,
-            receiver_id=receiver_id,
-            sender_total=sender_total,
-            combo=Combo(id=f"{sender_id}-{gift.id}", count=1),
+            key=key,
+            fingerprint=_fingerprint(order, receiver_id, order.stream_id),
         )
-        appending.add(EventType.GIFT, event)
-        return GiftOutcome(sent, posted.wallet(sender_id), replayed=False)
+
+    async def _receiver_of(self, order: GiftOrder) -> UserId:
+        if order.video_id is not None:
+            return await self._owner_of_video(order, order.video_id)
+        if order.receiver_id is not None:
+            return order.receiver_id
+        if order.stream_id is None or not 1 <= order.stream_id <= LARGEST_ID:
+            raise ReceiverNotLive
+        owner_id = self._owners.get(order.stream_id) or await store.owner_of(self._database, order.stream_id)
+        if owner_id is None:
+            raise ReceiverNotLive
+        self._owners[order.stream_id] = owner_id
+        return owner_id
+
+    async def _owner_of_video(self, order: GiftOrder, video_id: VideoId) -> UserId:
+        found = await videos.seen_by_ids(self._database, order.sender_id, [video_id]) if video_id <= LARGEST_ID else {}
+        if video_id not in found or order.receiver_id not in (None, found[video_id].user_id):
+            raise VideoNotFound
+        return found[video_id].user_id
+
+    async def _sent_before(self, order: GiftOrder, key: str) -> GiftOutcome | None:
+        found = await find_transfer(self._database, order.sender_id, Operation.GIFT, key)
+        if found is None:
+            return None
+        sent = await store.sent_by(self._database, found.id)
+        receiver_id = order.receiver_id or sent.receiver_id
+        return _repeated(order, receiver_id, sent, found.fingerprint, await wallet(self._database, order.sender_id))
 
 
-def _accounts(order: GiftOrder) -> Sequence[Account]:
-    return [*accounts_of(order.sender_id), earned(order.receiver_id), reward(order.receiver_id)]
+def _outcome(order: GiftOrder, receiver_id: UserId, answer: Answer) -> GiftOutcome:
+    """Raises the refusal."""
+    match answer.outcome:
+        case Outcome.SENT:
+            return GiftOutcome(present(answer.sent, "a sent gift has a row"), answer.wallet, replayed=False)
+        case Outcome.REPEATS:
+            sent = present(answer.sent, "a gift's transfer and its row are one transaction")
+            found = present(answer.fingerprint, "a transfer has a fingerprint")
+            return _repeated(order, receiver_id, sent, found, answer.wallet)
+        case Outcome.HIDDEN:
+            raise UserNotFound
+        case Outcome.NO_VIDEO:
+            raise VideoNotFound
+        case Outcome.NOT_LIVE:
+            raise ReceiverNotLive
+        case Outcome.OVER:
+            raise StreamOver("This live stream has ended.")
+        case Outcome.IN_DEBT:
+            raise InDebt(answer.missing)
+        case Outcome.POOR:
+            raise NotEnoughCoins(answer.missing)
+        case Outcome.TOO_MANY:
+            raise TooManyCoins
+        case Outcome.PLAIN | Outcome.ALONE:
+            raise InvariantBroken(f"the writer settles the outcome {answer.outcome}")
 
 
-async def _pay(connection: Connection, held: Held, order: GiftOrder, coins: int) -> Posted:
-    return await post(
-        connection, held, amounts.gift(held.wallet(order.sender_id), order.sender_id, order.receiver_id, coins)
+def _repeated(order: GiftOrder, receiver_id: UserId, sent: SentGift, found: bytes, current: Wallet) -> GiftOutcome:
+    """`found`: the fingerprint of the first request. A retry through another entry point asks for the same gift: `sendGift`
+    may name only the receiver, the live socket names the stream; if both attempts name a stream, it must be the same one.
+    Raises IdempotencyConflict."""
+    stream_id = order.stream_id or sent.stream_id
+    if found not in (_fingerprint(order, receiver_id, None), _fingerprint(order, receiver_id, stream_id)):
+        raise IdempotencyConflict
+    return GiftOutcome(sent, current, replayed=True)
+
+
+def _fingerprint(order: GiftOrder, receiver_id: UserId, stream_id: StreamId | None) -> bytes:
+    return fingerprint(
+        receiver_id=receiver_id,
+        gift_id=order.gift_id,
+        count=order.count,
+        stream_id=stream_id,
+        video_id=order.video_id,
     )
-
-
-def _described(sent: SentGift) -> str:
-    return sent.title if sent.count == 1 else f"{sent.count} × {sent.title}"
-
-
-def _request(order: GiftOrder, key: str) -> Request:
-    async def same(source: Connection | Database, found: FoundTransfer) -> bool:
-        """Whether a retry through another entry point asks for the same gift. `sendGift` may name only the receiver,
-        the live socket names the stream; if both attempts name a stream, it must be the same one."""
-        stream_id = order.stream_id or (await store.sent_by(source, found.id)).stream_id
-        return found.fingerprint in (_fingerprint(order, None), _fingerprint(order, stream_id))
-
-    return Request(order.sender_id, Operation.GIFT, key, _fingerprint(order, order.stream_id), same=same)
-
-
-def _fingerprint(order: GiftOrder, stream_id: StreamId | None) -> bytes:
-    return fingerprint(receiver_id=order.receiver_id, gift_id=order.gift_id, count=order.count, stream_id=stream_id)

@@ -66,6 +66,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("We have looked at your report: {text}"),
             Kind.DECISION: _same("Our team has decided: {text}"),
             Kind.APPEAL_CLOSED: _same("We have looked at your appeal: {text}"),
+            Kind.COINS_CREDITED: _same("Your purchase is complete. Coins added: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("A purchase was refunded. Coins taken back: {text}"),
         },
     ),
     "de": Language(
@@ -92,6 +94,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Wir haben deine Meldung geprüft: {text}"),
             Kind.DECISION: _same("Unser Team hat entschieden: {text}"),
             Kind.APPEAL_CLOSED: _same("Wir haben deinen Einspruch geprüft: {text}"),
+            Kind.COINS_CREDITED: _same("Dein Kauf ist abgeschlossen. Gutgeschriebene Coins: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Ein Kauf wurde erstattet. Zurückgebuchte Coins: {text}"),
         },
     ),
     "es": Language(
@@ -118,6 +122,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Hemos revisado tu denuncia: {text}"),
             Kind.DECISION: _same("Nuestro equipo ha tomado una decisión: {text}"),
             Kind.APPEAL_CLOSED: _same("Hemos revisado tu recurso: {text}"),
+            Kind.COINS_CREDITED: _same("Tu compra se ha completado. Monedas añadidas: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Se ha reembolsado una compra. Monedas retiradas: {text}"),
         },
     ),
     "fr": Language(
@@ -143,6 +149,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Nous avons examiné votre signalement : {text}"),
             Kind.DECISION: _same("Notre équipe a pris une décision : {text}"),
             Kind.APPEAL_CLOSED: _same("Nous avons examiné votre recours : {text}"),
+            Kind.COINS_CREDITED: _same("Votre achat est terminé. Pièces ajoutées : {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Un achat a été remboursé. Pièces retirées : {text}"),
         },
     ),
     "pt": Language(
@@ -169,6 +177,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.REPORT_CLOSED: _same("Analisamos sua denúncia: {text}"),
             Kind.DECISION: _same("Nossa equipe tomou uma decisão: {text}"),
             Kind.APPEAL_CLOSED: _same("Analisamos seu recurso: {text}"),
+            Kind.COINS_CREDITED: _same("Sua compra foi concluída. Moedas adicionadas: {text}"),
+            Kind.COINS_TAKEN_BACK: _same("Uma compra foi reembolsada. Moedas retiradas: {text}"),
         },
     ),
 }

@@ -1,8 +1,9 @@
 """Takes back unpaid coins: those of the sandbox store, and the demo users' first coins.
 
 An account does not separate free coins from paid ones. So the ledger is replayed from its beginning, and each transfer
-moves free coins first. At the end each account holds a number of free coins, never more than its balance. These are
-taken back; the rest was paid for.
+moves free coins first; only the refund of a paid purchase takes paid coins first. At the end each account holds a number
+of free coins, never more than its balance. These are taken back; the rest was paid for. A debt that free coins paid is
+owed again.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.ledger.account import ADJUSTMENT, Account, Kind
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
-from control_plane.payments.shops import SandboxShop
+from control_plane.payments.stores.sandbox import SandboxStore
 
 DEMO_KEY = "demo"
 """Idempotency key of the transfers that credit demo users."""
 _STILL = "lock table ledger_account in share row exclusive mode"
 _ENTRIES = """
-    select transfer_id, account_id, amount, owner_id is not null as is_a_users,
+    select transfer_id, account_id, amount, owner_id is not null as is_a_users, kind = 'debt' as is_debt,
+        transfer.operation = $4 as is_refund,
         exists (select from purchase where purchase.transfer_id = entry.transfer_id and store = $1)
+            or exists (select from purchase_change change join purchase on purchase.id = purchase_id
+                where change.transfer_id = entry.transfer_id and store = $1)
             or transfer.operation = $2 and transfer.idempotency_key = $3 as is_free
     from ledger_entry entry join ledger_account account on account.id = account_id
     join ledger_transfer transfer on transfer.id = transfer_id
@@ -50,7 +54,8 @@ async def take_back_free_coins(connection: Connection) -> Mapping[UserId, int]:
     Raises LedgerIsWrong.
     """
     await connection.execute(_STILL)
-    rows = await connection.fetch(_ENTRIES, SandboxShop.name, Operation.ADJUSTMENT.value, DEMO_KEY)
+    operations = Operation.ADJUSTMENT.value, DEMO_KEY, Operation.REFUND.value
+    rows = await connection.fetch(_ENTRIES, SandboxStore.name, *operations)
     balances: dict[int, int] = defaultdict(int)
     free: dict[int, int] = defaultdict(int)
     for _, entries in groupby(rows, itemgetter("transfer_id")):
@@ -60,8 +65,14 @@ async def take_back_free_coins(connection: Connection) -> Mapping[UserId, int]:
             if not leg["is_a_users"]:
                 continue
             account, amount = leg["account_id"], leg["amount"]
+            if amount >= 0:
+                moved = min(max(moving, 0), amount)
+            elif leg["is_refund"] and not leg["is_free"]:
+                paid = 0 if leg["is_debt"] else balances[account] - free[account]
+                moved = 0 if leg["is_debt"] else -max(0, -amount - paid)
+            else:
+                moved = -min(free[account], -amount)
             balances[account] += amount
-            moved = -min(free[account], -amount) if amount < 0 else min(moving, amount)
             free[account] += moved
             moving -= moved
     taken: dict[UserId, int] = {}

@@ -6,15 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control_plane.db.remembered import Remembered
+from control_plane.payments.accounts import StoreAccounts
+from control_plane.payments.connected import ConnectedStores
+from control_plane.payments.due import DuePurchases
+from control_plane.payments.metrics import PurchaseMetrics
+from control_plane.payments.notifications import Notifications
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
-from control_plane.payments.shops import SandboxShop
+from control_plane.payments.stores.sandbox import SandboxStore
 
 
 @dataclass(frozen=True, slots=True)
 class Payments:
     packages: Remembered[Sequence[Package]]
     """The coin packages on sale."""
+    stores: ConnectedStores
+    accounts: StoreAccounts
     purchases: Purchases
-    sandbox: SandboxShop | None
+    notifications: Notifications
+    due: DuePurchases
+    metrics: PurchaseMetrics
+    sandbox: SandboxStore | None
     """The sandbox store of development mode. None in production."""

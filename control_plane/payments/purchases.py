@@ -1,50 +1,53 @@
-"""Purchases: credit coins once per store transaction, after the store has confirmed it."""
+"""Purchases: credits coins once per store transaction, after the store has confirmed it.
+
+A claim is kept before its store is asked. From then on nothing is lost, whenever the server is killed: the job
+(`control_plane/payments/due.py`) asks the store about every claim that is not closed.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import datetime as dt
 from dataclasses import dataclass
 
-from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
-from control_plane.db.connections import Connection
+from control_plane.base.rate_limit import RateLimit
+from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database
-from control_plane.ledger import amounts
-from control_plane.ledger import store as ledger
-from control_plane.ledger.account import accounts_of, bought
-from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, key_of, post
-from control_plane.ledger.wallets import Wallet
+from control_plane.ledger.transfers import IdempotencyConflict, key_of
+from control_plane.ledger.wallets import Wallet, wallet
+from control_plane.payments import claims_store as claims
 from control_plane.payments import store as payments
+from control_plane.payments.claims_store import Asked, ClaimState, digest_of
+from control_plane.payments.connected import ConnectedStores
+from control_plane.payments.errors import (
+    ClaimTooLong,
+    PurchasePending,
+    PurchasesTooOften,
+    PurchaseWaits,
+    TooManyClaims,
+)
 from control_plane.payments.metrics import PurchaseMetrics
-from control_plane.payments.sale import Package, Purchase
-from control_plane.payments.shops import Claim, Shop, VerifiedPurchase
+from control_plane.payments.sale import Purchase
+from control_plane.payments.settling import AskAgain, Settled, settle
+from control_plane.payments.store import Answered
+from control_plane.payments.stores.model import Claim, Store, StoreTransaction, StoreUnavailable
 
 LONGEST_DEVICE = 64
 """Characters of a client's device name that are stored; the rest is cut off."""
-
-
-class ShopNotConnected(ControlPlaneError):
-    """No connected store recognises the claim."""
-
-    code = "store_not_connected"
-    kind = ErrorKind.REFUSED
-
-
-class UnknownProduct(ControlPlaneError):
-    code = "unknown_product"
-    kind = ErrorKind.REFUSED
-
-    def __init__(self) -> None:
-        super().__init__("There is no such coin package.")
-
-
-class PurchaseOfAnother(ControlPlaneError):
-    code = "purchase_of_another"
-    kind = ErrorKind.FORBIDDEN
-
-    def __init__(self) -> None:
-        super().__init__("This purchase belongs to another account.")
+LONGEST_CLAIM = 16_384
+"""Characters of a claim. Shorter: the App Store's signed transactions, about 6,000, do not fit. Longer: a user can fill
+the database faster."""
+MOST_WAITING = 50
+"""Claims of one user that wait for a store. Fewer: purchases during a long outage are refused. More: a user can fill the
+database faster."""
+KEPT_REFUSED = 10
+"""Claims of one user that are kept after they were refused for one reason, for operators."""
+ATTEMPTS = 720
+"""Questions of the job about one claim, about 30 days. Fewer: a payment in cash that takes longer is refused. More: claims
+that never come to anything are asked about for longer."""
+ASKED_AGAIN = 3
+"""Questions of one call, if the store's answers overtake each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,80 +59,132 @@ class Purchased:
     """The transaction was credited before; nothing was credited again."""
 
 
-def choose_package(packages: Sequence[Package], product_id: str = "", coins: int | None = None) -> Package:
-    """Find a package by product id, or without one by its number of coins. Raises UnknownProduct."""
-    for package in packages:
-        if package.product_id == product_id or (not product_id and package.coins == coins):
-            return package
-    raise UnknownProduct
-
-
 class Purchases:
-    """Credits purchases that the stores confirm. Without stores, every purchase is refused."""
+    """Without stores, every purchase is refused."""
 
-    def __init__(self, database: Database, shops: Sequence[Shop], metrics: PurchaseMetrics) -> None:
+    def __init__(self, database: Database, stores: ConnectedStores, metrics: PurchaseMetrics, per_minute: int) -> None:
+        """`per_minute`: calls of one user."""
         self._database = database
+        self._stores = stores
         self._metrics = metrics
-        self._shops = shops
+        self._often = RateLimit(per_minute)
 
     async def purchase(self, user_id: UserId, claim: Claim, client_ref: str | None = None) -> Purchased:
         """Credit a purchase, idempotent per store transaction and per `client_ref`. The number of coins comes from our
         own table of packages, not from the client.
 
-        Raises ShopNotConnected, PurchaseOfAnother, UnknownProduct, IdempotencyConflict, InvalidClientRef, TooManyCoins
-        and what `Shop.verify` raises.
+        Raises PurchaseWaits and PurchasePending, where the claim is kept and credited later; StoreNotConnected,
+        ReceiptRefused, IdempotencyConflict, InvalidClientRef, TooManyCoins and the other refusals of
+        `control_plane/payments/errors.py`.
         """
-        seller = self._shop_of(claim)
-        verified = await seller.verify(claim)
-        if verified.user_id not in (None, user_id):
-            raise PurchaseOfAnother
-        request = _request(user_id, seller, verified, client_ref)
+        if client_ref is not None:
+            key_of(client_ref)
+        store = self._stores.of(claim)
+        if len(claim.transaction_id) > LONGEST_CLAIM:
+            raise ClaimTooLong
+        if self._often.wait_s(user_id):
+            raise PurchasesTooOften
+        asked = await self._keep(user_id, store, claim, client_ref)
+        kept = asked.claim
+        if kept.state is ClaimState.CREDITED:
+            found = await payments.find_purchase(self._database, kept.store, kept.transaction_id)
+            purchase = present(found, "a credited claim has a purchase")
+            return Purchased(purchase, await wallet(self._database, user_id), replayed=True)
+        settled = await self.work_on(asked, tell=False)
+        return Purchased(settled.purchase, settled.wallet, replayed=not settled.credited)
+
+    async def _keep(self, user_id: UserId, store: Store, claim: Claim, client_ref: str | None) -> Asked:
+        """Raises IdempotencyConflict and TooManyClaims."""
+        digest = digest_of(claim.transaction_id)
+        device = "".join(filter(str.isprintable, claim.device))[:LONGEST_DEVICE]
         async with self._database.transaction() as connection:
-            purchased = await _credit(connection, request, seller, verified, claim)
-        if not purchased.replayed:
-            self._metrics.credited(seller.name, purchased.purchase.coins)
-        return purchased
+            await lock_names(connection, f"purchase-claims/{user_id}")
+            if client_ref is not None:
+                used_for = await claims.digest_by_client_ref(connection, user_id, client_ref)
+                if used_for not in (None, digest):
+                    raise IdempotencyConflict
+            if await claims.others_waiting(connection, user_id, digest) >= MOST_WAITING:
+                raise TooManyClaims
+            return await claims.keep(connection, user_id, store.name, claim.transaction_id, device, client_ref)
 
-    def _shop_of(self, claim: Claim) -> Shop:
-        for candidate in self._shops:
-            if candidate.recognises(claim):
-                return candidate
-        if not self._shops:
-            raise ShopNotConnected("Coins cannot be bought yet: this server is not connected to a store.")
-        raise ShopNotConnected("This purchase is not from a store that this server is connected to.")
+    async def work_on(self, asked: Asked, *, tell: bool) -> Settled:
+        """Ask the store about a kept claim, settle the answer, and tell the store that the coins are credited.
+
+        The claim is left as the outcome says: open if the store has to be asked again, else closed. Raises what
+        `purchase` does.
+        """
+        claim = asked.claim
+        store = self._stores.named(claim.store)
+        transaction: StoreTransaction | None = None
+        try:
+            if store is None:
+                raise StoreUnavailable  # the operator took it out of the settings
+            settled, transaction = await self.settled(
+                store, claim.reference, asked.asked_at, claim.user_id, claim.device, tell=tell
+            )
+        except Refused as refused:
+            await self._refused(asked, refused.why, refused.transaction_id)
+            raise refused.why from None
+        except StoreUnavailable:
+            await self._wait(asked, PurchaseWaits.code, None)
+            raise PurchaseWaits from None
+        finished = await self._stores.finish(store, transaction, claim.reference)
+        await claims.credited(self._database, claim.id, transaction.transaction_id, finished=finished)
+        return settled
+
+    async def settled(
+        self,
+        store: Store,
+        reference: str,
+        asked_at: dt.datetime,
+        user_id: UserId | None,
+        device: str = "",
+        *,
+        tell: bool,
+    ) -> tuple[Settled, StoreTransaction]:
+        """Ask the store and settle its answer. Raises Refused and StoreUnavailable."""
+        for _ in range(ASKED_AGAIN):
+            try:
+                transaction = await self._stores.look_up(store, reference)
+            except StoreUnavailable:
+                raise
+            except ControlPlaneError as error:
+                raise Refused(error, None) from error
+            answered = Answered(store.name, transaction, asked_at)
+            try:
+                settled = await settle(self._database, answered, user_id, device, tell=tell)
+            except AskAgain:
+                asked_at = await payments.now(self._database)
+                continue
+            except ControlPlaneError as error:
+                if error.kind is ErrorKind.UNAVAILABLE:  # the database
+                    raise
+                raise Refused(error, transaction) from error
+            self._metrics.settled(store.name, settled)
+            return settled, transaction
+        raise StoreUnavailable
+
+    async def _refused(self, asked: Asked, why: ControlPlaneError, transaction_id: str | None) -> None:
+        if isinstance(why, PurchasePending):
+            await self._wait(asked, why.code, transaction_id)
+        else:
+            await claims.refuse(self._database, asked.claim, why.code, transaction_id, KEPT_REFUSED)
+
+    async def _wait(self, asked: Asked, reason: str, transaction_id: str | None) -> None:
+        if asked.claim.attempts >= ATTEMPTS:
+            await claims.refuse(self._database, asked.claim, reason, transaction_id, KEPT_REFUSED)
+        else:
+            await claims.wait(self._database, asked.claim.id, reason, transaction_id)
 
 
-def _request(user_id: UserId, seller: Shop, verified: VerifiedPurchase, client_ref: str | None) -> Request:
-    transaction = fingerprint(store=seller.name, transaction_id=verified.transaction_id)
-    # Hashed, because some stores' ids are longer than a key may be.
-    key = hashlib.sha256(verified.transaction_id.encode()).hexdigest() if client_ref is None else key_of(client_ref)
-    return Request(user_id, Operation.PURCHASE, key, transaction, note=seller.name)
+class Refused(Exception):
+    """The store or the settling refused. It is not an error of a caller by itself."""
 
+    def __init__(self, why: ControlPlaneError, transaction: StoreTransaction | None) -> None:
+        super().__init__(why.code)
+        self.why = why
+        self.transaction = transaction
 
-async def _credit(
-    connection: Connection, request: Request, seller: Shop, verified: VerifiedPurchase, claim: Claim
-) -> Purchased:
-    user_id = request.user_id
-    await ledger.open_accounts(connection, [bought(user_id)])
-    held = await hold(connection, request, accounts_of(user_id))
-    credited = await payments.find_purchase(connection, seller.name, verified.transaction_id)
-    if credited is not None:
-        if credited.user_id != user_id:
-            raise PurchaseOfAnother
-        return Purchased(credited, held.wallet(user_id), replayed=True)
-    package = await payments.package(connection, verified.product_id)
-    if package is None:
-        raise UnknownProduct
-    posted = await post(connection, held, amounts.purchase(held.wallet(user_id), user_id, package.coins))
-    purchase = await payments.record_purchase(
-        connection,
-        user_id,
-        seller.name,
-        verified.transaction_id,
-        package,
-        "".join(filter(str.isprintable, claim.device))[:LONGEST_DEVICE],
-        posted.transfer_id,
-    )
-    if purchase is None:  # another user presented it at the same moment; raising rolls the transfer back
-        raise PurchaseOfAnother
-    return Purchased(purchase, posted.wallet(user_id), replayed=False)
+    @property
+    def transaction_id(self) -> str | None:
+        return None if self.transaction is None else self.transaction.transaction_id

@@ -1,4 +1,4 @@
-"""Coin packages on sale, and purchases."""
+"""Coin packages on sale, products of stores, and purchases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,21 @@ class Package:
 
     id: int
     product_id: str
-    """The stores' id of this package."""
+    """The stores' id of this package, unless a store has one of its own."""
+    title: str
+    coins: int
+    price_minor: int
+    """In hundredths of the currency's unit."""
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A coin package as one store sells it, with the terms of one moment."""
+
+    package_id: int
+    product_id: str
+    """The store's id."""
     title: str
     coins: int
     price_minor: int
@@ -24,7 +38,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A purchase. Coins and price are the package's at the time of the purchase."""
+    """A purchase. Coins and price are the product's at the time of the purchase, times the quantity."""
 
     id: int
     user_id: UserId
@@ -37,4 +51,7 @@ class Purchase:
     price_minor: int
     currency: str
     device: str
+    refunded_coins: int
+    """Taken back, because the store refunded their price."""
+    bought_at: dt.datetime
     created_at: dt.datetime

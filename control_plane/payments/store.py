@@ -1,64 +1,67 @@
-"""SQL of payments: coin packages and purchases."""
+"""SQL of purchases, and of what stores answered about their transactions."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 from control_plane.ledger.account import TransferId
-from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
-from control_plane.payments.sale import Package, Purchase
+from control_plane.payments.sale import Product, Purchase
+from control_plane.payments.stores.model import StoreTransaction
 
-_PACKAGE_COLUMNS = "id, product_id, title, coins, price_minor, currency"
-_PACKAGES = f"select {_PACKAGE_COLUMNS} from coin_package where active order by coins, id"
-_PACKAGE = f"select {_PACKAGE_COLUMNS} from coin_package where product_id = $1"
-_SEED_PACKAGES = """
-    insert into coin_package (id, product_id, title, coins, price_minor, currency)
-    select *, $6 from unnest($1::integer[], $2::text[], $3::text[], $4::integer[], $5::integer[])
-    on conflict (id) do update set product_id = excluded.product_id, title = excluded.title, coins = excluded.coins,
-        price_minor = excluded.price_minor, currency = excluded.currency
+_COLUMNS = """
+    id, user_id, store, transaction_id, product_id, title, coins, price_minor, currency, device, refunded_coins, bought_at,
+    created_at
 """
-_PURCHASE_COLUMNS = """
-    purchase.id, purchase.user_id, purchase.store, purchase.transaction_id, product_id, package.title, purchase.coins,
-    purchase.price_minor, purchase.currency, purchase.device, purchase.created_at
-"""
-_FIND_PURCHASE = f"""
-    select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
-    where store = $1 and transaction_id = $2
-"""
+_FIND_PURCHASE = f"select {_COLUMNS} from purchase where store = $1 and transaction_id = $2"
 _RECORD_PURCHASE = f"""
-    with purchase as (
-        insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, device, transfer_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        on conflict (store, transaction_id) do nothing
-        returning *
-    )
-    select {_PURCHASE_COLUMNS} from purchase join coin_package package using (product_id)
+    insert into purchase (user_id, store, transaction_id, package_id, product_id, title, quantity, coins, price_minor,
+        currency, device, bought_at, transfer_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    returning {_COLUMNS}
 """
+_CHANGES = "select count(*) from purchase_change where purchase_id = $1"
+_RECORD_CHANGE = "insert into purchase_change (transfer_id, purchase_id, coins) values ($1, $2, $3)"
+_CHANGE = f"update purchase set refunded_coins = refunded_coins + $2 where id = $1 returning {_COLUMNS}"
+# An older question is no answer any more, unless it says the same.
+_KEEP_ANSWER = """
+    insert into store_transaction as kept
+        (store, transaction_id, product_id, quantity, state, refunded, bought_at, asked_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)
+    on conflict (store, transaction_id) do update
+    set product_id = excluded.product_id, quantity = excluded.quantity, state = excluded.state, refunded = excluded.refunded,
+        bought_at = excluded.bought_at, asked_at = greatest(kept.asked_at, excluded.asked_at)
+    where kept.asked_at <= excluded.asked_at
+        or (kept.state, kept.refunded, kept.quantity) = (excluded.state, excluded.refunded, excluded.quantity)
+    returning true
+"""
+_TOTALS = """
+    select coalesce(sum(price_minor), 0)::bigint as bought_minor,
+        coalesce(sum(price_minor::numeric * refunded_coins / coins), 0)::bigint as refunded_minor
+    from purchase where user_id = $1 and currency = $2
+"""
+_NOW = "select clock_timestamp()"
 _EXPORT = """
-    select id, store, transaction_id, product_id, coins, price_minor, currency, device, created_at from purchase
-    where user_id = $1 and id < $2::bigint order by id desc limit $3
+    select id, store, transaction_id, product_id, title, quantity, coins, price_minor, currency, refunded_coins, device,
+        bought_at, created_at
+    from purchase where user_id = $1 and id < $2::bigint order by id desc limit $3
 """
 _FORGET = "update purchase set device = '' where user_id = $1 and device <> ''"
 
 
-async def packages(source: Connection | Database) -> Sequence[Package]:
-    """The packages on sale, smallest first."""
-    return [Package(**row) for row in await source.fetch(_PACKAGES)]
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a store answered about one of its transactions."""
 
-
-async def package(source: Connection | Database, product_id: str) -> Package | None:
-    """Also finds a package that is no longer on sale, because it may have been paid for before."""
-    row = await source.fetchrow(_PACKAGE, product_id)
-    return None if row is None else Package(**row)
-
-
-async def seed_packages(connection: Connection) -> None:
-    """Upsert this release's packages into `coin_package`. The column `active` is left as it is."""
-    rows = [(p.id, p.product_id, p.title, p.coins, p.price_minor) for p in COIN_PACKAGES]
-    await connection.execute(_SEED_PACKAGES, *zip(*rows, strict=True), CURRENCY)
+    store: str
+    transaction: StoreTransaction
+    asked_at: dt.datetime
+    """By the database's clock, before the question."""
 
 
 async def find_purchase(source: Connection | Database, store: str, transaction_id: str) -> Purchase | None:
@@ -66,19 +69,62 @@ async def find_purchase(source: Connection | Database, store: str, transaction_i
     return None if row is None else Purchase(**row)
 
 
+async def keep_answer(connection: Connection, answered: Answered) -> bool:
+    """Keep the answer, and lock the transaction until the end of ours. False: a later question was answered
+    differently."""
+    said = answered.transaction
+    return bool(
+        await connection.fetchval(
+            _KEEP_ANSWER,
+            answered.store,
+            said.transaction_id,
+            said.product_id,
+            said.quantity,
+            said.state.value,
+            str(said.refunded),
+            said.bought_at,
+            answered.asked_at,
+        )
+    )
+
+
 async def record_purchase(
-    connection: Connection,
-    user_id: UserId,
-    store: str,
-    transaction_id: str,
-    sold: Package,
-    device: str,
-    transfer_id: TransferId,
-) -> Purchase | None:
-    """None: the transaction is credited already. Waits for a concurrent call that credits the same transaction."""
-    terms = (sold.product_id, sold.coins, sold.price_minor, sold.currency)
-    row = await connection.fetchrow(_RECORD_PURCHASE, user_id, store, transaction_id, *terms, device, transfer_id)
-    return None if row is None else Purchase(**row)
+    connection: Connection, user_id: UserId, answered: Answered, sold: Product, device: str, transfer_id: TransferId
+) -> Purchase:
+    """The caller holds the lock of the transaction, which is not credited yet."""
+    said = answered.transaction
+    quantity = said.quantity
+    row = await connection.fetchrow(
+        _RECORD_PURCHASE,
+        *(user_id, answered.store, said.transaction_id, sold.package_id, sold.product_id, sold.title),
+        *(quantity, sold.coins * quantity, sold.price_minor * quantity, sold.currency),
+        *(device, said.bought_at, transfer_id),
+    )
+    return Purchase(**present(row, "an insert returns its row"))
+
+
+async def changes(connection: Connection, purchase_id: int) -> int:
+    """How often coins of the purchase were taken back or given again."""
+    count: int = await connection.fetchval(_CHANGES, purchase_id)
+    return count
+
+
+async def record_change(connection: Connection, purchase_id: int, coins: int, transfer_id: TransferId) -> Purchase:
+    """`coins` were taken back; below zero: given again."""
+    await connection.execute(_RECORD_CHANGE, transfer_id, purchase_id, coins)
+    return Purchase(**present(await connection.fetchrow(_CHANGE, purchase_id, coins), "the purchase exists"))
+
+
+async def totals(database: Database, user_id: UserId, currency: str) -> tuple[int, int]:
+    """What the user's purchases in this currency cost, and how much of it was refunded, in hundredths."""
+    row = present(await database.fetchrow(_TOTALS, user_id, currency), "an aggregate has a row")
+    return row["bought_minor"], row["refunded_minor"]
+
+
+async def now(database: Database) -> dt.datetime:
+    """By the database's clock, as in `Answered`."""
+    time: dt.datetime = await database.fetchval(_NOW)
+    return time
 
 
 async def exported_purchases(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:

@@ -121,12 +121,6 @@ _GIFT_SINCE = "select max(created_at) > $2 from gift_sent where stream_id = $1"
 there is none."""
 
 
-def adding_coins(stream_id: str, coins: str) -> str:
-    """SQL that adds coins to a stream's total, as part of the statement that records a gift: a statement of its own
-    would hold the stream's locks for a round trip more. The arguments are SQL."""
-    return f"update stream set coins = coins + {coins} where id = {stream_id}"
-
-
 def sees(stream: str, viewer: str) -> str:
     """An SQL condition: the viewer may watch the stream, or could before it ended. The arguments are SQL, of the row and
     of the viewer's id."""

@@ -6,9 +6,20 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import NewType
 
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 
 VideoId = NewType("VideoId", int)
+
+
+class VideoNotFound(ControlPlaneError):
+    """There is no such video, or the caller may not see it."""
+
+    code = "video_not_found"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("There is no such video.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,12 @@ def announce(console: Console, started: Started) -> None:
         "WHIP, WHEP": urls.webrtc(f"{APP}/<id>"),
     }
     console.print("\n[bold green]Stagedoor is ready.[/]")
+    if started.stores:
+        addresses["stores"] = ", ".join(started.stores)
     for name, address in addresses.items():
         console.print(f"[dim]{name:<14}[/]{escape(address)}", soft_wrap=True, highlight=False)
+    if not started.stores:
+        _print(console, "No store is connected: coins cannot be bought.", "Set one up: docs/money.md")
     if started.settings.lan:
         _print(console, "On a phone in the same network:", *_qr(f"{urls.base}/"))
     _print(

@@ -9,8 +9,9 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.loading import load
 from control_plane.config.settings import Settings
 from control_plane.db import migrate as migrations
-from control_plane.db.embedded import EmbeddedPostgres, has_database, running_dsn
+from control_plane.db.embedded import EmbeddedPostgres, has_database, running_dsns
 from control_plane.db.pool import Database, open_pool
+from control_plane.db.privileges import Dsns, configured_dsns
 from stagedoor.cli import terminal
 from stagedoor.cli.terminal import out, progress
 
@@ -27,8 +28,8 @@ def migrate() -> None:
     settings = load()
 
     async def apply_migrations() -> None:
-        async with reachable(settings, may_make=True) as dsn:
-            applied = await migrations.migrate(dsn, progress)
+        async with reachable(settings, may_make=True) as dsns:
+            applied = await migrations.update(dsns, progress)
             out.print(f"{applied} migration{'' if applied == 1 else 's'} applied." if applied else "Nothing to do.")
 
     terminal.run(apply_migrations())
@@ -40,7 +41,7 @@ def with_database(work: Callable[[Database, Settings], Awaitable[None]]) -> None
     settings = load()
 
     async def connected() -> None:
-        async with reachable(settings) as dsn, opened(dsn) as database:
+        async with reachable(settings) as dsns, opened(dsns.server) as database:
             await work(database, settings)
 
     terminal.run(connected())
@@ -57,13 +58,13 @@ async def opened(dsn: str) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def reachable(settings: Settings, *, may_make: bool = False) -> AsyncIterator[str]:
-    """The dsn of the configured or running database. An embedded one that does not run is started for the time of the
+async def reachable(settings: Settings, *, may_make: bool = False) -> AsyncIterator[Dsns]:
+    """The dsns of the configured or running database. An embedded one that does not run is started for the time of the
     command. Raises NoDatabase when there is none and `may_make` is false."""
-    if settings.database_url:
-        yield settings.database_url
+    if configured := configured_dsns(settings):
+        yield configured
         return
-    if running := running_dsn(settings.data_dir):
+    if running := running_dsns(settings.data_dir):
         yield running
         return
     if not may_make and not has_database(settings.data_dir):
@@ -73,6 +74,7 @@ async def reachable(settings: Settings, *, may_make: bool = False) -> AsyncItera
         )
     postgres = EmbeddedPostgres(settings.data_dir)
     try:
-        yield await postgres.start(progress)
+        await postgres.start(progress)
+        yield postgres.dsns
     finally:
         await postgres.stop()

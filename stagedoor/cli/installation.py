@@ -11,7 +11,7 @@ import typer
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.loading import load
 from control_plane.config.settings import Settings
-from control_plane.db.migrate import migrate
+from control_plane.db.migrate import update
 from control_plane.db.pool import Database
 from control_plane.operations import installation
 from control_plane.operations.development import make_fit_for_production
@@ -88,22 +88,23 @@ def production(yes: Yes = False) -> None:
 
 
 def _alone(work: Callable[[Database, Settings], Awaitable[None]]) -> None:
-    """Run `work` while holding the server's lock, so that no server starts on this database. Raises ServerRuns."""
+    """Run `work` as the owner of the tables while holding the server's lock, so that no server starts on this database.
+    Raises ServerRuns."""
     # Imported here, because it is slow to import and other commands do not need it.
     from control_plane.db.only_server import AnotherServerRuns, OnlyServer
 
     settings = load()
 
     async def connected() -> None:
-        async with reachable(settings) as dsn:
-            only = OnlyServer(dsn, wait_s=0)
+        async with reachable(settings) as dsns:
+            only = OnlyServer(dsns.server, wait_s=0)
             try:
                 await only.take()
             except AnotherServerRuns:
                 raise ServerRuns from None
             try:
-                await migrate(dsn, progress)
-                async with opened(dsn) as database:
+                await update(dsns, progress)
+                async with opened(dsns.owner) as database:
                     await work(database, settings)
             finally:
                 only.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
-from control_plane.payments.store import seed_packages
+from control_plane.payments.packages_store import seed_packages
 
 _ANY_GIFT = "select exists (select from gift)"
 _ANY_PACKAGE = "select exists (select from coin_package)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,28 +10,32 @@ from control_plane.base.workers import Workers
 from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.fingerprints import check_against_database
-from control_plane.db.migrate import migrate
+from control_plane.db.migrate import update
 from control_plane.db.only_server import OnlyServer
 from control_plane.db.pool import Database, open_pool
+from control_plane.db.privileges import Dsns, role_of
 from control_plane.observe.database import watch_database
 from control_plane.observe.metrics import Metrics
 from control_plane.operations import installation
 from stagedoor.processes.children import Progress
 
+log = logging.getLogger(__name__)
+
 
 @asynccontextmanager
 async def database(
-    dsn: str, settings: Settings, secrets: Secrets, workers: Workers, metrics: Metrics, progress: Progress
+    dsns: Dsns, settings: Settings, secrets: Secrets, workers: Workers, metrics: Metrics, progress: Progress
 ) -> AsyncIterator[Database]:
-    """Raises AnotherServerRuns, DatabaseIsNewer, UnusableSecrets, UsedInDevelopment, NotInstalled, UnusableIncarnation
+    """Raises AnotherServerRuns, DatabaseIsNewer, DatabaseIsOlder, NotTheOwner, UnusableSecrets, UsedInDevelopment, NotInstalled, UnusableIncarnation
     and DatabaseUnavailable."""
-    only = OnlyServer(dsn)
+    only = OnlyServer(dsns.server)
     try:
         await only.take()
         async with workers.running("only-server", only.keep()):
-            await migrate(dsn, progress)
-            pool = await open_pool(dsn, settings.database_pool)
+            await update(dsns, progress)
+            pool = await open_pool(dsns.server, settings.database_pool)
             try:
+                await _warn_of_an_owner(pool)
                 await check_against_database(secrets, pool)
                 await installation.check_mode(pool, dev=settings.dev)
                 noted_in = installation.file_of(settings.secrets_path, settings.data_dir)
@@ -42,3 +47,13 @@ async def database(
                 await pool.close()
     finally:
         only.close()
+
+
+async def _warn_of_an_owner(pool: Database) -> None:
+    async with pool.connection() as connection:
+        role = await role_of(connection)
+    if role.owns:
+        log.warning(
+            "database_role_owns_tables",
+            extra={"role": role.name, "advice": "set LIVE_DATABASE_OWNER_URL (docs/operations.md, Database roles)"},
+        )

@@ -23,6 +23,9 @@ from control_plane.inbox.telling import Followers, push_to_followers, tell_all_f
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
 from control_plane.jobs.worker import Worker
+from control_plane.ledger.check import check_ledger, check_new_entries
+from control_plane.payments.due import PurchaseRetention, delete_old_claims, settle_purchases
+from control_plane.payments.refunds import Refunds, find_all_refunds, find_refunds
 from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.push.queue import send_pushes
 from control_plane.reports.retention import Evidence, delete_old_evidence
@@ -32,6 +35,7 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from stagedoor.parts.money import ledger_check
 
 
 @asynccontextmanager
@@ -68,6 +72,12 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
         send_pushes.bind(used.pushing.sender),
+        settle_purchases.bind(used.payments.due),
+        find_refunds.bind(Refunds(database, used.payments.stores)),
+        find_all_refunds.bind(Refunds(database, used.payments.stores)),
+        delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
+        check_new_entries.bind(ledger_check(database, dsn)),
+        check_ledger.bind(ledger_check(database, dsn)),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

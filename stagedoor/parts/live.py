@@ -1,8 +1,9 @@
-"""Opens event delivery: the bus between processes, the hub with this process's sockets, and the event log that feeds
-both."""
+"""Opens event delivery: the bus between processes, the hub with this process's sockets, and the event log and the writer
+of gifts, which feed both."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from control_plane.base.workers import Workers
 from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.ledger.store import lock_accounts
+from control_plane.gifts.writer import GiftWriter
 from control_plane.live.fanout import Fanout
 from control_plane.live.hub import Hub
 from control_plane.live.metrics import watch_hub
@@ -25,20 +26,21 @@ class Live:
     """Not connected yet: the parts subscribe first, then `following` connects it."""
     hub: Hub
     event_log: EventLog
+    gift_writer: GiftWriter
 
 
 @asynccontextmanager
-async def live(dsn: str, database: Database, metrics: Metrics) -> AsyncIterator[Live]:
+async def live(dsn: str, database: Database, metrics: Metrics, commission_bps: int = 0) -> AsyncIterator[Live]:
     bus, hub = PostgresBus(dsn), Hub(database, websocket_frame)
     fanout = Fanout(hub, bus)
     fanout.follow()
     bus.on_resync(hub.check)
     watch_hub(metrics, hub)
-    event_log = EventLog(database, fanout, lock=lock_accounts)
+    event_log, gift_writer = EventLog(database, fanout), GiftWriter(database, fanout, commission_bps)
     try:
-        yield Live(bus, hub, event_log)
+        yield Live(bus, hub, event_log, gift_writer)
     finally:
-        await event_log.close()
+        await asyncio.gather(event_log.close(), gift_writer.close())
 
 
 @asynccontextmanager

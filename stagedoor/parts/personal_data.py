@@ -26,6 +26,7 @@ from control_plane.ledger import store as ledger
 from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
+from control_plane.payments import accounts_store, claims_store
 from control_plane.payments import store as payments
 from control_plane.personal_data import store as exports
 from control_plane.personal_data.bundle import PersonalData
@@ -62,6 +63,8 @@ def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) ->
         push.forget_person,
         phone_book.forget_searches,
         payments.forget_person,
+        claims_store.forget_person,
+        accounts_store.forget_person,
         exports.forget_exports,
         passwords_store.forget_person,
         opened_accounts.profile_media.remove,
@@ -92,6 +95,8 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("gifts_sent", paged=gifts.exported_sent),
     Part("gifts_received", paged=gifts.exported_received),
     Part("purchases", paged=payments.exported_purchases),
+    Part("purchase_claims", paged=claims_store.exported_claims),
+    Part("store_account", whole=accounts_store.exported_account),
     Part("ledger_entries", paged=ledger.exported_entries),
     Part("reports", paged=reports.exported_reports),
     Part("report_decisions", paged=reports.exported_decisions),

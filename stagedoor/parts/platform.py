@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.contract.limits import RateLimit
 from api.contract.platform import Platform
 from api.http.urls import Urls
+from control_plane.base.rate_limit import RateLimit
 from control_plane.config.secrets import Secrets
 from control_plane.config.settings import Settings
 from control_plane.content.bundle import content
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
+from control_plane.payments.bundle import Payments
 from control_plane.pictures.pictures import Pictures
 from control_plane.push.bundle import Pushing
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
-from stagedoor.parts.accounts import accounts, ages_of
+from stagedoor.parts.accounts import accounts
 from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
-from stagedoor.parts.money import giving, payments
+from stagedoor.parts.money import giving
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.reports import reports
 from stagedoor.parts.social import social
@@ -37,6 +38,7 @@ def platform(
     api_keys: Mapping[str, str],
     metrics: Metrics,
     pushing: Pushing,
+    payments: Payments,
 ) -> Platform:
     opened_inbox = inbox(database, live, urls)
     pictures = Pictures()
@@ -51,8 +53,8 @@ def platform(
         database=database,
         accounts=opened_accounts,
         streams=streams,
-        giving=giving(database, live, urls, metrics, ages_of(settings)),
-        payments=payments(settings, secrets, database, metrics),
+        giving=giving(database, live, urls, metrics, opened_accounts),
+        payments=payments,
         stored=stored,
         personal_data=personal_data(settings, database, opened_accounts, streams, direct_messages),
         content=content(database),

@@ -31,11 +31,11 @@ async def pushing(
     async with AsyncExitStack() as stack:
         # The modules of a service are slow to import, and not needed without it.
         if options.fcm.credentials:
-            from control_plane.push.fcm.account import ServiceAccount
+            from control_plane.push.fcm.account import fcm_account
             from control_plane.push.fcm.client import Fcm
             from control_plane.push.http import new_session
 
-            account = ServiceAccount(options.fcm.credentials, options.fcm.token_url)
+            account = fcm_account(options.fcm.credentials, options.fcm.token_url)
             services.append(Fcm(account, options.fcm.url, await stack.enter_async_context(new_session())))
         if options.web.subject or settings.dev:
             from control_plane.push.web.vapid import Vapid

@@ -16,6 +16,7 @@ from control_plane.base.workers import Workers
 from control_plane.config.ports import Listeners, PortInUse, Ports, choose_again, reserve
 from control_plane.config.settings import Settings
 from control_plane.db.embedded import EmbeddedPostgres
+from control_plane.db.privileges import Dsns, configured_dsns
 from control_plane.observe.metrics import Metrics
 from hooks import SEND_EVENT
 from mediamtx.errors import PortTaken
@@ -114,15 +115,15 @@ class Processes:
         if self._mediamtx is not None:
             await self._supervisor.keep(self._mediamtx)
 
-    async def postgresql(self) -> str:
-        """The data source name. Without LIVE_DATABASE_URL, starts the embedded server. Raises
+    async def postgresql(self) -> Dsns:
+        """The data source names. Without LIVE_DATABASE_URL, starts the embedded server. Raises
         EmbeddedPostgresFailed."""
-        if self._settings.database_url:
-            return self._settings.database_url
+        if configured := configured_dsns(self._settings):
+            return configured
         postgres = EmbeddedPostgres(self._settings.data_dir)
-        dsn = await postgres.start(self._progress, partial(self._spawned, postgres.name))
+        await postgres.start(self._progress, partial(self._spawned, postgres.name))
         await self._supervisor.keep(postgres)
-        return dsn
+        return postgres.dsns
 
     def complete_run_file(self) -> None:
         """Add our own pid to the run file, which tells scripts that the server is up. Remove the file on exit."""

@@ -19,6 +19,7 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from stagedoor.parts.live import live
+from stagedoor.parts.money import payments
 from stagedoor.parts.platform import platform
 from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
@@ -44,7 +45,8 @@ async def served(
         )
         files = stored(storage(settings), secrets, database)
         push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
-        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push)
+        sold = await stack.enter_async_context(payments(settings, secrets, database, URLS, metrics))
+        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push, sold)
         dispatcher = Dispatcher(Registry(sections), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)

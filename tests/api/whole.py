@@ -23,6 +23,7 @@ from control_plane.gifts.store import seed_catalogue
 from control_plane.observe.metrics import Metrics
 from stagedoor.parts.http import live_socket, personal_socket
 from stagedoor.parts.live import Live, following, live
+from stagedoor.parts.money import payments
 from stagedoor.parts.platform import platform
 from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
@@ -60,7 +61,8 @@ async def whole(dsn: str, database: Database, folder: Path, **options: Any) -> A
         )
         files = stored(storage(settings), secrets, database)
         push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
-        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push)
+        sold = await stack.enter_async_context(payments(settings, secrets, database, URLS, metrics))
+        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push, sold)
         async with database.transaction() as connection:
             await seed_catalogue(connection)
         pages = Pages(used, delivery.hub.viewers, _no_player)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from control_plane.base.ids import UserId
+from tests.postgres import as_superuser
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ HIT_SOUND = 1
 GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
-    *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter"),
+    *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter", "gift_total"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
@@ -93,9 +94,25 @@ _FILL = """
     select 1, id, 1, 1, 1, user_id, 1, id, now() - id * interval '1 second' from ledger_transfer;
     insert into stream_gifter (stream_id, user_id, coins)
     select 1, user_id, case when user_id % 2 = 0 then 1 else user_id end from (select distinct user_id from ledger_transfer) as sender;
+    insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins)
+    select 1, user_id, coins, now()::date, coins, date_trunc('week', now())::date, coins from stream_gifter;
     insert into coin_package (id, product_id, title, coins, price_minor) values (1, 'p', 'p', 1, 1);
-    insert into purchase (user_id, store, transaction_id, product_id, coins, price_minor, currency, transfer_id)
-    select user_id, 'sandbox', id::text, 'p', 1, 1, 'USD', id from ledger_transfer;
+    insert into purchase (user_id, store, transaction_id, package_id, product_id, title, coins, price_minor, currency, bought_at, transfer_id)
+    select user_id, 'sandbox', id::text, 1, 'p', 'p', 1, 1, 'USD', now(), id from ledger_transfer;
+    insert into store_transaction (store, transaction_id, product_id, quantity, state, refunded, bought_at, asked_at)
+    select store, transaction_id, product_id, 1, 'paid', '0', bought_at, bought_at from purchase;
+    insert into purchase_change (transfer_id, purchase_id, coins) select transfer_id, id, 1 from purchase;
+    insert into purchase_claim (user_id, store, reference, digest, client_ref, transaction_id, state, due_at, changed_at)
+    select user_id, store, transaction_id, sha256(transaction_id::bytea), transaction_id, transaction_id,
+        case when id % 100 = 0 then 'waiting' when id % 100 = 1 then 'refused' else 'credited' end,
+        case when id % 100 = 0 then now() + id * interval '1 second' end, now() - id * interval '1 minute'
+    from purchase;
+    insert into store_notice (store, notice_id, kind, reference, due_at, received_at)
+    select store, transaction_id, 'changed', transaction_id, case when id % 100 = 0 then now() end, now() - id * interval '1 minute'
+    from purchase;
+    insert into store_account (user_id) select id from app_user;
+    insert into store_product (store, product_id, package_id) select 'apple', 'p' || n, 1 from generate_series(1, 1000) as n;
+    insert into sandbox_transaction (transaction_id, state) select transaction_id, 'paid' from purchase;
 
     insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;
@@ -139,7 +156,7 @@ _FILL = """
 
 async def fill(dsn: str, size: Size) -> None:
     """Fill a new database."""
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(as_superuser(dsn))
     try:
         sizes = {"users": size.users, "videos": size.videos, "gifts": size.gifts, "visits": size.visits}
         await connection.execute(_FILL.format(**sizes))

@@ -17,7 +17,7 @@ from ffmpeg_fixtures.clips import generate
 from tests.end_to_end.platform import Stagedoor
 from tests.waiting import run_in_thread
 
-KEPT = ("media", "secrets.json", "incarnation.json")
+KEPT = ("media", "secrets.json", "incarnation.json", "postgres-owner.pgpass")
 """Of the data directory. MediaMTX's files are written at each start."""
 
 

@@ -14,8 +14,7 @@ from control_plane.db.embedded import log
 from control_plane.db.embedded.home import Home
 from control_plane.db.embedded.postmaster import wait_until
 from control_plane.db.embedded.programs import MAJOR, EmbeddedPostgresFailed
-
-USER = "stagedoor"
+from control_plane.db.embedded.roles import SUPERUSER
 
 _INITDB_DEADLINE_S = 60.0
 _CTYPES = ("C.UTF-8", "en_US.UTF-8", "C")
@@ -54,7 +53,7 @@ async def make_cluster(home: Home, programs: Path, settings: Mapping[str, str]) 
         shutil.rmtree(attempt, ignore_errors=True)
     new = home.path / f"new-{os.getpid()}"
     command = [
-        *(str(programs / "initdb"), "--pgdata", str(new), "--username", USER, "--auth", "trust"),
+        *(str(programs / "initdb"), "--pgdata", str(new), "--username", SUPERUSER, "--auth", "trust"),
         *("--encoding", "UTF8", "--locale", "C", "--data-checksums", "--no-instructions"),
         *(("--no-sync",) if settings.get("fsync") == "off" else ()),
     ]

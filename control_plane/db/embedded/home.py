@@ -9,6 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from control_plane.base.child import ROOTS_STATE, Account, make_public_folder
 from control_plane.db.embedded.postmaster import clear_leftovers
@@ -52,6 +53,10 @@ def socket_dir_of(home: Path) -> Path:
     if len(bytes(home / _SOCKET)) <= _SOCKET_PATH_MAX_BYTES and "," not in str(home):
         return home
     return Path(tempfile.gettempdir()).resolve() / f"stagedoor-{os.geteuid()}-{_mark(home)}"
+
+
+def dsn_of(socket_dir: Path, role: str, database: str) -> str:
+    return f"postgresql://{role}@/{database}?host={quote(str(socket_dir), safe='')}&port=5432"
 
 
 def make_home(home: Home) -> None:

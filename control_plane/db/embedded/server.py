@@ -20,8 +20,10 @@ import asyncpg
 
 from control_plane.base.child import ROOTS_STATE
 from control_plane.db.embedded import log as server_log
-from control_plane.db.embedded.cluster import USER, is_made, make_cluster, spawn
+from control_plane.db.embedded import roles
+from control_plane.db.embedded.cluster import is_made, make_cluster, spawn
 from control_plane.db.embedded.home import (
+    dsn_of,
     home_of,
     lock_home,
     make_home,
@@ -46,8 +48,8 @@ from control_plane.db.embedded.programs import (
     programs_for,
     unprivileged_account,
 )
+from control_plane.db.privileges import Dsns
 
-DATABASE = "stagedoor"
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -106,8 +108,12 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """The data source name for asyncpg: Unix socket, user and database `stagedoor`, no password."""
-        return dsn_of(self._socket_dir)
+        """The server role's data source name for asyncpg: Unix socket, user and database `stagedoor`, no password."""
+        return self.dsns.server
+
+    @property
+    def dsns(self) -> Dsns:
+        return _dsns(self._socket_dir, self._home.data_dir)
 
     @property
     def pid(self) -> int | None:
@@ -124,6 +130,11 @@ class EmbeddedPostgres:
             await self.launch(on_spawn)
         except BaseException:
             self._let_go()
+            raise
+        try:
+            await self._set_up_roles()
+        except BaseException:
+            await self.stop()
             raise
         return self.dsn
 
@@ -178,6 +189,18 @@ class EmbeddedPostgres:
             progress("Creating a PostgreSQL database")
             await make_cluster(home, self._programs, self._settings)
 
+        if not roles.are_set_up(home):
+            roles.open_to_set_up(home)
+
+    async def _set_up_roles(self) -> None:
+        if roles.are_set_up(self._home):
+            return
+        try:
+            with server_log.os_errors_told():
+                await roles.set_up(self._home, self._socket_dir)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise EmbeddedPostgresFailed(f"The roles of the database cannot be set up: {error}") from error
+
     def _command(self) -> list[str]:
         command = [str(self._programs / "postgres"), "-D", str(self._home.cluster)]
         for name, value in self._settings.items():
@@ -230,8 +253,8 @@ def has_database(data_dir: Path) -> bool:
     return home_of(data_dir, None).cluster.exists()  # for root, through the link
 
 
-def running_dsn(data_dir: Path) -> str | None:
-    """The dsn by which another process, such as a command, connects to the running server of this data directory.
+def running_dsns(data_dir: Path) -> Dsns | None:
+    """The dsns by which another process, such as a command, connects to the running server of this data directory.
 
     None: no server accepts connections. Raises EmbeddedPostgresFailed when the database belongs to another user.
     """
@@ -244,25 +267,28 @@ def running_dsn(data_dir: Path) -> str | None:
         ) from None
     if pid_file is None or not pid_file.ready or postmaster_of(cluster) is None:
         return None
-    return dsn_of(pid_file.socket_dir)
+    return _dsns(pid_file.socket_dir, data_dir)
 
 
-def dsn_of(socket_dir: Path, database: str = DATABASE) -> str:
-    return f"postgresql://{USER}@/{database}?host={quote(str(socket_dir), safe='')}&port=5432"
+def running_dsn(data_dir: Path) -> str | None:
+    """The server role's dsn, as `running_dsns`."""
+    dsns = running_dsns(data_dir)
+    return None if dsns is None else dsns.server
+
+
+def _dsns(socket_dir: Path, data_dir: Path) -> Dsns:
+    password_file = quote(str(roles.owner_file(data_dir.absolute())), safe="")
+    return Dsns(
+        server=dsn_of(socket_dir, roles.SERVER, roles.DATABASE),
+        owner=dsn_of(socket_dir, roles.OWNER, roles.DATABASE) + f"&passfile={password_file}",
+    )
 
 
 async def _connect_once(socket_dir: Path) -> None:
-    """Connect, and create the database the first time."""
-    try:
-        connection = await asyncpg.connect(dsn_of(socket_dir), timeout=_CONNECT_DEADLINE_S)
-    except asyncpg.InvalidCatalogNameError:
-        connection = await asyncpg.connect(dsn_of(socket_dir, "postgres"), timeout=_CONNECT_DEADLINE_S)
-        try:
-            await connection.execute(f"create database {DATABASE}", timeout=_CONNECT_DEADLINE_S)
-        finally:
-            await _close(connection)
-    else:
-        await _close(connection)
+    """Connect. A server that rejects us accepts connections: its roles or its database are not set up yet."""
+    with suppress(asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
+        dsn = dsn_of(socket_dir, roles.SERVER, roles.DATABASE)
+        await _close(await asyncpg.connect(dsn, timeout=_CONNECT_DEADLINE_S))
 
 
 async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:

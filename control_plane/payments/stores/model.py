@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 
@@ -130,4 +130,42 @@ class Store(Protocol):
     async def notices(self, message: Message) -> Sequence[Notice]:
         """Verify a notification and read it. Raises NotificationRefused, and StoreUnavailable if keys to verify it with
         cannot be had now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumption:
+    """How much of a purchase was used. Prices are in hundredths of `currency`, over all purchases of the buyer."""
+
+    delivered: bool
+    """The coins were credited."""
+    coins: int
+    """Coins of this purchase."""
+    spent: int
+    """How many of them the buyer does not have any more."""
+    account: str = ""
+    """The transaction's own `account`."""
+    account_since: dt.datetime | None = None
+    """When the buyer registered. None: the buyer is not known."""
+    bought_minor: int = 0
+    refunded_minor: int = 0
+    currency: str = ""
+
+
+@runtime_checkable
+class AsksConsumption(Protocol):
+    """A store that asks how much of a purchase was used: a `Store` may have this method too."""
+
+    async def answer_consumption(self, notice: Notice, facts: Consumption) -> None:
+        """Answer a CONSUMPTION_ASKED notice. Raises StoreUnavailable."""
+        ...
+
+
+@runtime_checkable
+class ListsRefunds(Protocol):
+    """A store that lists what it refunded: a `Store` may have this method too."""
+
+    async def voided(self, since: dt.datetime) -> Sequence[Notice]:
+        """Notices of the transactions that were refunded or charged back since then, in whole or in part. One that was
+        listed before has the same id. It may ask several times, each within LOOK_UP_S. Raises StoreUnavailable."""
         ...

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 
-from control_plane.push.fcm.account import NoAccessToken, ServiceAccount
+from control_plane.base.service_account import NoAccessToken, ServiceAccount
 from control_plane.push.fcm.message import fcm_message
 from control_plane.push.http import QUOTA_S, failed, read_start, retry_after
 from control_plane.push.model import SENT, Outcome, Result, ServiceName, Text, Waiting

@@ -7,6 +7,7 @@ from control_plane.config import secrets
 from control_plane.db.fingerprints import check_known, known_fingerprints
 from control_plane.db.migrate import applied_version, migrations
 from control_plane.db.pool import connect
+from control_plane.db.privileges import role_of
 from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
 from stagedoor.cli.doctor.installation import CONNECT_S, NO_DATABASE_YET, Installation
 
@@ -37,6 +38,22 @@ async def postgresql(at: Installation) -> Finding:
     if number < OLDEST:
         return broken(f"PostgreSQL {version} ({where}) is too old", "Upgrade it to 14 or newer.")
     return ok(f"PostgreSQL {version} ({where})")
+
+
+async def role(at: Installation) -> Finding | None:
+    if at.dsn is None:
+        return None
+    connection = await connect(at.dsn, CONNECT_S)
+    try:
+        used = await role_of(connection)
+    finally:
+        connection.terminate()
+    if used.owns:
+        return warning(
+            f"{used.name} owns the tables, so the server could change what the ledger and the audit log hold",
+            "Give the server a role of its own: docs/operations.md, Database roles.",
+        )
+    return ok(f"{used.name} cannot change the ledger's entries and the audit log")
 
 
 async def schema(at: Installation) -> Finding | None:

@@ -54,7 +54,7 @@ async def looked_at(settings: Settings) -> AsyncIterator[Installation]:
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[str | None, str]:
     try:
-        dsn = await stack.enter_async_context(reachable(settings))
+        dsn = (await stack.enter_async_context(reachable(settings))).server
         connection = await connect(dsn, CONNECT_S)
     except NoDatabase:
         return None, NO_DATABASE_YET

@@ -16,9 +16,9 @@ async def phones(at: Installation) -> Finding:
         if at.dev:
             return ok(LOGGED)
         return warning("not set up: nothing is pushed to the apps", "Set LIVE_PUSH_FCM_CREDENTIALS.")
-    from control_plane.push.fcm.account import ServiceAccount  # slow to import
+    from control_plane.push.fcm.account import fcm_account  # slow to import
 
-    account = ServiceAccount(options.credentials, options.token_url)
+    account = fcm_account(options.credentials, options.token_url)
     await account.access_token()
     return ok(f"{account.email} has access")
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.contract import limits
-from api.contract.limits import RateLimit, UnderWay
+from api.contract.limits import UnderWay
+from control_plane.base import rate_limit
+from control_plane.base.rate_limit import RateLimit
 
 
 @dataclass
@@ -97,7 +98,7 @@ def test_each_caller_has_a_limit_of_its_own(clock: Clock) -> None:
 
 
 def test_the_last_callers_are_remembered_and_not_more(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "REMEMBERED", 3)
+    monkeypatch.setattr(rate_limit, "REMEMBERED", 3)
     limit = RateLimit(60, clock)
     burst(limit, "first")
     burst(limit, "second")

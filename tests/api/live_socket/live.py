@@ -15,7 +15,6 @@ from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from api.contract.limits import RateLimit
 from api.live_socket.route import LiveSocket
 from api.sockets.connection import Timing
 from api.sockets.door import Clients
@@ -23,6 +22,7 @@ from api.sockets.websocket import websocket_frame
 from control_plane.accounts.caller import Caller, Role
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
+from control_plane.base.rate_limit import RateLimit
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.eventlog.log import Appending, EventLog

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.contract.limits import RateLimit
 from api.live_socket.frames import parse
 from api.sockets.frames import FAULTS, CloseCode, ErrorFrame, finished
 from control_plane.accounts.caller import Caller
+from control_plane.base.rate_limit import RateLimit
 from control_plane.db.pool import Database
 from tests.api.live_socket.live import House, serving
 from tests.waiting import until

@@ -26,7 +26,7 @@ from control_plane.bus.postgres import PostgresBus
 from control_plane.db.pool import DatabaseUnavailable
 from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
-from tests.postgres import disconnect_everyone
+from tests.postgres import by_owner, disconnect_everyone
 from tests.waiting import in_background, until
 
 SECRET, OTHER = Secret("s", b"the secret of this server, 32 b."), Secret("s", b"another secret of another server")
@@ -296,7 +296,7 @@ async def test_a_token_of_an_earlier_row_with_the_same_id_is_not_valid(
     """A restored backup gives ids out again, under the same secrets."""
     token = await process().issue(user_id)
     await database.execute("delete from app_user where id = $1", user_id)
-    await database.execute("select setval(pg_get_serial_sequence('app_user', 'id'), $1, false)", user_id)
+    await by_owner(database, f"select setval(pg_get_serial_sequence('app_user', 'id'), {user_id}, false)")
     assert await new_user(database) == user_id
     assert await process().identify(token) is None
     assert await process().identify(await process().issue(user_id)) == Caller(user_id)

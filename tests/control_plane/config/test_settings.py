@@ -16,6 +16,7 @@ from control_plane.config.settings import Settings
 SECRET = "only-the-operator-knows"
 SECRET_NAMES = {
     "database_url",
+    "database_owner_url",
     "mediamtx_api_url",
     "bus_url",
     "storage_url",
@@ -29,6 +30,9 @@ SECRET_NAMES = {
     "providers.google.client_secret",
     "push.fcm.credentials",
     "push.web.private_key",
+    "stores.google.credentials",
+    "stores.stripe.secret_key",
+    "stores.stripe.webhook_secrets",
 }
 
 
@@ -261,7 +265,7 @@ def test_a_table_is_read_from_the_file_and_the_environment(config: Path) -> None
             "[providers.google]\nclient_id = 1",
             "There is no setting LIVE_PROVIDERS_GOOGLE_CLIENT_ID. Did you mean LIVE_PROVIDERS_GOOGLE_CLIENT_IDS?",
         ),
-        ("[stores.google]\nkeys = 1", "There is no setting LIVE_STORES. `stagedoor settings` lists them."),
+        ("[shops.google]\nkeys = 1", "There is no setting LIVE_SHOPS. `stagedoor settings` lists them."),
         ("providers = 1", "providers must be a table: [providers]."),
         ("[providers.google.issuer]\nx = 1", "LIVE_PROVIDERS_GOOGLE_ISSUER must be one value."),
     ],

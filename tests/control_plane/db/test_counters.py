@@ -13,7 +13,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.migrate import _CREATE, _RECORD, migrate, migrations
 from control_plane.db.pool import Database
-from tests.postgres import EMPTY, TestPostgres
+from tests.postgres import EMPTY, TestPostgres, as_owner
 
 COUNTERS = 8
 """The migration that added them."""
@@ -103,7 +103,8 @@ async def test_what_is_undone_is_not_counted(database: Database) -> None:
 
 
 async def test_a_database_that_was_filled_before_is_counted(postgres: TestPostgres) -> None:
-    async with postgres.database(EMPTY) as dsn:
+    async with postgres.database(EMPTY) as empty:
+        dsn = as_owner(empty)
         old = await asyncpg.connect(dsn)
         try:
             await old.execute(_CREATE)

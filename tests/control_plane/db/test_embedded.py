@@ -16,14 +16,23 @@ import asyncpg
 import psutil
 import pytest
 
-from control_plane.db.embedded import EmbeddedPostgres, EmbeddedPostgresFailed, log, running_dsn
-from control_plane.db.embedded.home import socket_dir_of
+from control_plane.db.embedded import (
+    EmbeddedPostgres,
+    EmbeddedPostgresFailed,
+    cluster,
+    log,
+    roles,
+    running_dsn,
+    running_dsns,
+)
+from control_plane.db.embedded.home import dsn_of, socket_dir_of
 from control_plane.db.embedded.postmaster import wait_until
 from stagedoor.processes.supervisor import ChildGaveUp
-from tests.postgres import fast_folder, remove
+from tests.postgres import as_superuser, fast_folder, remove
 from tests.stagedoor.processes.supervision import supervised
 
 AS_ROOT = os.geteuid() == 0
+THING = "create table thing (name text); grant select on thing to stagedoor; insert into thing values ('kept')"
 
 A_CONTROL_PLANE = """
 import asyncio, sys
@@ -58,8 +67,8 @@ async def server(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
     """Started, with one table that contains `kept`."""
     server = embedded(data_dir)
     await server.start(say_nothing)
-    async with connection(server.dsn) as database:
-        await database.execute("create table thing (name text); insert into thing values ('kept')")
+    async with connection(server.dsns.owner) as database:
+        await database.execute(THING)
     yield server
     await server.stop()
 
@@ -121,8 +130,9 @@ async def test_the_first_start_creates_a_cluster_and_the_second_only_starts_it_a
 ) -> None:
     told: list[str] = []
     server = embedded(data_dir)
-    async with connection(await server.start(told.append)) as database:
-        await database.execute("create table thing (name text); insert into thing values ('kept')")
+    await server.start(told.append)
+    async with connection(server.dsns.owner) as database:
+        await database.execute(THING)
     await server.stop()
     assert told[-2:] == ["Creating a PostgreSQL database", "Starting PostgreSQL"]
 
@@ -224,10 +234,10 @@ async def test_a_server_that_a_killed_control_plane_left_behind_is_stopped_and_r
     )
     assert owner.stdout is not None
     leftover = int(await asyncio.wait_for(owner.stdout.readline(), 20))
-    dsn = running_dsn(data_dir)
-    assert dsn is not None
-    async with connection(dsn) as database:
-        await database.execute("create table thing (name text); insert into thing values ('kept')")
+    dsns = running_dsns(data_dir)
+    assert dsns is not None
+    async with connection(dsns.owner) as database:
+        await database.execute(THING)
     owner.kill()
     await owner.wait()
     processes = family_of(leftover)
@@ -365,3 +375,119 @@ async def test_roots_new_data_directory_begins_empty_and_the_removed_ones_databa
     with pytest.raises(asyncpg.UndefinedTableError):
         await start_again(data_dir)
     assert len(list(home.glob("cluster-until-*"))) == 1
+
+
+# ── roles ──
+
+
+async def test_the_server_is_its_own_role_and_the_owner_needs_the_password_of_the_file(
+    server: EmbeddedPostgres, data_dir: Path
+) -> None:
+    file = data_dir / "postgres-owner.pgpass"
+    assert file.stat().st_mode & 0o777 == 0o600
+    async with connection(server.dsns.owner) as database:
+        assert await database.fetchval("select current_user") == "stagedoor_owner"
+    without = server.dsns.owner.partition("&passfile")[0]
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(without, password="a guess")
+    with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError, match=r"no pg_hba\.conf entry"):
+        await asyncpg.connect(as_superuser(server.dsn))
+    async with connection(server.dsn) as database:
+        roles = (
+            "select rolname::text, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles where rolcanlogin"
+        )
+        found = {row["rolname"]: tuple(row)[1:] for row in await database.fetch(roles)}
+    assert found == {"postgres": (True,) * 4, "stagedoor": (False,) * 4, "stagedoor_owner": (False,) * 4}
+    assert file.read_text().split(":")[-1].strip() not in (data_dir / "postgres.log").read_text()
+
+
+async def test_a_lost_or_foreign_password_file_is_replaced(server: EmbeddedPostgres, data_dir: Path) -> None:
+    file = data_dir / "postgres-owner.pgpass"
+    for change in (file.unlink, lambda: file.write_text("*:*:*:stagedoor_owner:of another database\n")):
+        await server.stop()
+        change()
+        await server.start(say_nothing)
+        async with connection(server.dsns.owner) as database:
+            assert await database.fetchval("select count(*) from thing") == 1
+
+
+EARLIER = """
+    create table person (id serial primary key, name text unique);
+    create table letter (id bigint generated always as identity, person_id integer references person, state state);
+    create function greet() returns trigger language plpgsql as 'begin return new; end';
+    create trigger greet before insert on letter for each row execute function greet();
+    create view people as select name from person;
+    insert into person (name) values ('ann');
+    insert into letter (person_id, state) values (1, 'sent')
+"""
+
+
+async def test_the_cluster_of_an_earlier_release_is_taken_over_with_its_data(data_dir: Path) -> None:
+    """Before, one superuser `stagedoor` did everything, and needed no password."""
+    await as_of_an_earlier_release(data_dir)
+    server = embedded(data_dir)
+    for _ in range(2):
+        await server.start(say_nothing)
+        async with connection(server.dsns.owner) as database:
+            owners = "select distinct pg_get_userbyid(relowner)::text from pg_class where relnamespace = 'public'::regnamespace"
+            assert [row[0] for row in await database.fetch(owners)] == ["stagedoor_owner"]
+            assert await database.fetch("select name, state from person join letter on person_id = person.id")
+            await database.execute("alter type state add value if not exists 'read'")
+            await database.execute("create or replace function greet() returns trigger language plpgsql as 'begin end'")
+            await database.execute("alter table letter add column if not exists text text")
+        async with connection(server.dsn) as database:
+            assert not await database.fetchval("select rolsuper from pg_roles where rolname = current_user")
+        await server.stop()
+
+
+async def test_a_take_over_that_is_cut_short_is_finished_by_the_next_start(data_dir: Path) -> None:
+    await as_of_an_earlier_release(data_dir)
+    for moment in (1, 1, 2, 4, 5, 6):
+        await cut_short(data_dir, moment)
+    server = embedded(data_dir)
+    await server.start(say_nothing)
+    async with connection(server.dsns.owner) as database:
+        assert await database.fetchval("select count(*) from letter") == 1
+        names = [
+            row[0] for row in await database.fetch("select rolname::text from pg_roles where rolcanlogin order by 1")
+        ]
+    await server.stop()
+    assert names == ["postgres", "stagedoor", "stagedoor_owner"]
+
+
+async def cut_short(data_dir: Path, statements: int) -> None:
+    """Start, and fail at a statement of the set-up of the roles."""
+    left = statements
+
+    class Cut(Exception):
+        pass
+
+    real = asyncpg.Connection.execute
+
+    async def execute(self: asyncpg.Connection[asyncpg.Record], query: str, *args: object, **options: object) -> str:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Cut
+        return await real(self, query, *args, **options)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "execute", execute)
+        with pytest.raises(Cut):
+            await embedded(data_dir).start(say_nothing)
+
+
+async def as_of_an_earlier_release(data_dir: Path) -> None:
+    """Make a cluster as earlier releases did: initdb with the superuser `stagedoor`, which everything belongs to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "SUPERUSER", "stagedoor")
+        patch.setattr(roles, "are_set_up", lambda home: True)
+        server = embedded(data_dir)
+        await server.start(say_nothing)
+        async with connection(
+            dsn_of(socket_dir_of((data_dir / "postgres").resolve()), "stagedoor", "postgres")
+        ) as database:
+            await database.execute("create database stagedoor")
+        async with connection(server.dsn) as database:
+            await database.execute(f"create type state as enum ('written', 'sent'); {EARLIER}")
+        await server.stop()

@@ -11,7 +11,7 @@ import pytest
 
 from control_plane.db.migrate import DatabaseIsNewer, migrate, migrations
 from control_plane.db.pool import DatabaseUnavailable
-from tests.postgres import EMPTY, TestPostgres
+from tests.postgres import EMPTY, TestPostgres, as_owner
 
 ALL = [(migration.version, migration.name) for migration in migrations()]
 TABLES = "select array_agg(table_name::text order by table_name) from information_schema.tables where table_schema = 'public'"
@@ -19,9 +19,9 @@ TABLES = "select array_agg(table_name::text order by table_name) from informatio
 
 @pytest.fixture
 async def dsn(postgres: TestPostgres) -> AsyncIterator[str]:
-    """An empty database."""
+    """An empty database, as its owner."""
     async with postgres.database(EMPTY) as dsn:
-        yield dsn
+        yield as_owner(dsn)
 
 
 @pytest.fixture

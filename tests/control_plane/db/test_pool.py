@@ -20,6 +20,7 @@ from control_plane.config.declare import InvalidSettings
 from control_plane.db.connections import Connection, Connections
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, DatabaseUnavailable, connect, open_pool
+from tests.postgres import as_owner
 from tests.waiting import until
 
 DEADLINE_S = 0.2
@@ -29,6 +30,12 @@ SENTENCE = "The database cannot be reached at the moment. Please try again."
 
 class Refused(ControlPlaneError):
     code = "refused"
+
+
+@pytest.fixture
+async def dsn(dsn: str) -> str:
+    """As the owner, because these tests make tables."""
+    return as_owner(dsn)
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class SeveringProxy:
-    """Forwards a port of 127.0.0.1 to the server's Unix socket. When armed, it forwards the next COMMIT, waits for the
-    server's answer, and closes the connection instead of forwarding the answer."""
+    """Forwards a port of 127.0.0.1 to the server's Unix socket. When armed, it forwards the next commit, waits for the
+    server's answer, and closes the connection instead of forwarding the answer. `commit`: the bytes of a message that
+    commits."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, commit: bytes = b"COMMIT;") -> None:
         parts = urlsplit(dsn)
         self._socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
         self._base = f"postgresql://{parts.username}@127.0.0.1:{{}}{parts.path}"
+        self._commit = commit
         self._port = 0
         self._clients: set[asyncio.Task[None]] = set()
         self.commits_to_cut = 0
@@ -44,7 +46,7 @@ class SeveringProxy:
         try:
             with suppress(ConnectionError):
                 while data := await reader.read(1 << 16):
-                    cut = self.commits_to_cut > 0 and b"COMMIT;" in data
+                    cut = self.commits_to_cut > 0 and self._commit in data
                     if cut:
                         self.commits_to_cut -= 1
                         forwarding.cancel()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from control_plane.accounts.age import Ages
+from control_plane.accounts.store import own_by_id
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -17,8 +19,8 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import GiftOrder, Gifts
 from control_plane.gifts.store import seed_catalogue
+from control_plane.gifts.writer import GiftWriter
 from control_plane.ledger.adjustments import adjust
-from control_plane.ledger.store import lock_accounts
 from control_plane.observe.metrics import Metrics
 from control_plane.streams import store
 from control_plane.streams.model import EndReason, StreamOptions
@@ -72,14 +74,16 @@ class Heard:
 
 
 class Stage:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, commission_bps: int = 0) -> None:
         self.database = database
         self.heard = Heard()
-        self.event_log = EventLog(database, self.heard, lock=lock_accounts)
+        self.event_log = EventLog(database, self.heard)
+        self.writer = GiftWriter(database, self.heard, commission_bps)
         assortment = Assortment(database, lifetime_s=0)
         self.metrics = Metrics()
         metrics, ages = GiftMetrics(self.metrics), Ages(send_gifts=18)
-        self.gifts = Gifts(database, self.event_log, assortment, "/static/gifts/{}".format, metrics, ages)
+        own_user = partial(own_by_id, database)
+        self.gifts = Gifts(database, self.writer, assortment, own_user, "/static/gifts/{}".format, metrics, ages)
 
     async def open(self) -> None:
         async with self.database.transaction() as connection:
@@ -87,6 +91,7 @@ class Stage:
 
     async def close(self) -> None:
         await self.event_log.close()
+        await self.writer.close()
 
     async def user(self, coins: int = 0) -> UserId:
         user_id = await new_user(self.database)

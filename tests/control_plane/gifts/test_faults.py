@@ -14,6 +14,7 @@ from control_plane.ledger.wallets import Wallet, wallet
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.gifts.severing import SeveringProxy
 from tests.control_plane.gifts.stage import HEART, Stage, order
+from tests.postgres import by_owner
 
 KILL_BUSY = """
     select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -55,11 +56,12 @@ async def test_a_gift_whose_connection_is_killed_after_its_last_statement_is_sen
     """A deferred trigger holds the COMMIT back."""
     ann = await stage.user(coins=5)
     star, stream_id = await stage.star()
-    await stage.database.execute("""
+    statements = """
         create function wait() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(1); return null; end';
         create constraint trigger wait after insert on gift_sent deferrable initially deferred
             for each row execute function wait();
-    """)
+    """
+    await by_owner(stage.database, statements)
     await outsider.execute("select pg_advisory_lock(1)")
     sending = asyncio.create_task(stage.gifts.send(order(ann, star, HEART)))
     await outsider.execute("select pg_terminate_backend($1)", await waiting_backend(outsider))
@@ -77,7 +79,7 @@ async def test_a_gift_whose_commit_is_not_answered_is_looked_up_and_not_sent_aga
 ) -> None:
     ann = await stage.user(coins=10)
     star, stream_id = await stage.star()
-    proxy = SeveringProxy(dsn)
+    proxy = SeveringProxy(dsn, commit=b'"sender_total":')  # gifts_send is called outside of transactions
     async with proxy.running():
         database = await open_pool(proxy.dsn, size=2)
         cut_off = Stage(database)

@@ -18,11 +18,14 @@ from control_plane.base.signing import Keyring, Secret
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import total_received, wallets
 from control_plane.observe.metrics import Metrics
+from control_plane.payments.accounts import StoreAccounts
+from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.metrics import PurchaseMetrics
+from control_plane.payments.packages_store import offered, seed_packages
 from control_plane.payments.purchases import Purchases
-from control_plane.payments.sale import Package
-from control_plane.payments.shops import Claim, ReceiptState, SandboxShop
-from control_plane.payments.store import packages, seed_packages
+from control_plane.payments.sale import Product
+from control_plane.payments.stores.model import Claim
+from control_plane.payments.stores.sandbox import SandboxStore, Sold
 from tests.control_plane.gifts.stage import Stage, order
 
 PEOPLE = 3
@@ -41,7 +44,7 @@ class Buy:
     buyer: int
     """Who presents the receipt."""
     package: int
-    state: ReceiptState
+    state: Sold
     times: int
 
 
@@ -62,7 +65,7 @@ class StartOrEnd:
 anybody = st.integers(0, PEOPLE - 1)
 action = st.one_of(
     st.builds(Adjust, anybody, st.integers(1, 40)),
-    st.builds(Buy, anybody, anybody, st.integers(0, 1), st.sampled_from(ReceiptState), st.integers(1, 3)),
+    st.builds(Buy, anybody, anybody, st.integers(0, 1), st.sampled_from(Sold), st.integers(1, 3)),
     st.builds(
         Give, anybody, anybody, st.integers(1, 4), st.integers(0, 3), st.none() | st.sampled_from(["a", "b", "c"])
     ),
@@ -74,12 +77,14 @@ actions_at_once = st.lists(action, min_size=1, max_size=5)
 class World:
     """Some users, and the balances that follow from the answers that they got."""
 
-    def __init__(self, stage: Stage, people: Sequence[UserId], on_sale: Sequence[Package]) -> None:
+    def __init__(self, stage: Stage, people: Sequence[UserId], on_sale: Sequence[Product]) -> None:
         self.stage = stage
         self.people = people
         self.on_sale = on_sale
-        self.sandbox = SandboxShop(Keyring((Secret("s", b"s" * 32),)))
-        self.purchases = Purchases(stage.database, [self.sandbox], PurchaseMetrics(Metrics()))
+        self.sandbox = SandboxStore(Keyring((Secret("s", b"s" * 32),)), stage.database)
+        stores = ConnectedStores([self.sandbox])
+        self.purchases = Purchases(stage.database, stores, PurchaseMetrics(Metrics()), per_minute=10_000)
+        self.accounts = StoreAccounts(stage.database)
         self.streams: dict[UserId, StreamId] = {}
         self.changing: set[UserId] = set()
         self.coins: Counter[UserId] = Counter()
@@ -92,7 +97,8 @@ class World:
                 await adjust(self.stage.database, user, coins, f"key-{next(_numbers)}")
                 self.coins[user] += coins
             case Buy():
-                receipt = self.sandbox.issue(user, self.on_sale[action.package], action.state)
+                account = await self.accounts.of(user)
+                receipt = self.sandbox.receipts.sell(self.on_sale[action.package], account, action.state)
                 buyer = self.people[action.buyer]
                 for _ in range(action.times):
                     bought = await self.purchases.purchase(buyer, Claim(receipt))
@@ -103,8 +109,8 @@ class World:
                 outcome = await self.stage.gifts.send(gift, client_ref)
                 if not outcome.replayed:
                     self.coins[user] -= outcome.sent.coins
-                    self.coins[gift.receiver_id] += outcome.sent.coins
-                    self.received[gift.receiver_id] += outcome.sent.coins
+                    self.coins[outcome.sent.receiver_id] += outcome.sent.coins
+                    self.received[outcome.sent.receiver_id] += outcome.sent.coins
             case StartOrEnd() if user not in self.changing:
                 self.changing.add(user)
                 if (stream_id := self.streams.pop(user, None)) is None:
@@ -121,7 +127,7 @@ async def test_coins_are_conserved(stage: Stage, steps: list[list[Adjust | Buy |
     async with stage.database.transaction() as connection:
         await seed_packages(connection)
     people = [await stage.user() for _ in range(PEOPLE)]
-    world = World(stage, people, await packages(stage.database))
+    world = World(stage, people, await offered(stage.database, SandboxStore.name))
     for person in range(PEOPLE):
         await world.act(StartOrEnd(person))
         await world.act(Adjust(person, 20))

@@ -16,7 +16,10 @@ from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from tests.waiting import in_background
 
-MARKS = "create table mark (id bigint generated always as identity primary key, text text not null)"
+MARKS = """
+    create table mark (id bigint generated always as identity primary key, text text not null);
+    grant select, insert on mark to stagedoor
+"""
 
 
 @dataclass

@@ -19,7 +19,7 @@ from control_plane.jobs.worker import PICKS
 from control_plane.observe.metrics import Metrics
 from tests.control_plane.bus.proxy import Wire, wire
 from tests.control_plane.jobs.factory import Factory, add, hold, is_empty, make, worker
-from tests.postgres import disconnect_everyone
+from tests.postgres import by_owner, disconnect_everyone
 from tests.waiting import until
 
 WORKER = """
@@ -189,7 +189,7 @@ async def test_a_cut_listen_is_made_again(database: Database, dsn: str, factory:
 
 
 async def test_without_notifications_the_queue_is_polled(database: Database, dsn: str, factory: Factory) -> None:
-    await database.execute("drop trigger tg_pgqueuer_changed on pgqueuer")
+    await by_owner(database, "drop trigger tg_pgqueuer_changed on pgqueuer")
     async with worker(database, dsn, factory):
         await add(database, make, "found")
         await until(lambda: is_empty(database))

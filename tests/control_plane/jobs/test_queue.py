@@ -16,6 +16,7 @@ from control_plane.jobs.store import State
 from control_plane.jobs.worker import LOST_AFTER_S, POLL_S
 from control_plane.observe.metrics import Metrics
 from tests.control_plane.jobs.factory import Factory, add, fail, hold, is_empty, make, worker
+from tests.postgres import by_owner
 from tests.waiting import until
 
 
@@ -250,8 +251,8 @@ async def test_a_stop_lets_a_schedule_enqueue_its_job(database: Database, dsn: s
     async with worker(database, dsn, factory, [tidy]):
         await until(lambda: database.fetchval("select count(*) from pgqueuer_schedules"))
     await database.execute("update pgqueuer_schedules set next_run = now() - interval '1 second'")
+    await by_owner(database, _HELD_UP)
     async with database.connection() as held:
-        await held.execute(_HELD_UP)
         await held.execute("select pg_advisory_lock(4711)")
         async with worker(database, dsn, factory, [tidy], stop_s=10.0) as stopped:
             await until(lambda: database.fetchval("select status = 'picked' from pgqueuer_schedules"))

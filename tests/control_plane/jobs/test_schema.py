@@ -10,12 +10,12 @@ from pgqueuer.adapters.persistence.schema_inspect import inspect
 from control_plane.db.migrate import migrations
 from control_plane.db.pool import connect
 from control_plane.jobs.queue import NAMES, queries
-from tests.postgres import EMPTY, TestPostgres
+from tests.postgres import EMPTY, TestPostgres, as_owner
 
 
 async def test_the_migration_makes_what_the_installed_library_makes(postgres: TestPostgres, dsn: str) -> None:
     async with postgres.database(EMPTY) as installed_dsn:
-        ours, theirs = await connect(dsn), await connect(installed_dsn)
+        ours, theirs = await connect(dsn), await connect(as_owner(installed_dsn))
         await queries(AsyncpgDriver(theirs)).install()
         wanted = await inspect(AsyncpgDriver(theirs), NAMES)
         assert wanted.tables

@@ -26,11 +26,21 @@ BROKEN_HISTORIES = """
 UNCREDITED_PURCHASES = """
     select purchase.id from purchase where coins is distinct from (
         select sum(amount) from ledger_entry entry join ledger_account account on account.id = entry.account_id
-        where transfer_id = purchase.transfer_id and owner_id = purchase.user_id and kind = 'bought')
+        where transfer_id = purchase.transfer_id and owner_id = purchase.user_id and kind in ('bought', 'debt'))
+"""
+WRONG_REFUNDS = """
+    select id from purchase where refunded_coins is distinct from (
+        select coalesce(sum(coins), 0) from purchase_change where purchase_id = purchase.id)
+    union all
+    select purchase_id from purchase_change change where coins is distinct from (
+        select -sum(amount) from ledger_entry entry join ledger_account account on account.id = entry.account_id
+        where transfer_id = change.transfer_id and owner_id = (select user_id from purchase where id = purchase_id))
+    union all
+    select id from ledger_transfer where operation = 'refund' and id not in (select transfer_id from purchase_change)
 """
 IN_CIRCULATION = "select coalesce(sum(balance), 0)::bigint from ledger_account where owner_id is not null"
 ISSUED = """
-    select (select coalesce(sum(coins), 0) from purchase)::bigint + (
+    select (select coalesce(sum(coins - refunded_coins), 0) from purchase)::bigint + (
         select coalesce(sum(amount), 0) from ledger_entry entry join ledger_account account on account.id = entry.account_id
         where owner_id is not null
             and transfer_id in (select id from ledger_transfer where operation = 'adjustment'))::bigint
@@ -39,7 +49,7 @@ ISSUED = """
 
 async def audit(database: Database) -> int:
     """The sum of all users' coins. Fails if any sum is wrong."""
-    for found in (UNBALANCED, EMPTY_TRANSFERS, WRONG_BALANCES, BROKEN_HISTORIES, UNCREDITED_PURCHASES):
+    for found in (UNBALANCED, EMPTY_TRANSFERS, WRONG_BALANCES, BROKEN_HISTORIES, UNCREDITED_PURCHASES, WRONG_REFUNDS):
         assert await database.fetch(found) == []
     in_circulation: int = await database.fetchval(IN_CIRCULATION)
     assert in_circulation == await database.fetchval(ISSUED)

@@ -29,6 +29,7 @@ from control_plane.ledger.wallets import Wallet, total_received, wallet, wallets
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.ledger.books import audit, transfers_of
 from tests.control_plane.people import new_user
+from tests.postgres import by_owner
 
 INSERT_ENTRIES = """
     insert into ledger_entry (transfer_id, account_id, amount, balance_after)
@@ -262,6 +263,15 @@ async def test_a_balance_below_zero_is_refused_by_the_database(database: Databas
         await database.execute("update ledger_account set balance = balance - 11 where owner_id = $1", ann)
 
 
+async def test_a_balance_changes_only_with_an_entry(database: Database) -> None:
+    ann = await rich(database, 10)
+
+    with pytest.raises(asyncpg.CheckViolationError, match="together with an entry"):
+        await database.execute("update ledger_account set balance = 11 where owner_id = $1", ann)
+
+    assert await audit(database) == 10
+
+
 @pytest.mark.parametrize("table", ["ledger_entry", "ledger_transfer"])
 @pytest.mark.parametrize(
     "statement", ["update {} set id = default", "delete from {}", "truncate {} cascade", "delete from {} where false"]
@@ -270,7 +280,7 @@ async def test_the_ledger_only_appends(database: Database, table: str, statement
     await rich(database, 10)
 
     with pytest.raises(asyncpg.CheckViolationError, match="append-only"):
-        await database.execute(statement.format(table))
+        await by_owner(database, statement.format(table))
 
 
 async def test_system_accounts_keep_no_balance_and_are_not_waited_for(database: Database) -> None:

@@ -20,17 +20,12 @@ from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.ledger.transfers import NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, wallet, wallets
-from control_plane.observe.metrics import Metrics
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.operations.development import make_fit_for_production
 from control_plane.operations.free_coins import LedgerIsWrong
 from control_plane.operations.installation import UsedInDevelopment, check_mode
-from control_plane.payments.metrics import PurchaseMetrics
-from control_plane.payments.purchases import Purchases
-from control_plane.payments.sale import Package
-from control_plane.payments.shops import Claim, SandboxShop, VerifiedPurchase
-from control_plane.payments.store import packages, seed_packages
+from control_plane.payments.packages_store import seed_packages
 from control_plane.storage.files import Files
 from control_plane.storage.places import Folder
 from control_plane.streams import store as streams
@@ -38,50 +33,46 @@ from control_plane.streams.keys import StreamKeys
 from stagedoor.demo.town import add_town
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.live.readers import new_stream
+from tests.control_plane.payments.shopping import Shopping
+from tests.postgres import as_owner, by_superuser
 from tests.stagedoor.demo.samples import sample_files
 
 OPERATOR = Actor("cli:test")
 KEYRING = Keyring((Secret("s", b"s" * 32),))
 
 
-class RealStore:
-    """Confirms every transaction id as a purchase of 100 coins."""
-
-    name = "real"
-
-    def recognises(self, claim: Claim) -> bool:
-        return claim.transaction_id.startswith("real")
-
-    async def verify(self, claim: Claim) -> VerifiedPurchase:
-        return VerifiedPurchase(claim.transaction_id, "coins_100", None)
-
-
 class Market(Stage):
-    """Gift test data with two shops: one takes money, one does not."""
+    """Gift test data with two stores: one takes money, one does not."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.sandbox = SandboxShop(KEYRING)
-        self.purchases = Purchases(database, [self.sandbox, RealStore()], PurchaseMetrics(Metrics()))
-        self.paid = 0
-        self.package: Package
+        self.shopping = Shopping(database)
 
     async def open(self) -> None:
         await super().open()
         async with self.database.transaction() as connection:
             await seed_packages(connection)
-        self.package = (await packages(self.database))[0]
-        assert self.package.coins == 100
 
-    async def buy(self, user_id: UserId) -> None:
-        self.paid += 1
-        await self.purchases.purchase(user_id, Claim(f"real{self.paid}"))
+    @property
+    def paid(self) -> int:
+        return len(self.shopping.real.sold)
 
-    async def get_free(self, user_id: UserId) -> None:
-        await self.purchases.purchase(user_id, Claim(self.sandbox.issue(user_id, self.package)))
+    async def buy(self, user_id: UserId) -> str:
+        """100 coins. Returns the transaction id."""
+        return await self.shopping.buy(user_id, self.shopping.real.sell())
+
+    async def get_free(self, user_id: UserId) -> str:
+        """100 coins. Returns the receipt."""
+        return await self.shopping.buy(user_id, await self.shopping.sandbox_receipt(user_id))
 
     async def give(self, giver: UserId, receiver: UserId, coins: int) -> None:
         await self.gifts.send(order(giver, receiver, ROSE, coins))
+
+
+@pytest.fixture
+async def dsn(dsn: str) -> str:
+    """As the owner, as whom `stagedoor database production` works."""
+    return as_owner(dsn)
 
 
 @pytest.fixture
@@ -179,7 +170,8 @@ async def test_twice_takes_nothing_more(market: Market, database: Database, file
 async def test_a_ledger_that_does_not_add_up_changes_nothing(market: Market, database: Database, files: Files) -> None:
     anna = await market.user()
     await market.get_free(anna)
-    await database.execute("update ledger_account set balance = 1000 where owner_id = $1", anna)
+    change = f"update ledger_account set balance = 1000 where owner_id = {anna}"
+    await by_superuser(database, f"set session_replication_role = replica; {change}")
     with pytest.raises(LedgerIsWrong, match="Nothing was changed"):
         await make_fit_for_production(database, files, OPERATOR)
     with pytest.raises(UsedInDevelopment):

@@ -21,6 +21,7 @@ from control_plane.base.signing import Keyring
 from control_plane.config.secrets import Purpose, Secrets, load_or_create
 from control_plane.db.embedded import EmbeddedPostgres
 from control_plane.db.embedded.programs import programs_for, unprivileged_account
+from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import migrate
 from control_plane.db.pool import Database, open_pool
 from control_plane.eventlog.log import EventLog
@@ -37,7 +38,17 @@ from control_plane.streams.probing.keys import ProbeKeys
 from control_plane.streams.probing.model import ProbeKey
 from tests.control_plane.live.readers import Unheard, give, new_stream
 from tests.control_plane.people import new_user
-from tests.postgres import EMPTY, SETTINGS, TestPostgres, fast_folder, remove
+from tests.postgres import (
+    EMPTY,
+    SETTINGS,
+    TestPostgres,
+    as_owner,
+    as_superuser,
+    by_owner,
+    fast_folder,
+    let_every_role_in,
+    remove,
+)
 from tests.waiting import until
 
 OPERATOR = Actor("cli:test")
@@ -211,6 +222,7 @@ class Cluster:
         server = EmbeddedPostgres(self._data_dir, {**SETTINGS, **settings}, roots_state=fast_folder())
         try:
             dsn = await server.start(lambda _: None)
+            await let_every_role_in(server, self._data_dir)
             await self._promoted(dsn)
             yield dsn
         finally:
@@ -273,13 +285,13 @@ async def test_a_dump_restored_into_another_cluster(
 async def test_a_dump_restored_into_the_tables_that_are_there(dsn: str, accident: Accident, tmp_path: Path) -> None:
     """The table's number is what it was: only the counter tells."""
     await dump_amid(accident, dsn, tmp_path / "dump")
-    async with opened(dsn) as database:
+    async with opened(as_superuser(dsn)) as database:
         every = "select string_agg(tablename, ', ') from pg_tables where schemaname = 'public'"
         tables = await database.fetchval(every)
         await database.execute(
             f"set session_replication_role = replica; truncate {tables}; reset session_replication_role"
         )
-    data_only = ("--data-only", "--disable-triggers", f"--dbname={dsn}", str(tmp_path / "dump"))
+    data_only = ("--data-only", "--disable-triggers", f"--dbname={as_superuser(dsn)}", str(tmp_path / "dump"))
     await asyncio.to_thread(program, "pg_restore", *data_only)
     async with opened(dsn) as database:
         await recognised(database, accident)
@@ -288,13 +300,13 @@ async def test_a_dump_restored_into_the_tables_that_are_there(dsn: str, accident
 async def dump_amid(accident: Accident, source: str, file: Path) -> None:
     async with opened(source) as database:
         await accident.before_the_backup(database)
-        await asyncio.to_thread(program, "pg_dump", "--format=custom", f"--file={file}", source)
+        await asyncio.to_thread(program, "pg_dump", "--format=custom", f"--file={file}", as_owner(source))
         await accident.after_the_backup(database)
 
 
 async def restored_from(file: Path, target: str, accident: Accident) -> None:
-    await asyncio.to_thread(program, "pg_restore", "--no-owner", f"--dbname={target}", str(file))
-    await migrate(target)
+    await asyncio.to_thread(program, "pg_restore", "--no-owner", f"--dbname={as_owner(target)}", str(file))
+    await migrate(as_owner(target), server_role=SERVER)
     async with opened(target) as database:
         await recognised(database, accident)
 
@@ -312,7 +324,10 @@ async def test_a_move_of_which_an_operator_says_that_it_lost_nothing(
 ) -> None:
     async with postgres.database() as source, postgres.database(EMPTY) as target:
         await dump_amid(accident, source, tmp_path / "dump")
-        await asyncio.to_thread(program, "pg_restore", "--no-owner", f"--dbname={target}", str(tmp_path / "dump"))
+        await asyncio.to_thread(
+            program, "pg_restore", "--no-owner", f"--dbname={as_owner(target)}", str(tmp_path / "dump")
+        )
+        await migrate(as_owner(target), server_role=SERVER)
         async with opened(target) as database:
             assert await renew(database, accident.path, OPERATOR, keep_sessions=True) == Renewed(users=0, streams=0)
             assert await recognise(database, accident.path) is Found.SAME
@@ -327,7 +342,7 @@ async def test_a_move_of_which_an_operator_says_that_it_lost_nothing(
 async def put_back(cluster: Cluster, accident: Accident) -> Cluster:
     """Restore the database's files from the backup, but not the file beside the secrets."""
     async with cluster.running() as dsn:
-        await migrate(dsn)
+        await migrate(as_owner(dsn), server_role=SERVER)
         async with opened(dsn) as database:
             await accident.before_the_backup(database)
     backup = cluster.copy("backup")
@@ -358,7 +373,7 @@ async def test_a_copy_of_everything_put_back_takes_an_operators_word(put_back: C
 async def test_a_restore_to_a_point_in_time(cluster: Cluster, accident: Accident) -> None:
     """A base backup, and the log up to the moment before the accident."""
     async with cluster.running() as dsn:
-        await migrate(dsn)
+        await migrate(as_owner(dsn), server_role=SERVER)
     backup = cluster.copy("backup")
     async with cluster.running() as dsn, opened(dsn) as database:
         await accident.before_the_backup(database)
@@ -380,7 +395,7 @@ async def test_a_restore_to_a_point_in_time(cluster: Cluster, accident: Accident
             "stream",
         ):  # PostgreSQL logs sequences 32 ahead, so here ids are skipped, not given out again
             sequence = f"pg_get_serial_sequence('{table}', 'id')"
-            await database.execute(f"select setval({sequence}, (select max(id) from {table}))")
+            await by_owner(database, f"select setval({sequence}, (select max(id) from {table}))")
         await recognised(database, accident)
 
 
@@ -389,7 +404,7 @@ async def test_a_standby_that_took_over_keeps_sessions_and_gets_new_epochs(
 ) -> None:
     """Nothing is behind the file: a failover is no reason to sign everybody out."""
     async with cluster.running() as dsn:
-        await migrate(dsn)
+        await migrate(as_owner(dsn), server_role=SERVER)
         async with opened(dsn) as database:
             await accident.before_the_backup(database)
             before = (await snapshot(database, accident.anna.stream_id)).epoch

@@ -12,94 +12,32 @@ from control_plane.db.pool import Database
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.observe.metrics import Metrics
-from control_plane.payments.metrics import PurchaseMetrics
-from control_plane.payments.packages import COIN_PACKAGES
-from control_plane.payments.purchases import (
-    Purchased,
+from control_plane.payments.connected import ConnectedStores
+from control_plane.payments.errors import (
+    ClaimTooLong,
+    ProductNotOffered,
+    PurchaseCancelled,
     PurchaseOfAnother,
-    Purchases,
-    ShopNotConnected,
-    UnknownProduct,
-    choose_package,
-)
-from control_plane.payments.sale import Package
-from control_plane.payments.shops import (
-    Claim,
     PurchasePending,
     PurchaseRefunded,
-    ReceiptRefused,
-    ReceiptState,
-    SandboxShop,
-    VerifiedPurchase,
+    PurchasesTooOften,
+    StoreNotConnected,
+    TooManyClaims,
 )
-from control_plane.payments.store import packages, seed_packages
+from control_plane.payments.metrics import PurchaseMetrics
+from control_plane.payments.purchases import LONGEST_CLAIM, MOST_WAITING, Purchased, Purchases
+from control_plane.payments.stores.model import Claim, ReceiptRefused, State
+from control_plane.payments.stores.sandbox import SandboxReceipts, Sold
 from tests.control_plane.ledger.books import audit, transfers_of
+from tests.control_plane.payments.shopping import Shopping
 from tests.control_plane.people import new_user
 
 
-class AnonymousStore:
-    """Confirms every transaction id as a purchase of 100 coins, without the buyer, as real stores may."""
-
-    name = "anonymous"
-
-    def recognises(self, claim: Claim) -> bool:
-        return claim.transaction_id.startswith("anonymous")
-
-    async def verify(self, claim: Claim) -> VerifiedPurchase:
-        return VerifiedPurchase(claim.transaction_id, "coins_100", None)
-
-
-@pytest.fixture
-def sandbox() -> SandboxShop:
-    return SandboxShop(Keyring((Secret("s", b"s" * 32),)))
-
-
-@pytest.fixture
-async def catalogue(database: Database) -> list[Package]:
-    async with database.transaction() as connection:
-        await seed_packages(connection)
-    return list(await packages(database))
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
-
-
-@pytest.fixture
-def purchases(database: Database, sandbox: SandboxShop, catalogue: list[Package], metrics: Metrics) -> Purchases:
-    return Purchases(database, [sandbox, AnonymousStore()], PurchaseMetrics(metrics))
-
-
-async def test_seeding_packages_again_changes_nothing_but_what_differs(database: Database) -> None:
-    async with database.transaction() as connection:
-        await seed_packages(connection)
-        await connection.execute("update coin_package set coins = 1, active = id <> 2 where id in (1, 2)")
-        await seed_packages(connection)
-
-    on_sale = await packages(database)
-
-    assert [(p.id, p.product_id, p.title, p.coins, p.price_minor, p.currency) for p in on_sale] == [
-        (p.id, p.product_id, p.title, p.coins, p.price_minor, "USD") for p in COIN_PACKAGES if p.id != 2
-    ]
-
-
-def test_a_package_is_chosen_by_product_or_by_coins() -> None:
-    small, large = Package(1, "s", "S", 100, 99, "USD"), Package(2, "l", "L", 500, 499, "USD")
-
-    assert choose_package([small, large], coins=500) == large
-    assert choose_package([small, large], product_id="l", coins=100) == large
-    for product_id, coins in (("x", 100), ("", 101), ("", None)):
-        with pytest.raises(UnknownProduct):
-            choose_package([small, large], product_id, coins)
-
-
-async def test_a_confirmed_purchase_credits_bought_coins(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
-) -> None:
+async def test_a_confirmed_purchase_credits_bought_coins(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
+    receipt = await shopping.sandbox_receipt(ann, 500)
 
-    outcome = await purchases.purchase(ann, Claim(sandbox.issue(ann, catalogue[1]), "ios\0 "))
+    outcome = await shopping.purchases.purchase(ann, Claim(receipt, "ios\0 "))
 
     assert outcome.wallet == await wallet(database, ann) == Wallet(bought=500)
     assert not outcome.replayed
@@ -107,50 +45,58 @@ async def test_a_confirmed_purchase_credits_bought_coins(
     assert await audit(database) == 500
 
 
-async def test_a_purchase_is_counted_once_however_often_it_is_presented(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package], metrics: Metrics
-) -> None:
+async def test_the_quantity_multiplies_coins_and_price(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
-    claim = Claim(sandbox.issue(ann, catalogue[1]))
+
+    outcome = await shopping.present(ann, shopping.real.sell(quantity=3))
+
+    assert (outcome.purchase.coins, outcome.purchase.price_minor) == (300, 297)
+    assert await audit(database) == 300
+
+
+async def test_a_purchase_is_counted_and_finished_once(database: Database, shopping: Shopping) -> None:
+    ann = await new_user(database)
+    sold = shopping.real.sell()
     for _ in range(2):
-        await purchases.purchase(ann, claim)
-    assert metrics.registry.get_sample_value("stagedoor_purchased_coins_total", {"store": "sandbox"}) == 500
+        await shopping.present(ann, sold)
+    await shopping.work()
+    coins = shopping.metrics.registry.get_sample_value("stagedoor_purchased_coins_total", {"store": "real"})
+    assert coins == 100
+    assert shopping.real.finished == [sold]
 
 
 async def test_the_coins_are_those_of_our_catalogue_whatever_the_receipt_says(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
+    database: Database, shopping: Shopping
 ) -> None:
     ann = await new_user(database)
-    generous = replace(catalogue[0], coins=1_000_000, price_minor=1)
+    generous = replace(await shopping.product(), coins=1_000_000, price_minor=1)
 
-    outcome = await purchases.purchase(ann, Claim(sandbox.issue(ann, generous)))
+    outcome = await shopping.present(ann, shopping.sandbox.receipts.sell(generous))
 
     assert outcome.wallet == Wallet(bought=100)
-    assert outcome.purchase.price_minor == catalogue[0].price_minor
+    assert outcome.purchase.price_minor == 99
 
 
 async def test_the_same_transaction_answers_the_first_outcome_with_the_current_wallet(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
+    database: Database, shopping: Shopping
 ) -> None:
     ann = await new_user(database)
-    claim = Claim(sandbox.issue(ann, catalogue[0]))
-    first = await purchases.purchase(ann, claim)
-    await purchases.purchase(ann, Claim(sandbox.issue(ann, catalogue[1])))
+    receipt = await shopping.sandbox_receipt(ann)
+    first = await shopping.present(ann, receipt)
+    await shopping.present(ann, await shopping.sandbox_receipt(ann, 500))
 
     for client_ref in (None, "a", "a", "b"):
-        assert await purchases.purchase(ann, claim, client_ref) == Purchased(
+        assert await shopping.present(ann, receipt, client_ref) == Purchased(
             first.purchase, Wallet(bought=600), replayed=True
         )
     assert await audit(database) == 600
 
 
-async def test_concurrent_claims_of_one_transaction_credit_once(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
-) -> None:
+async def test_concurrent_claims_of_one_transaction_credit_once(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
-    claim = Claim(sandbox.issue(ann, catalogue[0]))
+    receipt = await shopping.sandbox_receipt(ann)
 
-    outcomes = await asyncio.gather(*(purchases.purchase(ann, claim, f"ref{n % 3}") for n in range(16)))
+    outcomes = await asyncio.gather(*(shopping.present(ann, receipt, f"ref{n % 3}") for n in range(16)))
 
     assert [outcome.wallet for outcome in outcomes] == [Wallet(bought=100)] * 16
     assert len({outcome.purchase for outcome in outcomes}) == 1
@@ -159,12 +105,13 @@ async def test_concurrent_claims_of_one_transaction_credit_once(
 
 
 async def test_a_transaction_that_two_users_claim_at_once_credits_one_of_them(
-    database: Database, purchases: Purchases
+    database: Database, shopping: Shopping
 ) -> None:
     people = [await new_user(database) for _ in range(8)]
+    sold = shopping.real.sell()
 
     outcomes = await asyncio.gather(
-        *(purchases.purchase(user, Claim("anonymous-1")) for user in people for _ in range(2)), return_exceptions=True
+        *(shopping.present(user, sold) for user in people for _ in range(2)), return_exceptions=True
     )
 
     credited = {outcome.purchase.user_id for outcome in outcomes if isinstance(outcome, Purchased)}
@@ -173,116 +120,173 @@ async def test_a_transaction_that_two_users_claim_at_once_credits_one_of_them(
     assert await audit(database) == 100
 
 
-async def test_another_users_transaction_is_refused(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
-) -> None:
+async def test_another_users_transaction_is_refused(database: Database, shopping: Shopping) -> None:
+    """Also one that its buyer has not claimed yet, if the store names the buyer."""
     ann, ben = await new_user(database), await new_user(database)
-    unclaimed = Claim(sandbox.issue(ann, catalogue[0]))
-    await purchases.purchase(ann, Claim("anonymous-1"))
+    unclaimed = await shopping.sandbox_receipt(ann)
+    credited = await shopping.buy(ann, shopping.real.sell())
 
-    for claim in (unclaimed, Claim("anonymous-1")):
+    for transaction_id in (unclaimed, credited):
         with pytest.raises(PurchaseOfAnother):
-            await purchases.purchase(ben, claim)
+            await shopping.present(ben, transaction_id)
 
     assert await wallet(database, ben) == Wallet()
-    assert await audit(database) == 100
+    assert (await shopping.present(ann, unclaimed)).wallet == Wallet(bought=200)
+    assert await audit(database) == 200
+
+
+async def test_an_account_that_is_none_of_ours_does_not_matter(database: Database, shopping: Shopping) -> None:
+    """An app may give the store an id of its own."""
+    ann = await new_user(database)
+    for account in ("6b1f1e0a-0000-4000-8000-000000000007", "user-7", "\0"):
+        await shopping.present(ann, shopping.real.sell(account=account))
+    assert await audit(database) == 300
 
 
 @pytest.mark.parametrize(
-    ("state", "refusal"), [(ReceiptState.PENDING, PurchasePending), (ReceiptState.REFUNDED, PurchaseRefunded)]
+    ("state", "refusal"),
+    [(Sold.PENDING, PurchasePending), (Sold.REFUNDED, PurchaseRefunded), (Sold.CANCELLED, PurchaseCancelled)],
 )
 async def test_what_is_not_paid_credits_nothing(
-    database: Database,
-    purchases: Purchases,
-    sandbox: SandboxShop,
-    catalogue: list[Package],
-    state: ReceiptState,
-    refusal: type[ControlPlaneError],
+    database: Database, shopping: Shopping, state: Sold, refusal: type[ControlPlaneError]
 ) -> None:
     ann = await new_user(database)
+    receipt = await shopping.sandbox_receipt(ann, sold=state)
 
-    with pytest.raises(refusal):
-        await purchases.purchase(ann, Claim(sandbox.issue(ann, catalogue[0], state)))
+    outcomes = await asyncio.gather(*(shopping.present(ann, receipt) for _ in range(16)), return_exceptions=True)
 
+    assert {type(outcome) for outcome in outcomes} == {refusal}
+    await shopping.work()
     assert await audit(database) == 0
+    assert await transfers_of(database, ann) == 0
 
 
-async def test_a_forged_receipt_credits_nothing(
-    database: Database, purchases: Purchases, catalogue: list[Package]
-) -> None:
+async def test_a_forged_receipt_credits_nothing(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
-    forger = SandboxShop(Keyring((Secret("s", b"guess" * 7),)))
+    forger = SandboxReceipts(Keyring((Secret("s", b"guess" * 7),)))
 
     with pytest.raises(ReceiptRefused):
-        await purchases.purchase(ann, Claim(forger.issue(ann, catalogue[0])))
+        await shopping.present(ann, forger.sell(await shopping.product()))
 
     assert await audit(database) == 0
 
 
-async def test_a_client_ref_stands_for_one_transaction(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
-) -> None:
+async def test_a_client_ref_stands_for_one_transaction(database: Database, shopping: Shopping) -> None:
     ann, ben = await new_user(database), await new_user(database)
-    await purchases.purchase(ann, Claim(sandbox.issue(ann, catalogue[0])), "ref")
-    other = Claim(sandbox.issue(ann, catalogue[0]))
+    await shopping.present(ann, await shopping.sandbox_receipt(ann), "ref")
+    other = await shopping.sandbox_receipt(ann)
 
     with pytest.raises(IdempotencyConflict):
-        await purchases.purchase(ann, other, "ref")
+        await shopping.present(ann, other, "ref")
     assert await wallet(database, ann) == Wallet(bought=100)
 
-    assert (await purchases.purchase(ann, other, "ref2")).wallet == Wallet(bought=200)
-    assert (await purchases.purchase(ben, Claim("anonymous-1"), "ref")).wallet == Wallet(bought=100)
+    assert (await shopping.present(ann, other, "ref2")).wallet == Wallet(bought=200)
+    assert (await shopping.present(ben, shopping.real.sell(), "ref")).wallet == Wallet(bought=100)
 
 
-async def test_a_transaction_id_may_be_longer_than_a_key(database: Database, purchases: Purchases) -> None:
+async def test_a_transaction_id_may_be_longer_than_a_key(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
-    claims = [Claim("anonymous" + "x" * 1000 + end) for end in "ab"]
+    first = shopping.real.sell()
+    sold = [first + "x" * 1000 + end for end in "ab"]
+    for transaction_id in sold:
+        shopping.real.sold[transaction_id] = replace(shopping.real.sold[first], transaction_id=transaction_id)
 
-    for claim in claims * 2:
-        await purchases.purchase(ann, claim)
+    for transaction_id in sold * 2:
+        await shopping.present(ann, transaction_id)
 
     assert await wallet(database, ann) == Wallet(bought=200)
+    with pytest.raises(ClaimTooLong):
+        await shopping.present(ann, "real" + "x" * LONGEST_CLAIM)
 
 
-async def test_a_client_ref_that_is_no_key_is_refused(database: Database, purchases: Purchases) -> None:
+async def test_a_client_ref_that_is_no_key_is_refused(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
 
     with pytest.raises(InvalidClientRef):
-        await purchases.purchase(ann, Claim("anonymous-1"), "\0")
+        await shopping.present(ann, shopping.real.sell(), "\0")
 
     assert await transfers_of(database, ann) == 0
 
 
-async def test_a_package_that_is_no_longer_on_sale_is_still_credited(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
-) -> None:
+async def test_a_package_that_is_no_longer_on_sale_is_still_credited(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
+    receipt = await shopping.sandbox_receipt(ann)
     await database.execute("update coin_package set active = false")
 
-    assert (await purchases.purchase(ann, Claim(sandbox.issue(ann, catalogue[0])))).wallet == Wallet(bought=100)
+    assert (await shopping.present(ann, receipt)).wallet == Wallet(bought=100)
 
 
-async def test_a_product_that_we_do_not_sell_is_refused(
-    database: Database, purchases: Purchases, sandbox: SandboxShop, catalogue: list[Package]
+async def test_a_product_that_we_do_not_sell_is_refused_and_kept(database: Database, shopping: Shopping) -> None:
+    """An operator adds the product and retries the claim."""
+    ann = await new_user(database)
+    sold = shopping.real.sell("gold")
+
+    with pytest.raises(ProductNotOffered):
+        await shopping.present(ann, sold)
+    assert await audit(database) == 0
+
+    await database.execute("insert into store_product (store, product_id, package_id) values ('real', 'gold', 2)")
+    assert (await shopping.present(ann, sold)).wallet == Wallet(bought=500)
+    assert await audit(database) == 500
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 2**31])
+async def test_a_quantity_that_is_no_quantity_credits_nothing(
+    database: Database, shopping: Shopping, quantity: int
 ) -> None:
     ann = await new_user(database)
-
-    with pytest.raises(UnknownProduct):
-        await purchases.purchase(ann, Claim(sandbox.issue(ann, replace(catalogue[0], product_id="gold"))))
-
+    with pytest.raises(ProductNotOffered):
+        await shopping.present(ann, shopping.real.sell(quantity=quantity))
     assert await audit(database) == 0
 
 
-async def test_without_a_store_nothing_can_be_bought(database: Database, sandbox: SandboxShop) -> None:
-    package = Package(1, "coins_100", "100 coins", 100, 99, "USD")
+async def test_only_so_many_claims_of_a_user_wait(database: Database, shopping: Shopping) -> None:
+    ann = await new_user(database)
+    waiting = [shopping.real.sell(state=State.PENDING) for _ in range(MOST_WAITING + 1)]
+    for transaction_id in waiting[:-1]:
+        with pytest.raises(PurchasePending):
+            await shopping.present(ann, transaction_id)
 
-    with pytest.raises(ShopNotConnected, match="not connected to a store"):
-        await Purchases(database, [], PurchaseMetrics(Metrics())).purchase(
-            UserId(1), Claim(sandbox.issue(UserId(1), package))
-        )
+    with pytest.raises(TooManyClaims):
+        await shopping.present(ann, waiting[-1])
+    with pytest.raises(PurchasePending):
+        await shopping.present(ann, waiting[0])
+
+    shopping.real.set(waiting[0])
+    await shopping.work()
+    with pytest.raises(PurchasePending):
+        await shopping.present(ann, waiting[-1])
+    assert await audit(database) == 100
+
+
+async def test_refused_claims_of_a_user_do_not_pile_up(database: Database, shopping: Shopping) -> None:
+    ann = await new_user(database)
+    for number in range(15):
+        with pytest.raises(ReceiptRefused):
+            await shopping.present(ann, f"real-unknown-{number}")
+    kept = await database.fetch("select reference from purchase_claim order by id")
+    assert [row["reference"] for row in kept] == [f"real-unknown-{number}" for number in range(5, 15)]
+
+
+async def test_a_user_cannot_ask_a_store_all_the_time(database: Database, shopping: Shopping) -> None:
+    ann = await new_user(database)
+    purchases = Purchases(database, shopping.stores, PurchaseMetrics(Metrics()), per_minute=12)
+    sold = shopping.real.sell()
+    for _ in range(2):
+        await purchases.purchase(ann, Claim(sold))
+    with pytest.raises(PurchasesTooOften):
+        await purchases.purchase(ann, Claim(sold))
+
+
+async def test_without_a_store_nothing_can_be_bought(database: Database, shopping: Shopping) -> None:
+    purchases = Purchases(database, ConnectedStores([]), PurchaseMetrics(Metrics()), per_minute=1)
+    receipt = shopping.sandbox.receipts.sell(await shopping.product())
+
+    with pytest.raises(StoreNotConnected, match="not connected to a store"):
+        await purchases.purchase(UserId(1), Claim(receipt))
 
 
 @pytest.mark.parametrize("transaction_id", ["", "2000000123456789", "cs_test_a1", "\0", "Sandbox.x"])
-async def test_a_transaction_of_no_store_of_ours_is_refused(purchases: Purchases, transaction_id: str) -> None:
-    with pytest.raises(ShopNotConnected, match="not from a store"):
-        await purchases.purchase(UserId(1), Claim(transaction_id))
+async def test_a_transaction_of_no_store_of_ours_is_refused(shopping: Shopping, transaction_id: str) -> None:
+    with pytest.raises(StoreNotConnected, match="not from a store"):
+        await shopping.present(UserId(1), transaction_id)

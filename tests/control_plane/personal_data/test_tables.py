@@ -43,6 +43,8 @@ _REST = """
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
+    insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins)
+    values (2, 3, 1, now(), 1, now(), 1);
     update purchase set device = 'the phone of Ann' where user_id = 2;
     update stream set title = 'the show of Ann' where user_id = 2;
     update publish_session set user_agent = 'the encoder of Ann' where stream_id = 2;
@@ -97,10 +99,14 @@ FATES = {
     "ledger_account.owner_id": Fate(kept=MONEY, exported="ledger_entries"),
     "ledger_transfer.user_id": Fate(kept=MONEY, exported="ledger_entries"),
     "coins_received.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
+    "purchase_claim.user_id": Fate(exported="purchase_claims"),
+    "store_account.user_id": Fate(exported="store_account"),
     "purchase.user_id": Fate(kept=MONEY, exported="purchases"),
     "stream.user_id": Fate(kept="gifts refer to it", exported="streams"),
     "gift_sent.sender_id": Fate(kept=MONEY, exported="gifts_sent"),
     "gift_sent.receiver_id": Fate(kept=MONEY, exported="gifts_received"),
+    "gift_total.giver_id": Fate(kept=MONEY, not_exported="the sum of gifts_sent"),
+    "gift_total.receiver_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
     "stream_gifter.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_sent"),
     "video.user_id": Fate(exported="videos"),
     "stored_file.owner_id": Fate(

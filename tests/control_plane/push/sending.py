@@ -15,7 +15,7 @@ from control_plane.config.secrets import _new_web_push_key
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.push import store
-from control_plane.push.fcm.account import ServiceAccount
+from control_plane.push.fcm.account import fcm_account
 from control_plane.push.fcm.client import Fcm
 from control_plane.push.http import new_session
 from control_plane.push.metrics import PushMetrics
@@ -110,7 +110,7 @@ async def sending(database: Database, **rules: Any) -> AsyncIterator[Sending]:
     clock, metrics = Clock(), Metrics()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(local_push())
-        account = ServiceAccount(credentials(), f"{service.url}/token", clock=clock)
+        account = fcm_account(credentials(), f"{service.url}/token", clock=clock)
         vapid = Vapid(_new_web_push_key(), "mailto:ops@example.com")
         fcm = Fcm(account, service.url, await stack.enter_async_context(new_session()))
         web = WebPush(vapid, await stack.enter_async_context(new_session()))

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control_plane.base.service_account import NoAccessToken, UnusableAccount
 from control_plane.db.pool import Database
-from control_plane.push.fcm.account import NoAccessToken, ServiceAccount, UnusableAccount
+from control_plane.push.fcm.account import fcm_account
 from control_plane.push.model import Push
 from tests import local_push
 from tests.control_plane.push.sending import FOLLOW, KEEP_S, Sending, sending
@@ -255,16 +256,23 @@ async def test_a_message_without_a_text_holds_back_no_other(at: Sending) -> None
 @pytest.mark.parametrize("text", ["", "{", "{}", "/no/such/file.json", '{"type": "service_account"}', "[1]"])
 def test_unusable_credentials_are_not_quoted(text: str) -> None:
     with pytest.raises(UnusableAccount) as refusal:
-        ServiceAccount(text, "https://oauth2.googleapis.com/token")
+        fcm_account(text, "https://oauth2.googleapis.com/token")
     assert not text or text not in str(refusal.value)
 
 
 async def test_a_refused_account_says_why_and_quotes_no_key(at: Sending) -> None:
     at.service.token_failures = [Failure(400, {"error": "invalid_grant", "error_description": "secret"})]
-    account = ServiceAccount(credentials(), f"{at.service.url}/token")
+    account = fcm_account(credentials(), f"{at.service.url}/token")
     with pytest.raises(NoAccessToken, match="invalid_grant") as refusal:
         await account.access_token()
     assert "secret" not in str(refusal.value)
     with pytest.raises(NoAccessToken):
         await account.access_token()
     assert at.service.exchanges == 1, "not at once again"
+
+
+async def test_a_redirect_of_the_token_endpoint_is_not_followed(at: Sending) -> None:
+    at.service.token_failures = [Failure(307, "", {"Location": f"{at.service.url}/token"})]
+    with pytest.raises(NoAccessToken):
+        await fcm_account(credentials(), f"{at.service.url}/token").access_token()
+    assert at.service.exchanges == 1

@@ -16,13 +16,14 @@ from control_plane.jobs import kind
 from control_plane.operations.audit import latest
 from tests.control_plane.jobs.factory import MARKS, Factory, add, fail, hold, is_empty, make, worker
 from tests.control_plane.jobs.test_queue import is_dead
+from tests.postgres import by_owner
 from tests.stagedoor.cli.operator import Operator
 from tests.waiting import until
 
 
 @pytest.fixture
 async def factory(database: Database) -> Factory:
-    await database.execute(MARKS)
+    await by_owner(database, MARKS)
     return Factory(database)
 
 

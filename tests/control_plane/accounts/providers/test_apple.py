@@ -24,6 +24,7 @@ from control_plane.base.signing import Keyring, Secret
 from control_plane.config.providers import Apple, Google, Providers
 from tests.control_plane.watched_database import WatchedDatabase
 from tests.local_provider import CLIENT, Grant, LocalProvider, local_provider
+from tests.postgres import by_owner
 
 OLD, NEW = Secret("a", b"a" * 32), Secret("b", b"b" * 32)
 
@@ -136,13 +137,11 @@ async def test_a_withdrawn_consent_ends_the_way_in_and_the_sessions(desk: Desk, 
 async def test_a_withdrawal_and_the_end_of_the_sessions_are_one_change(desk: Desk) -> None:
     """Apple repeats a notification that failed. It would find no identity any more, and the sessions would stay."""
     session = await desk.sessions.issue(desk.ann)
-    await desk.database.execute(
-        "create function refuse() returns trigger language plpgsql as 'begin raise exception ''away''; end'"
-    )
-    await desk.database.execute("create trigger refuse before delete on session execute function refuse()")
+    refuse = "create function refuse() returns trigger language plpgsql as 'begin raise exception ''away''; end';"
+    await by_owner(desk.database, f"{refuse} create trigger refuse before delete on session execute function refuse()")
     with pytest.raises(asyncpg.RaiseError):
         await desk.events.take(desk.event("consent-revoked"))
-    await desk.database.execute("drop trigger refuse on session")
+    await by_owner(desk.database, "drop trigger refuse on session")
     await desk.events.take(desk.event("consent-revoked"))
     assert await desk.sessions.identify(session) is None
 

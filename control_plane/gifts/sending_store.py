@@ -1,0 +1,128 @@
+"""Calls `gifts_send`, the function in the database that sends gifts (migration 0026)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from control_plane.base.ids import LARGEST_ID, Seq
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, Row
+from control_plane.gifts import events
+from control_plane.gifts.gift import PreparedGift, SentGift
+from control_plane.ledger.wallets import Wallet
+
+_SEND = "select * from gifts_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+_NO_STREAM = 0
+
+
+class Outcome(StrEnum):
+    SENT = "sent"
+    REPEATS = "repeats"
+    """The sender has used the key before. The answer holds that gift and the fingerprint of its request."""
+    PLAIN = "plain"
+    """No stream of the receiver is open to the sender, and the gift may not be sent outside of streams. Nothing was
+    written."""
+    ALONE = "alone"
+    """It could not be decided together with the others. Send it by itself."""
+    HIDDEN = "hidden"
+    """There is no such receiver for the sender: unknown, banned, deleted or blocked."""
+    NO_VIDEO = "no_video"
+    """It was deleted meanwhile."""
+    NOT_LIVE = "not_live"
+    OVER = "over"
+    """The named stream is not the one that is running."""
+    IN_DEBT = "in_debt"
+    POOR = "poor"
+    TOO_MANY = "too_many"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    outcome: Outcome
+    missing: int
+    """Coins: of the debt, or that the sender lacks."""
+    wallet: Wallet
+    """The sender's after this gift. Coins that the sender gets from gifts of the same call are not in it."""
+    sent: SentGift | None
+    """With SENT and REPEATS."""
+    frame: str | None
+    """Of the event, if the gift went into a stream."""
+    fingerprint: bytes | None
+    """With REPEATS."""
+
+
+async def send(
+    source: Connection | Database,
+    gifts: Sequence[PreparedGift],
+    at: dt.datetime,
+    *,
+    commission_bps: int = 0,
+    may_be_plain: bool = False,
+) -> list[Answer]:
+    """One statement, which is a transaction of its own unless `source` is in one. No two gifts have the same sender and
+    key. `may_be_plain`: whether gifts may be sent outside of streams; the caller tells their receivers."""
+    parts = [events.parts(at, _event(gift)) for gift in gifts]
+    rows = await source.fetch(
+        _SEND,
+        [gift.sender.user_id for gift in gifts],
+        [gift.receiver_id for gift in gifts],
+        [_possible(gift.stream_id) for gift in gifts],
+        [gift.video_id for gift in gifts],
+        [gift.gift.id for gift in gifts],
+        [gift.count for gift in gifts],
+        [gift.coins for gift in gifts],
+        [gift.key for gift in gifts],
+        [gift.fingerprint for gift in gifts],
+        [head for head, _ in parts],
+        [tail for _, tail in parts],
+        commission_bps,
+        at,
+        may_be_plain,
+    )
+    answers = {row["number"]: _answer(gifts[row["number"] - 1], row) for row in rows}
+    return [answers[number] for number in range(1, len(gifts) + 1)]
+
+
+def _possible(stream_id: int | None) -> int | None:
+    """The id, or that of no stream instead of one that the database cannot store."""
+    return stream_id if stream_id is None or 1 <= stream_id <= LARGEST_ID else _NO_STREAM
+
+
+def _event(gift: PreparedGift) -> events.Gift:
+    return events.Gift(
+        gift_id=gift.gift.id,
+        title=gift.gift.title,
+        icon=gift.icon,
+        count=gift.count,
+        coins=gift.coins,
+        sender=gift.sender,
+        receiver_id=gift.receiver_id,
+        sender_total=0,
+        combo=events.Combo(id=f"{gift.sender.user_id}-{gift.gift.id}", count=0),
+    )
+
+
+def _answer(gift: PreparedGift, row: Row) -> Answer:
+    wallet = Wallet(bought=row["bought"], earned=row["earned"], reward=row["reward"], debt=row["debt"])
+    sent = None if row["id"] is None else _sent(gift, row)
+    return Answer(Outcome(row["outcome"]), row["missing"] or 0, wallet, sent, row["frame"], row["fingerprint"])
+
+
+def _sent(gift: PreparedGift, row: Row) -> SentGift:
+    return SentGift(
+        id=row["id"],
+        stream_id=row["stream_id"],
+        video_id=row["video_id"],
+        seq=None if row["seq"] is None else Seq(row["seq"]),
+        gift_id=row["gift_id"],
+        title=row["title"] or gift.gift.title,
+        picture=row["picture"] or gift.gift.picture,
+        count=row["count"],
+        coins=row["coins"],
+        sender_id=gift.sender.user_id,
+        receiver_id=row["receiver_id"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,201 @@
+"""The single writer of gifts in this process.
+
+Gifts of all streams that wait at the same moment go to the database in one statement; a gift that comes while none is
+on its way leaves at once. The statement is a transaction of its own, so an answer means a commit. If the connection dies
+before the answer, the gifts are sent again: their keys answer whether they were sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from control_plane.base.clock import Clock, utc_now
+from control_plane.base.errors import ControlPlaneError, ErrorKind, present
+from control_plane.base.ids import Seq, StreamId
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.eventlog.log import CLOSE_S, DEADLINE_S, RETRY_S, Offers
+from control_plane.gifts.gift import PreparedGift, SentGift
+from control_plane.gifts.sending_store import Answer, Outcome, send
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+"""Gifts of one statement. More: the locks of their accounts and streams are held for longer. Fewer: more commits."""
+MOST_WAITING = 4096
+"""Gifts that wait for the statement before theirs. More: their callers wait for longer, and hold more memory, before they
+are refused. Fewer: a burst is refused that the database could take within seconds."""
+
+
+class TooManyGifts(ControlPlaneError):
+    """More gifts wait than the database takes in a few seconds."""
+
+    code = "too_many_gifts"
+    kind = ErrorKind.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("Too many gifts are being sent at this moment. Please try again.")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    gift: PreparedGift
+    until: float
+    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def take(self, answer: Answer) -> bool:
+        """False: the gift is not decided yet."""
+        if answer.outcome is Outcome.ALONE:
+            return False
+        self.resolve(answer)
+        return True
+
+    def resolve(self, result: Answer | BaseException) -> None:
+        if self.answer.done():  # the caller was cancelled; the gift was sent all the same
+            return
+        if isinstance(result, BaseException):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)
+
+
+class GiftWriter:
+    def __init__(
+        self,
+        database: Database,
+        offers: Offers,
+        commission_bps: int = 0,
+        clock: Clock = utc_now,
+        *,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._database = database
+        self._offers = offers
+        self._commission_bps = commission_bps
+        self._clock = clock
+        self._most_waiting = most_waiting
+        self._waiting: deque[_Waiting] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def send(self, gift: PreparedGift, deadline_s: float = DEADLINE_S) -> Answer:
+        """Send the gift into a stream. The outcome is never ALONE. `deadline_s`: how long it is retried while the database is
+        unavailable. Raises TooManyGifts and DatabaseUnavailable."""
+        if self._closing:
+            raise DatabaseUnavailable
+        if len(self._waiting) >= self._most_waiting:
+            raise TooManyGifts
+        waiting = _Waiting(gift, asyncio.get_running_loop().time() + deadline_s)
+        self._waiting.append(waiting)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="gift-writer")
+        return await waiting.answer
+
+    async def send_plain(self, gift: PreparedGift) -> Answer:
+        """Send the gift outside of streams, or into the stream that the receiver has just started, and tell the receiver of a
+        gift outside of streams in the same transaction. The outcome is neither PLAIN nor ALONE. Raises
+        DatabaseUnavailable."""
+        while True:
+            async with self._database.transaction() as connection:
+                [answer] = await send(
+                    connection, [gift], self._clock(), commission_bps=self._commission_bps, may_be_plain=True
+                )
+                if answer.outcome is Outcome.SENT and answer.frame is None:
+                    sent = present(answer.sent, "a sent gift has a row")
+                    await tell(connection, _told(gift, sent), [gift.receiver_id])
+            if answer.outcome is not Outcome.ALONE:
+                self._offer([answer])
+                return answer
+
+    async def close(self, deadline_s: float = CLOSE_S) -> None:
+        """Accept no more gifts, and wait until the accepted ones are answered or `deadline_s` is over."""
+        self._closing = True
+        if (writing := self._writing) is not None:
+            _, late = await asyncio.wait([writing], timeout=deadline_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                await self._settle(self._next_batch())
+        finally:
+            self._writing = None
+            for waiting in self._waiting:
+                waiting.resolve(DatabaseUnavailable())
+            self._waiting.clear()
+
+    def _next_batch(self) -> list[_Waiting]:
+        """The gifts that waited longest. A second one with the same sender and key waits for the outcome of the first."""
+        batch: dict[tuple[int, str], _Waiting] = {}
+        later: list[_Waiting] = []
+        while self._waiting and len(batch) < BATCH:
+            waiting = self._waiting.popleft()
+            if batch.setdefault((waiting.gift.sender.user_id, waiting.gift.key), waiting) is not waiting:
+                later.append(waiting)
+        self._waiting.extendleft(reversed(later))
+        return list(batch.values())
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Answer every gift of the batch. Database failures are retried until the deadline of each gift."""
+        try:
+            while batch := _in_time(batch):
+                try:
+                    answers = await self._commit([waiting.gift for waiting in batch])
+                except DatabaseUnavailable:
+                    log.warning("gifts_wait_for_the_database", extra={"waiting": len(batch)})
+                    await asyncio.sleep(RETRY_S)
+                except Exception as error:
+                    if len(batch) == 1:
+                        return batch[0].resolve(error)
+                    for waiting in batch:  # one gift failed the statement of all
+                        await self._settle([waiting])
+                    return None
+                else:
+                    self._offer(answers)
+                    answered = zip(batch, answers, strict=True)
+                    alone = [waiting for waiting, answer in answered if not waiting.take(answer)]
+                    if len(batch) > 1:
+                        for waiting in alone:
+                            await self._settle([waiting])
+                        return None
+                    batch = alone
+            return None
+        except asyncio.CancelledError:
+            for waiting in batch:
+                waiting.resolve(DatabaseUnavailable())
+            raise
+
+    async def _commit(self, gifts: Sequence[PreparedGift]) -> list[Answer]:
+        return await send(self._database, gifts, self._clock(), commission_bps=self._commission_bps)
+
+    def _offer(self, answers: Collection[Answer]) -> None:
+        """Offer the events to the hub. Those of a stream have consecutive numbers: the statement held its log."""
+        by_stream: dict[StreamId, list[tuple[Seq, str]]] = {}
+        for answer in answers:
+            if answer.frame is not None and answer.sent is not None and answer.sent.stream_id is not None:
+                seq = present(answer.sent.seq, "an event has a number")
+                by_stream.setdefault(answer.sent.stream_id, []).append((seq, answer.frame))
+        for stream_id, numbered in by_stream.items():
+            numbered.sort()
+            self._offers.offer(stream_id, numbered[0][0], [frame for _, frame in numbered])
+
+
+def _in_time(batch: list[_Waiting]) -> list[_Waiting]:
+    """Resolve the gifts whose deadline is over with DatabaseUnavailable; return the others."""
+    now = asyncio.get_running_loop().time()
+    for waiting in batch:
+        if waiting.until <= now:
+            waiting.resolve(DatabaseUnavailable())
+    return [waiting for waiting in batch if waiting.until > now]
+
+
+def _told(gift: PreparedGift, sent: SentGift) -> Told:
+    text = sent.title if sent.count == 1 else f"{sent.count} × {sent.title}"
+    return Told(Kind.GIFT, gift.sender.user_id, video_id=gift.video_id or 0, subject_id=sent.id, text=text)

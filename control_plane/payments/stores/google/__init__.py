@@ -1,0 +1,1 @@
+"""Purchases from Google Play."""
