@@ -19,7 +19,7 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
-from control_plane.ledger.check import LedgerCheck
+from control_plane.ledger.check import ByOwner, LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.bundle import Payments
@@ -110,4 +110,5 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(database, dsn, [totals_store.differences, payouts_store.differences])
+    gifts = ByOwner("totals of gifts", totals_store.last_id, totals_store.differences)
+    return LedgerCheck(database, dsn, [payouts_store.differences], [gifts])
