@@ -111,6 +111,7 @@ _KEYS = """
 """
 """One look at the index per key."""
 _FORGET_DETAILS = "delete from payout_detail where user_id = $1"
+_FORGET_SINCE = "delete from payout_detail where coalesce(changed_at, created_at) >= $1"
 _FORGET_ADDRESSES = "update payout_request set sealed = null, key_id = null, shown = '' where user_id = $1"
 _EXPORT_DETAILS = "select method, shown, created_at, changed_at from payout_detail where user_id = $1"
 _EXPORT = """
@@ -218,9 +219,9 @@ async def add(
     return _payout(row)
 
 
-async def waiting(database: Database, limit: int) -> Sequence[Payout]:
+async def waiting(source: Connection | Database, limit: int) -> Sequence[Payout]:
     """Open ones, oldest first."""
-    return [_payout(row) for row in await database.fetch(_WAITING, limit)]
+    return [_payout(row) for row in await source.fetch(_WAITING, limit)]
 
 
 async def latest(database: Database, limit: int, state: State | None = None) -> Sequence[Payout]:
@@ -301,6 +302,11 @@ async def forget_person(connection: Connection, user_id: UserId) -> None:
     """Delete the addresses. The requests stay, because the ledger refers to them."""
     await connection.execute(_FORGET_DETAILS, user_id)
     await connection.execute(_FORGET_ADDRESSES, user_id)
+
+
+async def forget_addresses_since(connection: Connection, since: dt.datetime) -> None:
+    """Delete the addresses that were set since this time."""
+    await connection.execute(_FORGET_SINCE, since)
 
 
 async def exported_details(database: Database, user_id: UserId) -> Sequence[Row]:
