@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -36,6 +36,11 @@ _COLUMNS = """
 _GET = f"select {_COLUMNS} from payout_request where id = $1"
 _LOCK = _GET + " for update"
 _BY_TRANSFER = f"select {_COLUMNS} from payout_request where transfer_id = $1"
+_OF_TRANSFERS = f"""
+    select transfer_id as moved_by, {_COLUMNS} from payout_request where transfer_id = any($1::bigint[])
+    union all
+    select end_id as moved_by, {_COLUMNS} from payout_request where end_id = any($1::bigint[])
+"""
 _OPEN_OF = f"select {_COLUMNS} from payout_request where user_id = $1 and state in ('requested', 'approved')"
 _OF_USER = f"select {_COLUMNS} from payout_request where user_id = $1 order by id desc limit $2 offset $3"
 _ADD = f"""
@@ -142,7 +147,7 @@ def _sealed(row: Row) -> Sealed:
     return Sealed(Method(row["method"]), row["sealed"], row["key_id"], row["shown"])
 
 
-def _payout(row: Row) -> Payout:
+def _payout(row: Row | dict[str, Any]) -> Payout:
     return Payout(**{**row, "method": Method(row["method"]), "state": State(row["state"])})
 
 
@@ -186,6 +191,12 @@ async def lock(connection: Connection, payout_id: int) -> Payout | None:
 async def by_transfer(connection: Connection, transfer_id: TransferId) -> Payout | None:
     row = await connection.fetchrow(_BY_TRANSFER, transfer_id)
     return None if row is None else _payout(row)
+
+
+async def of_transfers(database: Database, transfer_ids: Sequence[TransferId]) -> dict[TransferId, Payout]:
+    """The payouts that these transfers reserved or ended."""
+    rows = [dict(row) for row in await database.fetch(_OF_TRANSFERS, transfer_ids)]
+    return {row.pop("moved_by"): _payout(row) for row in rows}
 
 
 async def open_of(source: Connection | Database, user_id: UserId) -> Payout | None:
