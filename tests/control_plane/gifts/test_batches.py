@@ -129,7 +129,7 @@ gives = st.builds(Give, st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1), 
 )
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     coins=st.lists(purses, min_size=PEOPLE, max_size=PEOPLE),
     orders=st.lists(gives, min_size=1, max_size=20),
