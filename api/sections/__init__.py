@@ -6,6 +6,8 @@ from __future__ import annotations
 from api.contract.endpoint import Registry
 from api.sections import (
     auth,
+    card_payments,
+    coin_history,
     devices,
     feed,
     gifts,
@@ -13,6 +15,7 @@ from api.sections import (
     messages,
     misc,
     notifications,
+    payouts,
     report,
     sandbox,
     settings,
@@ -28,6 +31,9 @@ SECTIONS = (
     live.section,
     gifts.section,
     wallet.section,
+    card_payments.section,
+    payouts.section,
+    coin_history.section,
     settings.section,
     devices.section,
     *social.SECTIONS,

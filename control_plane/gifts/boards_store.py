@@ -34,21 +34,6 @@ def _to_receiver(coins: str, rank: str, period: str) -> str:
     """
 
 
-_TO_STREAM = f"""
-    select user_id, coins from stream_gifter
-    where stream_id = $1 and {_visible("user_id")}
-        and user_id not in {blocked_with("(select user_id from stream where id = $1)")}
-    order by coins desc, user_id limit {MOST}
-"""
-_TODAY = _to_receiver("day_coins", "day_rank", "day = $2")
-_THIS_WEEK = _to_receiver("week_coins", "week_rank", "week = $2")
-_EVER = _to_receiver("coins", "rank", "true")
-_GIVEN_TO_STREAM = "select coins from stream_gifter where user_id = $1 and stream_id = $2"
-_GIVEN_TODAY = "select day_coins from gift_total where giver_id = $1 and receiver_id = $2 and day = $3"
-_GIVEN_THIS_WEEK = "select week_coins from gift_total where giver_id = $1 and receiver_id = $2 and week = $3"
-_GIVEN_EVER = "select coins from gift_total where giver_id = $1 and receiver_id = $2"
-
-
 class Period(StrEnum):
     STREAM = "stream"
     DAY = "day"
@@ -71,12 +56,22 @@ class Giver(NamedTuple):
     coins: int
 
 
-_TOP = {Period.STREAM: _TO_STREAM, Period.DAY: _TODAY, Period.WEEK: _THIS_WEEK, Period.ALL: _EVER}
+_TOP = {
+    Period.STREAM: f"""
+        select user_id, coins from stream_gifter
+        where stream_id = $1 and {_visible("user_id")}
+            and user_id not in {blocked_with("(select user_id from stream where id = $1)")}
+        order by coins desc, user_id limit {MOST}
+    """,
+    Period.DAY: _to_receiver("day_coins", "day_rank", "day = $2"),
+    Period.WEEK: _to_receiver("week_coins", "week_rank", "week = $2"),
+    Period.ALL: _to_receiver("coins", "rank", "true"),
+}
 _GIVEN = {
-    Period.STREAM: _GIVEN_TO_STREAM,
-    Period.DAY: _GIVEN_TODAY,
-    Period.WEEK: _GIVEN_THIS_WEEK,
-    Period.ALL: _GIVEN_EVER,
+    Period.STREAM: "select coins from stream_gifter where user_id = $1 and stream_id = $2",
+    Period.DAY: "select day_coins from gift_total where giver_id = $1 and receiver_id = $2 and day = $3",
+    Period.WEEK: "select week_coins from gift_total where giver_id = $1 and receiver_id = $2 and week = $3",
+    Period.ALL: "select coins from gift_total where giver_id = $1 and receiver_id = $2",
 }
 
 

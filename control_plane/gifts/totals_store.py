@@ -8,17 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from control_plane.db.connections import Connection
-
-
-class Difference(NamedTuple):
-    total: str
-    """Which total of whom, such as `stream_gifter 42/7`: of user 7 in stream 42."""
-    kept: int | None
-    derived: int | None
-
 
 _RECENT_STREAMS = "stream_id = any (array(select distinct stream_id from gift_sent where created_at >= $1))"
 _RECENT_RECEIVERS = "{} = any (array(select distinct receiver_id from gift_sent where created_at >= $1))"
@@ -68,11 +59,11 @@ _RECENT_DIFFERENCES = _DIFFERENCES.format(
 )
 
 
-async def differences(connection: Connection, since: dt.datetime | None = None) -> Sequence[Difference]:
-    """Totals that are not the sums of their gifts. `since`: only those of streams and receivers with a gift since this
-    time."""
+async def differences(connection: Connection, since: dt.datetime | None = None) -> Sequence[str]:
+    """Totals that are not the sums of their gifts, such as `stream_gifter 42/7`, of user 7 in stream 42. `since`: only those
+    of streams and receivers with a gift since this time."""
     if since is None:
         rows = await connection.fetch(_ALL_DIFFERENCES)
     else:
         rows = await connection.fetch(_RECENT_DIFFERENCES, since)
-    return [Difference(**row) for row in rows]
+    return [f"{row['total']}: {row['kept']} coins, its gifts are {row['derived']}" for row in rows]

@@ -1,4 +1,4 @@
-"""Opens gifts, coin packages, the stores and purchases."""
+"""Opens gifts, coin packages, the stores, purchases and rewards."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
+from control_plane.gifts import totals_store
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.boards import Boards
 from control_plane.gifts.bundle import Giving
@@ -31,6 +32,10 @@ from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payments.stores.stripe.opening import open_stripe
+from control_plane.payouts import store as payouts_store
+from control_plane.rewards.bundle import Rewards
+from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -41,7 +46,7 @@ Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
 
-def _app_store(settings: Settings, session: aiohttp.ClientSession, _: Urls) -> Store | None:
+def _app_store(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
     from control_plane.payments.stores.apple.opening import open_apple
 
     return open_apple(settings.stores.apple, session)
@@ -53,7 +58,11 @@ def _google_play(settings: Settings, session: aiohttp.ClientSession, urls: Urls)
     return open_google(settings.stores.google, session, f"{urls.base}/stores/google")
 
 
-STORES: tuple[Opener, ...] = (_app_store, _google_play)
+def _stripe(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
+    return open_stripe(settings, session)
+
+
+STORES: tuple[Opener, ...] = (_app_store, _google_play, _stripe)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
@@ -68,6 +77,10 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
         accounts.ages,
     )
     return Giving(assortment, gifts, Boards(database))
+
+
+def rewards(settings: Settings, database: Database) -> Rewards:
+    return Rewards(CheckingIn(database, settings.checkin_coins))
 
 
 @asynccontextmanager
@@ -98,4 +111,4 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(database, dsn)
+    return LedgerCheck(database, dsn, [totals_store.differences, payouts_store.differences])

@@ -11,7 +11,10 @@ from api.sections import messages, registry
 
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
+    "showCoinHistory",
     *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
+    "showStoreAccount",
+    "startCheckout",
     *(endpoint.name for endpoint in messages.section.endpoints),
 }
 """Endpoints beside the contract."""

@@ -79,7 +79,10 @@ async def test_gifts_on_a_video_are_shown_with_their_senders(
         sent = {key: entry["GiftSend"][key] for key in ("sender_id", "gift_id", "gift_count", "coin", "video_id")}
         assert sent == {"sender_id": ann, "gift_id": 1, "gift_count": 3, "coin": 3, "video_id": video_id}
         assert entry["GiftSend"]["live_streaming_id"] == 0
-        assert (entry["Gift"]["id"], entry["Gift"]["coin"], entry["Gift"]["title"]) == (1, 1, "Red rose")
+        assert (entry["Gift"]["id"], entry["Gift"]["coin"], entry["Gift"]["title"]) == (1, 1, "Red rose"), (
+            "as it is now"
+        )
+        assert entry["GiftSend"]["title"] == "Rose", "as it was then"
         assert (entry["User"]["id"], entry["User"]["wallet"], entry["User"]["auth_token"]) == (ann, 0, "")
 
 
@@ -93,8 +96,11 @@ async def test_gifts_on_a_video_come_in_pages_without_hidden_senders(
     await make_private(apps.database, users[15])
     expected = [users[15], users[14], *reversed(users[:10])]
     pages = [
-        [entry["User"]["id"] for entry in await apps.done("showSentGiftsAgainstVideo", token, **body)]
-        for body in ({"video_id": video_id, "starting_point": page} for page in range(3))
+        [
+            entry["User"]["id"]
+            for entry in await apps.done("showSentGiftsAgainstVideo", token, video_id=video_id, starting_point=page)
+        ]
+        for page in range(3)
     ]
     assert pages == [expected[:10], expected[10:], []]
     guests = await apps.done("showSentGiftsAgainstVideo", video_id=video_id)
@@ -155,8 +161,7 @@ async def test_the_top_givers_of_a_stream_and_of_its_host(
 ) -> None:
     users = await givers(apps, 12, live_streaming_id=stream_id)
     await give(apps, ann, 4, live_streaming_id=str(stream_id))
-    body = {"live_streaming_id": str(stream_id), "period": period}
-    expected = [(place, user_id, 13 - place) for place, user_id in enumerate(users, 1) if place <= 9]
+    body: dict[str, Any] = {"live_streaming_id": str(stream_id), "period": period}
     # Ann and the ninth have 4 coins: the older account is before the other.
     order = sorted([(-(12 - at), user_id) for at, user_id in enumerate(users)] + [(-4, ann)])
     expected = [(place, user_id, -coins) for place, (coins, user_id) in enumerate(order, 1)]
@@ -193,10 +198,8 @@ async def test_the_next_ones_take_the_places_of_hidden_givers(
     await hide(apps, ann, banned, deleted, blocked, blocker)
     await block(apps.database, of_the_host, ben)
     await make_private(apps.database, private)
-    for body in (
-        {"live_streaming_id": stream_id, "period": "stream"},
-        *({"receiver_id": ben, "period": period} for period in ("day", "week", "all")),
-    ):
+    bodies: list[dict[str, Any]] = [{"receiver_id": ben, "period": period} for period in ("day", "week", "all")]
+    for body in ({"live_streaming_id": stream_id, "period": "stream"}, *bodies):
         shown = await apps.done("showTopGifters", token, **body)
         assert placed(shown) == [(1, private, 3), (2, ann, 2), (3, users[6], 2), (4, users[7], 1)], body
         assert shown["Own"] == {"place": 2, "coin": 2}
@@ -214,7 +217,7 @@ async def test_the_board_of_a_receiver_follows_the_receivers_visibility(
 
     async def answers(session: str) -> list[Any]:
         """Of the stream, of the receiver by the stream, of the receiver."""
-        bodies = [
+        bodies: list[dict[str, Any]] = [
             {"live_streaming_id": stream_id, "period": "stream"},
             {"live_streaming_id": stream_id, "period": "week"},
             {"receiver_id": ben, "period": "week"},
@@ -254,7 +257,7 @@ async def test_the_board_of_a_private_stream_is_its_hosts(
     await give(apps, ann, live_streaming_id=stream_id)
     await apps.database.execute("update stream set visibility = 'private' where id = $1", stream_id)
     for period in ("stream", "all"):
-        body = {"live_streaming_id": stream_id, "period": period}
+        body: dict[str, Any] = {"live_streaming_id": stream_id, "period": period}
         for session in (token, ""):
             answer = await apps.call("showTopGifters", session, **body)
             assert answer["msg"] == "This stream is not public. Its host decides who may watch it."
@@ -286,7 +289,10 @@ async def test_viewers_share_the_board_and_the_number_of_queries_is_fixed(
     sessions = [token, await apps.token(await new_user(apps.database))]
     for session in sessions:
         await apps.done("showUserDetail", session)  # the session is known from now on
-    boards = ({"live_streaming_id": stream_id, "period": "stream"}, {"receiver_id": ben, "period": "all"})
+    boards: list[dict[str, Any]] = [
+        {"live_streaming_id": stream_id, "period": "stream"},
+        {"receiver_id": ben, "period": "all"},
+    ]
     callers = [*sessions, *sessions, ""]
     used = [[await apps.queries("showTopGifters", session, **body) for session in callers] for body in boards]
     # The access, the viewer's own coins, the users of the page; the board for the first viewer, each viewer's blocks once.
