@@ -16,6 +16,7 @@ from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
 from control_plane.gifts import totals_store
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.boards import Boards
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
@@ -79,7 +80,7 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
         GiftMetrics(metrics),
         accounts.ages,
     )
-    return Giving(assortment, gifts)
+    return Giving(assortment, gifts, Boards(database))
 
 
 def rewards(settings: Settings, database: Database) -> Rewards:
