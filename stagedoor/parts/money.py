@@ -16,10 +16,11 @@ from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
 from control_plane.gifts import totals_store
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.boards import Boards
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
-from control_plane.ledger.check import LedgerCheck
+from control_plane.ledger.check import ByOwner, LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments import store as purchases_store
 from control_plane.payments.accounts import StoreAccounts
@@ -79,7 +80,7 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
         GiftMetrics(metrics),
         accounts.ages,
     )
-    return Giving(assortment, gifts)
+    return Giving(assortment, gifts, Boards(database))
 
 
 def rewards(settings: Settings, database: Database) -> Rewards:
@@ -115,6 +116,5 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(
-        database, dsn, [totals_store.differences, purchases_store.differences, payouts_store.differences]
-    )
+    gifts = ByOwner("totals of gifts", totals_store.last_id, totals_store.differences)
+    return LedgerCheck(database, dsn, [purchases_store.differences, payouts_store.differences], [gifts])
