@@ -385,7 +385,7 @@ async def test_roots_new_data_directory_begins_empty_and_the_removed_ones_databa
 
 
 def psql(dsn: str, statement: str) -> str:
-    command = [programs_for(unprivileged_account()) / "psql", "--tuples-only", dsn, f"--command={statement}"]
+    command = [str(programs_for(unprivileged_account()) / "psql"), "--tuples-only", dsn, f"--command={statement}"]
     return subprocess.run(command, check=True, timeout=20, capture_output=True, text=True).stdout
 
 
