@@ -1,4 +1,4 @@
-"""SQL of what givers have given to each receiver: top lists, and the comparison of all totals with the gifts.
+"""SQL that compares what givers have given to each receiver with the gifts.
 
 `gifts_send` keeps the totals (migration 0026). A total is derived again from the gifts themselves, or from the totals of
 the next smaller kind, which are compared too.
@@ -7,40 +7,9 @@ the next smaller kind, which are compared too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import NamedTuple
 
-from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
 
-
-class Period(StrEnum):
-    EVER = "ever"
-    DAY = "day"
-    """The present day, UTC."""
-    WEEK = "week"
-    """The present week, UTC, since Monday."""
-
-
-class Giver(NamedTuple):
-    user_id: UserId
-    coins: int
-
-
-# The indexes are in the order of the ranks, so that the rows of the highest ranks are read and sorted, and no others.
-_TOP = """
-    select giver_id as user_id, {coins} as coins from gift_total
-    where receiver_id = $1 and {period} and exists (select from visible_user where id = giver_id)
-    order by {rank} desc, {coins} desc, giver_id limit $2
-"""
-_TOPS = {
-    Period.EVER: _TOP.format(coins="coins", rank="rank", period="true"),
-    Period.DAY: _TOP.format(coins="day_coins", rank="day_rank", period="day = (now() at time zone 'utc')::date"),
-    Period.WEEK: _TOP.format(
-        coins="week_coins", rank="week_rank", period="week = date_trunc('week', now() at time zone 'utc')::date"
-    ),
-}
 _LAST = "select greatest((select max(id) from app_user), (select max(id) from stream), 0)"
 _DIFFERENCES = """
     select 'stream_gifter ' || stream_id || '/' || user_id as total, kept.coins as kept, derived.coins as derived
@@ -82,12 +51,6 @@ _DIFFERENCES = """
     ) as derived using (user_id)
     where coalesce(kept.coins, 0) <> coalesce(derived.coins, 0)
 """
-
-
-async def top_givers(source: Connection | Database, receiver_id: UserId, period: Period, limit: int) -> Sequence[Giver]:
-    """Those who gave most to the receiver, without banned and deleted users. The caller leaves out users whom the viewer
-    does not see."""
-    return [Giver(**row) for row in await source.fetch(_TOPS[period], receiver_id, limit)]
 
 
 async def last_id(connection: Connection) -> int:
