@@ -71,7 +71,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
-    "payouts.store._DIFFERENCES",
+    *("payouts.store._DIFFERENCES", "payouts.store._FORGET_SINCE", "payments.store._DIFFERENCES"),
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
