@@ -47,7 +47,8 @@ _GIFTS_NOT_PAID = """
         where entry.transfer_id = sent.transfer_id and owner_id = sent.sender_id)
     or coins is distinct from (
         select sum(amount) from ledger_entry entry join ledger_account account on account.id = entry.account_id
-        where entry.transfer_id = sent.transfer_id and owner_id = sent.receiver_id and kind = 'earned')
+        where entry.transfer_id = sent.transfer_id
+            and (owner_id = sent.receiver_id and kind in ('earned', 'reward') or owner_id is null and kind = 'commission'))
 """
 _WRONG_TOTALS = """
     select 'stream', id from stream

@@ -1,0 +1,226 @@
+"""The services of money of two server processes over one database, and what is known about users, streams and keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import Seq, StreamId, UserId
+from control_plane.db.pool import Database, DatabaseUnavailable, open_pool
+from control_plane.ledger.check import LedgerCheck
+from control_plane.ledger.wallets import Wallet
+from control_plane.payments.packages_store import seed_packages
+from tests.control_plane.gifts.stage import Stage
+from tests.control_plane.money.purchases import Shelf
+from tests.control_plane.money.replay import Replay, Transfer
+from tests.control_plane.payments.shopping import Shopping
+from tests.control_plane.people import new_user
+
+PEOPLE = 4
+_POOL = 4
+
+_BALANCES = "select owner_id, kind, balance from ledger_account where balance <> 0"
+_TRIAL_BALANCE = """
+    select kind, sum(amount)::bigint as coins from ledger_entry entry join ledger_account account on account.id = account_id
+    where owner_id is null group by kind having sum(amount) <> 0
+"""
+_WRONG_SIGNS = "select id from ledger_account where case when kind = 'debt' then balance > 0 else balance < 0 end"
+_REPEATED_KEYS = """
+    select user_id from ledger_transfer group by user_id, operation, idempotency_key having count(*) > 1
+"""
+_WRONG_TOTALS = """
+    with given as (
+        select receiver_id, sender_id as giver_id, coins, (created_at at time zone 'utc')::date as day,
+            date_trunc('week', created_at at time zone 'utc')::date as week
+        from gift_sent
+    ), latest as (select receiver_id, giver_id, max(day) as day, max(week) as week from given group by 1, 2)
+    select receiver_id, giver_id from gift_total total full join (
+        select receiver_id, giver_id, latest.day, latest.week, sum(coins) as coins,
+            sum(coins) filter (where given.day = latest.day) as day_coins, sum(coins) filter (where given.week = latest.week) as week_coins
+        from given join latest using (receiver_id, giver_id) group by 1, 2, 3, 4
+    ) as derived using (receiver_id, giver_id)
+    where (total.coins, total.day, total.day_coins, total.week, total.week_coins)
+        is distinct from (derived.coins, derived.day, derived.day_coins, derived.week, derived.week_coins)
+"""
+_GIFTS = """
+    select sent.id, transfer_id, sender_id, receiver_id, gift_id, count, coins, sent.stream_id, sent.seq, frame
+    from gift_sent sent left join stream_event event on event.stream_id = sent.stream_id and event.seq = sent.seq
+    where sent.id > $1 order by sent.stream_id, sent.seq
+"""
+
+
+class Action(Protocol):
+    async def perform(self, bank: Bank) -> object: ...
+
+    def judge(self, bank: Bank, outcome: object) -> None:
+        """`outcome`: what `perform` returned, or the refusal that it raised."""
+        ...
+
+
+@dataclass
+class GiftRow:
+    """A gift as the database has it."""
+
+    id: int
+    transfer_id: int
+    sender_id: UserId
+    receiver_id: UserId
+    gift_id: int
+    count: int
+    coins: int
+    stream_id: StreamId | None
+    seq: Seq | None
+    frame: str | None
+    """Of its event."""
+    step: int
+    """In which it was sent."""
+    named: StreamId | None = None
+    """The stream that its sender named."""
+
+
+@dataclass
+class Process:
+    """A server process: a pool, a writer of gifts and a cache of its own."""
+
+    database: Database
+    stage: Stage
+    shopping: Shopping
+    commission_bps: int = 0
+
+    @classmethod
+    async def start(cls, dsn: str) -> Process:
+        database = await open_pool(dsn, size=_POOL)
+        return cls(database, Stage(database), Shopping(database))
+
+    async def restart(self, commission_bps: int) -> None:
+        await self.stage.close()
+        self.stage = Stage(self.database, commission_bps)
+        self.shopping.restart()
+        self.commission_bps = commission_bps
+
+    async def stop(self) -> None:
+        await self.stage.close()
+        await self.database.close()
+
+
+class Bank:
+    def __init__(self, processes: Sequence[Process], check: LedgerCheck, users: list[UserId]) -> None:
+        self.processes = processes
+        self.database = processes[0].database
+        self.users = users
+        self.replay = Replay(users)
+        self.transfers: dict[tuple[UserId, str, str], Transfer] = {}
+        """All, by what the ledger accepts once."""
+        self.unclaimed: dict[int, Transfer] = {}
+        """Of this step, until an outcome accounts for them."""
+        self.gifts: dict[int, GiftRow] = {}
+        self.shelf = Shelf()
+        self.steps = 0
+        self.is_single = True
+        """This step has one action, so that there is one right outcome."""
+        self.running: dict[UserId, StreamId] = {}
+        self.ended: dict[UserId, StreamId] = {}
+        """The latest one."""
+        self.were_running: dict[UserId, StreamId] = {}
+        self.had_ended: dict[UserId, StreamId] = {}
+        """At the beginning of the step."""
+        self.changing: set[UserId] = set()
+        """Whose streams start or end in this step."""
+        self._given: Counter[tuple[UserId, StreamId]] = Counter()
+        self._check = check
+
+    @classmethod
+    async def open(cls, dsn: str) -> Bank:
+        processes = [await Process.start(dsn) for _ in range(2)]
+        first = processes[0]
+        await first.stage.open()
+        async with first.database.transaction() as connection:
+            await seed_packages(connection)
+        users = [await new_user(first.database) for _ in range(PEOPLE)]
+        return cls(processes, LedgerCheck(first.database, dsn, pause=0), users)
+
+    async def close(self) -> None:
+        for process in self.processes:
+            await process.stop()
+
+    async def step(self, *actions: Action) -> None:
+        """Do all of this at the same time, and compare every outcome and every coin that moved with the rules."""
+        self.steps += 1
+        self.were_running, self.had_ended = dict(self.running), dict(self.ended)
+        self.changing.clear()
+        self.shelf.begin()
+        self.is_single = len(actions) == 1
+        outcomes = await asyncio.gather(*(action.perform(self) for action in actions), return_exceptions=True)
+        for transfer in await self.replay.look(self.database):
+            assert transfer.name not in self.transfers, f"{transfer.name} has two effects"
+            assert transfer.legs.total() == 0
+            self.transfers[transfer.name] = self.unclaimed[transfer.id] = transfer
+        await self._look_at_gifts()
+        await self.shelf.look(self)
+        for action, outcome in sorted(zip(actions, outcomes, strict=True), key=_repeats):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, ControlPlaneError):
+                raise outcome
+            assert not isinstance(outcome, DatabaseUnavailable), action
+            action.judge(self, outcome)
+        assert self.unclaimed == {}, "coins moved, and no answer says so"
+        await self.check()
+
+    def wallets(self, user: UserId) -> list[Wallet]:
+        """What the user had at the moments of this step."""
+        return self.replay.seen[user]
+
+    def streams_of(self, user: UserId) -> list[StreamId | None]:
+        """The user's running stream at the moments of this step."""
+        return [self.were_running.get(user), self.running.get(user)]
+
+    def claim(self, name: tuple[UserId, str, str]) -> Transfer:
+        """The transfer of this step with this key."""
+        return self.unclaimed.pop(self.transfers[name].id)
+
+    async def _look_at_gifts(self) -> None:
+        """The new gifts. Each one into a stream has an event, which was offered to viewers once."""
+        told = []
+        for row in await self.database.fetch(_GIFTS, max(self.gifts, default=0)):
+            gift = self.gifts[row["id"]] = GiftRow(**row, step=self.steps)
+            if gift.stream_id is None:
+                assert (gift.seq, gift.frame) == (None, None)
+                continue
+            assert gift.seq is not None
+            assert gift.frame is not None
+            told.append((gift.stream_id, gift.seq, gift.frame))
+            self._given[gift.sender_id, gift.stream_id] += gift.coins
+            event = json.loads(gift.frame)
+            data = event["data"]
+            assert (event["type"], event["seq"]) == ("gift", gift.seq)
+            assert (data["gift_id"], data["count"], data["coins"]) == (gift.gift_id, gift.count, gift.coins)
+            assert (data["sender"]["user_id"], data["receiver_id"]) == (gift.sender_id, gift.receiver_id)
+            assert data["sender_total"] == self._given[gift.sender_id, gift.stream_id]
+        heard = [frame for process in self.processes for frame in process.stage.heard.frames if "gift" in frame[2][:16]]
+        for process in self.processes:
+            process.stage.heard.frames.clear()
+        assert sorted(heard) == sorted(told)
+
+    async def check(self) -> None:
+        """The invariants, in the database."""
+        database = self.database
+        for wrong in (_WRONG_SIGNS, _REPEATED_KEYS, _WRONG_TOTALS):
+            assert await database.fetch(wrong) == [], wrong
+        await self.processes[0].stage.audit()
+        assert (await self._check.new()).found == []
+        held = Counter({(row["owner_id"], row["kind"]): row["balance"] for row in await database.fetch(_BALANCES)})
+        held.update({(None, row["kind"]): row["coins"] for row in await database.fetch(_TRIAL_BALANCE)})
+        assert held == {account: coins for account, coins in self.replay.balances.items() if coins}
+        assert sum(held.values()) == 0
+
+    async def check_all(self) -> None:
+        assert (await self._check.full()).found == []
+
+
+def _repeats(performed: tuple[Action, object]) -> bool:
+    """First outcomes are judged before repeats and conflicts with them."""
+    return getattr(performed[1], "replayed", True)
