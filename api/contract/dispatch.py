@@ -143,7 +143,7 @@ class Dispatcher:
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
             code = DONE
         except ControlPlaneError as refusal:
-            code, msg = contract_code(refusal, client), str(refusal)
+            code, msg, top_level = contract_code(refusal, client), str(refusal), {**top_level, **refusal.beside}
             if isinstance(refusal, TooManyRequests):
                 extra["Retry-After"] = str(math.ceil(refusal.retry_after_s))
             if code == FAILED:

@@ -89,6 +89,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "price": "$0.99",
         "device": "ios",
     },
+    "startCheckout": {"product_id": "coins_500", "return_path": "/coins"},
+    "purchaseCoinsFromStripe": {"stripe_token": "tok_visa", "coin": 500, "title": "500 coins", "price": "$4.99"},
     "addPrivacySetting": {"duet": "friends", "videos_download": 0},
     "addDeviceData": {"device_token": "…", "version": "1.0", "device": "android"},
     "registerDevice": {"key": "9774d56d682e549c"},

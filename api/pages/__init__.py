@@ -19,6 +19,7 @@ from api.pages.player_script import FetchScript, PlayerScript
 from api.pages.profile import ProfilePage
 from api.pages.provider_sign_in import ProviderSignIn
 from api.pages.push import PushPages
+from api.pages.shop import ShopPage
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
 from api.pages.watch import WatchPage
@@ -55,6 +56,7 @@ class Pages:
         self._inbox = InboxPage(platform, self._html, self._sign_in)
         self._messages = MessagesPage(self._html)
         self._push = PushPages(platform, self._sign_in)
+        self._shop = ShopPage(platform, self._html)
         self._player = PlayerScript(fetch_player)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -78,6 +80,8 @@ class Pages:
             web.get(messages.PATH, showing(self._messages.show)),
             web.get(f"{messages.PATH}/{{username}}", showing(self._messages.show)),
             web.get("/live", answering(self._live.show)),
+            web.get("/coins", showing(self._shop.back)),
+            web.get("/shop", answering(self._shop.show)),
             web.get("/session", answering(self._sign_in.show)),
             web.post("/session", answering(self._sign_in.enter)),
             web.delete("/session", answering(self._sign_in.leave)),

@@ -10,6 +10,7 @@ from aiohttp import web
 from api.contract.platform import Platform
 from api.contract.request import MalformedRequest, as_text, decode_object, read_body
 from api.http.cookies import flow_cookie, set_flow, set_session
+from api.http.local_path import local_path
 from api.pages.account import BROUGHT_BACK
 from api.pages.answers import page_use, request_urls
 from api.pages.html import Html
@@ -19,7 +20,6 @@ from control_plane.accounts.providers.page_flow import LIFETIME_S, Returned, Unk
 
 CALLBACK = "/session/{provider}/callback"
 """Apple's page posts to it, so it takes requests of other sites. A post only redirects, and the cookie decides."""
-LONGEST_PATH = 500
 LONGEST_NAME = 100
 LONGEST_VALUE = 4096
 """Characters of a code, a state or Apple's record of the user. More: larger URLs than servers accept."""
@@ -37,10 +37,10 @@ class ProviderSignIn:
         provider = self._provider(request)
         # The cookie must be set for the host to which the provider redirects. Once: a proxy may change the Host header.
         if request.host != base.netloc and "moved" not in request.query:
-            query = urlencode({"next": _local_path(request.query.get("next", "")), "moved": 1})
+            query = urlencode({"next": local_path(request.query.get("next", "")), "moved": 1})
             return _redirect(f"{base.scheme}://{base.netloc}/session/{provider}?{query}")
         begun = self._flow.begin(
-            provider, self._redirect_uri(request, provider), _local_path(request.query.get("next", ""))
+            provider, self._redirect_uri(request, provider), local_path(request.query.get("next", ""))
         )
         response = _redirect(begun.url)
         set_flow(response, begun.cookie, base.scheme, LIFETIME_S)
@@ -106,12 +106,6 @@ def _name(user: str) -> tuple[str, str]:
     parts = (as_text(name.get(part)) if isinstance(name, dict) else "" for part in ("firstName", "lastName"))
     first_name, last_name = (part[:LONGEST_NAME] if isinstance(part, str) else "" for part in parts)
     return first_name, last_name
-
-
-def _local_path(text: str) -> str:
-    """The path of a page of ours. A browser would read `//host` and `/\\host` as another site."""
-    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= LONGEST_PATH
-    return text if is_local and text.isprintable() and "\\" not in text else "/"
 
 
 def _redirect(url: str) -> web.Response:

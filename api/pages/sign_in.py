@@ -15,6 +15,7 @@ from api.http.address import client_address, limit_key
 from api.http.bearer import bearer_token
 from api.http.cookies import clear_session, own_origin, page_token, set_session
 from api.pages.answers import json, page_use, request_urls
+from api.pages.shop import StoreOfPages, store_of_pages
 from api.pages.sign_in_ways import WAYS, Values, Visit, Way
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.claims import Requester
@@ -50,7 +51,7 @@ class Me(msgspec.Struct, frozen=True):
 
 
 class SessionView(msgspec.Struct, frozen=True):
-    """`user` is null for guests. `sandbox` is true when coins can be bought free of charge."""
+    """`user` is null for guests. `sandbox` is true in development mode."""
 
     user: Me | None
     ways: Sequence[str]
@@ -59,6 +60,8 @@ class SessionView(msgspec.Struct, frozen=True):
     """What this server can send codes to."""
     providers: Sequence[ProviderView]
     sandbox: bool
+    shop: StoreOfPages
+    """Where pages buy coins."""
     came_back: bool
     """Whether this sign-in has brought a deleted account back."""
 
@@ -152,6 +155,7 @@ class SignInPages:
             channels=sorted(self._platform.accounts.messenger.channels),
             providers=self._providers,
             sandbox=self._platform.payments.sandbox is not None,
+            shop=store_of_pages(self._platform),
             came_back=came_back,
         )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from api.contract.endpoint import Registry
 from api.sections import (
     auth,
+    card_payments,
     devices,
     feed,
     gifts,
@@ -28,6 +29,7 @@ SECTIONS = (
     live.section,
     gifts.section,
     wallet.section,
+    card_payments.section,
     settings.section,
     devices.section,
     *social.SECTIONS,

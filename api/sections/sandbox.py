@@ -25,6 +25,7 @@ from control_plane.payments.stores.sandbox import SandboxStore, Sold, choose
 section = Section("sandbox")
 
 CoinCount = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
 class SandboxPurchase(Request, frozen=True, kw_only=True):
@@ -34,7 +35,8 @@ class SandboxPurchase(Request, frozen=True, kw_only=True):
     """The package of this id, such as `coins_100`; empty: by `coin`."""
     state: Sold = Sold.PURCHASED
     """The state that the store reports when `purchaseCoin` verifies the receipt."""
-    quantity: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    quantity: Quantity = 1
+    """How often the package is bought at once."""
 
 
 class SandboxReceipt(msgspec.Struct, frozen=True, kw_only=True):

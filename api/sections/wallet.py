@@ -24,6 +24,7 @@ from api.wire.wallet import (
     purchase_view,
     transaction_view,
 )
+from control_plane.base.errors import ControlPlaneError
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, TooManyCoins
 from control_plane.payments.errors import (
     ClaimTooLong,
@@ -37,7 +38,7 @@ from control_plane.payments.errors import (
     StoreNotConnected,
     TooManyClaims,
 )
-from control_plane.payments.purchases import LONGEST_CLAIM
+from control_plane.payments.purchases import LONGEST_CLAIM, Purchased
 from control_plane.payments.sale import Package
 from control_plane.payments.stores.model import Claim, ReceiptRefused
 
@@ -90,27 +91,31 @@ class PurchaseCoinAnswer(Profile, frozen=True, kw_only=True):
     transaction: Transaction = field(name="Transaction")
 
 
-@section.endpoint(
-    "purchaseCoin",
-    access=Access.PROVEN,
-    refusals=(
-        *(PurchaseOfAnother, StoreNotConnected, ProductNotOffered, ReceiptRefused),
-        *(PurchaseWaits, PurchasePending, PurchaseCancelled, PurchaseRefunded),
-        *(ClaimTooLong, TooManyClaims, PurchasesTooOften),
-        *(IdempotencyConflict, InvalidClientRef, TooManyCoins),
-    ),
+REFUSALS: Sequence[type[ControlPlaneError]] = (
+    *(PurchaseOfAnother, StoreNotConnected, ProductNotOffered, ReceiptRefused),
+    *(PurchaseWaits, PurchasePending, PurchaseCancelled, PurchaseRefunded),
+    *(ClaimTooLong, TooManyClaims, PurchasesTooOften, TooManyCoins),
 )
+"""Of every call that credits a purchase."""
+
+
+@section.endpoint("purchaseCoin", access=Access.PROVEN, refusals=(*REFUSALS, IdempotencyConflict, InvalidClientRef))
 async def purchase_coin(call: Call, body: PurchaseCoinRequest) -> PurchaseCoinAnswer:
     """Credit a purchase after its store confirms it. Each transaction is credited only once. Coins and price come from
     the server's catalogue, not from the body. Where the store is slow or the purchase is not paid yet, the answer is a
     refusal that says so: the purchase is kept, and the coins come later without another call."""
-    claim = Claim(body.transaction_id or body.stripe_session_id, body.device)
-    purchased = await call.payments.purchases.purchase(call.user_id, claim, body.client_ref)
+    receipt = body.transaction_id or body.stripe_session_id
+    purchased = await call.payments.purchases.purchase(call.user_id, Claim(receipt, body.device), body.client_ref)
+    return await purchased_answer(call, purchased, body.transaction_id)
+
+
+async def purchased_answer(call: Call, purchased: Purchased, transaction_id: str) -> PurchaseCoinAnswer:
+    """`transaction_id`: as the app sent it."""
     purchase = purchased.purchase
     buyer = own_profile(call, await caller_of(call))
     return PurchaseCoinAnswer(
         **asdict(buyer),
-        purchase_coin=purchase_view(purchase, body.transaction_id),
+        purchase_coin=purchase_view(purchase, transaction_id),
         transaction=transaction_view(purchase),
     )
 

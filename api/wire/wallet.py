@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from api.wire.values import NO_TIME, DecimalText, Id, Money, WireTime, wire_time
-from control_plane.payments.sale import Package, Purchase
+from control_plane.payments.sale import Package, Product, Purchase
 
 
 class PurchaseCoin(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +43,7 @@ class CoinPackage(msgspec.Struct, frozen=True, kw_only=True):
     id: Id = 0
     coins: int = 0
     price: Money = 0
+    currency: str = ""
     title: str = ""
     product_id: str = ""
 
@@ -78,6 +79,19 @@ def package_view(package: Package) -> CoinPackage:
         id=package.id,
         coins=package.coins,
         price=package.price_minor / 100,
+        currency=package.currency,
         title=package.title,
         product_id=package.product_id,
+    )
+
+
+def offer_view(product: Product) -> CoinPackage:
+    """A package as one store sells it."""
+    return CoinPackage(
+        id=product.package_id,
+        coins=product.coins,
+        price=product.price_minor / 100,
+        currency=product.currency,
+        title=product.title,
+        product_id=product.product_id,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, TypeVar
 
@@ -32,6 +33,11 @@ class ControlPlaneError(Exception):
 
     code: ClassVar[str] = "control_plane_error"
     kind: ClassVar[ErrorKind]
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """What the answer to a call has beside the text. Only the caller sees it."""
+        return {}
 
 
 class InvariantBroken(Exception):

@@ -87,7 +87,12 @@ async def update(dsns: Dsns, progress: Callable[[str], None] = lambda line: None
         return await migrate(dsns.owner, progress, role.name)
     if role.owns or is_empty:
         return await migrate(dsns.owner, progress)
-    await check_schema(dsns.server)
+    try:
+        await check_schema(dsns.server)
+    except DatabaseIsOlder as older:
+        raise DatabaseIsOlder(
+            f"{older} The role {role.name} does not own the tables: set LIVE_DATABASE_OWNER_URL for that."
+        ) from None
     return 0
 
 
@@ -132,10 +137,7 @@ async def check_schema(dsn: str) -> None:
     needed = migrations()[-1].version
     if applied < needed:
         state = f"has schema version {applied}, this release needs {needed}" if applied else "is empty"
-        raise DatabaseIsOlder(
-            f"The database {state}: start the server, or run `stagedoor migrate`, with LIVE_DATABASE_OWNER_URL set if "
-            "the server's role does not own the tables."
-        )
+        raise DatabaseIsOlder(f"The database {state}: start the server, or run `stagedoor migrate`.")
 
 
 def _check_not_newer(applied: int) -> None:

@@ -13,7 +13,10 @@ UPDATABLE: Mapping[str, Sequence[str]] = {
     "ledger_account": ("balance",),
     "ledger_transfer": (),
     "ledger_entry": (),
-    "purchase": ("device",),
+    "purchase": ("device", "refunded_coins"),
+    "purchase_change": (),
+    "coin_package_terms": ("title", "coins", "price_minor", "currency"),
+    "store_product": (),
     "gift_sent": (),
     "audit_log": (),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from control_plane.base.errors import present
@@ -28,6 +29,11 @@ _COLUMNS = """
     sent.receiver_id, sent.created_at
 """
 _SENT_BY = f"select {_COLUMNS} from gift_sent sent join gift on gift.id = sent.gift_id where sent.transfer_id = $1"
+# Rows that a gift writes at this moment are skipped: waiting for them could deadlock.
+_DELETE_COMBOS = """
+    delete from gift_combo where ctid = any (array(
+        select ctid from gift_combo where last_at < now() - $1::interval for update skip locked))
+"""
 _EXPORT_SENT = """
     select sent.id, stream_id, gift_id, title, count, sent.coins, receiver_id, sent.created_at
     from gift_sent sent join gift on gift.id = gift_id where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
@@ -61,6 +67,10 @@ async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId
 async def sent_by(source: Connection | Database, transfer_id: TransferId) -> SentGift:
     row = await source.fetchrow(_SENT_BY, transfer_id)
     return SentGift(**present(row, "a gift's transfer and its row are one transaction"))
+
+
+async def delete_combos_before(database: Database, ago: dt.timedelta) -> None:
+    await database.execute(_DELETE_COMBOS, ago)
 
 
 async def exported_sent(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:

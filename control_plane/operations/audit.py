@@ -61,6 +61,7 @@ class Act(StrEnum):
     INTEREST_REMOVED = "interest.removed"
     INTEREST_SECTION_REMOVED = "interests.section_removed"
     LICENCE_CHANGED = "licence.changed"
+    PURCHASE_RETRIED = "purchase.retried"
     JOB_RETRIED = "job.retried"
     JOB_DROPPED = "job.dropped"
     STORAGE_REPAIRED = "storage.repaired"

@@ -14,6 +14,8 @@ from control_plane.payments.notifications import Notifications
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payments.stores.stripe import model as stripe
+from control_plane.payments.stores.stripe.model import CardSales, SellsByCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,9 @@ class Payments:
     metrics: PurchaseMetrics
     sandbox: SandboxStore | None
     """The sandbox store of development mode. None in production."""
+
+    @property
+    def card_sales(self) -> CardSales | None:
+        """Payments that this server takes itself. None: Stripe is not set up."""
+        store = self.stores.named(stripe.NAME)
+        return store.sales if isinstance(store, SellsByCard) else None

@@ -32,7 +32,7 @@ _OPEN = "select count(*) from purchase_claim where user_id = $1 and state = 'wai
 _KEEP = f"""
     insert into purchase_claim as kept (user_id, store, reference, digest, device, client_ref, due_at)
     values ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7)
-    on conflict (user_id, store, digest) do update
+    on conflict (store, digest, user_id) do update
     set state = case kept.state when 'credited' then 'credited' else 'waiting' end, changed_at = clock_timestamp(),
         client_ref = coalesce(kept.client_ref, excluded.client_ref),
         due_at = case kept.state when 'credited' then kept.due_at else least(kept.due_at, excluded.due_at) end
@@ -43,9 +43,13 @@ _CUT_REFUSED = """
         select id from purchase_claim where user_id = $1 and state = 'refused' and due_at is null and reason = $2
         order by changed_at desc offset $3)
 """
-_FIRST_CLAIMANT = """
-    select user_id from purchase_claim where store = $1 and transaction_id = $2 order by id limit 1
+# Some stores name a transaction differently before it is paid.
+_OF_TRANSACTION = """
+    select id from purchase_claim where store = $1 and transaction_id = $2 and transaction_id <> ''
+    union
+    select id from purchase_claim where store = $1 and digest = $3
 """
+_FIRST_CLAIMANT = f"select user_id from purchase_claim where id = (select min(id) from ({_OF_TRANSACTION}) as claim)"
 _WAIT = """
     update purchase_claim set state = 'waiting', reason = $2, transaction_id = coalesce($3, transaction_id), changed_at = now()
     where id = $1 and state <> 'credited'
@@ -55,25 +59,23 @@ _CREDITED = """
         due_at = case when $3 then null else due_at end
     where id = $1
 """
+# The key of a refused call may be used again.
 _REFUSE = """
     update purchase_claim
-    set state = 'refused', reason = $2, transaction_id = coalesce($3, transaction_id), due_at = null, changed_at = now()
+    set state = 'refused', reason = $2, client_ref = null, transaction_id = coalesce($3, transaction_id), due_at = null, changed_at = now()
     where id = $1 and state <> 'credited'
 """
 _KEEP_REFUSED = """
     insert into purchase_claim (user_id, store, reference, digest, transaction_id, state, reason)
     values ($1, $2, $3, $4, $5, 'refused', $6)
-    on conflict (user_id, store, digest) do nothing
+    on conflict (store, digest, user_id) do nothing
 """
 _TAKE_DUE = f"""
     update purchase_claim set attempts = attempts + 1, due_at = {_BACKOFF}
     where id in (select id from purchase_claim where due_at <= now() order by due_at limit $1 for update skip locked)
     returning {_COLUMNS}, clock_timestamp() as asked_at
 """
-_HURRY = """
-    update purchase_claim set due_at = now()
-    where store = $1 and transaction_id = $2 and transaction_id <> '' and due_at > now()
-"""
+_HURRY = f"update purchase_claim set due_at = now() where id = any(array({_OF_TRANSACTION})) and due_at > now()"
 _RETRY = f"""
     update purchase_claim set due_at = now(), state = 'waiting', attempts = 0, changed_at = now()
     where id = $1 and state <> 'credited' returning {_COLUMNS}
@@ -178,9 +180,11 @@ async def keep(
     return _asked(present(row, "an upsert returns its row"))
 
 
-async def first_claimant(source: Connection | Database, store: str, transaction_id: str) -> UserId | None:
-    """The user who claimed the transaction first."""
-    user_id: UserId | None = await source.fetchval(_FIRST_CLAIMANT, store, transaction_id)
+async def first_claimant(
+    source: Connection | Database, store: str, transaction_id: str, reference: str
+) -> UserId | None:
+    """The user who claimed the transaction first. `reference`: what the store was asked for."""
+    user_id: UserId | None = await source.fetchval(_FIRST_CLAIMANT, store, transaction_id, digest_of(reference))
     return user_id
 
 
@@ -212,9 +216,9 @@ async def take_due(database: Database, limit: int) -> Sequence[Asked]:
     return [_asked(row) for row in await database.fetch(_TAKE_DUE, limit)]
 
 
-async def hurry(database: Database, store: str, transaction_id: str) -> None:
+async def hurry(database: Database, store: str, transaction_id: str, reference: str) -> None:
     """The open claims of this transaction are due now."""
-    await database.execute(_HURRY, store, transaction_id)
+    await database.execute(_HURRY, store, transaction_id, digest_of(reference))
 
 
 async def retry(connection: Connection, claim_id: int) -> KeptClaim | None:
@@ -244,13 +248,13 @@ async def latest(database: Database, limit: int, user_id: UserId | None = None) 
     return [_claim(row) for row in await database.fetch(*about)]
 
 
-async def waiting(database: Database) -> Sequence[Waiting]:
+async def waiting(source: Connection | Database) -> Sequence[Waiting]:
     """How many claims wait, and since when, by store."""
-    return [Waiting(**row) for row in await database.fetch(_WAITING)]
+    return [Waiting(**row) for row in await source.fetch(_WAITING)]
 
 
-async def refused_for(database: Database, reason: str) -> int:
-    count: int = await database.fetchval(_REFUSED_COUNT, reason)
+async def refused_for(source: Connection | Database, reason: str) -> int:
+    count: int = await source.fetchval(_REFUSED_COUNT, reason)
     return count
 
 

@@ -13,12 +13,12 @@ from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 from control_plane.ledger.wallets import wallet
 from control_plane.payments import claims_store as claims
-from control_plane.payments import notices_store as notices
+from control_plane.payments import notifications_store as notices
 from control_plane.payments import store as payments
 from control_plane.payments.claims_store import Asked
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.errors import ProductNotOffered
-from control_plane.payments.notices_store import KeptNotice
+from control_plane.payments.notifications_store import KeptNotice
 from control_plane.payments.purchases import Purchases, Refused
 from control_plane.payments.settling import buyer_of
 from control_plane.payments.stores.model import (
@@ -90,7 +90,7 @@ class DuePurchases:
             )
         if not await self._stores.finish(store, transaction, reference):
             raise StoreUnavailable
-        await claims.hurry(self._database, store.name, transaction.transaction_id)
+        await claims.hurry(self._database, store.name, transaction.transaction_id, kept.notice.reference)
         await notices.close(self._database, kept.id)
 
     async def _uncredited(
@@ -98,7 +98,7 @@ class DuePurchases:
     ) -> None:
         """A buyer whose purchase has no product here gets a claim, which an operator can retry."""
         if isinstance(why, ProductNotOffered):
-            buyer = await buyer_of(self._database, store.name, transaction)
+            buyer = await buyer_of(self._database, store.name, transaction, kept.notice.reference)
             if buyer is not None:
                 await claims.keep_refused(
                     self._database, buyer, store.name, kept.notice.reference, transaction.transaction_id, why.code
@@ -107,7 +107,7 @@ class DuePurchases:
             await self._stores.ask(
                 store, store.answer_consumption(kept.notice, await self._consumption(store, transaction))
             )
-        await claims.hurry(self._database, store.name, transaction.transaction_id)
+        await claims.hurry(self._database, store.name, transaction.transaction_id, kept.notice.reference)
 
     async def _consumption(self, store: Store, transaction: StoreTransaction) -> Consumption:
         purchase = await payments.find_purchase(self._database, store.name, transaction.transaction_id)

@@ -15,7 +15,7 @@ class StoreNotConnected(ControlPlaneError):
 class PurchaseWaits(ControlPlaneError):
     """The store is down or slow. The claim is kept, and the job asks the store again."""
 
-    code = "store_unavailable"
+    code = "purchase_waits"
     kind = ErrorKind.REFUSED
 
     def __init__(self) -> None:

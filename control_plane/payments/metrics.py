@@ -12,7 +12,7 @@ from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
 from control_plane.payments import claims_store as claims
-from control_plane.payments import notices_store as notices
+from control_plane.payments import notifications_store as notices
 from control_plane.payments.settling import Settled
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.pool import Database
-from control_plane.payments import notices_store
+from control_plane.payments import notifications_store
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.due import settle_purchases
 from control_plane.payments.stores.model import Message
@@ -35,5 +35,5 @@ class Notifications:
         if not notices:
             return
         async with self._database.transaction() as connection:
-            await notices_store.keep(connection, name, notices)
+            await notifications_store.keep(connection, name, notices)
             await settle_purchases.set(key=settle_purchases.name).enqueue(connection)

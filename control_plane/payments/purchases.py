@@ -150,7 +150,7 @@ class Purchases:
                 raise
             except ControlPlaneError as error:
                 raise Refused(error, None) from error
-            answered = Answered(store.name, transaction, asked_at)
+            answered = Answered(store.name, reference, transaction, asked_at)
             try:
                 settled = await settle(self._database, answered, user_id, device, tell=tell)
             except AskAgain:

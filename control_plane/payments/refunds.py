@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from control_plane.base.clock import utc_now
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
-from control_plane.payments import notices_store
+from control_plane.payments import notifications_store
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.stores.model import ListsRefunds, StoreUnavailable
 
@@ -39,7 +39,7 @@ class Refunds:
                 log.warning("refunds_not_listed", extra={"store": name})
                 continue
             async with self.database.transaction() as connection:
-                await notices_store.keep(connection, name, notices)
+                await notifications_store.keep(connection, name, notices)
 
 
 @job(every="17 * * * *")

@@ -110,16 +110,16 @@ async def settle(
 async def _buyer(database: Database, answered: Answered, user_id: UserId | None) -> UserId | None:
     """Raises PurchaseOfAnother if the store names another user than the one who claims the transaction."""
     if user_id is None:
-        return await buyer_of(database, answered.store, answered.transaction)
+        return await buyer_of(database, answered.store, answered.transaction, answered.reference)
     if await user_of(database, answered.transaction.account) not in (None, user_id):
         raise PurchaseOfAnother
     return user_id
 
 
-async def buyer_of(database: Database, store_name: str, transaction: StoreTransaction) -> UserId | None:
+async def buyer_of(database: Database, store_name: str, transaction: StoreTransaction, reference: str) -> UserId | None:
     """The user whom the store names, else the one who claimed the transaction first."""
     named = await user_of(database, transaction.account)
-    return named or await claims.first_claimant(database, store_name, transaction.transaction_id)
+    return named or await claims.first_claimant(database, store_name, transaction.transaction_id, reference)
 
 
 async def _settle(

@@ -59,6 +59,8 @@ class Answered:
     """What a store answered about one of its transactions."""
 
     store: str
+    reference: str
+    """What it was asked for."""
     transaction: StoreTransaction
     asked_at: dt.datetime
     """By the database's clock, before the question."""

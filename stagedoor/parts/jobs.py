@@ -18,6 +18,7 @@ from control_plane.accounts.usernames import keep_usernames
 from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.eventlog.retention import Retention, delete_old_events
+from control_plane.gifts.combos import delete_old_combos
 from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
@@ -44,6 +45,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
     kinds = [
         delete_old_thumbnails.bind(used.streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
+        delete_old_combos.bind(database),
         push_to_followers.bind(Followers(database)),
         tell_all_followers.bind(Followers(database)),
         end_suspensions.bind(database),

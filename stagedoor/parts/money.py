@@ -18,6 +18,7 @@ from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
+from control_plane.gifts.totals_store import differences
 from control_plane.ledger.check import LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.accounts import StoreAccounts
@@ -30,6 +31,7 @@ from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
+from control_plane.payments.stores.stripe.opening import open_stripe
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -40,7 +42,7 @@ Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
 
 
-def _app_store(settings: Settings, session: aiohttp.ClientSession, _: Urls) -> Store | None:
+def _app_store(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
     from control_plane.payments.stores.apple.opening import open_apple
 
     return open_apple(settings.stores.apple, session)
@@ -52,7 +54,11 @@ def _google_play(settings: Settings, session: aiohttp.ClientSession, urls: Urls)
     return open_google(settings.stores.google, session, f"{urls.base}/stores/google")
 
 
-STORES: tuple[Opener, ...] = (_app_store, _google_play)
+def _stripe(settings: Settings, session: aiohttp.ClientSession, _urls: Urls) -> Store | None:
+    return open_stripe(settings, session)
+
+
+STORES: tuple[Opener, ...] = (_app_store, _google_play, _stripe)
 
 
 def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, accounts: Accounts) -> Giving:
@@ -97,4 +103,4 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(database, dsn)
+    return LedgerCheck(database, dsn, [differences])

@@ -13,7 +13,7 @@ import { unreadLinks } from "./unread_links.js";
 const RETRY_MS = 4_000;
 
 export class Account {
-  /** @type {Session} */ session = { user: null, ways: [], channels: [], providers: [], sandbox: false, came_back: false };
+  /** @type {Session} */ session = { user: null, ways: [], channels: [], providers: [], sandbox: false, shop: "", came_back: false };
   /** @type {((user: Me | null) => void)[]} */ #listeners = [];
   /** @type {((reached: boolean) => void)[]} */ #reachListeners = [];
   #known = false;

@@ -6,9 +6,10 @@ import { duration } from "./format.js";
 /** @typedef {{ user_id: number, username: string, name: string, profile_pic: string, wallet: number }} Me */
 /** @typedef {{ name: string, title: string, url: string }} Provider */
 /** @typedef {"email" | "phone"} Channel */
-/** @typedef {{ user: Me | null, ways: string[], channels: Channel[], providers: Provider[], sandbox: boolean, came_back: boolean }} Session */
+/** @typedef {{ user: Me | null, ways: string[], channels: Channel[], providers: Provider[], sandbox: boolean, shop: Shop["store"], came_back: boolean }} Session */
 /** @typedef {{ id: number, title: string, coin: number, image: string, icon: string, type: string, time: number }} Gift */
-/** @typedef {{ coins: number, price: number, title: string, product_id: string }} CoinPackage */
+/** @typedef {{ coins: number, price: number, currency: string, title: string, product_id: string }} CoinPackage */
+/** @typedef {{ store: "stripe" | "sandbox" | "", packages: CoinPackage[] }} Shop */
 
 /**
  * A stream as its owner sees it, with its key.
@@ -121,8 +122,11 @@ export const showLive = (page) => ask("GET", `/live?page=${page}`);
 /** @returns {Promise<Gift[]>} */
 export const showGifts = async () => (await call("showGifts")).map((/** @type {{ Gift: Gift }} */ entry) => entry.Gift);
 
-/** @returns {Promise<CoinPackage[]>} */
-export const showPackages = async () => (await call("showCoinWorth")).CoinPackages;
+/**
+ * Where pages buy coins, and for how much.
+ * @returns {Promise<Shop>}
+ */
+export const showShop = () => ask("GET", "/shop");
 
 /**
  * Buys from the sandbox store of development mode. Returns the new number of coins in the wallet.

@@ -18,6 +18,15 @@ export function counted(number, one, many = `${one}s`) {
 }
 
 /**
+ * `$4.99`, `€4.99`, `¥500`
+ * @param {number} amount
+ * @param {string} currency  its ISO code
+ */
+export function money(amount, currency) {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
+}
+
+/**
  * `Rose`, `3 × Rose`
  * @param {number} count
  * @param {string} title

@@ -1,9 +1,10 @@
 // @ts-check
 /** The gift panel: catalogue, wallet and sending. Quick taps on one gift are sent as one gift with a count. */
 
-import { buyInSandbox, messageOf, showGifts, showPackages } from "./api.js";
-import { button, coins, find, make, localUrl, replaceContent } from "./dom.js";
-import { times } from "./format.js";
+import { buyInSandbox, messageOf, showGifts, showShop } from "./api.js";
+import { coinsOf, goToCheckout, takePaidCheckout } from "./checkout.js";
+import { button, coins, find, make, localUrl, replaceContent, whileDisabled } from "./dom.js";
+import { money, times } from "./format.js";
 
 /** @typedef {import("./api.js").Gift} Gift */
 /** @typedef {import("./account.js").Account} Account */
@@ -12,13 +13,14 @@ import { times } from "./format.js";
 const TAPS_MS = 700;
 const MOST_AT_ONCE = 99;
 const NOTICE_MS = 4_000;
-const DOLLARS = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 
 export class GiftPanel {
   /** @type {Gift[]} */ #gifts = [];
   /** @type {Taps | null} */ #taps = null;
   /** @type {Promise<void>} */ #sent = Promise.resolve();
   #spending = 0;
+  /** Coins that are paid for and not there yet, as a sentence. */
+  #coming = "";
   #noticeTimer = 0;
 
   /**
@@ -49,6 +51,30 @@ export class GiftPanel {
     this.show();
   }
 
+  /**
+   * After the buyer has paid on Stripe's page and is back: wait for the coins. Returns whether this is so.
+   * @returns {boolean}
+   */
+  comeBack() {
+    const checkout = takePaidCheckout();
+    if (checkout) this.#waitForCoins(checkout);
+    return checkout !== "";
+  }
+
+  /** @param {string} checkout */
+  async #waitForCoins(checkout) {
+    /** @param {string} text */
+    const tell = (text) => {
+      this.#coming = text;
+      this.#showWallet();
+    };
+    const bought = await coinsOf(checkout, tell);
+    if (!bought) return;
+    await this.account.refresh();
+    tell("");
+    this.#notify(bought);
+  }
+
   /** The stream has ended: disable gifts. */
   end() {
     this.open = false;
@@ -76,7 +102,8 @@ export class GiftPanel {
     }
     if (user.user_id === this.hostId) return replaceContent(this.wallet, make("p", { class: "hint" }, "This is your own stream. Your viewers send gifts here."));
     replaceContent(this.wallet, make("span", { class: "label" }, "You have"), coins(this.#left),
-      ...(session.sandbox ? [button("Get coins", () => this.#openShop(), "button quiet small")] : [make("span", { class: "hint" }, "You can buy coins in the app.")]));
+      ...(session.shop ? [button("Get coins", () => this.#openShop(), "button quiet small")] : [make("span", { class: "hint" }, "You can buy coins in the app.")]),
+      ...(this.#coming ? [make("p", { class: "hint coming", role: "status" }, this.#coming)] : []));
   }
 
   /**
@@ -121,7 +148,7 @@ export class GiftPanel {
     this.#flush();
     await this.#sent;
     this.#notify("You do not have enough coins for this gift.");
-    if (this.account.session.sandbox && this.shop.hidden) await this.#openShop();
+    if (this.account.session.shop && this.shop.hidden) await this.#openShop();
   }
 
   #flush() {
@@ -151,11 +178,12 @@ export class GiftPanel {
     if (!this.shop.hidden) return this.#closeShop();
     this.shop.hidden = false;
     try {
-      const packages = await showPackages();
-      this.shop.replaceChildren(make("p", { class: "hint" }, "Test store (development mode): you are not charged."),
+      const { store, packages } = await showShop();
+      const how = store === "sandbox" ? "Test store (development mode): you are not charged." : "You pay on a page of Stripe, and come back here.";
+      this.shop.replaceChildren(make("p", { class: "hint" }, how),
         ...packages.map((pack) => {
-          const element = button("", () => this.#buy(pack), "package");
-          element.append(coins(pack.coins), make("span", { class: "hint" }, DOLLARS.format(pack.price)));
+          const element = button("", () => whileDisabled(element, () => this.#buy(pack, store)), "package");
+          element.append(coins(pack.coins), make("span", { class: "hint" }, money(pack.price, pack.currency)));
           return element;
         }));
     } catch (error) {
@@ -169,9 +197,13 @@ export class GiftPanel {
     this.wallet.querySelector("button")?.focus();
   }
 
-  /** @param {import("./api.js").CoinPackage} pack */
-  async #buy(pack) {
+  /**
+   * @param {import("./api.js").CoinPackage} pack
+   * @param {import("./api.js").Shop["store"]} store
+   */
+  async #buy(pack, store) {
     try {
+      if (store === "stripe") return await goToCheckout(pack);
       this.account.setWallet(await buyInSandbox(pack));
       this.#notify(`${pack.coins.toLocaleString("en")} coins added.`);
       this.#closeShop();

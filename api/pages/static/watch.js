@@ -248,6 +248,7 @@ setStatus(watched.status);
 if (watched.status !== "ended") socket.open();
 account.refresh();
 giftPanel.load();
+if (giftPanel.comeBack()) openPanel(true);
 ambience(video, find(".glow", HTMLCanvasElement));
 setInterval(tick, 1_000);
 tick();

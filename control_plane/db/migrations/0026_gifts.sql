@@ -1,6 +1,7 @@
 -- Gifts on videos, combos, totals by giver, and the function that sends many gifts at once.
 alter table gift_sent add column video_id integer references video on delete set null;
 alter table gift_sent add constraint gift_sent_place check (stream_id is null or video_id is null);
+create index gift_sent_time on gift_sent using brin (created_at);
 create index gift_sent_video on gift_sent (video_id, id) where video_id is not null;
 
 -- The same gift that a sender gives to a stream again within five seconds. After a crash the table is empty, and combos begin again.

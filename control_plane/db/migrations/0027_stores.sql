@@ -87,7 +87,7 @@ create table purchase_claim (
     due_at         timestamptz,                       -- when the job asks next; none: nothing is left to do
     created_at     timestamptz not null default now(),
     changed_at     timestamptz not null default now(),
-    unique (user_id, store, digest)
+    unique (store, digest, user_id)
 );
 create unique index purchase_claim_client_ref on purchase_claim (user_id, client_ref) where client_ref is not null;
 create index purchase_claim_due on purchase_claim (due_at) where due_at is not null;

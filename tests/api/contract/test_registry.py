@@ -12,6 +12,8 @@ from api.sections import messages, registry
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
     *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
+    "showStoreAccount",
+    "startCheckout",
     *(endpoint.name for endpoint in messages.section.endpoints),
 }
 """Endpoints beside the contract."""

@@ -30,6 +30,7 @@ from tests.api.documentation.openapi_rules import mismatches
 from tests.control_plane.people import new_user
 from tests.control_plane.streams.samples import KEYS
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
+from tests.postgres import by_owner
 
 URLS = Urls("stage.localhost", 8080, 1935, 8888, 8889, 8890)
 DOCUMENT = document(registry(dev=False), URLS, dev=False)
@@ -326,10 +327,10 @@ async def test_what_is_not_public_any_more_is_gone_at_once(lobby: Lobby) -> None
 
 async def test_a_failure_reaches_all_waiters_and_is_tried_again(lobby: Lobby) -> None:
     await lobby.stream()
-    await lobby.database.execute("alter view visible_user rename to hidden_user")
+    await by_owner(lobby.database, "alter view visible_user rename to hidden_user")
     failed = await asyncio.gather(*(lobby.answer() for _ in range(3)))
     assert {status for status, _, _ in failed} == {500}
-    await lobby.database.execute("alter view hidden_user rename to visible_user")
+    await by_owner(lobby.database, "alter view hidden_user rename to visible_user")
     assert len(await lobby.ids()) == 1
 
 

@@ -20,6 +20,7 @@ from control_plane.accounts.caller import Caller, Role, SessionKey, Use
 from control_plane.accounts.last_uses import EVERY_S, LastUses
 from control_plane.accounts.sessions import LONGEST_TOKEN, SKEW_S, AccountBlocked, Sessions
 from control_plane.accounts.user import UserNotFound
+from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.bus.postgres import PostgresBus
@@ -669,3 +670,42 @@ async def test_who_is_banned_in_another_process_is_out_at_once(
         assert await bans_store.ban(connection, user_id)
     with pytest.raises(AccountBlocked):
         await refused(there, token)
+
+
+# ── the user's own record ──
+
+
+async def test_the_own_record_is_read_once_and_again_after_a_change_of_the_profile(
+    elsewhere: tuple[Sessions, PostgresBus], database: WatchedDatabase, user_id: UserId
+) -> None:
+    there, _ = elsewhere
+    for change in (
+        "update app_user set bio = 'new' where id = $1",
+        "update push_setting set likes = false where user_id = $1",
+        "update privacy_setting set duet = 'no_one' where user_id = $1",
+    ):
+        before = present(await there.own_user(user_id), "the user exists").user
+        uses = database.uses
+        assert present(await there.own_user(user_id), "the user exists").user == before
+        assert database.uses == uses
+        await database.execute(change, user_id)
+        async with asyncio.timeout(5):
+            while present(await there.own_user(user_id), "the user exists").user == before:
+                await asyncio.sleep(0.01)
+    assert await there.own_user(NOBODY) is None
+
+
+async def test_a_record_that_was_read_before_a_change_is_not_kept(
+    sessions: Sessions, database: WatchedDatabase, user_id: UserId
+) -> None:
+    await sessions.own_user(user_id)
+    sessions.forget(user_id)
+    await sessions.identify(await sessions.issue(user_id))
+    database.passing.clear()
+    reading = asyncio.create_task(sessions.own_user(user_id))
+    await until(lambda: database.kept_back)
+    await database.execute("update app_user set bio = 'new' where id = $1", user_id)
+    sessions.forget(user_id)
+    database.passing.set()
+    await reading
+    assert present(await sessions.own_user(user_id), "the user exists").user.bio == "new"

@@ -37,7 +37,9 @@ from control_plane.messages import personal_data as message_data
 from control_plane.messages import reading_store as message_reads
 from control_plane.messages import store as messages
 from control_plane.operations import audit
+from control_plane.payments import accounts_store, claims_store, notifications_store, packages_store
 from control_plane.payments import store as payments
+from control_plane.payments.stores import sandbox
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
@@ -91,6 +93,7 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
+        *(accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
         export_store,
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from control_plane.base.errors import ControlPlaneError, InvariantBroken
 from control_plane.base.ids import GiftId, StreamId, UserId
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.gifts import store
+from control_plane.gifts.combos import delete_old_combos
 from control_plane.gifts.sending import (
     GiftOutcome,
     GiftToOneself,
@@ -24,6 +26,7 @@ from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import IdempotencyConflict, InvalidClientRef, NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, total_received, wallet
 from control_plane.streams.model import StreamOver
+from control_plane.videos.video import VideoId, VideoNotFound
 from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.social.relations import ban, block, delete
@@ -436,26 +439,96 @@ async def test_a_key_that_named_another_stream_of_the_same_star_is_a_conflict(st
     assert await stage.gift_events(later) == []
 
 
-async def test_a_poor_sender_costs_the_stream_no_transaction(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_poor_sender_keeps_nobody_waiting(stage: Stage) -> None:
     ann = await stage.user(coins=5)
     star, stream_id = await stage.star()
     paid = await stage.gifts.send(order(ann, star, HEART), "paid")
-    appended = 0
-    append = stage.event_log.append
+    async with stage.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        for client_ref in (None, "ref"):
+            with pytest.raises(NotEnoughCoins):
+                await stage.gifts.send(order(ann, star), client_ref)
+            with pytest.raises(NotEnoughCoins):
+                await stage.gifts.send_to_stream(ann, stream_id, ROSE, 1, client_ref)
+        assert (await stage.gifts.send(order(ann, star, HEART), "paid")).sent == paid.sent
 
-    async def counted(*args: Any, **options: Any) -> Any:
-        nonlocal appended
-        appended += 1
-        return await append(*args, **options)
 
-    monkeypatch.setattr(stage.event_log, "append", counted)
-    for client_ref in (None, "ref"):
-        with pytest.raises(NotEnoughCoins):
-            await stage.gifts.send(order(ann, star), client_ref)
-        with pytest.raises(NotEnoughCoins):
-            await stage.gifts.send_to_stream(ann, stream_id, ROSE, 1, client_ref)
-    assert (await stage.gifts.send(order(ann, star, HEART), "paid")).sent == paid.sent
-    assert appended == 0
+async def test_the_same_gift_again_within_five_seconds_counts_in_the_combo(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=40), await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    other, other_id = await stage.star()
+
+    async def give(sender: UserId, gift_id: GiftId, receiver: UserId = star) -> None:
+        await stage.gifts.send(order(sender, receiver, gift_id))
+
+    async def combos(stream: StreamId = stream_id) -> list[tuple[str, int]]:
+        events = await stage.gift_events(stream)
+        return [(event["data"]["combo"]["id"], event["data"]["combo"]["count"]) for event in events]
+
+    async def age(seconds: int) -> None:
+        aged = "update gift_combo set last_at = now() - $2::integer * interval '1 second' where sender_id = $1"
+        await stage.database.execute(aged, ann, seconds)
+
+    for sender, gift_id in ((ann, ROSE), (ann, ROSE), (ben, ROSE), (ann, HEART), (ann, ROSE)):
+        await give(sender, gift_id)
+    await give(ann, ROSE, other)
+    of_ann = f"{ann}-{ROSE}"
+    assert await combos() == [(of_ann, 1), (of_ann, 2), (f"{ben}-{ROSE}", 1), (f"{ann}-{HEART}", 1), (of_ann, 3)]
+    assert await combos(other_id) == [(of_ann, 1)]
+
+    await age(6)
+    await give(ann, ROSE)
+    await age(61)
+    await delete_old_combos.bind(stage.database).run(None)
+    assert await stage.database.fetchval("select array_agg(sender_id) from gift_combo") == [ben]
+    await asyncio.gather(*(give(ann, ROSE) for _ in range(4)))
+    assert [count for _, count in (await combos())[5:]] == [1, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_gift_for_a_video_is_told_in_the_inbox_of_its_owner(stage: Stage, named: bool) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    video_id = await video_of(stage, star)
+    gift = replace(order(ann, star, HEART), receiver_id=star if named else None, video_id=video_id)
+
+    outcome = await stage.gifts.send(gift, "ref")
+
+    sent = outcome.sent
+    assert (sent.video_id, sent.stream_id, sent.seq, sent.receiver_id) == (video_id, None, None, star)
+    assert outcome.wallet == Wallet(bought=15)
+    told = await stage.database.fetch("select kind, sender_id, video_id from inbox_entry where receiver_id = $1", star)
+    assert [tuple(row) for row in told] == [("gift", ann, video_id)]
+    assert await stage.gift_events(stream_id) == []
+    assert await stage.gifts.send(gift, "ref") == replace(outcome, replayed=True)
+    with pytest.raises(IdempotencyConflict):
+        await stage.gifts.send(replace(gift, video_id=await video_of(stage, star)), "ref")
+    await stage.database.execute("delete from video where id = $1", video_id)
+    assert (await stage.gifts.send(gift, "ref")).replayed
+    assert await stage.audit() == 20
+
+
+async def test_a_gift_for_a_video_that_the_sender_does_not_see_is_refused(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=20), await stage.user()
+    hidden, foreign, own = await video_of(stage, ben), await video_of(stage, ben), await video_of(stage, ann)
+    await stage.database.execute("update video set privacy = 'private' where id = $1", hidden)
+
+    other = UserId(ann + 100)
+    for receiver_id, video_id in ((None, hidden), (other, foreign), (None, 2**31 - 1), (None, 2**40), (None, -1)):
+        gift = replace(order(ann, ben), receiver_id=receiver_id, video_id=VideoId(video_id))
+        with pytest.raises(VideoNotFound):
+            await stage.gifts.send(gift, "ref")
+    with pytest.raises(GiftToOneself):
+        await stage.gifts.send(replace(order(ann, ben), receiver_id=None, video_id=own))
+    await block(stage.database, ben, ann)
+    with pytest.raises(VideoNotFound):
+        await stage.gifts.send(replace(order(ann, ben), receiver_id=None, video_id=foreign), "ref")
+    assert await stage.audit() == 20
+
+
+async def video_of(stage: Stage, user_id: UserId) -> VideoId:
+    added = "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1) returning id"
+    return VideoId(await stage.database.fetchval(added, user_id))
 
 
 @pytest.mark.parametrize("visibility", ["private", "followers", "pin", "paid"])

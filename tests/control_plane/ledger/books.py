@@ -47,7 +47,9 @@ ISSUED = """
     select (select coalesce(sum(coins - refunded_coins), 0) from purchase)::bigint + (
         select coalesce(sum(amount), 0) from ledger_entry entry join ledger_account account on account.id = entry.account_id
         where owner_id is not null
-            and transfer_id in (select id from ledger_transfer where operation = 'adjustment'))::bigint
+            and transfer_id in (select id from ledger_transfer where operation = 'adjustment'))::bigint - (
+        select coalesce(sum(amount), 0) from ledger_entry entry join ledger_account account on account.id = entry.account_id
+        where owner_id is null and kind = 'commission')::bigint
 """
 
 

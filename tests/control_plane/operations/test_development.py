@@ -153,6 +153,43 @@ async def test_whatever_was_given_to_whom_what_was_paid_for_remains(
     assert await market.audit() == 100 * market.paid
 
 
+async def test_refunds_are_of_the_coins_that_were_bought(market: Market, database: Database, files: Files) -> None:
+    """The refund of a paid purchase takes paid coins, that of a sandbox purchase free ones."""
+    anna, ben, (star, _) = await market.user(), await market.user(), await market.star()
+    paid = await market.buy(anna)
+    await market.get_free(anna)
+    await market.shopping.refund(paid)
+    free = await market.get_free(ben)
+    await market.buy(ben)
+    sandbox = market.shopping.sandbox
+    await market.shopping.notifications.take("sandbox", await sandbox.change(free, refunded_coins=40))
+    await market.shopping.due.work()
+    await market.give(ben, star, 100)  # the 60 free ones that are left, then 40 that were paid for
+    assert await market.audit() == 100 + 160
+
+    taken_back = await make_fit_for_production(database, files, OPERATOR)
+    assert taken_back is not None
+    assert (taken_back.coins, taken_back.holders) == (160, 2)
+    assert await wallets(database, [anna, ben, star]) == {
+        anna: Wallet(),
+        ben: Wallet(bought=60),
+        star: Wallet(earned=40),
+    }
+    assert await market.audit() == 100, "what was paid for and not refunded"
+
+
+async def test_a_debt_that_free_coins_paid_is_owed_again(market: Market, database: Database, files: Files) -> None:
+    anna, (star, _) = await market.user(), await market.star()
+    paid = await market.buy(anna)
+    await market.give(anna, star, 70)
+    await market.shopping.refund(paid)
+    await market.get_free(anna)
+    assert await wallet(database, anna) == Wallet(bought=30)
+    await make_fit_for_production(database, files, OPERATOR)
+    assert await wallet(database, anna) == Wallet(debt=70)
+    assert await market.audit() == 0
+
+
 async def test_twice_takes_nothing_more(market: Market, database: Database, files: Files) -> None:
     anna = await market.user()
     await market.get_free(anna)

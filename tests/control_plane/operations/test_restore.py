@@ -300,12 +300,14 @@ async def test_a_dump_restored_into_the_tables_that_are_there(dsn: str, accident
 async def dump_amid(accident: Accident, source: str, file: Path) -> None:
     async with opened(source) as database:
         await accident.before_the_backup(database)
-        await asyncio.to_thread(program, "pg_dump", "--format=custom", f"--file={file}", as_owner(source))
+        await asyncio.to_thread(program, "pg_dump", "--format=custom", f"--file={file}", source)
         await accident.after_the_backup(database)
 
 
 async def restored_from(file: Path, target: str, accident: Accident) -> None:
-    await asyncio.to_thread(program, "pg_restore", "--no-owner", f"--dbname={as_owner(target)}", str(file))
+    await asyncio.to_thread(
+        program, "pg_restore", "--no-owner", "--no-privileges", f"--dbname={as_owner(target)}", str(file)
+    )
     await migrate(as_owner(target), server_role=SERVER)
     async with opened(target) as database:
         await recognised(database, accident)
@@ -325,7 +327,12 @@ async def test_a_move_of_which_an_operator_says_that_it_lost_nothing(
     async with postgres.database() as source, postgres.database(EMPTY) as target:
         await dump_amid(accident, source, tmp_path / "dump")
         await asyncio.to_thread(
-            program, "pg_restore", "--no-owner", f"--dbname={as_owner(target)}", str(tmp_path / "dump")
+            program,
+            "pg_restore",
+            "--no-owner",
+            "--no-privileges",
+            f"--dbname={as_owner(target)}",
+            str(tmp_path / "dump"),
         )
         await migrate(as_owner(target), server_role=SERVER)
         async with opened(target) as database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -51,11 +51,11 @@ class RealStore:
         self.asked = 0
         self.finished: list[str] = []
         self.consumption: list[Consumption] = []
-        self.answering = asyncio.Event()
-        """While cleared, an answer is kept back after it was read."""
-        self.answering.set()
+        self._released: asyncio.Event | None = None
         self.held_back = asyncio.Event()
         """Set when an answer is kept back."""
+        self.step: Callable[[], None] = lambda: None
+        """Called before and after each answer."""
         self._numbers = itertools.count(1)
 
     def sell(
@@ -75,25 +75,35 @@ class RealStore:
     def set(self, transaction_id: str, state: State = State.PAID, refunded: Fraction = Fraction(0)) -> None:
         self.sold[transaction_id] = replace(self.sold[transaction_id], state=state, refunded=refunded)
 
+    def hold_back(self) -> asyncio.Event:
+        """Keep the next answer back, after it was read, until the event is set. Later ones are not kept back."""
+        self._released = asyncio.Event()
+        return self._released
+
     def recognises(self, claim: Claim) -> bool:
         return claim.transaction_id.startswith("real")
 
     async def look_up(self, reference: str) -> StoreTransaction:
+        self.step()
         self.asked += 1
         if self.is_down:
             raise StoreUnavailable
         if reference not in self.sold:
             raise ReceiptRefused
         answer = self.sold[reference]
-        if not self.answering.is_set():
+        if self._released is not None:
+            released, self._released = self._released, None
             self.held_back.set()
-            await self.answering.wait()
+            await released.wait()
+        self.step()
         return answer
 
     async def finish(self, transaction: StoreTransaction, reference: str) -> None:
+        self.step()
         if self.is_down:
             raise StoreUnavailable
         self.finished.append(transaction.transaction_id)
+        self.step()
 
     async def notices(self, message: Message) -> Sequence[Notice]:
         words = message.body.decode().split()

@@ -184,6 +184,19 @@ async def test_a_client_ref_stands_for_one_transaction(database: Database, shopp
     assert (await shopping.present(ben, shopping.real.sell(), "ref")).wallet == Wallet(bought=100)
 
 
+async def test_a_client_ref_is_free_after_a_refusal_and_taken_while_the_purchase_waits(
+    database: Database, shopping: Shopping
+) -> None:
+    ann = await new_user(database)
+    with pytest.raises(ReceiptRefused):
+        await shopping.present(ann, "real-unknown", "ref")
+    with pytest.raises(PurchasePending):
+        await shopping.present(ann, shopping.real.sell(state=State.PENDING), "ref")
+    with pytest.raises(IdempotencyConflict):
+        await shopping.present(ann, shopping.real.sell(), "ref")
+    assert await audit(database) == 0
+
+
 async def test_a_transaction_id_may_be_longer_than_a_key(database: Database, shopping: Shopping) -> None:
     ann = await new_user(database)
     first = shopping.real.sell()

@@ -10,7 +10,7 @@ import pytest
 from control_plane.db.migrate import DatabaseIsNewer, DatabaseIsOlder, migrations
 from control_plane.db.pool import Database, connect
 from stagedoor.cli.database import NoDatabase
-from tests.postgres import EMPTY, TestPostgres
+from tests.postgres import EMPTY, TestPostgres, as_owner, by_owner
 from tests.stagedoor.cli.typed import typed
 
 NEED_A_DATABASE = (
@@ -51,6 +51,7 @@ async def test_without_a_database_a_command_says_so_and_makes_nothing(command: s
 
 @pytest.mark.parametrize("command", ["users list", "users add anna", "jobs list", "secrets rotate"])
 async def test_only_migrate_migrates(command: str, empty: str, tmp_path: Path) -> None:
+    owner = {"LIVE_DATABASE_OWNER_URL": as_owner(empty)}
     settings = {"LIVE_DATABASE_URL": empty, "LIVE_DATA_DIR": str(tmp_path)}
     refused = await typed(*command.split(), **settings)
     assert isinstance(refused.exception, DatabaseIsOlder)
@@ -58,17 +59,17 @@ async def test_only_migrate_migrates(command: str, empty: str, tmp_path: Path) -
     assert await tables(empty) == 0
     assert not any(tmp_path.iterdir())
 
-    assert f"{len(migrations())} migrations applied." in (await typed("migrate", **settings)).output
+    assert f"{len(migrations())} migrations applied." in (await typed("migrate", **settings, **owner)).output
     assert (await typed(*command.split(), **settings)).exit_code == 0
 
 
 async def test_a_schema_of_another_release_is_told(database: Database, dsn: str) -> None:
     latest = migrations()[-1].version
-    await database.execute("delete from schema_migration where version = $1", latest)
+    await by_owner(database, f"delete from schema_migration where version = {latest}")
     older = (await typed("users", "list", LIVE_DATABASE_URL=dsn)).exception
     assert isinstance(older, DatabaseIsOlder)
     assert f"this release needs {latest}: start the server, or run `stagedoor migrate`" in str(older)
-    await database.execute("insert into schema_migration (version, name) values (9999, 'later')")
+    await by_owner(database, "insert into schema_migration (version, name) values (9999, 'later')")
     newer = (await typed("users", "list", LIVE_DATABASE_URL=dsn)).exception
     assert isinstance(newer, DatabaseIsNewer)
     assert "schema version 9999" in str(newer)

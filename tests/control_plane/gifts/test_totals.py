@@ -1,0 +1,113 @@
+"""Totals by giver: kept with every gift, compared with the gifts, and read as top lists."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import random
+
+import pytest
+
+from control_plane.base.ids import UserId
+from control_plane.gifts.totals_store import Giver, Period, differences, top_givers
+from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
+from tests.control_plane.social.relations import ban
+from tests.postgres import by_owner
+
+TOTALS = "select coins, day_coins, week_coins from gift_total where receiver_id = $1 and giver_id = $2"
+
+
+async def found(stage: Stage, since: dt.datetime | None = None) -> list[str]:
+    async with stage.database.connection() as connection:
+        return list(await differences(connection, since))
+
+
+async def totals(stage: Stage, receiver: UserId, giver: UserId) -> tuple[int, ...]:
+    return tuple(await stage.database.fetchrow(TOTALS, receiver, giver) or ())
+
+
+async def age(stage: Stage, days: int) -> None:
+    """Everything that was given becomes older by this many days."""
+    await by_owner(stage.database, f"update gift_sent set created_at = created_at - interval '{days} days'")
+    await stage.database.execute(
+        "update gift_total set day = day - $1::integer, week = date_trunc('week', day - $1::integer)::date", days
+    )
+
+
+async def test_totals_are_the_sums_of_the_gifts_wherever_they_went(stage: Stage) -> None:
+    people = [await stage.user(coins=200) for _ in range(4)]
+    for user_id in people[:2]:
+        await stage.go_live(user_id)
+    chosen = random.Random(7)
+    pairs = [chosen.sample(people, 2) for _ in range(40)]
+    gifts = [order(giver, star, chosen.choice((ROSE, HEART)), chosen.randint(1, 3)) for giver, star in pairs]
+    await asyncio.gather(*(stage.gifts.send(gift) for gift in gifts))
+    assert await found(stage) == []
+    assert await found(stage, dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)) == []
+    for receiver in people:
+        given = {giver: sum(await totals(stage, receiver, giver) or (0,)) // 3 for giver in people}
+        listed = [giver for giver in sorted(given, key=lambda one: (-given[one], one)) if given[giver]]
+        for period in Period:
+            assert await top_givers(stage.database, receiver, period, 10) == [Giver(one, given[one]) for one in listed]
+
+
+async def test_a_day_and_a_week_begin_with_their_first_gift(stage: Stage) -> None:
+    ann, star = await stage.user(coins=100), await stage.user()
+    await stage.gifts.send(order(ann, star, HEART))
+    await age(stage, 1)
+    await stage.gifts.send(order(ann, star, ROSE))
+    monday = dt.datetime.now(dt.UTC).weekday() == 0
+    assert await totals(stage, star, ann) == (6, 1, 1 if monday else 6)
+    await age(stage, 8)
+    assert await found(stage) == []
+    assert await top_givers(stage.database, star, Period.DAY, 10) == []
+    assert await top_givers(stage.database, star, Period.WEEK, 10) == []
+    assert await top_givers(stage.database, star, Period.EVER, 10) == [Giver(ann, 6)]
+    await stage.gifts.send(order(ann, star, ROSE, 2))
+    await stage.gifts.send(order(ann, star, ROSE))
+    assert await totals(stage, star, ann) == (9, 3, 3)
+    assert await found(stage) == []
+
+
+async def test_a_gift_of_yesterday_that_commits_after_one_of_today_counts_in_the_sum_only(stage: Stage) -> None:
+    ann, star = await stage.user(coins=100), await stage.user()
+    await stage.gifts.send(order(ann, star, HEART))
+    await age(stage, -7)
+    await stage.gifts.send(order(ann, star, ROSE))
+    assert await totals(stage, star, ann) == (6, 5, 5)
+    assert await found(stage) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update stream_gifter set coins = coins + 1",
+        "delete from stream_gifter",
+        "update stream set coins = coins - 1",
+        "update gift_total set coins = coins + 1",
+        "update gift_total set day_coins = day_coins + 1",
+        "update gift_total set week = week - 7",
+        "delete from gift_total",
+        "update coins_received set coins = coins + 1",
+        "delete from coins_received",
+        "insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins) "
+        "select giver_id, receiver_id, 1, day, 1, week, 1 from gift_total",
+    ],
+)
+async def test_a_wrong_total_is_found(stage: Stage, statement: str) -> None:
+    ann = await stage.user(coins=10)
+    star, _ = await stage.star()
+    await stage.gifts.send(order(ann, star, HEART))
+    await stage.database.execute(statement)
+    assert await found(stage)
+    if not statement.startswith("insert"):
+        assert await found(stage, dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    assert await found(stage, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)) == []
+
+
+async def test_a_top_list_has_no_banned_givers(stage: Stage) -> None:
+    ann, ben, star = await stage.user(coins=9), await stage.user(coins=9), await stage.user()
+    for giver, count in ((ann, 9), (ben, 8)):
+        await stage.gifts.send(order(giver, star, ROSE, count))
+    await ban(stage.database, ann)
+    assert await top_givers(stage.database, star, Period.EVER, 10) == [Giver(ben, 8)]

@@ -1,0 +1,256 @@
+"""The writer of gifts: which gifts go together, what it does with callers that are gone, at a stop, and between processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from control_plane.db.pool import DatabaseUnavailable, open_pool
+from control_plane.gifts.sending import GiftOutcome
+from control_plane.gifts.sending_store import Answer, Outcome
+from control_plane.gifts.writer import BATCH, GiftWriter, TooManyGifts
+from control_plane.ledger.account import LARGEST_BALANCE, earned
+from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.store import open_accounts
+from control_plane.ledger.transfers import NotEnoughCoins
+from control_plane.ledger.wallets import Wallet, wallet
+from tests.control_plane.backends import waiting_backend
+from tests.control_plane.gifts.stage import HEART, ROSE, Heard, Stage, order
+from tests.control_plane.gifts.test_batches import prepared
+from tests.control_plane.watched_database import WatchedDatabase, watched_database
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[WatchedDatabase]:
+    async with watched_database(dsn) as database:
+        yield database
+
+
+@pytest.fixture
+async def elsewhere(dsn: str, stage: Stage) -> AsyncIterator[Stage]:
+    """Another process."""
+    database = await open_pool(dsn, size=5)
+    other = Stage(database)
+    yield other
+    await other.close()
+    await database.close()
+
+
+async def test_gifts_that_wait_together_are_one_statement(stage: Stage, database: WatchedDatabase) -> None:
+    senders = [await stage.user(coins=5) for _ in range(BATCH)]
+    stars = [(await stage.star())[0] for _ in range(8)]
+    gifts = [prepared(sender, stars[n % 8], 5) for n, sender in enumerate(senders)]
+    before = database.uses
+
+    answers = await asyncio.gather(*(stage.writer.send(gift) for gift in gifts))
+
+    assert {answer.outcome for answer in answers} == {Outcome.SENT}
+    assert database.uses - before == 1
+    assert len(stage.heard.frames) == BATCH
+    assert await stage.audit() == 5 * BATCH
+
+
+async def test_a_gift_leaves_at_once_and_those_that_come_meanwhile_leave_together(
+    stage: Stage, database: WatchedDatabase
+) -> None:
+    senders = [await stage.user(coins=5) for _ in range(10)]
+    star, stream_id = await stage.star()
+    before = database.uses
+    async with database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        first = asyncio.create_task(stage.writer.send(prepared(senders[0], star)))
+        await waiting_backend(stage.database)
+        others = [asyncio.create_task(stage.writer.send(prepared(sender, star))) for sender in senders[1:]]
+        await asyncio.sleep(0)
+    watching = database.uses - before - 2
+    await asyncio.gather(first, *others)
+    assert database.uses - before - 1 - watching == 2
+    assert [seq for _, seq, _ in stage.heard.frames] == list(range(1, 11))
+
+
+async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage, database: WatchedDatabase) -> None:
+    ann = await stage.user(coins=5)
+    star, _ = await stage.star()
+    gift = prepared(ann, star)
+    before = database.uses
+
+    answers = await asyncio.gather(*(stage.writer.send(gift) for _ in range(3)))
+
+    assert [answer.outcome for answer in answers] == [Outcome.SENT, Outcome.REPEATS, Outcome.REPEATS]
+    assert database.uses - before == 3
+    assert await stage.audit() == 5
+
+
+async def test_gifts_that_cannot_be_decided_together_are_decided_one_by_one(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, _ = await stage.star()
+    await stage.database.execute(
+        "insert into ledger_account (owner_id, kind, balance) values ($1, 'earned', $2)", star, LARGEST_BALANCE - 8
+    )
+
+    answers = await asyncio.gather(*(stage.writer.send(prepared(ann, star, 5)) for _ in range(3)))
+
+    assert [answer.outcome for answer in answers] == [Outcome.SENT, Outcome.TOO_MANY, Outcome.TOO_MANY]
+    assert (await wallet(stage.database, ann)).bought == 15
+
+
+async def test_a_caller_that_is_gone_does_not_stop_the_gift(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=5), await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    async with stage.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        sending = asyncio.create_task(stage.gifts.send(order(ann, star, HEART), "ref"))
+        await waiting_backend(stage.database)
+        waiting = asyncio.create_task(stage.gifts.send(order(ben, star, HEART), "ref"))
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait([sending])
+    await waiting
+
+    assert (await stage.gifts.send(order(ann, star, HEART), "ref")).replayed
+    assert await wallet(stage.database, star) == Wallet(earned=10)
+    assert len(stage.heard.frames) == 2
+    assert await stage.audit() == 10
+
+
+async def test_a_stop_answers_the_accepted_gifts_and_takes_no_more(stage: Stage) -> None:
+    senders = [await stage.user(coins=5) for _ in range(3)]
+    star, stream_id = await stage.star()
+    async with stage.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        accepted = [asyncio.create_task(stage.writer.send(prepared(sender, star))) for sender in senders[:2]]
+        await waiting_backend(stage.database)
+        closing = asyncio.create_task(stage.writer.close())
+        await asyncio.sleep(0)
+        with pytest.raises(DatabaseUnavailable):
+            await stage.writer.send(prepared(senders[2], star))
+    await closing
+
+    assert [task.result().outcome for task in accepted] == [Outcome.SENT] * 2
+    assert await stage.audit() == 15
+
+
+async def test_a_stop_does_not_wait_for_a_database_that_hangs(stage: Stage) -> None:
+    ann = await stage.user(coins=5)
+    star, stream_id = await stage.star()
+    async with stage.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        accepted = asyncio.create_task(stage.writer.send(prepared(ann, star)))
+        await waiting_backend(stage.database)
+        await stage.writer.close(deadline_s=0)
+        with pytest.raises(DatabaseUnavailable):
+            await accepted
+
+
+async def test_more_gifts_than_may_wait_are_refused(stage: Stage) -> None:
+    writer = GiftWriter(stage.database, Heard(), most_waiting=3)
+    ann = await stage.user(coins=5)
+    star, _ = await stage.star()
+
+    outcomes = await asyncio.gather(*(writer.send(prepared(ann, star)) for _ in range(5)), return_exceptions=True)
+
+    assert [isinstance(outcome, Answer) for outcome in outcomes] == [True, True, True, False, False]
+    assert isinstance(outcomes[4], TooManyGifts)
+    assert (await writer.send(prepared(ann, star))).outcome is Outcome.SENT
+    await writer.close()
+
+
+async def test_a_gift_whose_database_stays_away_is_refused_at_its_deadline(stage: Stage, elsewhere: Stage) -> None:
+    ann = await stage.user(coins=5)
+    star, _ = await stage.star()
+    await elsewhere.database.close()
+    with pytest.raises(DatabaseUnavailable):
+        await elsewhere.writer.send(prepared(ann, star), deadline_s=0.3)
+    assert await stage.audit() == 5
+
+
+async def test_many_to_many_in_two_processes_at_once_never_deadlock(
+    stage: Stage, elsewhere: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A deadlock would be retried, and logged."""
+    people = [await stage.user(coins=100) for _ in range(8)]
+    for user_id in people:
+        await stage.go_live(user_id)
+    gifts = [(giver, receiver) for giver in people for receiver in people if giver != receiver] * 2
+    with caplog.at_level(logging.WARNING):
+        outcomes = await asyncio.gather(
+            *(stage.gifts.send(order(giver, receiver)) for giver, receiver in gifts),
+            *(elsewhere.gifts.send(order(giver, receiver)) for giver, receiver in reversed(gifts)),
+        )
+
+    assert "gifts_wait_for_the_database" not in caplog.text
+    assert len({outcome.sent.id for outcome in outcomes}) == 2 * len(gifts)
+    assert await stage.audit() == 800
+
+
+async def test_first_gifts_with_rewards_in_two_processes_open_each_account_once(
+    stage: Stage, elsewhere: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = [await stage.user(coins=100) for _ in range(6)]
+    await open_accounts(stage.database, [earned(people[0])])
+    plain = [order(giver, receiver) for giver in people for receiver in people if giver != receiver]
+    with caplog.at_level(logging.WARNING):
+        outcomes = await asyncio.gather(
+            *((stage if n % 2 else elsewhere).gifts.send(gift) for n, gift in enumerate(plain)),
+        )
+    assert len(outcomes) == len(plain)
+    assert await stage.audit() == 600
+
+
+async def test_of_64_gifts_with_64_keys_in_two_processes_a_purse_for_3_pays_3(stage: Stage, elsewhere: Stage) -> None:
+    ann = await stage.user(coins=3)
+    star, _ = await stage.star()
+
+    outcomes = await asyncio.gather(
+        *((stage if n % 2 else elsewhere).gifts.send(order(ann, star), f"{n}") for n in range(64)),
+        return_exceptions=True,
+    )
+
+    assert sum(isinstance(outcome, GiftOutcome) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, NotEnoughCoins) for outcome in outcomes) == 61
+    assert await stage.audit() == 3
+
+
+async def test_equal_orders_of_a_session_without_a_key_are_one_gift_while_the_first_is_on_its_way(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, _ = await stage.star()
+    gift = order(ann, star, HEART)
+
+    outcomes = await asyncio.gather(*(stage.gifts.send(gift, None, "phone") for _ in range(4)))
+    assert len({outcome.sent.id for outcome in outcomes}) == 1
+    others = await asyncio.gather(
+        stage.gifts.send(gift, None, "phone"),
+        stage.gifts.send(gift, None, "tablet"),
+        stage.gifts.send(order(ann, star, ROSE), None, "phone"),
+    )
+    assert len({outcome.sent.id for outcome in (*outcomes, *others)}) == 4
+    assert await stage.audit() == 20
+
+
+async def test_a_gift_that_others_share_survives_the_caller_that_began_it(stage: Stage) -> None:
+    ann = await stage.user(coins=20)
+    star, stream_id = await stage.star()
+    async with stage.database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        first = asyncio.create_task(stage.gifts.send(order(ann, star), None, "phone"))
+        await waiting_backend(stage.database)
+        second = asyncio.create_task(stage.gifts.send(order(ann, star), None, "phone"))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+    assert not (await second).replayed
+    assert await wallet(stage.database, star) == Wallet(earned=1)
+
+
+async def test_a_refusal_is_shared_and_not_kept(stage: Stage) -> None:
+    ann = await stage.user()
+    star, _ = await stage.star()
+    refusals = await asyncio.gather(
+        *(stage.gifts.send(order(ann, star), None, "phone") for _ in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(refusal, NotEnoughCoins) for refusal in refusals)
+    await adjust(stage.database, ann, 1, "more")
+    assert (await stage.gifts.send(order(ann, star), None, "phone")).wallet == Wallet()
