@@ -88,7 +88,7 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._do(Work(0))
-        self._runner.run(self._bank.check_all())
+        self._runner.run(self._bank.check_ledger())
         self._runner.run(self._bank.close())
         self._runner.run(self._postgres.drop_database(self._dsn))
 
