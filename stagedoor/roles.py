@@ -14,6 +14,7 @@ from control_plane.ledger.metrics import LedgerMetrics, measure_ledger
 from control_plane.observe.lag import measure_lag
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.metrics import measure_purchases
+from control_plane.payouts.metrics import PayoutMetrics, measure_payouts
 from control_plane.reports.metrics import ReportMetrics, measure_reports
 from control_plane.streams.media.api_password import api_password
 from mediamtx.node.client import MediaMTXClient
@@ -98,6 +99,7 @@ async def everything(opening: Opening) -> Started:
     await stack.enter_async_context(jobs(dsns.server, used, report_telling, workers))
     await workers.keep(stack, "lag", measure_lag(metrics))
     await workers.keep(stack, "reports", measure_reports(db, ReportMetrics(metrics)))
+    await workers.keep(stack, "payouts", measure_payouts(db, PayoutMetrics(metrics)))
     measured = measure_purchases(db, opened_payments.stores.names, opened_payments.metrics)
     await workers.keep(stack, "purchases", measured)
     await workers.keep(stack, "ledger", measure_ledger(db, LedgerMetrics(metrics)))

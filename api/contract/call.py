@@ -22,8 +22,10 @@ from control_plane.gifts.bundle import Giving
 from control_plane.inbox.bundle import Inbox
 from control_plane.messages.bundle import DirectMessages
 from control_plane.payments.bundle import Payments
+from control_plane.payouts.bundle import Payouts
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.reports.bundle import Reports
+from control_plane.rewards.bundle import Rewards
 from control_plane.social.bundle import Social
 from control_plane.social.model import Viewer
 from control_plane.storage.bundle import Stored
@@ -69,6 +71,14 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def payments(self) -> Payments:
         return self.platform.payments
+
+    @property
+    def payouts(self) -> Payouts:
+        return self.platform.payouts
+
+    @property
+    def rewards(self) -> Rewards:
+        return self.platform.rewards
 
     @property
     def personal_data(self) -> PersonalData:

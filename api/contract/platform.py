@@ -17,9 +17,11 @@ from control_plane.inbox.bundle import Inbox
 from control_plane.messages.bundle import DirectMessages
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.bundle import Payments
+from control_plane.payouts.bundle import Payouts
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.push.bundle import Pushing
 from control_plane.reports.bundle import Reports
+from control_plane.rewards.bundle import Rewards
 from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
@@ -38,6 +40,8 @@ class Platform:
     streams: Streams
     giving: Giving
     payments: Payments
+    payouts: Payouts
+    rewards: Rewards
     stored: Stored
     personal_data: PersonalData
     content: Content

@@ -91,6 +91,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "startCheckout": {"product_id": "coins_500", "return_path": "/coins"},
     "purchaseCoinsFromStripe": {"stripe_token": "tok_visa", "coin": 500, "title": "500 coins", "price": "$4.99"},
+    "addPayout": {"value": "ada@example.com", "type": "paypal"},
+    "withdrawRequest": {"coin": "1500.0", "amount": "7.5", "client_ref": "payout-1"},
     "addPrivacySetting": {"duet": "friends", "videos_download": 0},
     "addDeviceData": {"device_token": "…", "version": "1.0", "device": "android"},
     "registerDevice": {"key": "9774d56d682e549c"},

@@ -56,7 +56,8 @@ class Urls:
         return f"{self.base}/appeal#{decision_id}.{code}"
 
     def gift_picture(self, file: str) -> str:
-        return self.static(f"gifts/{file}")
+        """A stored file, or a picture that comes with the server."""
+        return self.media(file) if is_stored(file) else self.static(f"gifts/{file}")
 
     def slider_picture(self, picture: str) -> str:
         """The URL of a picture that comes with the server. An absolute URL is returned unchanged."""

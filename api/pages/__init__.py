@@ -71,6 +71,8 @@ class Pages:
             web.get("/studio/watch.svg", answering(self._studio.watch_code)),
             web.get(account.PATH, showing(self._account.show)),
             web.get(f"{account.PATH}/current", answering(self._account.current)),
+            web.get(f"{account.PATH}/earnings", answering(self._account.earnings)),
+            web.post(f"{account.PATH}/payout-code", answering(self._account.send_payout_code)),
             web.delete(f"{account.PATH}/picture", answering(self._account.remove_picture)),
             web.delete(f"{account.PATH}/sessions", answering(self._account.end_other_sessions)),
             web.get(profile.PATH, showing(self._profile.show)),

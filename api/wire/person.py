@@ -34,7 +34,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """The private fields (`social_id`, `email`, `phone`, `device_token`, `ip`, `auth_token`, `wallet`,
-    `profile_visit_count`, `unread_notification`) are filled only in the caller's own record. The apps show `wallet` as the new balance."""
+    `paypal`, `profile_visit_count`, `unread_notification`) are filled only in the caller's own record. The apps show `wallet` as the new balance."""
 
     id: Id = 0
     first_name: str = ""
@@ -80,6 +80,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """Coins received through gifts and paid entry, without bought coins."""
     comission_earned: int = 0
     paypal: str = ""
+    """Where the user is paid out to, most of it hidden. Only in the own record."""
     private: Flag = 0
     profile_view: Flag = 0
     """1: other users can see this user's profile visits."""
@@ -264,7 +265,7 @@ def own_view(own: OwnUser, urls: Urls, auth_token: str = "") -> User:
         auth_token=auth_token,
         wallet=own.coins,
         total_all_time_coins=own.received,
-        paypal=person.paypal,
+        paypal=own.payout_address,
         referral_code=person.referral_code,
         profile_visit_count=person.unseen_visits,
         unread_notification=own.unread,

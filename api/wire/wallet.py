@@ -1,4 +1,4 @@
-"""Coin packages, purchases and the cash worth of coins."""
+"""Coin packages, purchases, the cash worth of coins, and daily check-ins."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from api.wire.values import NO_TIME, DecimalText, Id, Money, WireTime, wire_time
 from control_plane.payments.sale import Package, Product, Purchase
+from control_plane.rewards.checkin import Checkin
 
 
 class PurchaseCoin(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,4 +95,25 @@ def offer_view(product: Product) -> CoinPackage:
         currency=product.currency,
         title=product.title,
         product_id=product.product_id,
+    )
+
+
+class DailyCheckin(msgspec.Struct, frozen=True, kw_only=True):
+    user_id: Id = 0
+    day: str = ""
+    """Such as 2026-01-31, in UTC."""
+    streak: int = 0
+    """Days in a row with a check-in, this one included."""
+    coin: int = 0
+    """Coins that the user got for it."""
+    created: WireTime = NO_TIME
+
+
+def checkin_view(checkin: Checkin) -> DailyCheckin:
+    return DailyCheckin(
+        user_id=checkin.user_id,
+        day=checkin.day.isoformat(),
+        streak=checkin.streak,
+        coin=checkin.coins,
+        created=wire_time(checkin.created_at),
     )

@@ -22,7 +22,6 @@ class Activity(StrEnum):
     GO_LIVE = "go live"
     SEND_GIFTS = "send gifts"
     BE_PAID = "be paid out"
-    """No endpoint pays out yet. The setting is part of the rules of age already, and payouts must check it."""
 
 
 class TooYoung(ControlPlaneError):

@@ -7,10 +7,11 @@ import asyncpg
 from control_plane.accounts.user import AlreadyTaken
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Row
+from control_plane.db.pool import Database, Row
 from control_plane.delivery.contacts import Channel, Contact
 
-_LOCK = "select email, phone from app_user where id = $1 for update"
+_CONTACTS = "select email, phone from app_user where id = $1"
+_LOCK = _CONTACTS + " for update"
 _SET = {
     Channel.EMAIL: "update app_user set email = $2 where id = $1",
     Channel.PHONE: "update app_user set phone = $2 where id = $1",
@@ -25,6 +26,11 @@ def contacts_in(row: Row) -> list[Contact]:
     """The contacts in a row with the columns email and phone, the email address first."""
     found = ((Channel.EMAIL, row["email"]), (Channel.PHONE, row["phone"]))
     return [Contact(channel, address) for channel, address in found if address]
+
+
+async def contacts_of(database: Database, user_id: UserId) -> list[Contact]:
+    row = await database.fetchrow(_CONTACTS, user_id)
+    return [] if row is None else contacts_in(row)
 
 
 async def lock_contacts(connection: Connection, user_id: UserId) -> list[Contact]:

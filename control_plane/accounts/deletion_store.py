@@ -25,8 +25,11 @@ _STATE_OF_DELETED = """
     select banned_at is not null as banned from app_user where id = $1 and deleted_at is not null and removed_at is null
 """
 _TO_REMOVE = """
-    select id from app_user where deleted_at < $1 and removed_at is null and id > $2 order by id limit $3
+    select id from app_user where deleted_at < $1 and removed_at is null and id > $2
+        and not exists (select from payout_request where user_id = app_user.id and state in ('requested', 'approved'))
+    order by id limit $3
 """
+"""A user with an open payout is removed when it is paid or rejected: the file for the bank needs the address."""
 _LOCK_TO_REMOVE = "select true from app_user where id = $1 and deleted_at < $2 and removed_at is null for update"
 _FORGET = """
     update app_user set removed_at = now(), username = 'deleted.' || id || case when exists (

@@ -10,7 +10,7 @@ from control_plane.db.pool import Database, Row
 _EXPORT_PROFILE = """
     select id, username, first_name, last_name, gender, bio, website, dob, email, phone, password_hash is not null as has_password,
         profile_pic, profile_pic_small, profile_gif, profile_video, role, verified, private, profile_view, country, city,
-        paypal, referral_code, device_token, created_at
+        referral_code, device_token, created_at
     from app_user where id = $1
 """
 _EXPORT_SETTINGS = """

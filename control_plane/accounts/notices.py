@@ -1,4 +1,4 @@
-"""Notices: word to the owner of an account that its email address, phone number or password changed.
+"""Notices: word to the owner of an account that its email address, phone number, password or payout address changed.
 
 A notice goes to the address that the account had before, so that an owner whose account was taken over learns of it.
 """
@@ -25,6 +25,8 @@ class About(StrEnum):
     EMAIL_CHANGED = "email_changed"
     PHONE_CHANGED = "phone_changed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of an event
+    PAYOUT_ADDED = "payout_added"
+    PAYOUT_CHANGED = "payout_changed"
 
 
 class Notices:

@@ -14,11 +14,15 @@ _WHAT = {
     About.EMAIL_CHANGED: "The email address of your {product} account was changed",
     About.PHONE_CHANGED: "The phone number of your {product} account was changed",
     About.PASSWORD_CHANGED: "The password of your {product} account was changed",
+    About.PAYOUT_ADDED: "An address for payouts was added to your {product} account",
+    About.PAYOUT_CHANGED: "The address that the payouts of your {product} account go to was changed",
 }
 _IF_NOT = {
     About.EMAIL_CHANGED: "If it was not, contact the support: this address no longer belongs to the account.",
     About.PHONE_CHANGED: "If it was not, contact the support: this number no longer belongs to the account.",
     About.PASSWORD_CHANGED: "If it was not, choose a new password with “Forgot password” now.",
+    About.PAYOUT_ADDED: "If it was not, choose a new password with “Forgot password” now, and contact the support.",
+    About.PAYOUT_CHANGED: "If it was not, contact the support now: payouts are held for some time after a change.",
 }
 
 

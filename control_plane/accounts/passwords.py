@@ -78,6 +78,12 @@ class Passwords:
         holder = await store.by_id(self._database, user_id)
         return holder is not None and holder.password_hash is not None
 
+    async def check(self, user_id: UserId, password: str, requester: Requester) -> None:
+        """Check the password of a signed-in user. Raises WrongPassword, TooManyAttempts and PasswordsBusy."""
+        holder = await store.by_id(self._database, user_id)
+        if not await self._is_right(holder, f"user {user_id}", password, requester):
+            raise WrongPassword("The password is wrong.")
+
     async def change(self, user_id: UserId, old: str, new: str, requester: Requester, session_id: str = "") -> None:
         """Set a new password, and end all sessions but this one. Raises WrongPassword, WeakPassword, UserNotFound,
         TooManyAttempts and PasswordsBusy."""

@@ -29,7 +29,7 @@ from control_plane.db.pool import Database, Row
 COLUMNS = f"""
     u.id, u.username, u.first_name, u.last_name, u.gender, u.bio, u.website, u.dob, u.email, u.phone, u.social, u.social_id,
         u.profile_pic, u.profile_pic_small, u.profile_gif, u.profile_video, u.role, u.verified, u.private, u.country,
-        u.city, u.paypal, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
+        u.city, u.referral_code, u.device_token, u.banned_at, u.created_at, u.profile_view,
         exists (select from verification_request where user_id = u.id and decided_at is null) as verification_applied,
         p.likes, p.comments, p.new_followers, p.mentions, p.direct_messages, p.video_updates,
         s.videos_download, s.direct_message, s.duet, s.liked_videos, s.video_comment, s.found_by_contacts,
@@ -50,6 +50,7 @@ _OWN = f"""
     (select coalesce(sum(balance), 0)::bigint from ledger_account
      where owner_id = u.id and kind in ('bought', 'earned', 'reward')) as coins,
     coalesce((select coins from coins_received where user_id = u.id), 0) as received,
+    coalesce((select shown from payout_detail where user_id = u.id), '') as payout_address,
     {value_of("user.unread", "u.id")} as unread
 """
 """With the wallet in the same statement: a second one costs each call that shows an own profile a round trip."""
@@ -170,7 +171,6 @@ def user_of(row: Row) -> User:
         private=row["private"],
         country=row["country"],
         city=row["city"],
-        paypal=row["paypal"],
         referral_code=row["referral_code"],
         device_token=row["device_token"],
         banned_at=row["banned_at"],
@@ -210,7 +210,11 @@ async def by_ids(database: Database, user_ids: Sequence[UserId]) -> dict[UserId,
 
 
 def _own(row: Row | None) -> OwnUser | None:
-    return None if row is None else OwnUser(user_of(row), row["coins"], row["received"], row["unread"])
+    return (
+        None
+        if row is None
+        else OwnUser(user_of(row), row["coins"], row["received"], row["unread"], row["payout_address"])
+    )
 
 
 async def own_by_id(database: Database, user_id: UserId) -> OwnUser | None:

@@ -70,7 +70,6 @@ class User(msgspec.Struct, frozen=True):
     private: bool
     country: str
     city: str
-    paypal: str
     referral_code: str
     device_token: str
     banned_at: dt.datetime | None
@@ -107,6 +106,8 @@ class OwnUser:
     """Coins ever received, including spent and withdrawn ones."""
     unread: int
     """Inbox entries that are not read."""
+    payout_address: str = ""
+    """Where payouts go, most of it hidden."""
     came_back: bool = False
     """Whether the account was deleted, and this sign-in has brought it back."""
 

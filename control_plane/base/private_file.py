@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from control_plane.base.child import Account
 
@@ -31,6 +31,18 @@ def create(path: Path, text: str) -> bool:
     return True
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """Replace the file atomically by what is written to the yielded one. After an error the old file stays. Raises
+    OSError."""
+    with _temporary(path) as (descriptor, temporary):
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        temporary.rename(path)
+
+
 def append(path: Path) -> BinaryIO:
     """Open a log for appending, unbuffered, by us and by children that inherit it. Raises OSError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
@@ -49,10 +61,7 @@ def sync_folder(path: Path) -> None:
 def _written(path: Path, text: str, reader: Account | None = None) -> Iterator[Path]:
     """Yield a complete temporary file in the same folder, for the caller to rename or link. The exit flushes the new
     name to disk."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
+    with _temporary(path) as (descriptor, temporary):
         with open(descriptor, "w", encoding="utf-8") as file:
             if reader is not None:
                 os.fchown(descriptor, -1, reader.gid)
@@ -61,6 +70,16 @@ def _written(path: Path, text: str, reader: Account | None = None) -> Iterator[P
             file.flush()
             os.fsync(descriptor)
         yield temporary
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
+    """Yield a new file in the same folder, open for writing, for the caller to close and to rename or link."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        yield descriptor, temporary
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)

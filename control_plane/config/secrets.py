@@ -1,7 +1,6 @@
-"""The secrets file: signing secrets by purpose, with rotation, the apps' API keys, and the key of push messages to
-browsers.
+"""The secrets file: secrets by purpose, with rotation, the apps' API keys, and the key of push messages to browsers.
 
-Each purpose has a keyring: the first secret signs, all verify. The file has mode 0600; the first start creates it.
+Each purpose has a keyring: the first secret signs or encrypts, all verify or decrypt. The file has mode 0600; the first start creates it.
 The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it would invalidate
 every session and stream key.
 """
@@ -10,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import fcntl
 import json
+import os
 import secrets
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +39,12 @@ class Purpose(StrEnum):
     PLAYBACK = "playback"
     HOOK = "hook"
     SANDBOX = "sandbox"
+    PAYOUT = "payout"
+    """Encrypts the addresses that payouts go to."""
+
+
+ADDED = {Purpose.PAYOUT}
+"""Purposes that the file of an older release may lack."""
 
 
 class UnusableSecrets(ControlPlaneError):
@@ -70,9 +77,22 @@ def load_or_create(path: Path) -> Secrets:
         with _writing(path):
             if private_file.create(path, _text(made)):
                 return made
-    if not found.web_push_key:
-        found = dataclasses.replace(found, web_push_key=_new_web_push_key())
-        with _writing(path):
+    return found if _is_complete(found) else _completed(path, found)
+
+
+def _is_complete(found: Secrets) -> bool:
+    return bool(found.web_push_key) and set(found.keyrings) == set(Purpose)
+
+
+def _completed(path: Path, found: Secrets) -> Secrets:
+    """Add what the file of an older release lacks. Processes that start at the same time add it once: what the one whose
+    file lost had encrypted could never be read."""
+    with _writing(path), _only_one(path.parent):
+        found = load(path) or found
+        if not _is_complete(found):
+            rings = {purpose: found.keyrings.get(purpose) or Keyring((_new_secret(set()),)) for purpose in Purpose}
+            key = found.web_push_key or _new_web_push_key()
+            found = dataclasses.replace(found, keyrings=rings, web_push_key=key)
             private_file.replace(path, _text(found))
     return found
 
@@ -89,15 +109,21 @@ def load(path: Path) -> Secrets | None:
         raise UnusableSecrets(f"The secrets file {path} is damaged: restore it from your backup.") from None
 
 
-def rotate(path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose)) -> Secrets:
-    """Add a new signing secret and keep the newest old ones (KEPT) for verification. Takes effect at the next start.
+def rotate(
+    path: Path, purposes: tuple[Purpose, ...] = tuple(Purpose), payout_keys_in_use: Collection[str] = ()
+) -> Secrets:
+    """Add a new secret and keep the newest old ones (KEPT) for verification. Takes effect at the next start.
+    `payout_keys_in_use`: ids of secrets that payout addresses are encrypted with; they are kept, however old.
 
     Raises UnusableSecrets.
     """
     old = load_or_create(path)
     rings = dict(old.keyrings)
     for purpose in purposes:
-        kept = rings[purpose].secrets[: KEPT - 1]
+        in_use = payout_keys_in_use if purpose is Purpose.PAYOUT else ()
+        kept = tuple(
+            secret for age, secret in enumerate(rings[purpose].secrets) if age < KEPT - 1 or secret.key_id in in_use
+        )
         rings[purpose] = Keyring((_new_secret({secret.key_id for secret in kept}), *kept))
     rotated = dataclasses.replace(old, keyrings=rings)
     with _writing(path):
@@ -123,6 +149,8 @@ def _new_web_push_key() -> str:
 def _parse(stored: dict[str, Any]) -> Secrets:
     rings = {}
     for purpose in Purpose:
+        if purpose in ADDED and purpose.value not in stored:
+            continue
         entries = stored[purpose.value]
         ring = Keyring(tuple(Secret(entry["id"], bytes.fromhex(entry["secret"])) for entry in entries))
         if not ring.secrets or any(len(s.key_id) != 1 or len(s.value) < 16 for s in ring.secrets):
@@ -140,6 +168,17 @@ def _text(made: Secrets) -> str:
     stored["api_keys"] = dict(made.api_keys)
     stored["web_push_key"] = made.web_push_key
     return json.dumps(stored, indent=2)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Wait for other processes that are here."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 @contextmanager

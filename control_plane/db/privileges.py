@@ -18,6 +18,11 @@ UPDATABLE: Mapping[str, Sequence[str]] = {
     "coin_package_terms": ("title", "coins", "price_minor", "currency"),
     "store_product": (),
     "gift_sent": (),
+    "payout_request": (
+        *("sealed", "key_id", "shown", "state", "end_id", "approved_at", "approved_by", "exported_at", "ended_at"),
+        *("reason", "bank_reference"),
+    ),
+    "gift_terms": ("title", "picture"),
     "audit_log": (),
 }
 """Tables from which the server's role deletes nothing, with the columns that it may update. In all other tables it may

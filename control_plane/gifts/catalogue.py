@@ -1,4 +1,5 @@
-"""The gift catalogue of a fresh installation, cheapest first. The pictures are in `artwork/` (SVG)."""
+"""The gifts that come with the server, cheapest first. The pictures are in `artwork/` (SVG). Operators change them and add
+others (`editing.py`), whose ids begin at FIRST_OWN_ID."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from control_plane.base.ids import GiftId
+
+FIRST_OWN_ID = 1001
 
 
 class GiftCategory(StrEnum):

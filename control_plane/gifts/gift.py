@@ -17,7 +17,7 @@ class Gift:
     title: str
     coins: int
     picture: str
-    """File name in `artwork/`."""
+    """File name in `artwork/`, or the name of a stored file."""
     category: GiftCategory
     featured: bool
     time_s: int

@@ -9,7 +9,7 @@ from control_plane.base.errors import present
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
-from control_plane.gifts.catalogue import CATALOGUE, GiftCategory
+from control_plane.gifts.catalogue import CATALOGUE, CatalogueGift, GiftCategory
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import TransferId
 
@@ -20,27 +20,40 @@ _OFFERED = """
 _SEED = """
     insert into gift (id, title, coins, picture, category, featured, time_s, position)
     select * from unnest($1::integer[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::boolean[], $7::integer[], $8::integer[])
-    on conflict (id) do update set title = excluded.title, coins = excluded.coins, picture = excluded.picture,
-        category = excluded.category, featured = excluded.featured, time_s = excluded.time_s, position = excluded.position
+    on conflict (id) do update set
+        title = case when 'title' = any (gift.own) then gift.title else excluded.title end,
+        coins = case when 'coins' = any (gift.own) then gift.coins else excluded.coins end,
+        picture = case when 'picture' = any (gift.own) then gift.picture else excluded.picture end,
+        category = case when 'category' = any (gift.own) then gift.category else excluded.category end,
+        featured = case when 'featured' = any (gift.own) then gift.featured else excluded.featured end,
+        time_s = case when 'time_s' = any (gift.own) then gift.time_s else excluded.time_s end,
+        position = case when 'position' = any (gift.own) then gift.position else excluded.position end
 """
 _OWNER_OF = "select user_id from stream where id = $1"
+# The gift with the title and the picture that it had when it was sent.
+_AS_SENT = """
+    gift_sent sent cross join lateral (
+        select title, picture from gift_terms where gift_id = sent.gift_id and since <= sent.created_at order by since desc limit 1
+    ) as gift
+"""
 _COLUMNS = """
     sent.id, sent.stream_id, sent.video_id, sent.seq, sent.gift_id, gift.title, gift.picture, sent.count, sent.coins, sent.sender_id,
     sent.receiver_id, sent.created_at
 """
-_SENT_BY = f"select {_COLUMNS} from gift_sent sent join gift on gift.id = sent.gift_id where sent.transfer_id = $1"
+_SENT_BY = f"select {_COLUMNS} from {_AS_SENT} where sent.transfer_id = $1"
+_OF_TRANSFERS = f"select {_COLUMNS}, transfer_id from {_AS_SENT} where transfer_id = any($1::bigint[])"
 # Rows that a gift writes at this moment are skipped: waiting for them could deadlock.
 _DELETE_COMBOS = """
     delete from gift_combo where ctid = any (array(
         select ctid from gift_combo where last_at < now() - $1::interval for update skip locked))
 """
-_EXPORT_SENT = """
+_EXPORT_SENT = f"""
     select sent.id, stream_id, gift_id, title, count, sent.coins, receiver_id, sent.created_at
-    from gift_sent sent join gift on gift.id = gift_id where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
+    from {_AS_SENT} where sender_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
 """
-_EXPORT_RECEIVED = """
+_EXPORT_RECEIVED = f"""
     select sent.id, stream_id, gift_id, title, count, sent.coins, sender_id, sent.created_at
-    from gift_sent sent join gift on gift.id = gift_id where receiver_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
+    from {_AS_SENT} where receiver_id = $1 and sent.id < $2::bigint order by sent.id desc limit $3
 """
 
 
@@ -50,11 +63,11 @@ async def offered(source: Connection | Database) -> Sequence[Gift]:
     return [Gift(**{**row, "category": GiftCategory(row["category"])}) for row in rows]
 
 
-async def seed_catalogue(connection: Connection) -> None:
-    """Upsert this release's catalogue into `gift`. The column `active` is left as it is."""
+async def seed_catalogue(connection: Connection, catalogue: Sequence[CatalogueGift] = CATALOGUE) -> None:
+    """Bring this release's catalogue into `gift`. What operators changed or retired is left as it is."""
     rows = [
         (gift.id, gift.title, gift.coins, gift.picture, gift.category.value, gift.featured, gift.time_s, position)
-        for position, gift in enumerate(CATALOGUE)
+        for position, gift in enumerate(catalogue)
     ]
     await connection.execute(_SEED, *zip(*rows, strict=True))
 
@@ -71,6 +84,12 @@ async def sent_by(source: Connection | Database, transfer_id: TransferId) -> Sen
 
 async def delete_combos_before(database: Database, ago: dt.timedelta) -> None:
     await database.execute(_DELETE_COMBOS, ago)
+
+
+async def of_transfers(database: Database, transfer_ids: Sequence[TransferId]) -> dict[TransferId, SentGift]:
+    """The gifts among these transfers."""
+    rows = [dict(row) for row in await database.fetch(_OF_TRANSFERS, transfer_ids)]
+    return {row.pop("transfer_id"): SentGift(**row) for row in rows}
 
 
 async def exported_sent(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:

@@ -37,13 +37,17 @@ class Kind(StrEnum):
     DECISION = "decision"
     """What operators decided about the user, or about something of the user."""
     APPEAL_CLOSED = "appeal_closed"
+    PAYOUT = "payout"
+    """A payout of the user was approved, paid or rejected."""
     COINS_CREDITED = "coins_credited"
     """Coins of a purchase came after the call."""
     COINS_TAKEN_BACK = "coins_taken_back"
     """A purchase was refunded."""
 
 
-OWN = frozenset({Kind.REPORT_CLOSED, Kind.DECISION, Kind.APPEAL_CLOSED, Kind.COINS_CREDITED, Kind.COINS_TAKEN_BACK})
+OWN = frozenset(
+    {Kind.REPORT_CLOSED, Kind.DECISION, Kind.APPEAL_CLOSED, Kind.COINS_CREDITED, Kind.COINS_TAKEN_BACK, Kind.PAYOUT}
+)
 """Kinds about the receiver's own matters, without another sender. Their texts name no one."""
 SWITCHES = {
     Kind.FOLLOW: "new_followers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
@@ -53,6 +54,9 @@ _POST = """
 """
 _BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
 _RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
+_EARNED_SINCE = """
+    select earned_since((select id from ledger_account where owner_id = $1 and kind = 'earned'), $2)
+"""
 _ACCOUNTS_OF = "select id, kind from ledger_account where owner_id = $1 order by id"
 _EXPORT = """
     select entry.id, amount, balance_after, operation, note, created_at
@@ -146,6 +150,12 @@ async def balances(source: Connection | Database, user_ids: Sequence[UserId]) ->
 async def coins_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
     """Total coins received, by user. Users who never received any are left out."""
     return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
+
+
+async def earned_since(source: Connection | Database, user_id: UserId, since: dt.datetime) -> int:
+    """Coins that the user earned after this time, without those of a rejected payout."""
+    coins: int = await source.fetchval(_EARNED_SINCE, user_id, since)
+    return coins
 
 
 async def exported_entries(

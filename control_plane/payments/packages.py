@@ -1,4 +1,5 @@
-"""The coin packages of a fresh installation."""
+"""The coin packages that come with the server. Operators change them and add others (`packages_editing.py`), whose ids begin
+at FIRST_OWN_ID."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 CURRENCY = "USD"
+FIRST_OWN_ID = 1001
 
 
 @dataclass(frozen=True, slots=True)

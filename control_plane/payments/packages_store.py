@@ -7,17 +7,24 @@ from collections.abc import Sequence
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.payments.packages import COIN_PACKAGES, CURRENCY
+from control_plane.payments.packages import COIN_PACKAGES, CURRENCY, CoinPackage
 from control_plane.payments.sale import Package, Product
 
 _PACKAGES = """
     select id, product_id, title, coins, price_minor, currency from coin_package where active order by coins, id
 """
+# Without those whose product id an operator has given to another package.
 _SEED_PACKAGES = """
     insert into coin_package (id, product_id, title, coins, price_minor, currency)
     select *, $6 from unnest($1::integer[], $2::text[], $3::text[], $4::integer[], $5::integer[])
-    on conflict (id) do update set product_id = excluded.product_id, title = excluded.title, coins = excluded.coins,
-        price_minor = excluded.price_minor, currency = excluded.currency
+        as release (id, product_id, title, coins, price_minor)
+    where not exists (select from coin_package other where other.product_id = release.product_id and other.id <> release.id)
+    on conflict (id) do update set
+        product_id = case when 'product_id' = any (coin_package.own) then coin_package.product_id else excluded.product_id end,
+        title = case when 'title' = any (coin_package.own) then coin_package.title else excluded.title end,
+        coins = case when 'coins' = any (coin_package.own) then coin_package.coins else excluded.coins end,
+        price_minor = case when 'price_minor' = any (coin_package.own) then coin_package.price_minor else excluded.price_minor end,
+        currency = case when 'currency' = any (coin_package.own) then coin_package.currency else excluded.currency end
 """
 # The last terms that began before the purchase; for a purchase that is older than all of them, the first ones: an
 # operator adds a product after it was sold.
@@ -63,7 +70,7 @@ async def offered(source: Connection | Database, store: str) -> Sequence[Product
     return [Product(**row) for row in await source.fetch(_OFFERED, store)]
 
 
-async def seed_packages(connection: Connection) -> None:
-    """Upsert this release's packages into `coin_package`. The column `active` is left as it is."""
-    rows = [(p.id, p.product_id, p.title, p.coins, p.price_minor) for p in COIN_PACKAGES]
+async def seed_packages(connection: Connection, release: Sequence[CoinPackage] = COIN_PACKAGES) -> None:
+    """Bring this release's packages into `coin_package`. What operators changed or retired is left as it is."""
+    rows = [(p.id, p.product_id, p.title, p.coins, p.price_minor) for p in release]
     await connection.execute(_SEED_PACKAGES, *zip(*rows, strict=True), CURRENCY)

@@ -18,6 +18,13 @@ _COLUMNS = """
     id, user_id, store, transaction_id, product_id, title, coins, price_minor, currency, device, refunded_coins, bought_at,
     created_at
 """
+_TITLE = "case when quantity = 1 then title else quantity || ' × ' || title end as title"
+_TITLES = f"""
+    select transfer_id, {_TITLE} from purchase where transfer_id = any($1::bigint[])
+    union all
+    select change.transfer_id, {_TITLE} from purchase_change change join purchase on purchase.id = purchase_id
+    where change.transfer_id = any($1::bigint[])
+"""
 _FIND_PURCHASE = f"select {_COLUMNS} from purchase where store = $1 and transaction_id = $2"
 _RECORD_PURCHASE = f"""
     insert into purchase (user_id, store, transaction_id, package_id, product_id, title, quantity, coins, price_minor,
@@ -88,6 +95,11 @@ async def keep_answer(connection: Connection, answered: Answered) -> bool:
             answered.asked_at,
         )
     )
+
+
+async def titles_of_transfers(database: Database, transfer_ids: Sequence[TransferId]) -> dict[TransferId, str]:
+    """The titles of what was bought or refunded with these transfers."""
+    return {row["transfer_id"]: row["title"] for row in await database.fetch(_TITLES, transfer_ids)}
 
 
 async def record_purchase(

@@ -19,6 +19,7 @@ from stagedoor.cli import (
     jobs,
     ledger,
     media,
+    payouts,
     purchases,
     reports,
     run,
@@ -29,6 +30,7 @@ from stagedoor.cli import (
     users,
     verifications,
 )
+from stagedoor.cli.catalogue import gifts, packages
 from stagedoor.cli.terminal import Commands, err
 
 TOP: Commands = {
@@ -44,9 +46,10 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
     "users": ("Add, list, ban and manage users.", users.COMMANDS),
     "stream": ("List, end and manage streams.", streams.COMMANDS),
     "reports": ("Read and close reports of users, streams and messages.", reports.COMMANDS),
+    "payouts": ("Approve, reject and pay payouts, and write the file for the bank.", payouts.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),
     "purchases": ("List, show and retry purchases that wait or were refused.", purchases.COMMANDS),
-    "ledger": ("Check the ledger.", ledger.COMMANDS),
+    "ledger": ("Check the ledger, and export it.", ledger.COMMANDS),
     "jobs": ("List, retry and drop background jobs.", jobs.COMMANDS),
     "storage": ("Check the stored files.", storage.COMMANDS),
     "secrets": ("Manage the signing secrets.", secrets.COMMANDS),
@@ -57,6 +60,11 @@ CONTENT: Mapping[str, tuple[str, Commands]] = {
     "licence": ("The licence text.", content.LICENCE),
 }
 
+
+CATALOGUE: Mapping[str, tuple[str, Commands]] = {
+    "gifts": ("The gifts that users can send.", gifts.COMMANDS),
+    "packages": ("The coin packages that users can buy.", packages.COMMANDS),
+}
 
 SUBGROUPS: Mapping[str, Mapping[str, tuple[str, Commands]]] = {
     "users": {"verifications": ("Decide requests for the verified badge.", verifications.COMMANDS)},
@@ -102,7 +110,10 @@ _content = _group(
     "Edit what the apps show: sliders, interests and the licence text. Servers show it within seconds.", {}
 )
 _add_groups(_content, CONTENT)
+_catalogue = _group("Edit the gifts and coin packages on offer. Servers show it within seconds.", {})
+_add_groups(_catalogue, CATALOGUE)
 _add_groups(app, GROUPS)
+app.add_typer(_catalogue, name="catalogue")
 app.add_typer(_content, name="content")
 
 

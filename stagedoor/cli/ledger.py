@@ -1,23 +1,42 @@
-"""`stagedoor ledger`: derive every balance again from the entries."""
+"""`stagedoor ledger`: derive every balance again from the entries, and export them."""
 
 from __future__ import annotations
 
+import datetime as dt
+import sys
 import time
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import msgspec
 import typer
 
+from control_plane.base import private_file
+from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.config.loading import load
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.ledger import export as exporting
+from control_plane.operations.audit import Act, Subject, record
 from stagedoor.cli import terminal
-from stagedoor.cli.database import opened, reachable
+from stagedoor.cli.at_work import actor
+from stagedoor.cli.database import opened, reachable, with_database
 from stagedoor.cli.terminal import Commands, columns, out, progress
 
 SHOWN = 20
 _TOLD_S = 2.0
 """Seconds between two lines of progress."""
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
-# The command imports the check itself, because the import takes longer than most other commands.
+
+class FileNotWritten(ControlPlaneError):
+    code = "file_not_written"
+    kind = ErrorKind.STOPS
+
+
+# `check` imports what it needs itself, because the import takes longer than most other commands.
 
 
 def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -73,4 +92,41 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     terminal.run(print_result())
 
 
-COMMANDS: Commands = {"check": check}
+def export(
+    start: Annotated[dt.datetime, typer.Option("--from", formats=FORMATS, help="Begin of the period, in UTC.")],
+    end: Annotated[
+        dt.datetime,
+        typer.Option("--to", formats=FORMATS, help="End of the period, in UTC; it does not belong to the period."),
+    ],
+    file: Annotated[
+        Path | None, typer.Option("--out", help="File to write, readable by you only. Without it: standard output.")
+    ] = None,
+) -> None:
+    """Print the movements of coins in a period as CSV: a line for each entry of the ledger, then the totals by kind of
+    account, which are the change of the trial balance in the period."""
+    start, end = start.replace(tzinfo=dt.UTC), end.replace(tzinfo=dt.UTC)
+
+    async def write(database: Database, settings: Settings) -> None:
+        pieces = exporting.export(database, start, end)
+        head = await anext(pieces)  # the period is checked
+        async with database.transaction() as connection:
+            period = {"from": start.isoformat(), "to": end.isoformat()}
+            await record(connection, actor(), Act.LEDGER_EXPORTED, Subject("ledger"), **period)
+        with nullcontext(sys.stdout) if file is None else _written(file) as written:
+            written.write(head)
+            async for piece in pieces:
+                written.write(piece)
+
+    with_database(write)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    try:
+        with private_file.writing(path) as file:
+            yield file
+    except OSError as error:
+        raise FileNotWritten(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+COMMANDS: Commands = {"check": check, "export": export}

@@ -12,6 +12,7 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Subject
+from control_plane.payouts.store import keys_in_use
 from stagedoor.cli.at_work import actor
 from stagedoor.cli.database import with_database
 from stagedoor.cli.terminal import Commands, out
@@ -24,7 +25,7 @@ def rotate(
     purposes = tuple(purpose or Purpose)
 
     async def rotate_secret(database: Database, settings: Settings) -> None:
-        secrets.rotate(settings.secrets_path, purposes)
+        secrets.rotate(settings.secrets_path, purposes, await keys_in_use(database))
         out.print("Rotated. Restart the server to sign with the new secrets.")
         async with database.transaction() as connection:
             for rotated in purposes:

@@ -1,4 +1,4 @@
-"""Adds the initial data to a new database, at the start of the server."""
+"""Adds the initial data to a new database, and what this release brings, at the start of the server."""
 
 from __future__ import annotations
 

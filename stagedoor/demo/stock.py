@@ -1,4 +1,4 @@
-"""The gifts and coin packages of a new database, also in production."""
+"""The gifts and coin packages that come with this release, also in production."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from control_plane.db.pool import Database
 from control_plane.gifts.store import seed_catalogue
 from control_plane.payments.packages_store import seed_packages
 
-_ANY_GIFT = "select exists (select from gift)"
-_ANY_PACKAGE = "select exists (select from coin_package)"
-
 
 async def add_stock(database: Database) -> None:
-    """Add gifts and coin packages where there are none. Existing ones stay as the operator left them."""
+    """Bring those of this release, with their pictures. What an operator changed or retired stays so."""
     async with database.transaction() as connection:
-        if not await connection.fetchval(_ANY_GIFT):
-            await seed_catalogue(connection)
-        if not await connection.fetchval(_ANY_PACKAGE):
-            await seed_packages(connection)
+        await seed_catalogue(connection)
+        await seed_packages(connection)

@@ -27,6 +27,8 @@ from control_plane.jobs.worker import Worker
 from control_plane.ledger.check import check_ledger, check_new_entries
 from control_plane.payments.due import PurchaseRetention, delete_old_claims, settle_purchases
 from control_plane.payments.refunds import Refunds, find_all_refunds, find_refunds
+from control_plane.payouts.resealing import Resealing, reseal_payout_addresses
+from control_plane.payouts.telling import PayoutTelling, send_payout_letter, tell_old_address
 from control_plane.personal_data.removal import remove_deleted_accounts
 from control_plane.push.queue import send_pushes
 from control_plane.reports.retention import Evidence, delete_old_evidence
@@ -42,6 +44,8 @@ from stagedoor.parts.money import ledger_check
 @asynccontextmanager
 async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> AsyncIterator[None]:
     settings, database, files, accounts = used.settings, used.database, used.stored.files, used.accounts
+    sealer = used.payouts.sealer
+    payout_telling = PayoutTelling(database, accounts.messenger, sealer, settings.product_name)
     kinds = [
         delete_old_thumbnails.bind(used.streams.prober.thumbnails),
         delete_old_events.bind(Retention(database, settings.event_log_days)),
@@ -73,6 +77,9 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         accept_requests.bind(used.social.follows),
         rank_popular_users.bind(database),
         mark_visits_seen.bind(database),
+        tell_old_address.bind(payout_telling),
+        send_payout_letter.bind(payout_telling),
+        reseal_payout_addresses.bind(Resealing(database, sealer)),
         send_pushes.bind(used.pushing.sender),
         settle_purchases.bind(used.payments.due),
         find_refunds.bind(Refunds(database, used.payments.stores)),

@@ -1,4 +1,4 @@
-"""Opens gifts, coin packages, the stores and purchases."""
+"""Opens gifts, coin packages, the stores, purchases and rewards."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
+from control_plane.gifts import totals_store
 from control_plane.gifts.assortment import Assortment
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
-from control_plane.gifts.totals_store import differences
 from control_plane.ledger.check import LedgerCheck
 from control_plane.observe.metrics import Metrics
 from control_plane.payments.accounts import StoreAccounts
@@ -32,6 +32,9 @@ from control_plane.payments.purchases import Purchases
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
 from control_plane.payments.stores.stripe.opening import open_stripe
+from control_plane.payouts import store as payouts_store
+from control_plane.rewards.bundle import Rewards
+from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
 
 STORE_CONNECTIONS = 50
@@ -75,6 +78,10 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
     return Giving(assortment, gifts)
 
 
+def rewards(settings: Settings, database: Database) -> Rewards:
+    return Rewards(CheckingIn(database, settings.checkin_coins))
+
+
 @asynccontextmanager
 async def payments(
     settings: Settings, secrets: Secrets, database: Database, urls: Urls, metrics: Metrics
@@ -103,4 +110,4 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(database, dsn, [differences])
+    return LedgerCheck(database, dsn, [totals_store.differences, payouts_store.differences])

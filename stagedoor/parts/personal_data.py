@@ -28,6 +28,7 @@ from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
 from control_plane.payments import accounts_store, claims_store
 from control_plane.payments import store as payments
+from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as exports
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
@@ -35,6 +36,7 @@ from control_plane.personal_data.export import Export, Part
 from control_plane.personal_data.removal import Removal, Step
 from control_plane.push import subscriptions_store as push
 from control_plane.reports import store as reports
+from control_plane.rewards import store as rewards
 from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
@@ -63,6 +65,8 @@ def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) ->
         push.forget_person,
         phone_book.forget_searches,
         payments.forget_person,
+        payouts.forget_person,
+        rewards.forget_person,
         claims_store.forget_person,
         accounts_store.forget_person,
         exports.forget_exports,
@@ -95,9 +99,12 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("gifts_sent", paged=gifts.exported_sent),
     Part("gifts_received", paged=gifts.exported_received),
     Part("purchases", paged=payments.exported_purchases),
+    Part("payout_details", whole=payouts.exported_details),
+    Part("payouts", paged=payouts.exported_payouts),
     Part("purchase_claims", paged=claims_store.exported_claims),
     Part("store_account", whole=accounts_store.exported_account),
     Part("ledger_entries", paged=ledger.exported_entries),
+    Part("daily_checkins", whole=rewards.exported_checkins),
     Part("reports", paged=reports.exported_reports),
     Part("report_decisions", paged=reports.exported_decisions),
     Part("operator_acts", paged=audit.exported_acts),

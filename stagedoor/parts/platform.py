@@ -21,7 +21,8 @@ from stagedoor.parts.accounts import accounts
 from stagedoor.parts.inbox import inbox
 from stagedoor.parts.live import Live
 from stagedoor.parts.messages import messages
-from stagedoor.parts.money import giving
+from stagedoor.parts.money import giving, rewards
+from stagedoor.parts.payouts import payouts
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.reports import reports
 from stagedoor.parts.social import social
@@ -55,6 +56,8 @@ def platform(
         streams=streams,
         giving=giving(database, live, urls, metrics, opened_accounts),
         payments=payments,
+        payouts=payouts(settings, secrets, database, opened_accounts, urls),
+        rewards=rewards(settings, database),
         stored=stored,
         personal_data=personal_data(settings, database, opened_accounts, streams, direct_messages),
         content=content(database),

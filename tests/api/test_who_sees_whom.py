@@ -19,9 +19,12 @@ from control_plane.base.ids import StreamId, UserId
 from control_plane.db.pool import open_pool
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.telling import tell
+from control_plane.ledger.account import STORE, earned
+from control_plane.ledger.transfers import Operation
 from control_plane.social.visits_store import record_visit
 from tests.api.sections.posting import posted
 from tests.api.whole import Whole, whole
+from tests.control_plane.ledger.test_history import move
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.social.relations import follow, make_private
 from tests.postgres import TestPostgres
@@ -285,6 +288,20 @@ async def givers_of_the_own_stream(house: House, viewer: Someone, other: Someone
     return bool(first["stream"]["top_gifters"])
 
 
+async def history_of_coins(house: House, viewer: Someone, other: Someone) -> bool:
+    """The other user has given the viewer a gift."""
+    await move(house.database, other.id, Operation.GIFT, {STORE: -1, earned(viewer.id): 1})
+    await house.database.execute(
+        "insert into gift_sent (gift_id, count, coins, sender_id, receiver_id, transfer_id)"
+        " select 1, 1, 1, $1, $2, max(id) from ledger_transfer where user_id = $1",
+        other.id,
+        viewer.id,
+    )
+    (movement,) = (await house.call(viewer, "showCoinHistory"))["msg"]["movements"]
+    assert movement["text"] == f"Rose from {movement['User']['username'] if 'User' in movement else 'a user'}"
+    return other.name in movement["text"]
+
+
 # ── relations ──
 
 
@@ -363,6 +380,7 @@ DOORS = (
     Door(inbox_page, guests=False),
     Door(list_of_streams),
     Door(givers_of_the_own_stream, guests=False),
+    Door(history_of_coins, guests=False),
 )
 RELATIONS: tuple[Relate, ...] = (stranger, blocks, blocked, both_block, private, banned, deleted)
 OF_GUESTS: tuple[Relate, ...] = (stranger, private, banned, deleted)

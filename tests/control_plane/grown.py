@@ -30,7 +30,7 @@ HIT_SOUND = 1
 
 GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
-    *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase"),
+    *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase", "daily_checkin"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter", "gift_total"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
@@ -38,6 +38,7 @@ GROWN = {
     *("push_outbox", "web_push_subscription"),
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
     *("report", "report_decision"),
+    *("payout_detail", "payout_request"),
 }
 """The tables that have many rows afterwards."""
 
@@ -69,6 +70,7 @@ _FILL = """
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned']) as kind;
     insert into coins_received (user_id, coins) select id, 0 from app_user;
+    insert into daily_checkin (user_id, day, streak, coins) select id, now()::date - n, 1, 0 from app_user cross join generate_series(1, 2) as n;
 
     insert into sound (name, audio, duration_ms) select 's' || n, 'a.mp3', 1 from generate_series(1, {videos} / 10) as n;
     insert into video (user_id, media, sound_id, duration_ms, width, height, privacy)
@@ -113,6 +115,14 @@ _FILL = """
     insert into store_account (user_id) select id from app_user;
     insert into store_product (store, product_id, package_id) select 'apple', 'p' || n, 1 from generate_series(1, 1000) as n;
     insert into sandbox_transaction (transaction_id, state) select transaction_id, 'paid' from purchase;
+
+    insert into payout_detail (user_id, method, sealed, key_id, shown) select id, 'paypal', 's', 'a', 'a•••@example.com' from app_user;
+    insert into payout_request (user_id, coins, cash_per_coin, amount, currency, method, sealed, key_id, shown, transfer_id, state,
+        end_id, ended_at, approved_at, approved_by)
+    select user_id, 1, 0.01, 0.01, 'USD', 'paypal', 's', 'a', 'a•••@example.com', id, 'paid', id, now(), now(), 'cli:a'
+    from ledger_transfer;
+    update payout_request set state = case when id % 2 = 0 then 'requested' else 'approved' end, end_id = null, ended_at = null
+    where id in (select max(id) from payout_request where user_id % 100 = 0 group by user_id);
 
     insert into profile_visit (user_id, visitor_id) select 1, n from generate_series(2, {visits} + 1) as n;
     insert into profile_visit (user_id, visitor_id) select n, 1 from generate_series(2, {users}) as n;

@@ -411,3 +411,35 @@ def file_of(content: bytes) -> FilePayload:
 async def repeated_ids(page: Page) -> list[str]:
     ids: list[str] = await page.locator("[id]").evaluate_all("elements => elements.map((element) => element.id)")
     return sorted({id_ for id_ in ids if ids.count(id_) > 1})
+
+
+@both_sizes
+async def test_the_history_of_coins_is_on_both_pages(place: Place, size: ViewportSize) -> None:
+    name, other = f"carla{size['width']}", f"konrad{size['width']}"
+    token, others = await place.platform.sign_in(name), await place.platform.sign_in(other)
+    receiver = (await place.platform.done("api/showUserDetail", others))["User"]["id"]
+    receipt = await place.platform.done("api/sandbox/purchases", token, product_id="coins_100")
+    await place.platform.done("api/purchaseCoin", token, transaction_id=receipt["transaction_id"])
+    for _ in range(30):
+        await place.platform.done("api/sendGift", token, receiver_id=receiver, gift_id=1, gift_count=3)
+    async with place.visitor(size) as visitor:
+        page = visitor.page
+        await place.account_of(page, name)
+        for path in ("account", "studio"):
+            await page.goto(f"{place.base}/{path}")
+            coins = page.locator("#coins")
+            lines = coins.locator("li")
+            await expect(lines).to_have_count(30)
+            await expect(lines.first).to_contain_text(f"3 × Rose to {other}")
+            await expect(lines.first).to_contain_text("-3")
+            await expect(lines.first).to_contain_text("wallet 10")
+            await coins.get_by_role("button", name="Show more").click()
+            await expect(lines).to_have_count(31)
+            await expect(lines.last).to_be_focused()
+            await expect(lines.last).to_contain_text("Purchase: 100 coins")
+            await expect(lines.last).to_contain_text("+100")
+            await expect(coins.get_by_role("button", name="Show more")).to_be_hidden()
+            assert await violations(page) == {}
+        await page.locator("#account").get_by_role("button", name="Sign out").click()
+        await expect(page.locator("#guest")).to_be_visible()
+        await expect(page.locator("#coins")).to_be_hidden()

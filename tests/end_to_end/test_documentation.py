@@ -25,11 +25,12 @@ NEED_A_MESSAGE = {
     *("verifyAccountDetails", "verifyPhoneNo", "changePhoneNo", "verifyRegisterEmailCode", "changeEmailAddress"),
     *("verifyChangeEmailCode", "login", "changePassword", "forgotPassword", "verifyforgotPasswordCode"),
     *("changePasswordForgot", "answerFollowRequest", "declineMessageRequest", "deleteMessage"),
-    *("reportMessage", "reportUser", "reportStream", "appealReport", "startCheckout", "purchaseCoinsFromStripe"),
+    *("reportMessage", "reportUser", "reportStream", "appealReport"),
+    *("startCheckout", "purchaseCoinsFromStripe", "withdrawRequest"),
 }
 """Their examples are refused with a sentence: without the code that was sent, a password that was set before, a request
-to the caller or a message that is there, for one's own stream or a user reported already, without Stripe, and when
-two codes are asked for within seconds."""
+to the caller or a message that is there, for one's own stream or a user reported already, without Stripe or earnings,
+and when two codes are asked for within seconds."""
 
 
 async def run(script: str, folder: Path) -> str:

@@ -4,6 +4,7 @@
 import { Account } from "./account.js";
 import { showContact } from "./account_contacts.js";
 import { showDeletion } from "./account_deletion.js";
+import { showEarnings } from "./account_earnings.js";
 import { showExport } from "./account_export.js";
 import { showNotifications } from "./account_notifications.js";
 import { showPassword } from "./account_password.js";
@@ -12,6 +13,7 @@ import { showPrivacy } from "./account_privacy.js";
 import { showProfile } from "./account_profile.js";
 import { showSessions } from "./account_sessions.js";
 import { Refused, ask, call } from "./api.js";
+import { showCoinHistory } from "./coin_history.js";
 import { find } from "./dom.js";
 
 /**
@@ -68,7 +70,11 @@ async function load() {
     showNotifications(find("#notifications", HTMLElement), all);
     showExport(find("#export", HTMLElement), all);
     showDeletion(find("#deletion", HTMLElement), find("#delete", HTMLDialogElement), all, showGone);
-    await showSessions(find("#sessions", HTMLElement), account);
+    await Promise.all([
+        showEarnings(all),
+        showCoinHistory(find("#coins", HTMLElement)),
+        showSessions(find("#sessions", HTMLElement), account),
+    ]);
     unreached.hidden = true;
     if (account.user) showOnly(parts);
   } catch (error) {
@@ -86,7 +92,7 @@ async function changed(place) {
   const [all] = await Promise.all([loaded(), account.refresh()]);
   showPicture(find("#picture", HTMLElement), all);
   showContacts(all);
-  await showSessions(find("#sessions", HTMLElement), account);
+  await Promise.all([showEarnings(all), showSessions(find("#sessions", HTMLElement), account)]);
   place?.querySelector("button")?.focus();
 }
 

@@ -4,6 +4,7 @@
 import { Account } from "./account.js";
 import { Refused, currentStream, liveStream, messageOf } from "./api.js";
 import { Camera } from "./camera.js";
+import { showCoinHistory } from "./coin_history.js";
 import { addLine, figureRows, find, whileDisabled, make } from "./dom.js";
 import { clock, since } from "./format.js";
 import { giftLine } from "./gift_show.js";
@@ -48,6 +49,7 @@ const cameraFlip = find("#camera-flip", HTMLButtonElement);
 const mirror = find("#mirror", HTMLVideoElement);
 const media = find("#media", HTMLElement);
 const feed = find("#feed", HTMLElement);
+const coins = find("#coins", HTMLElement);
 const confirmation = find("#confirm", HTMLDialogElement);
 
 const LOOPBACK = /^(localhost$|127\.|\[::1\]$)/;
@@ -74,7 +76,14 @@ function showSection(shown) {
   const parts = [guest, start, desk, over];
   const first = parts.every((part) => part.hidden);
   for (const part of parts) part.hidden = part !== shown;
+  showCoins();
   if (!first) find("h2", HTMLElement, shown).focus();
+}
+
+/** Shows the coins as they are now. A broadcast goes on without them if they cannot be read. */
+async function showCoins() {
+  coins.hidden = !account.user;
+  if (account.user) await showCoinHistory(find(".body", HTMLElement, coins)).catch(() => { coins.hidden = true; });
 }
 
 /** @param {boolean} reached */

@@ -56,6 +56,7 @@ class Purpose(StrEnum):
     SIGN_IN = "sign_in"
     RESET_PASSWORD = "reset_password"  # noqa: S105  the name of a purpose
     CHANGE_CONTACT = "change_contact"
+    CHANGE_PAYOUT = "change_payout"
 
 
 class WrongCode(ControlPlaneError):

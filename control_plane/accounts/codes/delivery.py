@@ -13,11 +13,14 @@ _FOR = {
     Purpose.SIGN_IN: "Enter it to sign in",
     Purpose.RESET_PASSWORD: "Enter it to choose a new password",
     Purpose.CHANGE_CONTACT: "Enter it to confirm that you want to use this address or number",
+    Purpose.CHANGE_PAYOUT: "Enter it to change the address that your payouts go to",
 }
 _OTHERWISE = {
     Purpose.SIGN_IN: "If you did not ask for it, ignore this message.",
     Purpose.RESET_PASSWORD: "If you did not ask for it, ignore this message. Your password stays as it is.",
     Purpose.CHANGE_CONTACT: "If you did not ask for it, ignore this message.",
+    Purpose.CHANGE_PAYOUT: "If you did not ask for it, end your other sessions and choose a new password: another user is signed in "
+    "to your account.",
 }
 
 

@@ -313,7 +313,9 @@ begin
         from unnest(decided) as gift
         left join ledger_transfer transfer on transfer.id = gift.transfer_id
         left join gift_sent first on first.transfer_id = gift.transfer_id
-        left join gift offered on offered.id = first.gift_id
+        left join lateral (  -- as it was when the gift was sent (0030)
+            select title, picture from gift_terms where gift_id = first.gift_id and since <= first.created_at order by since desc limit 1
+        ) as offered on true
         where gift.outcome <> 'sent';
     end if;
 end $$;

@@ -11,6 +11,7 @@ from api.sections import messages, registry
 
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
+    "showCoinHistory",
     *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
     "showStoreAccount",
     "startCheckout",

@@ -37,3 +37,19 @@ def test_a_private_log_is_its_owners_only_and_is_appended_to_at_once(tmp_path: P
         second.write(b"two\n")
         assert path.read_bytes() == b"one\ntwo\n"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_private_file_that_is_written_in_pieces_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    private_file.replace(path, "old")
+    with pytest.raises(UnicodeEncodeError), private_file.writing(path) as file:
+        file.write("half\udcff")
+    assert path.read_text() == "old"
+    with private_file.writing(path) as file:
+        file.write("first\r\n")
+        file.flush()
+        assert path.read_text() == "old"
+        file.write("second\r\n")
+    assert path.read_bytes() == b"first\r\nsecond\r\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["export"]

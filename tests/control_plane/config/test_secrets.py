@@ -93,6 +93,38 @@ def test_two_installations_share_nothing(tmp_path: Path) -> None:
     assert not set(one.api_keys.values()) & set(other.api_keys.values())
 
 
+def test_a_file_without_the_payout_secret_gets_one_from_processes_that_start_at_once(tmp_path: Path) -> None:
+    """Were there two, what is encrypted with the lost one could not be read."""
+    together = threading.Barrier(4)
+
+    def start(path: Path) -> dict[str, Any]:
+        together.wait(10)
+        return content(load_or_create(path))
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(10):
+            path = tmp_path / str(number) / "secrets.json"
+            old = content(load_or_create(path))
+            path.write_text(json.dumps(_without(json.loads(path.read_text()), "payout")))
+            first, *others = threads.map(start, [path] * 4)
+            assert others == [first] * 3
+            assert content(load_or_create(path)) == first
+            assert first["payout"]
+            assert first["payout"] != old["payout"]
+            assert _without(first, "payout") == _without(old, "payout")
+            assert [entry.name for entry in path.parent.iterdir()] == ["secrets.json"]
+
+
+def test_a_payout_secret_that_is_in_use_is_never_rotated_out(path: Path) -> None:
+    first = load_or_create(path)[Purpose.PAYOUT].signing
+    for _ in range(2 * KEPT):
+        rotated = rotate(path, payout_keys_in_use={first.key_id})
+    assert rotated[Purpose.PAYOUT].get(first.key_id) == first
+    assert len(rotated[Purpose.PAYOUT].secrets) == KEPT + 1
+    assert len(rotated[Purpose.SESSION].secrets) == KEPT
+    assert rotate(path)[Purpose.PAYOUT].get(first.key_id) is None
+
+
 def test_the_file_of_an_earlier_release_gets_the_key_of_push_and_keeps_the_rest(path: Path) -> None:
     """The key stays the same from then on, also when secrets are rotated: browsers subscribe to it."""
     old = content(load_or_create(path))

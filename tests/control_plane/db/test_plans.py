@@ -19,6 +19,7 @@ from control_plane.accounts import (
     notices_store,
     passwords_store,
     phone_book,
+    plain_payouts_store,
     preferences_store,
 )
 from control_plane.accounts import profile_media_store as profile_media
@@ -31,6 +32,7 @@ from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
+from control_plane.ledger import history_store
 from control_plane.ledger import store as ledger
 from control_plane.live import store as live
 from control_plane.messages import personal_data as message_data
@@ -40,10 +42,12 @@ from control_plane.operations import audit
 from control_plane.payments import accounts_store, claims_store, notifications_store, packages_store
 from control_plane.payments import store as payments
 from control_plane.payments.stores import sandbox
+from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
 from control_plane.push import subscriptions_store
 from control_plane.reports import store as reports
+from control_plane.rewards import store as rewards
 from control_plane.social import (
     blocks_store,
     followers_store,
@@ -66,6 +70,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
+    "payouts.store._DIFFERENCES",
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
@@ -73,7 +78,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     "social.suggestions_store._RANK",
 }
-"""Commands of operators who take a database over, a job, and what a start does; no call reaches them."""
+"""Commands of operators who take a database over, jobs, and what a start does; no call reaches them."""
 
 
 def _texts(module: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -94,7 +99,9 @@ STATEMENTS = {
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
         *(accounts_store, claims_store, notifications_store, packages_store, sandbox),
-        *(reports, storage, streams, usernames, verifications, videos, deletion_store, development_store),
+        *(payouts, plain_payouts_store),
+        *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
+        *(deletion_store, development_store),
         export_store,
     )
     for name, value in _texts(module)

@@ -43,6 +43,9 @@ _REST = """
     insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) values (2, 'gift', 'received', '');
     insert into gift_sent (stream_id, gift_id, count, coins, sender_id, receiver_id, transfer_id)
     values (2, 1, 1, 1, 3, 2, (select max(id) from ledger_transfer));
+    update payout_detail set shown = 'the bank of Ann' where user_id = 2;
+    update payout_request set shown = 'the bank of Ann' where user_id = 2;
+    insert into daily_checkin (user_id, day, streak, coins) values (2, now(), 1, 0);
     insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins)
     values (2, 3, 1, now(), 1, now(), 1);
     update purchase set device = 'the phone of Ann' where user_id = 2;
@@ -102,6 +105,9 @@ FATES = {
     "purchase_claim.user_id": Fate(exported="purchase_claims"),
     "store_account.user_id": Fate(exported="store_account"),
     "purchase.user_id": Fate(kept=MONEY, exported="purchases"),
+    "payout_detail.user_id": Fate(exported="payout_details"),
+    "payout_request.user_id": Fate(kept=MONEY, exported="payouts"),
+    "daily_checkin.user_id": Fate(exported="daily_checkins"),
     "stream.user_id": Fate(kept="gifts refer to it", exported="streams"),
     "gift_sent.sender_id": Fate(kept=MONEY, exported="gifts_sent"),
     "gift_sent.receiver_id": Fate(kept=MONEY, exported="gifts_received"),
@@ -160,8 +166,10 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     await database.execute(_REST)
     written = await rows_of(database, PERSON)
     assert [reference for reference, count in written.items() if not count] == _GONE_WITH_SESSIONS
-    holding = ["app_user", "message", "publish_session", "purchase", "report", "report_decision", "stream"]
-    assert sorted(await tables_with(database, "of Ann")) == holding
+    assert sorted(await tables_with(database, "of Ann")) == [
+        *("app_user", "message", "payout_detail", "payout_request"),
+        *("publish_session", "purchase", "report", "report_decision", "stream"),
+    ]
 
     async with served(dsn, database, tmp_path) as (_, platform):
         await remove_deleted_accounts.function(platform.personal_data.removal)

@@ -1,0 +1,1 @@
+"""`stagedoor catalogue`: edits the gifts and the coin packages on offer."""
