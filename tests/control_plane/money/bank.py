@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from control_plane.base.errors import ControlPlaneError
@@ -15,11 +15,13 @@ from control_plane.db.pool import Database, DatabaseUnavailable, open_pool
 from control_plane.ledger.check import LedgerCheck
 from control_plane.ledger.wallets import Wallet
 from control_plane.payments.packages_store import seed_packages
+from stagedoor.parts.money import ledger_check
 from tests.control_plane.gifts.stage import Stage
+from tests.control_plane.money.payouts import LEAST, TWO_OPERATORS_FROM, Requests
 from tests.control_plane.money.purchases import Shelf
 from tests.control_plane.money.replay import Replay, Transfer
 from tests.control_plane.payments.shopping import Shopping
-from tests.control_plane.people import new_user
+from tests.control_plane.payouts.till import Till
 
 PEOPLE = 4
 _POOL = 4
@@ -33,20 +35,7 @@ _WRONG_SIGNS = "select id from ledger_account where case when kind = 'debt' then
 _REPEATED_KEYS = """
     select user_id from ledger_transfer group by user_id, operation, idempotency_key having count(*) > 1
 """
-_WRONG_TOTALS = """
-    with given as (
-        select receiver_id, sender_id as giver_id, coins, (created_at at time zone 'utc')::date as day,
-            date_trunc('week', created_at at time zone 'utc')::date as week
-        from gift_sent
-    ), latest as (select receiver_id, giver_id, max(day) as day, max(week) as week from given group by 1, 2)
-    select receiver_id, giver_id from gift_total total full join (
-        select receiver_id, giver_id, latest.day, latest.week, sum(coins) as coins,
-            sum(coins) filter (where given.day = latest.day) as day_coins, sum(coins) filter (where given.week = latest.week) as week_coins
-        from given join latest using (receiver_id, giver_id) group by 1, 2, 3, 4
-    ) as derived using (receiver_id, giver_id)
-    where (total.coins, total.day, total.day_coins, total.week, total.week_coins)
-        is distinct from (derived.coins, derived.day, derived.day_coins, derived.week, derived.week_coins)
-"""
+_TOTALS = "select receiver_id, giver_id, coins from gift_total"
 _GIFTS = """
     select sent.id, transfer_id, sender_id, receiver_id, gift_id, count, coins, sent.stream_id, sent.seq, frame
     from gift_sent sent left join stream_event event on event.stream_id = sent.stream_id and event.seq = sent.seq
@@ -90,12 +79,14 @@ class Process:
     database: Database
     stage: Stage
     shopping: Shopping
+    till: Till
     commission_bps: int = 0
 
     @classmethod
     async def start(cls, dsn: str) -> Process:
         database = await open_pool(dsn, size=_POOL)
-        return cls(database, Stage(database), Shopping(database))
+        till = Till(database, least=LEAST, two_operators_from=TWO_OPERATORS_FROM)
+        return cls(database, Stage(database), Shopping(database), till)
 
     async def restart(self, commission_bps: int) -> None:
         await self.stage.close()
@@ -120,6 +111,9 @@ class Bank:
         """Of this step, until an outcome accounts for them."""
         self.gifts: dict[int, GiftRow] = {}
         self.shelf = Shelf()
+        self.requests = Requests()
+        self.asked_for: dict[int, int | None] = {}
+        """The coins that a withdrawal asked for, by transfer."""
         self.steps = 0
         self.is_single = True
         """This step has one action, so that there is one right outcome."""
@@ -141,8 +135,8 @@ class Bank:
         await first.stage.open()
         async with first.database.transaction() as connection:
             await seed_packages(connection)
-        users = [await new_user(first.database) for _ in range(PEOPLE)]
-        return cls(processes, LedgerCheck(first.database, dsn, pause=0), users)
+        users = [await first.till.host(0) for _ in range(PEOPLE)]
+        return cls(processes, replace(ledger_check(first.database, dsn), pause=0), users)
 
     async def close(self) -> None:
         for process in self.processes:
@@ -162,6 +156,7 @@ class Bank:
             self.transfers[transfer.name] = self.unclaimed[transfer.id] = transfer
         await self._look_at_gifts()
         await self.shelf.look(self)
+        await self.requests.look(self)
         for action, outcome in sorted(zip(actions, outcomes, strict=True), key=_repeats):
             if isinstance(outcome, BaseException) and not isinstance(outcome, ControlPlaneError):
                 raise outcome
@@ -208,9 +203,13 @@ class Bank:
     async def check(self) -> None:
         """The invariants, in the database."""
         database = self.database
-        for wrong in (_WRONG_SIGNS, _REPEATED_KEYS, _WRONG_TOTALS):
+        for wrong in (_WRONG_SIGNS, _REPEATED_KEYS):
             assert await database.fetch(wrong) == [], wrong
         await self.processes[0].stage.audit()
+        given = Counter[tuple[UserId, UserId]]()
+        for gift in self.gifts.values():
+            given[gift.receiver_id, gift.sender_id] += gift.coins
+        assert given == {(row[0], row[1]): row["coins"] for row in await database.fetch(_TOTALS)}
         held = Counter({(row["owner_id"], row["kind"]): row["balance"] for row in await database.fetch(_BALANCES)})
         held.update({(None, row["kind"]): row["coins"] for row in await database.fetch(_TRIAL_BALANCE)})
         assert held == {account: coins for account, coins in self.replay.balances.items() if coins}

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from control_plane.payments.stores.model import State
 from control_plane.payments.stores.sandbox import Sold
 from tests.control_plane.money.bank import PEOPLE, Action, Bank
-from tests.control_plane.money.coins import Adjust
+from tests.control_plane.money.coins import Adjust, CheckIn
 from tests.control_plane.money.gifts import PRICES, Give, Into, StartOrEnd
+from tests.control_plane.money.payouts import Act, Decide, Withdraw
 from tests.control_plane.money.purchases import Change, Present, Sell, Work
 from tests.postgres import TestPostgres
 
@@ -64,6 +65,18 @@ changes_of_sales = plan(
     times=st.integers(0, 2),
 )
 works = plan(Work)
+checkins = plan(CheckIn, "user", day=st.integers(0, 3))
+withdrawals = plan(Withdraw, "user", coins=st.none() | st.integers(1, 60), key=st.none() | keys)
+decisions = plan(
+    Decide,
+    number=numbers,
+    act=st.sampled_from(Act),
+    operator=st.sampled_from(["olga", "oscar"]),
+    approved_too=st.booleans(),
+)
+everything = st.one_of(
+    gives, gives, adjustments, starts_and_ends, presentations, changes_of_sales, works, checkins, withdrawals, decisions
+)
 
 
 class MoneyMachine(RuleBasedStateMachine):
@@ -133,24 +146,32 @@ class MoneyMachine(RuleBasedStateMachine):
     def finish_purchases(self, work: Plan) -> None:
         self.step(work)
 
+    @rule(checkin=checkins)
+    def check_in(self, checkin: Plan) -> None:
+        self.step(checkin)
+
+    @rule(withdrawal=withdrawals)
+    def withdraw(self, withdrawal: Plan) -> None:
+        self.step(withdrawal)
+
+    @rule(decision=decisions)
+    def decide(self, decision: Plan) -> None:
+        self.step(decision)
+
     @rule(process=processes, bps=st.sampled_from([0, 1, 333, 1_500, 9_999, 10_000]))
     def restart_with_commission(self, process: int, bps: int) -> None:
         self._history.append(f"process {process} restarts with a commission of {bps}")
         self._runner.run(self._bank.processes[process].restart(bps))
 
-    @rule(
-        storm=st.lists(
-            gives | adjustments | starts_and_ends | presentations | changes_of_sales | works, min_size=4, max_size=20
-        )
-    )
+    @rule(storm=st.lists(everything, min_size=4, max_size=20))
     def storm(self, storm: list[Plan]) -> None:
         self.step(*storm)
 
 
 def test_money(postgres: TestPostgres) -> None:
     with asyncio.Runner() as runner:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: MoneyMachine(postgres, runner),
+        run_state_machine_as_test(
+            lambda: MoneyMachine(postgres, runner),  # type: ignore[arg-type]  # it may be any factory
             settings=settings(
                 max_examples=EXAMPLES,
                 stateful_step_count=STEPS,
