@@ -79,7 +79,7 @@ _DIFFERENCES = f"""
         select 'paid payouts', coalesce(sum(coins) filter (where state = 'paid'), 0), {_BALANCE.format("payout_paid")}
         from payout_request
         union all
-        select 'payout ' || request.id, coins, amount from payout_request request join ledger_entry using (transfer_id)
+        select 'payout ' || request.id, coins, entry.amount from payout_request request join ledger_entry entry using (transfer_id)
         where account_id = (select id from ledger_account where owner_id is null and kind = 'payout_reserved')
     ) as compared
     where kept <> derived
