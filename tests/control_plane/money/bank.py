@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import Seq, StreamId, UserId
@@ -44,6 +44,9 @@ _GIFTS = """
 
 
 class Action(Protocol):
+    @property
+    def process(self) -> int: ...
+
     async def perform(self, bank: Bank) -> object: ...
 
     def judge(self, bank: Bank, outcome: object) -> None:
@@ -125,6 +128,7 @@ class Bank:
         """At the beginning of the step."""
         self.changing: set[UserId] = set()
         """Whose streams start or end in this step."""
+        self._keyed: list[Action] = []
         self._given: Counter[tuple[UserId, StreamId]] = Counter()
         self._check = check
 
@@ -149,6 +153,7 @@ class Bank:
         self.changing.clear()
         self.shelf.begin()
         self.is_single = len(actions) == 1
+        self._keyed += [action for action in actions if getattr(action, "key", None)]
         outcomes = await asyncio.gather(*(action.perform(self) for action in actions), return_exceptions=True)
         for transfer in await self.replay.look(self.database):
             assert transfer.name not in self.transfers, f"{transfer.name} has two effects"
@@ -164,6 +169,11 @@ class Bank:
             action.judge(self, outcome)
         assert self.unclaimed == {}, "coins moved, and no answer says so"
         await self.check()
+
+    def again(self, process: int, number: int) -> Action:
+        """One of the latest calls with a key, in this process."""
+        retried: Any = self._keyed[-1 - number % len(self._keyed)]
+        return cast(Action, replace(retried, process=process))
 
     def wallets(self, user: UserId) -> list[Wallet]:
         """What the user had at the moments of this step."""

@@ -88,28 +88,33 @@ class Shelf:
 
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
+        self._sold = 0
         self.keys: dict[tuple[UserId, str], str] = {}
-        """The receipt for which a user used a key first."""
+        """The receipt that a user's key stands for. The key of a refused one is free again."""
+        self.key_uses: dict[tuple[UserId, str], set[str]] = {}
+        """The receipts for which a key was used in this step, or stood before it."""
         self.touched: set[int] = set()
         """Receipts that this step brings to what the store says."""
 
     def begin(self) -> None:
         self.touched.clear()
+        self.key_uses = {key: {text} for key, text in self.keys.items()}
+        self._sold = len(self.receipts)
         for receipt in self.receipts:
             receipt.says = receipt.says[-1:]
             receipt.had_buyer, receipt.had_claims, receipt.is_answered = receipt.buyer, dict(receipt.claims), False
 
     def at(self, number: int) -> Receipt | None:
-        return self.receipts[number % len(self.receipts)] if self.receipts else None
+        """One of those that were sold before this step."""
+        return self.receipts[number % self._sold] if self._sold else None
 
     async def look(self, bank: Bank) -> None:
         """Account for the transfers of purchases and refunds in this step."""
         by_text = {receipt.text: receipt for receipt in self.receipts}
-        for row in await bank.database.fetch(_CLAIMS):
+        claims = await bank.database.fetch(_CLAIMS)
+        for row in claims:
             by_text[row["reference"]].claims[row["user_id"]] = row["state"]
-            if row["client_ref"] is not None:
-                first = self.keys.setdefault((row["user_id"], row["client_ref"]), row["reference"])
-                assert first == row["reference"]
+        self.keys = {(row["user_id"], row["client_ref"]): row["reference"] for row in claims if row["client_ref"]}
         ids = {row["transaction_id"]: row["id"] for row in await bank.database.fetch(_PURCHASES)}
         for receipt in self.receipts:
             receipt.purchase_id = ids.get(receipt.transaction_id, 0)
@@ -175,53 +180,64 @@ class Present:
     process: int
     user: UserId
     number: int
+    by_buyer: bool
+    """Presented by the user whom the store names, if there is one."""
     key: str | None
+
+    def who(self, receipt: Receipt) -> UserId:
+        return receipt.named or self.user if self.by_buyer else self.user
 
     async def perform(self, bank: Bank) -> Purchased | None:
         receipt = bank.shelf.at(self.number)
         if receipt is None:
             return None
         bank.shelf.touched.add(bank.shelf.receipts.index(receipt))
-        return await bank.processes[self.process].shopping.present(self.user, receipt.text, self.key)
+        if self.key:
+            bank.shelf.key_uses.setdefault((self.who(receipt), self.key), set()).add(receipt.text)
+        return await bank.processes[self.process].shopping.present(self.who(receipt), receipt.text, self.key)
 
     def judge(self, bank: Bank, outcome: object) -> None:
         receipt = bank.shelf.at(self.number)
         if receipt is None:
+            assert outcome is None
             return
-        if self.key and bank.shelf.keys.get((self.user, self.key), receipt.text) != receipt.text:
-            assert isinstance(outcome, IdempotencyConflict)
+        user = self.who(receipt)
+        is_used_for_another = bool(self.key and bank.shelf.key_uses[user, self.key] > {receipt.text})
+        if isinstance(outcome, IdempotencyConflict):
+            assert is_used_for_another
             return
+        assert not (bank.is_single and is_used_for_another)
         if isinstance(outcome, Purchased):
             bought = outcome.purchase
             assert (bought.user_id, bought.coins, bought.transaction_id) == (
-                *(self.user, receipt.coins, receipt.transaction_id),
+                *(user, receipt.coins, receipt.transaction_id),
             )
-            assert receipt.buyer == self.user
-            assert outcome.wallet in bank.wallets(self.user)
+            assert receipt.buyer == user
+            assert outcome.wallet in bank.wallets(user)
             if not outcome.replayed:
                 assert (receipt.had_buyer, receipt.is_answered) == (None, False)
                 receipt.is_answered = True
         else:
             assert isinstance(outcome, ControlPlaneError)
-            assert outcome.code in self._refusals(bank, receipt)
+            assert outcome.code in self._refusals(bank, receipt, user)
         if bank.is_single:
-            assert isinstance(outcome, PurchaseOfAnother | IdempotencyConflict) or receipt.claims[self.user] == (
+            assert isinstance(outcome, PurchaseOfAnother) or receipt.claims[user] == (
                 "credited" if isinstance(outcome, Purchased) else _CLAIM_AFTER[type(outcome)]
             )
             if isinstance(outcome, Purchased):
                 assert outcome.replayed == (receipt.had_buyer is not None)
-                assert outcome.wallet == bank.wallets(self.user)[-1]
-            if receipt.had_claims.get(self.user) != "credited" and receipt.buyer:
+                assert outcome.wallet == bank.wallets(user)[-1]
+            if receipt.had_claims.get(user) != "credited" and receipt.buyer:
                 assert receipt.taken == receipt.targets()[-1]
 
-    def _refusals(self, bank: Bank, receipt: Receipt) -> set[str]:
-        if receipt.had_claims.get(self.user) == "credited":
+    def _refusals(self, bank: Bank, receipt: Receipt, user: UserId) -> set[str]:
+        if receipt.had_claims.get(user) == "credited":
             return set()
         codes = set() if bank.is_single or len(receipt.says) == 1 else {PurchaseWaits.code}
         for buyer in (receipt.had_buyer, receipt.buyer):
-            if buyer is None and receipt.named in (None, self.user):
+            if buyer is None and receipt.named in (None, user):
                 codes |= {refusal.code for refusal in receipt.refusals() if refusal}
-            elif buyer != self.user:
+            elif buyer != user:
                 codes.add(PurchaseOfAnother.code)
         return codes
 

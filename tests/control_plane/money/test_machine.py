@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -26,47 +27,52 @@ STEPS = 15
 Plan = Callable[[Bank], Action]
 """An action, before the users exist."""
 
-people = st.integers(0, PEOPLE - 1)
-processes = st.integers(0, 1)
+people = st.sampled_from(range(PEOPLE))
+processes = st.sampled_from([0, 1])
 keys = st.sampled_from("abc")
+maybe_keys = st.sampled_from([None, None, *"abc"])
+numbers = st.integers(0, 7)
 
 
 def plan(make: Callable[..., Action], *users: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Plan]:
     """`users`: names of fields that are users."""
 
     def planned(values: dict[str, Any]) -> Plan:
-        return lambda bank: make(**{n: bank.users[v] if n in users else v for n, v in values.items()})
+        given = dict(values)
+        if pair := given.pop("pair", None):
+            given["sender"], given["receiver"] = pair
+        return lambda bank: make(**{name: bank.users[v] if name in people_in else v for name, v in given.items()})
 
+    people_in = {*users, "sender", "receiver"}
     strategies = {**dict.fromkeys(users, people), **fields}
     return st.fixed_dictionaries({"process": processes, **strategies}).map(planned)
 
 
+pairs = st.sampled_from([*permutations(range(PEOPLE), 2), (0, 0)])
 gives = plan(
     Give,
-    "sender",
-    "receiver",
+    pair=pairs,
     gift_id=st.sampled_from(list(PRICES)),
     count=st.integers(1, 7),
-    into=st.sampled_from(Into),
+    into=st.sampled_from([Into.OPEN, Into.OPEN, Into.RUNNING, Into.RUNNING, *Into]),
     names_receiver=st.booleans(),
-    key=st.none() | keys,
+    key=maybe_keys,
     taps=st.booleans(),
 )
 adjustments = plan(Adjust, "user", coins=st.integers(1, 50), key=keys)
 starts_and_ends = plan(StartOrEnd, "user")
-numbers = st.integers(0, 7)
 sales = plan(Sell, "user", coins=st.sampled_from([100, 500]), sold=st.sampled_from(Sold), is_named=st.booleans())
-presentations = plan(Present, "user", number=numbers, key=st.none() | keys)
-changes_of_sales = plan(
+presentations = plan(Present, "user", number=numbers, by_buyer=st.sampled_from([True, True, False]), key=maybe_keys)
+changes = plan(
     Change,
     number=numbers,
-    state=st.sampled_from(State),
+    state=st.sampled_from([State.PAID, State.PAID, *State]),
     share=st.fractions(0, 1, max_denominator=7),
     times=st.integers(0, 2),
 )
 works = plan(Work)
 checkins = plan(CheckIn, "user", day=st.integers(0, 3))
-withdrawals = plan(Withdraw, "user", coins=st.none() | st.integers(1, 60), key=st.none() | keys)
+withdrawals = plan(Withdraw, "user", coins=st.none() | st.integers(1, 60), key=maybe_keys)
 decisions = plan(
     Decide,
     number=numbers,
@@ -74,8 +80,12 @@ decisions = plan(
     operator=st.sampled_from(["olga", "oscar"]),
     approved_too=st.booleans(),
 )
-everything = st.one_of(
-    gives, gives, adjustments, starts_and_ends, presentations, changes_of_sales, works, checkins, withdrawals, decisions
+retries = st.builds(lambda process, number: lambda bank: bank.again(process, number), processes, numbers)
+about_purchases = st.one_of(sales, presentations, presentations, changes, works)
+about_payouts = st.one_of(withdrawals, decisions, decisions)
+actions = st.one_of(
+    *(gives, gives, gives, about_purchases, about_purchases, about_payouts, about_payouts),
+    *(retries, retries, adjustments, checkins, starts_and_ends),
 )
 
 
@@ -105,67 +115,34 @@ class MoneyMachine(RuleBasedStateMachine):
         self._runner.run(self._bank.close())
         self._runner.run(self._postgres.drop_database(self._dsn))
 
-    @initialize(coins=st.tuples(*[st.sampled_from([0, 3, 100, 1000])] * PEOPLE), live=st.sets(people))
+    @initialize(coins=st.tuples(*[st.sampled_from([0, 3, 100, 1000])] * PEOPLE), live=st.sets(people, min_size=1))
     def begin(self, coins: tuple[int, ...], live: set[int]) -> None:
+        """Some users have coins and streams, all have earned some, and some things are sold."""
         users = self._bank.users
+        ring = list(zip(users, users[1:] + users[:1], strict=True))
+        self._do(*(Adjust(0, user, 30 + more, "begin") for user, more in zip(users, coins, strict=True)))
         self._do(
-            *(Adjust(0, user, amount, "first") for user, amount in zip(users, coins, strict=True) if amount),
-            *(StartOrEnd(0, users[person]) for person in live),
+            *(StartOrEnd(0, users[person]) for person in live), *(Give(1, one, other, 3, 3) for one, other in ring)
         )
+        for user, sold in zip(users, (Sold.PURCHASED, Sold.PURCHASED, Sold.PENDING), strict=False):
+            self._do(Sell(0, user, 100, sold, is_named=True))
 
-    @rule(give=gives)
-    def give(self, give: Plan) -> None:
-        self.step(give)
+    @rule(action=actions)
+    def one(self, action: Plan) -> None:
+        self.step(action)
 
-    @rule(many=st.lists(gives, min_size=2, max_size=12))
-    def give_many(self, many: list[Plan]) -> None:
+    @rule(many=st.lists(actions, min_size=2, max_size=16))
+    def many_at_once(self, many: list[Plan]) -> None:
         self.step(*many)
 
-    @rule(adjustment=adjustments)
-    def adjust(self, adjustment: Plan) -> None:
-        self.step(adjustment)
-
-    @rule(change=starts_and_ends)
-    def start_or_end(self, change: Plan) -> None:
-        self.step(change)
-
-    @rule(sale=sales, presentation=presentations)
-    def buy(self, sale: Plan, presentation: Plan) -> None:
-        self.step(sale)
-        self.step(presentation)
-
-    @rule(presentation=presentations)
-    def present(self, presentation: Plan) -> None:
-        self.step(presentation)
-
-    @rule(change=changes_of_sales)
-    def change_a_sale(self, change: Plan) -> None:
-        self.step(change)
-
-    @rule(work=works)
-    def finish_purchases(self, work: Plan) -> None:
-        self.step(work)
-
-    @rule(checkin=checkins)
-    def check_in(self, checkin: Plan) -> None:
-        self.step(checkin)
-
-    @rule(withdrawal=withdrawals)
-    def withdraw(self, withdrawal: Plan) -> None:
-        self.step(withdrawal)
-
-    @rule(decision=decisions)
-    def decide(self, decision: Plan) -> None:
-        self.step(decision)
+    @rule(gifts=st.lists(st.one_of(gives, gives, gives, retries), min_size=2, max_size=16))
+    def many_gifts_at_once(self, gifts: list[Plan]) -> None:
+        self.step(*gifts)
 
     @rule(process=processes, bps=st.sampled_from([0, 1, 333, 1_500, 9_999, 10_000]))
     def restart_with_commission(self, process: int, bps: int) -> None:
         self._history.append(f"process {process} restarts with a commission of {bps}")
         self._runner.run(self._bank.processes[process].restart(bps))
-
-    @rule(storm=st.lists(everything, min_size=4, max_size=20))
-    def storm(self, storm: list[Plan]) -> None:
-        self.step(*storm)
 
 
 def test_money(postgres: TestPostgres) -> None:
