@@ -10,6 +10,7 @@ BENCHES = {
     "callback": "auth callback against a bare server: CPU, p50, p99; alone, with 1,000 sockets, with 20 probed streams",
     "joins": "viewers joining through the real MediaMTX, with our callback, a bare one, and none",
     "endpoints": "each endpoint of the contract against a plain handler with SQL of its own",
+    "gifts": "gifts: 64 callers against the usual way and pgbench, a lone gift, and 2 million gifts in the tables",
     "feed": "feed and other reads with 200,000 videos, 100,000 users and gifts each; generic and automatic plans",
     "live": "from an accepted publish to `live` at a socket",
     "listing": "`/live` with 5,000 streams: how long it blocks the loop, and a call's CPU at 10 and 10,000 calls/s",

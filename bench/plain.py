@@ -128,13 +128,26 @@ GIFT = """
     ), received as (
         insert into coins_received (user_id, coins) values ($6, $4)
         on conflict (user_id) do update set coins = coins_received.coins + excluded.coins
+    ), total as (
+        insert into gift_total (receiver_id, giver_id, coins, day, day_coins, week, week_coins)
+        values ($6, $5, $4, $9, $4, $10, $4)
+        on conflict (receiver_id, giver_id) do update set coins = gift_total.coins + excluded.coins, day = excluded.day,
+            day_coins = excluded.day_coins + case when gift_total.day = excluded.day then gift_total.day_coins else 0 end,
+            week = excluded.week,
+            week_coins = excluded.week_coins + case when gift_total.week = excluded.week then gift_total.week_coins else 0 end
+    ), combo as (
+        insert into gift_combo (stream_id, sender_id, gift_id, count, last_at) values ($1, $5, $2, 1, now())
+        on conflict (stream_id, sender_id, gift_id) do update set last_at = now(),
+            count = case when gift_combo.last_at > now() - interval '5 seconds' then gift_combo.count + 1 else 1 end
+        returning count
     ), earned as (update stream set coins = coins + $4 where id = $1)
-    select sent.id, gifter.coins as sender_total from sent, gifter
+    select sent.id, gifter.coins as sender_total, combo.count as combo from sent, gifter, combo
 """
 EVENT = """
     with event as (insert into stream_event (stream_id, seq, type, at, frame) values ($1, $2, 'gift', $3, $4))
     update stream_log set last_seq = $2 where stream_id = $1
 """
+BY_FUNCTION = "select * from gifts_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 WALLET = """
     insert into ledger_account (owner_id, kind, balance) values ($1, 'bought', 0)
     on conflict (owner_id, kind) do update set owner_id = excluded.owner_id returning id
@@ -163,6 +176,8 @@ class Plain:
         self._sessions: dict[int, tuple[float, asyncpg.Record]] = {}
         """Session state by user id, each with the time until which it is used."""
         self._gifts = {entry["Gift"]["id"]: entry["Gift"] for entry in self._answers["showGifts"]}
+        self._records: dict[int, tuple[float, Json]] = {}
+        """The callers' own records, each with the time until which it is shown."""
         self._catalogues: dict[str, tuple[float, Any]] = {}
         """Messages by endpoint, each with the time until which it is shown."""
 
@@ -176,6 +191,7 @@ class Plain:
             "watchLiveStream": self.watch_live_stream,
             "liveStream": self.live_stream,
             "sendGift": self.send_gift,
+            "sendGiftByFunction": self.send_gift_by_function,
             "purchaseCoin": self.purchase_coin,
         }
         return [web.post(f"/api/{name}", handler) for name, handler in handlers.items()]
@@ -295,27 +311,28 @@ class Plain:
         gift, count, receiver_id = self._gifts[body["gift_id"]], body["gift_count"], body["receiver_id"]
         coins = gift["coin"] * count
         asked = hashlib.sha256(_encode([receiver_id, body["gift_id"], count])).digest()
-        async with self._pool.acquire() as connection:
-            async with connection.transaction():
-                target = await connection.fetchrow(GIFT_TO, caller_id, receiver_id)
-                assert target is not None
-                stream_id, seq = target["stream_id"], target["last_seq"] + 1
-                held = {row["kind"]: row for row in await connection.fetch(WALLETS, caller_id, receiver_id)}
-                wallet, star = held["bought"], held["earned"]
-                if wallet["balance"] < coins:
-                    raise web.HTTPPaymentRequired
-                transfer = (caller_id, "gift", body["client_ref"], asked, wallet["id"], star["id"], coins)
-                try:
-                    transfer_id = await connection.fetchval(TRANSFER, *transfer)
-                except asyncpg.UniqueViolationError:  # sent before with this key; the transaction is rolled back
-                    raise web.HTTPConflict from None
-                gift_row = (stream_id, body["gift_id"], count, coins, caller_id, receiver_id, transfer_id, seq)
-                sent = await connection.fetchrow(GIFT, *gift_row)
-                assert sent is not None
-                at = dt.datetime.now(dt.UTC)
-                frame = gift_frame(seq, at, gift, count, coins, caller_id, target, receiver_id, sent["sender_total"])
-                await connection.execute(EVENT, stream_id, seq, at, frame)
-            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
+        async with self._pool.acquire() as connection, connection.transaction():
+            target = await connection.fetchrow(GIFT_TO, caller_id, receiver_id)
+            assert target is not None
+            stream_id, seq = target["stream_id"], target["last_seq"] + 1
+            held = {row["kind"]: row for row in await connection.fetch(WALLETS, caller_id, receiver_id)}
+            wallet, star = held["bought"], held["earned"]
+            if wallet["balance"] < coins:
+                raise web.HTTPPaymentRequired
+            transfer = (caller_id, "gift", body["client_ref"], asked, wallet["id"], star["id"], coins)
+            try:
+                transfer_id = await connection.fetchval(TRANSFER, *transfer)
+            except asyncpg.UniqueViolationError:  # sent before with this key; the transaction is rolled back
+                raise web.HTTPConflict from None
+            gift_row = (stream_id, body["gift_id"], count, coins, caller_id, receiver_id, transfer_id, seq)
+            today = dt.datetime.now(dt.UTC).date()
+            week = today - dt.timedelta(days=today.weekday())
+            sent = await connection.fetchrow(GIFT, *gift_row, today, week)
+            assert sent is not None
+            at = dt.datetime.now(dt.UTC)
+            frame = gift_frame(seq, at, gift, count, coins, caller_id, target, receiver_id, sent)
+            await connection.execute(EVENT, stream_id, seq, at, frame)
+        own = {**await self._own(shape["User"], caller_id), "wallet": wallet["balance"] - coins}
         view = {
             **shape["GiftSend"],
             "id": sent["id"],
@@ -324,6 +341,46 @@ class Plain:
             "coin": coins,
         }
         return done({**shape, "User": own, "GiftSend": view, "SentGift": view})
+
+    async def send_gift_by_function(self, request: web.Request) -> web.Response:
+        """One gift by the product's function in the database, and nothing else."""
+        body = _decode(await request.read())
+        caller_id = await self._caller(request)
+        shape = self._answers["sendGift"]
+        gift, count, receiver_id = self._gifts[body["gift_id"]], body["gift_count"], body["receiver_id"]
+        coins = gift["coin"] * count
+        asked = hashlib.sha256(_encode([receiver_id, body["gift_id"], count])).digest()
+        at = dt.datetime.now(dt.UTC)
+        own = await self._own(shape["User"], caller_id)
+        sender = {"user_id": caller_id, "username": own["username"], "profile_pic": own["profile_pic"]}
+        data = {"gift_id": gift["id"], "title": gift["title"], "icon": gift["icon"], "count": count, "coins": coins}
+        event = _encode({"at": at.isoformat(), "data": {**data, "sender": sender, "receiver_id": receiver_id}}).decode()
+        head = f',{event[1:-2]},"sender_total":'
+        tail = f',"combo":{{"id":"{caller_id}-{gift["id"]}","count":'
+        sent = await self._pool.fetchrow(
+            BY_FUNCTION,
+            *([caller_id], [receiver_id], [None], [None], [gift["id"]], [count], [coins]),
+            *([body["client_ref"]], [asked], [head], [tail], 0, at, False),
+        )
+        if sent is None or sent["outcome"] != "sent":
+            raise web.HTTPPaymentRequired
+        own = {**own, "wallet": sent["bought"] + sent["earned"] + sent["reward"]}
+        view = {
+            **shape["GiftSend"],
+            "id": sent["id"],
+            "sender_id": caller_id,
+            "receiver_id": receiver_id,
+            "coin": coins,
+        }
+        return done({**shape, "User": own, "GiftSend": view, "SentGift": view})
+
+    async def _own(self, shape: Json, user_id: int) -> Json:
+        """The caller's record, which is read again after a few seconds."""
+        until, own = self._records.get(user_id, (0.0, {}))
+        if time.monotonic() >= until:
+            own = own_person(shape, await self._pool.fetchrow(OWN, user_id))
+            self._records[user_id] = time.monotonic() + CACHED_S, own
+        return own
 
     async def purchase_coin(self, request: web.Request) -> web.Response:
         """The receipt's signature is not checked: that is not database work."""
@@ -426,7 +483,7 @@ def gift_frame(
     sender_id: int,
     target: asyncpg.Record,
     receiver_id: int,
-    total: int,
+    sent: asyncpg.Record,
 ) -> str:
     sender = {"id": sender_id, "username": target["username"], "profile_pic": target["profile_pic"]}
     data = {
@@ -437,8 +494,8 @@ def gift_frame(
         "coins": coins,
         "sender": sender,
         "receiver_id": receiver_id,
-        "sender_total": total,
-        "combo": {"id": f"{sender_id}-{gift['id']}", "count": 1},
+        "sender_total": sent["sender_total"],
+        "combo": {"id": f"{sender_id}-{gift['id']}", "count": sent["combo"]},
     }
     return _encode({"type": "gift", "seq": seq, "at": at.isoformat(), "data": data}).decode()
 

@@ -21,6 +21,7 @@ import psutil
 from bench.processes import OTHER_CORES, ROOT, SERVER_CORES, family, pin
 from control_plane.config.secrets import Purpose, Secrets, load_or_create
 from control_plane.db.embedded import running_dsn
+from control_plane.db.embedded.server import running_dsns
 from control_plane.db.pool import Database, open_pool
 from control_plane.streams.media.api_password import api_authorization, api_password
 
@@ -64,6 +65,13 @@ class Platform:
         dsn = running_dsn(self.data_dir)
         assert dsn is not None, "it runs"
         return dsn
+
+    @property
+    def owner_dsn(self) -> str:
+        """Of the role that owns the tables."""
+        dsns = running_dsns(self.data_dir)
+        assert dsns is not None, "it runs"
+        return dsns.owner
 
     @property
     def hook_password(self) -> str:

@@ -35,7 +35,8 @@ PARAMETER = "checkout"
 
 class StartCheckoutRequest(Request, frozen=True, kw_only=True):
     product_id: Text = ""
-    """The package, by `product_id` of `showCoinWorth`; empty: by `package_id`."""
+    """The package, by its product id: the one of `showCoinWorth`, unless the operator gave Stripe one of its own. Empty: by
+    `package_id`."""
     package_id: Id | None = None
     """The package, by its `id`."""
     return_path: Text = "/coins"

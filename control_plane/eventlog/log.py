@@ -3,7 +3,8 @@
 A caller that changes what viewers see passes a work (a function) to the writer. The writer runs the work in a
 transaction that holds the stream's log row, numbers the events that the work adds, and offers them to the hub after the
 commit. So the order of `seq` is the order of commits, and a rollback leaves no gap. Every transaction acquires its
-locks in one order: log rows by stream id, then the rows that `lock` locks (ledger accounts, by id).
+locks in one order: log rows by stream id, then ledger accounts by id. Gifts have a writer of their own
+(`control_plane/gifts/writer.py`), which locks the same rows.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -27,8 +28,6 @@ from control_plane.eventlog.types import EventData, EventType
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Lock = Callable[[Connection, Sequence[Any]], Awaitable[object]]
-"""Locks the rows that works have named, in one consistent order. The log does not interpret the names."""
 BATCH = 64
 """Works that share a transaction. Larger: its locks are held for longer. Smaller: a busy stream commits more often."""
 RETRY_S = 0.2
@@ -86,7 +85,6 @@ works that wait together share a transaction."""
 class _Waiting:
     work: Work[Any]
     until: float
-    rows: Collection[Any]
     settled: Callable[[Any], object] | None = None
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -105,9 +103,8 @@ class EventLog:
     """The single writer: one task per stream commits one batch at a time, so a cancelled request cannot interrupt a
     commit."""
 
-    def __init__(self, database: Database, offers: Offers, clock: Clock = utc_now, *, lock: Lock | None = None) -> None:
+    def __init__(self, database: Database, offers: Offers, clock: Clock = utc_now) -> None:
         self._database = database
-        self._lock = lock
         self._offers = offers
         self._clock = clock
         self._waiting: dict[StreamId, deque[_Waiting]] = {}
@@ -119,19 +116,17 @@ class EventLog:
         stream_id: StreamId,
         work: Work[T],
         deadline_s: float = DEADLINE_S,
-        rows: Collection[Any] = (),
         settled: Callable[[T | BaseException], object] | None = None,
     ) -> T:
         """Run the work in a transaction that holds the stream's log, and return its result.
 
-        `deadline_s`: how long the work is retried while the database is unavailable. `rows`: the rows that the work
-        will lock. `lock` locks them for a whole batch, because works that lock one after the other could deadlock with
-        another batch. `settled` is called with the result or the error, in commit order, even if the caller was
-        cancelled. Raises what the work raises, StreamUnknown and DatabaseUnavailable.
+        `deadline_s`: how long the work is retried while the database is unavailable. `settled` is called with the result
+        or the error, in commit order, even if the caller was cancelled. Raises what the work raises, StreamUnknown and
+        DatabaseUnavailable.
         """
         if self._closing:
             raise DatabaseUnavailable
-        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, rows, settled)
+        waiting = _Waiting(work, asyncio.get_running_loop().time() + deadline_s, settled)
         queue = self._waiting.get(stream_id)
         if queue is None:
             queue = self._waiting[stream_id] = deque()
@@ -198,9 +193,6 @@ class EventLog:
             if held is None:
                 raise StreamUnknown("There is no such stream.")
             first, closed = Seq(held.last_seq + 1), held.closed
-            rows = {row for waiting in batch for row in waiting.rows}
-            if self._lock is not None and len(batch) > 1 and rows:
-                await self._lock(connection, list(rows))
             for waiting in batch:
                 appending = Appending(stream_id, closed, Seq(first + len(events)))
                 try:

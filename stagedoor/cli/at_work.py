@@ -19,7 +19,6 @@ from control_plane.config.settings import Settings
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
-from control_plane.ledger.store import lock_accounts
 from control_plane.operations.audit import Actor
 from control_plane.operations.operators import Operator
 from control_plane.streams.keys import StreamKeys
@@ -42,7 +41,7 @@ def with_operator(work: Work) -> None:
 
 @asynccontextmanager
 async def _operator(database: Database) -> AsyncIterator[Operator]:
-    event_log = EventLog(database, _Unheard(), lock=lock_accounts)
+    event_log = EventLog(database, _Unheard())
     try:
         yield Operator(database, Lifecycle(database, event_log, _ServersOnly()), actor())
     finally:

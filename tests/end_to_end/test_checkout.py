@@ -128,6 +128,15 @@ async def test_coins_that_come_late_are_on_the_way_until_they_are_there(shop: Sh
     assert await shop.coins(fan) == 500
 
 
+async def test_buyers_who_came_from_an_app_are_told_to_go_back(shop: Shop) -> None:
+    fan = await shop.platform.sign_in("rosa")
+    checkout = await shop.platform.done("api/startCheckout", fan, product_id="coins_500")
+    made = shop.stripe.objects[checkout["session_id"]]
+    for url, text in ((made["success_url"], "on the way"), (made["cancel_url"], "Nothing was charged")):
+        async with shop.platform.session.get(shop.platform.url(urlsplit(url).path + "?" + urlsplit(url).query)) as page:
+            assert text in await page.text()
+
+
 async def test_stripes_notifications_credit_and_take_back_without_a_call(shop: Shop) -> None:
     fan = await shop.platform.sign_in("nora")
     checkout = await shop.platform.done("api/startCheckout", fan, product_id="coins_500")

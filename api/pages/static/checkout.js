@@ -6,6 +6,7 @@ import { call, Refused } from "./api.js";
 const PARAMETER = "checkout";
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
+/** About four minutes. */
 const LOOKS = 20;
 const REFUSED = 201;
 const COMING = "Your coins are on the way …";

@@ -28,7 +28,6 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.eventlog.log import Appending, EventLog
 from control_plane.eventlog.types import EventType
 from control_plane.gifts.events import Combo, Gift, Person
-from control_plane.ledger.store import lock_accounts
 from control_plane.ledger.transfers import IdempotencyConflict
 from control_plane.live.hub import Hub
 from control_plane.streams.model import StreamOver
@@ -173,7 +172,7 @@ async def serving(
     hub = Hub(database, websocket_frame, period_s=0.1)
     host, fan, operator = [await new_user(database, name) for name in ("host", "fan", "operator")]
     stream_id = await new_stream(database, host, **stream)
-    house = House(database, hub, EventLog(database, hub, lock=lock_accounts), host, fan, stream_id)
+    house = House(database, hub, EventLog(database, hub), host, fan, stream_id)
     house.tokens = {"host": Caller(host), "fan": Caller(fan), "operator": Caller(operator, Role.OPERATOR)}
     house.socket = LiveSocket(
         hub,

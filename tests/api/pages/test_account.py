@@ -20,10 +20,12 @@ from control_plane.accounts import deletion_store
 from control_plane.accounts.claims import Requester
 from control_plane.accounts.codes.codes import Purpose
 from control_plane.accounts.store import id_by_contact, id_by_username
+from control_plane.base.clock import utc_now
 from control_plane.base.errors import present
 from control_plane.db.pool import Database
 from control_plane.delivery.contacts import email_contact
 from tests.api.served import served
+from tests.control_plane.payouts.till import Till
 from tests.control_plane.pictures.samples import quarters, saved
 
 Client = TestClient[web.Request, web.Application]
@@ -166,6 +168,35 @@ async def test_only_our_own_page_changes_the_account(site: Site, method: str, pa
     ended = status == 200 and path.endswith("sessions")
     assert (await site.call("GET", "/account/current", other))[0] == (401 if ended else 200)
     assert (await site.call("GET", "/account/current", token))[0] == 200
+
+
+@pytest.mark.parametrize("origin", ["", None, "https://elsewhere.example"])
+async def test_only_our_own_page_sends_the_code_of_a_payout_address(site: Site, origin: str | None) -> None:
+    token = await site.enter(name="ann")
+    assert (await site.call("POST", "/account/payout-code", origin=origin))[0] == 401, "a guest"
+    assert (await site.call("POST", "/account/payout-code", token, origin))[0] == (403 if origin == "" else 401)
+    await site.platform.database.execute("update app_user set email = $1 where username = 'ann'", ANN.address)
+    status, answer = await site.call("POST", "/account/payout-code", token, origin)
+    assert (status, answer) == (200, {"to": ANN.address}) if origin == "" else status == 401
+    assert len(await site.platform.accounts.codes.newest(5)) == (1 if origin == "" else 0)
+
+
+async def test_the_page_is_told_what_can_be_withdrawn_and_where_it_goes(site: Site) -> None:
+    assert (await site.call("GET", "/account/earnings"))[0] == 401
+    token, till = await site.enter(name="ann"), Till(site.platform.database)
+    till.sealer = site.platform.payouts.sealer
+    ann = await id_by_username(site.platform.database, "ann")
+    assert ann is not None
+    nothing = {"withdrawable": 0, "fresh": 0, "worth": "0.00", "currency": "USD", "least": 100, "held_until": ""}
+    told = await site.call("GET", "/account/earnings", token)
+    assert told == (200, {**nothing, "method": "", "address": "", "is_open": False})
+    await till.earn(ann, 301)
+    await till.pays_to(ann, "ann@example.com")
+    await till.pays_to(ann, "DE89370400440532013000", changed_at=utc_now())
+    _, answer = await site.call("GET", "/account/earnings", token)
+    assert (answer["withdrawable"], answer["worth"]) == (301, "1.50")
+    assert (answer["method"], answer["address"]) == ("bank", "DE•••3000")
+    assert answer["held_until"] > utc_now().isoformat()
 
 
 async def test_the_picture_is_removed_and_its_files_with_it(site: Site) -> None:

@@ -690,7 +690,7 @@ async def test_the_own_record_is_read_once_and_again_after_a_change_of_the_profi
         assert database.uses == uses
         await database.execute(change, user_id)
         async with asyncio.timeout(5):
-            while present(await there.own_user(user_id), "the user exists").user == before:
+            while present(await there.own_user(user_id), "the user exists").user == before:  # noqa: ASYNC110  as above
                 await asyncio.sleep(0.01)
     assert await there.own_user(NOBODY) is None
 
