@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tests.control_plane.money.bank import Bank
 
 _CLAIMS = "select user_id, reference, state, client_ref from purchase_claim"
+_HINTED = "select distinct reference from store_notice where due_at is not null"
 _PURCHASES = "select id, transaction_id from purchase"
 
 
@@ -115,8 +116,10 @@ class Shelf:
         for row in claims:
             by_text[row["reference"]].claims[row["user_id"]] = row["state"]
         self.keys = {(row["user_id"], row["client_ref"]): row["reference"] for row in claims if row["client_ref"]}
+        hinted = {row["reference"] for row in await bank.database.fetch(_HINTED)}
         ids = {row["transaction_id"]: row["id"] for row in await bank.database.fetch(_PURCHASES)}
         for receipt in self.receipts:
+            receipt.hinted = receipt.text in hinted
             receipt.purchase_id = ids.get(receipt.transaction_id, 0)
         for transfer in list(bank.unclaimed.values()):
             if transfer.operation == Operation.PURCHASE:
@@ -263,10 +266,11 @@ class Change:
         message = await shopping.sandbox.change(receipt.text, self.state, refunded)
         for _ in range(self.times):
             await shopping.notifications.take("sandbox", message)
-        receipt.hinted = receipt.hinted or self.times > 0
 
     def judge(self, bank: Bank, outcome: object) -> None:
         assert outcome is None
+        receipt = bank.shelf.at(self.number)
+        assert receipt is None or receipt.hinted or not self.times or not bank.is_single
 
 
 @dataclass(frozen=True)
@@ -280,14 +284,12 @@ class Work:
         due = {n for n, one in enumerate(shelf.receipts) if one.hinted or "waiting" in one.claims.values()}
         shelf.touched |= due
         await bank.processes[self.process].shopping.work()
-        if bank.is_single:
-            for number in due:
-                shelf.receipts[number].hinted = False
 
     def judge(self, bank: Bank, outcome: object) -> None:
         assert outcome is None
         if not bank.is_single:
             return
+        assert not any(receipt.hinted for receipt in bank.shelf.receipts)
         for receipt in (bank.shelf.receipts[number] for number in bank.shelf.touched):
             if receipt.buyer is None:
                 claimants = [user for user in receipt.had_claims if receipt.named in (None, user)]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -21,7 +22,7 @@ from tests.control_plane.money.payouts import Act, Decide, Withdraw
 from tests.control_plane.money.purchases import Change, Present, Sell, Work
 from tests.postgres import TestPostgres
 
-EXAMPLES = int(os.environ.get("MONEY_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("MONEY_EXAMPLES", "20"))
 STEPS = 15
 
 Plan = Callable[[Bank], Action]
@@ -126,6 +127,7 @@ class MoneyMachine(RuleBasedStateMachine):
         )
         for user, sold in zip(users, (Sold.PURCHASED, Sold.PURCHASED, Sold.PENDING), strict=False):
             self._do(Sell(0, user, 100, sold, is_named=True))
+        self._do(*(Present(0, user, number, by_buyer=True, key=None) for number, user in enumerate(users[:3])))
 
     @rule(action=actions)
     def one(self, action: Plan) -> None:
@@ -139,12 +141,19 @@ class MoneyMachine(RuleBasedStateMachine):
     def many_gifts_at_once(self, gifts: list[Plan]) -> None:
         self.step(*gifts)
 
+    @rule(change=changes, work=works)
+    def change_a_sale(self, change: Plan, work: Plan) -> None:
+        """A refund, or the reversal of one."""
+        self.step(change)
+        self.step(work)
+
     @rule(process=processes, bps=st.sampled_from([0, 1, 333, 1_500, 9_999, 10_000]))
     def restart_with_commission(self, process: int, bps: int) -> None:
         self._history.append(f"process {process} restarts with a commission of {bps}")
         self._runner.run(self._bank.processes[process].restart(bps))
 
 
+@pytest.mark.timeout(60 + 6 * EXAMPLES)
 def test_money(postgres: TestPostgres) -> None:
     with asyncio.Runner() as runner:
         run_state_machine_as_test(
