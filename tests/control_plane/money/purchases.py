@@ -109,6 +109,10 @@ class Shelf:
         """One of those that were sold before this step."""
         return self.receipts[number % self._sold] if self._sold else None
 
+    def number_of(self, user: UserId) -> int:
+        """Of what was sold to the user last."""
+        return max(number for number, receipt in enumerate(self.receipts) if receipt.named == user)
+
     async def look(self, bank: Bank) -> None:
         """Account for the transfers of purchases and refunds in this step."""
         by_text = {receipt.text: receipt for receipt in self.receipts}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
@@ -116,18 +117,26 @@ class MoneyMachine(RuleBasedStateMachine):
         self._runner.run(self._bank.close())
         self._runner.run(self._postgres.drop_database(self._dsn))
 
-    @initialize(coins=st.tuples(*[st.sampled_from([0, 3, 100, 1000])] * PEOPLE), live=st.sets(people, min_size=1))
+    @initialize(
+        coins=st.tuples(*[st.sampled_from([0, 3, 100, 1000])] * 3, st.sampled_from([0, 3])),
+        live=st.sets(people, min_size=1),
+    )
     def begin(self, coins: tuple[int, ...], live: set[int]) -> None:
-        """Some users have coins and streams, all have earned some, and some things are sold."""
+        """Some users have coins and streams, all have earned some, some things are sold, and the last user is in debt."""
         users = self._bank.users
+        ann, debtor = users[0], users[-1]
         ring = list(zip(users, users[1:] + users[:1], strict=True))
         self._do(*(Adjust(0, user, 30 + more, "begin") for user, more in zip(users, coins, strict=True)))
         self._do(
             *(StartOrEnd(0, users[person]) for person in live), *(Give(1, one, other, 3, 3) for one, other in ring)
         )
-        for user, sold in zip(users, (Sold.PURCHASED, Sold.PURCHASED, Sold.PENDING), strict=False):
-            self._do(Sell(0, user, 100, sold, is_named=True))
-        self._do(*(Present(0, user, number, by_buyer=True, key=None) for number, user in enumerate(users[:3])))
+        sold = [Sold.PURCHASED, Sold.PURCHASED, Sold.PENDING, Sold.PURCHASED]
+        self._do(*(Sell(0, user, 100, state, is_named=True) for user, state in zip(users, sold, strict=True)))
+        self._do(*(Present(0, ann, receipt, by_buyer=True, key=None) for receipt in range(len(sold))))
+        self._do(Give(0, debtor, ann, 7, 1))
+        self._do(Change(0, self._bank.shelf.number_of(debtor), State.PAID, Fraction(1), 1))
+        self._do(Work(0))
+        self._do(Give(0, ann, debtor, 3, 2))
 
     @rule(action=actions)
     def one(self, action: Plan) -> None:
