@@ -35,6 +35,7 @@ _WRONG_SIGNS = "select id from ledger_account where case when kind = 'debt' then
 _REPEATED_KEYS = """
     select user_id from ledger_transfer group by user_id, operation, idempotency_key having count(*) > 1
 """
+_DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
 _TOTALS = "select receiver_id, giver_id, coins from gift_total"
 _GIFTS = """
     select sent.id, transfer_id, sender_id, receiver_id, gift_id, count, coins, sent.stream_id, sent.seq, frame
@@ -143,8 +144,12 @@ class Bank:
         return cls(processes, replace(ledger_check(first.database, dsn), pause=0), users)
 
     async def close(self) -> None:
+        """Deadlocks are no outcome: gifts and jobs repeat what failed by one."""
         for process in self.processes:
             await process.stop()
+        database = await open_pool(self._check.dsn, size=1)
+        assert await database.fetchval(_DEADLOCKS) == 0
+        await database.close()
 
     async def step(self, *actions: Action) -> None:
         """Do all of this at the same time, and compare every outcome and every coin that moved with the rules."""
