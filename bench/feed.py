@@ -34,7 +34,7 @@ from control_plane.social import visits_store as visits
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
 from tests.control_plane.grown import STAR, Size, fill
-from tests.postgres import running_postgres
+from tests.postgres import as_superuser, running_postgres
 
 GROWN = Size(users=100_000, videos=200_000, gifts=100_000, visits=50_000)
 YOUNG = Size(users=64, videos=100, gifts=100, visits=50)
@@ -95,7 +95,7 @@ async def run(quick: bool) -> None:
                 step(f"{GROWN.users:,} users, {GROWN.videos:,} videos, {GROWN.gifts:,} gifts, {GROWN.visits:,} visits")
                 await fill(grown, GROWN)
                 await fill(young, YOUNG)
-                await pages(grown, times * rounds)
+                await pages(as_superuser(grown), times * rounds)
                 await plans({"young": (young, YOUNG.users), "grown": (grown, GROWN.users)}, rounds, times)
                 await postgres.execute_in(
                     grown, "update stream set status = 'ended', ended_at = now(), source_id = null"

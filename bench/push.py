@@ -32,7 +32,7 @@ from control_plane.push.model import Push, ServiceName, Text
 from control_plane.push.queue import enqueue
 from control_plane.push.sender import Rules, Sender
 from tests.local_push import PROJECT, credentials
-from tests.postgres import running_postgres
+from tests.postgres import as_superuser, running_postgres
 
 FOLLOWERS = 100_000
 BATCH = 1000
@@ -59,7 +59,7 @@ async def run(quick: bool) -> None:
     rounds = 2 if quick else 5
     with running_postgres(_migrate) as postgres:
         async with postgres.database() as dsn:
-            database = await open_pool(dsn, size=10)
+            database = await open_pool(as_superuser(dsn), size=10)
             try:
                 await measure(database, rounds)
             finally:

@@ -82,6 +82,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "watchLiveStream": {"live_streaming_id": 1},
     "showGifts": {"type": "normal"},
     "sendGift": {"receiver_id": 2, "gift_id": 1, "gift_count": 3, "client_ref": "three-roses"},
+    "showTopGifters": {"live_streaming_id": 1, "period": "stream"},
     "purchaseCoin": {
         "transaction_id": "sandbox.…",
         "coin": "100",

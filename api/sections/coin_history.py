@@ -9,11 +9,12 @@ import msgspec
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Request
-from api.wire.coin_history import CoinMovement, movement_view
+from api.wire.coin_history import CoinMovement, movement_view, payout_text
 from control_plane.gifts import store as gifts
 from control_plane.ledger.history import NEWEST, history
 from control_plane.ledger.transfers import Operation
 from control_plane.payments import store as payments
+from control_plane.payouts import store as payouts
 from control_plane.social.people import people
 
 section = Section("coin history")
@@ -21,6 +22,7 @@ section = Section("coin history")
 PAGE_SIZE = 30
 """More: an answer is larger. Fewer: a screen takes several calls."""
 _OF_PURCHASES = (Operation.PURCHASE, Operation.REFUND)
+_OF_PAYOUTS = (Operation.PAYOUT, Operation.PAYOUT_RETURNED)
 Before = Annotated[int, msgspec.Meta(ge=1, le=NEWEST)]
 
 
@@ -49,12 +51,16 @@ async def show_coin_history(call: Call, body: ShowCoinHistory) -> CoinHistory:
     bought = await payments.titles_of_transfers(
         database, [movement.transfer_id for movement in page.movements if movement.operation in _OF_PURCHASES]
     )
+    paid_out = await payouts.of_transfers(
+        database, [movement.transfer_id for movement in page.movements if movement.operation in _OF_PAYOUTS]
+    )
     parties = {user_id for gift in sent.values() for user_id in (gift.sender_id, gift.receiver_id)}
     shown = await people(database, call.user_id, sorted(parties))
+    about = {**bought, **{transfer_id: payout_text(payout) for transfer_id, payout in paid_out.items()}}
     return CoinHistory(
         movements=[
             movement_view(
-                movement, sent.get(movement.transfer_id), bought.get(movement.transfer_id, ""), shown, call.urls
+                movement, sent.get(movement.transfer_id), about.get(movement.transfer_id, ""), shown, call.urls
             )
             for movement in page.movements
         ],

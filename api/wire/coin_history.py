@@ -16,6 +16,7 @@ from control_plane.gifts.gift import SentGift
 from control_plane.ledger.account import Kind
 from control_plane.ledger.history import Movement
 from control_plane.ledger.transfers import Operation
+from control_plane.payouts.model import Payout
 from control_plane.social.model import Seen
 
 UNNAMED = "a user"
@@ -45,9 +46,9 @@ class CoinMovement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def movement_view(
-    movement: Movement, gift: SentGift | None, purchase: str, shown: Mapping[UserId, Seen], urls: Urls
+    movement: Movement, gift: SentGift | None, about: str, shown: Mapping[UserId, Seen], urls: Urls
 ) -> CoinMovement:
-    """`purchase`: the title of what was bought or refunded. `shown`: the users whom the caller sees."""
+    """`about`: what was bought, refunded or paid out. `shown`: the users whom the caller sees."""
     other = shown.get(gift.sender_id if movement.coins > 0 else gift.receiver_id) if gift is not None else None
     return CoinMovement(
         id=movement.id,
@@ -56,26 +57,31 @@ def movement_view(
         wallet=movement.wallet,
         debt=movement.debt,
         operation=movement.operation,
-        text=_text(movement, gift, purchase, UNNAMED if other is None else other.user.username),
+        text=_text(movement, gift, about, UNNAMED if other is None else other.user.username),
         created=wire_time(movement.created_at),
         user=UNSET if other is None else seen_view(other, urls),
     )
 
 
-def _text(movement: Movement, gift: SentGift | None, purchase: str, other: str) -> str:
+def _text(movement: Movement, gift: SentGift | None, about: str, other: str) -> str:
     if gift is not None:
         what = gift.title if gift.count == 1 else f"{gift.count} × {gift.title}"
         return f"{what} from {other}" if movement.coins > 0 else f"{what} to {other}"
     grows, shrinks = _TEXTS_OF_DEBT if movement.kind is Kind.DEBT else _TEXTS.get(movement.operation, _OTHER)
     text = grows if movement.coins > 0 else shrinks
-    return f"{text}: {purchase}" if purchase else text
+    return f"{text}: {about}" if about else text
+
+
+def payout_text(payout: Payout) -> str:
+    """Such as `12.50 USD, paid`."""
+    return f"{payout.amount} {payout.currency}, {payout.state.value}"
 
 
 _TEXTS: Mapping[str, tuple[str, str]] = {
     Operation.PURCHASE: ("Purchase", "Purchase"),
     Operation.REFUND: ("Refund reversed", "Refund"),
     Operation.REWARD: ("Daily check-in", "Reward taken back"),
-    Operation.PAYOUT: ("Payout", "Payout requested"),
+    Operation.PAYOUT: ("Payout", "Payout"),
     Operation.PAYOUT_RETURNED: ("Payout returned", "Payout"),
     Operation.ADJUSTMENT: ("Given by the operators", "Taken back by the operators"),
 }

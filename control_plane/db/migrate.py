@@ -103,7 +103,7 @@ async def migrate(dsn: str, progress: Callable[[str], None] = lambda line: None,
     Raises DatabaseIsNewer, NotTheOwner and DatabaseUnavailable.
     """
     known = migrations()
-    connection = await connect(dsn)
+    connection = await connect(dsn, setting="LIVE_DATABASE_OWNER_URL" if server_role else "LIVE_DATABASE_URL")
     try:
         with unavailable_as_such():
             await connection.execute("set lock_timeout = '60s'; set statement_timeout = '10min'")

@@ -180,12 +180,12 @@ async def open_pool(dsn: str, size: int, deadline_s: float = DEADLINE_S) -> Data
         return database
 
 
-async def connect(dsn: str, deadline_s: float = DEADLINE_S) -> Connection:
-    """Open one connection outside of the pool, as for LISTEN. Raises DatabaseUnavailable, and InvalidSettings when the
-    server rejects the user or the database name."""
+async def connect(dsn: str, deadline_s: float = DEADLINE_S, setting: str = "LIVE_DATABASE_URL") -> Connection:
+    """Open one connection outside of the pool, as for LISTEN. Raises DatabaseUnavailable, and InvalidSettings, which names
+    the setting, when the server rejects the user or the database name."""
     try:
         with unavailable_as_such():
             async with asyncio.timeout(deadline_s):
                 return await new_connection(dsn)
     except _REJECTED as error:
-        raise InvalidSettings(f"LIVE_DATABASE_URL: {error}.") from error
+        raise InvalidSettings(f"{setting}: {error}.") from error

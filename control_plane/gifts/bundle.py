@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.boards import Boards
 from control_plane.gifts.sending import Gifts
 
 
@@ -12,3 +13,4 @@ from control_plane.gifts.sending import Gifts
 class Giving:
     assortment: Assortment
     gifts: Gifts
+    boards: Boards

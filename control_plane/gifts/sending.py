@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cachetools import LRUCache
 
@@ -143,7 +144,7 @@ class Gifts:
         same = (session_id, order)
         if (sending := self._on_their_way.get(same)) is None:
             sending = self._on_their_way[same] = asyncio.create_task(self._send(order, None), name="gift")
-            sending.add_done_callback(lambda _: self._on_their_way.pop(same))
+            sending.add_done_callback(partial(self._arrived, same))
         return await asyncio.shield(sending)  # the others still wait for it if this caller is cancelled
 
     async def send_to_stream(
@@ -173,6 +174,11 @@ class Gifts:
         if not outcome.replayed:
             self._metrics.sent(outcome.sent.coins)
         return outcome
+
+    def _arrived(self, same: tuple[str, GiftOrder], sent: asyncio.Task[GiftOutcome]) -> None:
+        del self._on_their_way[same]
+        if not sent.cancelled():
+            sent.exception()  # all callers may be gone, and asyncio logs an exception that no one asked for
 
     async def _prepare(self, order: GiftOrder, key: str) -> PreparedGift:
         """No look at the database, if the sender and the owner of the stream are known: the rest is checked where the gift is

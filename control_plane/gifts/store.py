@@ -12,11 +12,14 @@ from control_plane.db.pool import Database, Row
 from control_plane.gifts.catalogue import CATALOGUE, CatalogueGift, GiftCategory
 from control_plane.gifts.gift import Gift, SentGift
 from control_plane.ledger.account import TransferId
+from control_plane.social.blocks_store import blocked_with
+from control_plane.social.model import Viewer
+from control_plane.videos.video import VideoId
 
-_OFFERED = """
-    select id, title, coins, picture, category, featured, time_s, position, created_at
-    from gift where active order by position, id
-"""
+DEEPEST = 5_000
+"""Gifts on a video that can be reached by paging. Every skipped one costs time."""
+_GIFT = ("id", "title", "coins", "picture", "category", "featured", "time_s", "position", "created_at")
+_OFFERED = f"select {', '.join(_GIFT)} from gift where active order by position, id"
 _SEED = """
     insert into gift (id, title, coins, picture, category, featured, time_s, position)
     select * from unnest($1::integer[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::boolean[], $7::integer[], $8::integer[])
@@ -42,6 +45,16 @@ _COLUMNS = """
 """
 _SENT_BY = f"select {_COLUMNS} from {_AS_SENT} where sent.transfer_id = $1"
 _OF_TRANSFERS = f"select {_COLUMNS}, transfer_id from {_AS_SENT} where transfer_id = any($1::bigint[])"
+# The ids are selected first, as an array, as those of the feed (`control_plane/videos/store.py`).
+_ON_VIDEO = f"""
+    select {_COLUMNS}, {", ".join(f"offered.{name} as of_{name}" for name in _GIFT)}
+    from {_AS_SENT} join gift offered on offered.id = sent.gift_id
+    where sent.id = any (array(
+        select id from gift_sent
+        where video_id = $1 and (select true from visible_user where id = sender_id) and sender_id not in {blocked_with("$2::integer")}
+        order by id desc limit $3 offset $4))
+    order by sent.id desc
+"""
 # Rows that a gift writes at this moment are skipped: waiting for them could deadlock.
 _DELETE_COMBOS = """
     delete from gift_combo where ctid = any (array(
@@ -60,7 +73,12 @@ _EXPORT_RECEIVED = f"""
 async def offered(source: Connection | Database) -> Sequence[Gift]:
     """The active gifts in display order."""
     rows = await source.fetch(_OFFERED)
-    return [Gift(**{**row, "category": GiftCategory(row["category"])}) for row in rows]
+    return [_gift(row) for row in rows]
+
+
+def _gift(row: Row, prefix: str = "") -> Gift:
+    values = {name: row[prefix + name] for name in _GIFT}
+    return Gift(**{**values, "category": GiftCategory(values["category"])})
 
 
 async def seed_catalogue(connection: Connection, catalogue: Sequence[CatalogueGift] = CATALOGUE) -> None:
@@ -80,6 +98,17 @@ async def owner_of(source: Connection | Database, stream_id: StreamId) -> UserId
 async def sent_by(source: Connection | Database, transfer_id: TransferId) -> SentGift:
     row = await source.fetchrow(_SENT_BY, transfer_id)
     return SentGift(**present(row, "a gift's transfer and its row are one transaction"))
+
+
+async def on_video(
+    database: Database, video_id: VideoId, viewer_id: Viewer, limit: int, offset: int
+) -> Sequence[tuple[SentGift, Gift]]:
+    """Gifts on a video with what was given, the newest first, without those from users whom the viewer does not see. Empty
+    from offset `DEEPEST` on."""
+    if offset >= DEEPEST:
+        return []
+    rows = await database.fetch(_ON_VIDEO, video_id, viewer_id, limit, offset)
+    return [(SentGift(**{name: row[name] for name in SentGift.__slots__}), _gift(row, "of_")) for row in rows]
 
 
 async def delete_combos_before(database: Database, ago: dt.timedelta) -> None:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 RANGE = 10_000
 """Entries, transfers or accounts of one statement. More: statements take longer. Fewer: more statements."""
+OWNERS = 500
+"""Users and streams of one statement, each with all its gifts. More: statements take longer."""
 PAUSE = 2.0
 """Pause after a statement, as a multiple of its duration. Shorter: the check takes more of the database's time, from
 gifts. Longer: the check takes longer."""
@@ -46,7 +48,9 @@ _SESSION = """
 """
 
 Totals = Callable[[Connection], Awaitable[Sequence[str]]]
-"""Compares totals that are kept beside the ledger, and returns what disagrees."""
+"""Compares totals that are kept beside the ledger, in one statement, and returns what disagrees."""
+InRange = Callable[[Connection, int, int], Awaitable[Sequence[str]]]
+"""The same for the ids after the first number, up to the second."""
 Progress = Callable[[str], None]
 
 
@@ -66,18 +70,30 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class ByOwner:
+    """Totals of users and streams, too many for one statement."""
+
+    name: str
+    last_id: Callable[[Connection], Awaitable[int]]
+    differences: InRange
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerCheck:
     database: Database
     dsn: str
     totals: Sequence[Totals] = ()
+    totals_by_owner: Sequence[ByOwner] = ()
     pause: float = PAUSE
 
     async def full(self, progress: Progress = lambda line: None) -> Result:
         """Check everything, and record the result. Raises DatabaseUnavailable."""
         async with _reading(self.dsn) as connection:
-            result = await _Run(connection, self.pause, progress).over(None)
+            run = _Run(connection, self.pause, progress)
+            result = await run.over(None)
+            for by_owner in self.totals_by_owner:
+                await run.each(by_owner.name, by_owner.differences, 0, await by_owner.last_id(connection), OWNERS)
             for totals in self.totals:
-                progress("totals of gifts")
                 result.add(await totals(connection))
         await self._record(Scope.FULL, result, result.checked)
         return result
@@ -140,12 +156,12 @@ class _Run:
         settled = await self._settled(xid)
         if since is None:
             upto = await store.last_account(self._connection)
-            await self._each("accounts", store.wrong_balances, 0, upto)
+            await self.each("accounts", store.wrong_balances, 0, upto)
         else:
-            await self._each("accounts", store.wrong_balances_of_entries, begin.entry_id, here.entry_id)
+            await self.each("accounts", store.wrong_balances_of_entries, begin.entry_id, here.entry_id)
         end, _ = await store.position(self._connection)
-        await self._each("transfers", self._transfers, begin.transfer_id, end.transfer_id)
-        await self._each("entries", store.wrong_entries, begin.entry_id, end.entry_id)
+        await self.each("transfers", self._transfers, begin.transfer_id, end.transfer_id)
+        await self.each("entries", store.wrong_entries, begin.entry_id, end.entry_id)
         self._result.checked = here if settled else begin
         return self._result
 
@@ -163,12 +179,11 @@ class _Run:
         self._result.trial_balance.update(await store.trial_balance(connection, after, upto))
         return await store.unbalanced_transfers(connection, after, upto)
 
-    async def _each(
-        self, what: str, look: Callable[[Connection, int, int], Awaitable[Sequence[str]]], begin: int, end: int
-    ) -> None:
-        for after in range(begin, end, RANGE):
+    async def each(self, what: str, look: InRange, begin: int, end: int, size: int | None = None) -> None:
+        size = size or RANGE
+        for after in range(begin, end, size):
             began = time.monotonic()
-            upto = min(after + RANGE, end)
+            upto = min(after + size, end)
             self._result.add(await look(self._connection, after, upto))
             self._progress(f"{what}: {upto:,} of {end:,}")
             await asyncio.sleep(min(self._pause * (time.monotonic() - began), LONGEST_PAUSE_S))

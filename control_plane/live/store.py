@@ -24,12 +24,12 @@ _TOP_GIFTERS = f"""
                                order by coins desc, user_id)::text as top_gifters
     from unnest($1::int[]) as wanted (stream_id)
     cross join lateral (
-        select user_id, coins, (select user_id from stream where id = wanted.stream_id) as host_id
-        from stream_gifter as gifter where gifter.stream_id = wanted.stream_id
+        select user_id, coins from stream_gifter
+        where stream_id = wanted.stream_id and (select true from visible_user where id = user_id)
+            and not {are_blocked("(select user_id from stream where id = wanted.stream_id)", "user_id")}
         order by coins desc, user_id limit 10
     ) as top
-    join visible_user on visible_user.id = top.user_id
-    where not {are_blocked("host_id", "user_id")}
+    join app_user on app_user.id = top.user_id
     group by stream_id
 """
 _SNAPSHOT = f"""

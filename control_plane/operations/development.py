@@ -1,5 +1,5 @@
 """Prepares a development database for production: takes back free coins, sign-ins, sessions, keys and roles, and clears
-pictures of other servers.
+pictures of other servers. Open payouts are rejected, and addresses that payouts go to are deleted.
 
 In development mode sign-in needed no proof and coins were free. Accounts stay, because the ledger and the audit log
 refer to them, but an account made in development mode has no way to sign in any more. An operator who knows its owner
@@ -22,6 +22,8 @@ from control_plane.messages.changing import Changing
 from control_plane.operations import audit, installation
 from control_plane.operations.audit import Act, Actor, Subject
 from control_plane.operations.free_coins import take_back_free_coins
+from control_plane.operations.payouts import reject_open_payouts
+from control_plane.payouts import store as payouts
 from control_plane.social import personal_data as social
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName
@@ -59,6 +61,8 @@ async def make_fit_for_production(database: Database, files: Files, actor: Actor
         if since is None:
             return None
         await connection.execute(_LONG)
+        await reject_open_payouts(connection, actor, "The server leaves development mode.")
+        await payouts.forget_addresses_since(connection, since)
         coins = await take_back_free_coins(connection)
         demo_people = await accounts.remove_demo_people(connection)
         messages = Changing(database, files)

@@ -2,7 +2,8 @@
 
 An account does not separate free coins from paid ones. So the ledger is replayed from its beginning, and each transfer
 moves free coins first; only the refund of a paid purchase takes paid coins first. At the end each account holds a number
-of free coins, never more than its balance. These are taken back; the rest was paid for. A debt that free coins paid is
+of free coins, never more than its balance. What is reserved for a payout is followed as an account of its user, because
+a rejection returns it. These are taken back; the rest was paid for. A debt that free coins paid is
 owed again.
 """
 
@@ -24,7 +25,8 @@ DEMO_KEY = "demo"
 """Idempotency key of the transfers that credit demo users."""
 _STILL = "lock table ledger_account in share row exclusive mode"
 _ENTRIES = """
-    select transfer_id, account_id, amount, owner_id is not null as is_a_users, kind = 'debt' as is_debt,
+    select transfer_id, case when kind = 'payout_reserved' then -transfer.user_id else account_id end as account_id, amount,
+        owner_id is not null or kind = 'payout_reserved' as is_a_users, kind = 'debt' as is_debt,
         transfer.operation = $4 as is_refund,
         exists (select from purchase where purchase.transfer_id = entry.transfer_id and store = $1)
             or exists (select from purchase_change change join purchase on purchase.id = purchase_id

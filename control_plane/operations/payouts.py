@@ -32,6 +32,8 @@ from control_plane.payouts.telling import tell_state
 
 BATCH = 500
 """Requests locked at once while a file is written."""
+MOST_OPEN = 10**6
+"""Payouts that are rejected at once. Fewer: some stay open when a server leaves development mode."""
 EXPORT_S = 300.0
 """Deadline of the transaction that writes a file. Shorter: a large file cannot be written."""
 COLUMNS = ("payout", "user", "username", "method", "address", "amount", "currency", "coins", "requested", "approved")
@@ -233,8 +235,8 @@ class PayoutDesk:
         end: Callable[[Connection, Payout, TransferId], Awaitable[Payout]],
     ) -> bool:
         """Move the reserved coins. `check` says whether there is something to do."""
-        user_id = (await self.get(payout_id)).user_id
-        request = Request(user_id, operation, f"payout {payout_id}", fingerprint(payout=payout_id))
+        found = await self.get(payout_id)
+        user_id, request = found.user_id, _request(found, operation)
         async with self._database.transaction() as connection:
             await ledger.open_accounts(connection, [earned(user_id)])
             held = await hold(connection, request, accounts_of(user_id))
@@ -271,6 +273,29 @@ class PayoutDesk:
 
     async def _record(self, connection: Connection, act: Act, payout: Payout, **detail: str | int) -> None:
         await audit.record(connection, self._actor, act, audit.user(payout.user_id), payout=payout.id, **detail)
+
+
+async def reject_open_payouts(connection: Connection, actor: Actor, reason: str) -> None:
+    """Give all reserved coins back, without telling the users. While no server runs."""
+    for payout in await store.waiting(connection, MOST_OPEN):
+        user_id = payout.user_id
+        await ledger.open_accounts(connection, [earned(user_id)])
+        held = await hold(connection, _request(payout, Operation.PAYOUT_RETURNED), accounts_of(user_id))
+        posted = await post(connection, held, {PAYOUT_RESERVED: -payout.coins, earned(user_id): payout.coins})
+        await store.end(connection, payout.id, State.REJECTED, posted.transfer_id, utc_now(), reason=reason)
+        await audit.record(
+            connection,
+            actor,
+            Act.PAYOUT_REJECTED,
+            audit.user(user_id),
+            payout=payout.id,
+            coins=payout.coins,
+            reason=reason,
+        )
+
+
+def _request(payout: Payout, operation: Operation) -> Request:
+    return Request(payout.user_id, operation, f"payout {payout.id}", fingerprint(payout=payout.id))
 
 
 def harmless(field: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,7 +72,9 @@ _KEEP_REFUSED = """
 """
 _TAKE_DUE = f"""
     update purchase_claim set attempts = attempts + 1, due_at = {_BACKOFF}
-    where id in (select id from purchase_claim where due_at <= now() order by due_at limit $1 for update skip locked)
+    where id in (
+        select id from purchase_claim where due_at <= now() and store <> all($2::text[])
+        order by due_at limit $1 for update skip locked)
     returning {_COLUMNS}, clock_timestamp() as asked_at
 """
 _HURRY = f"update purchase_claim set due_at = now() where id = any(array({_OF_TRANSACTION})) and due_at > now()"
@@ -211,9 +213,10 @@ async def keep_refused(
     await database.execute(_KEEP_REFUSED, user_id, store, reference, digest_of(reference), transaction_id, reason)
 
 
-async def take_due(database: Database, limit: int) -> Sequence[Asked]:
-    """Claims that are due, oldest first. They are due again after the backoff, unless they are closed by then."""
-    return [_asked(row) for row in await database.fetch(_TAKE_DUE, limit)]
+async def take_due(database: Database, limit: int, down: Collection[str]) -> Sequence[Asked]:
+    """Claims that are due, oldest first, without those of the stores that are down. They are due again after the backoff,
+    unless they are closed by then."""
+    return [_asked(row) for row in await database.fetch(_TAKE_DUE, limit, list(down))]
 
 
 async def hurry(database: Database, store: str, transaction_id: str, reference: str) -> None:

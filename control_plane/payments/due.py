@@ -17,7 +17,7 @@ from control_plane.payments import notifications_store as notices
 from control_plane.payments import store as payments
 from control_plane.payments.claims_store import Asked
 from control_plane.payments.connected import ConnectedStores
-from control_plane.payments.errors import ProductNotOffered
+from control_plane.payments.errors import ProductNotOffered, PurchaseWaits
 from control_plane.payments.notifications_store import KeptNotice
 from control_plane.payments.purchases import Purchases, Refused
 from control_plane.payments.settling import buyer_of
@@ -47,28 +47,35 @@ class DuePurchases:
 
     async def work(self) -> None:
         """Until nothing is due. Each claim and notice is taken with its next time of asking, so that none is lost when the
-        server is killed, and one that fails does not hold up the others."""
+        server is killed, and one that fails does not hold up the others. A store that does not answer is not asked again
+        by this run, because all of its purchases together would hold up those of other stores."""
+        down: set[str] = set()
         more = True
         while more:
-            hinted = await notices.take_due(self._database, AT_ONCE)
-            waiting = await claims.take_due(self._database, AT_ONCE)
-            await asyncio.gather(*map(self._notice, hinted), *map(self._claim, waiting))
-            more = bool(hinted or waiting)
+            hinted = await notices.take_due(self._database, AT_ONCE, down)
+            waiting = await claims.take_due(self._database, AT_ONCE, down)
+            work = [self._notice(kept, down) for kept in hinted] + [self._claim(asked, down) for asked in waiting]
+            await asyncio.gather(*work)
+            more = bool(work)
 
-    async def _claim(self, asked: Asked) -> None:
+    async def _claim(self, asked: Asked, down: set[str]) -> None:
         try:
             await self._purchases.work_on(asked, tell=True)
         except ControlPlaneError as error:
+            if isinstance(error, PurchaseWaits):
+                down.add(asked.claim.store)
             about = {"claim": asked.claim.id, "store": asked.claim.store, "why": error.code}
             log.info("purchase_not_credited", extra=about)
 
-    async def _notice(self, kept: KeptNotice) -> None:
+    async def _notice(self, kept: KeptNotice, down: set[str]) -> None:
         try:
             await self._handle(kept)
         except Refused as refused:
             await notices.close(self._database, kept.id, refused.why.code)
         except ControlPlaneError as error:  # the store or the database is down: due again after the backoff
             log.info("notice_not_processed", extra={"notice": kept.id, "store": kept.store, "why": error.code})
+            if isinstance(error, StoreUnavailable):
+                down.add(kept.store)
             if error.kind is not ErrorKind.UNAVAILABLE:
                 await notices.wait(self._database, kept.id, error.code)
 

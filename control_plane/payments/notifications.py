@@ -36,4 +36,5 @@ class Notifications:
             return
         async with self._database.transaction() as connection:
             await notifications_store.keep(connection, name, notices)
-            await settle_purchases.set(key=settle_purchases.name).enqueue(connection)
+            # Without a key: one that comes while the job is ending would wait for the job's next minute.
+            await settle_purchases.enqueue(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from control_plane.db.connections import Connection
@@ -22,7 +22,9 @@ _KEEP = """
 _TAKE_DUE = f"""
     update store_notice set attempts = attempts + 1, due_at = clock_timestamp()
         + least(interval '1 minute' * power(2, least(attempts, 10)), interval '{LONGEST_BACKOFF_S} seconds')
-    where id in (select id from store_notice where due_at <= now() order by due_at limit $1 for update skip locked)
+    where id in (
+        select id from store_notice where due_at <= now() and store <> all($2::text[])
+        order by due_at limit $1 for update skip locked)
     returning id, store, notice_id, kind, reference, received_at, clock_timestamp() as asked_at
 """
 _CLOSE = "update store_notice set due_at = null, reason = $2 where id = $1"
@@ -54,8 +56,9 @@ async def keep(connection: Connection, store: str, notices: Sequence[Notice]) ->
         await connection.execute(_KEEP, store, notice_id, notice.kind.value, notice.reference)
 
 
-async def take_due(database: Database, limit: int) -> Sequence[KeptNotice]:
-    """Notices that are due, oldest first. They are due again after the backoff, unless they are closed by then."""
+async def take_due(database: Database, limit: int, down: Collection[str]) -> Sequence[KeptNotice]:
+    """Notices that are due, oldest first, without those of the stores that are down. They are due again after the backoff,
+    unless they are closed by then."""
     return [
         KeptNotice(
             row["id"],
@@ -64,7 +67,7 @@ async def take_due(database: Database, limit: int) -> Sequence[KeptNotice]:
             row["received_at"],
             row["asked_at"],
         )
-        for row in await database.fetch(_TAKE_DUE, limit)
+        for row in await database.fetch(_TAKE_DUE, limit, list(down))
     ]
 
 

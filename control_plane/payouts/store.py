@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -36,6 +36,11 @@ _COLUMNS = """
 _GET = f"select {_COLUMNS} from payout_request where id = $1"
 _LOCK = _GET + " for update"
 _BY_TRANSFER = f"select {_COLUMNS} from payout_request where transfer_id = $1"
+_OF_TRANSFERS = f"""
+    select transfer_id as moved_by, {_COLUMNS} from payout_request where transfer_id = any($1::bigint[])
+    union all
+    select end_id as moved_by, {_COLUMNS} from payout_request where end_id = any($1::bigint[])
+"""
 _OPEN_OF = f"select {_COLUMNS} from payout_request where user_id = $1 and state in ('requested', 'approved')"
 _OF_USER = f"select {_COLUMNS} from payout_request where user_id = $1 order by id desc limit $2 offset $3"
 _ADD = f"""
@@ -111,6 +116,7 @@ _KEYS = """
 """
 """One look at the index per key."""
 _FORGET_DETAILS = "delete from payout_detail where user_id = $1"
+_FORGET_SINCE = "delete from payout_detail where coalesce(changed_at, created_at) >= $1"
 _FORGET_ADDRESSES = "update payout_request set sealed = null, key_id = null, shown = '' where user_id = $1"
 _EXPORT_DETAILS = "select method, shown, created_at, changed_at from payout_detail where user_id = $1"
 _EXPORT = """
@@ -141,7 +147,7 @@ def _sealed(row: Row) -> Sealed:
     return Sealed(Method(row["method"]), row["sealed"], row["key_id"], row["shown"])
 
 
-def _payout(row: Row) -> Payout:
+def _payout(row: Row | dict[str, Any]) -> Payout:
     return Payout(**{**row, "method": Method(row["method"]), "state": State(row["state"])})
 
 
@@ -187,6 +193,12 @@ async def by_transfer(connection: Connection, transfer_id: TransferId) -> Payout
     return None if row is None else _payout(row)
 
 
+async def of_transfers(database: Database, transfer_ids: Sequence[TransferId]) -> dict[TransferId, Payout]:
+    """The payouts that these transfers reserved or ended."""
+    rows = [dict(row) for row in await database.fetch(_OF_TRANSFERS, transfer_ids)]
+    return {row.pop("moved_by"): _payout(row) for row in rows}
+
+
 async def open_of(source: Connection | Database, user_id: UserId) -> Payout | None:
     row = await source.fetchrow(_OPEN_OF, user_id)
     return None if row is None else _payout(row)
@@ -218,9 +230,9 @@ async def add(
     return _payout(row)
 
 
-async def waiting(database: Database, limit: int) -> Sequence[Payout]:
+async def waiting(source: Connection | Database, limit: int) -> Sequence[Payout]:
     """Open ones, oldest first."""
-    return [_payout(row) for row in await database.fetch(_WAITING, limit)]
+    return [_payout(row) for row in await source.fetch(_WAITING, limit)]
 
 
 async def latest(database: Database, limit: int, state: State | None = None) -> Sequence[Payout]:
@@ -301,6 +313,11 @@ async def forget_person(connection: Connection, user_id: UserId) -> None:
     """Delete the addresses. The requests stay, because the ledger refers to them."""
     await connection.execute(_FORGET_DETAILS, user_id)
     await connection.execute(_FORGET_ADDRESSES, user_id)
+
+
+async def forget_addresses_since(connection: Connection, since: dt.datetime) -> None:
+    """Delete the addresses that were set since this time."""
+    await connection.execute(_FORGET_SINCE, since)
 
 
 async def exported_details(database: Database, user_id: UserId) -> Sequence[Row]:

@@ -50,9 +50,12 @@ _NEWEST = f"""
 
 
 def sees(video: str, viewer: str) -> str:
-    """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id."""
+    """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id. The videos of a
+    private account are hidden, but not from its followers."""
     blocked = are_blocked(f"{video}.user_id", viewer)
-    public = f"{video}.privacy = 'public' and not {video}.hidden and not {blocked}"
+    follows = f"(select true from follow where follower_id = {viewer} and followed_id = {video}.user_id)"
+    exists = f"(select true from visible_user where id = {video}.user_id)"
+    public = f"{video}.privacy = 'public' and (not {video}.hidden or {follows} and {exists}) and not {blocked}"
     return f"({video}.user_id = {viewer} or {public})"
 
 
@@ -139,7 +142,7 @@ async def newest(database: Database, user_id: UserId, limit: int) -> list[Video]
 async def seen_by_ids(
     database: Database, viewer_id: UserId | None, video_ids: Sequence[VideoId]
 ) -> dict[VideoId, Video]:
-    """Those of these videos that the viewer sees: the own ones, and public ones."""
+    """Those of these videos that the viewer sees: the own ones, and public ones of users whose content the viewer sees."""
     return {row["id"]: _video(row) for row in await database.fetch(_SEEN, video_ids, viewer_id)}
 
 

@@ -16,11 +16,13 @@ from control_plane.db.pool import Database
 from control_plane.db.remembered import Remembered
 from control_plane.gifts import totals_store
 from control_plane.gifts.assortment import Assortment
+from control_plane.gifts.boards import Boards
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
-from control_plane.ledger.check import LedgerCheck
+from control_plane.ledger.check import ByOwner, LedgerCheck
 from control_plane.observe.metrics import Metrics
+from control_plane.payments import store as purchases_store
 from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.bundle import Payments
 from control_plane.payments.connected import ConnectedStores
@@ -40,6 +42,9 @@ from stagedoor.parts.live import Live
 STORE_CONNECTIONS = 50
 """Kept connections to the stores, and questions under way. More: a store that hangs holds more. Fewer: purchases wait for
 each other."""
+
+UNLIMITED = 10**9
+"""Purchases per minute in development mode, for scripts and benchmarks."""
 
 Opener = Callable[[Settings, aiohttp.ClientSession, Urls], Store | None]
 """Opens a store; None: it is not set up. It imports the store's modules itself, which are slow to import."""
@@ -75,7 +80,7 @@ def giving(database: Database, live: Live, urls: Urls, metrics: Metrics, account
         GiftMetrics(metrics),
         accounts.ages,
     )
-    return Giving(assortment, gifts)
+    return Giving(assortment, gifts, Boards(database))
 
 
 def rewards(settings: Settings, database: Database) -> Rewards:
@@ -96,7 +101,8 @@ async def payments(
         sandbox = SandboxStore(secrets[Purpose.SANDBOX], database) if settings.dev else None
         stores = ConnectedStores([*opened, *([sandbox] if sandbox else [])])
         counted = PurchaseMetrics(metrics)
-        purchases = Purchases(database, stores, counted, settings.purchase_rate)
+        per_minute = UNLIMITED if settings.dev else settings.purchase_rate
+        purchases = Purchases(database, stores, counted, per_minute)
         yield Payments(
             Remembered(partial(packages, database)),
             stores,
@@ -110,4 +116,5 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    return LedgerCheck(database, dsn, [totals_store.differences, payouts_store.differences])
+    gifts = ByOwner("totals of gifts", totals_store.last_id, totals_store.differences)
+    return LedgerCheck(database, dsn, [purchases_store.differences, payouts_store.differences], [gifts])

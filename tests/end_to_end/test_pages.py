@@ -89,6 +89,13 @@ class House:
     async def end(self, token: str, stream: dict[str, Any]) -> None:
         await self.platform.done("api/liveStream", token, id=stream["id"], ended_at="2026-01-31 13:00:00")
 
+    async def give(self, name: str, coins: int, **where: Any) -> None:
+        """The user buys coins and sends that many roses."""
+        token = await self.platform.sign_in(name)
+        receipt = await self.platform.done("sandbox/purchases", token, coin=100)
+        await self.platform.done("api/purchaseCoin", token, transaction_id=receipt["transaction_id"], coin="100")
+        await self.platform.done("api/sendGift", token, gift_id=1, gift_count=coins, **where)
+
     async def signed_in(self, name: str) -> str:
         """The page's cookie, as a Cookie header."""
         async with self.platform.session.post(
@@ -566,6 +573,74 @@ async def test_a_gift_is_sent_by_keyboard_alone(house: House) -> None:
         await page.get_by_role("button", name="Sign out").press("Enter")
         await expect(page.locator("#account").get_by_role("button", name="Sign in")).to_be_focused()
     await house.end(token, stream)
+
+
+async def test_a_combo_grows_in_the_banner_and_a_tap_counts_once(house: House) -> None:
+    token, stream = await house.go_live("konrad")
+    async with house.visitor() as sender, house.visitor(PHONE, reduced_motion=True) as viewer:
+        pages = (sender.page, viewer.page)
+        for page in pages:
+            await page.goto(f"{house.base}/watch/{stream['id']}")
+        await sign_in_from_the_panel(sender.page, "ben")
+        await expect(viewer.page.locator(".badge .viewer-count")).to_have_text("2")
+        taps = 0
+        for more in (2, 1, 1):  # the first two are one gift of two
+            for _ in range(more):
+                await sender.page.locator('[data-gift="1"]').click()
+            taps += more
+            for page in pages:
+                await expect(page.locator(".banner .times")).to_have_text(f"×{taps}")
+        await viewer.page.reload()
+        await expect(viewer.page.locator(".badge .viewer-count")).to_have_text("2")
+        await sender.page.locator('[data-gift="1"]').click()
+        await expect(viewer.page.locator(".banner .times")).to_have_text("×4")  # the fourth gift of the combo
+        await expect(sender.page.locator(".banner .times")).to_have_text("×5")
+        for page in pages:
+            await expect(page.locator(".coin-count")).to_have_text("5")
+        await expect(sender.page.locator(".feed li")).to_have_count(4)
+    await house.end(token, stream)
+
+
+async def test_top_givers_of_the_stream_and_of_its_host(house: House) -> None:
+    host = await house.platform.sign_in("olga")
+    host_id = (await house.platform.done("api/showUserDetail", host))["User"]["id"]
+    await house.give("givera", 9, receiver_id=host_id)
+    token, stream = await house.go_live("olga")
+    for coins, name in enumerate(("giverf", "givere", "giverd", "giverc", "giverb"), 1):
+        await house.give(name, coins, live_streaming_id=stream["id"])
+    async with house.visitor(PHONE, reduced_motion=True) as viewer:
+        page = viewer.page
+        await page.goto(f"{house.base}/watch/{stream['id']}")
+        await page.get_by_role("button", name="Gifts").click()
+        board = page.get_by_role("list", name="Top givers").get_by_role("listitem")
+        await expect(board).to_have_text(
+            [re.compile(f"giver{letter}.*{5 - at} coin") for at, letter in enumerate("bcdef")]
+        )
+        period = page.get_by_role("combobox", name="Period of the top givers")
+        for choice in ("Today", "This week", "All time"):
+            await period.select_option(choice)
+            await expect(board).to_have_text([re.compile(f"giver{letter}") for letter in "abcde"])
+            await expect(board.first).to_contain_text("9 coins")
+        await expect(page.locator(".own-place")).to_be_hidden()
+        await sign_in_from_the_panel(page, "giverf")
+        await expect(page.locator(".own-place")).to_have_text("You are number 6, with 1 coin.")
+        assert await violations(page) == {}
+        await house.give("giverf", 10, live_streaming_id=stream["id"])
+        await expect(board.first).to_contain_text("giverf", timeout=COMES_MS)
+        await expect(page.locator(".own-place")).to_be_hidden()
+        await house.end(token, stream)
+
+        await page.goto(f"{house.base}/watch/{stream['id']}")
+        await page.set_viewport_size(DESKTOP)
+        await expect(board).to_have_count(5)
+        await expect(board.first).to_contain_text("giverf")
+        await page.goto(f"{house.base}/@olga")
+        week = page.get_by_role("region", name="Top givers this week").get_by_role("link")
+        await expect(week).to_have_text([re.compile(f"giver{letter}") for letter in "fabcd"])
+        assert await violations(page) == {}
+        await page.goto(f"{house.base}/@givera")
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await expect(page.get_by_role("region", name="Top givers this week")).to_be_hidden()
 
 
 async def test_scripts_cannot_read_the_session(house: House) -> None:

@@ -65,12 +65,13 @@ export class GiftShow {
   #fill() {
     while (this.#banners.size < LANES && this.#queue.length) {
       const gift = /** @type {GiftData} */ (this.#queue.shift());
-      const counter = make("span", { class: "times" }, `×${gift.count}`);
+      const count = Math.max(gift.count, gift.combo.count);
+      const counter = make("span", { class: "times" }, `×${count}`);
       const item = make("li", { class: "banner" }, avatar(gift.sender),
         make("span", { class: "words" }, make("b", { dir: "auto" }, gift.sender.username), make("span", {}, `sent ${gift.title}`)),
         make("img", { src: localUrl(gift.icon), alt: "", width: "44", height: "44" }), counter);
       /** @type {Banner} */
-      const banner = { gift, item, counter, count: gift.count, timer: 0 };
+      const banner = { gift, item, counter, count, timer: 0 };
       this.#banners.set(gift.combo.id, banner);
       this.lanes.append(item);
       this.#restartTimer(banner);
@@ -82,7 +83,7 @@ export class GiftShow {
    * @param {GiftData} gift
    */
   #addToBanner(banner, gift) {
-    banner.count += gift.count;
+    banner.count = gift.combo.count === 1 ? gift.count : Math.max(banner.count + gift.count, gift.combo.count);
     banner.counter.textContent = `×${banner.count}`;
     banner.counter.classList.remove("pulse");
     void banner.counter.offsetWidth; // reading it restarts the animation

@@ -2,10 +2,10 @@
 /** The profile page: a user, what the viewer can do, the user's videos. */
 
 import { Account } from "./account.js";
-import { Refused, ask } from "./api.js";
-import { avatar, find, icon, make } from "./dom.js";
+import { Refused, ask, call } from "./api.js";
+import { avatar, coins, find, icon, make } from "./dom.js";
 import { compact, counted } from "./format.js";
-import { verifiedMark } from "./people.js";
+import { personLine, personOf, verifiedMark } from "./people.js";
 import { actions } from "./profile_actions.js";
 import { showList } from "./profile_lists.js";
 import { videoGrid } from "./profile_videos.js";
@@ -19,10 +19,12 @@ import { videoGrid } from "./profile_videos.js";
  */
 
 const RETRY_MS = 4_000;
+const GIVERS = 5;
 
 const root = find("#main", HTMLElement);
 const place = find("#person", HTMLElement);
 const content = find("#content", HTMLElement);
+const givers = find("#givers", HTMLElement);
 const unreached = find("#unreached", HTMLElement);
 /** @type {Profile} */
 let profile = JSON.parse(root.dataset.profile ?? "");
@@ -58,6 +60,19 @@ function show() {
   place.replaceChildren(...parts);
   if (focused) find(".actions :is(a, button)", HTMLElement, place).focus();
   content.replaceChildren(...body());
+  showGivers();
+}
+
+/** Those of this week. The section is hidden if there are none, or if the viewer does not see them. */
+async function showGivers() {
+  if (!profile.open) {
+    givers.hidden = true;
+    return;
+  }
+  /** @type {import("./top_givers.js").Answer} */
+  const { TopGifters } = await call("showTopGifters", { receiver_id: profile.user_id, period: "week" }).catch(() => ({ TopGifters: [] }));
+  find("ol", HTMLElement, givers).replaceChildren(...TopGifters.slice(0, GIVERS).map(({ coin, User }) => personLine(personOf(User), coins(coin))));
+  givers.hidden = TopGifters.length === 0 || !profile.open;
 }
 
 function liveBadge() {

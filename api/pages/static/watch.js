@@ -3,13 +3,14 @@
 
 import { Account } from "./account.js";
 import { ambience } from "./ambience.js";
-import { addLine, avatar, coins, figureRows, find, icon, make, tint } from "./dom.js";
+import { addLine, avatar, figureRows, find, icon, make, tint } from "./dom.js";
 import { clock, compact, since } from "./format.js";
 import { GiftPanel } from "./gift_panel.js";
 import { GiftShow, giftLine } from "./gift_show.js";
 import { FORBIDDEN, LiveSocket, NO_SUCH_STREAM, SIGN_IN } from "./live_socket.js";
 import { Player } from "./player.js";
 import { stageState } from "./stage_state.js";
+import { TopGivers } from "./top_givers.js";
 
 /**
  * @typedef {{ id: number, title: string, status: string, public: boolean, started_at: string | null, playback_url: string, whep_url: string,
@@ -83,6 +84,7 @@ const socket = new LiveSocket(watched.id, {
   },
 });
 const giftShow = new GiftShow(find(".banners", HTMLElement), find(".spotlight", HTMLElement), find("#announcer", HTMLElement));
+const topGivers = new TopGivers(panel, watched.id, () => account.user?.user_id);
 const giftPanel = new GiftPanel(panel, account, watched.host.user_id, (frame) => socket.send(frame));
 
 /**
@@ -136,9 +138,7 @@ function overlayContent(state) {
 function showFigures({ viewers, coins: sum, top_gifters: gifters }) {
   for (const element of document.querySelectorAll(".viewer-count")) element.textContent = compact(viewers);
   showCoins(sum);
-  find(".top-gifters", HTMLElement).replaceChildren(...gifters.slice(0, 5).map((gifter) =>
-    make("li", { class: "line" }, avatar(gifter), make("span", { class: "words", dir: "auto" }, gifter.username), coins(gifter.coins))));
-  find(".no-gifters", HTMLElement).hidden = gifters.length > 0;
+  topGivers.follow(sum, gifters);
 }
 
 /** @param {number} sum */
@@ -214,7 +214,7 @@ gifts.addEventListener("click", () => openPanel(!root.classList.contains("panel-
 find("#close-panel", HTMLButtonElement).addEventListener("click", () => openPanel(false));
 video.addEventListener("click", () => openPanel(false));
 addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLInputElement || account.dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement || account.dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") openPanel(false);
   if (event.key === "m") sound.click();
   if (event.key === "f") fullscreen.click();
@@ -238,14 +238,18 @@ for (const name of ["online", "offline"]) {
 let identity = /** @type {number | null | undefined} */ (undefined);
 account.onChange((user) => {
   const id = user?.user_id ?? null;
-  if (identity !== undefined && identity !== id && known.status !== "ended") socket.reopen();
+  if (identity !== undefined && identity !== id) {
+    if (known.status !== "ended") socket.reopen();
+    topGivers.load();
+  }
   identity = id;
 });
 
 prepare();
 if (new URLSearchParams(location.search).has("low")) player.setLowLatency(true);
 setStatus(watched.status);
-if (watched.status !== "ended") socket.open();
+if (watched.status === "ended") topGivers.load();
+else socket.open();
 account.refresh();
 giftPanel.load();
 if (giftPanel.comeBack()) openPanel(true);

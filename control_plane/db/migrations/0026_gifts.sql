@@ -143,8 +143,10 @@ begin
         if to_lock is not null then
             perform from stream_log log where log.stream_id = any (to_lock) order by log.stream_id for no key update;
         end if;
-        perform from video where id = any (video_ids) order by id for key share;
         perform from ledger_account where owner_id = any (sender_ids || receiver_ids) order by id for no key update;
+        if may_be_plain then  -- a video must not be deleted before its gift is written
+            perform from video where id = any (video_ids) order by id for key share;
+        end if;
     end if;
 
     for one in

@@ -11,7 +11,6 @@ from api.sections.coin_history import PAGE_SIZE
 from control_plane.base.ids import UserId
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger import amounts
-from control_plane.ledger.account import PAYOUT_RESERVED, earned
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import Operation
 from control_plane.ledger.wallets import wallet
@@ -19,6 +18,7 @@ from control_plane.payments.packages_store import offered, seed_packages
 from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.ledger.books import transfers_of
 from tests.control_plane.ledger.test_history import move
+from tests.control_plane.payouts.till import Till
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete
 
@@ -59,8 +59,6 @@ async def test_each_movement_says_what_it_was(apps: Apps, ann: UserId, ben: User
         " select (select max(id) from ledger_transfer), id, 100 from purchase"
     )
     await move(apps.database, ann, Operation.PURCHASE, amounts.purchase(await wallet(apps.database, ann), ann, 40))
-    await move(apps.database, ben, Operation.PAYOUT, {earned(ben): -20, PAYOUT_RESERVED: 20})
-    await move(apps.database, ben, Operation.PAYOUT_RETURNED, {earned(ben): 20, PAYOUT_RESERVED: -20})
     await adjust(apps.database, ben, 7, "a word of thanks")
     to_ben, from_ann = await name_of(apps, ben), await name_of(apps, ann)
 
@@ -81,11 +79,33 @@ async def test_each_movement_says_what_it_was(apps: Apps, ann: UserId, ben: User
 
     assert told(await apps.done("showCoinHistory", bens, app)) == [
         ("Given by the operators", "bought", 7, 32, 0),
-        ("Payout returned", "earned", 20, 25, 0),
-        ("Payout requested", "earned", -20, 5, 0),
         (f"Heart to {from_ann}", "earned", -5, 25, 0),
         (f"30 × Rose from {from_ann}", "earned", 30, 30, 0),
     ]
+
+
+async def test_a_payout_says_how_it_stands(apps: Apps) -> None:
+    till = Till(apps.database)
+    host = await till.host(500)
+    token = await apps.token(host)
+
+    async def texts() -> list[str]:
+        return [one["text"] for one in (await apps.done("showCoinHistory", token))["movements"]][:-1]
+
+    first = await till.withdrawing.request(host, 200)
+    assert await texts() == ["Payout: 1.00 USD, requested"]
+    await till.desk().approve(first.id)
+    await till.desk().pay(first.id, "bank 1")
+    assert await texts() == ["Payout: 1.00 USD, paid"]
+    second = await till.withdrawing.request(host, 300)
+    await till.desk().reject(second.id, "The address is not yours.")
+    assert await texts() == [
+        "Payout returned: 1.50 USD, rejected",
+        "Payout: 1.50 USD, rejected",
+        "Payout: 1.00 USD, paid",
+    ]
+    movements = (await apps.done("showCoinHistory", token))["movements"]
+    assert [(one["coin"], one["wallet"]) for one in movements] == [(300, 300), (-300, 0), (-200, 300), (500, 500)]
 
 
 @pytest.mark.parametrize("hidden", ["blocks", "blocked", "banned", "deleted"])
@@ -126,7 +146,7 @@ async def test_pages_follow_each_other_in_a_fixed_number_of_queries(
         more = page["more"]
     assert len(ids) == len(set(ids)) == await transfers_of(apps.database, ann) == 2 * PAGE_SIZE + 8
     assert ids == sorted(ids, reverse=True)
-    assert await apps.queries("showCoinHistory", token) == empty == 4
+    assert await apps.queries("showCoinHistory", token) == empty == 5
     assert await apps.done("showCoinHistory", token, before="1") == {"movements": [], "more": 0}
     assert (await apps.call("showCoinHistory", token, before="yesterday"))["code"] == 400
     assert (await apps.call("showCoinHistory", token, before=2**63))["code"] == 400

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -27,6 +28,7 @@ from control_plane.db.embedded import (
 )
 from control_plane.db.embedded.home import dsn_of, socket_dir_of
 from control_plane.db.embedded.postmaster import wait_until
+from control_plane.db.embedded.programs import programs_for, unprivileged_account
 from stagedoor.processes.supervisor import ChildGaveUp
 from tests.postgres import as_superuser, fast_folder, remove
 from tests.stagedoor.processes.supervision import supervised
@@ -304,6 +306,8 @@ async def test_a_data_directory_with_a_long_path_and_odd_characters_will_do(data
         async with connection(await server.start(say_nothing)) as database:
             assert await database.fetchval("select 1") == 1
             assert running_dsn(deep) == server.dsn
+        async with connection(server.dsns.owner) as database:
+            assert await database.fetchval("select current_user") == "stagedoor_owner"
     finally:
         await server.stop()
         remove(deep)
@@ -387,6 +391,8 @@ async def test_the_server_is_its_own_role_and_the_owner_needs_the_password_of_th
     assert file.stat().st_mode & 0o777 == 0o600
     async with connection(server.dsns.owner) as database:
         assert await database.fetchval("select current_user") == "stagedoor_owner"
+    psql = [str(programs_for(unprivileged_account()) / "psql"), "--tuples-only", server.dsns.owner, "--command=table thing"]
+    assert (await asyncio.to_thread(subprocess.check_output, psql, text=True, timeout=20)).strip() == "kept"
     without = server.dsns.owner.partition("&passfile")[0]
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(without, password="a guess")

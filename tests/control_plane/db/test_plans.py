@@ -30,6 +30,7 @@ from control_plane.accounts import verification_store as verifications
 from control_plane.content import store as content
 from control_plane.db.connections import Connection, new_connection
 from control_plane.eventlog import store as events
+from control_plane.gifts import boards_store
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
 from control_plane.ledger import history_store
@@ -70,7 +71,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
-    "payouts.store._DIFFERENCES",
+    *("payouts.store._DIFFERENCES", "payouts.store._FORGET_SINCE", "payments.store._DIFFERENCES"),
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
@@ -93,7 +94,8 @@ SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 STATEMENTS = {
     f"{module.__name__.removeprefix('control_plane.')}.{name}": value
     for module in (
-        *(accounts, audit, phone_book, contacts_store, content, devices, events, gifts, ledger, live, lookups_store),
+        *(accounts, audit, phone_book, contacts_store, content, devices, events, ledger, live, lookups_store),
+        *(gifts, boards_store),
         *(notices_store, passwords_store, payments, personal_data, preferences_store, profile_media, sessions),
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncpg
 import pytest
 
+from control_plane.base.workers import Workers
+from control_plane.config.declare import InvalidSettings
+from control_plane.config.ports import Ports
+from control_plane.config.secrets import load_or_create
+from control_plane.config.settings import Settings
 from control_plane.db.embedded.roles import SERVER
 from control_plane.db.migrate import DatabaseIsOlder, NotTheOwner, check_schema, migrate, update
 from control_plane.db.pool import Database, open_pool
 from control_plane.db.privileges import READ_ONLY, UPDATABLE, Dsns
+from control_plane.observe.metrics import Metrics
+from stagedoor.cli.doctor.database import role
+from stagedoor.cli.doctor.finding import State
+from stagedoor.cli.doctor.installation import Installation
+from stagedoor.parts.database import database as database_part
 from tests.control_plane.people import new_user
 from tests.postgres import EMPTY, TestPostgres, as_owner, by_owner
 
@@ -186,6 +198,28 @@ async def test_a_server_without_the_owners_dsn_works_on_a_migrated_database_only
         await _forget_last(empty)
         with pytest.raises(DatabaseIsOlder, match="LIVE_DATABASE_OWNER_URL"):
             await update(Dsns(empty, empty))
+
+
+async def test_an_owner_that_is_turned_away_names_its_setting(dsn: str) -> None:
+    nobody = as_owner(dsn).replace("stagedoor_owner@", "nobody@")
+    with pytest.raises(InvalidSettings, match='LIVE_DATABASE_OWNER_URL: role "nobody" does not exist'):
+        await update(Dsns(dsn, nobody))
+
+
+async def test_the_doctor_and_the_start_tell_whether_the_role_owns_the_tables(
+    dsn: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(data_dir=tmp_path)
+    for used, state, logged in ((dsn, State.OK, []), (as_owner(dsn), State.WARNING, ["database_role_owns_tables"])):
+        found = await role(Installation(settings, False, False, {}, False, Ports.of(settings), used, ""))
+        assert found is not None
+        assert found.state is state
+        caplog.clear()
+        workers, secrets = Workers(), load_or_create(tmp_path / "secrets.json")
+        async with database_part(Dsns(used, used), settings, secrets, workers, Metrics(), lambda line: None):
+            pass
+        warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert warnings == logged
 
 
 async def test_one_role_may_do_everything_as_before(postgres: TestPostgres) -> None:

@@ -26,6 +26,7 @@ from control_plane.operations.development import make_fit_for_production
 from control_plane.operations.free_coins import LedgerIsWrong
 from control_plane.operations.installation import UsedInDevelopment, check_mode
 from control_plane.payments.packages_store import seed_packages
+from control_plane.payouts.model import State
 from control_plane.storage.files import Files
 from control_plane.storage.places import Folder
 from control_plane.streams import store as streams
@@ -34,6 +35,7 @@ from stagedoor.demo.town import add_town
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.payments.shopping import Shopping
+from tests.control_plane.payouts.till import MAIL, Till
 from tests.postgres import as_owner, by_superuser
 from tests.stagedoor.demo.samples import sample_files
 
@@ -126,6 +128,32 @@ async def test_a_phone_that_anyone_could_claim_for_any_user_is_forgotten(
     assert [row["token"] for row in await database.fetch("select token from device")] == ["before"]
     people = await accounts.by_ids(database, [anna, ben])
     assert [people[anna].device_token, people[ben].device_token] == ["", "before"]
+
+
+async def test_free_coins_are_not_paid_out(market: Market, database: Database, files: Files) -> None:
+    """A payout that is rejected returns the free coins as free ones, and nothing is paid to an address of these days."""
+    fan, (star, _), (other, _) = await market.user(), await market.star(), await market.star()
+    till = Till(database, least=1)
+    await database.execute("update app_user set dob = '1990-05-17'")
+    await market.get_free(fan)
+    await market.buy(fan)
+    await market.give(fan, star, 60)
+    await market.give(fan, other, 90)  # 40 of them free
+    for user_id in (star, other):
+        await till.pays_to(user_id, MAIL)
+    early = await till.withdrawing.request(star, 50)
+    await till.desk().reject(early.id, "No.")
+    late = await till.withdrawing.request(other, 80)
+    await till.desk().approve(late.id)
+
+    taken_back = await make_fit_for_production(database, files, OPERATOR)
+
+    assert taken_back is not None
+    assert taken_back.coins == 100
+    assert await wallets(database, [star, other]) == {star: Wallet(), other: Wallet(earned=50)}
+    assert (await till.desk().get(late.id)).state is State.REJECTED
+    assert await database.fetchval("select count(*) from payout_detail") == 0
+    assert await market.audit() == 100
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -17,7 +17,7 @@ from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments import claims_store as claims
 from control_plane.payments import notifications_store as notices
 from control_plane.payments.connected import ConnectedStores
-from control_plane.payments.due import PurchaseRetention, delete_old_claims
+from control_plane.payments.due import AT_ONCE, PurchaseRetention, delete_old_claims
 from control_plane.payments.errors import PurchasePending, PurchaseWaits
 from control_plane.payments.purchases import ATTEMPTS
 from control_plane.payments.stores.model import Claim, Message, NotificationRefused, State
@@ -153,6 +153,31 @@ async def test_one_claim_that_fails_does_not_hold_up_the_others(database: Databa
     await shopping.work()
     assert await audit(database) == 100
     assert len(await claims.open_claims(database, 20)) == 12
+
+
+@pytest.mark.parametrize("by", ["claim", "notification"])
+async def test_a_store_that_is_down_is_not_asked_about_all_of_its_purchases(
+    database: Database, shopping: Shopping, by: str
+) -> None:
+    shopping.real.is_down = True
+    for number in range(4 * AT_ONCE):
+        ann = await new_user(database)
+        sold = shopping.real.sell(account=await shopping.accounts.of(ann))
+        if by == "notification":
+            await shopping.notify(sold, f"n{number}")
+        else:
+            with pytest.raises(PurchaseWaits):
+                await shopping.present(ann, sold)
+    sandbox = await shopping.sandbox_receipt(ann)
+    await shopping.notifications.take("sandbox", shopping.sandbox.notification(sandbox))
+    before = shopping.real.asked
+    await shopping.work()
+    assert shopping.real.asked - before <= AT_ONCE
+    assert await audit(database) == 100, "the other store is asked"
+
+    shopping.real.is_down = False
+    await shopping.work()
+    assert await audit(database) == 100 + 100 * 4 * AT_ONCE
 
 
 # ── a killed server ──

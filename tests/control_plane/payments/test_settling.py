@@ -15,6 +15,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments import claims_store as claims
+from control_plane.payments import store
 from control_plane.payments.errors import PurchaseCancelled, PurchaseOfAnother, PurchasePending, PurchaseRefunded
 from control_plane.payments.purchases import Purchased
 from control_plane.payments.stores.model import NoticeKind, State
@@ -296,6 +297,21 @@ async def test_calls_notifications_and_refunds_at_once(database: Database, shopp
     assert await wallet(database, ann) == Wallet(bought=100 + 75 + 50 + 25)
     assert await wallet(database, ben) == Wallet()
     assert await audit(database) == 250
+
+
+async def test_the_check_of_the_ledger_compares_purchases(database: Database, shopping: Shopping) -> None:
+    ann = await new_user(database)
+    for share in (0, Fraction(1, 3), 1):
+        await shopping.refund(await shopping.buy(ann, shopping.real.sell()), Fraction(share))
+    async with database.transaction() as connection:
+        assert await store.differences(connection) == []
+        await connection.execute("update purchase set refunded_coins = refunded_coins + 1 where id = 2")
+        assert await store.differences(connection) == [
+            "purchases: 166 coins, the ledger has 167",
+            "refunds of purchase 2: 34 coins, the ledger has 33",
+        ]
+        await connection.execute("update purchase set refunded_coins = refunded_coins - 1 where id = 2")
+    assert await audit(database) == 167
 
 
 async def test_a_refund_of_a_user_who_left_is_booked(database: Database, shopping: Shopping) -> None:

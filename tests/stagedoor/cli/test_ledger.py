@@ -18,6 +18,7 @@ from control_plane.observe.metrics import Metrics
 from stagedoor.cli.doctor.finding import Finding, State
 from stagedoor.cli.doctor.installation import Installation
 from stagedoor.cli.doctor.ledger import checked
+from tests.control_plane.gifts.stage import HEART, Stage, order
 from tests.control_plane.ledger.test_check import CHANGES, people, tamper
 from tests.stagedoor.cli.typed import typed
 
@@ -68,6 +69,21 @@ async def test_a_difference_is_named_and_the_status_is_1(
     finding = await doctors(dsn, tmp_path)
     assert finding.state is State.BROKEN
     assert "difference" in finding.text
+
+
+@pytest.mark.parametrize("total", ["coins_received", "stream", "stream_gifter", "gift_total"])
+async def test_a_wrong_total_of_gifts_is_named(dsn: str, database: Database, tmp_path: Path, total: str) -> None:
+    stage = Stage(database)
+    await stage.open()
+    ann, (star, _) = await stage.user(coins=5), await stage.star()
+    await stage.gifts.send(order(ann, star, HEART))
+    await stage.close()
+    environ = {"LIVE_DATABASE_URL": dsn, "LIVE_DATA_DIR": str(tmp_path)}
+    assert (await typed("ledger", "check", **environ)).exit_code == 0
+    await database.execute(f"update {total} set coins = coins + 1")
+    told = await typed("ledger", "check", **environ)
+    assert told.exit_code == 1
+    assert f"{total} " in told.output
 
 
 async def test_the_doctor_tells_when_it_was_checked(dsn: str, database: Database, tmp_path: Path) -> None:
