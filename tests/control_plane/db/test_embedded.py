@@ -391,7 +391,12 @@ async def test_the_server_is_its_own_role_and_the_owner_needs_the_password_of_th
     assert file.stat().st_mode & 0o777 == 0o600
     async with connection(server.dsns.owner) as database:
         assert await database.fetchval("select current_user") == "stagedoor_owner"
-    psql = [str(programs_for(unprivileged_account()) / "psql"), "--tuples-only", server.dsns.owner, "--command=table thing"]
+    psql = [
+        str(programs_for(unprivileged_account()) / "psql"),
+        "--tuples-only",
+        server.dsns.owner,
+        "--command=table thing",
+    ]
     assert (await asyncio.to_thread(subprocess.check_output, psql, text=True, timeout=20)).strip() == "kept"
     without = server.dsns.owner.partition("&passfile")[0]
     with pytest.raises(asyncpg.InvalidPasswordError):
