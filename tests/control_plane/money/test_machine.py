@@ -19,7 +19,7 @@ from control_plane.payments.stores.sandbox import Sold
 from tests.control_plane.money.bank import PEOPLE, Action, Bank
 from tests.control_plane.money.coins import Adjust, CheckIn
 from tests.control_plane.money.gifts import PRICES, Give, Into, StartOrEnd
-from tests.control_plane.money.payouts import Act, Decide, Withdraw
+from tests.control_plane.money.payouts import LEAST, TWO_OPERATORS_FROM, Act, Decide, Withdraw
 from tests.control_plane.money.purchases import Change, Present, Sell, Work
 from tests.postgres import TestPostgres
 
@@ -96,6 +96,7 @@ class MoneyMachine(RuleBasedStateMachine):
         super().__init__()
         self._runner = runner
         self._history: list[object] = []
+        self._has_failed = False
         self._postgres = postgres
         self._dsn = runner.run(postgres.create_database())
         self._bank = runner.run(Bank.open(self._dsn))
@@ -108,21 +109,26 @@ class MoneyMachine(RuleBasedStateMachine):
         try:
             self._runner.run(self._bank.step(*actions))
         except BaseException as error:
+            self._has_failed = True
             error.add_note("\n".join(f"{number}: {step}" for number, step in enumerate(self._history, 1)))
             raise
 
     def teardown(self) -> None:
-        self._do(Work(0))
-        self._runner.run(self._bank.check_ledger())
-        self._runner.run(self._bank.close())
-        self._runner.run(self._postgres.drop_database(self._dsn))
+        try:
+            if not self._has_failed:
+                self._do(Work(0))
+                self._runner.run(self._bank.check_all())
+        finally:
+            self._runner.run(self._bank.close())
+            self._runner.run(self._postgres.drop_database(self._dsn))
 
     @initialize(
         coins=st.tuples(*[st.sampled_from([0, 3, 100, 1000])] * 3, st.sampled_from([0, 3])),
         live=st.sets(people, min_size=1),
     )
     def begin(self, coins: tuple[int, ...], live: set[int]) -> None:
-        """Some users have coins and streams, all have earned some, some things are sold, and the last user is in debt."""
+        """Some users have coins and streams, all have earned some, some things are sold, the last user is in debt, and two
+        wait for payouts."""
         users = self._bank.users
         ann, debtor = users[0], users[-1]
         ring = list(zip(users, users[1:] + users[:1], strict=True))
@@ -137,6 +143,7 @@ class MoneyMachine(RuleBasedStateMachine):
         self._do(Change(0, self._bank.shelf.number_of(debtor), State.PAID, Fraction(1), 1))
         self._do(Work(0))
         self._do(Give(0, ann, debtor, 3, 2))
+        self._do(Withdraw(0, ann, TWO_OPERATORS_FROM, None), Withdraw(1, users[1], LEAST, "a"))
 
     @rule(action=actions)
     def one(self, action: Plan) -> None:
