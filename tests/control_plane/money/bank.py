@@ -119,6 +119,8 @@ class Bank:
         self.asked_for: dict[int, int | None] = {}
         """The coins that a withdrawal asked for, by transfer."""
         self.steps = 0
+        self.actions: Sequence[Action] = ()
+        """Of this step."""
         self.is_single = True
         """This step has one action, so that there is one right outcome."""
         self.running: dict[UserId, StreamId] = {}
@@ -153,7 +155,7 @@ class Bank:
         self.were_running, self.had_ended = dict(self.running), dict(self.ended)
         self.changing.clear()
         self.shelf.begin()
-        self.is_single = len(actions) == 1
+        self.actions, self.is_single = actions, len(actions) == 1
         self._keyed += [action for action in actions if getattr(action, "key", None)]
         outcomes = await asyncio.gather(*(action.perform(self) for action in actions), return_exceptions=True)
         for transfer in await self.replay.look(self.database):

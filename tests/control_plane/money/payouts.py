@@ -163,6 +163,9 @@ class Decide:
             assert transfer.operation == (Operation.PAYOUT_PAID if is_paid else Operation.PAYOUT_RETURNED)
             assert transfer.legs == rules.moved((PAYOUT_RESERVED, -after.coins), (receives, after.coins))
             assert after.state is (State.PAID if is_paid else State.REJECTED)
+            if is_paid:
+                needs_another = after.coins >= TWO_OPERATORS_FROM
+                assert after.approved_by in ({"olga", "oscar"} - {self.operator if needs_another else ""})
         possible = [self._decided(state) for state in self._between(bank, before, after)]
         assert (outcome if isinstance(outcome, bool) else type(outcome)) in possible
 
@@ -170,7 +173,9 @@ class Decide:
         """The states in which the act may have found the request."""
         if bank.is_single:
             return [before]
-        approved = [replace(before, state=State.APPROVED, approved_by=name) for name in ("olga", "oscar")]
+        approvals = [one for one in bank.actions if isinstance(one, Decide) and one.act is Act.APPROVE]
+        names = {one.operator for one in approvals if bank.requests.states(one.number) == [before, after]}
+        approved = [replace(before, state=State.APPROVED, approved_by=name) for name in names]
         return [before, after, *(approved if before.state is State.REQUESTED else [])]
 
     def _decided(self, request: Requested) -> bool | type[ControlPlaneError]:

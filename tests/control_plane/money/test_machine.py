@@ -163,6 +163,11 @@ class MoneyMachine(RuleBasedStateMachine):
         self.step(change)
         self.step(work)
 
+    @rule(decisions=st.lists(decisions, min_size=2, max_size=4))
+    def decide(self, decisions: list[Plan]) -> None:
+        for decision in decisions:
+            self.step(decision)
+
     @rule(process=processes, bps=st.sampled_from([0, 1, 333, 1_500, 9_999, 10_000]))
     def restart_with_commission(self, process: int, bps: int) -> None:
         self._history.append(f"process {process} restarts with a commission of {bps}")
