@@ -165,7 +165,7 @@ class Bank:
         await self._look_at_gifts()
         await self.shelf.look(self)
         await self.requests.look(self)
-        for action, outcome in sorted(zip(actions, outcomes, strict=True), key=_repeats):
+        for action, outcome in sorted(zip(actions, outcomes, strict=True), key=_firsts_first):
             if isinstance(outcome, BaseException) and not isinstance(outcome, ControlPlaneError):
                 raise outcome
             assert not isinstance(outcome, DatabaseUnavailable), action
@@ -235,6 +235,7 @@ class Bank:
         await database.close()
 
 
-def _repeats(performed: tuple[Action, object]) -> bool:
-    """First outcomes are judged before repeats and conflicts with them."""
-    return getattr(performed[1], "replayed", True)
+def _firsts_first(performed: tuple[Action, object]) -> int:
+    """First outcomes are judged before repeats of them, and refusals last."""
+    _, outcome = performed
+    return 2 if isinstance(outcome, BaseException) else int(getattr(outcome, "replayed", False))

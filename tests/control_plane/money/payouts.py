@@ -76,11 +76,18 @@ class Withdraw:
     user: UserId
     coins: int | None
     key: str | None
+    is_whole: bool = False
+    """So many coins as the user has when the step begins, as one app always sends."""
+
+    def asked(self, purse: Wallet) -> int | None:
+        return max(purse.total, 1) if self.is_whole else self.coins
 
     async def perform(self, bank: Bank) -> Payout:
-        return await bank.processes[self.process].till.withdrawing.request(self.user, self.coins, self.key)
+        coins = self.asked(bank.replay.wallet(self.user))
+        return await bank.processes[self.process].till.withdrawing.request(self.user, coins, self.key)
 
     def judge(self, bank: Bank, outcome: object) -> None:
+        asked = self.asked(bank.wallets(self.user)[0])
         first = bank.transfers.get((self.user, Operation.PAYOUT, self.key or ""))
         if isinstance(outcome, Payout):
             [request] = [one for one in bank.requests.now if one.id == outcome.id]
@@ -93,30 +100,31 @@ class Withdraw:
             else:
                 coins = outcome.coins
                 assert transfer.legs == rules.moved((earned(self.user), -coins), (PAYOUT_RESERVED, coins))
-                bank.asked_for[transfer.id] = self.coins
-                assert self._decided(transfer.before[self.user], has_open=False) == coins
-            assert bank.asked_for[request.transfer_id] == self.coins
+                bank.asked_for[transfer.id] = asked
+                assert _decided(asked, transfer.before[self.user], has_open=False) == coins
+            assert bank.asked_for[request.transfer_id] == asked
         elif isinstance(outcome, IdempotencyConflict):
             assert first is not None
-            assert bank.asked_for[first.id] != self.coins
+            assert bank.asked_for[first.id] != asked
         else:
             assert isinstance(outcome, ControlPlaneError)
             states = [
                 (purse, is_open) for purse in bank.wallets(self.user) for is_open in bank.requests.open_of(self.user)
             ]
-            assert type(outcome) in [self._decided(purse, has_open=is_open) for purse, is_open in states]
+            assert type(outcome) in [_decided(asked, purse, has_open=is_open) for purse, is_open in states]
 
-    def _decided(self, purse: Wallet, *, has_open: bool) -> int | type[ControlPlaneError]:
-        """The coins that are reserved, or the refusal."""
-        coins = purse.earned if self.coins in (None, purse.total) else self.coins
-        assert coins is not None
-        if has_open:
-            return AlreadyRequested
-        if purse.debt:
-            return InDebt
-        if coins > purse.earned or not purse.earned:
-            return NotWithdrawable
-        return TooFewCoins if coins < LEAST else coins
+
+def _decided(asked: int | None, purse: Wallet, *, has_open: bool) -> int | type[ControlPlaneError]:
+    """The coins that are reserved, or the refusal."""
+    coins = purse.earned if asked in (None, purse.total) else asked
+    assert coins is not None
+    if has_open:
+        return AlreadyRequested
+    if purse.debt:
+        return InDebt
+    if coins > purse.earned or not purse.earned:
+        return NotWithdrawable
+    return TooFewCoins if coins < LEAST else coins
 
 
 class Act(StrEnum):

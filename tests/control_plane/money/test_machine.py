@@ -74,7 +74,7 @@ changes = plan(
 )
 works = plan(Work)
 checkins = plan(CheckIn, "user", day=st.integers(0, 3))
-withdrawals = plan(Withdraw, "user", coins=st.none() | st.integers(1, 60), key=maybe_keys)
+withdrawals = plan(Withdraw, "user", coins=st.none() | st.integers(1, 60), key=maybe_keys, is_whole=st.booleans())
 decisions = plan(
     Decide,
     number=numbers,
