@@ -14,12 +14,15 @@ from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox.model import Kind
+from control_plane.ledger.account import ADJUSTMENT, accounts_of, debt
+from control_plane.ledger.store import open_accounts
+from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.operations import audit as log
 from control_plane.operations.payouts import (
     AnotherOperatorNeeded,
-    HeldAfterChange,
     NoSuchPayout,
+    PayoutHeld,
     WrongState,
     harmless,
 )
@@ -191,7 +194,7 @@ async def test_nothing_is_paid_while_a_change_of_the_address_holds_it(database: 
     await till.desk().approve(payout.id)
     await till.pays_to(ann, "new@example.com", changed_at=utc_now())
 
-    with pytest.raises(HeldAfterChange, match="Payouts are held until"):
+    with pytest.raises(PayoutHeld, match="Payouts are held until"):
         await till.desk().pay(payout.id, "TX 1")
     written = await till.desk().write_file(tmp_path / "early.csv")
     assert (written.payouts, written.left_out) == ([], [payout.id])
@@ -199,6 +202,27 @@ async def test_nothing_is_paid_while_a_change_of_the_address_holds_it(database: 
     await till.desk().write_file(tmp_path / "late.csv")
     assert "ann@example.com" in (tmp_path / "late.csv").read_text(), "the address that it was made with"
     assert await till.desk().pay(payout.id, "TX 1")
+    await audit(database)
+
+
+async def test_nothing_is_paid_to_a_user_whose_purchase_was_refunded_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    till = Till(database)
+    ann = await till.host(500)
+    payout = await till.withdrawing.request(ann, 500)
+    await till.desk().approve(payout.id)
+    async with database.transaction() as connection:
+        await open_accounts(connection, [debt(ann)])
+        held = await hold(connection, Request(ann, Operation.ADJUSTMENT, "debt", fingerprint()), accounts_of(ann))
+        await post(connection, held, {debt(ann): -40, ADJUSTMENT: 40})
+
+    with pytest.raises(PayoutHeld, match="owes 40 coins of refunded purchases"):
+        await till.desk().pay(payout.id, "TX 1")
+    written = await till.desk().write_file(tmp_path / "payouts.csv")
+    assert (written.payouts, written.left_out) == ([], [payout.id])
+    assert await till.desk().reject(payout.id, "You owe coins.", approved_too=True)
+    assert await wallet(database, ann) == Wallet(earned=500, debt=40)
     await audit(database)
 
 
