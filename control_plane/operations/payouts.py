@@ -1,7 +1,9 @@
 """Operators' acts about payouts: approve, reject, pay, write the file for the bank. Each is one transaction with its
 transfer, its audit entry and what tells the user, and changes nothing when it is repeated.
 
-Lock order: the user's ledger accounts, the request, the user's inbox.
+Lock order: the request, the user's ledger accounts, the user's inbox. The request comes first, because a file that is
+written locks requests for seconds: accounts that are locked meanwhile would stop the gifts of all users. No other
+transaction waits for a request while it holds accounts.
 """
 
 from __future__ import annotations
@@ -243,10 +245,10 @@ class PayoutDesk:
         user_id, request = found.user_id, _request(found, operation)
         async with self._database.transaction() as connection:
             await ledger.open_accounts(connection, [earned(user_id)])
-            held = await hold(connection, request, accounts_of(user_id))
             payout = await self._lock(connection, payout_id)
             if not check(payout):
                 return False
+            held = await hold(connection, request, accounts_of(user_id))
             posted = await post(
                 connection, held, {PAYOUT_RESERVED: -payout.coins, _receives(operation, user_id): payout.coins}
             )

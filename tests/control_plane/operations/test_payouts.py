@@ -15,7 +15,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox.model import Kind
 from control_plane.ledger.account import ADJUSTMENT, accounts_of, debt
-from control_plane.ledger.store import open_accounts
+from control_plane.ledger.store import lock_accounts, open_accounts
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.operations import audit as log
@@ -28,6 +28,7 @@ from control_plane.operations.payouts import (
 )
 from control_plane.payouts import store
 from control_plane.payouts.model import Payout, State
+from tests.control_plane.backends import waiting_backend
 from tests.control_plane.payouts.books import audit, paid, reserved
 from tests.control_plane.payouts.till import MAIL, Till
 from tests.postgres import by_owner
@@ -272,6 +273,22 @@ async def test_files_that_are_written_at_once_share_no_payout(database: Database
     ids = [payout.id for written in files for payout in written.payouts]
     assert len(ids) == 12
     assert len(set(ids)) == 12
+
+
+async def test_a_decision_that_waits_for_a_file_stops_no_gifts(database: Database) -> None:
+    till = Till(database)
+    ann = await till.host(500)
+    payout = await till.withdrawing.request(ann, 200)
+    await till.desk().approve(payout.id)
+    async with database.transaction() as file:
+        await store.lock(file, payout.id)
+        paying = asyncio.create_task(till.desk().pay(payout.id, "TX 1"))
+        await waiting_backend(database)
+        async with database.transaction() as gift:
+            await gift.execute("set local lock_timeout = '1s'")
+            await lock_accounts(gift, accounts_of(ann))
+    assert await paying
+    await audit(database)
 
 
 async def test_a_file_that_fails_is_removed_and_marks_nothing(database: Database, tmp_path: Path) -> None:
