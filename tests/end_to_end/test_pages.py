@@ -59,7 +59,7 @@ CROWD = """
     insert into stream_log (stream_id, epoch) select id, 'crowd' from streams returning stream_id as id
 """
 LATE_BANNER = """async () => {
-  const { GiftShow } = await import("/static/gift_show.js");
+  const { GiftShow } = await import(new URL("gift_show.js", document.querySelector("script[type=module]").src));
   const [lanes, spotlight, announcer] = ["ol", "div", "p"].map((tag) => document.createElement(tag));
   const show = new GiftShow(lanes, spotlight, announcer);
   const sender = { user_id: 1, username: "ben", profile_pic: "" };
