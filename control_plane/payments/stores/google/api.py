@@ -152,7 +152,7 @@ class PlayApi:
             log.error("google_play_no_access", extra={"setting": CREDENTIALS, "why": str(error)})
             raise StoreUnavailable from None
         except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as error:
-            log.warning("google_play_away", extra={"why": type(error).__name__})
+            log.warning("google_play_unavailable", extra={"why": type(error).__name__})
             raise StoreUnavailable from None
         if 200 <= answer.status < 300:
             return answer.body
@@ -184,7 +184,7 @@ def _failure(answer: _Answer) -> ReceiptRefused | StoreUnavailable:
         log.info("google_play_purchase_refused", extra={"why": why})
         return ReceiptRefused()
     else:
-        log.warning("google_play_away", extra={"why": why})
+        log.warning("google_play_unavailable", extra={"why": why})
     return StoreUnavailable()
 
 

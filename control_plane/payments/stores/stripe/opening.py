@@ -45,7 +45,7 @@ def open_stripe(settings: Settings, session: aiohttp.ClientSession) -> StripeSto
     live = key[2] == "live"
     if not live and not settings.dev:
         log.warning(
-            "STRIPE IS IN TEST MODE",
+            "stripe_in_test_mode",
             extra={
                 "why": "LIVE_STORES_STRIPE_SECRET_KEY is a test key: users get coins for test cards, without paying"
             },

@@ -540,7 +540,7 @@ async def test_a_test_key_in_production_is_told_loudly(
     session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, key: str, dev: bool, loud: bool
 ) -> None:
     assert opened(session, secret_key=key, dev=dev) is not None
-    assert ("STRIPE IS IN TEST MODE" in caplog.text) is loud
+    assert ("stripe_in_test_mode" in caplog.text) is loud
 
 
 def test_the_library_is_imported_only_when_stripe_is_set_up() -> None:
