@@ -12,7 +12,7 @@ from appstoreserverlibrary.api_client import APIError, BaseAppStoreServerAPIClie
 from appstoreserverlibrary.models.ConsumptionRequest import ConsumptionRequest
 from appstoreserverlibrary.models.Environment import Environment
 
-from control_plane.accounts.providers.key_set import read_whole
+from control_plane.base.bounded_answer import read_whole
 from control_plane.payments.stores.model import LOOK_UP_S, ReceiptRefused, StoreUnavailable
 
 log = logging.getLogger(__name__)
