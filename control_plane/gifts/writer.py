@@ -33,10 +33,10 @@ are refused. Fewer: a burst is refused that the database could take within secon
 
 
 class TooManyGifts(ControlPlaneError):
-    """More gifts wait than the database takes in a few seconds."""
+    """More gifts wait than the database takes in a few seconds. Nothing was sent."""
 
     code = "too_many_gifts"
-    kind = ErrorKind.UNAVAILABLE
+    kind = ErrorKind.TOO_OFTEN
 
     def __init__(self) -> None:
         super().__init__("Too many gifts are being sent at this moment. Please try again.")

@@ -20,14 +20,14 @@ _OPEN = """
     where (select id from ledger_account a where a.owner_id = wanted.owner_id and a.kind = wanted.kind) is null
     on conflict do nothing
 """
-_LOCK = """
+_READ = """
     select id, owner_id, kind, balance from ledger_account
     where id = any (array(
         select (select id from ledger_account a where a.owner_id = wanted.owner_id and a.kind = wanted.kind)
         from unnest($1::integer[], $2::text[]) as wanted (owner_id, kind)))
     order by id
-    for no key update
 """
+_LOCK = f"{_READ} for no key update"
 _FIND_TRANSFER = """
     select id, fingerprint from ledger_transfer where user_id = $1 and operation = $2 and idempotency_key = $3
 """
@@ -104,9 +104,14 @@ async def open_accounts(source: Connection | Database, accounts: Sequence[Accoun
 
 async def lock_accounts(connection: Connection, accounts: Sequence[Account]) -> dict[Account, HeldAccount]:
     """Lock the users' accounts that exist, ordered by id to avoid deadlocks. Statements after this see the commits of
-    every transaction that held these locks before."""
+    every transaction that held these locks before.
+
+    The balances are read afterwards: the statement that waits for the locks does not see an account that was created
+    meanwhile, such as the debt of a refund. Every transfer locks all accounts of its users, so it is locked by the others.
+    """
     owners, kinds = zip(*accounts, strict=True)
-    rows = await connection.fetch(_LOCK, owners, kinds)
+    await connection.fetch(_LOCK, owners, kinds)
+    rows = await connection.fetch(_READ, owners, kinds)
     return {
         Account(row["owner_id"], Kind(row["kind"])): HeldAccount(id=row["id"], balance=row["balance"]) for row in rows
     }

@@ -147,7 +147,7 @@ async def test_stripes_notifications_credit_and_take_back_without_a_call(shop: S
 
     intent_id = shop.stripe.intent_of(checkout["session_id"])
     assert await shop.tells(shop.stripe.refund(intent_id)) == 200
-    await until(lambda: has(shop, fan, 0), 75, what="the refund")
+    await until(lambda: has(shop, fan, 0), 30, what="the refund")
 
 
 async def has(shop: Shop, token: str, coins: int) -> bool:

@@ -19,7 +19,7 @@ from control_plane.db.embedded import running_dsn
 from control_plane.db.pool import connect
 from ffmpeg_fixtures.publisher import Publisher
 from tests.end_to_end.platform import Stagedoor, hanging, local, watching
-from tests.postgres import TestPostgres
+from tests.postgres import TestPostgres, as_owner
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
@@ -157,7 +157,7 @@ async def test_another_server_in_the_same_data_directory(own: Stagedoor) -> None
 
 async def test_a_database_that_is_newer_than_the_code(empty: Stagedoor, postgres: TestPostgres) -> None:
     async with postgres.database() as dsn:
-        await postgres.execute_in(dsn, "insert into schema_migration (version, name) values (9999, 'later')")
+        await postgres.execute_in(as_owner(dsn), "insert into schema_migration (version, name) values (9999, 'later')")
         empty.set(database_url=dsn)
         assert "start the newer release" in await refused(empty)
 

@@ -11,7 +11,7 @@ from api.sections import messages, registry
 
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
-    "showCoinHistory",
+    *("showCoinHistory", "showTopGifters"),
     *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
     "showStoreAccount",
     "startCheckout",

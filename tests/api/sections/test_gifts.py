@@ -13,6 +13,7 @@ from control_plane.base.ids import StreamId, UserId
 from control_plane.eventlog.store import create_log
 from control_plane.gifts.store import seed_catalogue
 from control_plane.ledger.adjustments import adjust
+from control_plane.ledger.wallets import Wallet, wallets
 from control_plane.streams import store as streams
 from control_plane.streams.model import StreamOptions
 from tests.api.sections.apps import APPS, Apps
@@ -145,3 +146,51 @@ async def test_the_event_has_the_senders_present_name(apps: Apps, token: str, an
     frames = await apps.database.fetch("select frame from stream_event where stream_id = $1 order by seq", stream_id)
     senders = [json.loads(row["frame"])["data"]["sender"]["username"] for row in frames]
     assert senders[1] == "annabel" != senders[0]
+
+
+async def test_of_64_gifts_with_64_keys_at_once_a_purse_for_3_pays_exactly_3(apps: Apps, token: str) -> None:
+    star = await new_user(apps.database, "star")
+    await go_live(apps, star)
+    body: dict[str, Any] = {"receiver_id": star, "gift_id": HEART, "gift_count": 6}
+
+    async def send(number: int) -> int | None:
+        answer = await apps.call("sendGift", token, client_ref=f"key {number}", **body)
+        if answer["code"] == 200:
+            return int(answer["msg"]["GiftSend"]["id"])
+        assert (answer["code"], answer["msg"]) == (201, "You do not have enough coins: 20 more are needed.")
+        return None
+
+    first = await asyncio.gather(*map(send, range(64)))
+    assert sum(sent is not None for sent in first) == 3
+    assert await asyncio.gather(*map(send, range(64))) == first
+    assert await audit(apps.database) == 100
+    assert (await wallets(apps.database, [star]))[star] == Wallet(earned=90)
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_a_count_that_is_no_count_moves_nothing(apps: Apps, token: str, ann: UserId, app: Client) -> None:
+    star = await new_user(apps.database, "star")
+    await go_live(apps, star)
+    for count in (2**63 - 2, 2**63 - 1, 2**63, 2**64, 2**64 + 1, 10**40, -(2**63), -(2**63) - 1, 2**32 + 1, 0, -1):
+        for written in (count, str(count)):
+            answer = await apps.call("sendGift", token, app, receiver_id=star, gift_id=ROSE, gift_count=written)
+            assert answer["msg"] in ("gift_count must be from 1 to 9999.", "gift_count must be a whole number."), (
+                written
+            )
+    assert (await wallets(apps.database, [ann, star])) == {ann: Wallet(bought=100), star: Wallet()}
+    assert await audit(apps.database) == 100
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_a_total_price_beyond_32_bits_is_paid_and_shown(apps: Apps, token: str, ann: UserId, app: Client) -> None:
+    star = await new_user(apps.database, "star")
+    await go_live(apps, star)
+    await apps.database.execute("update gift set coins = 2147483647 where id = $1", ROSE)
+    await adjust(apps.database, ann, 10**10, "more")
+
+    msg = await apps.done("sendGift", token, app, receiver_id=str(star), gift_id=ROSE, gift_count=2)
+
+    price = 2 * (2**31 - 1)
+    assert (int(msg["GiftSend"]["coin"]), int(msg["User"]["wallet"])) == (price, 10**10 + 100 - price)
+    assert (await wallets(apps.database, [star]))[star] == Wallet(earned=price)
+    assert await audit(apps.database) == 10**10 + 100

@@ -384,6 +384,11 @@ async def test_roots_new_data_directory_begins_empty_and_the_removed_ones_databa
 # ── roles ──
 
 
+def psql(dsn: str, statement: str) -> str:
+    command = [str(programs_for(unprivileged_account()) / "psql"), "--tuples-only", dsn, f"--command={statement}"]
+    return subprocess.run(command, check=True, timeout=20, capture_output=True, text=True).stdout
+
+
 async def test_the_server_is_its_own_role_and_the_owner_needs_the_password_of_the_file(
     server: EmbeddedPostgres, data_dir: Path
 ) -> None:
@@ -391,13 +396,7 @@ async def test_the_server_is_its_own_role_and_the_owner_needs_the_password_of_th
     assert file.stat().st_mode & 0o777 == 0o600
     async with connection(server.dsns.owner) as database:
         assert await database.fetchval("select current_user") == "stagedoor_owner"
-    psql = [
-        str(programs_for(unprivileged_account()) / "psql"),
-        "--tuples-only",
-        server.dsns.owner,
-        "--command=table thing",
-    ]
-    assert (await asyncio.to_thread(subprocess.check_output, psql, text=True, timeout=20)).strip() == "kept"
+    assert (await asyncio.to_thread(psql, server.dsns.owner, "table thing")).strip() == "kept"
     without = server.dsns.owner.partition("&passfile")[0]
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(without, password="a guess")

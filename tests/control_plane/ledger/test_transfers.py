@@ -9,7 +9,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger import amounts
-from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, LARGEST_BALANCE, accounts_of, bought, earned
+from control_plane.ledger.account import ADJUSTMENT, LARGEST_AMOUNT, LARGEST_BALANCE, accounts_of, bought, debt, earned
 from control_plane.ledger.adjustments import InvalidAdjustment, adjust
 from control_plane.ledger.store import open_accounts
 from control_plane.ledger.transfers import (
@@ -127,6 +127,24 @@ async def test_a_repeat_that_waits_for_its_first_attempt_is_answered_as_that_one
     assert await repeat == Wallet()
     assert await wallet(database, ben) == Wallet(earned=6)
     assert await audit(database) == 6
+
+
+async def test_an_account_that_is_opened_while_one_waits_for_the_locks_is_held(database: Database) -> None:
+    """Else a payout would not see the debt of a refund that was made meanwhile."""
+    ann = await rich(database, 5)
+
+    async def wallet_when_held() -> Wallet:
+        async with database.transaction() as connection:
+            return (await hold(connection, request_by(ann, "second", 1), accounts_of(ann))).wallet(ann)
+
+    async with database.transaction() as connection:
+        await open_accounts(connection, [debt(ann)])
+        held = await hold(connection, Request(ann, Operation.REFUND, "first", fingerprint()), accounts_of(ann))
+        waits = asyncio.create_task(wallet_when_held())
+        await waiting_backend(database)
+        await post(connection, held, amounts.refund(held.wallet(ann), ann, 8))
+
+    assert await waits == Wallet(debt=3)
 
 
 async def test_the_same_payment_made_many_times_at_once_is_made_once(database: Database) -> None:

@@ -329,11 +329,12 @@ async def test_a_long_id_of_a_notification_is_kept_once(database: Database, shop
     assert await database.fetchval("select count(*) from store_notice") == 1
 
 
-async def test_a_notification_wakes_the_job(database: Database, shopping: Shopping) -> None:
+async def test_each_notification_wakes_the_job_also_while_it_runs(database: Database, shopping: Shopping) -> None:
     for _ in range(2):
         await shopping.notify(shopping.real.sell())
+        await database.execute("update pgqueuer set status = 'picked'")
     kinds = await database.fetch("select entrypoint as kind from pgqueuer")
-    assert [row["kind"] for row in kinds] == ["settle_purchases"]
+    assert [row["kind"] for row in kinds] == ["settle_purchases"] * 2
 
 
 async def test_closed_claims_and_notifications_are_deleted_some_day(database: Database, shopping: Shopping) -> None:

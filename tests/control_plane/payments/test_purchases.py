@@ -104,6 +104,27 @@ async def test_concurrent_claims_of_one_transaction_credit_once(database: Databa
     assert await audit(database) == 100
 
 
+async def test_16_confirmations_of_an_unpaid_purchase_at_once_credit_nothing(
+    database: Database, shopping: Shopping
+) -> None:
+    ann = await new_user(database)
+    sold = shopping.real.sell(state=State.PENDING)
+
+    async def confirm() -> list[Purchased | BaseException]:
+        claims = (shopping.present(ann, sold, f"ref{n % 3}") for n in range(16))
+        return await asyncio.gather(*claims, return_exceptions=True)
+
+    assert {type(outcome) for outcome in await confirm()} == {PurchasePending}
+    await shopping.work()
+    assert await transfers_of(database, ann) == 0
+    assert await database.fetchval("select count(*) from purchase_claim") == 1
+    assert await audit(database) == 0
+
+    shopping.real.set(sold)
+    assert {type(outcome) for outcome in await confirm()} == {Purchased}
+    assert await audit(database) == 100
+
+
 async def test_a_transaction_that_two_users_claim_at_once_credits_one_of_them(
     database: Database, shopping: Shopping
 ) -> None:
