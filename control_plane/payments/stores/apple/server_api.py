@@ -89,7 +89,8 @@ class ServerApi(BaseAppStoreServerAPIClient):
             raise StoreUnavailable from None
 
     def _failure(self, status: int, body: bytes) -> ReceiptRefused | StoreUnavailable:
-        """An error of Apple's about the transaction is final. All others can be mended, by Apple or by the operator."""
+        """Apple's own error about the transaction is final. Others end when Apple or the operator has corrected the
+        cause."""
         code = _code(body)
         if status in (400, 404) and code in _UNKNOWN:
             return ReceiptRefused()
