@@ -1,4 +1,4 @@
-"""SQL that compares what givers have given to each receiver with the gifts.
+"""SQL that compares what givers have given to each receiver with the gifts, and the gifts with the ledger.
 
 `gifts_send` keeps the totals (migration 0026). A total is derived again from the gifts themselves, or from the totals of
 the next smaller kind, which are compared too.
@@ -51,6 +51,20 @@ _DIFFERENCES = """
     ) as derived using (user_id)
     where coalesce(kept.coins, 0) <> coalesce(derived.coins, 0)
 """
+_WRONG_GIFTS = """
+    select transfer.id, sent.coins as kept, moved.coins as derived
+    from ledger_transfer transfer
+    left join gift_sent sent on sent.transfer_id = transfer.id
+    cross join lateral (
+        select coalesce(-sum(amount) filter (where amount < 0), 0)::bigint as coins,
+            coalesce(bool_and(owner_id = sent.receiver_id) filter (where amount > 0 and owner_id is not null), true) as to_receiver
+        from ledger_entry entry join ledger_account account on account.id = entry.account_id
+        where entry.transfer_id = transfer.id
+    ) as moved
+    where transfer.id > $1 and transfer.id <= $2 and transfer.operation = 'gift'
+        and (sent.coins, sent.sender_id, true) is distinct from (moved.coins, transfer.user_id, moved.to_receiver)
+    order by transfer.id
+"""
 
 
 async def last_id(connection: Connection) -> int:
@@ -64,3 +78,13 @@ async def differences(connection: Connection, after: int, upto: int) -> Sequence
     `stream_gifter 42/7`, of user 7 in stream 42."""
     rows = await connection.fetch(_DIFFERENCES, after, upto)
     return [f"{row['total']}: {row['kept']} coins, its gifts are {row['derived']}" for row in rows]
+
+
+async def wrong_gifts(connection: Connection, after: int, upto: int) -> Sequence[str]:
+    """Transfers of gifts in this range that have no gift, or one of other coins or between other users."""
+    rows = await connection.fetch(_WRONG_GIFTS, after, upto)
+    return [
+        f"transfer {row['id']} ({row['derived']} coins) "
+        + ("has no gift" if row["kept"] is None else "is not that of its gift")
+        for row in rows
+    ]

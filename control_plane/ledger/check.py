@@ -1,8 +1,9 @@
 """The check of the ledger: derives every balance again from the entries, and reports what disagrees.
 
-Every transfer must sum to zero. The balance after an entry must be that after the account's entry before it, plus its
-amount; the balance of an account must be that after its newest entry. So each balance is the sum of all its entries. The
-totals that are kept beside the ledger must agree with the gifts.
+Every transfer must sum to zero, and move coins between accounts of the kinds and users that its operation is for. The
+balance after an entry must be that after the account's entry before it, plus its amount; the balance of an account must
+be that after its newest entry. So each balance is the sum of all its entries. Gifts must have the coins of their
+transfers, and the totals that are kept beside the ledger must agree with the gifts.
 
 The check reads on a connection of its own, in short statements with pauses between them, so that it delays no gift and
 keeps no snapshot. What is written meanwhile is complete for each statement (`check_store`).
@@ -84,12 +85,14 @@ class LedgerCheck:
     dsn: str
     totals: Sequence[Totals] = ()
     totals_by_owner: Sequence[ByOwner] = ()
+    causes: Sequence[InRange] = ()
+    """Compare transfers with the rows of what caused them, such as gifts."""
     pause: float = PAUSE
 
     async def full(self, progress: Progress = lambda line: None) -> Result:
         """Check everything, and record the result. Raises DatabaseUnavailable."""
         async with _reading(self.dsn) as connection:
-            run = _Run(connection, self.pause, progress)
+            run = _Run(connection, self.pause, progress, self.causes)
             result = await run.over(None)
             for by_owner in self.totals_by_owner:
                 await run.each(by_owner.name, by_owner.differences, 0, await by_owner.last_id(connection), OWNERS)
@@ -103,7 +106,7 @@ class LedgerCheck:
         the same place, so that it is reported until it is repaired. Raises DatabaseUnavailable."""
         since = await store.checked_position(self.database)
         async with _reading(self.dsn) as connection:
-            result = await _Run(connection, self.pause, lambda line: None).over(since)
+            result = await _Run(connection, self.pause, lambda line: None, self.causes).over(since)
         await self._record(Scope.NEW, result, since if result.differences else result.checked)
         return result
 
@@ -144,10 +147,11 @@ class _Run:
     because the end of the entries is read after the balances.
     """
 
-    def __init__(self, connection: Connection, pause: float, progress: Progress) -> None:
+    def __init__(self, connection: Connection, pause: float, progress: Progress, causes: Sequence[InRange]) -> None:
         self._connection = connection
         self._pause = pause
         self._progress = progress
+        self._causes = causes
         self._result = Result()
 
     async def over(self, since: Position | None) -> Result:
@@ -177,7 +181,13 @@ class _Run:
 
     async def _transfers(self, connection: Connection, after: int, upto: int) -> Sequence[str]:
         self._result.trial_balance.update(await store.trial_balance(connection, after, upto))
-        return await store.unbalanced_transfers(connection, after, upto)
+        found = [
+            *await store.unbalanced_transfers(connection, after, upto),
+            *await store.strange_entries(connection, after, upto),
+        ]
+        for wrong in self._causes:
+            found += await wrong(connection, after, upto)
+        return found
 
     async def each(self, what: str, look: InRange, begin: int, end: int, size: int | None = None) -> None:
         size = size or RANGE

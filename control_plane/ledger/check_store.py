@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from control_plane.ledger.transfers import Operation
 
 _POSITION = """
     select coalesce((select max(id) from ledger_entry), 0) as entry_id,
@@ -33,6 +34,16 @@ _TRIAL_BALANCE = """
     from ledger_entry entry join ledger_account account on account.id = entry.account_id
     where entry.transfer_id > $1 and entry.transfer_id <= $2
     group by 1, 2
+"""
+_STRANGE = """
+    select entry.id, transfer.id as transfer_id, transfer.operation, entry.amount, account.id as account_id, account.owner_id, account.kind
+    from ledger_transfer transfer
+    join ledger_entry entry on entry.transfer_id = transfer.id
+    join ledger_account account on account.id = entry.account_id
+    where transfer.id > $1 and transfer.id <= $2 and transfer.operation = any ($3::text[]) and transfer.operation || ' '
+        || case when account.owner_id is null then 'system' when account.owner_id = transfer.user_id then 'own' else 'other' end
+        || case when entry.amount < 0 then '-' else '+' end || account.kind <> all ($4::text[])
+    order by entry.id
 """
 _ENTRIES = """
     select entry.id, entry.amount, entry.balance_after, account.id as account_id, account.owner_id, account.kind, before.balance_after as before
@@ -71,6 +82,21 @@ _RECORD = """
 """
 _CHECKED = "select entry_id, transfer_id from ledger_check order by entry_id desc limit 1"
 _LATEST = "select kind, checked_at, differences, found from ledger_check order by kind"
+
+
+_MAY_MOVE: Mapping[Operation, str] = {
+    Operation.GIFT: "own-reward own-bought own-earned other+earned other+reward system+commission",
+    Operation.PURCHASE: "system-store own+bought own+debt",
+    Operation.REFUND: "own-bought own-earned own-reward own-debt system+store "
+    "system-store own+bought own+earned own+reward own+debt",
+    Operation.REWARD: "system-reward own+reward",
+    Operation.PAYOUT: "own-earned system+payout_reserved",
+    Operation.PAYOUT_PAID: "system-payout_reserved system+payout_paid",
+    Operation.PAYOUT_RETURNED: "system-payout_reserved own+earned",
+}
+"""Which accounts an operation takes coins from (-) and gives coins to (+): those of the transfer's user (own), of another
+user, or of the system. An adjustment may move everything, and so may the operations of a newer release."""
+_ALLOWED = [f"{operation} {move}" for operation, moves in _MAY_MOVE.items() for move in moves.split()]
 
 
 class Scope(StrEnum):
@@ -122,6 +148,16 @@ async def unbalanced_transfers(connection: Connection, after: int, upto: int) ->
         f"transfer {row['id']} ({row['operation']}) "
         + (f"sums to {row['sum']}" if row["entries"] else "has no entries")
         for row in await connection.fetch(_TRANSFERS, after, upto)
+    ]
+
+
+async def strange_entries(connection: Connection, after: int, upto: int) -> list[str]:
+    """Entries of accounts that their transfer's operation does not move: the kind or the owner of an account was changed, or
+    the transfer is forged."""
+    return [
+        f"entry {row['id']} of {_account(row['account_id'], row['owner_id'], row['kind'])}: transfer {row['transfer_id']} "
+        f"({row['operation']}) does not move {row['amount']:+} there"
+        for row in await connection.fetch(_STRANGE, after, upto, list(_MAY_MOVE), _ALLOWED)
     ]
 
 

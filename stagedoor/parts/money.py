@@ -117,4 +117,5 @@ async def payments(
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
     gifts = ByOwner("totals of gifts", totals_store.last_id, totals_store.differences)
-    return LedgerCheck(database, dsn, [purchases_store.differences, payouts_store.differences], [gifts])
+    totals = [purchases_store.differences, payouts_store.differences]
+    return LedgerCheck(database, dsn, totals, [gifts], [totals_store.wrong_gifts])

@@ -12,3 +12,11 @@ begin
 end $$;
 create trigger ledger_account_agrees after update on ledger_account
     referencing new table as changed for each statement execute function ledger_account_agrees();
+
+-- An account begins without coins, so that no balance comes with a new account either.
+create function ledger_account_begins() returns trigger language plpgsql as $$
+begin
+    raise exception 'an account begins without coins' using errcode = 'check_violation';
+end $$;
+create trigger ledger_account_begins before insert on ledger_account
+    for each row when (new.balance <> 0) execute function ledger_account_begins();

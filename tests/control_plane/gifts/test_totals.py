@@ -11,9 +11,9 @@ import pytest
 from control_plane.base.ids import UserId
 from control_plane.gifts.boards import Boards
 from control_plane.gifts.boards_store import Giver, Period, top
-from control_plane.gifts.totals_store import differences, last_id
+from control_plane.gifts.totals_store import differences, last_id, wrong_gifts
 from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
-from tests.postgres import by_owner
+from tests.postgres import by_owner, by_superuser
 
 TOTALS = "select coins, day_coins, week_coins from gift_total where receiver_id = $1 and giver_id = $2"
 
@@ -108,3 +108,29 @@ async def test_a_wrong_total_is_found(stage: Stage, statement: str) -> None:
     await stage.gifts.send(order(ann, star, HEART))
     await stage.database.execute(statement)
     assert await found(stage)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("update gift_sent set coins = 1000", "(5 coins) is not that of its gift"),
+        ("update gift_sent set receiver_id = receiver_id + 1", "(5 coins) is not that of its gift"),
+        (
+            "update ledger_transfer set user_id = (select receiver_id from gift_sent) where operation = 'gift'",
+            "is not that of",
+        ),
+        ("delete from gift_sent", "(5 coins) has no gift"),
+    ],
+)
+async def test_a_gift_that_is_not_what_its_transfer_moved_is_found(stage: Stage, change: str, says: str) -> None:
+    ann, star = await stage.user(coins=5), await stage.user()
+    await stage.gifts.send(order(ann, star, HEART))
+
+    async def wrong() -> list[str]:
+        async with stage.database.connection() as connection:
+            return list(await wrong_gifts(connection, 0, 2**62))
+
+    assert await wrong() == []
+    await by_superuser(stage.database, f"set session_replication_role = replica; {change}")
+    [found] = await wrong()
+    assert says in found

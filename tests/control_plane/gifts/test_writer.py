@@ -21,6 +21,7 @@ from tests.control_plane.backends import waiting_backend
 from tests.control_plane.gifts.stage import HEART, ROSE, Heard, Stage, order
 from tests.control_plane.gifts.test_batches import prepared
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
+from tests.postgres import by_superuser
 
 
 @pytest.fixture
@@ -87,8 +88,10 @@ async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage,
 async def test_gifts_that_cannot_be_decided_together_are_decided_one_by_one(stage: Stage) -> None:
     ann = await stage.user(coins=20)
     star, _ = await stage.star()
-    await stage.database.execute(
-        "insert into ledger_account (owner_id, kind, balance) values ($1, 'earned', $2)", star, LARGEST_BALANCE - 8
+    await by_superuser(
+        stage.database,
+        "set session_replication_role = replica; insert into ledger_account (owner_id, kind, balance) "
+        f"values ({star}, 'earned', {LARGEST_BALANCE - 8})",
     )
 
     answers = await asyncio.gather(*(stage.writer.send(prepared(ann, star, 5)) for _ in range(3)))

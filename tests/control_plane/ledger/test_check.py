@@ -96,6 +96,24 @@ CHANGES = {
         f"update ledger_account set kind = 'debt' where id = {ACCOUNT}",
         "(debt of user",
     ),
+    "an account of another kind": (
+        f"update ledger_account set kind = 'bought' where kind = 'earned' and owner_id = {BEN}",
+        "(gift) does not move +10 there",
+    ),
+    "an account of another user": (
+        "insert into app_user (username) values ('eve'); "
+        f"update ledger_account set owner_id = (select id from app_user where username = 'eve') where id = {ACCOUNT}",
+        "(gift) does not move -10 there",
+    ),
+    "earnings from the store": (
+        "with transfer as (insert into ledger_transfer (user_id, operation, idempotency_key, fingerprint) "
+        f"values ({BEN}, 'gift', 'x', '') returning id), "
+        f"earned as (update ledger_account set balance = 530 where owner_id = {BEN} and kind = 'earned' returning id) "
+        "insert into ledger_entry (transfer_id, account_id, amount, balance_after) "
+        "select transfer.id, earned.id, 500, 530 from transfer, earned union all "
+        "select transfer.id, store.id, -500, null from transfer, ledger_account store where store.kind = 'store'",
+        "(gift) does not move +500 there",
+    ),
     "a balance of the system": (
         "alter table ledger_account drop constraint ledger_account_check; "
         "update ledger_account set balance = 0 where kind = 'store'",

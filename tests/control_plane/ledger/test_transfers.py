@@ -290,6 +290,15 @@ async def test_a_balance_changes_only_with_an_entry(database: Database) -> None:
     assert await audit(database) == 10
 
 
+async def test_a_new_account_has_no_coins(database: Database) -> None:
+    ann = await rich(database, 10)
+
+    with pytest.raises(asyncpg.CheckViolationError, match="begins without coins"):
+        await database.execute("insert into ledger_account (owner_id, kind, balance) values ($1, 'earned', 5)", ann)
+
+    assert await audit(database) == 10
+
+
 @pytest.mark.parametrize("table", ["ledger_entry", "ledger_transfer"])
 @pytest.mark.parametrize(
     "statement", ["update {} set id = default", "delete from {}", "truncate {} cascade", "delete from {} where false"]
