@@ -43,7 +43,7 @@ from control_plane.payments.errors import (
 from control_plane.payments.purchases import LONGEST_CLAIM, Purchased
 from control_plane.payments.sale import Package
 from control_plane.payments.stores.model import Claim, ReceiptRefused
-from control_plane.rewards.checkin import CheckedInBefore
+from control_plane.rewards.model import CheckedInBefore
 
 section = Section("wallet")
 

@@ -34,7 +34,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """The private fields (`social_id`, `email`, `phone`, `device_token`, `ip`, `auth_token`, `wallet`,
-    `paypal`, `profile_visit_count`, `unread_notification`) are filled only in the caller's own record. The apps show `wallet` as the new balance."""
+    `paypal`, `profile_visit_count`, `unread_notification`) are filled only in the caller's own record. The apps show
+    `wallet` as the new balance."""
 
     id: Id = 0
     first_name: str = ""

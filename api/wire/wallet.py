@@ -8,7 +8,7 @@ import msgspec
 
 from api.wire.values import NO_TIME, DecimalText, Id, Money, WireTime, wire_time
 from control_plane.payments.sale import Package, Product, Purchase
-from control_plane.rewards.checkin import Checkin
+from control_plane.rewards.model import Checkin
 
 
 class PurchaseCoin(msgspec.Struct, frozen=True, kw_only=True):

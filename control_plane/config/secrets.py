@@ -1,8 +1,8 @@
 """The secrets file: secrets by purpose, with rotation, the apps' API keys, and the key of push messages to browsers.
 
-Each purpose has a keyring: the first secret signs or encrypts, all verify or decrypt. The file has mode 0600; the first start creates it.
-The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it would invalidate
-every session and stream key.
+Each purpose has a keyring: the first secret signs or encrypts, all verify or decrypt. The file has mode 0600; the first
+start creates it. The database keeps fingerprints, so that a server with other secrets refuses to start. Otherwise it
+would invalidate every session and stream key.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ class GiftNotFound(ControlPlaneError):
 
 
 class Editing:
-    """Of the columns of `gift`: those that are left out stay as they are. Runs in the caller's transaction."""
+    """Adds and changes gifts of the catalogue, in the caller's transaction. `values` are columns of `gift`; those that are
+    left out stay as they are."""
 
     def __init__(self, files: Files, pictures: Pictures) -> None:
         self._files = files
@@ -64,7 +65,7 @@ class Editing:
         await self._keep_pictures(connection, gift_id)
 
     async def set_active(self, connection: Connection, gift_id: GiftId, *, active: bool) -> None:
-        """Whether it is on offer. Raises GiftNotFound."""
+        """Offer the gift, or retire it. Raises GiftNotFound."""
         if not await editing_store.set_active(connection, gift_id, active=active):
             raise GiftNotFound(gift_id)
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.spreadsheet import harmless
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger import export_store
@@ -20,7 +21,6 @@ SETTLED_AFTER = dt.timedelta(minutes=1)
 """Transactions are shorter. A transfer has the time at which its transaction began, so a period that ended later could
 still get transfers after its export."""
 LONGEST_S = 6 * 3600.0
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class InvalidPeriod(ControlPlaneError):
@@ -65,7 +65,7 @@ async def _pieces(connection: Connection, start: dt.datetime, end: dt.datetime, 
                 "system" if entry["owner_id"] is None else entry["owner_id"],
                 entry["amount"],
                 entry["balance_after"],
-                _harmless(entry["note"]),
+                harmless(entry["note"]),
             )
             for entry in entries
         )
@@ -79,8 +79,3 @@ def _lines(rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """Spreadsheets run a text that begins like a formula. An apostrophe makes it text."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

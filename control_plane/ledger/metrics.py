@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from prometheus_client import Gauge
 
-from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
 from control_plane.ledger import check_store
+from control_plane.observe.measuring import measure
 from control_plane.observe.metrics import Metrics
-
-log = logging.getLogger(__name__)
-
-EVERY_S = 60.0
-"""Time between two looks. Shorter: more queries. Longer: an alarm comes later."""
 
 
 class LedgerMetrics:
@@ -34,11 +26,10 @@ class LedgerMetrics:
 
 
 async def measure_ledger(database: Database, metrics: LedgerMetrics) -> None:
-    """Set the gauges every minute, until cancelled. While the database is down they keep their values."""
-    while True:
-        try:
-            for latest in await check_store.latest(database):
-                metrics.set(latest)
-        except ControlPlaneError as error:
-            log.warning("ledger_not_measured", extra={"why": error.code})
-        await asyncio.sleep(EVERY_S)
+    """Set the gauges every minute, until cancelled."""
+
+    async def look() -> None:
+        for latest in await check_store.latest(database):
+            metrics.set(latest)
+
+    await measure("ledger_not_measured", look)

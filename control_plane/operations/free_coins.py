@@ -1,10 +1,10 @@
 """Takes back unpaid coins: those of the sandbox store, and the demo users' first coins.
 
 An account does not separate free coins from paid ones. So the ledger is replayed from its beginning, and each transfer
-moves free coins first; only the refund of a paid purchase takes paid coins first. At the end each account holds a number
-of free coins, never more than its balance. What is reserved for a payout is followed as an account of its user, because
-a rejection returns it. These are taken back; the rest was paid for. A debt that free coins paid is
-owed again.
+moves free coins first; only the refund of a paid purchase takes paid coins first. What is reserved for a payout is
+followed as an account of its user, because a rejection returns it. At the end each account holds a number of free
+coins, never more than its balance. These are taken back; the rest was paid for. A debt that free coins paid is owed
+again.
 """
 
 from __future__ import annotations

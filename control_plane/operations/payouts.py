@@ -20,6 +20,7 @@ from control_plane.base import private_file
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
+from control_plane.base.spreadsheet import harmless
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger import store as ledger
@@ -40,7 +41,6 @@ MOST_OPEN = 10**6
 EXPORT_S = 300.0
 """Deadline of the transaction that writes a file. Shorter: a large file cannot be written."""
 COLUMNS = ("payout", "user", "username", "method", "address", "amount", "currency", "coins", "requested", "approved")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class NoSuchPayout(ControlPlaneError):
@@ -304,11 +304,6 @@ async def reject_open_payouts(connection: Connection, actor: Actor, reason: str)
 
 def _request(payout: Payout, operation: Operation) -> Request:
     return Request(payout.user_id, operation, f"payout {payout.id}", fingerprint(payout=payout.id))
-
-
-def harmless(field: str) -> str:
-    """A field that a spreadsheet would calculate gets a quote in front."""
-    return f"'{field}" if field.startswith(_FORMULA) else field
 
 
 def _receives(operation: Operation, user_id: UserId) -> Account:

@@ -1,4 +1,4 @@
-"""Purchases that an operator has the stores asked about again."""
+"""An operator's act about purchases: ask the store again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ClaimNotOpen(ControlPlaneError):
 
 
 async def retry(database: Database, actor: Actor, claim_id: int) -> KeptClaim:
-    """The job asks the store now, with all attempts. Raises ClaimNotOpen."""
+    """Let the job ask the store now, and with all its attempts again. Raises ClaimNotOpen."""
     async with database.transaction() as connection:
         claim = await claims.retry(connection, claim_id)
         if claim is None:

@@ -91,10 +91,7 @@ class DuePurchases:
             if refused.transaction is not None:
                 await self._uncredited(kept, store, refused.transaction, refused.why)
             raise
-        if kept.notice.kind is NoticeKind.CONSUMPTION_ASKED and isinstance(store, AsksConsumption):
-            await self._stores.ask(
-                store, store.answer_consumption(kept.notice, await self._consumption(store, transaction))
-            )
+        await self._answer_consumption(kept, store, transaction)
         if not await self._stores.finish(store, transaction, reference):
             raise StoreUnavailable
         await claims.hurry(self._database, store.name, transaction.transaction_id, kept.notice.reference)
@@ -110,11 +107,14 @@ class DuePurchases:
                 await claims.keep_refused(
                     self._database, buyer, store.name, kept.notice.reference, transaction.transaction_id, why.code
                 )
-        if kept.notice.kind is NoticeKind.CONSUMPTION_ASKED and isinstance(store, AsksConsumption):
-            await self._stores.ask(
-                store, store.answer_consumption(kept.notice, await self._consumption(store, transaction))
-            )
+        await self._answer_consumption(kept, store, transaction)
         await claims.hurry(self._database, store.name, transaction.transaction_id, kept.notice.reference)
+
+    async def _answer_consumption(self, kept: KeptNotice, store: Store, transaction: StoreTransaction) -> None:
+        """Raises StoreUnavailable."""
+        if kept.notice.kind is NoticeKind.CONSUMPTION_ASKED and isinstance(store, AsksConsumption):
+            facts = await self._consumption(store, transaction)
+            await self._stores.ask(store, store.answer_consumption(kept.notice, facts))
 
     async def _consumption(self, store: Store, transaction: StoreTransaction) -> Consumption:
         purchase = await payments.find_purchase(self._database, store.name, transaction.transaction_id)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge
 
-from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
+from control_plane.observe.measuring import measure
 from control_plane.observe.metrics import Metrics
 from control_plane.payments import claims_store as claims
 from control_plane.payments import notifications_store as notices
 from control_plane.payments.settling import Settled
-
-log = logging.getLogger(__name__)
-
-EVERY_S = 60.0
-"""Time between two looks. Shorter: more queries. Longer: an alarm comes later."""
 
 
 class PurchaseMetrics:
@@ -59,10 +52,9 @@ class PurchaseMetrics:
 
 
 async def measure_purchases(database: Database, stores: Sequence[str], metrics: PurchaseMetrics) -> None:
-    """Set the gauges every minute, until cancelled. While the database is down they keep their values."""
-    while True:
-        try:
-            metrics.set(stores, await claims.waiting(database), (await notices.waiting(database))[0])
-        except ControlPlaneError as error:
-            log.warning("purchases_not_measured", extra={"why": error.code})
-        await asyncio.sleep(EVERY_S)
+    """Set the gauges every minute, until cancelled."""
+
+    async def look() -> None:
+        metrics.set(stores, await claims.waiting(database), (await notices.waiting(database))[0])
+
+    await measure("purchases_not_measured", look)

@@ -55,13 +55,13 @@ def price_minor(price: str) -> int:
 
 
 def makes_profit(coins: int, price_minor: int, cash_per_coin: Decimal, commission_bps: int) -> bool:
-    """Whether buying coins, giving them to a friend and cashing them out pays more than they cost."""
+    """Whether coins that are bought, given to another user and cashed out bring more than they cost."""
     paid_out = cash_per_coin * coins * (BASIS_POINTS - commission_bps) / BASIS_POINTS
     return paid_out > Decimal(price_minor).scaleb(-2)
 
 
 async def add(connection: Connection, values: Mapping[str, Any]) -> int:
-    """A package with all columns. Raises InvalidPackage."""
+    """Add a package; `values` has all columns. Raises InvalidPackage."""
     checked = _checked(values)
     _check_product_id(checked["product_id"])
     if await store.packages_of_product(connection, checked["product_id"]):
@@ -76,7 +76,7 @@ async def edit(connection: Connection, package_id: int, values: Mapping[str, Any
 
 
 async def set_active(connection: Connection, package_id: int, *, active: bool) -> None:
-    """Whether it is on sale. A purchase that was paid before is still credited. Raises PackageNotFound."""
+    """Sell the package, or retire it. A purchase that was paid before is still credited. Raises PackageNotFound."""
     if not await store.set_active(connection, package_id, active=active):
         raise PackageNotFound(package_id)
 
@@ -89,7 +89,7 @@ async def set_product(
     price_minor: int | None = None,
     currency: str | None = None,
 ) -> None:
-    """The package's product in a store, from now on. Without a price: the package's. Raises InvalidPackage and
+    """Set the package's product in a store, from now on. Without a price: the package's. Raises InvalidPackage and
     PackageNotFound."""
     _check_product_id(product_id)
     if currency is not None:

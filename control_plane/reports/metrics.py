@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from prometheus_client import Gauge
 
-from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
+from control_plane.observe.measuring import measure
 from control_plane.observe.metrics import Metrics
 from control_plane.reports import store
-
-log = logging.getLogger(__name__)
-
-EVERY_S = 60.0
-"""Time between two looks. Shorter: more queries. Longer: an alarm comes later."""
 
 
 class ReportMetrics:
@@ -34,10 +26,9 @@ class ReportMetrics:
 
 
 async def measure_reports(database: Database, metrics: ReportMetrics) -> None:
-    """Set the gauges every minute, until cancelled. While the database is down they keep their values."""
-    while True:
-        try:
-            metrics.set(await store.backlog(database))
-        except ControlPlaneError as error:
-            log.warning("reports_not_measured", extra={"why": error.code})
-        await asyncio.sleep(EVERY_S)
+    """Set the gauges every minute, until cancelled."""
+
+    async def look() -> None:
+        metrics.set(await store.backlog(database))
+
+    await measure("reports_not_measured", look)

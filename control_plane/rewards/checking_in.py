@@ -14,7 +14,7 @@ from control_plane.ledger.account import REWARDS, TransferId, accounts_of, rewar
 from control_plane.ledger.store import open_accounts
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from control_plane.rewards import store
-from control_plane.rewards.checkin import CheckedInBefore, Checkin, Checkins
+from control_plane.rewards.model import CheckedInBefore, Checkin, Checkins
 
 LONGEST_LIST = 31
 """Check-ins in a list: a month, as a calendar on a phone shows it."""

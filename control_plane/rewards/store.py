@@ -9,7 +9,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 from control_plane.ledger.account import TransferId
-from control_plane.rewards.checkin import Checkin
+from control_plane.rewards.model import Checkin
 
 _COLUMNS = "user_id, day, streak, coins, created_at"
 _ADD = f"""

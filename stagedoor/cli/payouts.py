@@ -147,7 +147,8 @@ def write_csv(
         try:
             written = await desk.write_file(file, limit)
         except OSError as error:
-            raise typer.BadParameter(f"{file}: {error.strerror or 'it exists already'}.", param_hint="FILE") from None
+            problem = f"{error.filename or file}: {error.strerror or 'it exists already'}."
+            raise typer.BadParameter(problem, param_hint="FILE") from None
         out.print(f"{_number(written.payouts)} in {file}. {_sums(written.payouts)}", highlight=False, markup=False)
         if written.left_out:
             err.print(

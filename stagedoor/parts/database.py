@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 async def database(
     dsns: Dsns, settings: Settings, secrets: Secrets, workers: Workers, metrics: Metrics, progress: Progress
 ) -> AsyncIterator[Database]:
-    """Raises AnotherServerRuns, DatabaseIsNewer, DatabaseIsOlder, NotTheOwner, UnusableSecrets, UsedInDevelopment, NotInstalled, UnusableIncarnation
-    and DatabaseUnavailable."""
+    """Raises AnotherServerRuns, DatabaseIsNewer, DatabaseIsOlder, NotTheOwner, UnusableSecrets, UsedInDevelopment,
+    NotInstalled, UnusableIncarnation and DatabaseUnavailable."""
     only = OnlyServer(dsns.server)
     try:
         await only.take()

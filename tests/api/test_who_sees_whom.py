@@ -302,6 +302,32 @@ async def history_of_coins(house: House, viewer: Someone, other: Someone) -> boo
     return other.name in movement["text"]
 
 
+async def gifts_on_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    """The other user is the owner of the video."""
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "showSentGiftsAgainstVideo", video_id=video_id)
+    return bool(answer["code"] == 200)
+
+
+async def board_of_a_stream(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "showTopGifters", live_streaming_id=other.stream_id, period="stream")
+    return bool(answer["code"] == 200)
+
+
+async def board_of_a_receiver(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "showTopGifters", receiver_id=other.id, period="all")
+    return bool(answer["code"] == 200)
+
+
+async def givers_to_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    third = await house.someone()
+    await house.database.execute(
+        "insert into stream_gifter (stream_id, user_id, coins) values ($1, $2, 7)", third.stream_id, other.id
+    )
+    answer = await house.call(viewer, "showTopGifters", live_streaming_id=third.stream_id, period="stream")
+    return bool(answer["msg"]["TopGifters"])
+
+
 # ── relations ──
 
 
@@ -371,6 +397,10 @@ DOORS = (
     Door(message_over_the_socket, guests=False),
     Door(video_in_a_message, frozenset({stranger}), guests=False),
     Door(stream_in_a_message, guests=False),
+    Door(gifts_on_a_video, frozenset({stranger})),
+    Door(board_of_a_stream),
+    Door(board_of_a_receiver, frozenset({stranger})),
+    Door(givers_to_a_third_user),
     Door(watching, guests=False),
     Door(live_socket),
     Door(watch_page),

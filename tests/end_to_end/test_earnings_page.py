@@ -57,7 +57,7 @@ async def test_coins_are_withdrawn_to_an_address_whose_change_is_proven(place: P
         await withdrawal.get_by_role("button", name="Request payout").click()
         await expect(payouts).to_be_focused()
         await expect(payouts).to_contain_text("200 coins, 1.00 USD")
-        await expect(payouts).to_contain_text("Requested. Our team looks at it.")
+        await expect(payouts).to_contain_text("Requested. Our team has not decided yet.")
         await expect(withdrawal).to_contain_text("100 coins, worth 0.50 USD")
         await expect(withdrawal).to_contain_text("You have already requested a payout.")
         assert await violations(page) == {}

@@ -58,17 +58,6 @@ CROWD = """
         )
     insert into stream_log (stream_id, epoch) select id, 'crowd' from streams returning stream_id as id
 """
-LATE_BANNER = """async () => {
-  const { GiftShow } = await import("/static/gift_show.js");
-  const [lanes, spotlight, announcer] = ["ol", "div", "p"].map((tag) => document.createElement(tag));
-  const show = new GiftShow(lanes, spotlight, announcer);
-  const sender = { user_id: 1, username: "ben", profile_pic: "" };
-  return [[1, 4], [2, 5], [1, 1]].map(([count, ofCombo]) => {
-    show.add({ title: "Rose", icon: "", count, coins: count, sender, combo: { id: "1-1", count: ofCombo } });
-    return lanes.querySelector(".times").textContent;
-  });
-}"""
-"""The banner of someone who comes when a combo is at its fourth gift, and of the combo after it."""
 COMES_MS = 20_000
 """Timeout for the first frame, on a busy machine."""
 
@@ -601,7 +590,6 @@ async def test_a_combo_grows_in_the_banner_and_a_tap_counts_once(house: House) -
         for page in pages:
             await expect(page.locator(".coin-count")).to_have_text("3")
             await expect(page.locator(".feed li")).to_have_count(3)
-        assert await viewer.page.evaluate(LATE_BANNER) == ["×4", "×6", "×1"]
     await house.end(token, stream)
 
 

@@ -47,7 +47,7 @@ function showWithdrawal(place, earnings, all) {
     open: "Withdraw",
     content: (close) => {
       const { element, input } = field("Coins", { name: "coin", type: "number", required: "", min: String(earnings.least), max: String(withdrawable),
-        value: String(withdrawable), step: "1" }, { hint: `They are reserved at once, and paid to ${earnings.address} after our team has looked at it.` });
+        value: String(withdrawable), step: "1" }, { hint: `They are reserved at once, and paid to ${earnings.address} after our team has approved the payout.` });
       return form([element], "Request payout", async () => {
         await call("withdrawRequest", { coin: input.value, amount: "0" });
         await all.changed();
@@ -62,7 +62,7 @@ function showWithdrawal(place, earnings, all) {
  * @param {Earnings} earnings
  */
 function obstacle({ withdrawable, fresh, least, address, held_until, is_open }) {
-  if (is_open) return "You have already requested a payout. The next one can be requested when it is paid.";
+  if (is_open) return "You have already requested a payout. The next one can be requested when our team has paid or rejected it.";
   if (held_until) return `Your payout address was changed. For your safety, payouts are possible again from ${WHEN.format(new Date(held_until))}.`;
   const later = fresh ? ` ${counted(fresh, "more coin", "more coins")} can be withdrawn later.` : "";
   if (withdrawable < least) return `A payout has at least ${counted(least, "coin")}.${later}`;
@@ -126,10 +126,10 @@ function changeForm(place, all, close) {
   function withPassword() {
     const { element, input } = field("Password", { name: "password", type: "password", autocomplete: "current-password", required: "" });
     show(addressForm("Save", [element], (to) => save(place, all, { value: to, password: input.value }), close, value(),
-      [linkButton("Use a code instead", () => bySendingCode())]));
+      [linkButton("Use a code instead", () => askForCode())]));
   }
 
-  function bySendingCode() {
+  function askForCode() {
     show(addressForm("Send code", [make("p", { class: "hint" }, "The code is sent to the email address or phone number of your account.")], async (to) => {
       const sent = await ask("POST", "/account/payout-code");
       withCode(to, sent.to);
@@ -150,7 +150,7 @@ function changeForm(place, all, close) {
   }
 
   if (all.current.has_password) withPassword();
-  else bySendingCode();
+  else askForCode();
   return shown;
 }
 
@@ -171,7 +171,7 @@ function showPayouts(place, payouts) {
 /** @param {Payout} payout */
 function inWords({ state, reason, reference }) {
   switch (state) {
-    case "requested": return "Requested. Our team looks at it.";
+    case "requested": return "Requested. Our team has not decided yet.";
     case "approved": return "Approved. It will be paid.";
     case "paid": return `Paid. Reference: ${reference}`;
     case "rejected": return `Rejected, and the coins are yours again. ${reason}`;

@@ -71,9 +71,9 @@ async function load() {
     showExport(find("#export", HTMLElement), all);
     showDeletion(find("#deletion", HTMLElement), find("#delete", HTMLDialogElement), all, showGone);
     await Promise.all([
-        showEarnings(all),
-        showCoinHistory(find("#coins", HTMLElement)),
-        showSessions(find("#sessions", HTMLElement), account),
+      showEarnings(all),
+      showCoinHistory(find("#coins", HTMLElement)),
+      showSessions(find("#sessions", HTMLElement), account),
     ]);
     unreached.hidden = true;
     if (account.user) showOnly(parts);

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from control_plane.accounts.providers.id_tokens import InvalidIdToken
-from control_plane.accounts.providers.key_set import DEADLINE_S, KeysUnavailable, read_whole
+from control_plane.accounts.providers.key_set import DEADLINE_S, KeysUnavailable
+from control_plane.base.bounded_answer import read_whole
 from control_plane.base.clock import utc_now
 from control_plane.config.declare import InvalidSettings
 from control_plane.config.providers import Apple, Providers

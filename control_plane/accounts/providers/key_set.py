@@ -14,6 +14,7 @@ import aiohttp
 import jwt
 from cachetools import TTLCache
 
+from control_plane.base.bounded_answer import read_whole
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 
 log = logging.getLogger(__name__)
@@ -113,16 +114,6 @@ class KeySet:
             if response.status != 200:
                 raise ValueError("The provider answers without a key set.")
             return json.loads(await read_whole(response, LARGEST_BYTES))
-
-
-async def read_whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
-    """The body, in however many pieces it arrives. Raises ValueError if it has more than `largest` bytes."""
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(1 << 16):
-        body += chunk
-        if len(body) > largest:
-            raise ValueError("The answer is too large.")
-    return bytes(body)
 
 
 def _signing_keys(document: Any) -> dict[str, jwt.PyJWK]:

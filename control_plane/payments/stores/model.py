@@ -128,8 +128,8 @@ class Store(Protocol):
         ...
 
     async def notices(self, message: Message) -> Sequence[Notice]:
-        """Verify a notification and read it. Raises NotificationRefused, and StoreUnavailable if keys to verify it with
-        cannot be had now."""
+        """Verify a notification and read it. Raises NotificationRefused, and StoreUnavailable if the keys that verify
+        it cannot be fetched now."""
         ...
 
 

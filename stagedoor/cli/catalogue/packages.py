@@ -140,11 +140,12 @@ def product(
     """Give a package an id or a price of its own in a store. A product id stays with its package: earlier purchases by it
     are still recognised."""
     minor = None if price is None else editing.price_minor(price)
-    terms = {} if minor is None else {"price_minor": minor, "currency": currency}
+    in_currency = None if minor is None else currency
 
     async def work(database: Database, settings: Settings) -> None:
         async with database.transaction() as connection:
-            await editing.set_product(connection, package_id, of, product_id, **terms)  # type: ignore[arg-type]
+            await editing.set_product(connection, package_id, of, product_id, minor, in_currency)
+            terms = {} if minor is None else {"price_minor": minor, "currency": currency}
             detail = {"store": of.value, "product_id": product_id, **terms}
             await _record(connection, Act.PRODUCT_SET, package_id, **detail)
         out.print(f"Package {package_id} is {product_id} in the store {of.value}.", highlight=False, markup=False)

@@ -97,13 +97,10 @@ async def belonging(at: Installation) -> Finding | None:
 
 
 async def mode(at: Installation) -> Finding | None:
-    if at.dsn is None or at.dev:
+    if at.dev:
         return None
-    connection = await connect(at.dsn, CONNECT_S)
-    try:
-        since = await connection.fetchval(_MODE) if await applied_version(connection) >= _MODE_SINCE else None
-    finally:
-        connection.terminate()
+    async with at.connection(_MODE_SINCE) as connection:
+        since = None if connection is None else await connection.fetchval(_MODE)
     if since is None:
         return None
     return warning(

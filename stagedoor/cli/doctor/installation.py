@@ -11,6 +11,8 @@ import psutil
 from control_plane.base.errors import ControlPlaneError
 from control_plane.config.ports import Ports
 from control_plane.config.settings import Settings
+from control_plane.db.connections import Connection
+from control_plane.db.migrate import applied_version
 from control_plane.db.pool import connect
 from stagedoor.cli.database import NoDatabase, reachable
 from stagedoor.processes.data_directory import is_in_use
@@ -36,6 +38,18 @@ class Installation:
     dsn: str | None
     """None: the database cannot be reached; `why_no_dsn` says why."""
     why_no_dsn: str
+
+    @asynccontextmanager
+    async def connection(self, since: int) -> AsyncIterator[Connection | None]:
+        """A connection to the database. None: it cannot be reached, or has not been migrated to version `since`."""
+        if self.dsn is None:
+            yield None
+            return
+        connection = await connect(self.dsn, CONNECT_S)
+        try:
+            yield connection if await applied_version(connection) >= since else None
+        finally:
+            connection.terminate()
 
 
 @asynccontextmanager

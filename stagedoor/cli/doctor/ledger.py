@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 from control_plane.base.clock import utc_now
-from control_plane.db.migrate import applied_version
-from control_plane.db.pool import connect
 from control_plane.ledger import check_store
 from stagedoor.cli.doctor.finding import Finding, broken, ok, warning
-from stagedoor.cli.doctor.installation import CONNECT_S, Installation
+from stagedoor.cli.doctor.installation import Installation
 
 LONGEST = dt.timedelta(hours=26)
 """Since the latest check, which runs every hour and every night, while a server runs. Shorter: a warning while a long
@@ -19,15 +17,10 @@ _SINCE = 32
 
 
 async def checked(at: Installation) -> Finding | None:
-    if at.dsn is None:
-        return None
-    connection = await connect(at.dsn, CONNECT_S)
-    try:
-        if await applied_version(connection) < _SINCE:
+    async with at.connection(_SINCE) as connection:
+        if connection is None:
             return None
         latest = await check_store.latest(connection)
-    finally:
-        connection.terminate()
     for check in latest:
         if check.differences:
             return broken(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from control_plane.db.migrate import applied_version
-from control_plane.db.pool import connect
 from control_plane.payments import claims_store as claims
 from control_plane.payments.errors import ProductNotOffered
 from stagedoor.cli.doctor.finding import Finding, ok, warning
-from stagedoor.cli.doctor.installation import CONNECT_S, Installation
+from stagedoor.cli.doctor.installation import Installation
 
 LONGEST_WAIT_S = 86400.0
 """Longer: buyers wait for days without a warning. Shorter: a payment in cash is a warning."""
@@ -16,16 +14,11 @@ _SINCE = 27
 
 
 async def waiting(at: Installation) -> Finding | None:
-    if at.dsn is None:
-        return None
-    connection = await connect(at.dsn, CONNECT_S)
-    try:
-        if await applied_version(connection) < _SINCE:
+    async with at.connection(_SINCE) as connection:
+        if connection is None:
             return None
         waiting = await claims.waiting(connection)
         unknown = await claims.refused_for(connection, ProductNotOffered.code)
-    finally:
-        connection.terminate()
     stores = at.settings.stores
     set_up = {"apple": stores.apple.bundle_id, "google": stores.google.package_name, "stripe": stores.stripe.secret_key}
     names = [name for name, first in set_up.items() if first]

@@ -10,8 +10,8 @@ from control_plane.ledger.account import ADJUSTMENT, REWARDS, bought, reward
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.transfers import IdempotencyConflict, Operation
 from control_plane.ledger.wallets import Wallet
-from control_plane.rewards.checkin import CheckedInBefore, Checkin
 from control_plane.rewards.checking_in import CheckingIn
+from control_plane.rewards.model import CheckedInBefore, Checkin
 from tests.control_plane.money import rules
 from tests.control_plane.money.bank import Bank
 

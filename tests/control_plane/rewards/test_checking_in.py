@@ -14,8 +14,8 @@ from control_plane.ledger.account import LARGEST_BALANCE, REWARDS, accounts_of, 
 from control_plane.ledger.store import open_accounts
 from control_plane.ledger.transfers import Operation, Request, TooManyCoins, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet, wallet
-from control_plane.rewards.checkin import CheckedInBefore, Checkin
 from control_plane.rewards.checking_in import CheckingIn
+from control_plane.rewards.model import CheckedInBefore, Checkin
 from tests.control_plane.ledger.books import audit, transfers_of
 from tests.control_plane.people import new_user
 from tests.postgres import by_superuser

@@ -143,8 +143,8 @@ class AppStore:
         return str(payload.transactionId)
 
     async def _answer(self, signed: str, transaction_id: str) -> JWSTransactionDecodedPayload:
-        """An answer that is not Apple's current word about the transaction refuses nothing: the purchase waits until the
-        operator has mended the cause, such as a missing root certificate."""
+        """Verify an answer of the API. One that is not signed by Apple, is old, or is about another transaction does
+        not refuse the purchase: it waits until the operator has corrected the cause, such as a missing root certificate."""
         try:
             payload = await self._signed_data.transaction(signed)
         except OfAnotherApp:

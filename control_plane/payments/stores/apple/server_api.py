@@ -12,7 +12,7 @@ from appstoreserverlibrary.api_client import APIError, BaseAppStoreServerAPIClie
 from appstoreserverlibrary.models.ConsumptionRequest import ConsumptionRequest
 from appstoreserverlibrary.models.Environment import Environment
 
-from control_plane.accounts.providers.key_set import read_whole
+from control_plane.base.bounded_answer import read_whole
 from control_plane.payments.stores.model import LOOK_UP_S, ReceiptRefused, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,8 @@ class ServerApi(BaseAppStoreServerAPIClient):
             raise StoreUnavailable from None
 
     def _failure(self, status: int, body: bytes) -> ReceiptRefused | StoreUnavailable:
-        """An error of Apple's about the transaction is final. All others can be mended, by Apple or by the operator."""
+        """Apple's own error about the transaction is final. Others end when Apple or the operator has corrected the
+        cause."""
         code = _code(body)
         if status in (400, 404) and code in _UNKNOWN:
             return ReceiptRefused()

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from control_plane.accounts.providers.key_set import read_whole
+from control_plane.base.bounded_answer import read_whole
 from control_plane.base.service_account import NoAccessToken, ServiceAccount
 from control_plane.payments.stores.model import LOOK_UP_S, ReceiptRefused, StoreUnavailable
 

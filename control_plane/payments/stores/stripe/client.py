@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import stripe
 
+from control_plane.base.bounded_answer import read_whole
 from control_plane.config.stores import Stripe
 from control_plane.payments.stores.model import LOOK_UP_S, StoreUnavailable
 
@@ -77,15 +78,7 @@ class _Http(stripe.HTTPClient):
             async with self._session.request(
                 method, url, headers=headers, data=post_data, allow_redirects=False
             ) as response:
-                body = bytearray()
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > LARGEST_ANSWER:
-                        raise _no_answer("The answer is too large.")
-                return bytes(body), response.status, response.headers
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            raise _no_answer(type(error).__name__) from None
-
-
-def _no_answer(why: str) -> stripe.APIConnectionError:
-    return stripe.APIConnectionError(why, should_retry=True)  # type: ignore[no-untyped-call]
+                return await read_whole(response, LARGEST_ANSWER), response.status, response.headers
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+            why = type(error).__name__
+            raise stripe.APIConnectionError(why, should_retry=True) from None  # type: ignore[no-untyped-call]

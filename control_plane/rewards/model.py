@@ -1,4 +1,4 @@
-"""A daily check-in, and what a user sees of the own ones."""
+"""Daily check-ins."""
 
 from __future__ import annotations
 
