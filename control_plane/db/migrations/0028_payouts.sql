@@ -18,7 +18,7 @@ create table payout_request (
     user_id        integer not null references app_user,
     coins          bigint not null check (coins > 0),
     cash_per_coin  numeric not null check (cash_per_coin >= 0),
-    amount         numeric(20, 2) not null check (amount > 0),    -- coins × cash_per_coin, rounded down
+    amount         numeric(20, 2) not null check (amount > 0),    -- rounded down
     currency       text not null,
     method         text not null check (method in ('paypal', 'bank', 'wallet')),
     sealed         bytea,                             -- the address that it was made with; none: the user is removed
@@ -34,6 +34,7 @@ create table payout_request (
     ended_at       timestamptz,
     reason         text not null default '',          -- of a rejection, as the user reads it
     bank_reference text not null default '',
+    check (amount = trunc(coins * cash_per_coin, 2)),
     check ((state in ('paid', 'rejected')) = (end_id is not null) and (end_id is null) = (ended_at is null)),
     check ((approved_at is null) = (approved_by is null)),
     check (state not in ('approved', 'paid') or approved_at is not null),

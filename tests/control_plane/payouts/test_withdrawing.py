@@ -41,7 +41,7 @@ from control_plane.payouts.model import (
 )
 from tests.control_plane.payouts.books import audit, reserved
 from tests.control_plane.payouts.till import Till
-from tests.postgres import by_superuser
+from tests.postgres import by_owner, by_superuser
 
 
 async def test_coins_are_reserved_from_the_earnings_alone(database: Database) -> None:
@@ -227,6 +227,14 @@ async def test_no_more_entries_are_read_than_have_the_coins_that_are_left(databa
     assert [await database.fetchval(fresh, ann, left) for left in (99, 100)] == [99, 100]
     with pytest.raises(asyncpg.NumericValueOutOfRangeError):
         await database.fetchval(fresh, ann, 2**63 - 1)
+
+
+async def test_the_database_refuses_an_amount_that_is_not_that_of_the_coins(database: Database) -> None:
+    till = Till(database)
+    payout = await till.withdrawing.request(await till.host(500), 200)
+    for change in ("amount = 1.01", "coins = 202", "cash_per_coin = 0.006"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await by_owner(database, f"update payout_request set {change} where id = {payout.id}")
 
 
 async def test_a_debt_stops_payouts(database: Database) -> None:
