@@ -144,7 +144,10 @@ class MoneyMachine(RuleBasedStateMachine):
             self._do(Change(0, self._bank.shelf.number_of(debtor), State.PAID, share, 1))
             self._do(Work(0))
         self._do(Give(0, ann, debtor, 3, 2))
+        self._do(Present(0, ann, sold.index(Sold.PENDING), by_buyer=False, key=None))
         self._do(Withdraw(0, ann, TWO_OPERATORS_FROM, None), Withdraw(1, users[1], LEAST, "a"))
+        for number, act in ((0, Act.PAY), (1, Act.PAY), (0, Act.APPROVE), (0, Act.PAY)):
+            self._do(Decide(0, number, act, "olga", approved_too=False))
 
     @rule(action=actions)
     def one(self, action: Plan) -> None:
