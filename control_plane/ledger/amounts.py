@@ -63,5 +63,23 @@ def refund(wallet: Wallet, user_id: UserId, coins: int) -> dict[Account, int]:
     )
 
 
+def reversal(wallet: Wallet, user_id: UserId, coins: int, taken: Wallet) -> dict[Account, int]:
+    """Give coins of a refund again that was reversed. They pay the debt first. Then each kind gets back what the refunds of
+    this purchase took from it (`taken`), rewards first: else they would come back as coins that can be withdrawn once they
+    are given to another user."""
+    of_debt = min(wallet.debt, coins)
+    of_reward = min(taken.reward, coins - of_debt)
+    of_earned = min(taken.earned, coins - of_debt - of_reward)
+    return _without_zeros(
+        {
+            STORE: -coins,
+            debt(user_id): of_debt,
+            reward(user_id): of_reward,
+            earned(user_id): of_earned,
+            bought(user_id): coins - of_debt - of_reward - of_earned,
+        }
+    )
+
+
 def _without_zeros(amounts: Mapping[Account, int]) -> dict[Account, int]:
     return {account: amount for account, amount in amounts.items() if amount}

@@ -55,7 +55,8 @@ _POST = """
 _BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
 _RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
 _EARNED_SINCE = """
-    select earned_since((select id from ledger_account where owner_id = $1 and kind = 'earned'), $2)
+    select coalesce((
+        select earned_since(id, $2, balance) from ledger_account where owner_id = $1 and kind = 'earned'), 0)
 """
 _ACCOUNTS_OF = "select id, kind from ledger_account where owner_id = $1 order by id"
 _EXPORT = """
@@ -153,7 +154,7 @@ async def coins_received(source: Connection | Database, user_ids: Sequence[UserI
 
 
 async def earned_since(source: Connection | Database, user_id: UserId, since: dt.datetime) -> int:
-    """Coins that the user earned after this time, without those of a rejected payout."""
+    """How many of the coins that the user has were earned after this time, without those of a rejected payout."""
     coins: int = await source.fetchval(_EARNED_SINCE, user_id, since)
     return coins
 

@@ -1,7 +1,9 @@
 """Operators' acts about payouts: approve, reject, pay, write the file for the bank. Each is one transaction with its
 transfer, its audit entry and what tells the user, and changes nothing when it is repeated.
 
-Lock order: the user's ledger accounts, the request, the user's inbox.
+Lock order: the request, the user's ledger accounts, the user's inbox. The request comes first, because a file that is
+written locks requests for seconds: accounts that are locked meanwhile would stop the gifts of all users. No other
+transaction waits for a request while it holds accounts.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from control_plane.db.pool import Database
 from control_plane.ledger import store as ledger
 from control_plane.ledger.account import PAYOUT_PAID, PAYOUT_RESERVED, Account, TransferId, accounts_of, earned
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
+from control_plane.ledger.wallets import wallet
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.payouts import store
@@ -65,7 +68,9 @@ class AnotherOperatorNeeded(ControlPlaneError):
         )
 
 
-class HeldAfterChange(ControlPlaneError):
+class PayoutHeld(ControlPlaneError):
+    """The address was changed a short time ago, or the user is in debt."""
+
     code = "payout_held"
     kind = ErrorKind.REFUSED
 
@@ -76,7 +81,7 @@ class Written:
 
     payouts: Sequence[Payout]
     left_out: Sequence[int]
-    """Ids of approved payouts that are held, or that this operator approved and another one has to pay."""
+    """Ids of approved payouts that are held, whose users are in debt, or that this operator approved and another one has to pay."""
 
 
 class PayoutDesk:
@@ -141,7 +146,7 @@ class PayoutDesk:
 
     async def pay(self, payout_id: int, bank_reference: str) -> bool:
         """Record that the bank has paid it. False: it was recorded before with this reference. Raises NoSuchPayout,
-        WrongState, HeldAfterChange and AnotherOperatorNeeded."""
+        WrongState, PayoutHeld and AnotherOperatorNeeded."""
 
         def check(payout: Payout) -> bool:
             if payout.state is State.PAID and payout.bank_reference == bank_reference:
@@ -155,8 +160,9 @@ class PayoutDesk:
             return True
 
         async def end(connection: Connection, payout: Payout, transfer_id: TransferId) -> Payout:
-            if not payout.exported_at:  # what is in a file may be paid already
-                await self._check_hold(connection, payout)
+            # What is in a file may be paid already.
+            if not payout.exported_at and (why := await self._why_held(connection, payout)):
+                raise PayoutHeld(why)
             await self._record(connection, Act.PAYOUT_PAID, payout, coins=payout.coins, reference=bank_reference)
             return await store.end(
                 connection, payout.id, State.PAID, transfer_id, self._clock(), bank_reference=bank_reference
@@ -204,7 +210,7 @@ class PayoutDesk:
                 payout = await self._lock(connection, payout_id)
                 if payout.state is not State.APPROVED or payout.exported_at:
                     continue  # decided, or written into another file, while we waited for the lock
-                if self._needs_another(payout) or await self._is_held(connection, payout):
+                if self._needs_another(payout) or await self._why_held(connection, payout):
                     left_out.append(payout_id)
                 else:
                     payouts.append(payout)
@@ -239,10 +245,10 @@ class PayoutDesk:
         user_id, request = found.user_id, _request(found, operation)
         async with self._database.transaction() as connection:
             await ledger.open_accounts(connection, [earned(user_id)])
-            held = await hold(connection, request, accounts_of(user_id))
             payout = await self._lock(connection, payout_id)
             if not check(payout):
                 return False
+            held = await hold(connection, request, accounts_of(user_id))
             posted = await post(
                 connection, held, {PAYOUT_RESERVED: -payout.coins, _receives(operation, user_id): payout.coins}
             )
@@ -259,17 +265,19 @@ class PayoutDesk:
         least = self._terms.two_operators_from
         return bool(least) and payout.coins >= least and payout.approved_by == self._actor
 
-    async def _is_held(self, connection: Connection, payout: Payout) -> bool:
-        details = await store.details(connection, payout.user_id)
-        return self._terms.held_until(details, self._clock()) is not None
-
-    async def _check_hold(self, connection: Connection, payout: Payout) -> None:
-        details = await store.details(connection, payout.user_id)
-        if until := self._terms.held_until(details, self._clock()):
-            raise HeldAfterChange(
-                f"The payout address of user {payout.user_id} was changed. Payouts are held until "
-                f"{until:%Y-%m-%d %H:%M} UTC."
+    async def _why_held(self, connection: Connection, payout: Payout) -> str:
+        """Empty: it may be paid."""
+        user_id = payout.user_id
+        if until := self._terms.held_until(await store.details(connection, user_id), self._clock()):
+            return (
+                f"The payout address of user {user_id} was changed. Payouts are held until {until:%Y-%m-%d %H:%M} UTC."
             )
+        if debt := (await wallet(connection, user_id)).debt:
+            return (
+                f"User {user_id} owes {debt} coins of refunded purchases. Reject the payout, or pay it when purchases have "
+                "paid the debt."
+            )
+        return ""
 
     async def _record(self, connection: Connection, act: Act, payout: Payout, **detail: str | int) -> None:
         await audit.record(connection, self._actor, act, audit.user(payout.user_id), payout=payout.id, **detail)

@@ -174,8 +174,8 @@ async def _take_back(connection: Connection, purchase: Purchase, coins: int) -> 
     key = f"{purchase.id}:{await store.changes(connection, purchase.id) + 1}"
     request = Request(buyer, Operation.REFUND, key, fingerprint(purchase=purchase.id, coins=coins), purchase.store)
     held = await hold(connection, request, accounts_of(buyer))
-    purse = held.wallet(buyer)
-    moved = amounts.refund(purse, buyer, coins) if coins > 0 else amounts.purchase(purse, buyer, -coins)
+    purse, taken = held.wallet(buyer), await store.taken(connection, purchase)
+    moved = amounts.refund(purse, buyer, coins) if coins > 0 else amounts.reversal(purse, buyer, -coins, taken)
     posted = await post(connection, held, moved)
     return await store.record_change(connection, purchase.id, coins, posted.transfer_id)
 

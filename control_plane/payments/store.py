@@ -10,7 +10,8 @@ from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
-from control_plane.ledger.account import TransferId
+from control_plane.ledger.account import Kind, TransferId
+from control_plane.ledger.wallets import Wallet
 from control_plane.payments.sale import Product, Purchase
 from control_plane.payments.stores.model import StoreTransaction
 
@@ -33,6 +34,11 @@ _RECORD_PURCHASE = f"""
     returning {_COLUMNS}
 """
 _CHANGES = "select count(*) from purchase_change where purchase_id = $1"
+_TAKEN = """
+    select kind, -sum(amount)::bigint as coins
+    from purchase_change change join ledger_entry entry using (transfer_id) join ledger_account account on account.id = account_id
+    where purchase_id = $1 and owner_id = $2 group by kind
+"""
 _RECORD_CHANGE = "insert into purchase_change (transfer_id, purchase_id, coins) values ($1, $2, $3)"
 _CHANGE = f"update purchase set refunded_coins = refunded_coins + $2 where id = $1 returning {_COLUMNS}"
 # An older question is no answer any more, unless it says the same.
@@ -133,6 +139,12 @@ async def changes(connection: Connection, purchase_id: int) -> int:
     """How often coins of the purchase were taken back or given again."""
     count: int = await connection.fetchval(_CHANGES, purchase_id)
     return count
+
+
+async def taken(connection: Connection, purchase: Purchase) -> Wallet:
+    """What the refunds of the purchase took from each kind of the buyer's coins, without what was given again."""
+    rows = {row["kind"]: row["coins"] for row in await connection.fetch(_TAKEN, purchase.id, purchase.user_id)}
+    return Wallet(**{kind: max(rows.get(kind, 0), 0) for kind in (Kind.BOUGHT, Kind.EARNED, Kind.REWARD)})
 
 
 async def record_change(connection: Connection, purchase_id: int, coins: int, transfer_id: TransferId) -> Purchase:

@@ -38,10 +38,12 @@ def check_svg(content: bytes) -> None:
 class _Check:
     def __init__(self) -> None:
         self._is_root = True
+        self._in_style = False
+        self._texts: list[str] = []
         self._parser = expat.ParserCreate("utf-8", " ")
-        self._parser.buffer_text = True
         self._parser.StartElementHandler = self._element
-        self._parser.CharacterDataHandler = self._text
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._texts.append  # in pieces, which could split a word
         self._parser.StartDoctypeDeclHandler = self._other
         self._parser.ProcessingInstructionHandler = self._other
 
@@ -50,12 +52,16 @@ class _Check:
             self._parser.Parse(content, True)
         except expat.ExpatError as error:
             raise PictureRefused(f"This is not a valid SVG: {expat.ErrorString(error.code)}.") from None
+        self._text("".join(self._texts))
 
     def _element(self, tag: str, attributes: dict[str, str]) -> None:
         namespace, _, name = tag.rpartition(" ")
         if self._is_root and (namespace, name) != (_SVG, "svg"):
             raise PictureRefused("This is not an SVG.")
         self._is_root = False
+        if self._in_style:  # it would split a word of the style
+            raise PictureRefused("The SVG has an element in a style.")
+        self._in_style = name == "style"
         known = name in _ELEMENTS or name.startswith("fe") if namespace == _SVG else namespace in _EDITORS
         if not known:
             raise PictureRefused(f"The SVG has an element that is not a part of a picture: {name}.")
@@ -68,6 +74,9 @@ class _Check:
             if attribute == "attributeName" and value.strip().rpartition(":")[2].lower() == "href":
                 raise PictureRefused("The SVG refers to another file.")
             self._text(value)
+
+    def _end(self, _: str) -> None:
+        self._in_style = False
 
     def _text(self, text: str) -> None:
         if _ELSEWHERE.search(text):

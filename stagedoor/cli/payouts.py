@@ -152,7 +152,8 @@ def write_csv(
         out.print(f"{_number(written.payouts)} in {file}. {_sums(written.payouts)}", highlight=False, markup=False)
         if written.left_out:
             err.print(
-                f"Left out, because they are held or need another operator: {', '.join(map(str, written.left_out))}",
+                "Left out, because they are held, their users are in debt, or they need another operator: "
+                + ", ".join(map(str, written.left_out)),
                 highlight=False,
             )
 

@@ -49,9 +49,10 @@ create index payout_request_key on payout_request (key_id, id) where sealed is n
 -- The old column of plain addresses. A job encrypts what is in it and empties it.
 create index app_user_plain_payout on app_user (id) where paypal <> '';
 
--- Coins that an account of earnings got since a time, from the newest entry back, so that it reads no more than the entries of that time. Entries
--- of transactions that waited for a lock can be older than the one before them: by less than a minute.
-create function earned_since(account bigint, since timestamptz) returns bigint language plpgsql stable as $$
+-- Coins that an account of earnings got since a time, from the newest entry back, so that it reads no more than the entries of that time, and none once the
+-- account has no more coins than that: then nothing is older. Entries of transactions that waited for a lock can be older than the one before them: by less
+-- than a minute.
+create function earned_since(account bigint, since timestamptz, balance bigint) returns bigint language plpgsql stable as $$
 declare
     entry record;
     earned bigint := 0;
@@ -61,12 +62,12 @@ begin
         from ledger_entry join ledger_transfer transfer on transfer.id = transfer_id
         where account_id = account order by ledger_entry.id desc
     loop
-        exit when entry.created_at <= since - interval '1 minute';
+        exit when entry.created_at <= since - interval '1 minute' or earned >= balance;
         if entry.amount > 0 and entry.created_at > since and not entry.returned then
             earned := earned + entry.amount;
         end if;
     end loop;
-    return earned;
+    return least(earned, balance);
 end $$;
 
 alter table contact_code drop constraint contact_code_purpose_check;

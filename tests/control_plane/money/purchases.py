@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
-from control_plane.ledger.account import STORE
+from control_plane.ledger.account import STORE, Account
 from control_plane.ledger.transfers import IdempotencyConflict, Operation
 from control_plane.payments.errors import (
     PurchaseCancelled,
@@ -48,6 +49,8 @@ class Receipt:
     """Who got the coins."""
     taken: int = 0
     """Coins taken back."""
+    lost: Counter[Account] = field(default_factory=Counter)
+    """The same by account of the buyer."""
     changes: int = 0
     purchase_id: int = 0
     claims: dict[UserId, str] = field(default_factory=dict)
@@ -155,8 +158,9 @@ class Shelf:
         assert (receipt.changes, receipt.taken in targets) == (number, True)
         purse = transfer.before[user]
         assert transfer.legs == (
-            rules.taken_back(purse, user, coins) if coins > 0 else rules.credited(purse, user, -coins)
+            rules.taken_back(purse, user, coins) if coins > 0 else rules.given_again(purse, user, -coins, receipt.lost)
         )
+        receipt.lost.subtract(transfer.legs)
 
 
 @dataclass(frozen=True)

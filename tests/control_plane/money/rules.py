@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from control_plane.base.errors import ControlPlaneError
 from control_plane.base.ids import UserId
 from control_plane.ledger.account import COMMISSION, STORE, Account, bought, debt, earned, reward
@@ -54,6 +56,20 @@ def taken_back(purse: Wallet, user: UserId, coins: int) -> Legs:
         (debt(user), of_bought + of_earned + of_reward - coins),
         (STORE, coins),
     )
+
+
+def given_again(purse: Wallet, user: UserId, coins: int, lost: Mapping[Account, int]) -> Legs:
+    """Debt is paid first. Then each kind gets back what the refunds of the purchase took, rewards first; the rest is
+    bought."""
+    legs = {STORE: -coins}
+    for account, most in (
+        (debt(user), purse.debt),
+        (reward(user), lost.get(reward(user), 0)),
+        (earned(user), lost.get(earned(user), 0)),
+        (bought(user), coins),
+    ):
+        legs[account] = min(max(most, 0), -sum(legs.values()))
+    return moved(*legs.items())
 
 
 def moved(*legs: tuple[Account, int]) -> Legs:

@@ -14,16 +14,20 @@ from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox.model import Kind
+from control_plane.ledger.account import ADJUSTMENT, accounts_of, debt
+from control_plane.ledger.store import lock_accounts, open_accounts
+from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.operations import audit as log
 from control_plane.operations.payouts import (
     AnotherOperatorNeeded,
-    HeldAfterChange,
     NoSuchPayout,
+    PayoutHeld,
     WrongState,
 )
 from control_plane.payouts import store
 from control_plane.payouts.model import Payout, State
+from tests.control_plane.backends import waiting_backend
 from tests.control_plane.payouts.books import audit, paid, reserved
 from tests.control_plane.payouts.till import MAIL, Till
 from tests.postgres import by_owner
@@ -190,7 +194,7 @@ async def test_nothing_is_paid_while_a_change_of_the_address_holds_it(database: 
     await till.desk().approve(payout.id)
     await till.pays_to(ann, "new@example.com", changed_at=utc_now())
 
-    with pytest.raises(HeldAfterChange, match="Payouts are held until"):
+    with pytest.raises(PayoutHeld, match="Payouts are held until"):
         await till.desk().pay(payout.id, "TX 1")
     written = await till.desk().write_file(tmp_path / "early.csv")
     assert (written.payouts, written.left_out) == ([], [payout.id])
@@ -198,6 +202,27 @@ async def test_nothing_is_paid_while_a_change_of_the_address_holds_it(database: 
     await till.desk().write_file(tmp_path / "late.csv")
     assert "ann@example.com" in (tmp_path / "late.csv").read_text(), "the address that it was made with"
     assert await till.desk().pay(payout.id, "TX 1")
+    await audit(database)
+
+
+async def test_nothing_is_paid_to_a_user_whose_purchase_was_refunded_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    till = Till(database)
+    ann = await till.host(500)
+    payout = await till.withdrawing.request(ann, 500)
+    await till.desk().approve(payout.id)
+    async with database.transaction() as connection:
+        await open_accounts(connection, [debt(ann)])
+        held = await hold(connection, Request(ann, Operation.ADJUSTMENT, "debt", fingerprint()), accounts_of(ann))
+        await post(connection, held, {debt(ann): -40, ADJUSTMENT: 40})
+
+    with pytest.raises(PayoutHeld, match="owes 40 coins of refunded purchases"):
+        await till.desk().pay(payout.id, "TX 1")
+    written = await till.desk().write_file(tmp_path / "payouts.csv")
+    assert (written.payouts, written.left_out) == ([], [payout.id])
+    assert await till.desk().reject(payout.id, "You owe coins.", approved_too=True)
+    assert await wallet(database, ann) == Wallet(earned=500, debt=40)
     await audit(database)
 
 
@@ -247,6 +272,22 @@ async def test_files_that_are_written_at_once_share_no_payout(database: Database
     ids = [payout.id for written in files for payout in written.payouts]
     assert len(ids) == 12
     assert len(set(ids)) == 12
+
+
+async def test_a_decision_that_waits_for_a_file_stops_no_gifts(database: Database) -> None:
+    till = Till(database)
+    ann = await till.host(500)
+    payout = await till.withdrawing.request(ann, 200)
+    await till.desk().approve(payout.id)
+    async with database.transaction() as file:
+        await store.lock(file, payout.id)
+        paying = asyncio.create_task(till.desk().pay(payout.id, "TX 1"))
+        await waiting_backend(database)
+        async with database.transaction() as gift:
+            await gift.execute("set local lock_timeout = '1s'")
+            await lock_accounts(gift, accounts_of(ann))
+    assert await paying
+    await audit(database)
 
 
 async def test_a_file_that_fails_is_removed_and_marks_nothing(database: Database, tmp_path: Path) -> None:

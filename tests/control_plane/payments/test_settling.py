@@ -20,6 +20,7 @@ from control_plane.payments.errors import PurchaseCancelled, PurchaseOfAnother, 
 from control_plane.payments.purchases import Purchased
 from control_plane.payments.stores.model import NoticeKind, State
 from control_plane.payments.stores.sandbox import Sold
+from control_plane.rewards.checking_in import CheckingIn
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.ledger.books import audit, transfers_of
 from tests.control_plane.payments.shopping import Shopping
@@ -101,6 +102,33 @@ async def test_spent_coins_of_a_refund_are_owed_and_paid_by_the_next_purchase(
     await shopping.refund(sold, Fraction(0))
     assert await wallet(database, ann) == Wallet(bought=100)
     assert await audit(database) == 200
+    await stage.close()
+
+
+async def test_a_refund_that_is_reversed_gives_coins_of_the_same_kinds_again(
+    database: Database, shopping: Shopping
+) -> None:
+    """Else a dispute that is won would turn rewards into coins that a friend can withdraw, and earnings into coins that
+    cannot be withdrawn."""
+    stage = Stage(database)
+    await stage.open()
+    ann, fan, (star, _) = await stage.user(), await stage.user(coins=40), await stage.star()
+    sold = await shopping.buy(ann, shopping.real.sell())
+    await stage.gifts.send(order(ann, star, ROSE, 100))
+    await CheckingIn(database, 50).check_in(ann)
+    await stage.gifts.send(order(fan, ann, ROSE, 40))
+    assert await wallet(database, ann) == Wallet(earned=40, reward=50)
+
+    for share, owned in (
+        (1, Wallet(debt=10)),
+        (Fraction(1, 2), Wallet(reward=40)),
+        (0, Wallet(earned=40, reward=50)),
+        (1, Wallet(debt=10)),
+        (0, Wallet(earned=40, reward=50)),
+    ):
+        await shopping.refund(sold, Fraction(share))
+        assert await wallet(database, ann) == owned
+        await audit(database)
     await stage.close()
 
 

@@ -55,6 +55,8 @@ def test_pictures_pass(inside: str) -> None:
         '<rect fill="url(https://example.com/a.svg#a)"/>',
         "<rect style=\"fill:url( '//example.com/a')\"/>",
         '<style>@import "https://example.com/a.css";</style>',
+        f'<style>/*{"x" * 10_000}*/@im&#112;ort "https://example.com/a.css";</style>',
+        "<style>a { fill: ur<g/>l(https://example.com/a) }</style>",
         "<style>rect { fill: u\\72l(https://example.com/a) }</style>",
         "<style>rect { fill: <![CDATA[url(https://example.com/a)]]> }</style>",
         '<use id="a"><set attributeName="href" to="#x"/></use>',
