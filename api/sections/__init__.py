@@ -6,7 +6,6 @@ from __future__ import annotations
 from api.contract.endpoint import Registry
 from api.sections import (
     auth,
-    card_payments,
     coin_history,
     devices,
     feed,
@@ -15,7 +14,6 @@ from api.sections import (
     messages,
     misc,
     notifications,
-    payouts,
     report,
     sandbox,
     settings,
@@ -30,9 +28,7 @@ SECTIONS = (
     feed.section,
     live.section,
     gifts.section,
-    wallet.section,
-    card_payments.section,
-    payouts.section,
+    *wallet.SECTIONS,
     coin_history.section,
     settings.section,
     devices.section,

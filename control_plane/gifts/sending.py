@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from control_plane.accounts.user import OwnUser, UserNotFound
 from control_plane.base.clock import utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind, InvariantBroken, present
 from control_plane.base.ids import LARGEST_ID, GiftId, StreamId, UserId
+from control_plane.base.shared_calls import SharedCalls
 from control_plane.db.pool import Database
 from control_plane.gifts import store
 from control_plane.gifts.assortment import Assortment
@@ -129,7 +129,7 @@ class Gifts:
         self._metrics = metrics
         self._ages = ages
         self._owners: LRUCache[StreamId, UserId] = LRUCache(OWNERS)
-        self._on_their_way: dict[tuple[str, GiftOrder], asyncio.Task[GiftOutcome]] = {}
+        self._on_their_way = SharedCalls[tuple[str, GiftOrder], GiftOutcome]()
 
     async def send(self, order: GiftOrder, client_ref: str | None = None, session_id: str = "") -> GiftOutcome:
         """Send a gift, idempotent per sender and `client_ref`. A refusal changes nothing and does not use up the key.
@@ -141,11 +141,7 @@ class Gifts:
         """
         if client_ref is not None or not session_id:
             return await self._send(order, client_ref)
-        same = (session_id, order)
-        if (sending := self._on_their_way.get(same)) is None:
-            sending = self._on_their_way[same] = asyncio.create_task(self._send(order, None), name="gift")
-            sending.add_done_callback(partial(self._arrived, same))
-        return await asyncio.shield(sending)  # the others still wait for it if this caller is cancelled
+        return await self._on_their_way.run((session_id, order), partial(self._send, order, None))
 
     async def send_to_stream(
         self, sender_id: UserId, stream_id: StreamId, gift_id: GiftId, count: int, client_ref: str | None
@@ -174,11 +170,6 @@ class Gifts:
         if not outcome.replayed:
             self._metrics.sent(outcome.sent.coins)
         return outcome
-
-    def _arrived(self, same: tuple[str, GiftOrder], sent: asyncio.Task[GiftOutcome]) -> None:
-        del self._on_their_way[same]
-        if not sent.cancelled():
-            sent.exception()  # all callers may be gone, and asyncio logs an exception that no one asked for
 
     async def _prepare(self, order: GiftOrder, key: str) -> PreparedGift:
         """No look at the database, if the sender and the owner of the stream are known: the rest is checked where the gift is

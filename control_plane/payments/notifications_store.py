@@ -16,7 +16,8 @@ LONGEST_ID = 200
 """Characters of a notification's id. A longer one is kept as its hash, because an index cannot hold it."""
 
 _KEEP = """
-    insert into store_notice (store, notice_id, kind, reference) values ($1, $2, $3, $4)
+    insert into store_notice (store, notice_id, kind, reference)
+    select $1, * from unnest($2::text[], $3::text[], $4::text[])
     on conflict (store, notice_id) do nothing
 """
 _TAKE_DUE = f"""
@@ -50,10 +51,17 @@ class KeptNotice:
 
 async def keep(connection: Connection, store: str, notices: Sequence[Notice]) -> None:
     """Keep what is new."""
-    for notice in notices:
-        short = len(notice.id) <= LONGEST_ID
-        notice_id = notice.id if short else hashlib.sha256(notice.id.encode()).hexdigest()
-        await connection.execute(_KEEP, store, notice_id, notice.kind.value, notice.reference)
+    await connection.execute(
+        _KEEP,
+        store,
+        [_stored_id(notice.id) for notice in notices],
+        [notice.kind.value for notice in notices],
+        [notice.reference for notice in notices],
+    )
+
+
+def _stored_id(notice_id: str) -> str:
+    return notice_id if len(notice_id) <= LONGEST_ID else hashlib.sha256(notice_id.encode()).hexdigest()
 
 
 async def take_due(database: Database, limit: int, down: Collection[str]) -> Sequence[KeptNotice]:

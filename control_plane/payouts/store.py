@@ -61,11 +61,8 @@ _END = f"""
     update payout_request set state = $2, end_id = $3, ended_at = $4, reason = $5, bank_reference = $6
     where id = $1 returning {_COLUMNS}
 """
-# The first condition is that of the index of open requests, which finds them without reading those that ended.
 _TO_EXPORT = """
-    select id from payout_request where id > $1 and state in ('requested', 'approved') and state = 'approved'
-        and exported_at is null
-    order by id limit $2
+    select id from payout_request where id > $1 and state = 'approved' and exported_at is null order by id limit $2
 """
 _EXPORTED = "update payout_request set exported_at = $2 where id = any($1::integer[])"
 _BACKLOG = """

@@ -5,7 +5,6 @@ Lock order: the user's ledger accounts, the user's row, the payout details, the 
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +16,7 @@ from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import present
 from control_plane.base.ids import UserId
+from control_plane.base.shared_calls import SharedCalls
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.ledger import store as ledger
@@ -59,7 +59,7 @@ class Withdrawing:
         self.terms = terms
         self._ages = ages
         self._clock = clock
-        self._under_way: dict[tuple[UserId, int | None], asyncio.Task[Payout]] = {}
+        self._under_way = SharedCalls[tuple[UserId, int | None], Payout]()
 
     async def earnings(self, user_id: UserId) -> Earnings:
         owned = await wallet(self._database, user_id)
@@ -88,18 +88,7 @@ class Withdrawing:
             raise InvalidCoins
         if client_ref is not None:
             return await self._request(user_id, coins, key_of(client_ref))
-        asked = (user_id, coins)
-        task = self._under_way.get(asked)
-        if task is None:
-            task = asyncio.create_task(self._request(user_id, coins, key_of(None)))
-            self._under_way[asked] = task
-            task.add_done_callback(partial(self._ended, asked))
-        return await asyncio.shield(task)  # a client that disconnects does not cancel the request of another one
-
-    def _ended(self, asked: tuple[UserId, int | None], task: asyncio.Task[Payout]) -> None:
-        del self._under_way[asked]
-        if not task.cancelled():
-            task.exception()  # else asyncio logs it, if every caller has left
+        return await self._under_way.run((user_id, coins), partial(self._request, user_id, coins, key_of(None)))
 
     async def _request(self, user_id: UserId, coins: int | None, key: str) -> Payout:
         request = Request(user_id, Operation.PAYOUT, key, fingerprint(coins=coins))

@@ -35,12 +35,12 @@ async def doctors(dsn: str, folder: Path, *, running: bool = False) -> Finding:
 async def test_the_trial_balance_is_printed(dsn: str, database: Database, tmp_path: Path) -> None:
     stage = Stage(database)
     await stage.open()
-    ann, ben = await stage.user(coins=105), await stage.user()
-    await stage.gifts.send(order(ann, ben, HEART, 6))
+    ann, (star, _) = await stage.user(coins=105), await stage.star()
+    await stage.gifts.send(order(ann, star, HEART, 6))
     await stage.close()
     environ = {"LIVE_DATABASE_URL": dsn, "LIVE_DATA_DIR": str(tmp_path)}
     told = await typed("ledger", "check", **environ)
-    assert told.exit_code == 0
+    assert told.exit_code == 0, told.output
     lines = [line.split() for line in told.output.splitlines() if not line.startswith("•")]
     assert lines[1:-1] == [
         ["users", "earned", "30"],

@@ -11,7 +11,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
 from api.http.local_path import local_path
-from api.sections.wallet import REFUSALS, PurchaseCoinAnswer, purchased_answer
+from api.sections.wallet.purchases import REFUSALS, PurchaseCoinAnswer, purchased_answer
 from control_plane.payments.errors import PurchasesTooOften, UnknownProduct
 from control_plane.payments.packages_store import offered
 from control_plane.payments.sale import Product
