@@ -93,9 +93,10 @@ _MAY_MOVE: Mapping[Operation, str] = {
     Operation.PAYOUT: "own-earned system+payout_reserved",
     Operation.PAYOUT_PAID: "system-payout_reserved system+payout_paid",
     Operation.PAYOUT_RETURNED: "system-payout_reserved own+earned",
+    Operation.ADJUSTMENT: "system-adjustment own+bought own-bought own-earned own-reward own-debt system+adjustment",
 }
 """Which accounts an operation takes coins from (-) and gives coins to (+): those of the transfer's user (own), of another
-user, or of the system. An adjustment may move everything, and so may the operations of a newer release."""
+user, or of the system. The operations of a newer release may move everything."""
 _ALLOWED = [f"{operation} {move}" for operation, moves in _MAY_MOVE.items() for move in moves.split()]
 
 

@@ -114,6 +114,10 @@ CHANGES = {
         "select transfer.id, store.id, -500, null from transfer, ledger_account store where store.kind = 'store'",
         "(gift) does not move +500 there",
     ),
+    "earnings by an adjustment": (
+        f"update ledger_account set kind = 'earned' where id = {ACCOUNT}",
+        "(adjustment) does not move +100 there",
+    ),
     "a balance of the system": (
         "alter table ledger_account drop constraint ledger_account_check; "
         "update ledger_account set balance = 0 where kind = 'store'",
