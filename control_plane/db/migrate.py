@@ -80,11 +80,11 @@ async def update(dsns: Dsns, progress: Callable[[str], None] = lambda line: None
     try:
         with unavailable_as_such():
             role = await role_of(connection)
+            if dsns.owner != dsns.server:  # the server's role may have no privileges yet: nothing is read as it
+                return await migrate(dsns.owner, progress, role.name)
             is_empty = await applied_version(connection) == 0
     finally:
         await connection.close(timeout=5)
-    if dsns.owner != dsns.server:
-        return await migrate(dsns.owner, progress, role.name)
     if role.owns or is_empty:
         return await migrate(dsns.owner, progress)
     try:

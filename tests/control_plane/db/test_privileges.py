@@ -178,6 +178,12 @@ async def test_a_table_of_a_later_migration_needs_no_grant_of_its_own(dsn: str, 
     await database.execute("delete from later")
 
 
+async def test_tables_of_an_earlier_release_are_not_read_before_they_are_granted(dsn: str, database: Database) -> None:
+    await by_owner(database, "revoke all on all tables in schema public from stagedoor")
+    assert await update(Dsns(server=dsn, owner=as_owner(dsn))) == 0
+    assert await database.fetchval("select count(*) > 0 from schema_migration")
+
+
 async def test_a_privilege_that_should_not_be_there_is_taken_at_the_next_start(dsn: str, database: Database) -> None:
     await by_owner(database, "grant all on ledger_entry to stagedoor; grant update on ledger_entry to public")
     with pytest.raises(asyncpg.CheckViolationError, match="append-only"):
