@@ -13,7 +13,7 @@ from api.wire.coin_history import CoinMovement, movement_view, payout_text
 from control_plane.gifts import store as gifts
 from control_plane.ledger.history import NEWEST, history
 from control_plane.ledger.transfers import Operation
-from control_plane.payments import store as payments
+from control_plane.payments import purchases_store as payments
 from control_plane.payouts import store as payouts
 from control_plane.social.people import people
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control_plane.db.remembered import Remembered
-from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.due import DuePurchases
 from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.notifications import Notifications
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Package
+from control_plane.payments.store_accounts import StoreAccounts
 from control_plane.payments.stores.sandbox import SandboxStore
 from control_plane.payments.stores.stripe import model as stripe
 from control_plane.payments.stores.stripe.model import CardSales, SellsByCard

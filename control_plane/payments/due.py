@@ -14,7 +14,7 @@ from control_plane.jobs.kind import job
 from control_plane.ledger.wallets import wallet
 from control_plane.payments import claims_store as claims
 from control_plane.payments import notifications_store as notices
-from control_plane.payments import store as payments
+from control_plane.payments import purchases_store as payments
 from control_plane.payments.claims_store import Asked
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.errors import ProductNotOffered, PurchaseWaits

@@ -17,7 +17,7 @@ from control_plane.db.pool import Database
 from control_plane.ledger.transfers import IdempotencyConflict, key_of
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments import claims_store as claims
-from control_plane.payments import store as payments
+from control_plane.payments import purchases_store as payments
 from control_plane.payments.claims_store import Asked, ClaimState, digest_of
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.errors import (
@@ -28,9 +28,9 @@ from control_plane.payments.errors import (
     TooManyClaims,
 )
 from control_plane.payments.metrics import PurchaseMetrics
+from control_plane.payments.purchases_store import Answered
 from control_plane.payments.sale import Purchase
 from control_plane.payments.settling import AskAgain, Settled, settle
-from control_plane.payments.store import Answered
 from control_plane.payments.stores.model import Claim, Store, StoreTransaction, StoreUnavailable
 
 LONGEST_DEVICE = 64

@@ -24,8 +24,8 @@ from control_plane.ledger.account import Account, accounts_of, bought, debt
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments import claims_store as claims
-from control_plane.payments import packages_store, store
-from control_plane.payments.accounts import user_of
+from control_plane.payments import packages_store
+from control_plane.payments import purchases_store as store
 from control_plane.payments.errors import (
     BuyerUnknown,
     ProductNotOffered,
@@ -34,8 +34,9 @@ from control_plane.payments.errors import (
     PurchasePending,
     PurchaseRefunded,
 )
+from control_plane.payments.purchases_store import Answered
 from control_plane.payments.sale import Product, Purchase
-from control_plane.payments.store import Answered
+from control_plane.payments.store_accounts import user_of
 from control_plane.payments.stores.model import State, StoreTransaction
 
 LARGEST_PURCHASE = 2**31 - 1

@@ -15,7 +15,7 @@ from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.operations.purchases import ClaimNotOpen
 from control_plane.payments import claims_store as claims
-from control_plane.payments import store as payments
+from control_plane.payments import purchases_store as payments
 from control_plane.payments.claims_store import ClaimState, KeptClaim
 from stagedoor.cli.at_work import actor, user_id_of
 from stagedoor.cli.database import with_database

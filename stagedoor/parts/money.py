@@ -22,8 +22,7 @@ from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
 from control_plane.ledger.check import ByOwner, LedgerCheck
 from control_plane.observe.metrics import Metrics
-from control_plane.payments import store as purchases_store
-from control_plane.payments.accounts import StoreAccounts
+from control_plane.payments import purchases_store
 from control_plane.payments.bundle import Payments
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.due import DuePurchases
@@ -31,6 +30,7 @@ from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.notifications import Notifications
 from control_plane.payments.packages_store import packages
 from control_plane.payments.purchases import Purchases
+from control_plane.payments.store_accounts import StoreAccounts
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
 from control_plane.payments.stores.stripe.opening import open_stripe

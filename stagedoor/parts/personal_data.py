@@ -26,8 +26,8 @@ from control_plane.ledger import store as ledger
 from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
 from control_plane.operations import audit
-from control_plane.payments import accounts_store, claims_store
-from control_plane.payments import store as payments
+from control_plane.payments import claims_store, store_accounts_store
+from control_plane.payments import purchases_store as payments
 from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as exports
 from control_plane.personal_data.bundle import PersonalData
@@ -68,7 +68,7 @@ def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) ->
         payouts.forget_person,
         rewards.forget_person,
         claims_store.forget_person,
-        accounts_store.forget_person,
+        store_accounts_store.forget_person,
         exports.forget_exports,
         passwords_store.forget_person,
         opened_accounts.profile_media.remove,
@@ -102,7 +102,7 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("payout_details", whole=payouts.exported_details),
     Part("payouts", paged=payouts.exported_payouts),
     Part("purchase_claims", paged=claims_store.exported_claims),
-    Part("store_account", whole=accounts_store.exported_account),
+    Part("store_account", whole=store_accounts_store.exported_account),
     Part("ledger_entries", paged=ledger.exported_entries),
     Part("daily_checkins", whole=rewards.exported_checkins),
     Part("reports", paged=reports.exported_reports),

@@ -73,7 +73,7 @@ class StoreTransaction:
     bought_at: dt.datetime
     quantity: int = 1
     account: str = ""
-    """Our id of the buyer, which the app gave to the store with the purchase (`control_plane/payments/accounts.py`).
+    """Our id of the buyer, which the app gave to the store with the purchase (`control_plane/payments/store_accounts.py`).
     Empty: the store does not know."""
     refunded: Fraction = Fraction(0)
     """The share of the price that was given back, by a refund or a chargeback: 0 to 1."""

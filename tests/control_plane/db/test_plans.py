@@ -40,8 +40,8 @@ from control_plane.messages import personal_data as message_data
 from control_plane.messages import reading_store as message_reads
 from control_plane.messages import store as messages
 from control_plane.operations import audit
-from control_plane.payments import accounts_store, claims_store, notifications_store, packages_store
-from control_plane.payments import store as payments
+from control_plane.payments import claims_store, notifications_store, packages_store, store_accounts_store
+from control_plane.payments import purchases_store as payments
 from control_plane.payments.stores import sandbox
 from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as personal_data
@@ -71,7 +71,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
-    *("payouts.store._DIFFERENCES", "payouts.store._FORGET_SINCE", "payments.store._DIFFERENCES"),
+    *("payouts.store._DIFFERENCES", "payouts.store._FORGET_SINCE", "payments.purchases_store._DIFFERENCES"),
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
@@ -100,7 +100,7 @@ STATEMENTS = {
         *(blocks_store, followers_store, follows_store, people_store, social_data, suggestions_store, visits_store),
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
-        *(accounts_store, claims_store, notifications_store, packages_store, sandbox),
+        *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, plain_payouts_store),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
         *(deletion_store, development_store),

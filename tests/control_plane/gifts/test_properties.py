@@ -18,12 +18,12 @@ from control_plane.base.signing import Keyring, Secret
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import total_received, wallets
 from control_plane.observe.metrics import Metrics
-from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.metrics import PurchaseMetrics
 from control_plane.payments.packages_store import offered, seed_packages
 from control_plane.payments.purchases import Purchases
 from control_plane.payments.sale import Product
+from control_plane.payments.store_accounts import StoreAccounts
 from control_plane.payments.stores.model import Claim
 from control_plane.payments.stores.sandbox import SandboxStore, Sold
 from tests.control_plane.gifts.stage import Stage, order

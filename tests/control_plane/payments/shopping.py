@@ -13,7 +13,6 @@ from control_plane.base.ids import UserId
 from control_plane.base.signing import Keyring, Secret
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
-from control_plane.payments.accounts import StoreAccounts
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.due import DuePurchases
 from control_plane.payments.metrics import PurchaseMetrics
@@ -21,6 +20,7 @@ from control_plane.payments.notifications import Notifications
 from control_plane.payments.packages_store import offered
 from control_plane.payments.purchases import Purchased, Purchases
 from control_plane.payments.sale import Product
+from control_plane.payments.store_accounts import StoreAccounts
 from control_plane.payments.stores.model import (
     Claim,
     Consumption,

@@ -15,7 +15,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.payments import claims_store as claims
-from control_plane.payments import store
+from control_plane.payments import purchases_store as store
 from control_plane.payments.errors import PurchaseCancelled, PurchaseOfAnother, PurchasePending, PurchaseRefunded
 from control_plane.payments.purchases import Purchased
 from control_plane.payments.stores.model import NoticeKind, State

@@ -23,7 +23,7 @@ class Marks:
 
     product_id: str
     account: str
-    """Our id of the buyer (`control_plane/payments/accounts.py`)."""
+    """Our id of the buyer (`control_plane/payments/store_accounts.py`)."""
     amount: int
     """In the smallest unit of the currency."""
     currency: str

@@ -8,7 +8,7 @@ from uuid import UUID
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
-from control_plane.payments import accounts_store as store
+from control_plane.payments import store_accounts_store as store
 
 
 class StoreAccounts:
