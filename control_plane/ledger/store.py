@@ -53,7 +53,6 @@ _POST = """
     returning transfer_id, account_id, balance_after
 """
 _BALANCES = "select owner_id, kind, balance from ledger_account where owner_id = any($1::integer[])"
-_RECEIVED = "select user_id, coins from coins_received where user_id = any($1::integer[])"
 _EARNED_SINCE = """
     select coalesce((
         select earned_since(id, $2, balance) from ledger_account where owner_id = $1 and kind = 'earned'), 0)
@@ -146,11 +145,6 @@ async def balances(source: Connection | Database, user_ids: Sequence[UserId]) ->
     """The balances of all accounts of these users."""
     rows = await source.fetch(_BALANCES, user_ids)
     return {Account(row["owner_id"], Kind(row["kind"])): row["balance"] for row in rows}
-
-
-async def coins_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
-    """Total coins received, by user. Users who never received any are left out."""
-    return {row["user_id"]: row["coins"] for row in await source.fetch(_RECEIVED, user_ids)}
 
 
 async def earned_since(source: Connection | Database, user_id: UserId, since: dt.datetime) -> int:

@@ -1,4 +1,4 @@
-"""Wallets: the coins that users own, and the total that they received."""
+"""Wallets: the coins that users own."""
 
 from __future__ import annotations
 
@@ -46,9 +46,3 @@ async def wallets(source: Connection | Database, user_ids: Sequence[UserId]) -> 
     """A wallet for each of these users; empty for a user who never had coins."""
     balances = await store.balances(source, user_ids)
     return {user_id: Wallet.of(user_id, balances) for user_id in user_ids}
-
-
-async def total_received(source: Connection | Database, user_ids: Sequence[UserId]) -> dict[UserId, int]:
-    """Coins that each of these users ever received, including spent and withdrawn ones. Users without any get 0."""
-    received = await store.coins_received(source, user_ids)
-    return {user_id: received.get(user_id, 0) for user_id in user_ids}

@@ -55,7 +55,8 @@ def price_minor(price: str) -> int:
 
 
 def makes_profit(coins: int, price_minor: int, cash_per_coin: Decimal, commission_bps: int) -> bool:
-    """Whether coins that are bought, given to another user and cashed out bring more than they cost."""
+    """Whether coins that are bought, given to another user and cashed out bring more than they cost. The price is
+    in the currency of the cash."""
     paid_out = cash_per_coin * coins * (BASIS_POINTS - commission_bps) / BASIS_POINTS
     return paid_out > Decimal(price_minor).scaleb(-2)
 

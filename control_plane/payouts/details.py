@@ -3,6 +3,7 @@ is told to the old address, and holds payouts for some time."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from control_plane.accounts.claims import Requester
@@ -27,9 +28,13 @@ from control_plane.payouts.model import (
     NoWayToProve,
     OtherPayoutDetails,
     ProofNeeded,
+    SavedAddressUnreadable,
+    Sealed,
 )
-from control_plane.payouts.sealing import Sealer
+from control_plane.payouts.sealing import Sealer, Unreadable
 from control_plane.payouts.telling import tell_old_address
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +86,13 @@ class PayoutDetails:
         """Add the user's address, or change it. The stored address, in full or as it is shown, changes nothing.
 
         Raises InvalidPayoutDetails, ProofNeeded, NoWayToProve, WrongCode, WrongPassword, TooManyAttempts, PasswordsBusy
-        and Unreadable.
+        and SavedAddressUnreadable.
         """
         stored = await store.details(self._database, user_id)
         if stored is not None and text.strip() == stored.address.shown:
             return stored
         address = parse_address(text, method)
-        if stored is not None and self._sealer.open(user_id, stored.address) == address:
+        if stored is not None and self._read(user_id, stored.address) == address:
             return stored
         code_id = None if stored is None else await self._proven(user_id, proof or Proof(), requester)
         async with self._database.transaction() as connection:
@@ -97,7 +102,8 @@ class PayoutDetails:
 
     async def use(self, user_id: UserId, text: str, requester: Requester) -> None:
         """The address that an app sends with a request for a payout: it becomes the first one of a user without, and else
-        must be the stored one. Raises InvalidPayoutDetails, OtherPayoutDetails, AlreadyRequested and Unreadable."""
+        must be the stored one. Raises InvalidPayoutDetails, OtherPayoutDetails, AlreadyRequested and
+        SavedAddressUnreadable."""
         try:
             await self.set(user_id, text, "", requester)
         except (ProofNeeded, InvalidPayoutDetails) as refusal:
@@ -106,6 +112,13 @@ class PayoutDetails:
             if isinstance(refusal, InvalidPayoutDetails):
                 raise
             raise OtherPayoutDetails((await self.of(user_id)).address.shown) from None
+
+    def _read(self, user_id: UserId, sealed: Sealed) -> Address:
+        try:
+            return self._sealer.open(user_id, sealed)
+        except Unreadable:
+            log.error("payout_address_unreadable", extra={"user": user_id})
+            raise SavedAddressUnreadable from None
 
     async def _proven(self, user_id: UserId, proof: Proof, requester: Requester) -> int | None:
         """The id of the code, if it is one that proves the user."""

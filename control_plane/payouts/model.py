@@ -147,6 +147,20 @@ class OtherPayoutDetails(ControlPlaneError):
         super().__init__(f"Your payouts go to {shown}. To use another address, please change it first.")
 
 
+class SavedAddressUnreadable(ControlPlaneError):
+    """The stored address cannot be decrypted, so another one cannot be compared with it. What the log has is for operators
+    (`Unreadable`)."""
+
+    code = "saved_payout_address_unreadable"
+    kind = ErrorKind.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "We cannot read your saved payout address at the moment, so nothing was changed. Please try again later. If "
+            "this message stays, please contact support."
+        )
+
+
 class InvalidPayoutDetails(ControlPlaneError):
     code = "invalid_payout_details"
     kind = ErrorKind.REFUSED

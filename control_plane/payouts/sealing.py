@@ -20,10 +20,11 @@ _NONCE = 12
 
 
 class Unreadable(ControlPlaneError):
-    """The secret is not in the secrets file, or the bytes are not what was stored for this user."""
+    """The secret is not in the secrets file, or the bytes are not what was stored for this user. For operators: users are
+    told `SavedAddressUnreadable`."""
 
     code = "payout_address_unreadable"
-    kind = ErrorKind.UNAVAILABLE
+    kind = ErrorKind.STOPS
 
     def __init__(self) -> None:
         super().__init__("A payout address cannot be decrypted with this server's secrets.")

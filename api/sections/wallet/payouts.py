@@ -31,6 +31,7 @@ from control_plane.payouts.model import (
     OtherPayoutDetails,
     PayoutOnHold,
     ProofNeeded,
+    SavedAddressUnreadable,
     TooFewCoins,
 )
 
@@ -64,7 +65,7 @@ class WithdrawAnswer(msgspec.Struct, frozen=True, kw_only=True):
     access=Access.PROVEN,
     refusals=(
         *(AlreadyRequested, NotWithdrawable, TooFewCoins, InvalidCoins, InDebt, AgeUnknown, TooYoung),
-        *(NoPayoutDetails, OtherPayoutDetails, InvalidPayoutDetails, PayoutOnHold),
+        *(NoPayoutDetails, OtherPayoutDetails, InvalidPayoutDetails, SavedAddressUnreadable, PayoutOnHold),
         *(IdempotencyConflict, InvalidClientRef),
     ),
 )
@@ -130,7 +131,7 @@ class AddPayoutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     "addPayout",
     access=Access.PROVEN,
     refusals=(
-        *(InvalidPayoutDetails, ProofNeeded, NoWayToProve),
+        *(InvalidPayoutDetails, ProofNeeded, NoWayToProve, SavedAddressUnreadable),
         *(WrongCode, WrongPassword, TooManyAttempts, PasswordsBusy),
     ),
 )

@@ -135,17 +135,21 @@ def product(
     of: Annotated[SellingStore, typer.Argument(metavar="STORE", help="apple, google, stripe or sandbox.")],
     product_id: Annotated[str, typer.Argument(help="The package's id in this store.")],
     price: Annotated[str | None, typer.Option(help="Its price in this store (default: the package's).")] = None,
-    currency: Annotated[str, typer.Option(help=ABOUT_CURRENCY)] = CURRENCY,
+    currency: Annotated[
+        str | None, typer.Option(help=f"Code of the currency of --price (default: {CURRENCY}).", show_default=False)
+    ] = None,
 ) -> None:
     """Give a package an id or a price of its own in a store. A product id stays with its package: earlier purchases by it
     are still recognised."""
+    if price is None and currency is not None:
+        raise typer.BadParameter("--currency is the currency of --price: give both, or none.")
     minor = None if price is None else editing.price_minor(price)
-    in_currency = None if minor is None else currency
+    in_currency = None if minor is None else currency or CURRENCY
 
     async def work(database: Database, settings: Settings) -> None:
         async with database.transaction() as connection:
             await editing.set_product(connection, package_id, of, product_id, minor, in_currency)
-            terms = {} if minor is None else {"price_minor": minor, "currency": currency}
+            terms = {} if minor is None else {"price_minor": minor, "currency": in_currency}
             detail = {"store": of.value, "product_id": product_id, **terms}
             await _record(connection, Act.PRODUCT_SET, package_id, **detail)
         out.print(f"Package {package_id} is {product_id} in the store {of.value}.", highlight=False, markup=False)
@@ -166,14 +170,18 @@ def _set_active(package_id: int, act: Act, outcome: str, *, active: bool) -> Non
 
 
 async def _warn(database: Database, settings: Settings) -> None:
-    """Print which packages on sale are cheaper than the cash that their coins bring."""
+    """Print which packages on sale are cheaper than the cash that their coins bring, and which prices are in another
+    currency than the cash, so that they cannot be compared."""
     products = await _products(database)
+    others: set[str] = set()
     for package in await store.all_packages(database):
         if not package["active"]:
             continue
         priced = [product for product in products[package["id"]] if product["price_minor"] is not None]
         for terms in (package, *priced):
-            if editing.makes_profit(
+            if terms["currency"] != CURRENCY:
+                others.add(terms["currency"])
+            elif editing.makes_profit(
                 package["coins"], terms["price_minor"], Decimal(settings.cash_per_coin), settings.gift_commission_bps
             ):
                 err.print(
@@ -185,6 +193,13 @@ async def _warn(database: Database, settings: Settings) -> None:
                     markup=False,
                     soft_wrap=True,
                 )
+    if others:
+        err.print(
+            f"Prices in {', '.join(sorted(others))} are not compared with the cash for their coins, which is in "
+            f"{CURRENCY} (LIVE_CASH_PER_COIN).",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 async def _products(database: Database) -> Mapping[int, Sequence[Row]]:

@@ -17,6 +17,7 @@ from control_plane.delivery.contacts import Channel, Contact
 from control_plane.delivery.messenger import Message
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.wallets import wallet
+from control_plane.payouts.model import SavedAddressUnreadable
 from control_plane.payouts.resealing import Resealing, reseal_payout_addresses
 from control_plane.payouts.telling import PayoutTelling, send_payout_letter, tell_old_address
 from control_plane.personal_data import deletion
@@ -134,6 +135,17 @@ async def test_a_bad_address_is_refused(apps: Apps, ann: Host, body: dict[str, s
         answer = await apps.call("addPayout", ann.token, app, **body)
         assert answer["code"] == 201
         assert says in answer["msg"]
+
+
+async def test_a_saved_address_that_cannot_be_decrypted_is_told_without_words_for_operators(
+    apps: Apps, ann: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    await apps.done("addPayout", ann.token, value=MAIL)
+    await apps.database.execute("update payout_detail set key_id = 'lost' where user_id = $1", ann.id)
+    told = {"code": 500, "msg": str(SavedAddressUnreadable())}
+    assert await apps.call("addPayout", ann.token, Client.IOS, value=NEW) == told
+    assert await apps.call("withdrawRequest", ann.token, Client.IOS, coin="100", amount="0.5", email=MAIL) == told
+    assert [record.message for record in caplog.records].count("payout_address_unreadable") == 2
 
 
 async def test_a_change_needs_proof_and_the_apps_are_sent_to_the_account_page(apps: Apps, ann: Host) -> None:

@@ -121,6 +121,11 @@ class Stage:
     async def gift_events(self, stream_id: StreamId) -> list[dict[str, Any]]:
         return [json.loads(row["frame"]) for row in await self.database.fetch(_EVENTS, stream_id)]
 
+    async def received(self) -> dict[UserId, int]:
+        """Coins that users have received, ever."""
+        rows = await self.database.fetch("select user_id, coins from coins_received")
+        return {row["user_id"]: row["coins"] for row in rows}
+
     async def audit(self) -> int:
         """The sum of all users' coins. Fails if ledger, gifts, totals and events do not agree."""
         for found in (_GAPS, _GIFTS_WITHOUT_EVENTS, _GIFTS_NOT_PAID, _WRONG_TOTALS):

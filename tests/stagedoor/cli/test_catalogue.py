@@ -91,7 +91,7 @@ async def test_packages_are_added_edited_retired_and_get_products(operator: Oper
     async def types(*arguments: str) -> str:
         return await operator.types("catalogue", "packages", *arguments)
 
-    package = (await types("add", "A bag", "700", "6.50", "--currency", "EUR")).strip()
+    package = (await types("add", "A bag", "700", "6.50", "--currency", "EUR")).split()[0]
     await types("edit", package, "--title", "A large bag", "--price", "7")
     await types("product", package, "apple", "com.example.bag", "--price", "7.99", "--currency", "EUR")
     await types("product", package, "google", "bag")
@@ -137,3 +137,19 @@ async def test_a_package_that_makes_a_profit_is_told(operator: Operator) -> None
     assert profit not in await types("edit", str(package), "--price", "10")
     assert profit in await types("product", str(package), "stripe", "cheap", "--price", "9")
     assert profit not in await types("retire", str(package))
+
+
+async def test_a_price_in_another_currency_than_the_cash_is_not_compared(operator: Operator) -> None:
+    async def types(*arguments: str) -> str:
+        return await operator.types("catalogue", "packages", *arguments)
+
+    assert "are not compared" not in await types("list")
+    told = await types("add", "In euros", "2000", "9.98", "--currency", "EUR")
+    assert "profit" not in told
+    assert "Prices in EUR are not compared with the cash for their coins, which is in USD" in told
+
+
+async def test_the_currency_of_a_product_needs_a_price(operator: Operator, database: Database) -> None:
+    told = await operator.types("catalogue", "packages", "product", "1", "apple", "bag", "--currency", "EUR")
+    assert "--currency is the currency of --price" in " ".join(told.split())
+    assert await acts(database) == []
