@@ -70,23 +70,6 @@ _BACKLOG = """
         coalesce(sum(coins), 0)::bigint as coins
     from payout_request where state in ('requested', 'approved')
 """
-_BALANCE = """
-    (select coalesce(sum(amount), 0) from ledger_entry
-        where account_id = (select id from ledger_account where owner_id is null and kind = '{}'))
-"""
-_DIFFERENCES = f"""
-    select total, kept, derived from (
-        select 'open payouts' as total, coalesce(sum(coins) filter (where state in ('requested', 'approved')), 0) as kept,
-            {_BALANCE.format("payout_reserved")} as derived from payout_request
-        union all
-        select 'paid payouts', coalesce(sum(coins) filter (where state = 'paid'), 0), {_BALANCE.format("payout_paid")}
-        from payout_request
-        union all
-        select 'payout ' || request.id, coins, entry.amount from payout_request request join ledger_entry entry using (transfer_id)
-        where account_id = (select id from ledger_account where owner_id is null and kind = 'payout_reserved')
-    ) as compared
-    where kept <> derived
-"""
 _OLD_DETAILS = """
     select user_id, method, sealed, key_id, shown from payout_detail
     where key_id < $1 or key_id > $1 order by key_id, user_id limit $2 offset $3
@@ -275,12 +258,6 @@ async def exported(connection: Connection, payout_ids: Sequence[int], now: dt.da
 async def backlog(database: Database) -> Backlog:
     [row] = await database.fetch(_BACKLOG)
     return Backlog(**row)
-
-
-async def differences(connection: Connection) -> Sequence[str]:
-    """Payouts that disagree with the ledger: for its check."""
-    rows = await connection.fetch(_DIFFERENCES)
-    return [f"{row['total']}: {row['kept']} coins, the ledger has {row['derived']}" for row in rows]
 
 
 async def old_details(database: Database, key_id: str, limit: int, offset: int) -> list[tuple[UserId, Sealed]]:

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from control_plane.base.clock import utc_now
-from control_plane.base.ids import UserId
+from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.db.pool import Database
 from control_plane.inbox.model import Kind
 from control_plane.ledger.account import ADJUSTMENT, accounts_of, debt
@@ -25,12 +25,12 @@ from control_plane.operations.payouts import (
     PayoutHeld,
     WrongState,
 )
-from control_plane.payouts import store
+from control_plane.payouts import check_store, store
 from control_plane.payouts.model import Payout, State
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.payouts.books import audit, paid, reserved
 from tests.control_plane.payouts.till import MAIL, Till
-from tests.postgres import by_owner
+from tests.postgres import by_owner, by_superuser
 
 
 async def state(database: Database, payout: Payout) -> State:
@@ -131,11 +131,20 @@ async def test_the_check_of_the_ledger_finds_a_payout_that_disagrees(database: D
         "update payout_request set state = 'rejected', bank_reference = '' where id = $1", payouts[1].id
     )
     async with database.transaction() as connection:
-        assert sorted(await store.differences(connection)) == [
-            "open payouts: 101 coins, the ledger has 100",
-            "paid payouts: 0 coins, the ledger has 200",
-            f"payout {payouts[0].id}: 101 coins, the ledger has 100",
+        first, second = (payout.id for payout in payouts)
+        wrong = [
+            f"payout {first}: 101 coins, the ledger has 100",
+            f"payment of payout {second}: 0 coins, the ledger has 200",
         ]
+        assert await check_store.differences(connection, 0, second) == wrong
+        assert await check_store.differences(connection, first, second) == wrong[1:], "only the range"
+        assert await check_store.without_payout(connection, 0, LARGEST_ID) == []
+    await by_superuser(
+        database, f"set session_replication_role = replica; delete from payout_request where id = {second}"
+    )
+    async with database.transaction() as connection:
+        found = await check_store.without_payout(connection, 0, LARGEST_ID)
+    assert [one.split(" ", 2)[2] for one in found] == ["(payout) has no payout", "(payout_paid) has no payout"]
 
 
 async def test_of_an_approval_and_rejections_at_once_one_wins(database: Database) -> None:
