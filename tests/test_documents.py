@@ -213,6 +213,13 @@ def test_log_events_that_are_documented_are_written() -> None:
     assert {event for event in events if f'"{event}"' not in sources()} == set()
 
 
+def test_every_background_job_is_documented() -> None:
+    jobs = re.findall(r"^ +(\w+)\.bind\(", (ROOT / "stagedoor/parts/jobs.py").read_text(), re.MULTILINE)
+    table = text_of("operations.md").partition("## Background jobs")[2].partition("```")[0]
+    assert jobs
+    assert [job for job in jobs if f"`{job}`" not in table] == []
+
+
 def test_every_reason_of_a_refusal_is_documented() -> None:
     words = set(quoted(text_of("operations.md")))
     assert {verdict.value for verdict in Verdict if verdict is not Verdict.ALLOW} <= words

@@ -2,8 +2,8 @@
 
 Every transfer must sum to zero, and move coins between accounts of the kinds and users that its operation is for. The
 balance after an entry must be that after the account's entry before it, plus its amount; the balance of an account must
-be that after its newest entry. So each balance is the sum of all its entries. Gifts must have the coins of their
-transfers, and the totals that are kept beside the ledger must agree with the gifts.
+be that after its newest entry. So each balance is the sum of all its entries. Gifts, purchases and payouts must have the
+coins of their transfers, each of these transfers must have one of them, and the totals of gifts must agree with the gifts.
 
 The check reads on a connection of its own, in short statements with pauses between them, so that it delays no gift and
 keeps no snapshot. What is written meanwhile is complete for each statement (`check_store`).
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 RANGE = 10_000
 """Entries, transfers or accounts of one statement. More: statements take longer. Fewer: more statements."""
-OWNERS = 500
-"""Users and streams of one statement, each with all its gifts. More: statements take longer."""
+ROWS_BESIDE = 500
+"""Users and streams of one statement, each with all its gifts; or purchases, or payouts. More: statements take longer."""
 PAUSE = 2.0
 """Pause after a statement, as a multiple of its duration. Shorter: the check takes more of the database's time, from
 gifts. Longer: the check takes longer."""
@@ -48,10 +48,8 @@ _SESSION = """
     set plan_cache_mode = force_custom_plan
 """
 
-Totals = Callable[[Connection], Awaitable[Sequence[str]]]
-"""Compares totals that are kept beside the ledger, in one statement, and returns what disagrees."""
 InRange = Callable[[Connection, int, int], Awaitable[Sequence[str]]]
-"""The same for the ids after the first number, up to the second."""
+"""Compares what has ids after the first number, up to the second, in one statement, and returns what disagrees."""
 Progress = Callable[[str], None]
 
 
@@ -71,8 +69,8 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class ByOwner:
-    """Totals of users and streams, too many for one statement."""
+class Beside:
+    """Rows that are kept beside the ledger, such as totals of users and streams. Too many for one statement."""
 
     name: str
     last_id: Callable[[Connection], Awaitable[int]]
@@ -83,8 +81,7 @@ class ByOwner:
 class LedgerCheck:
     database: Database
     dsn: str
-    totals: Sequence[Totals] = ()
-    totals_by_owner: Sequence[ByOwner] = ()
+    beside: Sequence[Beside] = ()
     causes: Sequence[InRange] = ()
     """Compare transfers with the rows of what caused them, such as gifts."""
     pause: float = PAUSE
@@ -94,10 +91,8 @@ class LedgerCheck:
         async with _reading(self.dsn) as connection:
             run = _Run(connection, self.pause, progress, self.causes)
             result = await run.over(None)
-            for by_owner in self.totals_by_owner:
-                await run.each(by_owner.name, by_owner.differences, 0, await by_owner.last_id(connection), OWNERS)
-            for totals in self.totals:
-                result.add(await totals(connection))
+            for beside in self.beside:
+                await run.each(beside.name, beside.differences, 0, await beside.last_id(connection), ROWS_BESIDE)
         await self._record(Scope.FULL, result, result.checked)
         return result
 

@@ -117,9 +117,25 @@ _LATEST_ABOUT = """
 _EXPORT = "select id, at, act from audit_log where subject = $1 and id < $2::bigint order by id desc limit $3"
 
 
+_RECORD_EACH = """
+    insert into audit_log (actor, act, subject, detail)
+    select $1, $2, subject, detail::jsonb from unnest($3::text[], $4::text[]) with ordinality as entry (subject, detail, number)
+    order by number
+"""
+
+
 async def record(connection: Connection, actor: Actor, act: Act, subject: Subject, **detail: str | int) -> None:
     """Add an entry, within the act's transaction. `detail` must not hold secrets."""
     await connection.execute(_RECORD, actor, act.value, subject, msgspec.json.encode(detail).decode())
+
+
+async def record_each(
+    connection: Connection, actor: Actor, act: Act, entries: Sequence[tuple[Subject, Mapping[str, object]]]
+) -> None:
+    """As `record`, for one act about many."""
+    subjects = [subject for subject, _ in entries]
+    details = [msgspec.json.encode(detail).decode() for _, detail in entries]
+    await connection.execute(_RECORD_EACH, actor, act.value, subjects, details)
 
 
 async def latest(database: Database, limit: int, subject: Subject | None = None) -> Sequence[Entry]:

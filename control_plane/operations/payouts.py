@@ -26,7 +26,7 @@ from control_plane.db.pool import Database
 from control_plane.ledger import store as ledger
 from control_plane.ledger.account import PAYOUT_PAID, PAYOUT_RESERVED, Account, TransferId, accounts_of, earned
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
-from control_plane.ledger.wallets import wallet
+from control_plane.ledger.wallets import wallets
 from control_plane.operations import audit
 from control_plane.operations.audit import Act, Actor
 from control_plane.payouts import store
@@ -161,8 +161,8 @@ class PayoutDesk:
 
         async def end(connection: Connection, payout: Payout, transfer_id: TransferId) -> Payout:
             # What is in a file may be paid already.
-            if not payout.exported_at and (why := await self._why_held(connection, payout)):
-                raise PayoutHeld(why)
+            if not payout.exported_at and (why := await self._why_held(connection, [payout])):
+                raise PayoutHeld(why[payout.user_id])
             await self._record(connection, Act.PAYOUT_PAID, payout, coins=payout.coins, reference=bank_reference)
             return await store.end(
                 connection, payout.id, State.PAID, transfer_id, self._clock(), bank_reference=bank_reference
@@ -190,8 +190,8 @@ class PayoutDesk:
                     file.flush()
                     os.fsync(opened)
                     await store.exported(connection, [payout.id for payout in payouts], self._clock())
-                    for payout in payouts:
-                        await self._record(connection, Act.PAYOUT_EXPORTED, payout, file=path.name)
+                    entries = [(audit.user(one.user_id), {"payout": one.id, "file": path.name}) for one in payouts]
+                    await audit.record_each(connection, self._actor, Act.PAYOUT_EXPORTED, entries)
                     is_complete = True
         except BaseException:
             if not is_complete:  # a COMMIT that fails may have been carried out
@@ -205,16 +205,14 @@ class PayoutDesk:
         payouts: list[Payout] = []
         left_out: list[int] = []
         after = 0
-        while len(payouts) < limit and (ids := await store.to_export(connection, after, BATCH)):
-            for payout_id in ids[: limit - len(payouts)]:
-                payout = await self._lock(connection, payout_id)
-                if payout.state is not State.APPROVED or payout.exported_at:
-                    continue  # decided, or written into another file, while we waited for the lock
-                if self._needs_another(payout) or await self._why_held(connection, payout):
-                    left_out.append(payout_id)
+        while locked := await store.lock_to_export(connection, after, min(BATCH, limit - len(payouts))):
+            why_held = await self._why_held(connection, locked)
+            for payout in locked:
+                if self._needs_another(payout) or payout.user_id in why_held:
+                    left_out.append(payout.id)
                 else:
                     payouts.append(payout)
-            after = ids[-1]
+            after = locked[-1].id
         return payouts, left_out
 
     async def _text(self, connection: Connection, payouts: Sequence[Payout]) -> str:
@@ -222,8 +220,9 @@ class PayoutDesk:
         text = StringIO()
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
+        addresses = await store.addresses_of(connection, [payout.id for payout in payouts])
         for payout in payouts:
-            sealed = present(await store.address_of(connection, payout.id), "an open payout has an address")
+            sealed = present(addresses.get(payout.id), "an open payout has an address")
             address = self._sealer.open(payout.user_id, sealed)
             fields = (
                 *(payout.id, payout.user_id, names[payout.user_id], address.method.value, address.value),
@@ -265,19 +264,22 @@ class PayoutDesk:
         least = self._terms.two_operators_from
         return bool(least) and payout.coins >= least and payout.approved_by == self._actor
 
-    async def _why_held(self, connection: Connection, payout: Payout) -> str:
-        """Empty: it may be paid."""
-        user_id = payout.user_id
-        if until := self._terms.held_until(await store.details(connection, user_id), self._clock()):
-            return (
-                f"The payout address of user {user_id} was changed. Payouts are held until {until:%Y-%m-%d %H:%M} UTC."
-            )
-        if debt := (await wallet(connection, user_id)).debt:
-            return (
-                f"User {user_id} owes {debt} coins of refunded purchases. Reject the payout, or pay it when purchases have "
-                "paid the debt."
-            )
-        return ""
+    async def _why_held(self, connection: Connection, payouts: Sequence[Payout]) -> dict[UserId, str]:
+        """By user. The payouts of the others may be paid."""
+        user_ids = [payout.user_id for payout in payouts]
+        details = await store.details_of(connection, user_ids)
+        why: dict[UserId, str] = {}
+        for user_id, wallet in (await wallets(connection, user_ids)).items():
+            if until := self._terms.held_until(details.get(user_id), self._clock()):
+                why[user_id] = (
+                    f"The payout address of user {user_id} was changed. Payouts are held until {until:%Y-%m-%d %H:%M} UTC."
+                )
+            elif wallet.debt:
+                why[user_id] = (
+                    f"User {user_id} owes {wallet.debt} coins of refunded purchases. Reject the payout, or pay it when "
+                    "purchases have paid the debt."
+                )
+        return why
 
     async def _record(self, connection: Connection, act: Act, payout: Payout, **detail: str | int) -> None:
         await audit.record(connection, self._actor, act, audit.user(payout.user_id), payout=payout.id, **detail)

@@ -58,18 +58,6 @@ _TOTALS = """
         coalesce(sum(price_minor::numeric * refunded_coins / coins), 0)::bigint as refunded_minor
     from purchase where user_id = $1 and currency = $2
 """
-_DIFFERENCES = """
-    select total, kept, derived from (
-        select 'purchases' as total, (select coalesce(sum(coins - refunded_coins), 0) from purchase) as kept,
-            (select coalesce(-sum(amount), 0) from ledger_entry
-             where account_id = (select id from ledger_account where owner_id is null and kind = 'store')) as derived
-        union all
-        select 'refunds of purchase ' || id, refunded_coins, coalesce(change.coins, 0) from purchase
-        left join (select purchase_id, sum(coins) as coins from purchase_change group by purchase_id) as change on purchase_id = id
-    ) as compared
-    where kept <> derived
-    limit 100
-"""
 _NOW = "select clock_timestamp()"
 _EXPORT = """
     select id, store, transaction_id, product_id, title, quantity, coins, price_minor, currency, refunded_coins, device,
@@ -163,12 +151,6 @@ async def now(database: Database) -> dt.datetime:
     """By the database's clock, as in `Answered`."""
     time: dt.datetime = await database.fetchval(_NOW)
     return time
-
-
-async def differences(connection: Connection) -> Sequence[str]:
-    """Purchases that disagree with the ledger: for its check."""
-    rows = await connection.fetch(_DIFFERENCES)
-    return [f"{row['total']}: {row['kept']} coins, the ledger has {row['derived']}" for row in rows]
 
 
 async def exported_purchases(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:

@@ -20,6 +20,10 @@ _LOCK_USER = _USER + " for share"
 _DETAILS = """
     select id, user_id, method, sealed, key_id, shown, created_at, changed_at from payout_detail where user_id = $1
 """
+_DETAILS_OF = """
+    select id, user_id, method, sealed, key_id, shown, created_at, changed_at from payout_detail
+    where user_id = any($1::integer[])
+"""
 _LOCK_DETAILS = _DETAILS + " for share"
 _ADD_DETAILS = """
     insert into payout_detail (user_id, method, sealed, key_id, shown, created_at) values ($1, $2, $3, $4, $5, $6)
@@ -54,6 +58,9 @@ _WAITING = f"""
 _LATEST = f"select {_COLUMNS} from payout_request order by id desc limit $1"
 _LATEST_IN = f"select {_COLUMNS} from payout_request where state = $2 order by id desc limit $1"
 _ADDRESS = "select method, sealed, key_id, shown from payout_request where id = $1"
+_ADDRESSES = """
+    select id, method, sealed, key_id, shown from payout_request where id = any($1::integer[]) and sealed is not null
+"""
 _APPROVE = f"""
     update payout_request set state = 'approved', approved_at = $2, approved_by = $3 where id = $1 returning {_COLUMNS}
 """
@@ -61,31 +68,16 @@ _END = f"""
     update payout_request set state = $2, end_id = $3, ended_at = $4, reason = $5, bank_reference = $6
     where id = $1 returning {_COLUMNS}
 """
-_TO_EXPORT = """
-    select id from payout_request where id > $1 and state = 'approved' and exported_at is null order by id limit $2
+# A row that a decision or another file changed while the lock was waited for is left out.
+_LOCK_TO_EXPORT = f"""
+    select {_COLUMNS} from payout_request
+    where id > $1 and state = 'approved' and exported_at is null order by id limit $2 for update
 """
 _EXPORTED = "update payout_request set exported_at = $2 where id = any($1::integer[])"
 _BACKLOG = """
     select count(*) as payouts, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest_s,
         coalesce(sum(coins), 0)::bigint as coins
     from payout_request where state in ('requested', 'approved')
-"""
-_BALANCE = """
-    (select coalesce(sum(amount), 0) from ledger_entry
-        where account_id = (select id from ledger_account where owner_id is null and kind = '{}'))
-"""
-_DIFFERENCES = f"""
-    select total, kept, derived from (
-        select 'open payouts' as total, coalesce(sum(coins) filter (where state in ('requested', 'approved')), 0) as kept,
-            {_BALANCE.format("payout_reserved")} as derived from payout_request
-        union all
-        select 'paid payouts', coalesce(sum(coins) filter (where state = 'paid'), 0), {_BALANCE.format("payout_paid")}
-        from payout_request
-        union all
-        select 'payout ' || request.id, coins, entry.amount from payout_request request join ledger_entry entry using (transfer_id)
-        where account_id = (select id from ledger_account where owner_id is null and kind = 'payout_reserved')
-    ) as compared
-    where kept <> derived
 """
 _OLD_DETAILS = """
     select user_id, method, sealed, key_id, shown from payout_detail
@@ -158,6 +150,11 @@ async def requester(connection: Connection, user_id: UserId) -> Requester | None
 async def details(source: Connection | Database, user_id: UserId) -> Details | None:
     row = await source.fetchrow(_DETAILS, user_id)
     return None if row is None else _details(row)
+
+
+async def details_of(connection: Connection, user_ids: Sequence[UserId]) -> dict[UserId, Details]:
+    """Those of the users who have some."""
+    return {row["user_id"]: _details(row) for row in await connection.fetch(_DETAILS_OF, user_ids)}
 
 
 async def lock_details(connection: Connection, user_id: UserId) -> Details | None:
@@ -244,6 +241,11 @@ async def address_of(source: Connection | Database, payout_id: int) -> Sealed | 
     return None if row is None or row["sealed"] is None else _sealed(row)
 
 
+async def addresses_of(connection: Connection, payout_ids: Sequence[int]) -> dict[int, Sealed]:
+    """As `address_of`; without the requests of removed users."""
+    return {row["id"]: _sealed(row) for row in await connection.fetch(_ADDRESSES, payout_ids)}
+
+
 async def approve(connection: Connection, payout_id: int, actor: str, now: dt.datetime) -> Payout:
     [row] = await connection.fetch(_APPROVE, payout_id, now, actor)
     return _payout(row)
@@ -263,9 +265,9 @@ async def end(
     return _payout(row)
 
 
-async def to_export(connection: Connection, after: int, limit: int) -> list[int]:
-    """Ids of approved requests that no file has yet."""
-    return [row["id"] for row in await connection.fetch(_TO_EXPORT, after, limit)]
+async def lock_to_export(connection: Connection, after: int, limit: int) -> list[Payout]:
+    """Lock approved requests that no file has yet, in the order of their ids."""
+    return [_payout(row) for row in await connection.fetch(_LOCK_TO_EXPORT, after, limit)]
 
 
 async def exported(connection: Connection, payout_ids: Sequence[int], now: dt.datetime) -> None:
@@ -275,12 +277,6 @@ async def exported(connection: Connection, payout_ids: Sequence[int], now: dt.da
 async def backlog(database: Database) -> Backlog:
     [row] = await database.fetch(_BACKLOG)
     return Backlog(**row)
-
-
-async def differences(connection: Connection) -> Sequence[str]:
-    """Payouts that disagree with the ledger: for its check."""
-    rows = await connection.fetch(_DIFFERENCES)
-    return [f"{row['total']}: {row['kept']} coins, the ledger has {row['derived']}" for row in rows]
 
 
 async def old_details(database: Database, key_id: str, limit: int, offset: int) -> list[tuple[UserId, Sealed]]:

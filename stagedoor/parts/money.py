@@ -20,9 +20,9 @@ from control_plane.gifts.boards import Boards
 from control_plane.gifts.bundle import Giving
 from control_plane.gifts.metrics import GiftMetrics
 from control_plane.gifts.sending import Gifts
-from control_plane.ledger.check import ByOwner, LedgerCheck
+from control_plane.ledger.check import Beside, LedgerCheck
 from control_plane.observe.metrics import Metrics
-from control_plane.payments import purchases_store
+from control_plane.payments import check_store as purchases_check
 from control_plane.payments.bundle import Payments
 from control_plane.payments.connected import ConnectedStores
 from control_plane.payments.due import DuePurchases
@@ -34,7 +34,7 @@ from control_plane.payments.store_accounts import StoreAccounts
 from control_plane.payments.stores.model import LOOK_UP_S, Store
 from control_plane.payments.stores.sandbox import SandboxStore
 from control_plane.payments.stores.stripe.opening import open_stripe
-from control_plane.payouts import store as payouts_store
+from control_plane.payouts import check_store as payouts_check
 from control_plane.rewards.bundle import Rewards
 from control_plane.rewards.checking_in import CheckingIn
 from stagedoor.parts.live import Live
@@ -116,6 +116,10 @@ async def payments(
 
 
 def ledger_check(database: Database, dsn: str) -> LedgerCheck:
-    gifts = ByOwner("totals of gifts", totals_store.last_id, totals_store.differences)
-    totals = [purchases_store.differences, payouts_store.differences]
-    return LedgerCheck(database, dsn, totals, [gifts], [totals_store.wrong_gifts])
+    beside = [
+        Beside("totals of gifts", totals_store.last_id, totals_store.differences),
+        Beside("purchases", purchases_check.last_id, purchases_check.differences),
+        Beside("payouts", payouts_check.last_id, payouts_check.differences),
+    ]
+    causes = [totals_store.wrong_gifts, purchases_check.without_purchase, payouts_check.without_payout]
+    return LedgerCheck(database, dsn, beside, causes)

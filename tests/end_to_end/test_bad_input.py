@@ -115,7 +115,7 @@ async def test_money_never_moves_without_a_session(stagedoor: Stagedoor) -> None
 
 async def test_a_gift_to_neither_a_person_nor_a_stream_names_the_missing_fields(stagedoor: Stagedoor) -> None:
     answer = await stagedoor.call("api/sendGift", await stagedoor.sign_in("ada"), gift_id=1, gift_count=1)
-    assert answer == {"code": 400, "msg": "receiver_id or live_streaming_id is missing."}
+    assert answer == {"code": 400, "msg": "receiver_id, live_streaming_id or video_id is missing."}
 
 
 async def test_a_bad_session_is_told_as_each_app_understands_it(stagedoor: Stagedoor) -> None:

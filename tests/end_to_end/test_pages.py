@@ -247,10 +247,11 @@ async def test_a_show_from_the_studio_to_its_end(house: House) -> None:
         await expect(panel.locator(".coin-count")).to_have_text("3")
         for contradiction in (
             panel.get_by_text("watching"),
-            panel.locator("h2"),
+            panel.locator(".feed-title"),
             panel.get_by_text("Nobody has given"),
         ):
             await expect(contradiction.filter(visible=True)).to_have_count(0)
+        await expect(panel.locator(".top-gifters")).to_contain_text("gustav")
         await expect(passer_by.page.locator(".badge.viewers")).not_to_be_visible()
         assert await current_stream(studio) is None
 

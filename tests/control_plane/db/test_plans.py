@@ -40,9 +40,11 @@ from control_plane.messages import personal_data as message_data
 from control_plane.messages import reading_store as message_reads
 from control_plane.messages import store as messages
 from control_plane.operations import audit
+from control_plane.payments import check_store as purchases_check
 from control_plane.payments import claims_store, notifications_store, packages_store, store_accounts_store
 from control_plane.payments import purchases_store as payments
 from control_plane.payments.stores import sandbox
+from control_plane.payouts import check_store as payouts_check
 from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as personal_data
 from control_plane.push import store as push
@@ -71,7 +73,7 @@ OF_THE_WHOLE_DATABASE = {
     ),
     *("accounts.session_store._END_EVERY", "accounts.session_store._NEW_SALTS"),
     "push.store._DROP_OF_OTHERS.fcm",
-    *("payouts.store._DIFFERENCES", "payouts.store._FORGET_SINCE", "payments.purchases_store._DIFFERENCES"),
+    "payouts.store._FORGET_SINCE",
     *(
         "accounts.development_store._DEMOTE",
         "accounts.development_store._CLEAR_FOREIGN_PICTURES",
@@ -101,7 +103,7 @@ STATEMENTS = {
         *(inbox, messages, message_data, message_reads),
         *(push, subscriptions_store),
         *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
-        *(payouts, plain_payouts_store),
+        *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
         *(deletion_store, development_store),
         export_store,

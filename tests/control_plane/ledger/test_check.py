@@ -14,7 +14,7 @@ from control_plane.ledger import check as checking
 from control_plane.ledger import check_store, store
 from control_plane.ledger.account import accounts_of, bought, earned
 from control_plane.ledger.adjustments import adjust
-from control_plane.ledger.check import LedgerCheck
+from control_plane.ledger.check import Beside, LedgerCheck
 from control_plane.ledger.check_store import Line, Position, Scope
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from tests.control_plane.ledger.books import audit
@@ -247,9 +247,13 @@ async def test_a_change_is_found_though_a_later_entry_continues_it(
 
 
 async def test_totals_beside_the_ledger_are_compared_too(database: Database, dsn: str) -> None:
-    async def totals(connection: Connection) -> Sequence[str]:
+    async def last_id(connection: Connection) -> int:
+        return checking.ROWS_BESIDE + 1
+
+    async def totals(connection: Connection, after: int, upto: int) -> Sequence[str]:
         with pytest.raises(Exception, match="read-only"):
             await connection.execute("create table mine ()")
-        return ["a total is wrong"]
+        return [f"{after} to {upto}"]
 
-    assert (await LedgerCheck(database, dsn, [totals], pause=0).full()).found == ["a total is wrong"]
+    beside = Beside("totals", last_id, totals)
+    assert (await LedgerCheck(database, dsn, [beside], pause=0).full()).found == ["0 to 500", "500 to 501"]

@@ -11,26 +11,27 @@ import asyncpg
 import pytest
 
 from control_plane.base.clock import utc_now
-from control_plane.base.ids import UserId
-from control_plane.db.pool import Database
+from control_plane.base.ids import LARGEST_ID, UserId
+from control_plane.db.pool import Database, open_pool
 from control_plane.inbox.model import Kind
 from control_plane.ledger.account import ADJUSTMENT, accounts_of, debt
 from control_plane.ledger.store import lock_accounts, open_accounts
 from control_plane.ledger.transfers import Operation, Request, fingerprint, hold, post
 from control_plane.ledger.wallets import Wallet, wallet
 from control_plane.operations import audit as log
+from control_plane.operations import payouts as operations
 from control_plane.operations.payouts import (
     AnotherOperatorNeeded,
     NoSuchPayout,
     PayoutHeld,
     WrongState,
 )
-from control_plane.payouts import store
+from control_plane.payouts import check_store, store
 from control_plane.payouts.model import Payout, State
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.payouts.books import audit, paid, reserved
 from tests.control_plane.payouts.till import MAIL, Till
-from tests.postgres import by_owner
+from tests.postgres import by_owner, by_superuser
 
 
 async def state(database: Database, payout: Payout) -> State:
@@ -131,11 +132,20 @@ async def test_the_check_of_the_ledger_finds_a_payout_that_disagrees(database: D
         "update payout_request set state = 'rejected', bank_reference = '' where id = $1", payouts[1].id
     )
     async with database.transaction() as connection:
-        assert sorted(await store.differences(connection)) == [
-            "open payouts: 101 coins, the ledger has 100",
-            "paid payouts: 0 coins, the ledger has 200",
-            f"payout {payouts[0].id}: 101 coins, the ledger has 100",
+        first, second = (payout.id for payout in payouts)
+        wrong = [
+            f"payout {first}: 101 coins, the ledger has 100",
+            f"payment of payout {second}: 0 coins, the ledger has 200",
         ]
+        assert await check_store.differences(connection, 0, second) == wrong
+        assert await check_store.differences(connection, first, second) == wrong[1:], "only the range"
+        assert await check_store.without_payout(connection, 0, LARGEST_ID) == []
+    await by_superuser(
+        database, f"set session_replication_role = replica; delete from payout_request where id = {second}"
+    )
+    async with database.transaction() as connection:
+        found = await check_store.without_payout(connection, 0, LARGEST_ID)
+    assert [one.split(" ", 2)[2] for one in found] == ["(payout) has no payout", "(payout_paid) has no payout"]
 
 
 async def test_of_an_approval_and_rejections_at_once_one_wins(database: Database) -> None:
@@ -272,6 +282,43 @@ async def test_files_that_are_written_at_once_share_no_payout(database: Database
     ids = [payout.id for written in files for payout in written.payouts]
     assert len(ids) == 12
     assert len(set(ids)) == 12
+
+
+async def test_a_file_takes_the_same_statements_for_any_number_of_payouts(
+    dsn: str, database: Database, tmp_path: Path
+) -> None:
+    till, counts = Till(database), []
+    for number in (1, 12):
+        for _ in range(number):
+            await till.desk().approve((await till.withdrawing.request(await till.host(200), 200)).id)
+        one = await open_pool(dsn, size=1)
+        statements: list[str] = []
+        async with one.connection() as connection:
+            connection.add_query_logger(lambda logged, into=statements: into.append(logged.query))
+        written = await Till(one).desk().write_file(tmp_path / f"{number}.csv")
+        await one.close()
+        assert len(written.payouts) == number
+        counts.append(len(statements))
+    assert counts[0] == counts[1] > 4, "the statements were seen"
+
+
+async def test_a_file_is_written_in_batches_up_to_its_limit(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "BATCH", 2)
+    till = Till(database, two_operators_from=200)
+    ids = []
+    for coins in (100, 200, 100, 100, 200, 100, 100):
+        payout = await till.withdrawing.request(await till.host(200), coins)
+        await till.desk("olga").approve(payout.id)
+        ids.append(payout.id)
+    written = await till.desk("olga").write_file(tmp_path / "first.csv", limit=4)
+    assert ([payout.id for payout in written.payouts], written.left_out) == (
+        [ids[0], *ids[2:4], ids[5]],
+        [ids[1], ids[4]],
+    )
+    written = await till.desk("otto").write_file(tmp_path / "second.csv")
+    assert [payout.id for payout in written.payouts] == [ids[1], ids[4], ids[6]]
 
 
 async def test_a_decision_that_waits_for_a_file_stops_no_gifts(database: Database) -> None:

@@ -11,11 +11,11 @@ from fractions import Fraction
 
 import pytest
 
-from control_plane.base.ids import UserId
+from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.db.pool import Database
 from control_plane.ledger.wallets import Wallet, wallet
+from control_plane.payments import check_store
 from control_plane.payments import claims_store as claims
-from control_plane.payments import purchases_store as store
 from control_plane.payments.errors import PurchaseCancelled, PurchaseOfAnother, PurchasePending, PurchaseRefunded
 from control_plane.payments.purchases import Purchased
 from control_plane.payments.stores.model import NoticeKind, State
@@ -25,6 +25,7 @@ from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.ledger.books import audit, transfers_of
 from tests.control_plane.payments.shopping import Shopping
 from tests.control_plane.people import new_user
+from tests.postgres import by_superuser
 
 
 async def inbox(database: Database, user_id: UserId) -> list[tuple[str, str]]:
@@ -332,14 +333,30 @@ async def test_the_check_of_the_ledger_compares_purchases(database: Database, sh
     for share in (0, Fraction(1, 3), 1):
         await shopping.refund(await shopping.buy(ann, shopping.real.sell()), Fraction(share))
     async with database.transaction() as connection:
-        assert await store.differences(connection) == []
+        assert await check_store.differences(connection, 0, 3) == []
+        assert await check_store.without_purchase(connection, 0, LARGEST_ID) == []
         await connection.execute("update purchase set refunded_coins = refunded_coins + 1 where id = 2")
-        assert await store.differences(connection) == [
-            "purchases: 166 coins, the ledger has 167",
-            "refunds of purchase 2: 34 coins, the ledger has 33",
-        ]
+        assert await check_store.differences(connection, 0, 3) == ["refunds of purchase 2: 34 coins, the ledger has 33"]
+        assert await check_store.differences(connection, 2, 3) == [], "only the range"
         await connection.execute("update purchase set refunded_coins = refunded_coins - 1 where id = 2")
     assert await audit(database) == 167
+    changes = """
+        set session_replication_role = replica;
+        update purchase set coins = coins + 1 where id = 1;
+        update purchase set refunded_coins = refunded_coins + 1 where id = 2;
+        update purchase_change set coins = coins + 1 where purchase_id = 2;
+        delete from purchase_change where purchase_id = 3;
+        delete from purchase where id = 3
+    """
+    await by_superuser(database, changes)
+    async with database.transaction() as connection:
+        last = await check_store.last_id(connection)
+        one, two = await check_store.differences(connection, 0, last)
+        orphans = await check_store.without_purchase(connection, 0, LARGEST_ID)
+    assert one == "purchase 1: 101 coins, the ledger has 100"
+    assert two.startswith("refund of purchase 2 by transfer ")
+    assert two.endswith(": 34 coins, the ledger has 33")
+    assert [orphan.split(" ", 2)[2] for orphan in orphans] == ["(purchase) has no purchase", "(refund) has no purchase"]
 
 
 async def test_a_refund_of_a_user_who_left_is_booked(database: Database, shopping: Shopping) -> None:

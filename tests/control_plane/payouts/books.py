@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from control_plane.base.ids import LARGEST_ID
 from control_plane.db.pool import Database
-from control_plane.payouts import store
+from control_plane.payouts import check_store
 from tests.control_plane.ledger import books
 
 _BALANCE = """
@@ -28,4 +29,5 @@ async def audit(database: Database) -> None:
     assert await reserved(database) == await database.fetchval(_COINS, ["requested", "approved"])
     assert await paid(database) == await database.fetchval(_COINS, ["paid"])
     async with database.transaction() as connection:
-        assert await store.differences(connection) == []
+        assert await check_store.differences(connection, 0, await check_store.last_id(connection)) == []
+        assert await check_store.without_payout(connection, 0, LARGEST_ID) == []
