@@ -31,7 +31,6 @@ from control_plane.payouts.model import (
     OtherPayoutDetails,
     PayoutOnHold,
     ProofNeeded,
-    SavedAddressUnreadable,
     TooFewCoins,
 )
 
@@ -65,7 +64,7 @@ class WithdrawAnswer(msgspec.Struct, frozen=True, kw_only=True):
     access=Access.PROVEN,
     refusals=(
         *(AlreadyRequested, NotWithdrawable, TooFewCoins, InvalidCoins, InDebt, AgeUnknown, TooYoung),
-        *(NoPayoutDetails, OtherPayoutDetails, InvalidPayoutDetails, SavedAddressUnreadable, PayoutOnHold),
+        *(NoPayoutDetails, OtherPayoutDetails, InvalidPayoutDetails, PayoutOnHold),
         *(IdempotencyConflict, InvalidClientRef),
     ),
 )
@@ -131,7 +130,7 @@ class AddPayoutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     "addPayout",
     access=Access.PROVEN,
     refusals=(
-        *(InvalidPayoutDetails, ProofNeeded, NoWayToProve, SavedAddressUnreadable),
+        *(InvalidPayoutDetails, ProofNeeded, NoWayToProve),
         *(WrongCode, WrongPassword, TooManyAttempts, PasswordsBusy),
     ),
 )
