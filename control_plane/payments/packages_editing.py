@@ -10,6 +10,7 @@ from typing import Any
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.db.connections import Connection
+from control_plane.ledger.amounts import BASIS_POINTS
 from control_plane.payments import packages_editing_store as store
 
 LONGEST_TITLE = 60
@@ -19,7 +20,6 @@ LARGEST_PRICE_MINOR = 10_000_000
 _PRODUCT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?", re.ASCII)
-BASIS_POINTS = 10_000
 
 
 class SellingStore(StrEnum):
