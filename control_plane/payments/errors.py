@@ -81,7 +81,7 @@ class ProductNotOffered(ControlPlaneError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This server does not know the product of this purchase. Your purchase is noted: please ask the support for your coins."
+            "This server does not know the product of this purchase. Your purchase is noted: please contact support to get your coins."
         )
 
 

@@ -439,7 +439,7 @@ async def test_a_key_that_named_another_stream_of_the_same_star_is_a_conflict(st
     assert await stage.gift_events(later) == []
 
 
-async def test_a_poor_sender_keeps_nobody_waiting(stage: Stage) -> None:
+async def test_a_poor_sender_does_not_hold_up_others(stage: Stage) -> None:
     ann = await stage.user(coins=5)
     star, stream_id = await stage.star()
     paid = await stage.gifts.send(order(ann, star, HEART), "paid")
