@@ -127,7 +127,7 @@ async def pages(dsn: str, times: int) -> None:
             if changed:
                 step("every video is changed, without a vacuum after it")
                 await connection.execute("alter table video set (autovacuum_enabled = false)")
-                await connection.execute("update video set views = views + 1")
+                await connection.execute("update video set description = description || '.'")
             for page in (0, DEEPEST // 2, DEEPEST, DEEPEST + 1):
                 took = []
                 for _ in range(times):

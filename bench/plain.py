@@ -85,7 +85,7 @@ FEED = """
     select v.*, s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         (select coalesce(sum(value), 0) from counter where name = 'sound.videos' and subject_id = s.id)::int as s_total_videos
-    from (select * from video where privacy = 'public' order by id desc limit $1 offset $2) v
+    from (select * from video where privacy = 'public' and state = 'ready' order by id desc limit $1 offset $2) v
     left join sound s on s.id = v.sound_id
     order by v.id desc
 """

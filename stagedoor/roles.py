@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.http.urls import Urls, urls_of
 from control_plane.base.workers import Workers
@@ -31,6 +31,7 @@ from stagedoor.parts.push import pushing
 from stagedoor.parts.reports import telling
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, running, streams
+from stagedoor.parts.videos import video_addresses
 from stagedoor.processes.children import Processes, Progress
 from stagedoor.processes.data_directory import data_directory
 from stagedoor.processes.run_file import Run
@@ -80,7 +81,7 @@ async def everything(opening: Opening) -> Started:
         db, files.files, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg
     )
 
-    urls = urls_of(settings, ports, place)
+    urls = replace(urls_of(settings, ports, place), video_addresses=video_addresses(secrets))
     delivery = await stack.enter_async_context(live(dsns.server, db, metrics, settings.gift_commission_bps))
     password = api_password(secrets[Purpose.HOOK].signing.value.hex())
     media = await stack.enter_async_context(MediaMTXClient(processes.media_api_url, password))

@@ -30,6 +30,7 @@ from control_plane.social.bundle import Social
 from control_plane.social.model import Viewer
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
+from control_plane.videos.bundle import Videos
 
 NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
 
@@ -103,6 +104,10 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def messages(self) -> DirectMessages:
         return self.platform.messages
+
+    @property
+    def videos(self) -> Videos:
+        return self.platform.videos
 
     @property
     def requester(self) -> Requester:

@@ -25,6 +25,7 @@ from control_plane.rewards.bundle import Rewards
 from control_plane.social.bundle import Social
 from control_plane.storage.bundle import Stored
 from control_plane.streams.bundle import Streams
+from control_plane.videos.bundle import Videos
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,4 @@ class Platform:
     inbox: Inbox
     reports: Reports
     messages: DirectMessages
+    videos: Videos

@@ -6,14 +6,28 @@ import functools
 import re
 import socket
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from control_plane.base.network import is_loopback, is_private
+from control_plane.base.network import is_loopback
+from control_plane.base.network import is_private as is_private_address
 from control_plane.config.ports import Ports
 from control_plane.config.settings import Settings
-from control_plane.storage.model import Storage, is_stored
+from control_plane.storage.model import Storage, is_private, is_stored
 from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
 from control_plane.streams.path import APP
+from control_plane.videos.addresses import VideoAddresses
+from control_plane.videos.video import Privacy, Video
+
+
+class VideoFiles(NamedTuple):
+    """URLs of the files of a video. "": there is no such file yet."""
+
+    media: str
+    small: str
+    poster: str
+    preview: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # identity equality: instances are cache keys
@@ -34,6 +48,8 @@ class Urls:
     """Where clients read the files of a public bucket; "": from this server."""
     storage_origin: str = ""
     """The origin of a bucket to which this server redirects clients or points them."""
+    video_addresses: VideoAddresses | None = None
+    """None: there are no uploaded videos."""
     base: str = field(init=False)
     """The URL of the public listener, without a slash at the end."""
 
@@ -50,6 +66,22 @@ class Urls:
         if self.storage_url and is_stored(path):
             return f"{self.storage_url}/{path}"
         return f"{self.base}/media/{path}"
+
+    def video_files(self, video: Video) -> VideoFiles:
+        """Below one signed address; of the demo's clips the public ones."""
+        content = video.content
+        names = VideoFiles(content.media, content.small, content.poster, content.preview)
+        if not any(map(is_private, names)):
+            return VideoFiles(*map(self.media, names))
+        folder = self.video_folder(video)
+        kinds = VideoFiles._fields
+        return VideoFiles(*(video_file(folder, kind, name) for kind, name in zip(kinds, names, strict=True)))
+
+    def video_folder(self, video: Video) -> str:
+        """The URL below which the files of the video are."""
+        assert self.video_addresses is not None, "only a server that stores videos shows them"
+        public = video.privacy is Privacy.PUBLIC
+        return f"{self.base}{self.video_addresses.folder(video.id, video.salt, public=public)}"
 
     def appeal(self, decision_id: int, code: str) -> str:
         """The page for an appeal. The code is in the fragment, which browsers do not send, so that no log gets it."""
@@ -95,6 +127,11 @@ class Urls:
 
     def srt(self, stream: Stream, key: StreamKey) -> str:
         return f"srt://{self.host}:{self.srt_port}?streamid=publish:{stream.path}::{key}&pkt_size=1316"
+
+
+def video_file(folder: str, kind: str, name: str) -> str:
+    """The URL of one file of a video: its kind, with the suffix of its name in storage."""
+    return f"{folder}/{kind}{PurePosixPath(name).suffix}" if name else ""
 
 
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?", re.ASCII)
@@ -144,7 +181,7 @@ def _host_of(requested: str) -> str | None:
 
 def _is_ours(host: str, urls: Urls) -> bool:
     bare = host.strip("[]")
-    return host in {urls.host, socket.gethostname().lower()} or is_loopback(bare) or is_private(bare)
+    return host in {urls.host, socket.gethostname().lower()} or is_loopback(bare) or is_private_address(bare)
 
 
 def _bracketed(host: str) -> str:

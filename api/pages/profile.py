@@ -126,7 +126,7 @@ class ProfilePage:
                 blocked=True,
             )
         shows = extent >= Sight.CONTENT
-        videos = await newest(self._platform.database, user.id, VIDEOS) if shows else []
+        videos = await newest(self._platform.database, seen.viewer_id, user.id, VIDEOS) if shows else []
         return Profile(
             viewer_id=seen.viewer_id or 0,
             user_id=user.id,
@@ -157,4 +157,5 @@ class ProfilePage:
 
 
 def _shown(video: Video, urls: Urls) -> ShownVideo:
-    return ShownVideo(video.id, video.description, urls.media(video.media), urls.media(video.thumbnail), video.views)
+    files = urls.video_files(video)
+    return ShownVideo(video.id, video.description, files.media, files.poster, video.counts.views)

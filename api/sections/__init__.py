@@ -8,7 +8,6 @@ from api.sections import (
     auth,
     coin_history,
     devices,
-    feed,
     gifts,
     live,
     messages,
@@ -19,13 +18,14 @@ from api.sections import (
     settings,
     social,
     users,
+    videos,
     wallet,
 )
 
 SECTIONS = (
     *auth.SECTIONS,
     *users.SECTIONS,
-    feed.section,
+    *videos.SECTIONS,
     live.section,
     gifts.section,
     *wallet.SECTIONS,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from api.wire.location import Location
+from api.http.urls import Urls
+from api.wire.location import Location, location_view
 from api.wire.person import User, Video
 from api.wire.sound import Sound
 from api.wire.values import Flag, Id
+from control_plane.videos.video import Video as StoredVideo
 
 
 class FeedHashtag(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,11 @@ class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
     hashtag: FeedHashtag | UnsetType = field(default=UNSET, name="Hashtag")
 
 
-def feed_item(video: Video) -> FeedItem:
-    """The item of this video, without a location and a hashtag."""
-    return FeedItem(video=video, user=video.user, sound=video.sound)
+def feed_item(stored: StoredVideo, video: Video, urls: Urls) -> FeedItem:
+    """The item of this video, without a hashtag. `video`: its view."""
+    return FeedItem(
+        video=video,
+        user=video.user,
+        sound=video.sound,
+        location=location_view(stored.place, urls) if stored.place else UNSET,
+    )

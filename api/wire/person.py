@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from api.http.urls import Urls
+from api.wire.location import degrees
 from api.wire.preferences import PrivacySetting, PushNotification, privacy_view, push_view
 from api.wire.sound import Sound, sound_view
 from api.wire.values import NO_TIME, UNKNOWN_DEGREES, DecimalText, Flag, Id, Url, WireDate, WireTime, wire_time
 from control_plane.accounts.user import OwnUser
 from control_plane.accounts.user import User as Person
+from control_plane.base.ids import UserId
 from control_plane.social.model import Block, Relation, Seen
 from control_plane.videos.video import Video as StoredVideo
 
@@ -185,6 +189,12 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     like_count: int = 0
     comment_count: int = 0
     favourite_count: int = 0
+    upload_state: Literal["processing", "ready", "failed"] = "ready"
+    """Of the processing of the upload. Others than the owner see ready videos only."""
+    upload_progress: int = 100
+    """Percent of the processing."""
+    upload_failure: str = ""
+    """Why the upload could not be processed, in words for its owner."""
     user: User = field(default=User(), name="User")
     sound: Sound | UnsetType = field(default=UNSET, name="Sound")
     playlist_video: PlaylistVideo = field(default=PlaylistVideo(), name="PlaylistVideo")
@@ -217,6 +227,7 @@ def user_view(person: Person, urls: Urls, button: Button = "Follow") -> User:
         video_count=person.video_count,
         followers_count=person.followers,
         following_count=person.following,
+        likes_count=person.likes_received,
         button=button,
         push_notification=push_view(person),
         privacy_setting=privacy_view(person),
@@ -274,25 +285,50 @@ def own_view(own: OwnUser, urls: Urls, auth_token: str = "") -> User:
     )
 
 
-def video_view(video: StoredVideo, owner: User, urls: Urls) -> Video:
-    thumbnail = urls.media(video.thumbnail)
+def video_view(
+    video: StoredVideo, owner: User, urls: Urls, others: Mapping[UserId, User] = MappingProxyType({})
+) -> Video:
+    """`others`: the users of duetted videos, as the viewer sees them."""
+    content, counts, mine, files = video.content, video.counts, video.mine, urls.video_files(video)
+    duet_user = others.get(video.duet_user_id) if video.duet_user_id is not None else None
     return Video(
         id=video.id,
         user_id=video.user_id,
         description=video.description,
-        video=urls.media(video.media),
-        thum=thumbnail,
-        thum_small=thumbnail,
-        gif=urls.media(video.preview),
-        default_thumbnail=thumbnail,
-        view=video.views,
+        video=files.media,
+        thum=files.poster,
+        thum_small=files.poster,
+        gif=files.preview,
+        default_thumbnail=files.poster,
+        view=counts.views,
         sound_id=video.sound.id if video.sound else 0,
+        privacy_type=video.privacy.value,
         allow_comments="true" if video.allow_comments else "false",
         allow_duet=int(video.allow_duet),
-        duration=video.duration_ms / 1000,
-        width=video.width,
-        height=video.height,
+        duet_video_id=video.duet_of or 0,
+        duration=content.duration_ms / 1000,
+        pin_comment_id=video.pin_comment_id,
+        pin=int(video.pinned),
+        story=int(video.story),
+        location_string=video.place.string if video.place else "",
+        location_id=video.place.id if video.place else 0,
+        location_title=video.place.name if video.place else "",
+        share=counts.shares,
+        lat=degrees(video.latitude),
+        long=degrees(video.longitude),
+        width=content.width,
+        height=content.height,
         created=wire_time(video.created_at),
+        like=int(mine.liked),
+        favourite=int(mine.favourite),
+        repost=int(mine.reposted),
+        like_count=counts.likes,
+        comment_count=counts.comments,
+        favourite_count=counts.favourites,
+        upload_state=video.state.value,
+        upload_progress=content.progress,
+        upload_failure=content.failure,
         user=owner,
         sound=sound_view(video.sound, urls) if video.sound else UNSET,
+        duet=Duet(user=duet_user) if duet_user is not None else UNSET,
     )

@@ -36,7 +36,8 @@ COLUMNS = f"""
         {value_of("user.videos", "u.id")} as video_count,
         {value_of("user.unseen_visits", "u.id")} as unseen_visits,
         {value_of("user.followers", "u.id")} as followers,
-        {value_of("user.following", "u.id")} as following
+        {value_of("user.following", "u.id")} as following,
+        {value_of("user.likes", "u.id")} as likes_received
 """
 """What `user_of` reads. For the statements of other folders that show users, too."""
 FROM = """
@@ -197,6 +198,7 @@ def user_of(row: Row) -> User:
         unseen_visits=row["unseen_visits"],
         followers=row["followers"],
         following=row["following"],
+        likes_received=row["likes_received"],
     )
 
 

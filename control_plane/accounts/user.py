@@ -93,6 +93,8 @@ class User(msgspec.Struct, frozen=True):
     unseen_visits: int
     followers: int
     following: int
+    likes_received: int
+    """Likes of this user's videos."""
 
 
 @dataclass(frozen=True, slots=True)

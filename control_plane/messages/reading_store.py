@@ -12,7 +12,7 @@ from control_plane.db.pool import Database, Row
 from control_plane.messages.model import Change, Conversation, ConversationId, Kind, Message, Number, State
 from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
-from control_plane.videos import store as videos
+from control_plane.videos.sight import sees
 
 _READER = "copy.user_id"
 _MESSAGE = f"""
@@ -22,7 +22,7 @@ _MESSAGE = f"""
     case when copy.deleted then '' else m.picture end as picture, picture.salt as picture_salt,
     case when copy.deleted then '' else m.picture_small end as picture_small, small.salt as picture_small_salt,
     case when copy.deleted then 0
-        else coalesce((select v.id from video v where v.id = m.video_id and {videos.sees("v", _READER)}), 0) end as video_id,
+        else coalesce((select v.id from video v where v.id = m.video_id and {sees("v", _READER)}), 0) end as video_id,
     case when copy.deleted then 0
         else coalesce((select s.id from stream s where s.id = m.stream_id and {streams.sees("s", _READER)}), 0) end
         as stream_id,

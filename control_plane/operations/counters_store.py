@@ -11,7 +11,11 @@ from control_plane.db.connections import Connection
 COUNTED: Mapping[str, str] = {
     "user.followers": "select followed_id as subject, count(*) as counted from follow group by 1",
     "user.following": "select follower_id as subject, count(*) as counted from follow group by 1",
-    "user.videos": "select user_id as subject, count(*) as counted from video group by 1",
+    "user.videos": "select user_id as subject, count(*) as counted from video where state = 'ready' group by 1",
+    "user.likes": """
+        select video.user_id as subject, count(*) as counted from video_like join video on video.id = video_id
+        where state <> 'deleted' group by 1
+    """,
     "user.unseen_visits": "select user_id as subject, count(*) as counted from profile_visit where not seen group by 1",
     "user.unread": "select receiver_id as subject, count(*) as counted from inbox_entry where not read and not hidden group by 1",
     "user.unread_messages": """
@@ -21,7 +25,14 @@ COUNTED: Mapping[str, str] = {
         select user_id as subject, count(*) as counted from conversation_side
         where state = 'request' and message_change > 0 and not hidden group by 1
     """,
-    "sound.videos": "select sound_id as subject, count(*) as counted from video where sound_id is not null group by 1",
+    "sound.videos": """
+        select sound_id as subject, count(*) as counted from video where sound_id is not null and state = 'ready' group by 1
+    """,
+    "hashtag.videos": "select hashtag_id as subject, count(*) as counted from video_hashtag group by 1",
+    "comment.likes": "select comment_id as subject, count(*) as counted from comment_like group by 1",
+    "comment.replies": """
+        select parent_id as subject, count(*) as counted from video_comment where parent_id is not null group by 1
+    """,
 }
 """The rows of each counter. One statement reads rows and counter, so that it sees both as of one moment."""
 

@@ -1,4 +1,4 @@
-"""SQL of videos and sounds."""
+"""SQL of videos and sounds: the one way from ids to videos, and what writes the table `video`."""
 
 from __future__ import annotations
 
@@ -9,73 +9,114 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
-from control_plane.social.blocks_store import are_blocked, blocked_with
-from control_plane.videos.video import Sound, Video, VideoId
+from control_plane.social.model import Viewer
+from control_plane.videos.sight import IN_FEEDS, listed, sees
+from control_plane.videos.video import (
+    Content,
+    ContentId,
+    Counts,
+    Mine,
+    Place,
+    Privacy,
+    Sound,
+    State,
+    Video,
+    VideoId,
+)
 
-_COLUMNS = f"""
-    v.id, v.user_id, v.description, v.media, v.thumbnail, v.preview, v.duration_ms, v.width, v.height, v.privacy,
-        v.allow_comments, v.allow_duet, v.views, v.created_at,
-        s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
-        s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
-        {value_of("sound.videos", "s.id")} as s_total_videos
-"""
-_SHOWN = f"select {_COLUMNS} from video v left join sound s on s.id = v.sound_id"
-_FEED = f"""
-    {_SHOWN}
-    where v.id = any (array(
-        select id from video where privacy = 'public' and not hidden and user_id not in {blocked_with("$3::integer")}
-        order by id desc limit $1 offset $2))
-    order by v.id desc
-"""
-"""The ids are selected first, so that skipped rows are neither joined nor counted. They are selected as an array: a
-generic plan expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects
-ten ids from an array."""
 
-_NEWEST_OF = f"""
-    {_SHOWN}
-    where v.id = any (array(
-        select newest.id from unnest($1::integer[]) as owner (id)
+def _mine(table: str, viewer: str) -> str:
+    return f"(select true from {table} where video_id = v.id and user_id = {viewer}) is not null"
+
+
+def page_of(picked: str, viewer: str) -> str:
+    """A statement that returns videos as `video_of` reads them, with their `key`, in the order of `picked`: a select of an
+    `id` and a `key`. `viewer`: SQL of the viewer's id.
+
+    The ids are collected first, so that skipped rows are neither joined nor counted, and as an array: a generic plan
+    expects a tenth of the table from a subquery with `limit $1` and scans all of it for the join, but expects ten ids from
+    an array.
+    """
+    return f"""
+        with picked as materialized (select array_agg(id) as ids, array_agg(key) as keys from ({picked}) as one)
+        select
+            v.id, v.user_id, v.description, v.salt, v.state, v.privacy, v.allow_comments, v.allow_duet, v.story, v.pinned,
+            coalesce(v.pin_comment_id, 0) as pin_comment_id, v.duet_of, v.latitude, v.longitude, v.created_at,
+            (select user_id from video where id = v.duet_of and state = 'ready') as duet_user_id,
+            c.media, c.small, c.poster, c.preview, c.width, c.height, c.duration_ms, c.progress, c.failure,
+            s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
+            s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
+            {value_of("sound.videos", "s.id")} as s_total_videos,
+            l.id as l_id, l.name as l_name, l.string as l_string, l.latitude as l_latitude, l.longitude as l_longitude,
+            coalesce(l.google_place_id, '') as l_google_place_id, l.created_at as l_created_at,
+            array(select name from video_hashtag join hashtag on hashtag.id = hashtag_id where video_id = v.id order by name)
+                as hashtags,
+            n.likes, n.comments, n.favourites, n.reposts, n.shares, n.views,
+            {_mine("video_like", viewer)} as liked, {_mine("video_favourite", viewer)} as favourite,
+            {_mine("video_repost", viewer)} as reposted, chosen.key
+        from unnest((select ids from picked), (select keys from picked)) with ordinality as chosen (id, key, number)
+        join video v on v.id = chosen.id
+        join video_content c on c.id = v.content_id
+        left join sound s on s.id = v.sound_id
+        left join location l on l.id = v.location_id
         cross join lateral (
-            select id from video where user_id = owner.id and privacy = 'public' and not hidden order by id desc limit $2
-        ) as newest))
-    order by v.id desc
-"""
-
-_NEWEST = f"""
-    {_SHOWN}
-    where v.id = any (array(
-        select id from video where user_id = $1 and privacy = 'public' order by id desc limit $2))
-    order by v.id desc
-"""
+            select
+                coalesce(sum(likes), 0)::bigint as likes, coalesce(sum(comments), 0)::bigint as comments,
+                coalesce(sum(favourites), 0)::bigint as favourites, coalesce(sum(reposts), 0)::bigint as reposts,
+                coalesce(sum(shares), 0)::bigint as shares, coalesce(sum(views), 0)::bigint as views
+            from video_count where video_id = v.id) as n
+        order by chosen.number
+    """
 
 
-def sees(video: str, viewer: str) -> str:
-    """An SQL condition: the viewer sees the video. The arguments are SQL, of the row and of the viewer's id. The videos of a
-    private account are hidden, but not from its followers."""
-    blocked = are_blocked(f"{video}.user_id", viewer)
-    follows = f"(select true from follow where follower_id = {viewer} and followed_id = {video}.user_id)"
-    exists = f"(select true from visible_user where id = {video}.user_id)"
-    public = f"{video}.privacy = 'public' and (not {video}.hidden or {follows} and {exists}) and not {blocked}"
-    return f"({video}.user_id = {viewer} or {public})"
-
-
-_SEEN = f"""
-    select {_COLUMNS} from video v left join sound s on s.id = v.sound_id
-    where v.id = any($1::integer[]) and {sees("v", "$2::integer")}
-"""
+_FEED = page_of(
+    f"select id, id::bigint as key from video where {listed('$3::integer')} order by id desc limit $1 offset $2",
+    "$3::integer",
+)
+_NEWEST_OF = page_of(
+    f"""
+        select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
+        cross join lateral (
+            select id from video where user_id = owner.id and {IN_FEEDS} order by id desc limit $2) as newest
+        order by newest.id desc
+    """,
+    "$3::integer",
+)
+_NEWEST = page_of(
+    """
+        select id, id::bigint as key from video
+        where user_id = $1 and privacy = 'public' and state = 'ready' and not story order by id desc limit $2
+    """,
+    "$3::integer",
+)
+_SEEN = page_of(
+    f"""
+        select video.id, 0::bigint as key from unnest($1::integer[]) with ordinality as wanted (id, number)
+        join video on video.id = wanted.id where {sees("video", "$2::integer")} order by wanted.number
+    """,
+    "$2::integer",
+)
 
 _ADD_SOUND = """
     insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
     values ($1, '', $2, $3, $4, $5) returning id
 """
-_ADD_VIDEO = """
-    insert into video (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id
+_ADD_CLIP = """
+    insert into video_content (state, progress, media, poster, preview, width, height, duration_ms, created_at)
+    values ('ready', 100, $1, $2, $3, $4, $5, $6, $7) returning id
 """
+_ADD_VIDEO = """
+    insert into video (user_id, description, content_id, sound_id, created_at, posted_at) values ($1, $2, $3, $4, $5, $5)
+    returning id
+"""
+_SET_VIEWS = "insert into video_count (video_id, slot, views) values ($1, 0, $2)"
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 _EXPORT = """
-    select id, description, media, sound_id, duration_ms, width, height, privacy, allow_comments, allow_duet, views, created_at
-    from video where user_id = $1 and id < $2::bigint order by id desc limit $3
+    select v.id, v.description, v.state, c.media, v.sound_id, c.duration_ms, c.width, c.height, v.privacy, v.allow_comments,
+        v.allow_duet, v.story, (select coalesce(sum(views), 0)::bigint from video_count where video_id = v.id) as views,
+        v.created_at
+    from video v join video_content c on c.id = v.content_id
+    where v.user_id = $1 and v.id < $2::bigint order by v.id desc limit $3
 """
 
 DEEPEST = 5_000
@@ -83,23 +124,48 @@ DEEPEST = 5_000
 changed since the last vacuum. Twice as many would take the last page over 5 ms (`bench/feed.py`)."""
 
 
-def _video(row: Row) -> Video:
+def video_of(row: Row) -> Video:
+    """The video of a row of a statement of `page_of`."""
     return Video(
         id=row["id"],
         user_id=row["user_id"],
         description=row["description"],
-        media=row["media"],
-        thumbnail=row["thumbnail"],
-        preview=row["preview"],
-        sound=None if row["s_id"] is None else _sound(row),
-        duration_ms=row["duration_ms"],
-        width=row["width"],
-        height=row["height"],
-        privacy=row["privacy"],
+        salt=row["salt"],
+        state=State(row["state"]),
+        privacy=Privacy(row["privacy"]),
         allow_comments=row["allow_comments"],
         allow_duet=row["allow_duet"],
-        views=row["views"],
+        story=row["story"],
+        pinned=row["pinned"],
+        pin_comment_id=row["pin_comment_id"],
+        duet_of=row["duet_of"],
+        duet_user_id=row["duet_user_id"],
+        latitude=row["latitude"],
+        longitude=row["longitude"],
         created_at=row["created_at"],
+        content=Content(
+            media=row["media"],
+            small=row["small"],
+            poster=row["poster"],
+            preview=row["preview"],
+            width=row["width"],
+            height=row["height"],
+            duration_ms=row["duration_ms"],
+            progress=row["progress"],
+            failure=row["failure"],
+        ),
+        sound=None if row["s_id"] is None else _sound(row),
+        place=None if row["l_id"] is None else _place(row),
+        hashtags=row["hashtags"],
+        counts=Counts(
+            likes=row["likes"],
+            comments=row["comments"],
+            favourites=row["favourites"],
+            reposts=row["reposts"],
+            shares=row["shares"],
+            views=row["views"],
+        ),
+        mine=Mine(liked=row["liked"], favourite=row["favourite"], reposted=row["reposted"]),
     )
 
 
@@ -117,33 +183,47 @@ def _sound(row: Row) -> Sound:
     )
 
 
-async def feed(database: Database, viewer_id: UserId | None, limit: int, offset: int) -> Sequence[Video]:
+def _place(row: Row) -> Place:
+    return Place(
+        id=row["l_id"],
+        name=row["l_name"],
+        string=row["l_string"],
+        latitude=row["l_latitude"],
+        longitude=row["l_longitude"],
+        google_place_id=row["l_google_place_id"],
+        created_at=row["l_created_at"],
+    )
+
+
+async def feed(database: Database, viewer_id: Viewer, limit: int, offset: int) -> Sequence[Video]:
     """Public videos of users whom the viewer sees, without private accounts, newest first. Empty from offset `DEEPEST`
     on."""
     if offset >= DEEPEST:
         return []
-    return [_video(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
+    return [video_of(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
 
 
-async def newest_of(database: Database, user_ids: Sequence[UserId], each: int) -> dict[UserId, list[Video]]:
+async def newest_of(
+    database: Database, viewer_id: Viewer, user_ids: Sequence[UserId], each: int
+) -> dict[UserId, list[Video]]:
     """The newest public videos of each user, at most `each`. Private accounts have none."""
     found: dict[UserId, list[Video]] = {user_id: [] for user_id in user_ids}
-    for row in await database.fetch(_NEWEST_OF, user_ids, each):
-        video = _video(row)
+    for row in await database.fetch(_NEWEST_OF, user_ids, each, viewer_id):
+        video = video_of(row)
         found[video.user_id].append(video)
     return found
 
 
-async def newest(database: Database, user_id: UserId, limit: int) -> list[Video]:
+async def newest(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
     """The newest public videos of one user, also of a private account: for viewers who may see its content."""
-    return [_video(row) for row in await database.fetch(_NEWEST, user_id, limit)]
+    return [video_of(row) for row in await database.fetch(_NEWEST, user_id, limit, viewer_id)]
 
 
 async def seen_by_ids(
-    database: Database, viewer_id: UserId | None, video_ids: Sequence[VideoId]
+    source: Connection | Database, viewer_id: Viewer, video_ids: Sequence[VideoId]
 ) -> dict[VideoId, Video]:
-    """Those of these videos that the viewer sees: the own ones, and public ones of users whose content the viewer sees."""
-    return {row["id"]: _video(row) for row in await database.fetch(_SEEN, video_ids, viewer_id)}
+    """Those of these videos that the viewer sees, in the same order."""
+    return {row["id"]: video_of(row) for row in await source.fetch(_SEEN, video_ids, viewer_id)}
 
 
 async def add_sound(
@@ -154,7 +234,7 @@ async def add_sound(
     return sound_id
 
 
-async def add_video(
+async def add_clip(
     connection: Connection,
     *,
     user_id: UserId,
@@ -169,8 +249,12 @@ async def add_video(
     views: int,
     created_at: dt.datetime,
 ) -> VideoId:
-    values = (user_id, description, media, thumbnail, preview, sound_id, duration_ms, width, height, views, created_at)
-    video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values)
+    """Add a video that needs no processing: a clip of the demo."""
+    values = (media, thumbnail, preview, width, height, duration_ms, created_at)
+    content_id: ContentId = await connection.fetchval(_ADD_CLIP, *values)
+    values_of_video = (user_id, description, content_id, sound_id, created_at)
+    video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values_of_video)
+    await connection.execute(_SET_VIEWS, video_id, views)
     return video_id
 
 

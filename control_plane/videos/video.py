@@ -1,15 +1,18 @@
-"""A short video of the feed."""
+"""A short video: what its row, its content and its counters say."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NewType
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 
 VideoId = NewType("VideoId", int)
+ContentId = NewType("ContentId", int)
 
 
 class VideoNotFound(ControlPlaneError):
@@ -20,6 +23,21 @@ class VideoNotFound(ControlPlaneError):
 
     def __init__(self) -> None:
         super().__init__("There is no such video.")
+
+
+class State(StrEnum):
+    PROCESSING = "processing"
+    """Only the owner sees it."""
+    READY = "ready"
+    FAILED = "failed"
+    """The upload could not be decoded. Only the owner sees it, and why."""
+
+
+class Privacy(StrEnum):
+    PUBLIC = "public"
+    FRIENDS = "friends"
+    """For users who follow the owner and whom the owner follows."""
+    PRIVATE = "private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +54,78 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
-    """`media`, `thumbnail` and `preview` are file names below `/media/`."""
+class Content:
+    """The files of a video: names in storage, private ones. The demo's clips are public files of the server. "": not there
+    yet."""
 
+    media: str
+    small: str
+    poster: str
+    preview: str
+    width: int
+    height: int
+    duration_ms: int
+    progress: int
+    """Percent of the processing."""
+    failure: str
+    """Why it failed, in words for its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    likes: int
+    comments: int
+    favourites: int
+    reposts: int
+    shares: int
+    views: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What the viewer has done with the video."""
+
+    liked: bool
+    favourite: bool
+    reposted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    id: int
+    name: str
+    string: str
+    """The address."""
+    latitude: float | None
+    longitude: float | None
+    google_place_id: str
+    created_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
     id: VideoId
     user_id: UserId
     description: str
-    media: str
-    thumbnail: str
-    preview: str
-    sound: Sound | None
-    duration_ms: int
-    width: int
-    height: int
-    privacy: str
+    salt: bytes
+    """Signed into the addresses of its files."""
+    state: State
+    privacy: Privacy
     allow_comments: bool
     allow_duet: bool
-    views: int
+    story: bool
+    pinned: bool
+    pin_comment_id: int
+    """0: no comment is pinned."""
+    duet_of: VideoId | None
+    duet_user_id: UserId | None
+    """The owner of the video that this duet answers."""
+    latitude: float | None
+    longitude: float | None
     created_at: dt.datetime
+    content: Content
+    sound: Sound | None
+    place: Place | None
+    hashtags: Sequence[str]
+    counts: Counts
+    mine: Mine

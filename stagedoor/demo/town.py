@@ -173,7 +173,7 @@ async def _add_videos(connection: Connection, people: Mapping[str, UserId]) -> S
                 duration_ms=clip.duration_ms,
                 uploaded_by=post.username,
             )
-        video_id = await videos.add_video(
+        video_id = await videos.add_clip(
             connection,
             user_id=people[post.username],
             description=post.description,

@@ -26,6 +26,7 @@ from stagedoor.parts.payouts import payouts
 from stagedoor.parts.personal_data import personal_data
 from stagedoor.parts.reports import reports
 from stagedoor.parts.social import social
+from stagedoor.parts.videos import videos
 
 
 def platform(
@@ -66,4 +67,5 @@ def platform(
         messages=direct_messages,
         reports=reports(settings, secrets, database, stored.files, opened_accounts),
         pushing=pushing,
+        videos=videos(secrets),
     )

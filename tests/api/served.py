@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from stagedoor.parts.platform import platform
 from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import streams
+from stagedoor.parts.videos import video_addresses
 from tests.control_plane.streams.fake_media import FakeMedia
 
 URLS = Urls("live.example.com", 8080, 1935, 8888, 8889, 8890)
@@ -38,15 +40,16 @@ async def served(
     settings = Settings(**{"dev": True, "data_dir": folder, "probes": 0, "body_limit": 10_000, **options})
     secrets = load_or_create(settings.secrets_path)
     metrics = Metrics()
+    urls = replace(URLS, video_addresses=video_addresses(secrets))
     async with AsyncExitStack() as stack:
         delivery = await stack.enter_async_context(live(dsn, database, metrics))
         on_air = await stack.enter_async_context(
-            streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
+            streams(settings, secrets, database, delivery, FakeMedia(), urls, metrics)
         )
         files = stored(storage(settings), secrets, database)
-        push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
-        sold = await stack.enter_async_context(payments(settings, secrets, database, URLS, metrics))
-        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push, sold)
+        push = await stack.enter_async_context(pushing(settings, secrets, database, urls, metrics))
+        sold = await stack.enter_async_context(payments(settings, secrets, database, urls, metrics))
+        used = platform(settings, secrets, database, delivery, on_air, files, urls, API_KEYS, metrics, push, sold)
         dispatcher = Dispatcher(Registry(sections), used)
         app = web.Application(client_max_size=settings.body_limit)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)

@@ -27,6 +27,7 @@ from tests.api.whole import Whole, whole
 from tests.control_plane.ledger.test_history import move
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.social.relations import follow, make_private
+from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.postgres import TestPostgres
 from tests.waiting import until
 
@@ -62,9 +63,7 @@ class House:
             user_id = await store.create(connection, NewUser(username=former, phone=phone, first_name=former), [])
             await usernames.change(connection, user_id, name)
         await self.database.execute("update app_user set profile_view = true where id = $1", user_id)
-        await self.database.execute(
-            "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1)", user_id
-        )
+        await self.database.execute(ADD_VIDEO, user_id)
         stream_id = await new_stream(self.database, user_id, status="live", source_id="s", live_at=utc_now())
         token = await self.served.platform.accounts.sessions.issue(user_id)
         return Someone(user_id, token, name, former, phone, stream_id)

@@ -73,8 +73,10 @@ _FILL = """
     insert into daily_checkin (user_id, day, streak, coins) select id, now()::date - n, 1, 0 from app_user cross join generate_series(1, 2) as n;
 
     insert into sound (name, audio, duration_ms) select 's' || n, 'a.mp3', 1 from generate_series(1, {videos} / 10) as n;
-    insert into video (user_id, media, sound_id, duration_ms, width, height, privacy)
-    select 1 + n * 7919 % {users}, 'v.mp4', case when n % 2 = 0 then 1 else 1 + n * 31 % ({videos} / 10) end, 1, 1, 1,
+    insert into video_content (state, progress, media, sha256, duration_ms, width, height)
+    select 'ready', 100, 'v.mp4', decode(md5(n::text), 'hex'), 1000, 9, 16 from generate_series(1, {videos}) as n;
+    insert into video (user_id, content_id, sound_id, privacy)
+    select 1 + n * 7919 % {users}, n, case when n % 2 = 0 then 1 else 1 + n * 31 % ({videos} / 10) end,
         case when n % 10 = 0 then 'private' else 'public' end
     from generate_series(1, {videos}) as n;
 

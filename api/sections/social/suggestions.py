@@ -41,7 +41,7 @@ async def show_suggested_users(call: Call, body: ShowSuggestedUsers) -> list[Sug
     viewer_id = call.viewer_id
     ids = await suggested(database, viewer_id, *window(body.starting_point))
     shown = await people(database, viewer_id, ids)
-    videos = await newest_of(database, list(shown), VIDEOS)
+    videos = await newest_of(database, call.viewer_id, list(shown), VIDEOS)
     entries = []
     for user_id, seen in shown.items():
         user = seen_view(seen, call.urls)

@@ -14,6 +14,7 @@ from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.telling import tell
 from tests.api.whole import Whole, whole
 from tests.control_plane.social.relations import ban, block, delete, follow, make_private
+from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.control_plane.watched_database import watched_database
 
 
@@ -63,11 +64,8 @@ async def test_a_private_account_shows_its_videos_to_followers_only(dsn: str, tm
         ann, ben, owner = [await user(database, name) for name in ("ann", "ben", "owner")]
         await make_private(database, owner)
         await follow(database, ann, owner)
-        await database.execute(
-            "insert into video (user_id, description, media, thumbnail, preview, duration_ms, width, height)"
-            " values ($1, 'One', 'a.mp4', '', '', 1000, 9, 16)",
-            owner,
-        )
+        await database.execute(ADD_VIDEO, owner)
+        await database.execute("update video set description = 'One'")
         for viewer, videos in ((ann, ["One"]), (ben, []), (None, []), (owner, ["One"])):
             seen = await shown(served, "owner", viewer)
             assert [video["description"] for video in seen["videos"]] == videos, viewer

@@ -22,6 +22,7 @@ from control_plane.personal_data.removal import remove_deleted_accounts
 from tests.api.sections.apps import Apps, apps_of
 from tests.control_plane.personal_data.test_tables import FATES
 from tests.control_plane.pictures.samples import quarters, saved
+from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.postgres import by_owner
 
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
@@ -56,9 +57,7 @@ async def remove(apps: Apps, *, days_later: float) -> None:
 
 
 async def film(apps: Apps, user_id: UserId) -> None:
-    await apps.platform.database.execute(
-        "insert into video (user_id, media, duration_ms, width, height) values ($1, 'a.mp4', 1, 1, 1)", user_id
-    )
+    await apps.platform.database.execute(ADD_VIDEO, user_id)
 
 
 @pytest.mark.parametrize("app", Client)

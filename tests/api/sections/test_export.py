@@ -16,6 +16,7 @@ from control_plane.personal_data import export
 from control_plane.personal_data.export import MOST_A_DAY
 from stagedoor.parts.personal_data import EXPORT_PARTS
 from tests.api.sections.apps import Apps
+from tests.control_plane.videos.rows import ADD_VIDEO, CLIP
 
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
 NEVER = {"password_hash", "session_salt", "key_salt", "token", "device_token_hash", "fingerprint"}
@@ -47,9 +48,7 @@ async def test_everything_about_the_caller_is_exported(apps: Apps, app: Client) 
     await give(apps, ann, ben_id)
     await database.execute("update app_user set profile_view = true where id = $1", ann_id)
     await apps.done("showUserDetail", ann, other_user_id=ben_id)
-    await database.execute(
-        "insert into video (user_id, media, duration_ms, width, height) values ($1, 'a.mp4', 1, 1, 1)", ann_id
-    )
+    await database.execute(ADD_VIDEO, ann_id)
     await database.execute(
         "insert into audit_log (actor, act, subject) values ('cli:root', 'user.made_operator', $1)", f"user:{ann_id}"
     )
@@ -96,8 +95,8 @@ async def test_a_long_list_is_read_in_pages_and_cut_off_with_a_note(
     monkeypatch.setattr(endpoint, "MOST", 7)
     token = await apps.sign_in("ann")
     user_id = await apps.id_of(token)
-    film = """insert into video (user_id, media, duration_ms, width, height)
-        select $1, 'a.mp4', 1, 1, 1 from generate_series(1, $2)"""
+    film = f"""with clip as ({CLIP}) insert into video (user_id, content_id)
+        select $1, id from clip cross join generate_series(1, $2)"""
     await apps.platform.database.execute(film, user_id, 7)
     data = await apps.done("exportUserData", token)
     assert ([one["id"] for one in data["videos"]], data["left_off"]) == ([7, 6, 5, 4, 3, 2, 1], [])

@@ -17,6 +17,7 @@ from tests.control_plane.ledger.books import audit
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow, make_private
+from tests.control_plane.videos.rows import ADD_VIDEO
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def ben(apps: Apps) -> UserId:
 
 @pytest.fixture
 async def video_id(apps: Apps, ben: UserId) -> VideoId:
-    film = "insert into video (user_id, media, duration_ms, width, height) values ($1, 'a.mp4', 1, 1, 1) returning id"
+    film = ADD_VIDEO
     return VideoId(await apps.database.fetchval(film, ben))
 
 

@@ -20,6 +20,7 @@ from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import block
+from tests.control_plane.videos.rows import ADD_VIDEO
 
 ROSE, HEART = 1, 2
 
@@ -48,7 +49,7 @@ async def go_live(apps: Apps, user_id: UserId) -> StreamId:
 
 
 async def video_of(apps: Apps, user_id: UserId) -> int:
-    added = "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1) returning id"
+    added = ADD_VIDEO
     video_id: int = await apps.database.fetchval(added, user_id)
     return video_id
 

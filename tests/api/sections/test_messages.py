@@ -23,6 +23,7 @@ from tests.api.served import API_KEYS, URLS
 from tests.control_plane.people import new_user
 from tests.control_plane.pictures.samples import quarters, saved
 from tests.control_plane.social.relations import ban, block, delete, follow
+from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.control_plane.watched_database import watched_database
 
 
@@ -247,7 +248,7 @@ async def test_videos_and_streams_are_shared_with_those_who_see_them(
     apps: Apps, ann: Person, bob: Person, eve: Person, app: Client
 ) -> None:
     video_id = await apps.database.fetchval(
-        "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1000, 9, 16) returning id",
+        ADD_VIDEO,
         eve.id,
     )
     stream_id = await apps.database.fetchval(
@@ -402,7 +403,7 @@ async def test_the_number_of_queries_does_not_grow_with_the_lists(apps: Apps, an
         friend = await person(apps, "friend")
         await follow(apps.database, ann.id, friend.id)
         video = await apps.database.fetchval(
-            "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v', 1, 1, 1) returning id",
+            ADD_VIDEO,
             friend.id,
         )
         await friend.send(ann, "look", video_id=video)

@@ -14,6 +14,7 @@ from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.inbox.test_telling import told
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, follow
+from tests.control_plane.videos.rows import ADD_VIDEO
 
 ALL, UNREAD, READ = "showAllNotifications", "showUnReadNotifications", "readNotification"
 EVERY_KIND = set(Kind) - OWN
@@ -28,7 +29,7 @@ async def bob(apps: Apps) -> UserId:
 
 async def video_of(apps: Apps, owner: UserId) -> int:
     video_id: int = await apps.database.fetchval(
-        "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1000, 9, 16) returning id",
+        ADD_VIDEO,
         owner,
     )
     return video_id

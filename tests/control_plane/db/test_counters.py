@@ -13,20 +13,32 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.migrate import _CREATE, _RECORD, migrate, migrations
 from control_plane.db.pool import Database
+from tests.control_plane.videos.rows import clips
 from tests.postgres import EMPTY, TestPostgres, as_owner
 
 COUNTERS = 8
 """The migration that added them."""
 
-FILL = """
+_FILL = """
     insert into app_user (username) select 'u' || n from generate_series(1, 50) as n;
     insert into sound (name, audio, duration_ms) select 's', 'a.mp3', 1 from generate_series(1, 10);
-    insert into video (user_id, media, sound_id, duration_ms, width, height)
-    select 1 + n % 7, 'v.mp4', nullif(n % 5, 0), 1, 1, 1 from generate_series(1, 300) as n;
+    {videos}
     insert into profile_visit (user_id, visitor_id, seen)
     select owner, visitor, (owner + visitor) % 3 = 0
     from generate_series(1, 4) as owner cross join generate_series(5, 50) as visitor;
 """
+FILL = _FILL.format(
+    videos=f"""{clips(300)}
+    insert into video (user_id, content_id, sound_id) select 1 + n % 7, n, nullif(n % 5, 0) from generate_series(1, 300) as n;
+"""
+)
+OLD_FILL = _FILL.format(
+    videos="""
+    insert into video (user_id, media, sound_id, duration_ms, width, height)
+    select 1 + n % 7, 'v.mp4', nullif(n % 5, 0), 1, 1, 1 from generate_series(1, 300) as n;
+"""
+)
+"""Before there were contents of videos."""
 FOLLOWS = """
     insert into follow (follower_id, followed_id)
     select follower, followed from generate_series(1, 20) as follower cross join generate_series(1, 50) as followed
@@ -53,13 +65,16 @@ FOLLOW_CHANGES = (
     "delete from app_user where id in (19, 20, 49)",
 )
 COUNTED = """
-    select u.id, (select count(*) from video where user_id = u.id) as videos,
+    select u.id, (select count(*) from video where user_id = u.id and state = 'ready') as videos,
         (select count(*) from profile_visit where user_id = u.id and not seen) as visits,
-        (select count(*) from video where sound_id = u.id) as sounds
+        (select count(*) from video where sound_id = u.id and state = 'ready') as sounds
     from generate_series(1, 60) as u (id) order by u.id
 """
 CHANGES = (
-    "update video set views = views + 1",
+    "update video set description = '.'",
+    "update video set state = 'processing' where id % 7 = 2",
+    "update video set state = 'deleted', deleted_at = now() where id % 7 = 3",
+    "update video set state = 'ready' where id % 14 = 2",
     "update video set sound_id = 2 where id % 3 = 0",
     "update video set sound_id = null where sound_id = 1",
     "update video set user_id = 9, sound_id = coalesce(sound_id, 7) where id between 100 and 130",
@@ -98,7 +113,7 @@ async def test_follows_are_counted(database: Database) -> None:
 async def test_what_is_undone_is_not_counted(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute(FILL)
-        await connection.execute(f"begin; {CHANGES[4]}; rollback")
+        await connection.execute(f"begin; {CHANGES[7]}; rollback")
     await check(database)
 
 
@@ -112,11 +127,11 @@ async def test_a_database_that_was_filled_before_is_counted(postgres: TestPostgr
                 if migration.version < COUNTERS:
                     await old.execute(migration.sql)
                     await old.execute(_RECORD, migration.version, migration.name)
-            await old.execute(FILL)
+            await old.execute(OLD_FILL)
             await migrate(dsn)
             assert await old.fetchval("select sum(value) from counter") > 300
             await check(old)
-            await old.execute(CHANGES[4])
+            await old.execute(CHANGES[7])
             await check(old)
         finally:
             await old.close()

@@ -18,7 +18,8 @@ _GROW = """
     insert into ledger_account (owner_id, kind, balance)
     select id, kind, 0 from app_user cross join unnest(array['bought', 'earned', 'reward', 'debt']) as kind on conflict do nothing;
     insert into block (blocker_id, blocked_id) select id, id - 1 from app_user where username like 'grown%' and id > 1;
-    insert into video (user_id, media, duration_ms, width, height) select id, 'v', 1, 1, 1 from app_user;
+    insert into video_content (id, media) select 1000000 + id, 'v' from app_user;
+    insert into video (user_id, content_id) select id, 1000000 + id from app_user;
     insert into stream (user_id, path, grace_s, status, ended_at) select id, 'old/' || id, 60, 'ended', now() from app_user;
     insert into stream_log (stream_id, epoch) select id, 'e' from stream on conflict do nothing;
     insert into stream_event (stream_id, seq, type, at, frame) select id, 1000000, 'gift', now(), '{}' from stream;

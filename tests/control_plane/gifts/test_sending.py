@@ -30,6 +30,7 @@ from control_plane.videos.video import VideoId, VideoNotFound
 from tests.control_plane.gifts.stage import HEART, ROSE, Stage, order
 from tests.control_plane.ledger.books import audit
 from tests.control_plane.social.relations import ban, block, delete
+from tests.control_plane.videos.rows import ADD_VIDEO
 
 BOOKS = (
     "gift_sent",
@@ -527,7 +528,7 @@ async def test_a_gift_for_a_video_that_the_sender_does_not_see_is_refused(stage:
 
 
 async def video_of(stage: Stage, user_id: UserId) -> VideoId:
-    added = "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1) returning id"
+    added = ADD_VIDEO
     return VideoId(await stage.database.fetchval(added, user_id))
 
 

@@ -29,7 +29,8 @@ _REST = """
     insert into contact_code (purpose, channel, address, user_id, origin, created_at)
     values ('change_contact', 'email', 'ann@example.com', 2, '192.0.2.1', now());
     insert into data_export (user_id, exported_at) values (2, now());
-    insert into video (user_id, media, duration_ms, width, height) values (2, 'a.mp4', 1, 1, 1);
+    insert into video_content (id, media) values (1000000, 'a.mp4');
+    insert into video (user_id, content_id) values (2, 1000000);
     insert into follow (follower_id, followed_id) values (2, 3), (3, 2) on conflict do nothing;
     insert into follow_request (requester_id, requested_id) values (2, 4), (4, 2) on conflict do nothing;
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2) on conflict do nothing;

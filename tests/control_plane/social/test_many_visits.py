@@ -17,6 +17,7 @@ from control_plane.social.visits_store import _MARK_SEEN, _PAGE
 from control_plane.videos.store import _FEED
 from control_plane.videos.store import DEEPEST as DEEPEST_VIDEO
 from tests.control_plane.measured import measured
+from tests.control_plane.videos.rows import clips
 from tests.postgres import TestPostgres, as_superuser
 
 STAR, TROLL, STRANGER, OTHER = UserId(1), UserId(2), UserId(70_000), UserId(70_001)
@@ -28,8 +29,8 @@ _FILL = f"""
     select 'user' || n, true, case when n % 17 = 0 then now() end from generate_series(1, {USERS}) as n;
     insert into push_setting (user_id) select id from app_user;
     insert into privacy_setting (user_id) select id from app_user;
-    insert into video (user_id, media, duration_ms, width, height)
-    select 1 + n * 7919 % {USERS}, 'v.mp4', 1, 1, 1 from generate_series(1, {VIDEOS}) as n;
+    {clips(VIDEOS)}
+    insert into video (user_id, content_id) select 1 + n * 7919 % {USERS}, n from generate_series(1, {VIDEOS}) as n;
     insert into profile_visit (user_id, visitor_id, visited_at)
     select {STAR}, n, now() - n * interval '1 second' from generate_series(2, {USERS}) as n;
     insert into profile_visit (user_id, visitor_id) select n, {STAR} from generate_series(2, 1000) as n;
@@ -96,7 +97,7 @@ async def test_the_feed_reads_the_viewers_blocks_once(grown: Database, offset: i
     """Not for each video that it passes over."""
     of_guest, _ = await measured(grown, _FEED, PAGE, offset, None)
     of_stranger, _ = await measured(grown, _FEED, PAGE, offset, STRANGER)
-    assert of_stranger <= of_guest + 10
+    assert of_stranger <= of_guest + 100  # what the viewer has done with each video of the page: three lookups
 
 
 async def test_opening_the_list_marks_the_newest_visits_and_a_job_the_others(grown: Database) -> None:

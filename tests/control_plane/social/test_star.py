@@ -102,11 +102,11 @@ async def test_suggestions_look_at_a_bounded_number_of_users(grown: Database, vi
 async def test_the_videos_of_suggested_users_are_found_without_their_others(grown: Database) -> None:
     await grown.execute("update video set user_id = 1, privacy = 'private' where id % 3 > 0", deadline_s=30)
     await grown.execute("analyze video")
-    found = await videos.newest_of(grown, [STAR, UserId(2), UserId(3)], 3)
+    found = await videos.newest_of(grown, None, [STAR, UserId(2), UserId(3)], 3)
     assert all(
         len(of) <= 3 and [one.id for one in of] == sorted((one.id for one in of), reverse=True) for of in found.values()
     )
-    blocks, rows = await measured(grown, videos._NEWEST_OF, [STAR, UserId(2), UserId(3)], 3)
+    blocks, rows = await measured(grown, videos._NEWEST_OF, [STAR, UserId(2), UserId(3)], 3, None)
     assert rows <= 9
     assert blocks < 150
 

@@ -8,9 +8,10 @@ import asyncpg
 
 from control_plane.db.pool import Database
 from tests.control_plane.people import new_user
+from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.waiting import until
 
-_ADD = "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1)"
+_ADD = ADD_VIDEO
 _WAITS = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
 _HIDDEN = "select hidden from video"
 

@@ -116,7 +116,7 @@ async def test_the_feed_is_in_order_of_time_and_by_many_users(database: Database
     assert times == sorted(times, reverse=True)
     assert times[0] < utc_now()
     assert len({video.user_id for video in feed}) > 25
-    assert len({video.views for video in feed}) == len(feed)
+    assert len({video.counts.views for video in feed}) == len(feed)
     found = {user.id: user for user in await _all(database)}
     for video in feed:
         assert found[video.user_id].created_at < video.created_at

@@ -16,6 +16,7 @@ from tests.api.sections.apps import APPS, Apps, apps_of
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow
+from tests.control_plane.videos.rows import ADD_VIDEO
 
 TOGETHER = 64
 
@@ -138,9 +139,7 @@ async def test_a_caller_who_is_only_named_sees_no_relations_and_leaves_no_visit(
     await apps.database.execute("update app_user set profile_view = true")
     others = (blocked, host, followed)
     for user_id in others:
-        await apps.database.execute(
-            "insert into video (user_id, media, duration_ms, width, height) values ($1, 'v.mp4', 1, 1, 1)", user_id
-        )
+        await apps.database.execute(ADD_VIDEO, user_id)
     stream_id = await new_stream(apps.database, host, status="live", source_id="s", live_at=utc_now())
     async with apps_of(dsn, apps.database, tmp_path / "other", dev=False, body_identity=True) as old:
         named: dict[str, Any] = {"user_id": str(ann)}

@@ -16,6 +16,7 @@ from control_plane.social.popular import rank_popular_users
 from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow, make_private
+from tests.control_plane.videos.rows import CLIP
 
 BOTH = pytest.mark.parametrize(("name", "key"), [("showFollowers", "FollowerList"), ("showFollowing", "FollowingList")])
 
@@ -214,8 +215,8 @@ async def test_a_search_is_paged_and_only_for_the_caller(apps: Apps, ann: UserId
 
 async def film(apps: Apps, user_id: UserId, videos: int, privacy: str = "public") -> None:
     await apps.database.execute(
-        "insert into video (user_id, media, duration_ms, width, height, privacy)"
-        " select $1, 'a.mp4', 1, 1, 1, $3 from generate_series(1, $2::integer)",
+        f"with clip as ({CLIP}) insert into video (user_id, content_id, privacy)"
+        " select $1, id, $3 from clip cross join generate_series(1, $2::integer)",
         user_id,
         videos,
         privacy,

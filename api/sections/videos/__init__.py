@@ -1,0 +1,7 @@
+"""Videos: feeds and lists, single videos, uploads, reactions and comments."""
+
+from __future__ import annotations
+
+from api.sections.videos import feed
+
+SECTIONS = (feed.section,)

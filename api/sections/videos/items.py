@@ -1,0 +1,24 @@
+"""The items that lists of videos consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.contract.call import Call
+from api.wire.feed import FeedItem, feed_item
+from api.wire.person import seen_view, video_view
+from control_plane.social.people import people
+from control_plane.videos.video import Video
+
+
+async def feed_items(call: Call, videos: Sequence[Video]) -> list[FeedItem]:
+    """Items of these videos, with all their users in one query. A video is missing if its owner was hidden after the list
+    was read."""
+    wanted = {user_id for video in videos for user_id in (video.user_id, video.duet_user_id) if user_id is not None}
+    found = await people(call.platform.database, call.viewer_id, list(wanted)) if wanted else {}
+    shown = {user_id: seen_view(seen, call.urls) for user_id, seen in found.items()}
+    return [
+        feed_item(video, video_view(video, shown[video.user_id], call.urls, shown), call.urls)
+        for video in videos
+        if video.user_id in shown
+    ]

@@ -1,0 +1,12 @@
+"""The services of videos that endpoints use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from control_plane.videos.addresses import VideoAddresses
+
+
+@dataclass(frozen=True, slots=True)
+class Videos:
+    addresses: VideoAddresses
