@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
+from control_plane.videos.reactions.reactions import Reactions
+from control_plane.videos.views.views import Views
 
 
 @dataclass(frozen=True, slots=True)
 class Videos:
     addresses: VideoAddresses
+    reactions: Reactions
+    views: Views

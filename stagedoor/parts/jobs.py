@@ -38,6 +38,7 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from control_plane.videos.reactions.reactions import tell_like
 from stagedoor.parts.money import ledger_check
 
 
@@ -52,6 +53,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_combos.bind(database),
         push_to_followers.bind(Followers(database)),
         tell_all_followers.bind(Followers(database)),
+        tell_like.bind(database),
         end_suspensions.bind(database),
         tell_decision.bind(telling),
         tell_appeal.bind(telling),

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from api.sections.videos import feed
+from api.sections.videos import editing, feed, reactions, views
 
-SECTIONS = (feed.section,)
+SECTIONS = (
+    feed.section,
+    reactions.section,
+    reactions.feed_section,
+    editing.section,
+    views.section,
+)
