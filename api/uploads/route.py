@@ -16,7 +16,6 @@ from api.contract.dispatch import session_token
 from api.contract.platform import Platform
 from api.http.cookies import page_token
 from api.http.uploads import STALLED_S, NoRoomForUploads
-from api.http.urls import urls_for
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -103,8 +102,9 @@ class UploadRoutes:
             raise _Refused(400, "The file is empty.")
         names = _metadata(request.headers.get("Upload-Metadata", ""))
         upload = await self._uploads.create(user_id, size, names.get("filename") or names.get("name") or "")
-        urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
-        headers = {"Location": f"{urls.base}{PATH}/{upload.id}", **_expiry(upload)}
+        # The host that the client used: a page may not send to another name of the same server.
+        base = self._platform.urls.public_url or f"http://{request.host}"
+        headers = {"Location": f"{base}{PATH}/{upload.id}", **_expiry(upload)}
         if request.content_type == PART_TYPE and request.can_read_body:
             headers["Upload-Offset"] = str(await self._uploads.append(upload, 0, _parts(request)))
         return _answer(201, headers)
