@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.reactions.reactions import Reactions
+from control_plane.videos.uploads.resumable import ResumableUploads
 from control_plane.videos.views.views import Views
 
 
@@ -14,3 +15,4 @@ class Videos:
     addresses: VideoAddresses
     reactions: Reactions
     views: Views
+    resumable: ResumableUploads
