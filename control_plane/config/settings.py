@@ -337,5 +337,10 @@ class Settings:
         return self.data_dir / UPLOADS
 
     @property
+    def processing_dir(self) -> Path:
+        """Where ffmpeg makes the files of videos."""
+        return self.data_dir / "processing"
+
+    @property
     def secrets_path(self) -> Path:
         return Path(self.secrets_file) if self.secrets_file else self.data_dir / "secrets.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,6 +39,10 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from control_plane.videos.processing.encoder import Encoder
+from control_plane.videos.processing.job import give_up_contents, process_content
+from control_plane.videos.processing.processor import Processor
+from control_plane.videos.processing.telling import tell_of_post
 from stagedoor.parts.money import ledger_check
 
 
@@ -45,6 +50,9 @@ from stagedoor.parts.money import ledger_check
 async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> AsyncIterator[None]:
     settings, database, files, accounts = used.settings, used.database, used.stored.files, used.accounts
     sealer = used.payouts.sealer
+    encoder = Encoder(settings.processing_dir, settings.ffmpeg)
+    await asyncio.to_thread(encoder.clear)
+    processor = Processor(database, files, encoder)
     payout_telling = PayoutTelling(database, accounts.messenger, sealer, settings.product_name)
     kinds = [
         delete_old_thumbnails.bind(used.streams.prober.thumbnails),
@@ -87,6 +95,9 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
+        process_content.bind(processor),
+        give_up_contents.bind(processor),
+        tell_of_post.bind(database),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield
