@@ -146,5 +146,5 @@ def _percent(progress: Path, duration_ms: int) -> int:
         with open(descriptor, "rb") as file:
             file.seek(max(0, os.fstat(descriptor).st_size - _PROGRESS_TAIL))
             _, _, last = file.read(_PROGRESS_TAIL).rpartition(b"out_time_us=")
-        return max(0, min(99, int(last.split()[0]) // 10 // max(1, duration_ms)))
+        return max(0, min(99, int(last.split(b"\n")[0]) // 10 // max(1, duration_ms)))
     return 0

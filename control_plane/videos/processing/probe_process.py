@@ -104,7 +104,7 @@ def _is_film(stream: VideoStream) -> bool:
 
 
 def _picture(stream: VideoStream, frame: VideoFrame, *, frames: int, trimmed: bool, bits_s: int) -> Picture:
-    aspect = stream.sample_aspect_ratio
+    aspect = float(stream.sample_aspect_ratio or 1)
     return Picture(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -112,7 +112,7 @@ def _picture(stream: VideoStream, frame: VideoFrame, *, frames: int, trimmed: bo
         height=frame.height,
         turned=round(frame.rotation / 90) * 90 % 360,
         transformed=frame.side_data.get("DISPLAYMATRIX") is not None,
-        pixel_width=float(aspect) if aspect and 0.1 < aspect < 10 else 1.0,
+        pixel_width=aspect if 0.1 < aspect < 0.99 or 1.01 < aspect < 10 else 1.0,
         format=frame.format.name,
         transfer=frame.color_trc,
         full_range=frame.color_range == _FULL_RANGE,
