@@ -121,7 +121,7 @@ async def _run(
     memory_bytes: int = MEMORY_BYTES,
 ) -> str:
     cpu_s = math.ceil(deadline_s) * (os.cpu_count() or 1)
-    limits = Limits(memory_bytes, cpu_s, _OPEN_FILES, nice)
+    limits = Limits(memory_bytes, cpu_s, _OPEN_FILES, nice, ends_with_parent=True)
     try:
         path = await asyncio.to_thread(child.runnable, program, account)
         status, output = await child.run([path, *arguments], account, limits, deadline_s)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from contextlib import suppress
 
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_all_within
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind
 from control_plane.inbox.own_matters import tell_of_own
 from control_plane.storage.files import Files
@@ -73,11 +74,13 @@ class Processor:
                     log.error("video_given_up", extra={"content": content_id})
 
     async def _progress(self, content_id: ContentId, percent: int) -> None:
-        async with self._database.transaction() as connection:
-            owners = await store.set_progress(connection, content_id, percent)
-            if owners is None:
-                raise _ContentGone
-            await notify_all_within(connection, Topic.PERSON, owners)
+        """Without a database the work goes on."""
+        with suppress(DatabaseUnavailable):
+            async with self._database.transaction() as connection:
+                owners = await store.set_progress(connection, content_id, percent)
+                if owners is None:
+                    raise _ContentGone
+                await notify_all_within(connection, Topic.PERSON, owners)
 
     async def _finish(self, content_id: ContentId, made: Made) -> None:
         add = self._files.add
