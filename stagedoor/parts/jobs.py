@@ -43,6 +43,7 @@ from control_plane.videos.processing.encoder import Encoder
 from control_plane.videos.processing.job import give_up_contents, process_content
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
+from control_plane.videos.uploads.resumable import expire_uploads
 from stagedoor.parts.money import ledger_check
 
 
@@ -93,6 +94,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         find_refunds.bind(Refunds(database, used.payments.stores)),
         find_all_refunds.bind(Refunds(database, used.payments.stores)),
         delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
+        expire_uploads.bind(used.videos.resumable),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
         process_content.bind(processor),
