@@ -61,11 +61,11 @@ def _hashtag(text: str) -> str:
 
 def _values(sent: object, keys: set[str]) -> Iterator[str]:
     """The values of these keys in a list of objects. Entries of a list without keys count as values."""
-    if isinstance(sent, str):
+    if isinstance(text := sent, str):
         try:
-            sent = msgspec.json.decode(sent)
+            sent = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            sent = [{key: quoted.replace('\\"', '"') or bare} for key, quoted, bare in _PAIR.findall(sent)]
+            sent = [{key: quoted.replace('\\"', '"') or bare} for key, quoted, bare in _PAIR.findall(text)]
     for key, value in _pairs(sent if isinstance(sent, list) else [sent], min(keys)):
         if key in keys and isinstance(value, str | int) and not isinstance(value, bool):
             yield str(value).strip().replace("\0", "")

@@ -11,7 +11,9 @@ from control_plane.social.blocks_store import are_blocked
 from control_plane.videos.tags import MOST_MENTIONS, Mentions
 from control_plane.videos.video import VideoId
 
-_ADD_HASHTAGS = "insert into hashtag (name) select name from unnest($1::text[]) as name order by name on conflict do nothing"
+_ADD_HASHTAGS = (
+    "insert into hashtag (name) select name from unnest($1::text[]) as name order by name on conflict do nothing"
+)
 _UNTAG = """
     delete from video_hashtag where video_id = $1
     and hashtag_id not in (select id from hashtag where name = any($2::text[]))

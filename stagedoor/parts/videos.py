@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from control_plane.config.secrets import Purpose, Secrets
+from control_plane.config.settings import Settings
+from control_plane.db.pool import Database
+from control_plane.storage.bundle import Stored
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.bundle import Videos
+from control_plane.videos.posting import Posting
+from control_plane.videos.uploads.limits import UploadLimits
 
 
-def videos(secrets: Secrets) -> Videos:
-    return Videos(video_addresses(secrets))
+def videos(settings: Settings, secrets: Secrets, database: Database, stored: Stored) -> Videos:
+    limits = UploadLimits(database, stored.space, settings.videos_per_day, settings.video_bytes_per_day)
+    return Videos(video_addresses(secrets), limits, Posting(database, stored.files, limits))
 
 
 def video_addresses(secrets: Secrets) -> VideoAddresses:
