@@ -7,6 +7,7 @@ import errno
 import hashlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.storage.space import NoRoomForUploads, Reservation, Space
@@ -74,16 +76,16 @@ async def received(
     """The whole form. `limits`: the largest size in bytes of each file field; `fields_limit`: of all text fields
     together. Files are written below `folder`, of whose disk `space` is. Raises UploadRefused, NoRoomForUploads."""
     most = sum(limits.values()) + fields_limit + MOST_PARTS * LARGEST_HEAD
-    length = request.content_length
+    length = None if "Content-Encoding" in request.headers else request.content_length
     if length is not None and length > most:
         raise UploadRefused(" ".join(_too_large(name, limit) for name, limit in limits.items()) or TEXT_TOO_LARGE)
     async with space.room(most if length is None else length) as room, _directory(folder) as directory:
         try:
             reading = _Reading(limits, directory, room, fields_limit, stalled_s)
-            form = await reading.form(await request.multipart())
+            form = await reading.form(_Parts(request.headers, request.content))
         except TimeoutError:
             raise UploadRefused("The upload stopped. Please try again.") from None
-        except (ValueError, AssertionError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
+        except (ValueError, AssertionError, RuntimeError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
             raise UploadRefused("The body is not valid multipart/form-data.") from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):
@@ -114,6 +116,20 @@ async def _directory(folder: Path) -> AsyncIterator[Path]:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True))
 
 
+class _Parts(MultipartReader):
+    """The parts of a form. The end may come where the headers of one more part would be: iOS ends its forms so."""
+
+    async def _read_headers(self) -> CIMultiDictProxy[str]:
+        line = await self._content.readline()
+        if line.rstrip(b"\r\n") == self._boundary + b"--":
+            self._at_eof = True
+            return CIMultiDictProxy(CIMultiDict())
+        with warnings.catch_warnings():  # aiohttp itself unreads so
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._content.unread_data(line)
+        return await super()._read_headers()
+
+
 class _Reading:
     """Reads one form."""
 
@@ -131,11 +147,11 @@ class _Reading:
         for _ in range(MOST_PARTS):
             async with asyncio.timeout(self._stalled_s):
                 part = await reader.next()
-            if part is None:
+            if part is None or reader.at_eof():
                 return form
             if not isinstance(part, BodyPartReader):
                 raise UploadRefused("A field of the form is a form of its own.")
-            if not part.headers and not await self._chunk(part):
+            if not part.headers and not (await self._text(part)).strip():
                 continue  # iOS ends a form with a part that has neither headers nor content
             if not part.name:
                 raise UploadRefused("A field of the form has no name.")

@@ -15,7 +15,7 @@ from api.contract.request import CallerId, Id, MalformedRequest, Request, Text, 
 from api.sections.videos.items import feed_items
 from api.wire.person import Video
 from control_plane.base.ids import UserId
-from control_plane.storage.files import FileDeletedMeanwhile, Measured
+from control_plane.storage.files import Measured
 from control_plane.videos.posting import Arrived, ContentRefused, DuetRefused, NewVideo, Said
 from control_plane.videos.processing.model import NotAVideo
 from control_plane.videos.store import seen_by_ids
@@ -99,7 +99,7 @@ async def _check_limits(platform: Platform, user_id: UserId, size: int) -> None:
     "postVideo",
     uploads={"video": LARGEST_VIDEO},
     before_upload=_check_limits,
-    refusals=(NotAVideo, ContentRefused, DuetRefused, VideoNotFound, TooManyVideos, FileDeletedMeanwhile),
+    refusals=(NotAVideo, ContentRefused, DuetRefused, VideoNotFound, TooManyVideos),
 )
 async def post_video(call: Call, body: PostVideo) -> PostedVideo:
     """Post a video. The answer comes when the upload is stored. Only its owner sees the video until it is processed, which
