@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 DEADLINE_S = 30.0
 """Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger keeps hung calls longer."""
 UPLOAD_DEADLINE_S = 1800.0
-"""With a multipart form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
+"""Of endpoints that take a form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
 LARGE_WITHIN_S = 90.0
 """Timeout for reading a body above LIVE_BODY_LIMIT: 8 MB over 1 Mbit/s."""
 LARGE_PER_ADDRESS, LARGE = 4, 16
@@ -141,7 +141,7 @@ class Dispatcher:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            async with asyncio.timeout(_deadline_s(endpoint, request)):
+            async with asyncio.timeout(_deadline_s(endpoint)):
                 msg = await self._answer(request, endpoint, client, started)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -267,7 +267,7 @@ class Dispatcher:
         request, endpoint, _, _, key, _ = incoming
         if endpoint.access is Access.OPEN:
             return _Who(None, False, "")
-        token = _token(request)
+        token = session_token(request)
         caller, proven = await self._identified(endpoint, token or page_token(request) or "", fields)
         if counts and caller is not None and key is not None:
             wait_s = self._platform.user_limit.wait_s(caller.user_id)
@@ -295,7 +295,7 @@ class Dispatcher:
         raise SessionMissing
 
     async def _of_session(self, request: web.Request) -> Caller | None:
-        token = _token(request) or page_token(request)
+        token = session_token(request) or page_token(request)
         return await self._platform.accounts.sessions.identify(token) if token else None
 
     async def _unproven(self, token: str, named: UserId | None) -> Caller | None:
@@ -330,8 +330,8 @@ def takes_form(endpoint: Endpoint, request: web.Request) -> bool:
     return endpoint.takes_form and is_form(request)
 
 
-def _deadline_s(endpoint: Endpoint, request: web.Request) -> float:
-    if takes_form(endpoint, request):
+def _deadline_s(endpoint: Endpoint) -> float:
+    if endpoint.takes_form:
         return UPLOAD_DEADLINE_S
     return DEADLINE_S + (LARGE_WITHIN_S if endpoint.body_limit else 0)
 
@@ -340,7 +340,8 @@ def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:
     return (code, msgspec.UNSET) if refusal.answers is None else (DONE, refusal.answers)
 
 
-def _token(request: web.Request) -> str:
+def session_token(request: web.BaseRequest) -> str:
+    """The token that an app sends; "" if it sends none."""
     token = bearer_token(request)
     if token is None:
         token = request.headers.get("Auth-Token", "").strip()

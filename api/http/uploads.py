@@ -85,7 +85,14 @@ async def received(
             form = await reading.form(_Parts(request.headers, request.content))
         except TimeoutError:
             raise UploadRefused("The upload stopped. Please try again.") from None
-        except (ValueError, AssertionError, RuntimeError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
+        except (
+            ValueError,
+            AssertionError,
+            RuntimeError,
+            ConnectionError,
+            HttpProcessingError,
+            web.RequestPayloadError,
+        ):
             raise UploadRefused("The body is not valid multipart/form-data.") from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):

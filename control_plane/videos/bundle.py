@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.posting import Posting
 from control_plane.videos.uploads.limits import UploadLimits
+from control_plane.videos.uploads.resumable import ResumableUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,4 @@ class Videos:
     addresses: VideoAddresses
     limits: UploadLimits
     posting: Posting
+    resumable: ResumableUploads

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
@@ -22,6 +22,8 @@ from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
 from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
 from control_plane.videos.uploads.limits import UploadLimits
+from control_plane.videos.uploads.model import ResumableUpload
+from control_plane.videos.uploads.resumable import ResumableUploads
 from control_plane.videos.video import ContentId, Privacy, VideoId, VideoNotFound
 
 ORIGINALS = "originals"
@@ -80,13 +82,16 @@ class Arrived:
 
     path: Path
     measured: Measured
+    resumable: ResumableUpload | None = None
+    """The upload in parts that it was; it is used up by the video."""
 
 
 class Posting:
-    def __init__(self, database: Database, files: Files, limits: UploadLimits) -> None:
+    def __init__(self, database: Database, files: Files, limits: UploadLimits, resumable: ResumableUploads) -> None:
         self._database = database
         self._files = files
         self._limits = limits
+        self._resumable = resumable
 
     async def post(self, user_id: UserId, upload: Arrived, video: NewVideo) -> VideoId:
         """Returns when the original is stored and the video is in the database, to be processed. Raises TooManyVideos,
@@ -101,6 +106,14 @@ class Posting:
                 ORIGINALS, upload.path, "bin", owner=user_id, public=False, measured=upload.measured
             )
             return await self._write(user_id, upload, video, original)
+
+    async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
+        """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
+        path, upload = await self._resumable.take(user_id, upload_id)
+        sha256 = present(upload.sha256, "a complete upload has its hash")
+        video_id = await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
+        await self._resumable.forget(upload)
+        return video_id
 
     async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
         """Raises VideoNotFound."""
@@ -150,6 +163,8 @@ class Posting:
             )
             await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
             await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
+            if upload.resumable is not None:
+                await self._resumable.use(connection, upload.resumable)
             await process_content.enqueue(connection, content_id=content_id)
         return video_id
 

@@ -21,6 +21,7 @@ from control_plane.videos.processing.model import NotAVideo
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags_store import GivenPlace
 from control_plane.videos.uploads.limits import TooManyVideos
+from control_plane.videos.uploads.model import UploadMissing, UploadUnfinished
 from control_plane.videos.video import Privacy, VideoId, VideoNotFound
 
 section = Section("upload")
@@ -80,6 +81,8 @@ class PostVideo(VideoFields, frozen=True, kw_only=True):
     """1: for 24 hours."""
     video_id: Id | None = None
     """The video that this duet answers."""
+    upload_id: Text = ""
+    """The id of a complete upload in parts, instead of the file: the last part of its address below `/uploads`."""
     duet: Annotated[str, msgspec.Meta(max_length=20, description="the layout of a duet", extra={"cut": 20})] = ""
 
 
@@ -99,14 +102,14 @@ async def _check_limits(platform: Platform, user_id: UserId, size: int) -> None:
     "postVideo",
     uploads={"video": LARGEST_VIDEO},
     before_upload=_check_limits,
-    refusals=(NotAVideo, ContentRefused, DuetRefused, VideoNotFound, TooManyVideos),
+    refusals=(NotAVideo, ContentRefused, DuetRefused, VideoNotFound, TooManyVideos, UploadMissing, UploadUnfinished),
 )
 async def post_video(call: Call, body: PostVideo) -> PostedVideo:
     """Post a video. The answer comes when the upload is stored. Only its owner sees the video until it is processed, which
     `upload_state` and the personal socket tell."""
     call.check_trusted()
     upload = call.uploads.get("video")
-    if upload is None:
+    if upload is None and not body.upload_id:
         raise MalformedRequest("video is missing.")
     video = NewVideo(
         said=_said(body),
@@ -115,8 +118,12 @@ async def post_video(call: Call, body: PostVideo) -> PostedVideo:
         duet_of=VideoId(body.video_id) if body.video_id is not None else None,
         duet_layout=body.duet,
     )
-    arrived = Arrived(upload.path, Measured(upload.size, upload.sha256))
-    return await _own_video(call, await call.videos.posting.post(call.user_id, arrived, video))
+    if upload is None:
+        video_id = await call.videos.posting.post_resumable(call.user_id, body.upload_id, video)
+    else:
+        arrived = Arrived(upload.path, Measured(upload.size, upload.sha256))
+        video_id = await call.videos.posting.post(call.user_id, arrived, video)
+    return await _own_video(call, video_id)
 
 
 @section.endpoint("editVideo", takes_form=True, refusals=(VideoNotFound,))
