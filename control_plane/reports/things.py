@@ -1,4 +1,4 @@
-"""What can be reported: users, streams and direct messages. `stagedoor/parts/reports.py` lists all kinds."""
+"""What can be reported: users, streams, direct messages and videos. `stagedoor/parts/reports.py` lists all kinds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from control_plane.reports.model import Snapshot, Thing
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName, StorageUnavailable, is_stored
 from control_plane.streams import store as stream_store
+from control_plane.videos.evidence import evidence as video_evidence
+from control_plane.videos.video import VideoId
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,21 @@ def messages(database: Database) -> Thing:
             "sent_at": f"{found.sent_at:%Y-%m-%d %H:%M:%S} UTC",
         }
         return Snapshot(found.sender_id, shown, [found.picture] if found.picture else [])
+
+    return Thing(snapshot)
+
+
+def videos(database: Database) -> Thing:
+    async def snapshot(thing_id: str) -> Snapshot | None:
+        found = await video_evidence(database, VideoId(int(thing_id)))
+        if found is None:
+            return None
+        shown: dict[str, str | int] = {
+            "description": found.description,
+            "privacy": found.privacy.value,
+            "posted_at": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        return Snapshot(found.user_id, shown, found.files)
 
     return Thing(snapshot)
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.posting import Posting
+from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
 from control_plane.videos.uploads.resumable import ResumableUploads
+from control_plane.videos.views.views import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +17,6 @@ class Videos:
     addresses: VideoAddresses
     limits: UploadLimits
     posting: Posting
+    reactions: Reactions
+    views: Views
     resumable: ResumableUploads

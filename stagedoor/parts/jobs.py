@@ -43,6 +43,7 @@ from control_plane.videos.processing.encoder import Encoder
 from control_plane.videos.processing.job import give_up_contents, process_content
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
+from control_plane.videos.reactions.reactions import tell_like
 from control_plane.videos.uploads.resumable import expire_uploads
 from stagedoor.parts.money import ledger_check
 
@@ -61,6 +62,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_combos.bind(database),
         push_to_followers.bind(Followers(database)),
         tell_all_followers.bind(Followers(database)),
+        tell_like.bind(database),
         end_suspensions.bind(database),
         tell_decision.bind(telling),
         tell_appeal.bind(telling),

@@ -7,12 +7,15 @@ import datetime as dt
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
+from control_plane.social.toggles import Toggles
 from control_plane.storage.bundle import Stored
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.bundle import Videos
 from control_plane.videos.posting import Posting
+from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
 from control_plane.videos.uploads.resumable import ResumableUploads
+from control_plane.videos.views.views import Views
 
 
 def videos(settings: Settings, secrets: Secrets, database: Database, stored: Stored) -> Videos:
@@ -28,6 +31,8 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
         addresses=video_addresses(secrets),
         limits=limits,
         posting=Posting(database, stored.files, limits, resumable),
+        reactions=Reactions(database, Toggles(database)),
+        views=Views(database, secrets[Purpose.PLAYBACK]),
         resumable=resumable,
     )
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from api.sections.videos import feed, upload
+from api.sections.videos import editing, feed, reactions, upload, views
 
-SECTIONS = (feed.section, upload.section)
+SECTIONS = (
+    feed.section,
+    reactions.section,
+    reactions.feed_section,
+    editing.section,
+    upload.section,
+    views.section,
+)
