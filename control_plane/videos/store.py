@@ -40,7 +40,8 @@ def page_of(picked: str, viewer: str) -> str:
     return f"""
         with picked as materialized (select array_agg(id) as ids, array_agg(key) as keys from ({picked}) as one)
         select
-            v.id, v.user_id, v.description, v.salt, v.state, v.privacy, v.allow_comments, v.allow_duet, v.story, v.pinned,
+            v.id, v.user_id, {viewer} as viewer_id, v.description, v.state, v.privacy, v.hidden, v.allow_comments,
+            v.allow_duet, v.story, v.pinned,
             coalesce(v.pin_comment_id, 0) as pin_comment_id, v.duet_of, v.latitude, v.longitude, v.created_at,
             (select user_id from video where id = v.duet_of and state = 'ready') as duet_user_id,
             c.media, c.small, c.poster, c.preview, c.width, c.height, c.duration_ms, c.progress, c.failure,
@@ -129,10 +130,11 @@ def video_of(row: Row) -> Video:
     return Video(
         id=row["id"],
         user_id=row["user_id"],
+        viewer_id=row["viewer_id"],
         description=row["description"],
-        salt=row["salt"],
         state=State(row["state"]),
         privacy=Privacy(row["privacy"]),
+        hidden=row["hidden"],
         allow_comments=row["allow_comments"],
         allow_duet=row["allow_duet"],
         story=row["story"],

@@ -48,7 +48,6 @@ select setval(pg_get_serial_sequence('video_content', 'id'), greatest(1, (select
 alter table video
     add column content_id integer references video_content,
     add column state text not null default 'ready' check (state in ('processing', 'ready', 'failed', 'deleted')),  -- that of the content, until the video is deleted
-    add column salt bytea not null default substring(uuid_send(gen_random_uuid()) for 6),  -- signed into addresses: a new one ends them
     add column story boolean not null default false,
     add column pinned boolean not null default false,     -- above the others on the owner's profile
     add column pin_comment_id integer,
