@@ -137,6 +137,9 @@ class Settings:
         least=1,
         most=3650,
     )
+    deleted_video_hours: int = setting(
+        24, "hours after which the files of a deleted video are removed", least=0, most=8760
+    )
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )

@@ -111,14 +111,6 @@ _ADD_VIDEO = """
     returning id
 """
 _SET_VIEWS = "insert into video_count (video_id, slot, views) values ($1, 0, $2)"
-_DELETE_OF = "delete from video where user_id = any($1::integer[])"
-_EXPORT = """
-    select v.id, v.description, v.state, c.media, v.sound_id, c.duration_ms, c.width, c.height, v.privacy, v.allow_comments,
-        v.allow_duet, v.story, (select coalesce(sum(views), 0)::bigint from video_count where video_id = v.id) as views,
-        v.created_at
-    from video v join video_content c on c.id = v.content_id
-    where v.user_id = $1 and v.id < $2::bigint order by v.id desc limit $3
-"""
 
 DEEPEST = 5_000
 """Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
@@ -258,12 +250,3 @@ async def add_clip(
     video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values_of_video)
     await connection.execute(_SET_VIEWS, video_id, views)
     return video_id
-
-
-async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
-    """Delete these users' videos from the database. The media files stay."""
-    await connection.execute(_DELETE_OF, user_ids)
-
-
-async def exported_videos(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
-    return await database.fetch(_EXPORT, user_id, before, limit)

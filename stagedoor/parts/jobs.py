@@ -19,7 +19,7 @@ from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.gifts.combos import delete_old_combos
-from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
+from control_plane.inbox.retention import InboxRetention, delete_entries_of_video, delete_old_entries, hide_more_entries
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
@@ -38,6 +38,7 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from control_plane.videos.deletion import remove_deleted_videos
 from stagedoor.parts.money import ledger_check
 
 
@@ -59,6 +60,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_evidence.bind(Evidence(database, files, settings.evidence_days)),
         delete_old_entries.bind(InboxRetention(database, settings.inbox_days)),
         hide_more_entries.bind(database),
+        delete_entries_of_video.bind(database),
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
@@ -71,6 +73,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         revoke_apple_token.bind(accounts.apple_tokens),
         delete_file.bind(files),
         finish_files.bind(files),
+        remove_deleted_videos.bind(used.videos.deletion),
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),

@@ -307,6 +307,7 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(
     left = "profile_pic || profile_gif || profile_video || bio || website || city || country <> '' or dob is not null or verified"
     assert await database.fetchval(f"select count(*) from app_user where {left}") == 0
     assert await database.fetchval("select count(*) from user_interest") == 0
+    await VideoDeletion(database, files, dt.timedelta(days=1)).remove_due()
     for table in (
         "video",
         "follow",
