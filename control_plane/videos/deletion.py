@@ -18,7 +18,10 @@ from control_plane.inbox.retention import delete_entries_of_video
 from control_plane.jobs.kind import job
 from control_plane.storage.files import Files
 from control_plane.videos import deletion_store as store
+from control_plane.videos.comments import removal_store as comments
+from control_plane.videos.reactions import removal_store as reactions
 from control_plane.videos.video import VideoId, VideoNotFound
+from control_plane.videos.views import removal_store as views
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,8 @@ class VideoDeletion:
             raise failure
 
     async def _remove(self, video_id: VideoId) -> None:
-        await store.empty(self.database, video_id, BATCH)
+        for about in (views, comments, reactions):  # there may be millions of rows
+            await about.forget_video(self.database, video_id, BATCH)
         async with self.database.transaction() as connection:
             content_id = await store.remove(connection, video_id)
             if content_id is not None:

@@ -27,13 +27,6 @@ _DUE = """
     select id from video where state = 'deleted' and deleted_at < $1 and id <> all($2::integer[])
     order by deleted_at limit $3
 """
-_EMPTY = tuple(
-    f"delete from {table} where ctid = any(array(select ctid from {table} where video_id = $1 limit $2))"
-    for table in (
-        *("video_view", "video_share", "not_interested", "video_like", "video_favourite", "video_repost"),
-        "video_comment",  # with its replies and likes
-    )
-)
 _REMOVE = "delete from video where id = $1 and state = 'deleted' returning content_id"
 _LOCK_CONTENT = """
     select original, media, small, poster, preview, watermarked from video_content where id = $1 for update
@@ -77,18 +70,9 @@ async def refuse(connection: Connection, video_id: VideoId) -> Sequence[VideoId]
     return [VideoId(other["id"]) for other in await connection.fetch(_OF_CONTENT, row["content_id"])]
 
 
-async def due(
-    database: Database, before: dt.datetime, without: Collection[VideoId], limit: int
-) -> Sequence[VideoId]:
+async def due(database: Database, before: dt.datetime, without: Collection[VideoId], limit: int) -> Sequence[VideoId]:
     """Videos that were deleted before this time, the first ones first."""
     return [VideoId(row["id"]) for row in await database.fetch(_DUE, before, without, limit)]
-
-
-async def empty(database: Database, video_id: VideoId, batch: int) -> None:
-    """Delete the rows about a deleted video, as many by one statement: it may have millions."""
-    for statement in _EMPTY:
-        while int((await database.execute(statement, video_id, batch)).split()[-1]) == batch:
-            pass
 
 
 async def remove(connection: Connection, video_id: VideoId) -> ContentId | None:

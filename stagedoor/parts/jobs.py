@@ -39,6 +39,8 @@ from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 from control_plane.videos.deletion import remove_deleted_videos
+from control_plane.videos.uploads.resumable import expire_uploads
+from control_plane.videos.views.retention import ViewRetention, delete_old_views
 from stagedoor.parts.money import ledger_check
 
 
@@ -74,6 +76,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_file.bind(files),
         finish_files.bind(files),
         remove_deleted_videos.bind(used.videos.deletion),
+        delete_old_views.bind(ViewRetention(database, settings.view_days)),
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),
@@ -88,6 +91,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         find_refunds.bind(Refunds(database, used.payments.stores)),
         find_all_refunds.bind(Refunds(database, used.payments.stores)),
         delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
+        expire_uploads.bind(used.videos.resumable),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
     ]

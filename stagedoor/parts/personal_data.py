@@ -41,6 +41,9 @@ from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
 from control_plane.videos import personal_data as videos
+from control_plane.videos.comments import removal_store as comments
+from control_plane.videos.reactions import removal_store as reactions
+from control_plane.videos.views import removal_store as views
 
 
 async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
@@ -91,14 +94,14 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("conversations", paged=messages.exported_conversations),
     Part("messages", paged=messages.exported_messages),
     Part("videos", paged=videos.exported_videos),
-    Part("video_comments", paged=videos.exported_comments),
-    Part("comment_likes", paged=videos.exported_comment_likes),
-    Part("video_likes", paged=videos.exported_likes),
-    Part("video_favourites", paged=videos.exported_favourites),
-    Part("video_reposts", paged=videos.exported_reposts),
-    Part("video_shares", paged=videos.exported_shares),
-    Part("video_views", paged=videos.exported_views),
-    Part("not_interested", paged=videos.exported_not_interested),
+    Part("video_comments", paged=comments.exported_comments),
+    Part("comment_likes", paged=comments.exported_likes),
+    Part("video_likes", paged=reactions.exported_likes),
+    Part("video_favourites", paged=reactions.exported_favourites),
+    Part("video_reposts", paged=reactions.exported_reposts),
+    Part("video_shares", paged=reactions.exported_shares),
+    Part("video_views", paged=views.exported_views),
+    Part("not_interested", paged=reactions.exported_not_interested),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),
     Part("gifts_received", paged=gifts.exported_received),

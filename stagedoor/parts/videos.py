@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 
+from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
-from control_plane.storage.files import Files
+from control_plane.storage.bundle import Stored
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.bundle import Videos
 from control_plane.videos.deletion import VideoDeletion
+from control_plane.videos.uploads.resumable import ResumableUploads
 
 
-def videos(settings: Settings, secrets: Secrets, database: Database, files: Files) -> Videos:
-    grace = dt.timedelta(hours=settings.deleted_video_hours)
-    return Videos(video_addresses(secrets), VideoDeletion(database, files, grace))
+def videos(settings: Settings, secrets: Secrets, database: Database, stored: Stored) -> Videos:
+    async def admit(user_id: UserId, size: int) -> None: ...
+
+    return Videos(
+        addresses=video_addresses(secrets),
+        resumable=ResumableUploads(
+            database,
+            settings.resumable_dir,
+            admit,
+            open_uploads=settings.open_uploads,
+            life=dt.timedelta(hours=settings.upload_hours),
+        ),
+        deletion=VideoDeletion(database, stored.files, dt.timedelta(hours=settings.deleted_video_hours)),
+    )
 
 
 def video_addresses(secrets: Secrets) -> VideoAddresses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from control_plane.storage.files import Files
 from control_plane.storage.places import Folder
 from control_plane.streams import store as streams
 from control_plane.streams.keys import StreamKeys
+from control_plane.videos.deletion import VideoDeletion
 from stagedoor.demo.town import add_town
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.live.readers import new_stream

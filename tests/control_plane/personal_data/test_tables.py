@@ -11,6 +11,7 @@ from control_plane.db.pool import Database
 from control_plane.personal_data.removal import remove_deleted_accounts
 from stagedoor.parts.personal_data import EXPORT_PARTS
 from tests.api.served import served
+from tests.control_plane.counted import wrong_counters
 from tests.control_plane.grown import Size, fill
 
 PERSON = UserId(2)
