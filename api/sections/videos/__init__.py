@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from api.sections.videos import feed
+from api.sections.videos import deletion, feed
 
-SECTIONS = (feed.section,)
+SECTIONS = (
+    feed.section,
+    deletion.section,
+)
