@@ -137,6 +137,10 @@ class Settings:
         least=1,
         most=3650,
     )
+    deleted_video_hours: int = setting(
+        24, "hours after which the files of a deleted video are removed", least=0, most=8760
+    )
+    view_days: int = setting(90, "days after which it is deleted who saw which video for how long", least=1, most=3650)
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
+from control_plane.videos.deletion import VideoDeletion
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
@@ -20,3 +21,4 @@ class Videos:
     reactions: Reactions
     views: Views
     resumable: ResumableUploads
+    deletion: VideoDeletion

@@ -20,7 +20,7 @@ from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.gifts.combos import delete_old_combos
-from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
+from control_plane.inbox.retention import InboxRetention, delete_entries_of_video, delete_old_entries, hide_more_entries
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
@@ -39,12 +39,14 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from control_plane.videos.deletion import remove_deleted_videos
 from control_plane.videos.processing.encoder import Encoder
 from control_plane.videos.processing.job import give_up_contents, process_content
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
 from control_plane.videos.reactions.reactions import tell_like
 from control_plane.videos.uploads.resumable import expire_uploads
+from control_plane.videos.views.retention import ViewRetention, delete_old_views
 from stagedoor.parts.money import ledger_check
 
 
@@ -70,6 +72,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_evidence.bind(Evidence(database, files, settings.evidence_days)),
         delete_old_entries.bind(InboxRetention(database, settings.inbox_days)),
         hide_more_entries.bind(database),
+        delete_entries_of_video.bind(database),
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
@@ -82,6 +85,8 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         revoke_apple_token.bind(accounts.apple_tokens),
         delete_file.bind(files),
         finish_files.bind(files),
+        remove_deleted_videos.bind(used.videos.deletion),
+        delete_old_views.bind(ViewRetention(database, settings.view_days)),
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),

@@ -11,6 +11,7 @@ from control_plane.social.toggles import Toggles
 from control_plane.storage.bundle import Stored
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.bundle import Videos
+from control_plane.videos.deletion import VideoDeletion
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
@@ -34,6 +35,7 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
         reactions=Reactions(database, Toggles(database)),
         views=Views(database, secrets[Purpose.PLAYBACK]),
         resumable=resumable,
+        deletion=VideoDeletion(database, stored.files, dt.timedelta(hours=settings.deleted_video_hours)),
     )
 
 

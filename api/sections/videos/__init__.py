@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.sections.videos import editing, feed, reactions, upload, views
+from api.sections.videos import deletion, editing, feed, reactions, upload, views
 
 SECTIONS = (
     feed.section,
@@ -11,4 +11,5 @@ SECTIONS = (
     editing.section,
     upload.section,
     views.section,
+    deletion.section,
 )

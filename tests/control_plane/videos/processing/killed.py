@@ -15,7 +15,7 @@ from control_plane.db.pool import open_pool
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
-from control_plane.storage.files import Files
+from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.storage.places import open_storage
 from control_plane.videos.processing import encoder
@@ -40,9 +40,16 @@ class Stopping(Files):
             await asyncio.Event().wait()
 
     async def add(
-        self, kind: str, content: Path | bytes, extension: str, *, owner: UserId | None, public: bool = True
+        self,
+        kind: str,
+        content: Path | bytes,
+        extension: str,
+        *,
+        owner: UserId | None,
+        public: bool = True,
+        measured: Measured | None = None,
     ) -> FileName:
-        name = await super().add(kind, content, extension, owner=owner, public=public)
+        name = await super().add(kind, content, extension, owner=owner, public=public, measured=measured)
         self.added += 1
         await self.stop(f"stored {self.added}")
         return name
