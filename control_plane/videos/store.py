@@ -110,6 +110,9 @@ _ADD_VIDEO = """
     returning id
 """
 _SET_VIEWS = "insert into video_count (video_id, slot, views) values ($1, 0, $2)"
+_PIN_COMMENT = """
+    update video set pin_comment_id = $3 where id = $1 and user_id = $2 and state <> 'deleted' returning true
+"""
 _DELETE_OF = "delete from video where user_id = any($1::integer[])"
 _EXPORT = """
     select v.id, v.description, v.state, c.media, v.sound_id, c.duration_ms, c.width, c.height, v.privacy, v.allow_comments,
@@ -256,6 +259,11 @@ async def add_clip(
     video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values_of_video)
     await connection.execute(_SET_VIEWS, video_id, views)
     return video_id
+
+
+async def pin_comment(connection: Connection, user_id: UserId, video_id: VideoId, comment_id: int | None) -> bool:
+    """Pin a comment on the user's video. None: no comment is pinned. False: the user has no such video."""
+    return await connection.fetchval(_PIN_COMMENT, video_id, user_id, comment_id) is not None
 
 
 async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
