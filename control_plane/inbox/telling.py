@@ -58,16 +58,6 @@ async def tell(connection: Connection, told: Told, receiver_ids: Sequence[UserId
         await enqueue(connection, push_of(told, await store.sender(connection, told.sender_id), others), added)
 
 
-async def tell_each(connection: Connection, what: Sequence[tuple[Told, Sequence[UserId]]]) -> None:
-    """Like `tell`, for a cause that tells several receivers different things. All inboxes are locked before the first is
-    written, in the order of their ids, so that two causes cannot wait for each other."""
-    receivers = {receiver_id for _, receiver_ids in what for receiver_id in receiver_ids}
-    if receivers:
-        await store.lock(connection, what[0][0].sender_id, list(receivers))
-    for told, receiver_ids in what:
-        await tell(connection, told, receiver_ids)
-
-
 async def retract(connection: Connection, kinds: Sequence[Kind], video_id: int, subject_ids: Sequence[int]) -> None:
     """Delete the entries of these kinds about what was deleted: they hold its text."""
     receivers = await store.delete_about(connection, kinds, video_id, subject_ids)

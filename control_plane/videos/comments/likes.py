@@ -7,11 +7,10 @@ from functools import partial
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.inbox.model import Kind, Told
-from control_plane.inbox.telling import tell
 from control_plane.social.toggles import Switch, Toggle, Toggles
 from control_plane.videos.comments import store
 from control_plane.videos.comments.model import Comment, CommentId, CommentLike, CommentNotFound
+from control_plane.videos.comments.telling import tell_comment_like
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,10 @@ async def _change(user_id: UserId, comment_id: CommentId, connection: Connection
         await store.unlike(connection, comment_id, user_id)
     else:
         await store.like(connection, comment_id, user_id)
-        told = Told(Kind.COMMENT_LIKE, user_id, video_id=comment.video_id, subject_id=comment_id)
-        if comment.user_id in await store.who_sees(connection, comment.video_id, [comment.user_id]):
-            await tell(connection, told, [comment.user_id])
+        if comment.user_id != user_id:
+            await tell_comment_like.set(key=f"comment_like/{comment_id}/{user_id}").enqueue(
+                connection, comment_id=comment_id, user_id=user_id
+            )
     return Liked(await _seen(connection, user_id, comment_id), await store.like_of(connection, comment_id, user_id))
 
 

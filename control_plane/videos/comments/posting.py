@@ -1,4 +1,4 @@
-"""Posting a comment or a reply: checked, added and told in one transaction."""
+"""Posting a comment or a reply: checked and added in one transaction, which also enqueues the job that tells users."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database
-from control_plane.inbox.model import Kind, Told
-from control_plane.inbox.telling import tell_each
 from control_plane.videos.comments import store
 from control_plane.videos.comments.model import (
     Comment,
@@ -23,6 +21,7 @@ from control_plane.videos.comments.model import (
     TooManyComments,
     WordNotAllowed,
 )
+from control_plane.videos.comments.telling import tell_comment
 from control_plane.videos.comments.words import BlockedWords
 from control_plane.videos.video import VideoId, VideoNotFound
 
@@ -68,7 +67,13 @@ class Posting:
             if comment_id is None:
                 await _check_limits(connection, new.user_id)
                 comment_id = await store.add(connection, new.video_id, new.user_id, parent_id, new.text)
-                await _tell(connection, new, comment_id, owner_id, answered)
+                await tell_comment.enqueue(
+                    connection,
+                    comment_id=comment_id,
+                    owner_id=owner_id,
+                    answered_id=answered.user_id if answered else 0,
+                    mentioned_ids=[*dict.fromkeys(int(user_id) for user_id in new.mentioned)][:MOST_MENTIONED],
+                )
             return present(await store.seen(connection, new.user_id, comment_id), "an author sees the comment")
 
 
@@ -105,29 +110,3 @@ async def _check_limits(connection: Connection, user_id: UserId) -> None:
         raise TooManyComments("You are commenting very fast. Please wait a minute.")
     if recent.many_today:
         raise TooManyComments("You have written many comments today. Please try again tomorrow.")
-
-
-async def _tell(
-    connection: Connection, new: NewComment, comment_id: CommentId, owner_id: UserId, answered: Comment | None
-) -> None:
-    """Each receiver once: of a reply, of a comment on the own video, or of being mentioned. Users who do not see the video
-    are not told."""
-    kinds: dict[UserId, Kind] = {}
-    if answered is not None:
-        kinds[answered.user_id] = Kind.COMMENT_REPLY
-    kinds.setdefault(owner_id, Kind.VIDEO_COMMENT)
-    for user_id in list(dict.fromkeys(new.mentioned))[:MOST_MENTIONED]:
-        kinds.setdefault(user_id, Kind.MENTION)
-    kinds.pop(new.user_id, None)
-    who_sees = await store.who_sees(connection, new.video_id, list(kinds))
-    receivers: dict[Kind, list[UserId]] = {}
-    for user_id, kind in kinds.items():
-        if user_id in who_sees:
-            receivers.setdefault(kind, []).append(user_id)
-    await tell_each(
-        connection,
-        [
-            (Told(kind, new.user_id, video_id=new.video_id, subject_id=comment_id, text=new.text), user_ids)
-            for kind, user_ids in receivers.items()
-        ],
-    )

@@ -199,9 +199,9 @@ async def seen(source: Connection | Database, viewer: Viewer, comment_id: Commen
     return None if row is None else _comment(row)
 
 
-async def written(database: Database, comment_id: CommentId) -> Comment | None:
+async def written(source: Connection | Database, comment_id: CommentId) -> Comment | None:
     """Whoever may see it. None: there is no such comment."""
-    row = await database.fetchrow(_WRITTEN, comment_id)
+    row = await source.fetchrow(_WRITTEN, comment_id)
     return None if row is None else _comment(row)
 
 
@@ -258,9 +258,9 @@ async def add(
     return comment_id
 
 
-async def who_sees(connection: Connection, video_id: VideoId, user_ids: Sequence[UserId]) -> set[UserId]:
+async def who_sees(connection: Connection, video_id: VideoId, user_ids: Sequence[UserId]) -> list[UserId]:
     """Those of these users who see the video."""
-    return {row["id"] for row in await connection.fetch(_WHO_SEES, video_id, user_ids)}
+    return [row["id"] for row in await connection.fetch(_WHO_SEES, video_id, user_ids)]
 
 
 async def like(connection: Connection, comment_id: CommentId, user_id: UserId) -> None:
