@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.comments.bundle import Comments
+from control_plane.videos.uploads.resumable import ResumableUploads
 
 
 @dataclass(frozen=True, slots=True)
 class Videos:
     addresses: VideoAddresses
     comments: Comments
+    resumable: ResumableUploads

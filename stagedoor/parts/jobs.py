@@ -39,6 +39,7 @@ from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 from control_plane.videos.comments.telling import tell_comment, tell_comment_like
+from control_plane.videos.uploads.resumable import expire_uploads
 from stagedoor.parts.money import ledger_check
 
 
@@ -88,6 +89,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
         tell_comment.bind(database),
         tell_comment_like.bind(database),
+        expire_uploads.bind(used.videos.resumable),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
     ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose, Secrets
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
@@ -12,13 +15,24 @@ from control_plane.videos.comments.bundle import Comments
 from control_plane.videos.comments.likes import Likes
 from control_plane.videos.comments.posting import Posting
 from control_plane.videos.comments.words import BlockedWords
+from control_plane.videos.uploads.resumable import ResumableUploads
 
 
 def videos(settings: Settings, secrets: Secrets, database: Database) -> Videos:
+    async def admit(user_id: UserId, size: int) -> None: ...
+
     toggles = Toggles(database)
+    resumable = ResumableUploads(
+        database,
+        settings.resumable_dir,
+        admit,
+        open_uploads=settings.open_uploads,
+        life=dt.timedelta(hours=settings.upload_hours),
+    )
     return Videos(
-        video_addresses(secrets),
-        Comments(Posting(database, BlockedWords(settings.blocked_words)), Likes(toggles)),
+        addresses=video_addresses(secrets),
+        comments=Comments(Posting(database, BlockedWords(settings.blocked_words)), Likes(toggles)),
+        resumable=resumable,
     )
 
 
