@@ -154,6 +154,9 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = setting(30, "interval between two probes of a live stream", least=1)
+    blocked_words: tuple[str, ...] = setting(
+        (), "words and phrases that comments may not have, separated by commas, in any case"
+    )
     evidence_days: int = setting(
         180,
         "days after the decision about a report in which it can be appealed; then what the report kept is deleted",

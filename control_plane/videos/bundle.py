@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
+from control_plane.videos.comments.bundle import Comments
 from control_plane.videos.deletion import VideoDeletion
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
@@ -20,5 +21,6 @@ class Videos:
     posting: Posting
     reactions: Reactions
     views: Views
+    comments: Comments
     resumable: ResumableUploads
     deletion: VideoDeletion

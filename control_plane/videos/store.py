@@ -115,6 +115,9 @@ _EVIDENCE = """
     select v.user_id, v.description, v.privacy, v.created_at, array[c.poster, coalesce(nullif(c.small, ''), c.media)] as files
     from video v join video_content c on c.id = v.content_id where v.id = $1 and v.state <> 'deleted'
 """
+_PIN_COMMENT = """
+    update video set pin_comment_id = $3 where id = $1 and user_id = $2 and state <> 'deleted' returning true
+"""
 _SET_DETAILS = """
     update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
 """
@@ -270,6 +273,11 @@ async def set_details(
     """False: the user has no such video."""
     values = (privacy.value, allow_comments, allow_duet)
     return await database.execute(_SET_DETAILS, video_id, user_id, *values) != "UPDATE 0"
+
+
+async def pin_comment(connection: Connection, user_id: UserId, video_id: VideoId, comment_id: int | None) -> bool:
+    """Pin a comment on the user's video. None: no comment is pinned. False: the user has no such video."""
+    return await connection.fetchval(_PIN_COMMENT, video_id, user_id, comment_id) is not None
 
 
 async def pin(database: Database, video_id: VideoId, user_id: UserId, *, pinned: bool) -> bool:
