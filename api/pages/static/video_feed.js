@@ -12,6 +12,8 @@ import { showFeed } from "./video_calls.js";
 const LEFT = 3;
 /** This part of a video must be visible before it plays. */
 const VISIBLE = 0.5;
+/** A video of which less is visible is not where the window stops. */
+const WHOLE = 0.95;
 const STEPS = { ArrowDown: 1, PageDown: 1, ArrowUp: -1, PageUp: -1 };
 
 export class VideoFeed {
@@ -26,7 +28,7 @@ export class VideoFeed {
   #over = false;
   /** Counts the feeds of this page: each viewer has another one. */
   #reading = 0;
-  #observer = new IntersectionObserver((entries) => this.#see(entries), { threshold: [0, 0.25, VISIBLE, 0.75, 1] });
+  #observer = new IntersectionObserver((entries) => this.#see(entries), { threshold: [0, 0.25, VISIBLE, 0.75, WHOLE, 1] });
 
   /** @param {Account} account */
   constructor(account) {
@@ -152,9 +154,10 @@ export class VideoFeed {
    */
   #go(step) {
     const index = this.#current ? this.#clips.indexOf(this.#current) : -1;
-    const goal = this.#clips[index + step]?.element.parentElement;
+    const partly = step > 0 && this.#current && (this.#visible.get(/** @type {Element} */ (this.#current.element.parentElement)) ?? 1) < WHOLE;
+    const goal = this.#clips[partly ? index : index + step]?.element.parentElement;
     if (goal) goal.scrollIntoView({ block: "start" });
-    else if (index === 0) scrollTo({ top: 0 });
-    return Boolean(goal) || index === 0;
+    else if (step < 0) scrollTo({ top: 0 });
+    return Boolean(goal) || step < 0;
   }
 }
