@@ -95,8 +95,7 @@ class User(msgspec.Struct, frozen=True):
     following: int
 
 
-@dataclass(frozen=True, slots=True)
-class OwnUser:
+class OwnUser(msgspec.Struct, frozen=True):
     """A user with what only its owner sees."""
 
     user: User
