@@ -1,4 +1,4 @@
-"""Reports of users, streams, messages and videos, decisions about the caller, and appeals."""
+"""Reports of users, streams, messages, videos and comments, decisions about the caller, and appeals."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from control_plane.messages.evidence import evidence_of
 from control_plane.messages.model import Number
 from control_plane.reports.deciding import reported
 from control_plane.reports.model import (
+    COMMENT,
     MESSAGE,
     STREAM,
     USER,
@@ -38,6 +39,8 @@ from control_plane.reports.model import (
     UnknownReason,
 )
 from control_plane.social.people import person
+from control_plane.videos.comments import store as comments
+from control_plane.videos.comments.model import CommentId, CommentNotFound
 from control_plane.videos.video import VideoId, VideoNotFound
 
 section = Section("report")
@@ -121,6 +124,21 @@ async def report_message(call: Call, body: ReportMessage) -> str:
     if found is None:
         raise NothingToReport(MESSAGE)
     return await _report(call, body, MESSAGE, f"{found.conversation_id}:{body.number}")
+
+
+class ReportComment(Report, frozen=True, kw_only=True):
+    comment_id: Id
+    """The comment or reply to report."""
+
+
+@section.endpoint("reportComment", refusals=(*REFUSALS, CommentNotFound))
+async def report_comment(call: Call, body: ReportComment) -> str:
+    """Report a comment on a video to the operators, who see it as it is now, even if it is deleted. Its author does not
+    learn who reported."""
+    call.check_trusted()
+    if await comments.seen(call.platform.database, call.user_id, CommentId(body.comment_id)) is None:
+        raise CommentNotFound
+    return await _report(call, body, COMMENT, body.comment_id)
 
 
 class ReportVideoRequest(Report, frozen=True, kw_only=True):

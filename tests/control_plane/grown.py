@@ -40,6 +40,7 @@ GROWN = {
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
     *("report", "report_decision"),
     *("payout_detail", "payout_request"),
+    *("video_comment", "comment_like"),
 }
 """The tables that have many rows afterwards."""
 
@@ -88,6 +89,10 @@ _FILL = """
     insert into video_view (video_id, viewer, half_hour, user_id)
     select video_id, int4send(user_id), 1, user_id from video_like;
     insert into not_interested (user_id, video_id) select user_id, video_id from video_like where user_id > 1;
+    insert into video_comment (video_id, user_id, parent_id, text)
+    select 1 + n * 7 % {videos}, 1 + n * 31 % {users}, case when n % 2 = 0 then n / 2 end, 'hello' from generate_series(1, {videos}) as n;
+    insert into comment_like (comment_id, user_id) select 1 + n % ({videos} / 2), 1 + n * 31 % {users} from generate_series(1, {videos}) as n
+    on conflict do nothing;
 
     insert into stream (user_id, path, grace_s, status, ended_at, source_id, live_at)
     select n, 'live/' || n, 60, case when n = 1 then 'created' when n % 100 = 0 then 'live' else 'ended' end,

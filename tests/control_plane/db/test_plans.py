@@ -63,6 +63,7 @@ from control_plane.social import personal_data as social_data
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
+from control_plane.videos.comments import store as comments
 from control_plane.videos.reactions import store as reactions
 from control_plane.videos.views import store as views
 from tests.control_plane.grown import GROWN, Size, fill
@@ -108,7 +109,7 @@ STATEMENTS = {
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
         *(deletion_store, development_store),
-        *(reactions, views),
+        *(comments, reactions, views),
         export_store,
     )
     for name, value in _texts(module)

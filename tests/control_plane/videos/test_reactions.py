@@ -18,6 +18,7 @@ from control_plane.videos.reactions.reactions import Reactions, _change
 from control_plane.videos.reactions.store import Reaction
 from control_plane.videos.video import VideoId
 from control_plane.videos.views.store import _RECORD
+from tests.control_plane.counted import wrong_counters
 from tests.control_plane.people import new_user
 from tests.control_plane.videos.rows import ADD_VIDEO
 
@@ -59,6 +60,7 @@ async def test_the_counts_are_right_after_callers_reacted_at_once(database: Data
             (on.add if reacted.on else on.discard)((reaction, video, user))
 
     await asyncio.gather(*[react(await new_user(database)) for _ in range(CALLERS)])
+    assert await wrong_counters(database) == []
     for video in videos:
         expected = tuple(sum(1 for one in on if one[:2] == (reaction, video)) for reaction in Reaction)
         counted, stored = await database.fetchrow(COUNTS, video), await database.fetchrow(ROWS, video)
