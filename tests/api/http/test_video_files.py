@@ -218,6 +218,18 @@ async def test_only_the_owner_opens_what_is_not_ready(served: Served, state: str
 
 
 @pytest.mark.parametrize("storage", ["folder"], indirect=True)
+async def test_the_copy_for_downloads_is_for_the_owner_once_others_may_not_download(served: Served) -> None:
+    video_id = await served.video()
+    for allowed in (True, False):
+        await served.database.execute("update privacy_setting set videos_download = $1", allowed)
+        for viewer_id in (served.owner, served.viewer, None):
+            urls = await served.urls(video_id, viewer_id)
+            assert urls is not None
+            copy = urls.media.replace("/media.", "/watermarked.")
+            assert await served.opens(copy) is (allowed or viewer_id == served.owner), (allowed, viewer_id)
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
 async def test_a_file_that_is_lost_or_not_there_yet_is_not_found(served: Served) -> None:
     video_id = await served.video()
     urls = await served.urls(video_id, None)
