@@ -111,6 +111,17 @@ _ADD_VIDEO = """
     returning id
 """
 _SET_VIEWS = "insert into video_count (video_id, slot, views) values ($1, 0, $2)"
+_EVIDENCE = """
+    select v.user_id, v.description, v.privacy, v.created_at, array[c.poster, coalesce(nullif(c.small, ''), c.media)] as files
+    from video v join video_content c on c.id = v.content_id where v.id = $1 and v.state <> 'deleted'
+"""
+_PIN_COMMENT = """
+    update video set pin_comment_id = $3 where id = $1 and user_id = $2 and state <> 'deleted' returning true
+"""
+_SET_DETAILS = """
+    update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
+"""
+_PIN = "update video set pinned = $3 where id = $1 and user_id = $2 and state <> 'deleted'"
 
 DEEPEST = 5_000
 """Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
@@ -220,6 +231,10 @@ async def seen_by_ids(
     return {row["id"]: video_of(row) for row in await source.fetch(_SEEN, video_ids, viewer_id)}
 
 
+async def evidence(database: Database, video_id: VideoId) -> Row | None:
+    return await database.fetchrow(_EVIDENCE, video_id)
+
+
 async def add_sound(
     connection: Connection, *, name: str, audio: str, picture: str, duration_ms: int, uploaded_by: str
 ) -> int:
@@ -250,3 +265,21 @@ async def add_clip(
     video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values_of_video)
     await connection.execute(_SET_VIEWS, video_id, views)
     return video_id
+
+
+async def set_details(
+    database: Database, video_id: VideoId, user_id: UserId, privacy: Privacy, *, allow_comments: bool, allow_duet: bool
+) -> bool:
+    """False: the user has no such video."""
+    values = (privacy.value, allow_comments, allow_duet)
+    return await database.execute(_SET_DETAILS, video_id, user_id, *values) != "UPDATE 0"
+
+
+async def pin_comment(connection: Connection, user_id: UserId, video_id: VideoId, comment_id: int | None) -> bool:
+    """Pin a comment on the user's video. None: no comment is pinned. False: the user has no such video."""
+    return await connection.fetchval(_PIN_COMMENT, video_id, user_id, comment_id) is not None
+
+
+async def pin(database: Database, video_id: VideoId, user_id: UserId, *, pinned: bool) -> bool:
+    """False: the user has no such video."""
+    return await database.execute(_PIN, video_id, user_id, pinned) != "UPDATE 0"

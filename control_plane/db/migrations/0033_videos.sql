@@ -314,3 +314,7 @@ create table upload (
 create index upload_user on upload (user_id);
 create index upload_expiry on upload (expires_at);
 alter table upload_count add column bytes bigint not null default 0;
+
+-- Entries about one comment are found by it.
+drop index inbox_entry_video;
+create index inbox_entry_video on inbox_entry (video_id, subject_id) where video_id is not null;

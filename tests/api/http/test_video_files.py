@@ -22,6 +22,7 @@ from control_plane.storage.addresses import Addresses
 from control_plane.storage.bundle import Stored
 from control_plane.storage.files import Files
 from control_plane.storage.model import Storage
+from control_plane.storage.space import Space
 from control_plane.videos.addresses import LIFE_S, PUBLIC_LIFE_S, VideoAddresses
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.video import VideoId
@@ -70,7 +71,7 @@ class Served(NamedTuple):
 async def served(storage: Storage, database: Database, tmp_path: Path) -> AsyncIterator[Served]:
     now, files = [START], Files(storage, database)
     addresses = VideoAddresses(KEYS, lambda: now[0])
-    sender = FileRoutes(tmp_path / "media", Stored(files, Addresses(KEYS)), database)
+    sender = FileRoutes(tmp_path / "media", Stored(files, Addresses(KEYS), Space(tmp_path, 0)), database)
     app = web.Application()
     app.add_routes(VideoFileRoutes(sender, addresses, database).routes())
     owner, viewer = await new_user(database), await new_user(database)
