@@ -160,12 +160,6 @@ async def _unfollowed(served: Served, _: VideoId) -> None:
     await served.database.execute("delete from follow where follower_id = $1", served.viewer)
 
 
-async def _old_story(served: Served, video_id: VideoId) -> None:
-    await served.database.execute(
-        "update video set story = true, created_at = now() - interval '25 hours' where id = $1", video_id
-    )
-
-
 OWNER, VIEWER, GUEST = "owner", "viewer", "guest"
 ENDS: dict[str, tuple[str, Change, set[str]]] = {
     "deleted": ("public", _deleted, set()),
@@ -180,7 +174,6 @@ ENDS: dict[str, tuple[str, Change, set[str]]] = {
     "blocked": ("public", lambda served, _: block(served.database, served.owner, served.viewer), {OWNER, GUEST}),
     "blocking": ("public", lambda served, _: block(served.database, served.viewer, served.owner), {OWNER, GUEST}),
     "no friend any more": ("friends", _unfollowed, {OWNER}),
-    "the end of a story": ("public", _old_story, {OWNER}),
 }
 """The privacy before, what changes, and who can still open the addresses that they had."""
 
@@ -205,6 +198,32 @@ async def test_what_ends_an_address(served: Served, name: str) -> None:
     for who, urls in had.items():
         for url in urls:
             assert await served.opens(url) is (who in left), (who, url)
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
+async def test_the_addresses_of_a_story_end_with_it(served: Served) -> None:
+    for hours, lasts in ((23, True), (25, False)):
+        video_id = await served.video()
+        await served.database.execute(
+            "update video set story = true, created_at = now() - $2 * interval '1 hour' where id = $1", video_id, hours
+        )
+        video = (await seen_by_ids(served.database, served.owner, [video_id]))[video_id]
+        for viewer_id, opens in ((None, lasts), (served.viewer, lasts), (served.owner, True)):
+            folder = served.addresses.folder(replace(video, viewer_id=viewer_id))
+            assert await served.opens(f"{folder}/media.mp4") is opens, (hours, viewer_id)
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
+async def test_an_address_does_not_open_another_video_that_gets_its_id(served: Served) -> None:
+    video_id = await served.video()
+    urls = await served.urls(video_id, None)
+    assert urls is not None
+    await served.database.execute("delete from video")
+    again = await served.video()
+    await served.database.execute("update video set id = $1 where id = $2", video_id, again)
+    fresh = await served.urls(video_id, None)
+    assert fresh is not None
+    assert (await served.opens(fresh.media), await served.opens(urls.media)) == (True, False)
 
 
 @pytest.mark.parametrize("storage", ["folder"], indirect=True)
