@@ -7,7 +7,7 @@ from typing import Protocol
 
 from control_plane.db.connections import Connection
 from control_plane.jobs.kind import job
-from control_plane.videos.processing import store
+from control_plane.videos import processing_store as store
 from control_plane.videos.video import ContentId, State
 
 OVERDUE = dt.timedelta(hours=1)

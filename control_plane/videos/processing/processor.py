@@ -18,7 +18,7 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind
 from control_plane.inbox.own_matters import tell_of_own
 from control_plane.storage.files import Files
-from control_plane.videos.processing import store
+from control_plane.videos import processing_store as store
 from control_plane.videos.processing.encoder import Encoder, Made
 from control_plane.videos.processing.job import enqueue_again
 from control_plane.videos.processing.model import BROKEN, NotAVideo
