@@ -43,8 +43,9 @@ async def complete(database: Database, upload_id: UploadId, sha256: bytes) -> No
     await database.execute(_COMPLETE, upload_id, sha256)
 
 
-async def delete(source: Database | Connection, upload_id: UploadId) -> None:
-    await source.execute(_DELETE, upload_id)
+async def delete(source: Database | Connection, upload_id: UploadId) -> bool:
+    """False: there was none."""
+    return await source.fetchval(_DELETE, upload_id) is not None
 
 
 async def delete_expired(database: Database) -> Sequence[UploadId]:
