@@ -14,7 +14,9 @@ from control_plane.videos.sight import sees
 from control_plane.videos.video import ContentId, Privacy, State, VideoId
 
 _CONTENT = """
-    select id, state, failure, original, media, watermarked, duration_ms from video_content where id = $1
+    select id, state, failure, original, media, watermarked, width, height,
+        duration_ms
+    from video_content where id = $1
 """
 _PROGRESS = """
     update video_content set progress = greatest(progress, $2), changed_at = now() where id = $1 and state = 'processing'
@@ -30,6 +32,9 @@ _FINISH = """
 _FAIL = """
     update video_content set state = 'failed', failure = $2, changed_at = now() where id = $1 and state = 'processing'
     returning id
+"""
+_SET_WATERMARKED = """
+    update video_content set watermarked = $2 where id = $1 and watermarked = '' returning id
 """
 _SETTLE = """
     with waiting as (
@@ -55,6 +60,8 @@ class Stored(NamedTuple):
     original: FileName
     media: FileName
     watermarked: FileName
+    width: int
+    height: int
     duration_ms: int
 
 
@@ -110,6 +117,11 @@ async def finish(
 async def fail(connection: Connection, content_id: ContentId, why: str) -> bool:
     """False: it is not processing any more."""
     return await connection.fetchval(_FAIL, content_id, why) is not None
+
+
+async def set_watermarked(connection: Connection, content_id: ContentId, name: FileName) -> bool:
+    """False: there is one, or the content is gone."""
+    return await connection.fetchval(_SET_WATERMARKED, content_id, name) is not None
 
 
 async def settle(connection: Connection, content_id: ContentId, state: State) -> Sequence[Settled]:

@@ -43,6 +43,7 @@ from control_plane.videos.processing.encoder import Encoder
 from control_plane.videos.processing.job import give_up_contents, process_content
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
+from control_plane.videos.processing.watermark import Watermarker, watermark_content
 from control_plane.videos.uploads.resumable import expire_uploads
 from stagedoor.parts.money import ledger_check
 
@@ -100,6 +101,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         process_content.bind(processor),
         give_up_contents.bind(processor),
         tell_of_post.bind(database),
+        watermark_content.bind(Watermarker(database, files, encoder, settings.product_name)),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

@@ -10,6 +10,7 @@ from control_plane.db.pool import Database
 from control_plane.storage.bundle import Stored
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.bundle import Videos
+from control_plane.videos.downloads import Downloads
 from control_plane.videos.posting import Posting
 from control_plane.videos.uploads.limits import UploadLimits
 from control_plane.videos.uploads.resumable import ResumableUploads
@@ -26,6 +27,7 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
     )
     return Videos(
         addresses=video_addresses(secrets),
+        downloads=Downloads(database),
         limits=limits,
         posting=Posting(database, stored.files, limits, resumable),
         resumable=resumable,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.videos import feed, upload
+from api.sections.videos import download, feed, upload
 
-SECTIONS = (feed.section, upload.section)
+SECTIONS = (feed.section, upload.section, download.section)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
-from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import open_pool
 from control_plane.jobs.metrics import JobMetrics
@@ -39,10 +38,8 @@ class Stopping(Files):
             sys.stdout.flush()
             await asyncio.Event().wait()
 
-    async def add(
-        self, kind: str, content: Path | bytes, extension: str, *, owner: UserId | None, public: bool = True
-    ) -> FileName:
-        name = await super().add(kind, content, extension, owner=owner, public=public)
+    async def add(self, *arguments: Any, **options: Any) -> FileName:
+        name = await super().add(*arguments, **options)
         self.added += 1
         await self.stop(f"stored {self.added}")
         return name
