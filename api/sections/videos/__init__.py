@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from api.sections.videos import download, feed, upload
+from api.sections.videos import comments, deletion, download, editing, feed, reactions, upload, views
 
-SECTIONS = (feed.section, upload.section, download.section)
+SECTIONS = (
+    feed.section,
+    reactions.section,
+    reactions.feed_section,
+    comments.section,
+    editing.section,
+    upload.section,
+    views.section,
+    deletion.section,
+    download.section,
+)

@@ -64,6 +64,7 @@ from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import news_store, processing_store
 from control_plane.videos import store as videos
+from control_plane.videos.comments import store as comments
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
@@ -107,6 +108,7 @@ STATEMENTS = {
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
         *(news_store, processing_store),
+        comments,
         *(deletion_store, development_store),
         export_store,
     )
