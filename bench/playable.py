@@ -3,7 +3,6 @@ files of the same upload."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import tempfile
 import time

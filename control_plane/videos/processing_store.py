@@ -14,16 +14,14 @@ from control_plane.videos.sight import sees
 from control_plane.videos.video import ContentId, Privacy, State, VideoId
 
 _CONTENT = """
-    select id, state, failure, original, media, watermarked, width, height,
-        duration_ms
-    from video_content where id = $1
+    select id, state, failure, original, media, watermarked, width, height, duration_ms, bytes from video_content where id = $1
 """
+_LOCKED = f"{_CONTENT} for update"
 _PROGRESS = """
     update video_content set progress = greatest(progress, $2), changed_at = now() where id = $1 and state = 'processing'
     returning id
 """
 _WAITING_OWNERS = "select distinct user_id from video where content_id = $1 and state = 'processing' order by user_id"
-_LOCK = "select state from video_content where id = $1 for update"
 _FINISH = """
     update video_content set state = 'ready', progress = 100, failure = '', original = '', media = $2, small = $3, poster = $4,
         preview = $5, width = $6, height = $7, duration_ms = $8, changed_at = now()
@@ -63,6 +61,8 @@ class Stored(NamedTuple):
     width: int
     height: int
     duration_ms: int
+    bytes: int
+    """Of the upload."""
 
 
 class Settled(NamedTuple):
@@ -95,17 +95,16 @@ async def content(source: Connection | Database, content_id: ContentId) -> Store
     return None if row is None else Stored(**{**row, "state": State(row["state"])})
 
 
+async def locked(connection: Connection, content_id: ContentId) -> Stored | None:
+    row = await connection.fetchrow(_LOCKED, content_id)
+    return None if row is None else Stored(**{**row, "state": State(row["state"])})
+
+
 async def set_progress(connection: Connection, content_id: ContentId, percent: int) -> Sequence[UserId] | None:
     """The owners of the videos that wait for it; None: it is not processing any more. It never goes back."""
     if await connection.fetchval(_PROGRESS, content_id, percent) is None:
         return None
     return [row["user_id"] for row in await connection.fetch(_WAITING_OWNERS, content_id)]
-
-
-async def lock(connection: Connection, content_id: ContentId) -> State | None:
-    """Its state; None: it is gone."""
-    state = await connection.fetchval(_LOCK, content_id)
-    return None if state is None else State(state)
 
 
 async def finish(

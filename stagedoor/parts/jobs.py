@@ -42,7 +42,7 @@ from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 from control_plane.videos.comments.telling import tell_comment, tell_comment_like
 from control_plane.videos.deletion import remove_deleted_videos
 from control_plane.videos.processing.encoder import Encoder
-from control_plane.videos.processing.job import give_up_contents, process_content
+from control_plane.videos.processing.job import give_up_contents, process_content, process_large_content
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
 from control_plane.videos.processing.watermark import Watermarker, watermark_content
@@ -109,6 +109,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
         process_content.bind(processor),
+        process_large_content.bind(processor),
         give_up_contents.bind(processor),
         tell_of_post.bind(database),
         watermark_content.bind(Watermarker(database, files, encoder, settings.product_name)),
