@@ -18,7 +18,10 @@ _POST = """
     insert into video (user_id, content_id, state) select $1, id, 'processing' from content returning id
 """
 _READY = "update video_content set state = 'ready', progress = 100"
-_FAILED = "update video_content set state = 'failed', failure = 'It is damaged.'"
+_FAILED = """
+    with content as (insert into video_content (state, failure) values ('failed', 'It is damaged.') returning id)
+    insert into video (user_id, content_id, state) select {}, id, 'failed' from content
+"""
 
 
 @pytest.fixture
@@ -46,9 +49,8 @@ async def test_the_owner_is_told_how_far_an_upload_is(here: Process) -> None:
         await change(here, ann, _READY, "update video set state = 'ready'")
         assert await phone.frame() == {"type": "video", "video": {**view, "state": "ready", "progress": 100}}
         await change(here, ann, "update video set state = 'deleted', deleted_at = now()")
-        second = await here.database.fetchval(_POST, ann)
-        await change(here, ann, _FAILED, "update video set state = 'failed' where state = 'processing'")
-        failed = {"id": second, "state": "failed", "progress": 0, "failure": "It is damaged."}
+        await change(here, ann, _FAILED.format(ann))
+        failed = {"id": video_id + 1, "state": "failed", "progress": 0, "failure": "It is damaged."}
         assert await phone.frame() == {"type": "video", "video": failed}, "nothing is told of the deleted one"
         third = await here.database.fetchval(_POST, bob)
         await change(here, bob)
