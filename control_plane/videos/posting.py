@@ -16,7 +16,7 @@ from control_plane.db.pool import Database
 from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
-from control_plane.videos.processing.job import process_content
+from control_plane.videos.processing.job import enqueue
 from control_plane.videos.processing.probe import probe
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
@@ -165,7 +165,7 @@ class Posting:
             await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
             if upload.resumable is not None:
                 await self._resumable.use(connection, upload.resumable)
-            await process_content.enqueue(connection, content_id=content_id)
+            await enqueue(connection, content_id)
         return video_id
 
     async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:

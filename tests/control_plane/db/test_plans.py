@@ -64,6 +64,7 @@ from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import deletion_store as video_deletion
 from control_plane.videos import files_store as video_files
+from control_plane.videos import news_store, operators_store, processing_store
 from control_plane.videos import personal_data as video_data
 from control_plane.videos import store as videos
 from control_plane.videos.comments import removal_store as comment_removal
@@ -112,6 +113,7 @@ STATEMENTS = {
         *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
+        *(news_store, operators_store, processing_store),
         comments,
         *(deletion_store, development_store),
         export_store,
