@@ -6,6 +6,8 @@ files. Equal uploads share one content, which is stored and processed once.
 
 from __future__ import annotations
 
+import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +100,7 @@ class Posting:
         ContentRefused, DuetRefused, VideoNotFound, NotAVideo, StorageUnavailable and FileDeletedMeanwhile."""
         await self._check(user_id, upload, video)
         await self._limits.count(user_id, upload.measured.size)
-        await probe(upload.path)
+        await asyncio.gather(probe(upload.path), asyncio.to_thread(_flush, upload.path))
         try:
             return await self._write(user_id, upload, video, FileName(""))
         except _OriginalNeeded:
@@ -189,3 +191,9 @@ class Posting:
 
     async def _use(self, connection: Connection, content_id: ContentId, original: FileName) -> None:
         await self._files.use(connection, f"video_content/{content_id}/original", {original})
+
+
+def _flush(path: Path) -> None:
+    """Write the upload to the disk while it is probed: where its file is only linked, it need not be written again."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
