@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
@@ -104,10 +106,8 @@ class Posting:
         try:
             return await self._write(user_id, upload, video, FileName(""))
         except _OriginalNeeded:
-            original = await self._files.add(
-                ORIGINALS, upload.path, "bin", owner=user_id, public=False, measured=upload.measured
-            )
-            return await self._write(user_id, upload, video, original)
+            async with self._original(user_id, upload) as original:
+                return await self._write(user_id, upload, video, original)
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
         """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
@@ -131,6 +131,18 @@ class Posting:
             if said.place is not None:
                 location_id = await place_id(connection, said.place)
                 await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
+
+    @asynccontextmanager
+    async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:
+        """The stored upload. It is deleted if no content uses it at the exit."""
+        name = await self._files.add(
+            ORIGINALS, upload.path, "bin", owner=user_id, public=False, measured=upload.measured
+        )
+        try:
+            yield name
+        finally:
+            with suppress(DatabaseUnavailable):  # a nightly job deletes it then
+                await self._files.discard(name)
 
     async def _check(self, user_id: UserId, upload: Arrived, video: NewVideo) -> None:
         if await store.is_refused(self._database, upload.measured.sha256):
