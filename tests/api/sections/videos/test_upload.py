@@ -28,7 +28,7 @@ from tests.control_plane.pictures.samples import quarters, saved
 from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.control_plane.watched_database import WatchedDatabase
 
-ANDROID = {
+ANDROID: dict[str, Any] = {
     "privacy_type": "Public",
     "sound_id": "null",
     "allow_comments": "true",
@@ -240,7 +240,7 @@ async def test_the_file_is_needed(apps: Apps, token: str) -> None:
     ],
 )
 async def test_bad_fields_are_refused(
-    apps: Apps, token: str, content: bytes, fields: Mapping[str, str], why: str
+    apps: Apps, token: str, content: bytes, fields: Mapping[str, Any], why: str
 ) -> None:
     answer = await post(apps, token, content, **fields)
     assert (answer["code"], answer["msg"]) == (400, why)
@@ -248,7 +248,7 @@ async def test_bad_fields_are_refused(
 
 
 async def test_odd_fields_are_taken(apps: Apps, token: str, content: bytes) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "privacy_type": "PRIVATE",
         "lat": "north",
         "long": "1e999",
@@ -276,7 +276,7 @@ async def test_only_the_owner_sees_it_while_it_is_processed(apps: Apps, token: s
 async def test_a_duet_needs_the_owner_s_consent(apps: Apps, token: str, ann: UserId, content: bytes) -> None:
     ben = await new_user(apps.database, "ben")
     video = await apps.database.fetchval(ADD_VIDEO, ben)
-    duet = {"video_id": str(video), "duet": "left"}
+    duet: dict[str, Any] = {"video_id": str(video), "duet": "left"}
     posted_duet = (await post(apps, token, content, **duet))["msg"]["Video"]
     assert (posted_duet["duet_video_id"], posted_duet["duet"]["User"]["id"]) == (video, ben)
     set_privacy = (
