@@ -137,6 +137,10 @@ class Settings:
         least=1,
         most=3650,
     )
+    deleted_video_hours: int = setting(
+        24, "hours after which the files of a deleted video are removed", least=0, most=8760
+    )
+    view_days: int = setting(90, "days after which it is deleted who saw which video for how long", least=1, most=3650)
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )
@@ -150,6 +154,9 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = setting(30, "interval between two probes of a live stream", least=1)
+    blocked_words: tuple[str, ...] = setting(
+        (), "words and phrases that comments may not have, separated by commas, in any case"
+    )
     evidence_days: int = setting(
         180,
         "days after the decision about a report in which it can be appealed; then what the report kept is deleted",
@@ -345,6 +352,11 @@ class Settings:
     @property
     def uploads_dir(self) -> Path:
         return self.data_dir / UPLOADS
+
+    @property
+    def processing_dir(self) -> Path:
+        """Where ffmpeg makes the files of videos."""
+        return self.data_dir / "processing"
 
     @property
     def resumable_dir(self) -> Path:

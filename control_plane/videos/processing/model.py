@@ -22,6 +22,7 @@ BROKEN = "The video is damaged, or of a kind that cannot be converted."
 TOO_LONG = f"The video may be at most {LONGEST_S // 60} minutes long."
 TOO_LARGE = f"The video may have at most {LONGEST_SIDE} pixels per side."
 TOO_MANY_FRAMES = "The video has too many frames per second."
+TOO_SLOW = "The video takes too long to convert."
 
 
 class NotAVideo(ControlPlaneError):
@@ -52,6 +53,8 @@ class Picture(msgspec.Struct, frozen=True):
     """ISO 23091-2 TransferCharacteristics; 16 and 18 are those of HDR."""
     full_range: bool
     interlaced: bool
+    trimmed: bool
+    """Players skip some of it: a phone's editor leaves in the file what its user cut away."""
     frames: int
     bits_s: int
     """Mean bits per second."""

@@ -75,7 +75,7 @@ def _probed(container: InputContainer) -> Probed:
     if max(stream.width, stream.height) > LONGEST_SIDE:
         raise _Refused(TOO_LARGE)
     frame: VideoFrame | None = None
-    frames, size = 0, 0
+    frames, size, trimmed = 0, 0, False
     first, end = float("inf"), 0.0
     for packet in container.demux(stream):
         if frame is None:
@@ -83,7 +83,7 @@ def _probed(container: InputContainer) -> Probed:
                 frame = next((one for one in packet.decode() if isinstance(one, VideoFrame)), None)
         if packet.pts is None or packet.time_base is None:
             continue
-        frames, size = frames + 1, size + packet.size
+        frames, size, trimmed = frames + 1, size + packet.size, trimmed or packet.is_discard
         at = float(packet.pts * packet.time_base)
         first, end = min(first, at), max(end, at + float((packet.duration or 0) * packet.time_base))
         if end - first > LONGEST_S + TOLERANCE_S:
@@ -95,15 +95,16 @@ def _probed(container: InputContainer) -> Probed:
     if max(frame.width, frame.height) > LONGEST_SIDE:
         raise _Refused(TOO_LARGE)
     seconds = max(end - first, 0.001)
-    return Probed(_picture(stream, frame, frames, round(size * 8 / seconds)), _voice(container), round(seconds * 1000))
+    picture = _picture(stream, frame, frames=frames, trimmed=trimmed, bits_s=round(size * 8 / seconds))
+    return Probed(picture, _voice(container), round(seconds * 1000))
 
 
 def _is_film(stream: VideoStream) -> bool:
     return stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
 
 
-def _picture(stream: VideoStream, frame: VideoFrame, frames: int, bits_s: int) -> Picture:
-    aspect = stream.sample_aspect_ratio
+def _picture(stream: VideoStream, frame: VideoFrame, *, frames: int, trimmed: bool, bits_s: int) -> Picture:
+    aspect = float(stream.sample_aspect_ratio or 1)
     return Picture(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -111,11 +112,12 @@ def _picture(stream: VideoStream, frame: VideoFrame, frames: int, bits_s: int) -
         height=frame.height,
         turned=round(frame.rotation / 90) * 90 % 360,
         transformed=frame.side_data.get("DISPLAYMATRIX") is not None,
-        pixel_width=float(aspect) if aspect and 0.1 < aspect < 10 else 1.0,
+        pixel_width=aspect if 0.1 < aspect < 0.99 or 1.01 < aspect < 10 else 1.0,
         format=frame.format.name,
         transfer=frame.color_trc,
         full_range=frame.color_range == _FULL_RANGE,
         interlaced=frame.interlaced_frame,
+        trimmed=trimmed,
         frames=frames,
         bits_s=bits_s,
     )

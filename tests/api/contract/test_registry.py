@@ -12,7 +12,7 @@ from api.sections import messages, registry
 OURS = {
     *("showSessions", "endSession", "exportUserData", "showFollowRequests", "answerFollowRequest"),
     *("showCoinHistory", "showTopGifters"),
-    *("reportStream", "reportMessage", "showReportDecisions", "appealReport"),
+    *("reportStream", "reportMessage", "reportComment", "showReportDecisions", "appealReport"),
     "showStoreAccount",
     "startCheckout",
     *(endpoint.name for endpoint in messages.section.endpoints),
