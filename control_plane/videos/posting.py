@@ -17,11 +17,14 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
 from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
-from control_plane.videos.processing.job import process_content
+from control_plane.videos.processing.job import enqueue
 from control_plane.videos.processing.probe import probe
+from control_plane.videos.processing.store import mentioned
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
 from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
@@ -126,11 +129,13 @@ class Posting:
                 raise VideoNotFound
             if said.description is not None or said.hashtags is not None:
                 await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
-            if said.description is not None or said.users is not None:
-                await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
             if said.place is not None:
                 location_id = await place_id(connection, said.place)
                 await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
+            if said.description is not None or said.users is not None:
+                new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
+                told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
+                await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
 
     @asynccontextmanager
     async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:
@@ -179,7 +184,7 @@ class Posting:
             await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
             if upload.resumable is not None:
                 await self._resumable.use(connection, upload.resumable)
-            await process_content.enqueue(connection, content_id=content_id)
+            await enqueue(connection, content_id)
         return video_id
 
     async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:

@@ -225,7 +225,11 @@ async def test_guests_post_nothing(apps: Apps, content: bytes) -> None:
 
 
 async def test_the_file_is_needed(apps: Apps, token: str) -> None:
-    for body in ({"json": {}}, {"data": FormData({"privacy_type": "public"}, default_to_multipart=True)}):
+    bodies: list[dict[str, Any]] = [
+        {"json": {}},
+        {"data": FormData({"privacy_type": "public"}, default_to_multipart=True)},
+    ]
+    for body in bodies:
         answer = await posted(apps.http, "postVideo", Client.ANDROID, token, **body)
         assert (answer["code"], answer["msg"]) == (400, "video is missing.")
 
@@ -385,3 +389,9 @@ async def test_mentions_leave_out_the_owner_and_blocked_users(apps: Apps, ann: U
     await apps.done("editVideo", token, video_id=video_id, description=names)
     rows = await apps.database.fetch("select user_id from video_mention order by user_id")
     assert [row["user_id"] for row in rows] == [people["ben"], people["emil"]]
+    told = "select receiver_id from inbox_entry where video_id = $1 order by receiver_id"
+    assert [row["receiver_id"] for row in await apps.database.fetch(told, video_id)] == [people["ben"], people["emil"]]
+    await apps.done("editVideo", token, video_id=video_id, description="nobody", privacy_type="private")
+    assert await apps.database.fetchval("select count(*) from video_mention") == 0
+    await apps.done("editVideo", token, video_id=video_id, description=names)
+    assert len(await apps.database.fetch(told, video_id)) == 2, "nobody is told twice, nor of what they do not see"
