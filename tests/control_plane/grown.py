@@ -32,6 +32,7 @@ GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase", "daily_checkin"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter", "gift_total"),
+    *("video_like", "video_favourite", "video_repost", "video_share", "video_view", "video_count", "not_interested"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
@@ -81,6 +82,13 @@ _FILL = """
         case when n % 10 = 0 then 'private' else 'public' end
     from generate_series(1, {videos}) as n;
 
+    insert into video_like (video_id, user_id) select n, 1 + n % {users} from generate_series(1, {videos} / 4) as n;
+    insert into video_favourite (video_id, user_id) select video_id, user_id from video_like;
+    insert into video_repost (video_id, user_id) select video_id, user_id from video_like;
+    insert into video_share (video_id, user_id) select video_id, user_id from video_like;
+    insert into video_view (video_id, viewer, half_hour, user_id)
+    select video_id, int4send(user_id), 1, user_id from video_like;
+    insert into not_interested (user_id, video_id) select user_id, video_id from video_like where user_id > 1;
     insert into video_comment (video_id, user_id, parent_id, text)
     select 1 + n * 7 % {videos}, 1 + n * 31 % {users}, case when n % 2 = 0 then n / 2 end, 'hello' from generate_series(1, {videos}) as n;
     insert into comment_like (comment_id, user_id) select 1 + n % ({videos} / 2), 1 + n * 31 % {users} from generate_series(1, {videos}) as n

@@ -70,7 +70,9 @@ from control_plane.videos import store as videos
 from control_plane.videos.comments import removal_store as comment_removal
 from control_plane.videos.comments import store as comments
 from control_plane.videos.reactions import removal_store as reaction_removal
+from control_plane.videos.reactions import store as reactions
 from control_plane.videos.views import removal_store as view_removal
+from control_plane.videos.views import store as views
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
@@ -114,8 +116,8 @@ STATEMENTS = {
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
         *(news_store, operators_store, processing_store),
-        comments,
         *(deletion_store, development_store),
+        *(comments, reactions, views),
         export_store,
         *(video_data, video_deletion, video_files, comment_removal, reaction_removal, view_removal),
     )
