@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from api.contract import facts
 from api.contract.call import Call
@@ -146,7 +146,7 @@ class Section:
 def _msg_type(answer: Any) -> Any:
     """The type of `msg`: Receipt for the annotations `Receipt` and `Receipt | Beside`."""
     options = tuple(option for option in get_args(answer) if option is not Beside)
-    return Union[options] if isinstance(answer, UnionType) else answer  # noqa: UP007
+    return Union[options] if get_origin(answer) in {Union, UnionType} else answer  # noqa: UP007
 
 
 class Registry:

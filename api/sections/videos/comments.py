@@ -52,7 +52,7 @@ POST_REFUSALS = (*(CommentNotFound, CommentsNotAccepted, EmptyComment, TooManyCo
 REMOVED = "unfavourite"
 """What Android compares `msg` with after a like was taken back."""
 
-CommentText = Annotated[str, msgspec.Meta(max_length=LONGEST)]
+CommentText = Annotated[str, msgspec.Meta(max_length=LONGEST, description="the text")]
 
 
 class ShowVideoComments(Request, frozen=True, kw_only=True):
