@@ -33,7 +33,6 @@ _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
 class ShownVideo(msgspec.Struct, frozen=True):
     id: int
     description: str
-    url: str
     thumbnail: str
     views: int
 
@@ -157,5 +156,4 @@ class ProfilePage:
 
 
 def _shown(video: Video, urls: Urls) -> ShownVideo:
-    files = urls.video_files(video)
-    return ShownVideo(video.id, video.description, files.media, files.poster, video.counts.views)
+    return ShownVideo(video.id, video.description, urls.video_files(video).poster, video.counts.views)

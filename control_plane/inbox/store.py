@@ -126,6 +126,10 @@ _DELETE_OLD = """
     delete from inbox_entry where (receiver_id, number) in (
         select receiver_id, number from inbox_entry where created_at < now() - $1::interval limit $2)
 """
+_DELETE_OF_VIDEO = """
+    delete from inbox_entry where (receiver_id, number) in (
+        select receiver_id, number from inbox_entry where video_id = $1 limit $2)
+"""
 _TO_HIDE = "select sender_id from inbox_hiding order by sender_id limit 1 for update"
 _HIDE = "select hide_entries_of($1, $2)"
 _HIDDEN = "delete from inbox_hiding where sender_id = $1"
@@ -292,6 +296,11 @@ async def delete_about(
 async def delete_old(database: Database, kept: dt.timedelta, most: int) -> int:
     """Delete at most `most` entries that are older. Returns their number."""
     return int((await database.execute(_DELETE_OLD, kept, most)).split()[-1])
+
+
+async def delete_of_video(database: Database, video_id: int, most: int) -> int:
+    """Delete at most `most` entries about this video. Returns their number."""
+    return int((await database.execute(_DELETE_OF_VIDEO, video_id, most)).split()[-1])
 
 
 async def hide_more(connection: Connection, most: int) -> bool:

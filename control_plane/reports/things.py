@@ -1,4 +1,5 @@
-"""What can be reported: users, streams, direct messages and comments. `stagedoor/parts/reports.py` lists all kinds."""
+"""What can be reported: users, streams, direct messages, videos and comments. `stagedoor/parts/reports.py` lists all
+kinds."""
 
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ from control_plane.streams import store as stream_store
 from control_plane.videos.comments import store as comment_store
 from control_plane.videos.comments.changing import remove as remove_comment
 from control_plane.videos.comments.model import CommentId
+from control_plane.videos.evidence import evidence as video_evidence
+from control_plane.videos.video import VideoId
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,21 @@ def messages(database: Database) -> Thing:
             "sent_at": f"{found.sent_at:%Y-%m-%d %H:%M:%S} UTC",
         }
         return Snapshot(found.sender_id, shown, [found.picture] if found.picture else [])
+
+    return Thing(snapshot)
+
+
+def videos(database: Database) -> Thing:
+    async def snapshot(thing_id: str) -> Snapshot | None:
+        found = await video_evidence(database, VideoId(int(thing_id)))
+        if found is None:
+            return None
+        shown: dict[str, str | int] = {
+            "description": found.description,
+            "privacy": found.privacy.value,
+            "posted_at": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        return Snapshot(found.user_id, shown, found.files)
 
     return Thing(snapshot)
 

@@ -81,10 +81,18 @@ export async function ask(method, path, body, credentials = "same-origin") {
  * @param {object} [body]
  * @param {RequestCredentials} [credentials]
  */
-export async function call(endpoint, body = {}, credentials = undefined) {
-  const { code, msg } = await ask("POST", `/api/${endpoint}`, body, credentials);
-  if (code !== 200) throw new Refused(String(msg), code);
-  return msg;
+export const call = async (endpoint, body = {}, credentials = undefined) => (await callInFull(endpoint, body, credentials)).msg;
+
+/**
+ * The same with what an answer has beside `msg`.
+ * @param {string} endpoint
+ * @param {object} [body]
+ * @param {RequestCredentials} [credentials]
+ */
+export async function callInFull(endpoint, body = {}, credentials = undefined) {
+  const answer = await ask("POST", `/api/${endpoint}`, body, credentials);
+  if (answer.code !== 200) throw new Refused(String(answer.msg), answer.code);
+  return answer;
 }
 
 /** @returns {Promise<Session>} */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The dialog in which a user or a message is reported to the operators. */
+/** The dialog in which a user, a message or a video is reported to the operators. */
 
 import { call } from "./api.js";
 import { button, icon, make } from "./dom.js";
@@ -9,7 +9,7 @@ import { field, form } from "./forms.js";
 
 /**
  * @param {string} title
- * @param {"reportUser" | "reportMessage"} endpoint
+ * @param {"reportUser" | "reportMessage" | "reportVideo"} endpoint
  * @param {Record<string, number>} reported  what the endpoint calls it
  */
 export async function showReport(title, endpoint, reported) {
