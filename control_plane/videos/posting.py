@@ -170,9 +170,9 @@ class Posting:
 
     async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:
         """The content of this upload, locked until the commit. Raises _OriginalNeeded and ContentRefused."""
-        if await store.is_refused(connection, measured.sha256):
-            raise ContentRefused
         content = await store.lock_content(connection, measured.sha256)
+        if await store.is_refused(connection, measured.sha256):  # after the lock, which an operator's removal holds
+            raise ContentRefused
         if content is None and original:
             added = await store.add_content(connection, measured.sha256, original, measured.size)
             if added is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -22,12 +23,13 @@ from control_plane.inbox.telling import tell
 from control_plane.ledger.account import STORE, earned
 from control_plane.ledger.transfers import Operation
 from control_plane.social.visits_store import record_visit
+from control_plane.videos.store import seen_by_ids
 from tests.api.sections.posting import posted
 from tests.api.whole import Whole, whole
 from tests.control_plane.ledger.test_history import move
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.social.relations import follow, make_private
-from tests.control_plane.videos.rows import ADD_VIDEO
+from tests.control_plane.videos.rows import ADD_VIDEO, add_stored
 from tests.postgres import TestPostgres
 from tests.waiting import until
 
@@ -301,6 +303,17 @@ async def history_of_coins(house: House, viewer: Someone, other: Someone) -> boo
     return other.name in movement["text"]
 
 
+async def file_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    """By an address that the viewer has from before."""
+    files = house.served.platform.stored.files
+    video_id = await add_stored(house.database, files, other.id, {"media": b"film"})
+    video = (await seen_by_ids(house.database, other.id, [video_id]))[video_id]
+    folder = house.served.platform.videos.addresses.folder(replace(video, viewer_id=viewer.id or None))
+    status, text = await house.page(GUEST, f"{folder}/media.mp4")
+    assert (status == 200) == (text == "film")
+    return status == 200
+
+
 async def gifts_on_a_video(house: House, viewer: Someone, other: Someone) -> bool:
     """The other user is the owner of the video."""
     video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
@@ -436,6 +449,7 @@ DOORS = (
     Door(message_over_the_socket, guests=False),
     Door(video_in_a_message, frozenset({stranger}), guests=False),
     Door(stream_in_a_message, guests=False),
+    Door(file_of_a_video, frozenset({stranger})),
     Door(gifts_on_a_video, frozenset({stranger})),
     Door(board_of_a_stream),
     Door(board_of_a_receiver, frozenset({stranger})),
