@@ -346,6 +346,46 @@ async def givers_to_a_third_user(house: House, viewer: Someone, other: Someone) 
     return bool(answer["msg"]["TopGifters"])
 
 
+async def comments_on_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    """The other user is the owner of the video."""
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "showVideoComments", video_id=video_id)
+    return bool(answer["code"] == 200)
+
+
+async def comment(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "postCommentOnVideo", video_id=video_id, comment="hello")
+    return bool(answer["code"] == 200)
+
+
+async def comments_on_the_video_of_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id, _ = await _commented(house, other)
+    return bool(await house.listed(viewer, "showVideoComments", video_id=video_id))
+
+
+async def reply(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id, comment_id = await _commented(house, other)
+    answer = await house.call(viewer, "postCommentReply", video_id=video_id, comment_id=comment_id, comment="hello")
+    return bool(answer["code"] == 200)
+
+
+async def like_of_a_comment(house: House, viewer: Someone, other: Someone) -> bool:
+    _, comment_id = await _commented(house, other)
+    answer = await house.call(viewer, "likeComment", comment_id=comment_id)
+    return bool(answer["code"] == 200)
+
+
+async def _commented(house: House, other: Someone) -> tuple[int, int]:
+    """The video of a third user, and the other's comment on it."""
+    third = await house.someone()
+    video_id = await house.database.fetchval("select id from video where user_id = $1", third.id)
+    comment_id = await house.database.fetchval(
+        "insert into video_comment (video_id, user_id, text) values ($1, $2, 'hello') returning id", video_id, other.id
+    )
+    return video_id, comment_id
+
+
 # ── relations ──
 
 
@@ -431,6 +471,11 @@ DOORS = (
     Door(list_of_streams),
     Door(givers_of_the_own_stream, guests=False),
     Door(history_of_coins, guests=False),
+    Door(comments_on_a_video, frozenset({stranger})),
+    Door(comment, frozenset({stranger}), guests=False),
+    Door(comments_on_the_video_of_a_third_user),
+    Door(reply, guests=False),
+    Door(like_of_a_comment, guests=False),
 )
 RELATIONS: tuple[Relate, ...] = (stranger, blocks, blocked, both_block, private, banned, deleted)
 OF_GUESTS: tuple[Relate, ...] = (stranger, private, banned, deleted)
