@@ -8,7 +8,6 @@ import msgspec
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.http.urls import Urls
 from api.pages.answers import request_urls
 from api.pages.html import Html
 from api.pages.sign_in import SignInPages

@@ -25,6 +25,7 @@ const clip = new Clip(item, {
     place.scrollIntoView({ block: "start" });
     comments.focus();
   },
+  onChange: () => location.reload(), // comments may be open or closed now
   onGone: () => location.assign("/"),
 });
 const comments = new Comments(place, item, account, clip.reactions.countComments);
