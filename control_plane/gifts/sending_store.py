@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from control_plane.base.ids import LARGEST_ID, Seq
 from control_plane.db.connections import Connection
@@ -39,8 +40,7 @@ class Outcome(StrEnum):
     TOO_MANY = "too_many"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     outcome: Outcome
     missing: int
     """Coins: of the debt, or that the sender lacks."""
@@ -62,10 +62,24 @@ async def send(
     commission_bps: int = 0,
     may_be_plain: bool = False,
 ) -> list[Answer]:
+    """Send the gifts and answer each one: `call`, and `answers_of` its rows."""
+    rows = await call(source, gifts, at, commission_bps=commission_bps, may_be_plain=may_be_plain)
+    return answers_of(gifts, rows)
+
+
+async def call(
+    source: Connection | Database,
+    gifts: Sequence[PreparedGift],
+    at: dt.datetime,
+    *,
+    commission_bps: int = 0,
+    may_be_plain: bool = False,
+) -> Sequence[Row]:
     """One statement, which is a transaction of its own unless `source` is in one. No two gifts have the same sender and
     key. `may_be_plain`: whether gifts may be sent outside of streams; the caller tells their receivers."""
-    parts = [events.parts(at, _event(gift)) for gift in gifts]
-    rows = await source.fetch(
+    start = events.head_of(at)
+    parts = [events.parts(_event(gift)) for gift in gifts]
+    return await source.fetch(
         _SEND,
         [gift.sender.user_id for gift in gifts],
         [gift.receiver_id for gift in gifts],
@@ -76,12 +90,15 @@ async def send(
         [gift.coins for gift in gifts],
         [gift.key for gift in gifts],
         [gift.fingerprint for gift in gifts],
-        [head for head, _ in parts],
+        [start + head for head, _ in parts],
         [tail for _, tail in parts],
         commission_bps,
         at,
         may_be_plain,
     )
+
+
+def answers_of(gifts: Sequence[PreparedGift], rows: Sequence[Row]) -> list[Answer]:
     answers = {row["number"]: _answer(gifts[row["number"] - 1], row) for row in rows}
     return [answers[number] for number in range(1, len(gifts) + 1)]
 

@@ -59,7 +59,7 @@ async def whole(dsn: str, database: Database, folder: Path, **options: Any) -> A
         on_air = await stack.enter_async_context(
             streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
         )
-        files = stored(storage(settings), secrets, database)
+        files = stored(storage(settings), settings, secrets, database)
         push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
         sold = await stack.enter_async_context(payments(settings, secrets, database, URLS, metrics))
         used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push, sold)

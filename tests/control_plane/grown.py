@@ -39,6 +39,7 @@ GROWN = {
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
     *("report", "report_decision"),
     *("payout_detail", "payout_request"),
+    *("video_comment", "comment_like"),
 }
 """The tables that have many rows afterwards."""
 
@@ -79,6 +80,11 @@ _FILL = """
     select 1 + n * 7919 % {users}, n, case when n % 2 = 0 then 1 else 1 + n * 31 % ({videos} / 10) end,
         case when n % 10 = 0 then 'private' else 'public' end
     from generate_series(1, {videos}) as n;
+
+    insert into video_comment (video_id, user_id, parent_id, text)
+    select 1 + n * 7 % {videos}, 1 + n * 31 % {users}, case when n % 2 = 0 then n / 2 end, 'hello' from generate_series(1, {videos}) as n;
+    insert into comment_like (comment_id, user_id) select 1 + n % ({videos} / 2), 1 + n * 31 % {users} from generate_series(1, {videos}) as n
+    on conflict do nothing;
 
     insert into stream (user_id, path, grace_s, status, ended_at, source_id, live_at)
     select n, 'live/' || n, 60, case when n = 1 then 'created' when n % 100 = 0 then 'live' else 'ended' end,

@@ -25,12 +25,16 @@ NEED_A_MESSAGE = {
     *("verifyAccountDetails", "verifyPhoneNo", "changePhoneNo", "verifyRegisterEmailCode", "changeEmailAddress"),
     *("verifyChangeEmailCode", "login", "changePassword", "forgotPassword", "verifyforgotPasswordCode"),
     *("changePasswordForgot", "answerFollowRequest", "declineMessageRequest", "deleteMessage"),
-    *("reportMessage", "reportUser", "reportStream", "appealReport"),
+    *("reportMessage", "reportUser", "reportStream", "reportComment", "appealReport"),
+    *("updateVideoDetail", "pinVideo", "reportVideo"),
+    *("postCommentReply", "likeComment", "likeCommentReply", "pinComment"),
+    *("deleteVideoComment", "deleteVideoCommentReply"),
     *("startCheckout", "purchaseCoinsFromStripe", "withdrawRequest", "addDailyCheckin"),
 }
 """Their examples are refused with a sentence: without the code that was sent, a password that was set before, a request
-to the caller or a message that is there, for one's own stream or a user reported already, without Stripe or earnings,
-and when two codes are asked for within seconds or two check-ins are made on a day."""
+to the caller or a message or comment that is there, for one's own stream, another user's video or what was reported
+already, without Stripe or earnings, and when two codes are asked for within seconds or two check-ins are made on a
+day."""
 
 
 async def run(script: str, folder: Path) -> str:

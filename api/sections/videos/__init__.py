@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from api.sections.videos import feed
+from api.sections.videos import comments, deletion, editing, feed, reactions, upload, views
 
-SECTIONS = (feed.section,)
+SECTIONS = (
+    feed.section,
+    reactions.section,
+    reactions.feed_section,
+    comments.section,
+    editing.section,
+    upload.section,
+    views.section,
+    deletion.section,
+)

@@ -63,6 +63,7 @@ from control_plane.social import personal_data as social_data
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import store as videos
+from control_plane.videos.comments import store as comments
 from tests.control_plane.grown import GROWN, Size, fill
 
 OF_THE_WHOLE_DATABASE = {
@@ -105,6 +106,7 @@ STATEMENTS = {
         *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
+        comments,
         *(deletion_store, development_store),
         export_store,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from control_plane.base.ids import Seq, StreamId
 from control_plane.db.pool import DatabaseUnavailable, open_pool
 from control_plane.gifts.sending import GiftOutcome
 from control_plane.gifts.sending_store import Answer, Outcome
@@ -72,6 +73,29 @@ async def test_a_gift_leaves_at_once_and_those_that_come_meanwhile_leave_togethe
     assert [seq for _, seq, _ in stage.heard.frames] == list(range(1, 11))
 
 
+async def test_the_next_statement_leaves_before_the_answers_of_the_last_one_are_given_out(
+    stage: Stage, database: WatchedDatabase
+) -> None:
+    uses: list[int] = []
+
+    class Counting:
+        def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+            uses.append(database.uses)
+
+    ann, ben = await stage.user(coins=1), await stage.user(coins=1)
+    star, _ = await stage.star()
+    writer = GiftWriter(stage.database, Counting())
+    before = database.uses
+
+    first = asyncio.create_task(writer.send(prepared(ann, star)))
+    await asyncio.sleep(0)  # the writer's task exists, and it runs next
+    await asyncio.sleep(0)
+    await asyncio.gather(first, writer.send(prepared(ben, star)))
+
+    assert [number - before for number in uses] == [2, 2]
+    await writer.close()
+
+
 async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage, database: WatchedDatabase) -> None:
     ann = await stage.user(coins=5)
     star, _ = await stage.star()
@@ -98,6 +122,22 @@ async def test_gifts_that_cannot_be_decided_together_are_decided_one_by_one(stag
 
     assert [answer.outcome for answer in answers] == [Outcome.SENT, Outcome.TOO_MANY, Outcome.TOO_MANY]
     assert (await wallet(stage.database, ann)).bought == 15
+
+
+async def test_gifts_that_are_decided_one_by_one_are_answered_while_others_wait(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=10), await stage.user(coins=BATCH)
+    rich, _ = await stage.star()
+    star, _ = await stage.star()
+    await by_superuser(
+        stage.database,
+        "set session_replication_role = replica; insert into ledger_account (owner_id, kind, balance) "
+        f"values ({rich}, 'earned', {LARGEST_BALANCE - 8})",
+    )
+    gifts = [*(prepared(ann, rich, 5) for _ in range(2)), *(prepared(ben, star) for _ in range(BATCH))]
+
+    answers = await asyncio.gather(*(stage.writer.send(gift) for gift in gifts))
+
+    assert [answer.outcome for answer in answers] == [Outcome.SENT, Outcome.TOO_MANY, *[Outcome.SENT] * BATCH]
 
 
 async def test_a_caller_that_is_gone_does_not_stop_the_gift(stage: Stage) -> None:
