@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, ViewportSize, expect
 
 from tests.accessibility import violations
 from tests.browser import PHONE
-from tests.end_to_end.test_social_pages import Place, both_sizes
+from tests.control_plane.pictures.samples import quarters, saved
+from tests.end_to_end.test_social_pages import Place, both_sizes, expected, names, unread
 from tests.end_to_end.test_social_pages import place as place
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
+CLIP = Path("media/samples/coast.mp4")
+COMES_MS = 30_000
+"""Timeout for an upload and its processing, on a busy machine."""
 SOURCE = re.compile(r"^/(media|videos)/")
 STATES = "videos => videos.map(video => [video.hasAttribute('src'), !video.paused, video.muted])"
 
@@ -125,3 +130,129 @@ async def test_a_profile_leads_to_the_page_of_a_video(place: Place, size: Viewpo
         assert await violations(page) == {}
         await page.get_by_role("link", name="ada").first.click()
         await expect(page).to_have_url(f"{place.base}/@ada")
+
+
+async def posted(page: Page) -> str:
+    """Wait until an upload is posted, and until its page plays it. Returns its path."""
+    await expect(page).to_have_url(re.compile(r"/v/\d+$"), timeout=COMES_MS)
+    await expect(page.locator(".clip")).to_have_attribute("data-state", "playing", timeout=COMES_MS)
+    await plays(page.locator("video"))
+    return page.url
+
+
+@both_sizes
+async def test_an_upload_is_posted_reacted_to_edited_and_deleted(place: Place, size: ViewportSize) -> None:
+    una, vera = names(size, "una", "vera")
+    async with place.user(size, una) as owner, place.user(size, vera) as fan:
+        page = owner.page
+        await page.goto(f"{place.base}/upload")
+        await page.get_by_label("Choose a video").set_input_files(place.platform.data_dir / CLIP)
+        await page.get_by_label("Caption").fill(f"From the {size['width']} px window #upload")
+        await expect(page.locator(".told")).to_contain_text("Uploaded.")
+        assert await violations(page) == {}
+        await page.get_by_role("button", name="Post").click()
+        video = await posted(page)
+
+        await fan.page.goto(video)
+        like = fan.page.locator(".reactions").get_by_role("button", name="Like")
+        await like.click()
+        await expect(like).to_have_attribute("aria-pressed", "true")
+        await expect(like).to_contain_text("1")
+        await fan.page.get_by_label("Comment", exact=True).fill("Well done!")
+        await fan.page.get_by_label("Comment", exact=True).press("Enter")
+        comment = fan.page.locator(".thread")
+        await expect(comment).to_contain_text("Well done!")
+        await expect(fan.page.locator(".reactions").get_by_role("button", name="Comments")).to_contain_text("1")
+        assert await violations(fan.page) == {}
+
+        await expect(unread(page, "Inbox")).to_be_visible()  # the socket has told it
+        await page.reload()
+        await expect(page.locator(".reactions").get_by_role("button", name="Like")).to_contain_text("1")
+        comment = page.locator(".thread")
+        await comment.get_by_role("button", name="Reply").click()
+        await page.get_by_label("Comment", exact=True).fill("Thank you")
+        await page.get_by_role("button", name="Send the comment").click()
+        await expect(comment.locator(".replies")).to_contain_text("Thank you")
+        await comment.get_by_role("button", name="Options of the comment").first.click()
+        await comment.get_by_role("button", name="Pin").click()
+        await expect(page.locator(".thread .pinned")).to_be_visible()
+        assert await violations(page) == {}
+
+        await page.locator(".reactions").get_by_role("button", name="More").click()
+        await page.get_by_role("button", name="Edit").click()
+        dialog = page.get_by_role("dialog", name="Edit the video")
+        await dialog.get_by_label("Who can see it").select_option("private")
+        assert await violations(page) == {}
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog).to_have_count(0)
+        await fan.page.goto(video)
+        await expect(fan.page.get_by_role("heading", level=1)).to_have_text("There is no such video")
+        expected(fan, 404)
+
+        await page.locator(".reactions").get_by_role("button", name="More").click()
+        await page.get_by_role("button", name="Delete").click()
+        await page.get_by_role("dialog", name="Delete this video?").get_by_role("button", name="Delete").click()
+        await expect(page).to_have_url(f"{place.base}/")
+        await page.goto(video)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such video")
+        expected(owner, 404)
+
+
+async def test_an_upload_continues_after_the_page_was_left(place: Place, tmp_path: Path) -> None:
+    (name,) = names(PHONE, "walt")
+    file = tmp_path / "long.mp4"
+    clip = (place.platform.data_dir / CLIP).read_bytes()
+    file.write_bytes(clip + bytes(3 << 20))  # the decoder ignores what follows
+    async with place.user(PHONE, name) as visitor:
+        page = visitor.page
+        await page.goto(f"{place.base}/upload")
+        await page.context.set_offline(False)
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.method) if "/uploads" in request.url else None)
+        session = await page.context.new_cdp_session(page)
+        await session.send("Network.enable")
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 256 << 10}
+        await session.send("Network.emulateNetworkConditions", slow)
+        await page.get_by_label("Choose a video").set_input_files(file)
+        await expect(page.locator(".told")).to_contain_text(re.compile("[1-9]. % of"), timeout=COMES_MS)
+        assert sent == ["POST", "PATCH"]
+        await page.reload()
+        await session.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+        sent.clear()
+        await page.get_by_label("Choose a video").set_input_files(file)
+        await expect(page.locator(".told")).to_contain_text("Uploaded.", timeout=COMES_MS)
+        assert sent == ["HEAD", "PATCH"], "it continues where it ended"
+        await page.get_by_role("button", name="Post").click()
+        await posted(page)
+
+
+async def test_what_is_no_video_is_refused_in_words(place: Place, tmp_path: Path) -> None:
+    (name,) = names(PHONE, "xena")
+    file = tmp_path / "picture.mp4"
+    file.write_bytes(saved(quarters(), "PNG"))
+    async with place.user(PHONE, name) as visitor:
+        page = visitor.page
+        await page.goto(f"{place.base}/upload")
+        await page.get_by_role("button", name="Post").click()
+        await expect(page.locator("#about").get_by_role("alert")).to_have_text("Choose a video first.")
+        await page.get_by_label("Choose a video").set_input_files(file)
+        await page.get_by_role("button", name="Post").click()
+        await expect(page.locator("#about").get_by_role("alert")).to_contain_text("video")
+        await expect(page).to_have_url(f"{place.base}/upload")
+
+
+@both_sizes
+async def test_a_guest_signs_in_to_comment_on_a_video_of_the_feed(place: Place, size: ViewportSize) -> None:
+    (name,) = names(size, "yara")
+    async with place.guest(size) as guest:
+        page = guest.page
+        await page.goto(place.base)
+        await clip(page, 0).get_by_role("button", name="Comments").click()
+        sheet = page.get_by_role("dialog", name="Comments")
+        await sheet.get_by_role("button", name="Sign in to comment").click()
+        await page.locator("#sign-in").get_by_label("Username").fill(name)
+        await page.locator("#sign-in").get_by_label("Username").press("Enter")
+        await sheet.get_by_label("Comment", exact=True).fill("Nice")
+        await sheet.get_by_label("Comment", exact=True).press("Enter")
+        await expect(sheet.locator(".comment-list")).to_contain_text("Nice")
+        assert await violations(page) == {}

@@ -6,6 +6,7 @@ import { errorPlace } from "./forms.js";
 import { ago, instant } from "./format.js";
 import { personOf, profilePath, verifiedMark } from "./people.js";
 import { reactions } from "./reactions.js";
+import { showVideo } from "./video_calls.js";
 import { Watching } from "./watching.js";
 
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
@@ -44,6 +45,7 @@ export class Sound {
 export class Clip {
   #paused = false;
   #active = false;
+  #renewed = false;
   #error = errorPlace();
   /** @type {Sound} */ #sound;
   /** @type {Watching} */ #watching;
@@ -81,6 +83,8 @@ export class Clip {
     this.#soundButton.addEventListener("click", () => sound.set(!sound.on));
     this.#surface.addEventListener("click", ({ detail }) => this.#press(detail > 0));
     for (const name of ["play", "playing", "pause", "waiting", "error", "loadeddata"]) this.video.addEventListener(name, () => this.#show());
+    this.video.addEventListener("error", () => this.#renew());
+    this.video.addEventListener("playing", () => { this.#renewed = false; });
     this.#show();
   }
 
@@ -151,6 +155,19 @@ export class Clip {
     }
   }
 
+  /** Reads the video again: the address of its file ends after some hours. Once, because the file may be gone. */
+  async #renew() {
+    if (this.#renewed || !this.video.hasAttribute("src")) return;
+    this.#renewed = true;
+    try {
+      const item = await showVideo(this.item.Video.id);
+      this.video.removeAttribute("src");
+      this.update(item);
+    } catch {
+      this.#show(); // says that the video cannot be played
+    }
+  }
+
   /**
    * A first tap turns the sound on, the next ones stop and continue.
    * @param {boolean} tap  not a key
@@ -189,7 +206,7 @@ export class Clip {
     if (this.element?.dataset.state === kind && kind !== "processing") return;
     if (this.element) this.element.dataset.state = kind;
     this.#state.replaceChildren(...{
-      processing: () => [make("span", { class: "spinner", "aria-hidden": "true" }), make("h2", {}, "Being processed"), make("p", {}, `${progress} % done. Only you see it until then.`)],
+      processing: () => [make("span", { class: "spinner", "aria-hidden": "true" }), make("h2", {}, "Being processed"), make("p", {}, `${progress < 100 ? `${progress} % done` : "Almost done"}. Only you see it until then.`)],
       failed: () => [make("h2", {}, "This upload cannot be shown"), make("p", { dir: "auto" }, failure)],
       broken: () => [make("p", {}, "This video cannot be played now.")],
       stopped: () => [icon("play")],

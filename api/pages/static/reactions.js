@@ -60,13 +60,13 @@ export function reactions({ Video, User }, { account, error, showComments, onCha
   like.element.setAttribute("aria-keyshortcuts", "l");
   for (const reaction of [like, save]) reaction.element.addEventListener("click", () => signedIn(() => reaction.toggle()));
 
-  const comments = make("button", { type: "button", class: "reaction", "aria-label": "Comments", title: "Comments" }, icon("comments"), make("span", { class: "count" }));
+  const comments = make("button", { type: "button", class: "reaction", title: "Comments" }, icon("comments"), make("span", { class: "unseen" }, "Comments "), make("span", { class: "count" }));
   /** @param {number} count */
   const countComments = (count) => comments.lastElementChild?.replaceChildren(count > 0 ? compact(count) : "");
   countComments(Video.comment_count);
   comments.addEventListener("click", showComments);
 
-  const share = make("button", { type: "button", class: "reaction", "aria-label": "Share", title: "Share" }, icon("share"), make("span", { class: "count" }));
+  const share = make("button", { type: "button", class: "reaction", title: "Share" }, icon("share"), make("span", { class: "unseen" }, "Share"));
   share.addEventListener("click", async () => {
     const url = new URL(`/v/${video_id}`, location.origin).href;
     if (!(await shared({ url, title: Video.description || `Video by ${User.username}` }, say))) return;
