@@ -40,7 +40,7 @@ async def plays(video: Locator) -> None:
 async def only_plays(page: Page, number: int) -> None:
     """Wait until the window stops at this video. It plays and the next one is loaded; no other one plays, and those farther
     away are not loaded."""
-    header = await page.locator(".site").evaluate("header => header.getBoundingClientRect().bottom")
+    header: float = await page.locator(".site").evaluate("header => header.getBoundingClientRect().bottom")
 
     async def stopped() -> bool:
         top: float = await clip(page, number).evaluate("clip => clip.getBoundingClientRect().top")
@@ -100,6 +100,7 @@ async def test_a_tap_turns_the_sound_on_and_the_next_one_pauses(place: Place, si
     async with place.guest(size) as guest:
         page = guest.page
         await page.goto(place.base)
+        await expect(clip(page, 9)).to_be_attached()
         await page.keyboard.press("ArrowDown")
         await only_plays(page, 0)
         muted = "videos => videos.filter(video => video.muted).length"
@@ -206,7 +207,6 @@ async def test_an_upload_continues_after_the_page_was_left(place: Place, tmp_pat
     async with place.user(PHONE, name) as visitor:
         page = visitor.page
         await page.goto(f"{place.base}/upload")
-        await page.context.set_offline(False)
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.method) if "/uploads" in request.url else None)
         session = await page.context.new_cdp_session(page)

@@ -74,10 +74,10 @@ export class Clip {
       },
       onGone,
     });
-    const picture = make("div", { class: "picture" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
-    picture.style.setProperty("--ratio", String(ratio(item)));
-    picture.dataset.shape = ratio(item) > 1 ? "wide" : "tall";
-    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, picture, this.reactions.element);
+    const frame = make("div", { class: "frame" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
+    frame.style.setProperty("--ratio", String(ratio(item)));
+    frame.dataset.shape = ratio(item) > 1 ? "wide" : "tall";
+    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, frame, this.reactions.element);
     this.#showAbout();
     sound.listen(() => this.#showSound());
     this.#soundButton.addEventListener("click", () => sound.set(!sound.on));
