@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, ViewportSize, expect
+from playwright.async_api import Locator, Page, Route, ViewportSize, expect
 
 from tests.accessibility import violations
-from tests.browser import PHONE
+from tests.browser import DESKTOP, PHONE
 from tests.control_plane.pictures.samples import quarters, saved
 from tests.end_to_end.test_social_pages import Place, both_sizes, expected, names, unread
 from tests.end_to_end.test_social_pages import place as place
@@ -117,6 +119,46 @@ async def test_a_tap_turns_the_sound_on_and_the_next_one_pauses(place: Place, si
         assert await videos.evaluate_all(muted) == await videos.count()
         await page.keyboard.press("ArrowDown")
         await only_plays(page, 1)
+
+
+async def test_how_long_a_video_was_watched_is_told_when_it_is_left(place: Place) -> None:
+    async with place.guest(DESKTOP) as guest:
+        page = guest.page
+        await page.goto(place.base)
+        await expect(clip(page, 9)).to_be_attached()
+        await page.keyboard.press("ArrowDown")
+        await only_plays(page, 0)
+        first = clip(page, 0).locator("video")
+        await until(lambda: first.evaluate("video => video.currentTime > 1.2"), what="a second of the video")
+        async with page.expect_request("**/api/watchVideo") as told:
+            await page.keyboard.press("ArrowDown")
+        (watched,) = json.loads((await told.value).post_data or "")["watch_videos"]
+        path = await clip(page, 0).locator(".when").get_attribute("href")
+        assert path == f"/v/{watched['video_id']}"
+        assert 1 < watched["duration"] < 60
+
+
+async def test_quick_taps_end_with_what_the_last_one_wants(place: Place) -> None:
+    (name,) = names(DESKTOP, "zola")
+    async with place.user(DESKTOP, name) as visitor:
+        page, sent, answers = visitor.page, [], asyncio.Event()
+
+        async def slow(route: Route) -> None:
+            sent.append(json.loads(route.request.post_data or "")["like"])
+            await answers.wait()
+            await route.continue_()
+
+        await page.route("**/api/likeVideo", slow)
+        await page.goto(f"{place.base}/v/1")
+        like = page.locator(".reactions").get_by_role("button", name="Like")
+        for pressed in ("true", "false", "true", "false"):
+            await like.click()
+            await expect(like).to_have_attribute("aria-pressed", pressed)
+        answers.set()
+        await until(lambda: sent == [1, 0], what="both calls")
+        await page.unroute_all(behavior="wait")
+        await page.reload()
+        await expect(like).to_have_attribute("aria-pressed", "false")
 
 
 @both_sizes
