@@ -74,6 +74,10 @@ _FEED = page_of(
     f"select id, id::bigint as key from video where {listed('$3::integer')} order by id desc limit $1 offset $2",
     "$3::integer",
 )
+LOOKED_AT = 1_000
+"""Videos of one user that are looked through for those that the viewer sees. More: slower for users whose videos are nearly all
+private. Fewer: their profiles show less."""
+
 _NEWEST_OF = page_of(
     f"""
         select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
@@ -83,10 +87,13 @@ _NEWEST_OF = page_of(
     """,
     "$3::integer",
 )
-_NEWEST = page_of(
-    """
-        select id, id::bigint as key from video
-        where user_id = $1 and privacy = 'public' and state = 'ready' and not story order by id desc limit $2
+_ON_PROFILE = page_of(
+    f"""
+        select id, profile_rank as key
+        from (
+            select * from video where user_id = $1::integer and state <> 'deleted'
+            order by profile_rank desc limit (select {LOOKED_AT})) as video
+        where not story and {sees("video", "$3::integer")} order by profile_rank desc limit $2::integer
     """,
     "$3::integer",
 )
@@ -219,9 +226,9 @@ async def newest_of(
     return found
 
 
-async def newest(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
-    """The newest public videos of one user, also of a private account: for viewers who may see its content."""
-    return [video_of(row) for row in await database.fetch(_NEWEST, user_id, limit, viewer_id)]
+async def on_profile(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
+    """What the viewer sees of one user's videos: the pinned ones, then the newest."""
+    return [video_of(row) for row in await database.fetch(_ON_PROFILE, user_id, limit, viewer_id)]
 
 
 async def seen_by_ids(

@@ -16,6 +16,7 @@ from control_plane.videos.comments.likes import Likes
 from control_plane.videos.comments.posting import Posting as CommentPosting
 from control_plane.videos.comments.words import BlockedWords
 from control_plane.videos.deletion import VideoDeletion
+from control_plane.videos.downloads import Downloads
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
@@ -35,6 +36,7 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
     )
     return Videos(
         addresses=video_addresses(secrets),
+        downloads=Downloads(database),
         limits=limits,
         posting=Posting(database, stored.files, limits, resumable),
         reactions=Reactions(database, toggles),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.sections.videos import comments, deletion, editing, feed, reactions, upload, views
+from api.sections.videos import comments, deletion, download, editing, feed, reactions, upload, views
 
 SECTIONS = (
     feed.section,
@@ -13,4 +13,5 @@ SECTIONS = (
     upload.section,
     views.section,
     deletion.section,
+    download.section,
 )

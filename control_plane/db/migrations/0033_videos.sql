@@ -63,6 +63,7 @@ alter table video
 update video set content_id = id, posted_at = created_at;
 alter table video alter column content_id set not null;
 create index video_content_of on video (content_id);
+create index video_processing on video (user_id) where state = 'processing';
 create index video_duets on video (duet_of, id desc) where duet_of is not null;
 create index video_location on video (location_id, id desc) where location_id is not null;
 create index video_place on video (latitude, longitude) where latitude is not null and privacy = 'public' and not hidden and state = 'ready' and not story;
