@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_plane.videos.addresses import VideoAddresses
+from control_plane.videos.lists import VideoLists
 
 
 @dataclass(frozen=True, slots=True)
 class Videos:
     addresses: VideoAddresses
+    lists: VideoLists

@@ -10,7 +10,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.model import Viewer
-from control_plane.videos.sight import IN_FEEDS, listed, sees
+from control_plane.videos.sight import IN_FEEDS, sees
 from control_plane.videos.video import (
     Content,
     ContentId,
@@ -69,10 +69,6 @@ def page_of(picked: str, viewer: str) -> str:
     """
 
 
-_FEED = page_of(
-    f"select id, id::bigint as key from video where {listed('$3::integer')} order by id desc limit $1 offset $2",
-    "$3::integer",
-)
 _NEWEST_OF = page_of(
     f"""
         select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
@@ -118,10 +114,6 @@ _EXPORT = """
     from video v join video_content c on c.id = v.content_id
     where v.user_id = $1 and v.id < $2::bigint order by v.id desc limit $3
 """
-
-DEEPEST = 5_000
-"""Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
-changed since the last vacuum. Twice as many would take the last page over 5 ms (`bench/feed.py`)."""
 
 
 def video_of(row: Row) -> Video:
@@ -193,14 +185,6 @@ def _place(row: Row) -> Place:
         google_place_id=row["l_google_place_id"],
         created_at=row["l_created_at"],
     )
-
-
-async def feed(database: Database, viewer_id: Viewer, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos of users whom the viewer sees, without private accounts, newest first. Empty from offset `DEEPEST`
-    on."""
-    if offset >= DEEPEST:
-        return []
-    return [video_of(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
 
 
 async def newest_of(

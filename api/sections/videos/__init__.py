@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.sections.videos import feed
+from api.sections.videos import detail, feed, lists, stories
 
-SECTIONS = (feed.section,)
+SECTIONS = (feed.section, lists.section, detail.section, stories.section)
