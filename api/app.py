@@ -32,6 +32,7 @@ from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
 from api.personal_socket.route import PersonalSocket
 from api.sections import registry
 from api.sections.sandbox import sandbox_routes
+from api.uploads.route import UploadRoutes
 from control_plane.base.rate_limit import RateLimit
 from control_plane.config.settings import Settings
 
@@ -87,6 +88,7 @@ def make_app(
             web.static("/static/gifts", GIFT_PICTURES),
             web.static("/static/sliders", SLIDER_PICTURES),
             *FileRoutes(media_dir, platform.stored, platform.database).routes(),
+            *UploadRoutes(platform).routes(),
             *(sandbox_routes(platform) if platform.settings.dev else []),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
             web.route("*", "/{path:.*}", _contract(dispatcher)),

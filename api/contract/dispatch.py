@@ -249,7 +249,7 @@ class Dispatcher:
         request, endpoint, _, _, key, _ = incoming
         if endpoint.access is Access.OPEN:
             return _Who(None, False, "")
-        token = _token(request)
+        token = session_token(request)
         caller, proven = await self._identified(endpoint, token or page_token(request) or "", fields)
         if counts and caller is not None and key is not None:
             wait_s = self._platform.user_limit.wait_s(caller.user_id)
@@ -318,7 +318,8 @@ def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:
     return (code, msgspec.UNSET) if refusal.answers is None else (DONE, refusal.answers)
 
 
-def _token(request: web.Request) -> str:
+def session_token(request: web.BaseRequest) -> str:
+    """The token that an app sends; "" if it sends none."""
     token = bearer_token(request)
     if token is None:
         token = request.headers.get("Auth-Token", "").strip()

@@ -31,7 +31,7 @@ _IMPORT = re.compile(r'^import .* from "\./(\w+\.js)";$', re.MULTILINE)
 def release() -> str:
     """A hash of the static files. It is part of their URLs, so that a browser never mixes the files of two releases."""
     digest = hashlib.sha256()
-    for file in sorted(STATIC.iterdir()):
+    for file in sorted(file for file in STATIC.rglob("*") if file.is_file()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -204,6 +204,8 @@ class Settings:
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
     upload_limit: int = setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
+    open_uploads: int = setting(5, "uploads in parts that one user may have unfinished", least=1)
+    upload_hours: int = setting(24, "an upload in parts that is not finished by then is deleted", least=1, most=24 * 30)
     address_rate: int = setting(600, "calls and pages per minute from one address", least=1)
     user_rate: int = setting(300, "calls and live socket gifts per minute by one user", least=1)
     purchase_rate: int = setting(120, "purchases per minute by one user, each of which asks a store", least=1)
@@ -335,6 +337,11 @@ class Settings:
     @property
     def uploads_dir(self) -> Path:
         return self.data_dir / UPLOADS
+
+    @property
+    def resumable_dir(self) -> Path:
+        """Uploads in parts. They survive a restart."""
+        return self.data_dir / "resumable"
 
     @property
     def secrets_path(self) -> Path:

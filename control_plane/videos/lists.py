@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 
-from control_plane.accounts.user import UserNotFound
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
@@ -62,7 +61,9 @@ class VideoLists:
 
     async def related(self, viewer_id: Viewer, asked: Asked) -> list[Video]:
         """The home feed: public videos, the newest first."""
-        return await self._page(("related",), asked, lambda at: store.related(self._database, viewer_id, asked.size, at))
+        return await self._page(
+            ("related",), asked, lambda at: store.related(self._database, viewer_id, asked.size, at)
+        )
 
     async def following(self, viewer_id: Viewer, asked: Asked) -> list[Video]:
         """Videos of the users whom the viewer follows, the newest first. Raises NothingFollowed."""

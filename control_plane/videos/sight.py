@@ -46,7 +46,7 @@ def newest_listed(where: str, viewer: str) -> str:
             select id, user_id from video where {IN_FEEDS} and {where} order by id desc limit (select {LOOKED_AT})) as newest
         where newest.user_id not in {blocked_with(viewer)} and newest.id not in {_uninteresting(viewer)}
         order by newest.id desc
-    """
+    """  # noqa: S608 (SQL of callers)
 
 
 def followed(viewer: str) -> str:

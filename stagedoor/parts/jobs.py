@@ -38,6 +38,7 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from control_plane.videos.uploads.resumable import expire_uploads
 from stagedoor.parts.money import ledger_check
 
 
@@ -85,6 +86,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         find_refunds.bind(Refunds(database, used.payments.stores)),
         find_all_refunds.bind(Refunds(database, used.payments.stores)),
         delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
+        expire_uploads.bind(used.videos.resumable),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
     ]

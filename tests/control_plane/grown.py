@@ -17,7 +17,8 @@ class Size:
     """Each follows the first user and ten others, and the first user follows the first 9,000 others. One in thirteen
     neither follows nor is followed by the first user: one of the two blocks the other."""
     videos: int
-    """Half of them have the first sound, and a tenth is not public."""
+    """Half of them have the first sound, a tenth is private, one in 23 for friends, and one in 29 a story. All are in one town, a
+    third at one place. Each has a like, a favourite and a repost of one user, a quarter those of the first user."""
     gifts: int
     """All to the first user's stream, which was never published to; half of them from senders with equal totals."""
     visits: int
@@ -39,6 +40,7 @@ GROWN = {
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
     *("report", "report_decision"),
     *("payout_detail", "payout_request"),
+    *("location", "video_like", "video_favourite", "video_repost", "not_interested"),
 }
 """The tables that have many rows afterwards."""
 
@@ -75,10 +77,21 @@ _FILL = """
     insert into sound (name, audio, duration_ms) select 's' || n, 'a.mp3', 1 from generate_series(1, {videos} / 10) as n;
     insert into video_content (state, progress, media, sha256, duration_ms, width, height)
     select 'ready', 100, 'v.mp4', decode(md5(n::text), 'hex'), 1000, 9, 16 from generate_series(1, {videos}) as n;
-    insert into video (user_id, content_id, sound_id, privacy)
+    insert into location (name, string, google_place_id) select 'l' || n, 'street ' || n / 2, 'g' || n from generate_series(1, 1000) as n;
+    insert into video (user_id, content_id, sound_id, privacy, story, created_at, location_id, latitude, longitude)
     select 1 + n * 7919 % {users}, n, case when n % 2 = 0 then 1 else 1 + n * 31 % ({videos} / 10) end,
-        case when n % 10 = 0 then 'private' else 'public' end
+        case when n % 10 = 0 then 'private' when n % 23 = 0 then 'friends' else 'public' end, n % 29 = 0,
+        now() - (n % 100) * interval '1 hour', 1 + case when n % 3 = 0 then 0 else n % 1000 end,
+        48 + n % 100 / 500.0, 11 + n % 77 / 400.0
     from generate_series(1, {videos}) as n;
+    insert into video_like (video_id, user_id)
+    select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
+    insert into video_favourite (video_id, user_id)
+    select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
+    insert into video_repost (video_id, user_id)
+    select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
+    insert into not_interested (user_id, video_id)
+    select case when id % 100 = 0 then 1 else 1 + id * 31 % {users} end, id from video;
 
     insert into stream (user_id, path, grace_s, status, ended_at, source_id, live_at)
     select n, 'live/' || n, 60, case when n = 1 then 'created' when n % 100 = 0 then 'live' else 'ended' end,

@@ -76,6 +76,4 @@ async def show_videos_against_location(call: Call, body: ShowVideosAgainstLocati
         raise MalformedRequest("location_id is missing.")
     address = body.location_string if body.location_id is None else None
     page = asked(call, body.starting_point)
-    return await feed_items(
-        call, await call.videos.lists.at_location(call.viewer_id, page, body.location_id, address)
-    )
+    return await feed_items(call, await call.videos.lists.at_location(call.viewer_id, page, body.location_id, address))

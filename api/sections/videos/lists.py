@@ -44,9 +44,7 @@ async def show_videos_against_user_id(call: Call, body: OfUser) -> VideosOfUser:
     )
 
 
-@section.endpoint(
-    "showUserLikedVideos", access=Access.GUEST, refusals=(AccountPrivate, LikesPrivate, UserNotFound)
-)
+@section.endpoint("showUserLikedVideos", access=Access.GUEST, refusals=(AccountPrivate, LikesPrivate, UserNotFound))
 async def show_user_liked_videos(call: Call, body: OfUser) -> list[FeedItem]:
     """A page of the videos that a user likes, the newest like first. The user may show them to nobody else (privacy setting
     `liked_videos`)."""

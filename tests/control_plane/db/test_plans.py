@@ -62,6 +62,7 @@ from control_plane.social import (
 from control_plane.social import personal_data as social_data
 from control_plane.storage import store as storage
 from control_plane.streams import store as streams
+from control_plane.videos import lists_store as video_lists
 from control_plane.videos import store as videos
 from tests.control_plane.grown import GROWN, Size, fill
 
@@ -104,7 +105,7 @@ STATEMENTS = {
         *(push, subscriptions_store),
         *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
-        *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
+        *(history_store, reports, rewards, storage, streams, usernames, verifications, videos, video_lists),
         *(deletion_store, development_store),
         export_store,
     )

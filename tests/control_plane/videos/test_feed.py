@@ -11,6 +11,7 @@ from control_plane.accounts import store as accounts
 from control_plane.db.pool import Database
 from control_plane.videos.lists_store import _RELATED, related
 from control_plane.videos.pages import DEEPEST, NEWEST, Start
+from control_plane.videos.sight import IN_FEEDS
 from control_plane.videos.video import Video
 from tests.control_plane.grown import HIT_SOUND, STAR, Size, fill
 from tests.control_plane.measured import measured
@@ -61,9 +62,7 @@ async def test_right_after_every_video_was_changed_a_page_touches_each_row_once(
 async def test_pages_hold_every_public_video_once_with_the_count_of_its_sound(grown: Database) -> None:
     pages = [await feed(grown, offset) for offset in range(0, DEEPEST, PAGE)]
     shown = [video for page in pages for video in page]
-    newest = await grown.fetch(
-        "select id from video where privacy = 'public' and not hidden order by id desc limit $1", DEEPEST
-    )
+    newest = await grown.fetch(f"select id from video where {IN_FEEDS} order by id desc limit $1", DEEPEST)
     assert [video.id for video in shown] == [row["id"] for row in newest]
     hits = {video.sound.total_videos for video in shown if video.sound and video.sound.id == HIT_SOUND}
     assert hits == {await grown.fetchval("select count(*) from video where sound_id = $1", HIT_SOUND)}

@@ -1,0 +1,225 @@
+"""Uploads in parts: what has arrived of each is a file in the data directory, whose size is the offset.
+
+The file is the truth, so that a killed server loses at most what was not written yet: a client asks for the offset and
+goes on. One connection at a time writes an upload; another one of the same user takes over, because the first is often
+one that a phone has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+
+from control_plane.base.clock import Clock, utc_now
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.locks import lock_names
+from control_plane.db.pool import Database
+from control_plane.jobs.kind import job
+from control_plane.videos.uploads import resumable_store as store
+from control_plane.videos.uploads.model import (
+    ResumableUpload,
+    TooManyOpenUploads,
+    UploadElsewhere,
+    UploadId,
+    UploadMissing,
+    UploadUnfinished,
+)
+
+CHUNK_BYTES = 1 << 20
+"""Written at a time, in a thread. Larger: more memory for each upload. Smaller: more switches of threads."""
+LONGEST_NAME = 255
+Admission = Callable[[UserId, int], Awaitable[None]]
+"""Whether the user may upload so many bytes more: raises the refusal."""
+
+
+class _Holder:
+    """The connection that writes an upload."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.leave = asyncio.Event()
+        """Set when another connection wants to write."""
+
+
+class ResumableUploads:
+    """`folder` is where the files are. `open_uploads`: how many of one user may be unfinished."""
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        admit: Admission,
+        *,
+        open_uploads: int,
+        life: dt.timedelta,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._folder = folder
+        self._admit = admit
+        self._open_uploads = open_uploads
+        self._life = life
+        self._clock = clock
+        self._holders: defaultdict[UploadId, _Holder] = defaultdict(_Holder)
+
+    async def create(self, user_id: UserId, size: int, name: str) -> ResumableUpload:
+        """Raises TooManyOpenUploads and what the limits of uploads raise."""
+        await self._admit(user_id, size)
+        upload_id = UploadId(secrets.token_hex(16))
+        async with self._database.transaction() as connection:
+            await lock_names(connection, f"uploads/{user_id}")
+            if await store.open_uploads(connection, user_id) >= self._open_uploads:
+                raise TooManyOpenUploads
+            expires_at = self._clock() + self._life
+            upload = await store.add(connection, upload_id, user_id, name[:LONGEST_NAME], size, expires_at)
+        await asyncio.to_thread(self._touch, upload_id)
+        return upload
+
+    async def find(self, user_id: UserId, upload_id: str) -> ResumableUpload:
+        """Raises UploadMissing."""
+        found = await store.find(self._database, upload_id, user_id)
+        if found is None:
+            raise UploadMissing
+        return found
+
+    async def offset(self, upload: ResumableUpload) -> int:
+        """How many bytes have arrived. A connection that still writes gives up first."""
+        async with self._held(upload):
+            return await asyncio.to_thread(self._size, upload.id)
+
+    async def append(self, upload: ResumableUpload, offset: int, parts: AsyncIterator[bytes]) -> int:
+        """Write what the client sends from `offset` on, and return the new offset. What was written stays if the client
+        leaves, or when another connection takes over. Raises UploadElsewhere, OSError and what `parts` raises."""
+        async with self._held(upload) as holder:
+            size = await asyncio.to_thread(self._size, upload.id)
+            if size != offset:
+                raise UploadElsewhere
+            with await asyncio.to_thread(self._path(upload.id).open, "ab", 0) as file:
+                waiting = bytearray()
+                try:
+                    async with aclosing(_until(parts, holder.leave)) as arriving:
+                        async for part in arriving:
+                            if size + len(waiting) + len(part) > upload.size:
+                                raise UploadElsewhere
+                            waiting += part
+                            if len(waiting) >= CHUNK_BYTES:
+                                size += await asyncio.to_thread(_write, file.fileno(), bytes(waiting))
+                                waiting.clear()
+                finally:
+                    size += await asyncio.shield(asyncio.to_thread(_write, file.fileno(), bytes(waiting), flush=True))
+            if size == upload.size and upload.sha256 is None:
+                await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
+            return size
+
+    async def take(self, user_id: UserId, upload_id: str) -> tuple[Path, ResumableUpload]:
+        """The file of a complete upload, until `forget`. Raises UploadMissing and UploadUnfinished."""
+        upload = await self.find(user_id, upload_id)
+        async with self._held(upload):
+            if await asyncio.to_thread(self._size, upload.id) != upload.size:
+                raise UploadUnfinished
+        if upload.sha256 is None:  # the server was killed between the last byte and its row
+            await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
+            upload = await self.find(user_id, upload_id)
+        return self._path(upload.id), upload
+
+    async def use(self, connection: Connection, upload: ResumableUpload) -> None:
+        """In the transaction of the video: the upload is used up. Its file is deleted by `forget`, or by the job."""
+        await store.delete(connection, upload.id)
+
+    async def forget(self, upload: ResumableUpload) -> None:
+        """Delete the upload and its file."""
+        async with self._held(upload):
+            await store.delete(self._database, upload.id)
+            await asyncio.to_thread(self._unlink, upload.id)
+
+    async def expire(self) -> None:
+        """Delete the uploads whose time is over, and the files of which there is no upload."""
+        for upload_id in await store.delete_expired(self._database):
+            await asyncio.to_thread(self._unlink, upload_id)
+        names = await asyncio.to_thread(self._old_files)
+        for name in names - await store.known(self._database, names):
+            await asyncio.to_thread(self._unlink, UploadId(name))
+
+    @asynccontextmanager
+    async def _held(self, upload: ResumableUpload) -> AsyncIterator[_Holder]:
+        """Write or delete the upload alone. The connection that writes it is asked to leave."""
+        holder = self._holders[upload.id]
+        holder.leave.set()
+        async with holder.lock:
+            holder.leave.clear()
+            try:
+                yield holder
+            finally:
+                if not holder.leave.is_set():  # nobody waits
+                    self._holders.pop(upload.id, None)
+
+    def _path(self, upload_id: UploadId) -> Path:
+        return self._folder / upload_id
+
+    def _touch(self, upload_id: UploadId) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._path(upload_id).touch(mode=0o600, exist_ok=True)
+
+    def _size(self, upload_id: UploadId) -> int:
+        try:
+            return self._path(upload_id).stat().st_size
+        except FileNotFoundError:  # the server was killed between the row and the file
+            self._touch(upload_id)
+            return 0
+
+    def _sha256(self, upload_id: UploadId) -> bytes:
+        with self._path(upload_id).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+
+    def _unlink(self, upload_id: UploadId) -> None:
+        self._path(upload_id).unlink(missing_ok=True)
+
+    def _old_files(self) -> set[str]:
+        """Files that are older than any upload may be."""
+        before = (self._clock() - self._life).timestamp()
+        with suppress(FileNotFoundError):
+            return {file.name for file in self._folder.iterdir() if file.stat().st_mtime < before}
+        return set()
+
+
+@job(every="41 * * * *")
+async def expire_uploads(uploads: ResumableUploads) -> None:
+    await uploads.expire()
+
+
+def _write(descriptor: int, content: bytes, *, flush: bool = False) -> int:
+    """`flush`: to the disk, because the offset that the client is told must not shrink."""
+    written = 0
+    while written < len(content):
+        written += os.write(descriptor, content[written:])
+    if flush:
+        os.fsync(descriptor)
+    return written
+
+
+async def _until(parts: AsyncIterator[bytes], leave: asyncio.Event) -> AsyncGenerator[bytes]:
+    """The parts, until `leave` is set."""
+    leaving = asyncio.ensure_future(leave.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(parts, b""))
+            await asyncio.wait([coming, leaving], return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                with suppress(asyncio.CancelledError):
+                    await coming
+                return
+            part = await coming
+            if not part:
+                return
+            yield part
+    finally:
+        leaving.cancel()
