@@ -4,4 +4,9 @@ from __future__ import annotations
 
 from api.sections.videos import detail, feed, lists, stories
 
-SECTIONS = (feed.section, lists.section, detail.section, stories.section)
+SECTIONS = (
+    feed.section,
+    lists.section,
+    detail.section,
+    stories.section,
+)

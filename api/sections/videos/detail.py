@@ -5,10 +5,9 @@ from __future__ import annotations
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request
-from api.sections.videos.items import feed_items
+from api.sections.videos.items import one_item
 from api.wire.feed import FeedItem
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.videos.store import seen_by_ids
 from control_plane.videos.video import VideoId, VideoNotFound
 
 section = Section("feed")
@@ -32,11 +31,7 @@ class ShowVideoDetail(Request, frozen=True, kw_only=True):
 @section.endpoint("showVideoDetail", access=Access.GUEST, refusals=(VideoNotFound,))
 async def show_video_detail(call: Call, body: ShowVideoDetail) -> FeedItem:
     """A video. One that the caller may not see does not exist; the own ones include those that are being processed."""
-    found = await seen_by_ids(call.platform.database, call.viewer_id, [VideoId(body.video_id)])
-    items = await feed_items(call, list(found.values()))
-    if not items:
-        raise VideoNotFound
-    return items[0]
+    return await one_item(call, VideoId(body.video_id))
 
 
 class ShowVideoDetailAd(Request, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ from control_plane.videos.lists import NothingFollowed
 
 section = Section("feed")
 
-Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
-Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90, description="degrees; empty: unknown")]
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180, description="degrees; empty: unknown")]
 Address = Annotated[
     str, msgspec.Meta(max_length=200, description="a longer one is cut at 200 characters", extra={"cut": 200})
 ]

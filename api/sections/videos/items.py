@@ -8,7 +8,8 @@ from api.contract.call import Call
 from api.wire.feed import FeedItem, feed_item
 from api.wire.person import seen_view, video_view
 from control_plane.social.people import people
-from control_plane.videos.video import Video
+from control_plane.videos.store import seen_by_ids
+from control_plane.videos.video import Video, VideoId, VideoNotFound
 
 
 async def feed_items(call: Call, videos: Sequence[Video]) -> list[FeedItem]:
@@ -22,3 +23,12 @@ async def feed_items(call: Call, videos: Sequence[Video]) -> list[FeedItem]:
         for video in videos
         if video.user_id in shown
     ]
+
+
+async def one_item(call: Call, video_id: VideoId) -> FeedItem:
+    """The item of one video. Raises VideoNotFound if the viewer does not see it."""
+    found = await seen_by_ids(call.platform.database, call.viewer_id, [video_id])
+    items = await feed_items(call, list(found.values()))
+    if not items:
+        raise VideoNotFound
+    return items[0]
