@@ -36,7 +36,7 @@ LATER = """
         new.execute_after := now() + interval '1 day';
         return new;
     end $$;
-    create trigger bench_later before insert on pgqueuer for each row when (new.entrypoint = 'process_content')
+    create trigger bench_later before insert on pgqueuer for each row when (new.entrypoint like 'process_%')
         execute function bench_later()
 """
 """The processor is for the uploads."""

@@ -24,7 +24,7 @@ from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
 from control_plane.videos.processing.job import enqueue
 from control_plane.videos.processing.probe import probe
-from control_plane.videos.processing.store import mentioned
+from control_plane.videos.processing_store import mentioned
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
 from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
@@ -189,9 +189,9 @@ class Posting:
 
     async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:
         """The content of this upload, locked until the commit. Raises _OriginalNeeded and ContentRefused."""
-        if await store.is_refused(connection, measured.sha256):
-            raise ContentRefused
         content = await store.lock_content(connection, measured.sha256)
+        if await store.is_refused(connection, measured.sha256):  # after the lock, which an operator's removal holds
+            raise ContentRefused
         if content is None and original:
             added = await store.add_content(connection, measured.sha256, original, measured.size)
             if added is not None:
