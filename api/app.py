@@ -50,7 +50,9 @@ CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 FILES = ("/static", "/media")
 """Files are open to everybody and cost little."""
 VIDEO_FILES = "/videos/"
-"""Signed addresses, which calls have given: a feed asks for many, and a player for each in many ranges."""
+FILES_OF_A_CALL = 20
+"""Requests for files of videos for each allowed call: a page of a feed has forty files, and a player asks for ranges. More:
+one address asks the database more. Fewer: viewers behind one address wait for their videos."""
 CONTRACT = "/api/"
 ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
@@ -147,17 +149,19 @@ def _checking(settings: Settings, urls: Urls, pages: Pages) -> Middleware:
 
 class _PageLimits:
     """Limits the requests of one address for pages, most of which query the database. The contract has its own limits,
-    files need none, and those of videos only one of concurrent requests."""
+    files need none, and those of videos a higher one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._often = RateLimit(settings.address_rate)
+        self._often_files = RateLimit(settings.address_rate * FILES_OF_A_CALL)
         self._under_way = UnderWay(settings.calls_per_address, PAGES_UNDER_WAY)
 
     async def handle(self, request: web.Request, route: str, handler: Handler) -> web.StreamResponse:
         address = client_address(request, self._settings.trusted_proxies)
         key = limit_key(address) if is_limited(address, self._settings) else None
-        if key is not None and not route.startswith(VIDEO_FILES) and (wait_s := self._often.wait_s(key)):
+        often = self._often_files if route.startswith(VIDEO_FILES) else self._often
+        if key is not None and (wait_s := often.wait_s(key)):
             raise _too_many(wait_s)
         if route.startswith(SOCKETS):
             return await handler(request)

@@ -7,9 +7,10 @@ from aiohttp import web
 
 from api.http.files import PRIVATE_LIFE, FileRoutes, answering, nothing
 from api.http.urls import video_file
+from control_plane.base.ids import LARGEST_ID
 from control_plane.db.pool import Database
 from control_plane.storage.model import FileName, is_private
-from control_plane.videos.addresses import AddressEnded, VideoAddresses
+from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.files_store import seen_files
 from control_plane.videos.video import VideoId
 
@@ -31,12 +32,14 @@ class VideoFileRoutes:
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         video_id, file = VideoId(int(request.match_info["id"])), request.match_info["file"]
-        try:
-            viewer_id = self._addresses.viewer_of(video_id, request.match_info["mark"])
-        except AddressEnded:
-            raise nothing() from None
+        mark = self._addresses.mark_of(request.match_info["mark"])
+        if mark is None or video_id > LARGEST_ID:
+            raise nothing()
+        seen = await seen_files(self._database, video_id, mark.viewer_id)
+        if seen is None or not self._addresses.verify(video_id, seen.created_at, mark):
+            raise nothing()
         kind = file.partition(".")[0]
-        name = (await seen_files(self._database, video_id, viewer_id)).get(kind, FileName(""))
+        name = seen.names.get(kind, FileName(""))
         if not is_private(name) or f"/{file}" != video_file("", kind, name):
             raise nothing()
         response = await self._files.stored_file(name, PRIVATE_LIFE)

@@ -17,6 +17,7 @@ from control_plane.ledger.wallets import Wallet
 
 _SEND = "select * from gifts_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _NO_STREAM = 0
+Parts = tuple[str, str]
 
 
 class Outcome(StrEnum):
@@ -63,22 +64,24 @@ async def send(
     may_be_plain: bool = False,
 ) -> list[Answer]:
     """Send the gifts and answer each one: `call`, and `answers_of` its rows."""
-    rows = await call(source, gifts, at, commission_bps=commission_bps, may_be_plain=may_be_plain)
+    framed = [(gift, parts_of(gift)) for gift in gifts]
+    rows = await call(source, framed, at, commission_bps=commission_bps, may_be_plain=may_be_plain)
     return answers_of(gifts, rows)
 
 
 async def call(
     source: Connection | Database,
-    gifts: Sequence[PreparedGift],
+    framed: Sequence[tuple[PreparedGift, Parts]],
     at: dt.datetime,
     *,
     commission_bps: int = 0,
     may_be_plain: bool = False,
 ) -> Sequence[Row]:
     """One statement, which is a transaction of its own unless `source` is in one. No two gifts have the same sender and
-    key. `may_be_plain`: whether gifts may be sent outside of streams; the caller tells their receivers."""
+    key. `framed`: each gift with `parts_of` it. `may_be_plain`: whether gifts may be sent outside of streams; the caller
+    tells their receivers."""
     start = events.head_of(at)
-    parts = [events.parts(_event(gift)) for gift in gifts]
+    gifts = [gift for gift, _ in framed]
     return await source.fetch(
         _SEND,
         [gift.sender.user_id for gift in gifts],
@@ -90,8 +93,8 @@ async def call(
         [gift.coins for gift in gifts],
         [gift.key for gift in gifts],
         [gift.fingerprint for gift in gifts],
-        [start + head for head, _ in parts],
-        [tail for _, tail in parts],
+        [start + head for _, (head, _) in framed],
+        [tail for _, (_, tail) in framed],
         commission_bps,
         at,
         may_be_plain,
@@ -108,17 +111,20 @@ def _possible(stream_id: int | None) -> int | None:
     return stream_id if stream_id is None or 1 <= stream_id <= LARGEST_ID else _NO_STREAM
 
 
-def _event(gift: PreparedGift) -> events.Gift:
-    return events.Gift(
-        gift_id=gift.gift.id,
-        title=gift.gift.title,
-        icon=gift.icon,
-        count=gift.count,
-        coins=gift.coins,
-        sender=gift.sender,
-        receiver_id=gift.receiver_id,
-        sender_total=0,
-        combo=events.Combo(id=f"{gift.sender.user_id}-{gift.gift.id}", count=0),
+def parts_of(gift: PreparedGift) -> Parts:
+    """The parts of the frame of the gift's event."""
+    return events.parts(
+        events.Gift(
+            gift_id=gift.gift.id,
+            title=gift.gift.title,
+            icon=gift.icon,
+            count=gift.count,
+            coins=gift.coins,
+            sender=gift.sender,
+            receiver_id=gift.receiver_id,
+            sender_total=0,
+            combo=events.Combo(id=f"{gift.sender.user_id}-{gift.gift.id}", count=0),
+        )
     )
 
 

@@ -19,7 +19,7 @@ from control_plane.base.ids import Seq, StreamId
 from control_plane.db.pool import Database, DatabaseUnavailable, Row
 from control_plane.eventlog.log import CLOSE_S, DEADLINE_S, RETRY_S, Offers
 from control_plane.gifts.gift import PreparedGift, SentGift
-from control_plane.gifts.sending_store import Answer, Outcome, answers_of, call, send
+from control_plane.gifts.sending_store import Answer, Outcome, Parts, answers_of, call, parts_of, send
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.telling import tell
 
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 """Gifts of one statement. More: the locks of their accounts and streams are held for longer. Fewer: more commits."""
+HALF = 32
+"""Gifts of one statement while no more than a batch waits. So two halves take turns: the database works on one while the
+senders of the other are answered and send again. More: all of 64 senders wait for the same statement, and the database
+for all of them. Fewer: more commits."""
 MOST_WAITING = 4096
 """Gifts that wait for the statement before theirs. More: their callers wait for longer, and hold more memory, before they
 are refused. Fewer: a burst is refused that the database could take within seconds."""
@@ -45,6 +49,8 @@ class TooManyGifts(ControlPlaneError):
 @dataclass(slots=True)
 class _Waiting:
     gift: PreparedGift
+    parts: Parts
+    """Made before the gift waits, so that the database does not wait for it."""
     until: float
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -92,7 +98,7 @@ class GiftWriter:
             raise DatabaseUnavailable
         if len(self._waiting) >= self._most_waiting:
             raise TooManyGifts
-        waiting = _Waiting(gift, asyncio.get_running_loop().time() + deadline_s)
+        waiting = _Waiting(gift, parts_of(gift), asyncio.get_running_loop().time() + deadline_s)
         self._waiting.append(waiting)
         self._start()
         return await waiting.answer
@@ -141,9 +147,10 @@ class GiftWriter:
         """The gifts that waited longest. A second one with the same sender and key waits for the statement of the first."""
         if self._alone:
             return [self._alone.popleft()]
+        size = BATCH if len(self._waiting) > BATCH else HALF
         batch: dict[tuple[int, str], _Waiting] = {}
         later: list[_Waiting] = []
-        while self._waiting and len(batch) < BATCH:
+        while self._waiting and len(batch) < size:
             waiting = self._waiting.popleft()
             if batch.setdefault((waiting.gift.sender.user_id, waiting.gift.key), waiting) is not waiting:
                 later.append(waiting)
@@ -154,9 +161,9 @@ class GiftWriter:
         """Send the gifts in one statement, and answer each. Database failures are retried until the deadline of each gift."""
         try:
             while batch := _in_time(batch):
-                gifts = [waiting.gift for waiting in batch]
+                framed = [(waiting.gift, waiting.parts) for waiting in batch]
                 try:
-                    rows = await call(self._database, gifts, self._clock(), commission_bps=self._commission_bps)
+                    rows = await call(self._database, framed, self._clock(), commission_bps=self._commission_bps)
                 except DatabaseUnavailable:
                     log.warning("gifts_wait_for_the_database", extra={"waiting": len(batch)})
                     await asyncio.sleep(RETRY_S)

@@ -21,7 +21,10 @@ _BLANK = """
     update video set description = '', latitude = null, longitude = null, location_id = null, deleted_at = to_timestamp(0)
     where user_id = any($1::integer[])
 """
-_CONTENT_OF = "select content_id, sha256 from video join video_content c on c.id = content_id where video.id = $1"
+# Locked, so that an equal upload is posted before, and then found, or after, and then refused.
+_LOCK_CONTENT_OF = """
+    select c.id, c.sha256 from video join video_content c on c.id = content_id where video.id = $1 for update of c
+"""
 _REFUSE = "insert into refused_content (sha256) values ($1) on conflict do nothing"
 _DUE = """
     select id from video where state = 'deleted' and deleted_at < $1 and id <> all($2::integer[])
@@ -62,12 +65,12 @@ async def hide_all_of(connection: Connection, user_ids: Collection[UserId]) -> S
 
 async def refuse(connection: Connection, video_id: VideoId) -> Sequence[VideoId]:
     """Refuse uploads that are equal to that of this video from now on. Returns all videos of that upload."""
-    row = await connection.fetchrow(_CONTENT_OF, video_id)
+    row = await connection.fetchrow(_LOCK_CONTENT_OF, video_id)
     if row is None:
         return []
     if row["sha256"] is not None:
         await connection.execute(_REFUSE, row["sha256"])
-    return [VideoId(other["id"]) for other in await connection.fetch(_OF_CONTENT, row["content_id"])]
+    return [VideoId(other["id"]) for other in await connection.fetch(_OF_CONTENT, row["id"])]
 
 
 async def due(database: Database, before: dt.datetime, without: Collection[VideoId], limit: int) -> Sequence[VideoId]:

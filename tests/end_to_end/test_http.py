@@ -231,6 +231,8 @@ async def test_pages_are_not_asked_too_often_from_one_address(empty: Stagedoor) 
     for path in ("/healthz", "/static/gifts/rose.svg"):
         async with empty.session.get(empty.url(path)) as response:
             assert response.status == 200, path
+    async with empty.session.get(empty.url("/videos/1/0-1.a/media.mp4")) as response:
+        assert response.status == 404, "files of videos have a higher limit"
 
 
 async def test_a_null_byte_in_a_name_is_dropped(stagedoor: Stagedoor) -> None:

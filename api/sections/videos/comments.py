@@ -11,7 +11,7 @@ from msgspec import field
 from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
 from api.contract.paging import window
-from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Switch, Text, named_caller
+from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Switch, Text
 from api.wire.comment import (
     CommentItem,
     VideoComment,
@@ -23,7 +23,7 @@ from api.wire.comment import (
     reply_like_view,
 )
 from api.wire.person import User, Video, seen_view, video_view
-from control_plane.base.ids import LARGEST_ID, UserId
+from control_plane.base.ids import LARGEST_ID
 from control_plane.social.people import people
 from control_plane.videos.comments import changing, store
 from control_plane.videos.comments.likes import Liked
@@ -41,6 +41,7 @@ from control_plane.videos.comments.model import (
 )
 from control_plane.videos.comments.posting import NewComment
 from control_plane.videos.store import seen_by_ids
+from control_plane.videos.tags import mentions_in
 from control_plane.videos.video import Video as StoredVideo
 from control_plane.videos.video import VideoId, VideoNotFound
 
@@ -52,7 +53,7 @@ POST_REFUSALS = (*(CommentNotFound, CommentsNotAccepted, EmptyComment, TooManyCo
 REMOVED = "unfavourite"
 """What Android compares `msg` with after a like was taken back."""
 
-CommentText = Annotated[str, msgspec.Meta(max_length=LONGEST)]
+CommentText = Annotated[str, msgspec.Meta(max_length=LONGEST, description="the text")]
 
 
 class ShowVideoComments(Request, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ class PostCommentOnVideo(Request, frozen=True, kw_only=True):
     parent_id: Id | None = None
     """The comment to reply to."""
     users_json: Any = None
-    """The mentioned users, each as `{"user_id": 7}`."""
+    """The mentioned users, each as `{"user_id": 7}`. The text may mention more, as `@ben`."""
 
 
 @section.endpoint("postCommentOnVideo", refusals=POST_REFUSALS)
@@ -108,7 +109,7 @@ class PostCommentReply(Request, frozen=True, kw_only=True):
     """The comment or reply to reply to."""
     comment: CommentText = ""
     users_json: Any = None
-    """The mentioned users, each as `{"user_id": 7}`."""
+    """The mentioned users, each as `{"user_id": 7}`. The text may mention more, as `@ben`."""
 
 
 class CommentReplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,15 +295,9 @@ async def _post(call: Call, body: PostCommentOnVideo | PostCommentReply, reply_t
         video_id=VideoId(body.video_id),
         text=body.comment,
         reply_to=None if reply_to is None else CommentId(reply_to),
-        mentioned=_mentioned(body.users_json),
+        mentions=mentions_in(body.users_json, body.comment),
     )
     return await call.videos.comments.posting.post(new)
-
-
-def _mentioned(users_json: Any) -> list[UserId]:
-    entries = users_json if isinstance(users_json, list) else []
-    named = [named_caller(("user_id",), entry) for entry in entries if isinstance(entry, dict)]
-    return [user_id for user_id in named if user_id is not None]
 
 
 async def _toggle(call: Call, comment_id: int, like: int | None) -> Liked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control_plane.base.errors import present
@@ -11,6 +10,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database
+from control_plane.videos import tags_store
 from control_plane.videos.comments import store
 from control_plane.videos.comments.model import (
     Comment,
@@ -23,6 +23,7 @@ from control_plane.videos.comments.model import (
 )
 from control_plane.videos.comments.telling import tell_comment
 from control_plane.videos.comments.words import BlockedWords
+from control_plane.videos.tags import Mentions
 from control_plane.videos.video import VideoId, VideoNotFound
 
 MOST_IN_MINUTE = 20
@@ -43,7 +44,7 @@ class NewComment:
     text: str
     reply_to: CommentId | None = None
     """A comment or a reply. The reply to a reply belongs to the same comment."""
-    mentioned: Sequence[UserId] = ()
+    mentions: Mentions = Mentions()
 
 
 class Posting:
@@ -67,12 +68,13 @@ class Posting:
             if comment_id is None:
                 await _check_limits(connection, new.user_id)
                 comment_id = await store.add(connection, new.video_id, new.user_id, parent_id, new.text)
+                mentioned = await tags_store.mentioned(connection, new.user_id, new.mentions)
                 await tell_comment.enqueue(
                     connection,
                     comment_id=comment_id,
                     owner_id=owner_id,
                     answered_id=answered.user_id if answered else 0,
-                    mentioned_ids=[*dict.fromkeys(int(user_id) for user_id in new.mentioned)][:MOST_MENTIONED],
+                    mentioned_ids=[int(user_id) for user_id in mentioned[:MOST_MENTIONED]],
                 )
             return present(await store.seen(connection, new.user_id, comment_id), "an author sees the comment")
 

@@ -9,10 +9,8 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 from control_plane.videos.video import VideoId
 
-_FORGET_PERSON = (
-    "delete from video_comment where user_id = $1",  # with the replies to them
-    "delete from comment_like where user_id = $1",
-)
+_FORGET_COMMENTS = "delete from video_comment where user_id = $1"  # with the replies to them
+_FORGET_LIKES = "delete from comment_like where user_id = $1"
 _FORGET_VIDEO = """
     delete from video_comment where ctid = any(array(select ctid from video_comment where video_id = $1 limit $2))
 """
@@ -26,8 +24,8 @@ _EXPORT_LIKES = """
 
 
 async def forget_person(connection: Connection, user_id: UserId) -> None:
-    for statement in _FORGET_PERSON:
-        await connection.execute(statement, user_id)
+    await connection.execute(_FORGET_COMMENTS, user_id)
+    await connection.execute(_FORGET_LIKES, user_id)
 
 
 async def forget_video(database: Database, video_id: VideoId, batch: int) -> None:

@@ -27,10 +27,6 @@ LOOKED_AT = 200
 """Of the newest replies to a comment, those that are read for `NESTED` visible ones. More: a comment to which hidden users
 have replied often makes a page slow. Fewer: its visible replies are missing from the page."""
 
-FORGOTTEN_AT_ONCE = 1_000
-"""Comments deleted by one statement, with their replies and likes. More: a slow disk misses the statement's deadline.
-Fewer: more statements."""
-
 
 def _shown(author: str, viewer: str) -> str:
     """SQL: the viewer sees the author of a comment."""
@@ -141,19 +137,6 @@ _MAY_DELETE = """
 _LOCK_WHOLE = "select id from video_comment where id = $1 for update"
 _LOCK_REPLIES = "select id from video_comment where parent_id = $1 order by id for update"
 _DELETE = "delete from video_comment where id = $1 returning video_id"
-
-_FORGET_LIKES = "delete from comment_like where user_id = $1"
-_FORGET = """
-    delete from video_comment where id in (select id from video_comment where user_id = $1 order by id desc limit $2)
-"""
-_EXPORT = """
-    select id, video_id, parent_id, text, created_at from video_comment
-    where user_id = $1 and id < $2::bigint order by id desc limit $3
-"""
-_EXPORT_LIKES = """
-    select comment_id as id, created_at from comment_like
-    where user_id = $1 and comment_id < $2::bigint order by comment_id desc limit $3
-"""
 
 
 def _comment(row: Row) -> Comment:
@@ -294,18 +277,3 @@ async def delete(connection: Connection, comment_id: CommentId) -> VideoId | Non
     """Delete a comment with its replies. Returns its video. None: there is no such comment."""
     video_id: VideoId | None = await connection.fetchval(_DELETE, comment_id)
     return video_id
-
-
-async def forget_person(connection: Connection, user_id: UserId) -> None:
-    """Delete the user's comments, the replies to them, and the user's likes of comments."""
-    while await connection.execute(_FORGET, user_id, FORGOTTEN_AT_ONCE) != "DELETE 0":
-        pass
-    await connection.execute(_FORGET_LIKES, user_id)
-
-
-async def exported_comments(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
-    return await database.fetch(_EXPORT, user_id, before, limit)
-
-
-async def exported_likes(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
-    return await database.fetch(_EXPORT_LIKES, user_id, before, limit)

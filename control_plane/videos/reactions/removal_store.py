@@ -11,11 +11,11 @@ from control_plane.videos.video import VideoId
 
 # Likes last: they lock counters of owners, for which another like may wait while it holds what the others need.
 _TABLES = ("not_interested", "video_share", "video_favourite", "video_repost", "video_like")
-_FORGET_PERSON = tuple(f"delete from {table} where user_id = $1" for table in _TABLES)
-_FORGET_VIDEO = tuple(
-    f"delete from {table} where ctid = any(array(select ctid from {table} where video_id = $1 limit $2))"
+_FORGET_PERSON = {table: f"delete from {table} where user_id = $1" for table in _TABLES}
+_FORGET_VIDEO = {
+    table: f"delete from {table} where ctid = any(array(select ctid from {table} where video_id = $1 limit $2))"
     for table in _TABLES
-)
+}
 _EXPORT_LIKES = """
     select id, video_id, created_at from video_like where user_id = $1 and id < $2::bigint order by id desc limit $3
 """
@@ -36,13 +36,13 @@ _EXPORT_NOT_INTERESTED = """
 
 
 async def forget_person(connection: Connection, user_id: UserId) -> None:
-    for statement in _FORGET_PERSON:
+    for statement in _FORGET_PERSON.values():
         await connection.execute(statement, user_id)
 
 
 async def forget_video(database: Database, video_id: VideoId, batch: int) -> None:
     """Delete the rows about a deleted video, as many by one statement."""
-    for statement in _FORGET_VIDEO:
+    for statement in _FORGET_VIDEO.values():
         while int((await database.execute(statement, video_id, batch)).split()[-1]) == batch:
             pass
 

@@ -160,12 +160,6 @@ async def _unfollowed(served: Served, _: VideoId) -> None:
     await served.database.execute("delete from follow where follower_id = $1", served.viewer)
 
 
-async def _old_story(served: Served, video_id: VideoId) -> None:
-    await served.database.execute(
-        "update video set story = true, created_at = now() - interval '25 hours' where id = $1", video_id
-    )
-
-
 OWNER, VIEWER, GUEST = "owner", "viewer", "guest"
 ENDS: dict[str, tuple[str, Change, set[str]]] = {
     "deleted": ("public", _deleted, set()),
@@ -180,7 +174,6 @@ ENDS: dict[str, tuple[str, Change, set[str]]] = {
     "blocked": ("public", lambda served, _: block(served.database, served.owner, served.viewer), {OWNER, GUEST}),
     "blocking": ("public", lambda served, _: block(served.database, served.viewer, served.owner), {OWNER, GUEST}),
     "no friend any more": ("friends", _unfollowed, {OWNER}),
-    "the end of a story": ("public", _old_story, {OWNER}),
 }
 """The privacy before, what changes, and who can still open the addresses that they had."""
 
@@ -208,6 +201,32 @@ async def test_what_ends_an_address(served: Served, name: str) -> None:
 
 
 @pytest.mark.parametrize("storage", ["folder"], indirect=True)
+async def test_the_addresses_of_a_story_end_with_it(served: Served) -> None:
+    for hours, lasts in ((23, True), (25, False)):
+        video_id = await served.video()
+        await served.database.execute(
+            "update video set story = true, created_at = now() - $2 * interval '1 hour' where id = $1", video_id, hours
+        )
+        video = (await seen_by_ids(served.database, served.owner, [video_id]))[video_id]
+        for viewer_id, opens in ((None, lasts), (served.viewer, lasts), (served.owner, True)):
+            folder = served.addresses.folder(replace(video, viewer_id=viewer_id))
+            assert await served.opens(f"{folder}/media.mp4") is opens, (hours, viewer_id)
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
+async def test_an_address_does_not_open_another_video_that_gets_its_id(served: Served) -> None:
+    video_id = await served.video()
+    urls = await served.urls(video_id, None)
+    assert urls is not None
+    await served.database.execute("delete from video")
+    again = await served.video()
+    await served.database.execute("update video set id = $1 where id = $2", video_id, again)
+    fresh = await served.urls(video_id, None)
+    assert fresh is not None
+    assert (await served.opens(fresh.media), await served.opens(urls.media)) == (True, False)
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
 @pytest.mark.parametrize("state", ["processing", "failed"])
 async def test_only_the_owner_opens_what_is_not_ready(served: Served, state: str) -> None:
     video_id = await served.video(state=state)
@@ -216,6 +235,18 @@ async def test_only_the_owner_opens_what_is_not_ready(served: Served, state: str
     assert await served.opens(own.poster)
     assert await served.urls(video_id, served.viewer) is None
     assert await served.urls(video_id, None) is None
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
+async def test_the_copy_for_downloads_is_for_the_owner_once_others_may_not_download(served: Served) -> None:
+    video_id = await served.video()
+    for allowed in (True, False):
+        await served.database.execute("update privacy_setting set videos_download = $1", allowed)
+        for viewer_id in (served.owner, served.viewer, None):
+            urls = await served.urls(video_id, viewer_id)
+            assert urls is not None
+            copy = urls.media.replace("/media.", "/watermarked.")
+            assert await served.opens(copy) is (allowed or viewer_id == served.owner), (allowed, viewer_id)
 
 
 @pytest.mark.parametrize("storage", ["folder"], indirect=True)

@@ -12,7 +12,7 @@ from control_plane.base.ids import Seq, StreamId
 from control_plane.db.pool import DatabaseUnavailable, open_pool
 from control_plane.gifts.sending import GiftOutcome
 from control_plane.gifts.sending_store import Answer, Outcome
-from control_plane.gifts.writer import BATCH, GiftWriter, TooManyGifts
+from control_plane.gifts.writer import BATCH, HALF, GiftWriter, TooManyGifts
 from control_plane.ledger.account import LARGEST_BALANCE, earned
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.store import open_accounts
@@ -42,7 +42,7 @@ async def elsewhere(dsn: str, stage: Stage) -> AsyncIterator[Stage]:
 
 
 async def test_gifts_that_wait_together_are_one_statement(stage: Stage, database: WatchedDatabase) -> None:
-    senders = [await stage.user(coins=5) for _ in range(BATCH)]
+    senders = [await stage.user(coins=5) for _ in range(HALF)]
     stars = [(await stage.star())[0] for _ in range(8)]
     gifts = [prepared(sender, stars[n % 8], 5) for n, sender in enumerate(senders)]
     before = database.uses
@@ -51,8 +51,22 @@ async def test_gifts_that_wait_together_are_one_statement(stage: Stage, database
 
     assert {answer.outcome for answer in answers} == {Outcome.SENT}
     assert database.uses - before == 1
-    assert len(stage.heard.frames) == BATCH
-    assert await stage.audit() == 5 * BATCH
+    assert len(stage.heard.frames) == HALF
+    assert await stage.audit() == 5 * HALF
+
+
+@pytest.mark.parametrize(("waiting", "statements"), [(BATCH, 2), (2 * BATCH, 3)])
+async def test_up_to_a_batch_leaves_in_halves_and_more_in_whole_batches(
+    stage: Stage, database: WatchedDatabase, waiting: int, statements: int
+) -> None:
+    ann = await stage.user(coins=waiting)
+    star, _ = await stage.star()
+    before = database.uses
+
+    await asyncio.gather(*(stage.writer.send(prepared(ann, star)) for _ in range(waiting)))
+
+    assert database.uses - before == statements
+    assert await stage.audit() == waiting
 
 
 async def test_a_gift_leaves_at_once_and_those_that_come_meanwhile_leave_together(

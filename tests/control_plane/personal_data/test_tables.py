@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -196,6 +197,10 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     ]
 
     async with served(dsn, database, tmp_path) as (_, platform):
+        before = json.loads(b"".join([piece async for piece in platform.personal_data.export.encoded(PERSON)]))
+        shown = {name for name, rows in before.items() if rows}
+        exported_parts = {fate.exported for reference, fate in FATES.items() if fate.exported and written[reference]}
+        assert exported_parts - shown == {"ledger_entries"}, "whose accounts `fill` moves nothing on"
         await remove_deleted_accounts.function(platform.personal_data.removal)
         await revoke_apple_token.function(platform.accounts.apple_tokens, PERSON)
         left = await rows_of(database, PERSON)

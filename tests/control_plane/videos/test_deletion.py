@@ -18,15 +18,20 @@ from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.retention import delete_entries_of_video
 from control_plane.inbox.telling import tell
 from control_plane.storage.check import check
-from control_plane.storage.files import Files, delete_file
+from control_plane.storage.files import Files, Measured, delete_file
 from control_plane.storage.places import Folder
 from control_plane.videos import deletion, personal_data
 from control_plane.videos.deletion import VideoDeletion
-from control_plane.videos.store import feed, seen_by_ids
+from control_plane.videos.lists_store import related
+from control_plane.videos.pages import NEWEST, Start
+from control_plane.videos.posting import Arrived, ContentRefused, NewVideo, Said
+from control_plane.videos.store import seen_by_ids
 from control_plane.videos.video import VideoId, VideoNotFound
+from tests.api.served import served
 from tests.control_plane.counted import wrong_counters
 from tests.control_plane.people import new_user
 from tests.control_plane.videos.rows import add_stored
+from tests.control_plane.videos.samples import Samples, drawn
 from tests.postgres import by_owner
 from tests.waiting import until
 
@@ -133,7 +138,9 @@ async def test_a_deleted_video_is_seen_by_nobody_and_leaves_the_counters_at_once
     assert await house.likes(ann) == 1
     for viewer in (ann, ben, None):
         assert list(await seen_by_ids(house.database, viewer, [one, two])) == [two]
-        assert [video.id for video in await feed(house.database, viewer, 10, 0)] == [two]
+        assert [
+            keyed.video.id for keyed in await related(house.database, viewer, 10, Start(NEWEST, 0, known=True))
+        ] == [two]
     values = await house.database.fetch(
         "select name, sum(value)::int as value from counter where name in ('user.videos', 'hashtag.videos') group by 1"
     )
@@ -324,3 +331,19 @@ async def test_a_removed_account_leaves_no_video_and_keeps_the_files_of_others(
     assert await house.stored() == len(CONTENT)
     assert await house.database.fetchval("select count(*) from video where user_id = $1", ann) == 0
     assert await wrong_counters(house.database) == []
+
+
+async def test_an_equal_upload_during_an_operators_removal_is_refused(
+    house: House, dsn: str, tmp_path: Path, samples: Samples, ann: UserId, ben: UserId
+) -> None:
+    path = await samples.draw("removed.mp4", (*drawn(), "-c:v", "libx264", "-preset", "ultrafast"))
+    video_id = await house.video(ann, sha256=b"refused")
+    async with served(dsn, house.database, tmp_path / "server") as (_, platform):
+        upload = Arrived(path, Measured(path.stat().st_size, b"refused"))
+        async with house.database.transaction() as connection:
+            await deletion.remove(connection, video_id)
+            posting = asyncio.create_task(platform.videos.posting.post(ben, upload, NewVideo(said=Said())))
+            await until(lambda: house.database.fetchval(_WAITS), what="the upload waits for the removal")
+        with pytest.raises(ContentRefused):
+            await posting
+    assert await house.database.fetchval("select count(*) from video where state <> 'deleted'") == 0

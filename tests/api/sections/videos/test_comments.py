@@ -476,12 +476,14 @@ async def test_counters_hold_under_many_callers(apps: Apps, bens: str, video: in
 
 async def test_each_user_is_told_once(apps: Apps, ann: UserId, token: str, ben: UserId, bens: str, video: int) -> None:
     cid, dan = [await new_user(apps.database) for _ in range(2)]
-    root = await comment(apps, bens, video, "Great!", users_json=[{"user_id": str(cid)}, {"user_id": ann}, {"x": 1}, 7])
+    root = await comment(apps, bens, video, "Great!", users_json=[{"user_id": str(cid)}, {"user_id": ann}, {"x": 1}])
     assert await told(apps, ann) == [(Kind.VIDEO_COMMENT, root, "Great!")]
     assert await told(apps, cid) == [(Kind.MENTION, root, "Great!")]
-    reply = await comment(apps, token, video, "Thanks", parent_id=root, users_json=[{"user_id": ben}, {"user_id": dan}])
-    assert await told(apps, ben) == [(Kind.COMMENT_REPLY, reply, "Thanks")]
-    assert await told(apps, dan) == [(Kind.MENTION, reply, "Thanks")]
+    dans = await apps.database.fetchval("select username from app_user where id = $1", dan)
+    thanks = f"Thanks @{dans.upper()}, @nobody"
+    reply = await comment(apps, token, video, thanks, parent_id=root, users_json=[{"user_id": ben}])
+    assert await told(apps, ben) == [(Kind.COMMENT_REPLY, reply, thanks)]
+    assert await told(apps, dan) == [(Kind.MENTION, reply, thanks)]
     assert len(await told(apps, ann)) == 1, "of the own reply"
     answer = await comment(apps, await apps.token(dan), video, "Really?", parent_id=reply)
     assert (await told(apps, ann))[0] == (Kind.COMMENT_REPLY, answer, "Really?")
