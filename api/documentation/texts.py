@@ -79,7 +79,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "userVerificationRequest": {"name": "Ada Marlow", "attachment": {"file_data": "/9j/4A=="}},
     "showRelatedVideos": {"starting_point": 0},
     "showFollowingVideos": {"starting_point": 0},
-    "showNearbyVideos": {"lat": "48.137", "long": "11.575", "starting_point": 0},
+    "showNearbyVideos": {"lat": 48.137, "long": 11.575, "starting_point": 0},
     "showVideosAgainstUserID": {"other_user_id": 2, "starting_point": 0},
     "showUserLikedVideos": {"other_user_id": 2, "starting_point": 0},
     "showUserRepostedVideos": {"other_user_id": 2, "starting_point": 0},

@@ -27,10 +27,11 @@ NEED_A_MESSAGE = {
     *("changePasswordForgot", "answerFollowRequest", "declineMessageRequest", "deleteMessage"),
     *("reportMessage", "reportUser", "reportStream", "appealReport"),
     *("startCheckout", "purchaseCoinsFromStripe", "withdrawRequest", "addDailyCheckin"),
+    "showVideoDetailAd",
 }
 """Their examples are refused with a sentence: without the code that was sent, a password that was set before, a request
 to the caller or a message that is there, for one's own stream or a user reported already, without Stripe or earnings,
-and when two codes are asked for within seconds or two check-ins are made on a day."""
+when two codes are asked for within seconds or two check-ins are made on a day, and because no video is promoted."""
 
 
 async def run(script: str, folder: Path) -> str:
