@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from importlib.resources import files
+from importlib.resources import files as resources
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,6 +26,7 @@ from api.http.address import client_address, is_limited, limit_key
 from api.http.cookies import PUBLIC_URL, own_origin
 from api.http.files import FileRoutes
 from api.http.urls import Urls, is_addressed_to_us
+from api.http.video_files import VideoFileRoutes
 from api.live_socket.route import LiveSocket
 from api.pages import Pages
 from api.pages.provider_sign_in import CALLBACK as PROVIDER_CALLBACK
@@ -37,8 +38,8 @@ from control_plane.base.rate_limit import RateLimit
 from control_plane.config.settings import Settings
 
 SERVER = "stagedoor"
-GIFT_PICTURES = Path(str(files("control_plane.gifts"))) / "artwork"
-SLIDER_PICTURES = Path(str(files("control_plane.content"))) / "artwork"
+GIFT_PICTURES = Path(str(resources("control_plane.gifts"))) / "artwork"
+SLIDER_PICTURES = Path(str(resources("control_plane.content"))) / "artwork"
 CACHE_S = 3600
 """How long browsers cache files under `/static/` and `/media/`. Larger shows replaced files late, smaller costs
 requests."""
@@ -48,6 +49,10 @@ PAGES_UNDER_WAY = 2048
 CODE_OF_STATUS = {404: NOT_FOUND, 429: REFUSED}
 FILES = ("/static", "/media")
 """Files are open to everybody and cost little."""
+VIDEO_FILES = "/videos/"
+FILES_OF_A_CALL = 20
+"""Requests for files of videos for each allowed call: a page of a feed has forty files, and a player asks for ranges. More:
+one address asks the database more. Fewer: viewers behind one address wait for their videos."""
 CONTRACT = "/api/"
 ALIVE, ANY_OTHER = "/healthz", "/{path}"
 SOCKETS = "/ws/"
@@ -71,6 +76,7 @@ def make_app(
     dispatcher = Dispatcher(endpoints, platform)
     health = Health(platform, checks)
     documentation = Documentation(endpoints, platform.urls, dev=platform.settings.dev)
+    files = FileRoutes(media_dir, platform.stored, platform.database)
     app.add_routes(
         [
             web.get(ALIVE, health.alive),
@@ -87,7 +93,8 @@ def make_app(
             *pages.routes(),
             web.static("/static/gifts", GIFT_PICTURES),
             web.static("/static/sliders", SLIDER_PICTURES),
-            *FileRoutes(media_dir, platform.stored, platform.database).routes(),
+            *files.routes(),
+            *VideoFileRoutes(files, platform.videos.addresses, platform.database).routes(),
             *UploadRoutes(platform).routes(),
             *(sandbox_routes(platform) if platform.settings.dev else []),
             *(web.post(f"/api/{endpoint.name}", dispatcher.handler(endpoint)) for endpoint in endpoints.endpoints),
@@ -142,17 +149,19 @@ def _checking(settings: Settings, urls: Urls, pages: Pages) -> Middleware:
 
 class _PageLimits:
     """Limits the requests of one address for pages, most of which query the database. The contract has its own limits,
-    files need none."""
+    files need none, and those of videos a higher one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._often = RateLimit(settings.address_rate)
+        self._often_files = RateLimit(settings.address_rate * FILES_OF_A_CALL)
         self._under_way = UnderWay(settings.calls_per_address, PAGES_UNDER_WAY)
 
     async def handle(self, request: web.Request, route: str, handler: Handler) -> web.StreamResponse:
         address = client_address(request, self._settings.trusted_proxies)
         key = limit_key(address) if is_limited(address, self._settings) else None
-        if key is not None and (wait_s := self._often.wait_s(key)):
+        often = self._often_files if route.startswith(VIDEO_FILES) else self._often
+        if key is not None and (wait_s := often.wait_s(key)):
             raise _too_many(wait_s)
         if route.startswith(SOCKETS):
             return await handler(request)

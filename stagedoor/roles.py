@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from api.http.urls import Urls, urls_of
 from control_plane.base.workers import Workers
-from control_plane.config.secrets import CLIENTS, Purpose, Secrets, load_or_create
+from control_plane.config.secrets import API_KEYS, Purpose, Secrets, load_or_create
 from control_plane.config.settings import Settings
 from control_plane.ledger.metrics import LedgerMetrics, measure_ledger
 from control_plane.observe.lag import measure_lag
@@ -76,7 +76,7 @@ async def everything(opening: Opening) -> Started:
     ports, listeners = await processes.media_server(secrets[Purpose.HOOK], opened_hooks.serve)
     dsns = await processes.postgresql()
     db = await stack.enter_async_context(database(dsns, settings, secrets, workers, metrics, progress))
-    files = stored(place, secrets, db)
+    files = stored(place, settings, secrets, db)
     await prepare(
         db, files.files, media_directory(settings), progress, dev=settings.dev, ffmpeg_setting=settings.ffmpeg
     )
@@ -122,4 +122,4 @@ def _run(settings: Settings, secrets: Secrets, api_keys: Mapping[str, str]) -> R
 
 
 def _api_keys(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    return {client: getattr(settings, f"api_key_{client}") or secrets.api_keys[client] for client in CLIENTS}
+    return {name: getattr(settings, f"api_key_{name}") or secrets.api_keys[name] for name in API_KEYS}

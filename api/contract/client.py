@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.config.secrets import IOS_UPLOAD
 
 
 class Client(StrEnum):
@@ -31,14 +32,17 @@ class WrongApiKey(ControlPlaneError):
     kind = ErrorKind.WRONG_API_KEY
 
 
-def detect(headers: Mapping[str, str], api_keys: Mapping[str, str]) -> Client:
-    """The client app. `headers` must be a case-insensitive mapping. Raises WrongApiKey."""
+def detect(headers: Mapping[str, str], api_keys: Mapping[str, str], *, form: bool = False) -> Client:
+    """The client app. `headers` must be a case-insensitive mapping. `form`: the endpoint takes a form, for which iOS has
+    another key. Raises WrongApiKey."""
     key = headers.get("Api-Key", "").strip()
     if key:
         offered = key.encode(errors="surrogateescape")  # aiohttp decodes bytes that are not UTF-8 to surrogates
         for client in _CLIENTS:
             if hmac.compare_digest(offered, api_keys[client].encode()):
                 return client
+        if form and hmac.compare_digest(offered, api_keys[IOS_UPLOAD].encode()):
+            return Client.IOS
         raise WrongApiKey("Unknown API key.")
     if "CFNetwork" in headers.get("User-Agent", ""):
         return Client.IOS

@@ -43,7 +43,7 @@ from api.http.address import client_address, is_limited, limit_key
 from api.http.bearer import bearer_token
 from api.http.cookies import page_token
 from api.http.language import preferred_language
-from api.http.uploads import Upload, is_form, received
+from api.http.uploads import Upload, drain, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
 from control_plane.accounts.session_store import session_state
@@ -60,12 +60,14 @@ log = logging.getLogger(__name__)
 DEADLINE_S = 30.0
 """Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger keeps hung calls longer."""
 UPLOAD_DEADLINE_S = 1800.0
-"""With a multipart form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
+"""Of endpoints that take a form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
 LARGE_WITHIN_S = 90.0
 """Timeout for reading a body above LIVE_BODY_LIMIT: 8 MB over 1 Mbit/s."""
 LARGE_PER_ADDRESS, LARGE = 4, 16
 """Concurrent calls with such bodies, from one address and from all: each may hold 8 MiB three times. Smaller refuses
 uploads at peak load; larger needs memory."""
+OPEN_UPLOADS = 4
+"""Unfinished forms of one user. Smaller refuses users with several phones; larger lets one user take more of the disk."""
 UNDER_WAY = 4096
 """Concurrent calls of all clients. Smaller refuses calls at peak load; larger uses more memory under a flood."""
 UNFINISHED_PER_ADDRESS, UNFINISHED = 32, 256
@@ -113,6 +115,7 @@ class Dispatcher:
         self._under_way = UnderWay(platform.settings.calls_per_address, UNDER_WAY)
         self._unfinished = UnderWay(UNFINISHED_PER_ADDRESS, UNFINISHED)
         self._large = UnderWay(LARGE_PER_ADDRESS, LARGE)
+        self._uploads = UnderWay(OPEN_UPLOADS, UNFINISHED)
 
     def handler(self, endpoint: Endpoint) -> Handler:
         """The handler for the canonical path of an endpoint, which needs no lookup."""
@@ -132,12 +135,13 @@ class Dispatcher:
         top_level = endpoint.top_level if endpoint else {}
         extra: dict[str, str] = {}
         try:
-            client = detect(request.headers, self._platform.api_keys)
+            form = endpoint is not None and endpoint.takes_form
+            client = detect(request.headers, self._platform.api_keys, form=form)
             if endpoint is None:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            async with asyncio.timeout(_deadline_s(endpoint, request)):
+            async with asyncio.timeout(_deadline_s(endpoint)):
                 msg = await self._answer(request, endpoint, client, started)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -181,21 +185,36 @@ class Dispatcher:
         return await self._call(incoming, await self._caller(incoming, fields), fields)
 
     async def _answer_form(self, incoming: _Incoming) -> Any:
+        """A refusal is answered after the rest of the body was read, unless it is the session's."""
+        who = await self._known_before(incoming)
+        caller = who.caller if who is not None else await self._of_session(incoming.request)
+        try:
+            with (
+                self._unfinished.one(incoming.key) as room,
+                self._uploads.one(caller.user_id if caller is not None else incoming.key) as slot,
+            ):
+                if not (room and slot):
+                    raise TooManyRequests(RETRY_S)
+                return await self._answer_known_form(incoming, caller, named_in_form=who is None)
+        except ControlPlaneError:
+            await drain(incoming.request)
+            raise
+
+    async def _answer_known_form(self, incoming: _Incoming, caller: Caller | None, *, named_in_form: bool) -> Any:
         settings, endpoint = self._platform.settings, incoming.endpoint
+        if endpoint.before_upload is not None and caller is not None:
+            await endpoint.before_upload(self._platform, caller.user_id, incoming.request.content_length or 0)
         folder = settings.uploads_dir
         folder.mkdir(exist_ok=True)
-        named_in_form = await self._known_before(incoming)
-        with self._unfinished.one(incoming.key) as room:
-            if not room:
-                raise TooManyRequests(RETRY_S)
-            limits = {name: min(limit, settings.upload_limit) for name, limit in endpoint.uploads.items()}
-            async with received(incoming.request, limits, folder, settings.body_limit) as form:
-                who = await self._caller(incoming, form.fields, counts=named_in_form)
-                return await self._call(incoming, who, form.fields, form.uploads)
+        limits = {name: min(limit, settings.upload_limit) for name, limit in endpoint.uploads.items()}
+        space = self._platform.stored.space
+        async with received(incoming.request, limits, folder, space, settings.body_limit) as form:
+            who = await self._caller(incoming, form.fields, counts=named_in_form)
+            return await self._call(incoming, who, form.fields, form.uploads)
 
     async def _answer_large(self, incoming: _Incoming) -> Any:
         """A JSON body that may be larger than LIVE_BODY_LIMIT. It counts until its call ends, like its memory."""
-        named_in_body = await self._known_before(incoming)
+        named_in_body = await self._known_before(incoming) is None
         limit = max(incoming.endpoint.body_limit, self._platform.settings.body_limit)
         with self._large.one(incoming.key) as room:
             if not room:
@@ -204,12 +223,11 @@ class Dispatcher:
             fields = await asyncio.to_thread(decode_object, body)  # milliseconds
             return await self._call(incoming, await self._caller(incoming, fields, counts=named_in_body), fields)
 
-    async def _known_before(self, incoming: _Incoming) -> bool:
-        """Check the session before a large body is read. True: old app builds may still name the caller in it."""
+    async def _known_before(self, incoming: _Incoming) -> _Who | None:
+        """Who calls, before a large body is read. None: old app builds may still name the caller in it."""
         if self._platform.settings.identity_from_body and incoming.endpoint.access is Access.USER:
-            return True
-        await self._caller(incoming, {})
-        return False
+            return None
+        return await self._caller(incoming, {})
 
     async def _call(
         self, incoming: _Incoming, who: _Who, fields: Mapping[str, Any], uploads: Mapping[str, Upload] = NO_UPLOADS
@@ -276,6 +294,10 @@ class Dispatcher:
             return None, False
         raise SessionMissing
 
+    async def _of_session(self, request: web.Request) -> Caller | None:
+        token = session_token(request) or page_token(request)
+        return await self._platform.accounts.sessions.identify(token) if token else None
+
     async def _unproven(self, token: str, named: UserId | None) -> Caller | None:
         """The caller of an old app build: iOS sends the sign-in library's id as its token, Android only a user id in
         the body. None if there is no such user. Raises AccountBlocked."""
@@ -305,11 +327,11 @@ class Dispatcher:
 
 
 def takes_form(endpoint: Endpoint, request: web.Request) -> bool:
-    return bool(endpoint.uploads) and is_form(request)
+    return endpoint.takes_form and is_form(request)
 
 
-def _deadline_s(endpoint: Endpoint, request: web.Request) -> float:
-    if takes_form(endpoint, request):
+def _deadline_s(endpoint: Endpoint) -> float:
+    if endpoint.takes_form:
         return UPLOAD_DEADLINE_S
     return DEADLINE_S + (LARGE_WITHIN_S if endpoint.body_limit else 0)
 

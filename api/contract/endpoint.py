@@ -17,13 +17,15 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_type_hints
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, Union, get_args, get_type_hints
 
 from api.contract import facts
 from api.contract.call import Call
+from api.contract.platform import Platform
 from api.contract.request import Request, caller_fields
 from control_plane.base.errors import ControlPlaneError
+from control_plane.base.ids import UserId
 
 LARGEST_BODY = 8 << 20
 """Bytes of the largest JSON body of any endpoint, held in memory two or three times. Larger: `LARGE` calls need more
@@ -60,6 +62,13 @@ class IosRefusal:
     answers: Any = None
 
 
+class BeforeUpload(Protocol):
+    """Called before the files of a form are read, where the session in the headers says who calls. `size`: of the body, as
+    far as it is known. Raises what refuses the upload."""
+
+    async def __call__(self, platform: Platform, user_id: UserId, size: int) -> None: ...
+
+
 Handler = Callable[[Call, Any], Awaitable[Any]]
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -82,7 +91,10 @@ class Endpoint:
     refusals: tuple[type[ControlPlaneError], ...]
     """Errors that this endpoint raises, without those that every call may raise."""
     uploads: Mapping[str, int]
-    """Fields of files, with the largest size of each in bytes: the endpoint takes a multipart form as well as JSON."""
+    """Fields of files, with the largest size of each in bytes."""
+    takes_form: bool
+    """The endpoint takes a multipart form as well as JSON."""
+    before_upload: BeforeUpload | None
     ios_refusal: IosRefusal | None
     body_limit: int
     """Largest JSON body in bytes where it may be larger than LIVE_BODY_LIMIT; 0: that limit."""
@@ -108,6 +120,8 @@ class Section:
         top_level: Mapping[str, Any] = MappingProxyType({}),
         refusals: tuple[type[ControlPlaneError], ...] = (),
         uploads: Mapping[str, int] = MappingProxyType({}),
+        takes_form: bool = False,
+        before_upload: BeforeUpload | None = None,
         ios_refusal: IosRefusal | None = None,
         body_limit: int = 0,
         ends_session: bool = False,
@@ -132,6 +146,8 @@ class Section:
                     summary=inspect.getdoc(handler) or "",
                     refusals=refusals,
                     uploads=uploads,
+                    takes_form=takes_form or bool(uploads),
+                    before_upload=before_upload,
                     ios_refusal=ios_refusal,
                     body_limit=body_limit,
                     ends_session=ends_session,
@@ -146,7 +162,7 @@ class Section:
 def _msg_type(answer: Any) -> Any:
     """The type of `msg`: Receipt for the annotations `Receipt` and `Receipt | Beside`."""
     options = tuple(option for option in get_args(answer) if option is not Beside)
-    return Union[options] if isinstance(answer, UnionType) else answer  # noqa: UP007
+    return Union[options] if len(options) < len(get_args(answer)) else answer  # noqa: UP007
 
 
 class Registry:

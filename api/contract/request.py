@@ -23,6 +23,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.ledger.transfers import CLIENT_REF, LONGEST_CLIENT_REF
 
+_NONE = object()
+
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID, description="integer id, as a number or as text")]
 """An id. An optional one is declared as `Id | None = None`: "", "0" and 0 mean None."""
 
@@ -55,6 +57,20 @@ Switch = Annotated[int, msgspec.Meta(ge=0, le=1, description="0 or 1; empty: unc
 """A setting that is on or off. Unlike in other optional numbers, 0 in `Switch | None` is a value; "" means None."""
 
 
+def _yes_or_no(value: Any) -> Any:
+    text = as_text(value)
+    if isinstance(text, str):
+        return {"": _NONE, "null": _NONE, "true": 1, "false": 0}.get(text.lower(), as_whole(text))
+    return int(value) if isinstance(value, bool) else value
+
+
+YesNo = Annotated[
+    int,
+    msgspec.Meta(ge=0, le=1, description="0, 1, true or false; empty: as without it", extra={"read": _yes_or_no}),
+]
+"""A switch as it comes in forms, whose apps write `1` or `true`."""
+
+
 class MalformedRequest(ControlPlaneError):
     """The body does not fit the request model. The message names the field."""
 
@@ -75,7 +91,6 @@ Coerce = Callable[[Any], Any]
 BODY_WITHIN_S = 10.0
 """Timeout for reading a body. Smaller fails the largest bodies over slow mobile networks; larger lets clients that send
 slowly hold memory for longer."""
-_NONE = object()
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _ESCAPE = re.compile(

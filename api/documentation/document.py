@@ -188,7 +188,7 @@ def _operation(
 
 def _form(endpoint: Endpoint, request: Schema) -> dict[str, Any]:
     """The same fields, and files beside them. Files that JSON cannot bring are required."""
-    if not endpoint.uploads:
+    if not endpoint.takes_form:
         return {}
     files = {
         name: {

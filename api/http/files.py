@@ -42,8 +42,8 @@ class FileRoutes:
 
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
-            web.get(MEDIA + "/{name:.+}", _answering(self._public)),
-            web.get(FILES + "/{name:.+}", _answering(self._signed)),
+            web.get(MEDIA + "/{name:.+}", answering(self._public)),
+            web.get(FILES + "/{name:.+}", answering(self._signed)),
         ]
 
     async def _public(self, request: web.Request) -> web.StreamResponse:
@@ -51,8 +51,8 @@ class FileRoutes:
         if _LOCAL.fullmatch(name):
             return await self._send(self._media_dir, self._media_dir / name)
         if not is_stored(name) or is_private(name):
-            raise _nothing()
-        response = await self._stored_file(FileName(name), PUBLIC_LIFE)
+            raise nothing()
+        response = await self.stored_file(FileName(name), PUBLIC_LIFE)
         if response.status == 302:
             response.headers["Cache-Control"] = f"public, max-age={PUBLIC_LIFE.seconds // 2}"
         elif is_hashed(name):
@@ -62,17 +62,18 @@ class FileRoutes:
     async def _signed(self, request: web.Request) -> web.StreamResponse:
         name, query = request.match_info["name"], request.query
         if not (is_stored(name) and is_private(name)):
-            raise _nothing()
+            raise nothing()
         row = await store.by_name(self._database, name)
         if row is None or row.state != "kept":
-            raise _nothing()
+            raise nothing()
         if not self._stored.addresses.verify(name, row.salt, query.get("expires", ""), query.get("signature", "")):
-            raise _nothing()
-        response = await self._stored_file(row.name, PRIVATE_LIFE)
+            raise nothing()
+        response = await self.stored_file(row.name, PRIVATE_LIFE)
         response.headers["Cache-Control"] = "private, no-store"
         return response
 
-    async def _stored_file(self, name: FileName, life: dt.timedelta) -> web.StreamResponse:
+    async def stored_file(self, name: FileName, life: dt.timedelta) -> web.StreamResponse:
+        """The file, or a redirect to an address of the bucket that works for `life`."""
         storage = self._stored.files.storage
         file = storage.path(name)
         if file is not None:
@@ -82,7 +83,7 @@ class FileRoutes:
     async def _send(self, root: Path, file: Path) -> web.StreamResponse:
         tag = await asyncio.to_thread(_tag, root, file)
         if tag is None:
-            raise _nothing()
+            raise nothing()
         response = _SentFile(file, tag)
         if not (mimetypes.guess_type(file.name)[0] or "").startswith(_SHOWN) or file.suffix == ".svg":
             response.headers["Content-Disposition"] = "attachment"  # a browser must not run it as a page of ours
@@ -115,7 +116,7 @@ def _tag(root: Path, file: Path) -> str | None:
     return f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
 
 
-def _answering(handler: Handler) -> Handler:
+def answering(handler: Handler) -> Handler:
     """Answers 503 while the database or the bucket is away."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -128,6 +129,6 @@ def _answering(handler: Handler) -> Handler:
     return answer
 
 
-def _nothing() -> web.HTTPNotFound:
+def nothing() -> web.HTTPNotFound:
     """The same answer for a file that is not there and for an address that is not valid or no longer."""
     return web.HTTPNotFound(text="There is nothing here.\n")

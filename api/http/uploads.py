@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
+import shutil
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
+from control_plane.storage.space import NoRoomForUploads, Reservation, Space
 
 STALLED_S = 30.0
 """How long a client may send nothing. Shorter ends uploads from phones that change networks."""
@@ -21,6 +26,14 @@ CHUNK_BYTES = 1 << 20
 """Written at a time, in a thread. Larger costs memory for each upload, smaller more switches of threads."""
 MOST_PARTS = 100
 """The contract's longest form has 26 fields."""
+LARGEST_HEAD = 8 << 10
+"""Of a part, with its boundary: what aiohttp reads at most."""
+MOST_DRAINED = 1 << 30
+"""Bytes of a refused body that are read and discarded. Smaller: Android shows a failure of the network instead of the
+reason, because it reads the answer after it has sent all. Larger: refused uploads take more of the network."""
+DRAIN_S, DRAIN_STALLED_S = 120.0, 10.0
+"""How long that may take, and how long the client may send nothing meanwhile. Android gives up after three minutes."""
+TEXT_TOO_LARGE = "The text fields of the form are too large."
 
 
 class UploadRefused(ControlPlaneError):
@@ -28,14 +41,6 @@ class UploadRefused(ControlPlaneError):
 
     code = "upload_refused"
     kind = ErrorKind.MALFORMED
-
-
-class NoRoomForUploads(ControlPlaneError):
-    code = "no_room_for_uploads"
-    kind = ErrorKind.UNAVAILABLE
-
-    def __init__(self) -> None:
-        super().__init__("The server cannot store uploads at the moment. Please try again later.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Upload:
     """As the client calls it. Says nothing about the content."""
     size: int
     """In bytes."""
+    sha256: bytes
 
 
 @dataclass(slots=True)
@@ -60,16 +66,33 @@ def is_form(request: web.BaseRequest) -> bool:
 
 @asynccontextmanager
 async def received(
-    request: web.Request, limits: Mapping[str, int], folder: Path, fields_limit: int, stalled_s: float = STALLED_S
+    request: web.Request,
+    limits: Mapping[str, int],
+    folder: Path,
+    space: Space,
+    fields_limit: int,
+    stalled_s: float = STALLED_S,
 ) -> AsyncIterator[Form]:
     """The whole form. `limits`: the largest size in bytes of each file field; `fields_limit`: of all text fields
-    together. Files are written below `folder`. Raises UploadRefused, NoRoomForUploads."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix="upload-") as directory:
+    together. Files are written below `folder`, of whose disk `space` is. Raises UploadRefused, NoRoomForUploads."""
+    most = sum(limits.values()) + fields_limit + MOST_PARTS * LARGEST_HEAD
+    length = None if "Content-Encoding" in request.headers else request.content_length
+    if length is not None and length > most:
+        raise UploadRefused(" ".join(_too_large(name, limit) for name, limit in limits.items()) or TEXT_TOO_LARGE)
+    async with space.room(most if length is None else length) as room, _directory(folder) as directory:
         try:
-            form = await _read(await request.multipart(), limits, Path(directory), fields_limit, stalled_s)
+            reading = _Reading(limits, directory, room, fields_limit, stalled_s)
+            form = await reading.form(_Parts(request.headers, request.content))
         except TimeoutError:
             raise UploadRefused("The upload stopped. Please try again.") from None
-        except (ValueError, AssertionError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
+        except (
+            ValueError,
+            AssertionError,
+            RuntimeError,
+            ConnectionError,
+            HttpProcessingError,
+            web.RequestPayloadError,
+        ):
             raise UploadRefused("The body is not valid multipart/form-data.") from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):
@@ -78,59 +101,116 @@ async def received(
         yield form
 
 
-async def _read(
-    reader: MultipartReader, limits: Mapping[str, int], directory: Path, fields_limit: int, stalled_s: float
-) -> Form:
-    form, left = Form(), fields_limit
-    for _ in range(MOST_PARTS):
-        async with asyncio.timeout(stalled_s):
-            part = await reader.next()
-        if part is None:
-            return form
-        if not isinstance(part, BodyPartReader) or not part.name:
-            raise UploadRefused("A field of the form has no name.")
-        if part.name in limits:
-            if part.name in form.uploads:
-                raise UploadRefused(f"{part.name} comes twice.")
-            path = directory / str(len(form.uploads))
-            size = await _store(part, path, limits[part.name], stalled_s)
-            form.uploads[part.name] = Upload(path, part.filename or "", size)
-        elif part.filename is not None:
-            raise UploadRefused(f"{part.name} is not a field for a file.")
-        else:
-            value = await _text(part, left, stalled_s)
-            left -= len(value)
-            form.fields.setdefault(part.name, value.decode(errors="replace"))
-    raise UploadRefused(f"A form may have at most {MOST_PARTS} fields.")
+async def drain(request: web.Request) -> None:
+    """Read and discard what is left of the body: some apps read the answer only after they have sent everything. Of more
+    than MOST_DRAINED, or after DRAIN_S, the answer comes before."""
+    left = MOST_DRAINED
+    if request.content_length is not None and request.content_length > left:
+        return
+    with suppress(TimeoutError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
+        async with asyncio.timeout(DRAIN_S):
+            while left > 0 and not request.content.at_eof():
+                async with asyncio.timeout(DRAIN_STALLED_S):
+                    left -= len(await request.content.readany())
 
 
-async def _text(part: BodyPartReader, limit: int, stalled_s: float) -> bytes:
-    value = bytearray()
-    while chunk := await _chunk(part, stalled_s):
-        value += chunk
-        if len(value) > limit:
-            raise UploadRefused("The text fields of the form are too large.")
-    return bytes(value)
+@asynccontextmanager
+async def _directory(folder: Path) -> AsyncIterator[Path]:
+    """A new directory below `folder`, removed at the end. In threads: to unlink a large file takes time."""
+    directory = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder, prefix="upload-"))
+    try:
+        yield directory
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True))
 
 
-async def _store(part: BodyPartReader, path: Path, limit: int, stalled_s: float) -> int:
-    size, waiting = 0, bytearray()
-    with path.open("wb") as file:
-        while chunk := await _chunk(part, stalled_s):
-            size += len(chunk)
-            if size > limit:
-                raise UploadRefused(f"The file {part.name} may have at most {_size(limit)}.")
-            waiting += chunk
-            if len(waiting) >= CHUNK_BYTES:
-                await asyncio.to_thread(file.write, waiting)
-                waiting = bytearray()
-        await asyncio.to_thread(file.write, waiting)
-    return size
+class _Parts(MultipartReader):
+    """The parts of a form. The end may come where the headers of one more part would be: iOS ends its forms so."""
+
+    async def _read_headers(self) -> CIMultiDictProxy[str]:
+        line = await self._content.readline()
+        if line.rstrip(b"\r\n") == self._boundary + b"--":
+            self._at_eof = True
+            return CIMultiDictProxy(CIMultiDict())
+        with warnings.catch_warnings():  # aiohttp itself unreads so
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._content.unread_data(line)
+        return await super()._read_headers()
 
 
-async def _chunk(part: BodyPartReader, stalled_s: float) -> bytes:
-    async with asyncio.timeout(stalled_s):
-        return await part.read_chunk(1 << 16)
+class _Reading:
+    """Reads one form."""
+
+    def __init__(
+        self, limits: Mapping[str, int], directory: Path, room: Reservation, fields_limit: int, stalled_s: float
+    ) -> None:
+        self._limits = limits
+        self._directory = directory
+        self._room = room
+        self._text_left = fields_limit
+        self._stalled_s = stalled_s
+
+    async def form(self, reader: MultipartReader) -> Form:
+        form = Form()
+        for _ in range(MOST_PARTS):
+            async with asyncio.timeout(self._stalled_s):
+                part = await reader.next()
+            if part is None or reader.at_eof():
+                return form
+            if not isinstance(part, BodyPartReader):
+                raise UploadRefused("A field of the form is a form of its own.")
+            if not part.headers and not (await self._text(part)).strip():
+                continue  # iOS ends a form with a part that has neither headers nor content
+            if not part.name:
+                raise UploadRefused("A field of the form has no name.")
+            if part.name in self._limits:
+                if part.name in form.uploads:
+                    raise UploadRefused(f"{part.name} comes twice.")
+                path = self._directory / str(len(form.uploads))
+                form.uploads[part.name] = await self._store(part, path, part.name)
+            elif part.filename is not None:
+                raise UploadRefused(f"{part.name} is not a field for a file.")
+            else:
+                value = await self._text(part)
+                form.fields.setdefault(part.name, value.decode(errors="replace"))
+        raise UploadRefused(f"A form may have at most {MOST_PARTS} fields.")
+
+    async def _text(self, part: BodyPartReader) -> bytes:
+        value = bytearray()
+        while chunk := await self._chunk(part):
+            value += chunk
+            if len(value) > self._text_left:
+                raise UploadRefused(TEXT_TOO_LARGE)
+        self._text_left -= len(value)
+        return bytes(value)
+
+    async def _store(self, part: BodyPartReader, path: Path, name: str) -> Upload:
+        size, digest, waiting, limit = 0, hashlib.sha256(), bytearray(), self._limits[name]
+
+        def write(content: bytearray) -> None:
+            file.write(content)
+            digest.update(content)
+
+        with path.open("wb", buffering=0) as file:
+            while chunk := await self._chunk(part):
+                size += len(chunk)
+                if size > limit:
+                    raise UploadRefused(_too_large(name, limit))
+                waiting += chunk
+                if len(waiting) >= CHUNK_BYTES:
+                    await asyncio.to_thread(write, waiting)
+                    self._room.written(len(waiting))
+                    waiting = bytearray()
+            await asyncio.to_thread(write, waiting)
+        return Upload(path, part.filename or "", size, digest.digest())
+
+    async def _chunk(self, part: BodyPartReader) -> bytes:
+        async with asyncio.timeout(self._stalled_s):
+            return await part.read_chunk(1 << 16)
+
+
+def _too_large(name: str, limit: int) -> str:
+    return f"The file {name} may have at most {_size(limit)}."
 
 
 def _size(limit: int) -> str:

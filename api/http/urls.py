@@ -18,7 +18,7 @@ from control_plane.streams.keys import StreamKey
 from control_plane.streams.model import Stream
 from control_plane.streams.path import APP
 from control_plane.videos.addresses import VideoAddresses
-from control_plane.videos.video import Privacy, Video
+from control_plane.videos.video import Video
 
 
 class VideoFiles(NamedTuple):
@@ -80,8 +80,7 @@ class Urls:
     def video_folder(self, video: Video) -> str:
         """The URL below which the files of the video are."""
         assert self.video_addresses is not None, "only a server that stores videos shows them"
-        public = video.privacy is Privacy.PUBLIC
-        return f"{self.base}{self.video_addresses.folder(video.id, video.salt, public=public)}"
+        return f"{self.base}{self.video_addresses.folder(video)}"
 
     def appeal(self, decision_id: int, code: str) -> str:
         """The page for an appeal. The code is in the fragment, which browsers do not send, so that no log gets it."""

@@ -1,4 +1,4 @@
-"""The web pages: home, watch, profiles, inbox, messages, studio, account, appeal and sign-in, with the JSON routes that
+"""The web pages: home, watch, video, upload, profiles, inbox, messages, studio, account, appeal and sign-in, with the JSON routes that
 only these pages call."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from functools import partial
 from aiohttp import web
 
 from api.contract.platform import Platform
-from api.pages import account, inbox, messages, player_script, profile, provider_sign_in, push
+from api.pages import account, inbox, messages, player_script, profile, provider_sign_in, push, video
 from api.pages.account import AccountPage
 from api.pages.answers import answering, request_urls
 from api.pages.html import STATIC, Html
@@ -22,6 +22,7 @@ from api.pages.push import PushPages
 from api.pages.shop import ShopPage
 from api.pages.sign_in import SignInPages
 from api.pages.studio import StudioPage
+from api.pages.video import VideoPage
 from api.pages.watch import WatchPage
 
 __all__ = ["Pages"]
@@ -50,6 +51,7 @@ class Pages:
             self._sign_in.hidden_hosts,
         )
         self._watch = WatchPage(platform, self._html, self._sign_in, thumbnail_of)
+        self._video = VideoPage(platform, self._html, self._sign_in)
         self._studio = StudioPage(platform, self._html, self._sign_in)
         self._account = AccountPage(platform, self._html, self._sign_in)
         self._profile = ProfilePage(platform, self._html, self._sign_in)
@@ -64,6 +66,8 @@ class Pages:
         return [
             web.get("/", showing(self._home)),
             web.get("/watch/{id}", showing(self._watch.show)),
+            web.get(video.PATH, showing(self._video.show)),
+            web.get("/upload", showing(self._upload)),
             web.get("/appeal", showing(self._appeal)),
             web.get("/studio", showing(self._studio.show)),
             web.get("/studio/current", answering(self._studio.current)),
@@ -104,8 +108,12 @@ class Pages:
         return self._html.message(request, title, instead or text, status)
 
     async def _home(self, request: web.Request) -> web.Response:
-        values = {"title": "Live now", "description": "What is live on Stagedoor", "image": ""}
+        values = {"title": "Live and videos", "description": "Live streams and videos on Stagedoor", "image": ""}
         return self._html.page(request, "home", values)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        values = {"title": "Upload", "description": "Upload a video to Stagedoor", "image": ""}
+        return self._html.page(request, "upload", values)
 
     async def _appeal(self, request: web.Request) -> web.Response:
         values = {"title": "Appeal a decision", "description": "Ask for another look at a decision", "image": ""}

@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ STATIC = Path(str(files("api.pages"))) / "static"
 TEMPLATES = Path(str(files("api.pages"))) / "templates"
 CAMERA = "camera=(self), microphone=(self)"
 NO_CAMERA = "camera=(), microphone=()"
+PLAYERS = {"watch", "video"}
+"""Pages of one video, as Open Graph names it."""
 _IMPORT = re.compile(r'^import .* from "\./(\w+\.js)";$', re.MULTILINE)
 
 
@@ -55,20 +58,23 @@ class Html:
         status: int = 200,
         permissions: str = NO_CAMERA,
         scripts: Iterable[str] = (),
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> web.Response:
         """The template `name` inside the frame. `values` must have `title`, `description` and `image`. `scripts` are
-        preloaded: they are large, and a browser loads only about six files at a time."""
+        preloaded: they are large, and a browser loads only about six files at a time. `tags`: further Open Graph tags."""
         escaped = {key: escape(value) for key, value in values.items()}
         soon = (f'<link rel="preload" as="script" href="{script}">' for script in scripts)
         preload = "\n".join([*soon, self._preloads[name]])
         body = self._templates[name].substitute(escaped, static=self.static_path, header=self._header)
         urls = request_urls(request, self._platform)
-        image = escaped["image"]
+        image = {"og:image": values["image"]} if values["image"] else {}
         shared = {
-            "picture": f'<meta property="og:image" content="{image}">\n' if image else "",
+            "tags": "".join(
+                f'<meta property="{tag}" content="{escape(text)}">\n' for tag, text in {**image, **tags}.items()
+            ),
             "card": "summary_large_image" if image else "summary",
             "url": escape(urls.base + request.rel_url.raw_path),
-            "kind": "video.other" if name == "watch" else "website",
+            "kind": "video.other" if name in PLAYERS else "website",
         }
         text = self._templates["frame"].substitute(
             escaped, **shared, page=name, static=self.static_path, preload=preload, body=body

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import field
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from api.contract.call import Call
 from api.contract.encoded import EncodedOnce
@@ -137,7 +136,13 @@ async def send_gift(call: Call, body: SendGift) -> SendGiftAnswer:
         raise UserNotFound
     sent = sent_view(outcome.sent, call.urls)
     profile = own_profile(call, replace(sender, coins=outcome.wallet.total))
-    return SendGiftAnswer(**asdict(profile), gift_send=sent, sent_gift=sent)
+    return SendGiftAnswer(
+        user=profile.user,
+        push_notification=profile.push_notification,
+        privacy_setting=profile.privacy_setting,
+        gift_send=sent,
+        sent_gift=sent,
+    )
 
 
 class ShowSentGiftsAgainstVideo(Request, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Reports of users, streams and messages, decisions about the caller, and appeals."""
+"""Reports of users, streams, messages, videos and comments, decisions about the caller, and appeals."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from api.contract.endpoint import Access, Nothing, Section
 from api.contract.paging import window
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Text
 from api.http.urls import Urls
-from api.wire.report import Decision, ReportReason, decision_view, reason_view
+from api.sections.videos.items import one_item
+from api.wire.person import User, Video, seen_view
+from api.wire.report import Decision, ReportReason, ReportVideo, decision_view, reason_view
+from api.wire.values import wire_time
 from control_plane.base.ids import UserId
 from control_plane.messages.evidence import evidence_of
 from control_plane.messages.model import Number
+from control_plane.reports.deciding import reported
 from control_plane.reports.model import (
+    COMMENT,
     MESSAGE,
     STREAM,
     USER,
+    VIDEO,
     AlreadyReported,
     AppealNotPossible,
     NoSuchDecision,
@@ -32,6 +38,10 @@ from control_plane.reports.model import (
     TooManyReports,
     UnknownReason,
 )
+from control_plane.social.people import person
+from control_plane.videos.comments import store as comments
+from control_plane.videos.comments.model import CommentId, CommentNotFound
+from control_plane.videos.video import VideoId, VideoNotFound
 
 section = Section("report")
 
@@ -116,11 +126,67 @@ async def report_message(call: Call, body: ReportMessage) -> str:
     return await _report(call, body, MESSAGE, f"{found.conversation_id}:{body.number}")
 
 
-async def _report(call: Call, body: Report, kind: str, thing_id: int | str) -> str:
+class ReportComment(Report, frozen=True, kw_only=True):
+    comment_id: Id
+    """The comment or reply to report."""
+
+
+@section.endpoint("reportComment", refusals=(*REFUSALS, CommentNotFound))
+async def report_comment(call: Call, body: ReportComment) -> str:
+    """Report a comment on a video to the operators, who see it as it is now, even if it is deleted. Its author does not
+    learn who reported."""
     call.check_trusted()
-    reason_id = _either("report_reason_id", body.report_reason_id, body.reason_id)
-    await call.reports.reporting.report(call.user_id, Subject(kind, str(thing_id)), reason_id, body.description)
+    if await comments.seen(call.platform.database, call.user_id, CommentId(body.comment_id)) is None:
+        raise CommentNotFound
+    return await _report(call, body, COMMENT, body.comment_id)
+
+
+class ReportVideoRequest(Report, frozen=True, kw_only=True):
+    video_id: Id
+
+
+class VideoReported(msgspec.Struct, frozen=True):
+    report_video: ReportVideo = field(name="ReportVideo")
+    user: User = field(name="User")
+    """The caller."""
+    video: Video = field(name="Video")
+
+
+@section.endpoint("reportVideo", refusals=(*REFUSALS, VideoNotFound))
+async def report_video(call: Call, body: ReportVideoRequest) -> VideoReported:
+    """Report a video to the operators, who see it as it is now, even if its owner deletes it. The owner does not learn who
+    reported."""
+    call.check_trusted()
+    item = await one_item(call, VideoId(body.video_id))
+    reason_id = _reason(body)
+    report_id = await _send(call, body, Subject(VIDEO, str(body.video_id)))
+    sent = await reported(call.platform.database, report_id)
+    caller = seen_view(await person(call.platform.database, call.user_id, call.user_id), call.urls)
+    record = ReportVideo(
+        id=sent.id,
+        user_id=call.user_id,
+        video_id=body.video_id,
+        report_reason_title=sent.reason,
+        report_reason_id=reason_id,
+        description=sent.description,
+        created=wire_time(sent.created_at),
+    )
+    return VideoReported(record, caller, item.video)
+
+
+async def _report(call: Call, body: Report, kind: str, thing_id: int | str) -> str:
+    await _send(call, body, Subject(kind, str(thing_id)))
     return THANKS
+
+
+async def _send(call: Call, body: Report, subject: Subject) -> int:
+    """The id of the report."""
+    call.check_trusted()
+    return await call.reports.reporting.report(call.user_id, subject, _reason(body), body.description)
+
+
+def _reason(body: Report) -> int:
+    return _either("report_reason_id", body.report_reason_id, body.reason_id)
 
 
 def _either(name: str, one: int | None, other: int | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
@@ -105,7 +104,7 @@ async def add_privacy_setting(call: Call, body: AddPrivacySetting) -> AddPrivacy
     changed = await set_privacy(call.platform.database, call.user_id, wanted)
     own = await caller_of(call)
     user = msgspec.structs.replace(own.user, privacy=changed)
-    shown = own_user(call, dataclasses.replace(own, user=user), call.token)
+    shown = own_user(call, msgspec.structs.replace(own, user=user), call.token)
     return AddPrivacySettingAnswer(privacy_setting=privacy_view(user), user=shown)
 
 
@@ -147,7 +146,7 @@ async def update_push_notification_settings(
     changed = await set_push(call.platform.database, call.user_id, push)
     own = await caller_of(call)
     user = msgspec.structs.replace(own.user, push=changed)
-    shown = own_user(call, dataclasses.replace(own, user=user), call.token)
+    shown = own_user(call, msgspec.structs.replace(own, user=user), call.token)
     return UpdatePushNotificationSettingsAnswer(push_notification=push_view(user), user=shown)
 
 

@@ -15,10 +15,11 @@ from aiohttp import web
 from api.contract.dispatch import session_token
 from api.contract.platform import Platform
 from api.http.cookies import page_token
-from api.http.uploads import STALLED_S, NoRoomForUploads
+from api.http.uploads import STALLED_S
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.storage.space import NoRoomForUploads
 from control_plane.videos.uploads.model import ResumableUpload
 from control_plane.videos.uploads.resumable import ResumableUploads
 

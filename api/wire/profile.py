@@ -46,17 +46,18 @@ def own_user(call: Call, own: OwnUser, auth_token: str = "") -> User:
 
 
 def own_profile(call: Call, own: OwnUser, auth_token: str = "") -> Profile:
-    return _profile(own.user, own_user(call, own, auth_token))
+    return _profile(own_user(call, own, auth_token))
 
 
 def public_profile(call: Call, user: StoredUser) -> Profile:
-    return _profile(user, user_view(user, call.urls))
+    return _profile(user_view(user, call.urls))
 
 
 def seen_profile(seen: Seen, urls: Urls) -> Profile:
     """The profile of a user as a viewer sees it."""
-    return _profile(seen.user, seen_view(seen, urls))
+    user = seen.user
+    return Profile(user=seen_view(seen, urls), push_notification=push_view(user), privacy_setting=privacy_view(user))
 
 
-def _profile(user: StoredUser, view: User) -> Profile:
-    return Profile(user=view, push_notification=push_view(user), privacy_setting=privacy_view(user))
+def _profile(view: User) -> Profile:
+    return Profile(user=view, push_notification=view.push_notification, privacy_setting=view.privacy_setting)

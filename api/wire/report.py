@@ -40,6 +40,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     created: WireTime
 
 
+class ReportVideo(msgspec.Struct, frozen=True, kw_only=True):
+    id: Id
+    user_id: Id
+    """The caller."""
+    video_id: Id
+    report_reason_title: str
+    report_reason_id: Id
+    description: str
+    created: WireTime
+
+
 def reason_view(reason: Reason) -> ReportReason:
     return ReportReason(id=reason.id, title=reason.title, reason=reason.title, created=wire_time(reason.created_at))
 

@@ -11,6 +11,8 @@ import logging
 import secrets
 from collections.abc import Sequence
 
+import msgspec
+
 from control_plane.accounts import deletion_store, store
 from control_plane.accounts.age import Ages
 from control_plane.accounts.caller import Use
@@ -240,7 +242,7 @@ class SignIn:
         if own is None and await deletion_store.bring_back(self._database, user_id):
             log.info("account_brought_back", extra={"user": user_id})
             own = await store.own_by_id(self._database, user_id)
-            own = dataclasses.replace(own, came_back=True) if own is not None else None
+            own = msgspec.structs.replace(own, came_back=True) if own is not None else None
         if own is None:
             if await deletion_store.is_deleted_and_banned(self._database, user_id):
                 raise AccountBlocked

@@ -97,8 +97,7 @@ class User(msgspec.Struct, frozen=True):
     """Likes of this user's videos."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnUser:
+class OwnUser(msgspec.Struct, frozen=True):
     """A user with what only its owner sees."""
 
     user: User

@@ -84,11 +84,13 @@ class Limits:
     open_files: int = UNLIMITED
     nice: int = 0
     """Lowers the CPU priority, see `child_start.give_way`."""
+    ends_with_parent: bool = False
+    """Linux kills it when the server is killed, which could not do so itself."""
 
     def numbers(self, account: Account | None) -> tuple[int, ...]:
         """The arguments of `child_start.restrict`."""
         uid, gid = (account.uid, account.gid) if account else (UNLIMITED, UNLIMITED)
-        return uid, gid, self.memory_bytes, self.cpu_s, self.open_files, self.nice
+        return uid, gid, self.memory_bytes, self.cpu_s, self.open_files, self.nice, int(self.ends_with_parent)
 
 
 @functools.cache

@@ -1,19 +1,21 @@
 """The first program of a child process: sets resource limits, drops privileges and then executes the real program.
 
-Usage: `python -I -S child_start.py <uid>,<gid>,<memory>,<cpu>,<open files>,<nice> <program> <argument>…`. A process with
-threads cannot do this safely between fork and exec. The script imports little, and only from the standard library, so
-that it takes 20 ms.
+Usage: `python -I -S child_start.py <uid>,<gid>,<memory>,<cpu>,<open files>,<nice>,<ends> <program> <argument>…`. A
+process with threads cannot do this safely between fork and exec. The script imports little, and only from the standard
+library, so that it takes 20 ms.
 """
 
 import ctypes
 import os
 import resource
+import signal
 import sys
 from contextlib import suppress
 
 UNLIMITED = -1
 """No limit. As a uid or gid: unchanged."""
 AUTOGROUP = "/proc/self/autogroup"
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _NOT_STARTED = 127
 
@@ -31,7 +33,9 @@ def give_way(nice: int) -> None:
             session.write(str(nice))
 
 
-def restrict(uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int, nice: int) -> None:
+def restrict(
+    uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int, nice: int, ends_with_parent: int
+) -> None:
     """Apply the user and the limits to this process. Raises OSError when the user cannot be changed. Limits that the
     system lacks are skipped."""
     os.umask(0o077)
@@ -46,7 +50,10 @@ def restrict(uid: int, gid: int, memory_bytes: int, cpu_s: int, open_files: int,
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if ends_with_parent:  # set after the change of user, which clears it
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _limit(kind: int, most: int) -> None:

@@ -34,6 +34,15 @@ class FfmpegFailed(ControlPlaneError):
     code = "ffmpeg_failed"
     kind = ErrorKind.STOPS
 
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        """Its exit status, negative after a signal; None: it did not run to its end."""
+
+
+class FfmpegTooSlow(FfmpegFailed):
+    """It did not end before its deadline."""
+
 
 def executable(setting: str = "") -> Path:
     """The executable that `setting` (LIVE_FFMPEG) names, else the bundled one. Raises FfmpegFailed."""
@@ -94,11 +103,11 @@ async def run(
     program: Path | None = None,
     nice: int = NICE,
     memory_bytes: int = MEMORY_BYTES,
-) -> None:
-    """Run ffmpeg within limits and wait for it. `what` names the task in the text of FfmpegFailed. `program` is the
-    bundled one by default."""
+) -> str:
+    """Run ffmpeg within limits, wait for it and return the end of its output. `what` names the task in the text of
+    FfmpegFailed. `program` is the bundled one by default."""
     argv = [*_QUIET, *arguments]
-    await _run(program or executable(), argv, what, deadline_s, account, nice=nice, memory_bytes=memory_bytes)
+    return await _run(program or executable(), argv, what, deadline_s, account, nice=nice, memory_bytes=memory_bytes)
 
 
 async def _run(
@@ -112,17 +121,18 @@ async def _run(
     memory_bytes: int = MEMORY_BYTES,
 ) -> str:
     cpu_s = math.ceil(deadline_s) * (os.cpu_count() or 1)
-    limits = Limits(memory_bytes, cpu_s, _OPEN_FILES, nice)
+    limits = Limits(memory_bytes, cpu_s, _OPEN_FILES, nice, ends_with_parent=True)
     try:
         path = await asyncio.to_thread(child.runnable, program, account)
         status, output = await child.run([path, *arguments], account, limits, deadline_s)
     except TimeoutError:
-        raise FfmpegFailed(f"{what} took longer than {deadline_s:.0f} seconds.") from None
+        raise FfmpegTooSlow(f"{what} took longer than {deadline_s:.0f} seconds.") from None
     except OSError as error:
         raise FfmpegFailed(f"ffmpeg cannot be run: {error.strerror}.") from error
     written = masked(output.decode(errors="replace"))
     if status != 0:
         raise FfmpegFailed(
-            f"{what} failed: ffmpeg ended with status {status}. It wrote:\n{written[-_TAIL_BYTES:].strip()}"
+            f"{what} failed: ffmpeg ended with status {status}. It wrote:\n{written[-_TAIL_BYTES:].strip()}",
+            status,
         )
     return written

@@ -30,7 +30,9 @@ KEPT = 8
 server still signs. More: old tokens stay valid for longer."""
 KEY_IDS = string.ascii_letters + string.digits
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-CLIENTS = ("ios", "android", "android_kt", "document")
+IOS_UPLOAD = "ios_upload"
+"""The iOS app sends its uploads with another API key."""
+API_KEYS = ("ios", "android", "android_kt", "document", IOS_UPLOAD)
 
 
 class Purpose(StrEnum):
@@ -58,7 +60,7 @@ class UnusableSecrets(ControlPlaneError):
 class Secrets:
     keyrings: Mapping[Purpose, Keyring]
     api_keys: Mapping[str, str]
-    """By client. A setting (`LIVE_API_KEY_…`) takes precedence."""
+    """By client, and that of iOS' uploads, which is missing in the file of an older release. A setting (`LIVE_API_KEY_…`) takes precedence."""
     web_push_key: str
     """The VAPID private key: 32 bytes in base64url. It is not rotated, because browsers subscribe to it. A setting takes
     precedence. Empty in the file of an older release."""
@@ -81,7 +83,7 @@ def load_or_create(path: Path) -> Secrets:
 
 
 def _is_complete(found: Secrets) -> bool:
-    return bool(found.web_push_key) and set(found.keyrings) == set(Purpose)
+    return bool(found.web_push_key) and set(found.keyrings) == set(Purpose) and set(found.api_keys) == set(API_KEYS)
 
 
 def _completed(path: Path, found: Secrets) -> Secrets:
@@ -92,7 +94,8 @@ def _completed(path: Path, found: Secrets) -> Secrets:
         if not _is_complete(found):
             rings = {purpose: found.keyrings.get(purpose) or Keyring((_new_secret(set()),)) for purpose in Purpose}
             key = found.web_push_key or _new_web_push_key()
-            found = dataclasses.replace(found, keyrings=rings, web_push_key=key)
+            api_keys = {IOS_UPLOAD: _new_api_key(), **found.api_keys}
+            found = dataclasses.replace(found, keyrings=rings, api_keys=api_keys, web_push_key=key)
             private_file.replace(path, _text(found))
     return found
 
@@ -133,11 +136,15 @@ def rotate(
 
 def _generate() -> Secrets:
     rings = {purpose: Keyring((_new_secret(set()),)) for purpose in Purpose}
-    return Secrets(rings, {client: secrets.token_urlsafe(18) for client in CLIENTS}, _new_web_push_key())
+    return Secrets(rings, {name: _new_api_key() for name in API_KEYS}, _new_web_push_key())
 
 
 def _new_secret(taken: set[str]) -> Secret:
     return Secret(secrets.choice([key_id for key_id in KEY_IDS if key_id not in taken]), secrets.token_bytes(32))
+
+
+def _new_api_key() -> str:
+    return secrets.token_urlsafe(18)
 
 
 def _new_web_push_key() -> str:
@@ -156,7 +163,9 @@ def _parse(stored: dict[str, Any]) -> Secrets:
         if not ring.secrets or any(len(s.key_id) != 1 or len(s.value) < 16 for s in ring.secrets):
             raise ValueError
         rings[purpose] = ring
-    api_keys = {client: str(stored["api_keys"][client]) for client in CLIENTS}
+    api_keys = {
+        name: str(stored["api_keys"][name]) for name in API_KEYS if name != IOS_UPLOAD or name in stored["api_keys"]
+    }
     return Secrets(rings, api_keys, str(stored.get("web_push_key", "")))
 
 

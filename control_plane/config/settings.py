@@ -137,6 +137,10 @@ class Settings:
         least=1,
         most=3650,
     )
+    deleted_video_hours: int = setting(
+        24, "hours after which the files of a deleted video are removed", least=0, most=8760
+    )
+    view_days: int = setting(90, "days after which it is deleted who saw which video for how long", least=1, most=3650)
     grace_s: int = setting(
         60, "how long an interrupted stream waits for its publisher before it ends", least=0, most=LONGEST_GRACE_S
     )
@@ -150,6 +154,9 @@ class Settings:
         2, "live streams that are probed at the same time, each by its own process; 0: no probes", least=0, most=64
     )
     probe_interval_s: int = setting(30, "interval between two probes of a live stream", least=1)
+    blocked_words: tuple[str, ...] = setting(
+        (), "words and phrases that comments may not have, separated by commas, in any case"
+    )
     evidence_days: int = setting(
         180,
         "days after the decision about a report in which it can be appealed; then what the report kept is deleted",
@@ -204,6 +211,13 @@ class Settings:
     # ── limits ──
     body_limit: int = setting(1 << 20, "largest JSON body, bytes", least=1024)
     upload_limit: int = setting(500 << 20, "largest uploaded file, bytes; pictures have lower limits", least=1 << 20)
+    videos_per_day: int = setting(50, "videos that one user may upload per day (UTC)", least=1)
+    video_bytes_per_day: int = setting(
+        5 << 30, "bytes of the videos that one user may upload per day (UTC)", least=1 << 20
+    )
+    disk_reserve: int = setting(
+        1 << 30, "free space on the disk of the data directory, bytes, that uploads leave to the database", least=0
+    )
     open_uploads: int = setting(5, "uploads in parts that one user may have unfinished", least=1)
     upload_hours: int = setting(24, "an upload in parts that is not finished by then is deleted", least=1, most=24 * 30)
     address_rate: int = setting(600, "calls and pages per minute from one address", least=1)
@@ -223,6 +237,7 @@ class Settings:
     api_key_ios: str = setting("", "API key of the iOS app", secret=True)
     api_key_android: str = setting("", "API key of the Java Android app", secret=True)
     api_key_android_kt: str = setting("", "API key of the Kotlin Android app", secret=True)
+    api_key_ios_upload: str = setting("", "API key of the iOS app's uploads, which send another one", secret=True)
     api_key_document: str = setting("", "API key of all other clients", secret=True)
 
     providers: Providers = table(Providers)
@@ -337,6 +352,11 @@ class Settings:
     @property
     def uploads_dir(self) -> Path:
         return self.data_dir / UPLOADS
+
+    @property
+    def processing_dir(self) -> Path:
+        """Where ffmpeg makes the files of videos."""
+        return self.data_dir / "processing"
 
     @property
     def resumable_dir(self) -> Path:

@@ -6,9 +6,9 @@ import datetime as dt
 
 import msgspec
 
-from control_plane.base.ids import Seq, UserId
-from control_plane.eventlog.encoding import encode_event
-from control_plane.eventlog.types import EventData, EventType
+from control_plane.base.clock import iso_ms
+from control_plane.base.ids import UserId
+from control_plane.eventlog.types import EventData
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -38,12 +38,18 @@ class Gift(EventData, frozen=True):
     combo: Combo
 
 
-_START, _TOTAL, _END = '{"type":"gift","seq":0', '"sender_total":0', "0}}}"
+_TOTAL, _END = '"sender_total":0', "0}}"
+_encode = msgspec.json.Encoder().encode
 
 
-def parts(at: dt.datetime, gift: Gift) -> tuple[str, str]:
-    """The frame of a gift without the numbers that `gifts_send` in the database inserts: what is between `seq` and
-    `sender_total`, and between that and the number in the combo. In `gift` these are 0. A text within JSON cannot look
-    like one of the separators, because its quotes are escaped."""
-    head, _, tail = encode_event(EventType.GIFT, Seq(0), at, gift).removeprefix(_START).rpartition(_TOTAL)
+def head_of(at: dt.datetime) -> str:
+    """What follows the event's number in the frame of every gift of this time, before `parts`."""
+    return f',"at":"{iso_ms(at)}","data":'
+
+
+def parts(gift: Gift) -> tuple[str, str]:
+    """The data of a gift without the numbers that `gifts_send` in the database inserts: what is before `sender_total`, and
+    between that and the number in the combo. In `gift` these are 0. A text within JSON cannot look like one of the
+    separators, because its quotes are escaped."""
+    head, _, tail = _encode(gift).decode().rpartition(_TOTAL)
     return head + _TOTAL.removesuffix("0"), tail.removesuffix(_END)

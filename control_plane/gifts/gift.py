@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+
+import msgspec
 
 from control_plane.base.ids import GiftId, Seq, StreamId, UserId
 from control_plane.gifts.catalogue import GiftCategory
@@ -11,8 +12,7 @@ from control_plane.gifts.events import Person
 from control_plane.videos.video import VideoId
 
 
-@dataclass(frozen=True, slots=True)
-class Gift:
+class Gift(msgspec.Struct, frozen=True):
     id: GiftId
     title: str
     coins: int
@@ -26,8 +26,7 @@ class Gift:
     created_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedGift:
+class PreparedGift(msgspec.Struct, frozen=True, kw_only=True):
     """A gift that the database can decide about."""
 
     sender: Person
@@ -48,8 +47,7 @@ class PreparedGift:
         return self.gift.coins * self.count
 
 
-@dataclass(frozen=True, slots=True)
-class SentGift:
+class SentGift(msgspec.Struct, frozen=True):
     id: int
     stream_id: StreamId | None
     video_id: VideoId | None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from cachetools import LRUCache
 
 from control_plane.accounts.age import Activity, Ages
@@ -80,8 +80,7 @@ class ReceiverNotLive(ControlPlaneError):
         super().__init__("This person is not live at the moment.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiftOrder:
+class GiftOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A sender's request. The price comes from the catalogue, not from the client."""
 
     sender_id: UserId
@@ -95,8 +94,7 @@ class GiftOrder:
     """The receiver's video. The gift then goes into no stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class GiftOutcome:
+class GiftOutcome(msgspec.Struct, frozen=True):
     sent: SentGift
     wallet: Wallet
     """The sender's current wallet."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from control_plane.base.ids import LARGEST_ID, Seq
 from control_plane.db.connections import Connection
@@ -16,6 +17,7 @@ from control_plane.ledger.wallets import Wallet
 
 _SEND = "select * from gifts_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _NO_STREAM = 0
+Parts = tuple[str, str]
 
 
 class Outcome(StrEnum):
@@ -39,8 +41,7 @@ class Outcome(StrEnum):
     TOO_MANY = "too_many"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     outcome: Outcome
     missing: int
     """Coins: of the debt, or that the sender lacks."""
@@ -62,10 +63,26 @@ async def send(
     commission_bps: int = 0,
     may_be_plain: bool = False,
 ) -> list[Answer]:
+    """Send the gifts and answer each one: `call`, and `answers_of` its rows."""
+    framed = [(gift, parts_of(gift)) for gift in gifts]
+    rows = await call(source, framed, at, commission_bps=commission_bps, may_be_plain=may_be_plain)
+    return answers_of(gifts, rows)
+
+
+async def call(
+    source: Connection | Database,
+    framed: Sequence[tuple[PreparedGift, Parts]],
+    at: dt.datetime,
+    *,
+    commission_bps: int = 0,
+    may_be_plain: bool = False,
+) -> Sequence[Row]:
     """One statement, which is a transaction of its own unless `source` is in one. No two gifts have the same sender and
-    key. `may_be_plain`: whether gifts may be sent outside of streams; the caller tells their receivers."""
-    parts = [events.parts(at, _event(gift)) for gift in gifts]
-    rows = await source.fetch(
+    key. `framed`: each gift with `parts_of` it. `may_be_plain`: whether gifts may be sent outside of streams; the caller
+    tells their receivers."""
+    start = events.head_of(at)
+    gifts = [gift for gift, _ in framed]
+    return await source.fetch(
         _SEND,
         [gift.sender.user_id for gift in gifts],
         [gift.receiver_id for gift in gifts],
@@ -76,12 +93,15 @@ async def send(
         [gift.coins for gift in gifts],
         [gift.key for gift in gifts],
         [gift.fingerprint for gift in gifts],
-        [head for head, _ in parts],
-        [tail for _, tail in parts],
+        [start + head for _, (head, _) in framed],
+        [tail for _, (_, tail) in framed],
         commission_bps,
         at,
         may_be_plain,
     )
+
+
+def answers_of(gifts: Sequence[PreparedGift], rows: Sequence[Row]) -> list[Answer]:
     answers = {row["number"]: _answer(gifts[row["number"] - 1], row) for row in rows}
     return [answers[number] for number in range(1, len(gifts) + 1)]
 
@@ -91,17 +111,20 @@ def _possible(stream_id: int | None) -> int | None:
     return stream_id if stream_id is None or 1 <= stream_id <= LARGEST_ID else _NO_STREAM
 
 
-def _event(gift: PreparedGift) -> events.Gift:
-    return events.Gift(
-        gift_id=gift.gift.id,
-        title=gift.gift.title,
-        icon=gift.icon,
-        count=gift.count,
-        coins=gift.coins,
-        sender=gift.sender,
-        receiver_id=gift.receiver_id,
-        sender_total=0,
-        combo=events.Combo(id=f"{gift.sender.user_id}-{gift.gift.id}", count=0),
+def parts_of(gift: PreparedGift) -> Parts:
+    """The parts of the frame of the gift's event."""
+    return events.parts(
+        events.Gift(
+            gift_id=gift.gift.id,
+            title=gift.gift.title,
+            icon=gift.icon,
+            count=gift.count,
+            coins=gift.coins,
+            sender=gift.sender,
+            receiver_id=gift.receiver_id,
+            sender_total=0,
+            combo=events.Combo(id=f"{gift.sender.user_id}-{gift.gift.id}", count=0),
+        )
     )
 
 

@@ -108,7 +108,7 @@ async def on_video(
     if offset >= DEEPEST:
         return []
     rows = await database.fetch(_ON_VIDEO, video_id, viewer_id, limit, offset)
-    return [(SentGift(**{name: row[name] for name in SentGift.__slots__}), _gift(row, "of_")) for row in rows]
+    return [(SentGift(**{name: row[name] for name in SentGift.__struct_fields__}), _gift(row, "of_")) for row in rows]
 
 
 async def delete_combos_before(database: Database, ago: dt.timedelta) -> None:

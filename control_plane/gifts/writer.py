@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import Seq, StreamId
-from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.db.pool import Database, DatabaseUnavailable, Row
 from control_plane.eventlog.log import CLOSE_S, DEADLINE_S, RETRY_S, Offers
 from control_plane.gifts.gift import PreparedGift, SentGift
-from control_plane.gifts.sending_store import Answer, Outcome, send
+from control_plane.gifts.sending_store import Answer, Outcome, Parts, answers_of, call, parts_of, send
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.telling import tell
 
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 """Gifts of one statement. More: the locks of their accounts and streams are held for longer. Fewer: more commits."""
+HALF = 32
+"""Gifts of one statement while no more than a batch waits. So two halves take turns: the database works on one while the
+senders of the other are answered and send again. More: all of 64 senders wait for the same statement, and the database
+for all of them. Fewer: more commits."""
 MOST_WAITING = 4096
 """Gifts that wait for the statement before theirs. More: their callers wait for longer, and hold more memory, before they
 are refused. Fewer: a burst is refused that the database could take within seconds."""
@@ -45,6 +49,8 @@ class TooManyGifts(ControlPlaneError):
 @dataclass(slots=True)
 class _Waiting:
     gift: PreparedGift
+    parts: Parts
+    """Made before the gift waits, so that the database does not wait for it."""
     until: float
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -80,6 +86,8 @@ class GiftWriter:
         self._clock = clock
         self._most_waiting = most_waiting
         self._waiting: deque[_Waiting] = deque()
+        self._alone: deque[_Waiting] = deque()
+        """Gifts that are sent before those, each by itself."""
         self._writing: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -90,10 +98,9 @@ class GiftWriter:
             raise DatabaseUnavailable
         if len(self._waiting) >= self._most_waiting:
             raise TooManyGifts
-        waiting = _Waiting(gift, asyncio.get_running_loop().time() + deadline_s)
+        waiting = _Waiting(gift, parts_of(gift), asyncio.get_running_loop().time() + deadline_s)
         self._waiting.append(waiting)
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write(), name="gift-writer")
+        self._start()
         return await waiting.answer
 
     async def send_plain(self, gift: PreparedGift) -> Answer:
@@ -115,27 +122,35 @@ class GiftWriter:
     async def close(self, deadline_s: float = CLOSE_S) -> None:
         """Accept no more gifts, and wait until the accepted ones are answered or `deadline_s` is over."""
         self._closing = True
-        if (writing := self._writing) is not None:
+        while (writing := self._writing) is not None:
             _, late = await asyncio.wait([writing], timeout=deadline_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def _start(self) -> None:
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="gift-writer")
+
     async def _write(self) -> None:
         try:
-            while self._waiting:
-                await self._settle(self._next_batch())
+            while batch := self._next_batch():
+                await self._settle(batch)
         finally:
             self._writing = None
-            for waiting in self._waiting:
+            for waiting in (*self._alone, *self._waiting):
                 waiting.resolve(DatabaseUnavailable())
+            self._alone.clear()
             self._waiting.clear()
 
     def _next_batch(self) -> list[_Waiting]:
-        """The gifts that waited longest. A second one with the same sender and key waits for the outcome of the first."""
+        """The gifts that waited longest. A second one with the same sender and key waits for the statement of the first."""
+        if self._alone:
+            return [self._alone.popleft()]
+        size = BATCH if len(self._waiting) > BATCH else HALF
         batch: dict[tuple[int, str], _Waiting] = {}
         later: list[_Waiting] = []
-        while self._waiting and len(batch) < BATCH:
+        while self._waiting and len(batch) < size:
             waiting = self._waiting.popleft()
             if batch.setdefault((waiting.gift.sender.user_id, waiting.gift.key), waiting) is not waiting:
                 later.append(waiting)
@@ -143,37 +158,37 @@ class GiftWriter:
         return list(batch.values())
 
     async def _settle(self, batch: list[_Waiting]) -> None:
-        """Answer every gift of the batch. Database failures are retried until the deadline of each gift."""
+        """Send the gifts in one statement, and answer each. Database failures are retried until the deadline of each gift."""
         try:
             while batch := _in_time(batch):
+                framed = [(waiting.gift, waiting.parts) for waiting in batch]
                 try:
-                    answers = await self._commit([waiting.gift for waiting in batch])
+                    rows = await call(self._database, framed, self._clock(), commission_bps=self._commission_bps)
                 except DatabaseUnavailable:
                     log.warning("gifts_wait_for_the_database", extra={"waiting": len(batch)})
                     await asyncio.sleep(RETRY_S)
                 except Exception as error:
                     if len(batch) == 1:
                         return batch[0].resolve(error)
-                    for waiting in batch:  # one gift failed the statement of all
-                        await self._settle([waiting])
-                    return None
+                    return self._alone.extend(batch)  # one gift failed the statement of all
                 else:
-                    self._offer(answers)
-                    answered = zip(batch, answers, strict=True)
-                    alone = [waiting for waiting, answer in answered if not waiting.take(answer)]
-                    if len(batch) > 1:
-                        for waiting in alone:
-                            await self._settle([waiting])
-                        return None
-                    batch = alone
+                    if not self._waiting:
+                        return self._answer(batch, rows)
+                    # The next statement leaves before these answers are taken apart, so that the database works meanwhile.
+                    asyncio.get_running_loop().call_soon(self._answer, batch, rows)
+                    return None
             return None
         except asyncio.CancelledError:
             for waiting in batch:
                 waiting.resolve(DatabaseUnavailable())
             raise
 
-    async def _commit(self, gifts: Sequence[PreparedGift]) -> list[Answer]:
-        return await send(self._database, gifts, self._clock(), commission_bps=self._commission_bps)
+    def _answer(self, batch: Sequence[_Waiting], rows: Sequence[Row]) -> None:
+        answers = answers_of([waiting.gift for waiting in batch], rows)
+        self._offer(answers)
+        self._alone.extend(waiting for waiting, answer in zip(batch, answers, strict=True) if not waiting.take(answer))
+        if self._alone:
+            self._start()
 
     def _offer(self, answers: Collection[Answer]) -> None:
         """Offer the events to the hub. Those of a stream have consecutive numbers: the statement held its log."""

@@ -28,6 +28,10 @@ class Kind(StrEnum):
     COMMENT_LIKE = "comment_like"
     COMMENT_REPLY = "comment_reply"
     MENTION = "mention"
+    VIDEO_POST = "video_new_post"
+    """A user who is followed has posted a video."""
+    VIDEO_FAILED = "video_failed"
+    """An upload of the user could not be converted."""
     SINGLE = "single"
     """An invitation to a stream of two."""
     MULTIPLE = "multiple"
@@ -46,7 +50,15 @@ class Kind(StrEnum):
 
 
 OWN = frozenset(
-    {Kind.REPORT_CLOSED, Kind.DECISION, Kind.APPEAL_CLOSED, Kind.COINS_CREDITED, Kind.COINS_TAKEN_BACK, Kind.PAYOUT}
+    {
+        Kind.REPORT_CLOSED,
+        Kind.DECISION,
+        Kind.APPEAL_CLOSED,
+        Kind.COINS_CREDITED,
+        Kind.COINS_TAKEN_BACK,
+        Kind.PAYOUT,
+        Kind.VIDEO_FAILED,
+    }
 )
 """Kinds about the receiver's own matters, without another sender. Their texts name no one."""
 SWITCHES = {
@@ -60,6 +72,7 @@ SWITCHES = {
     Kind.COMMENT_LIKE: "likes",
     Kind.COMMENT_REPLY: "comments",
     Kind.MENTION: "mentions",
+    Kind.VIDEO_POST: "video_updates",
 }
 """The setting by which a user turns a kind off, a column of `push_setting`. Other kinds are always told."""
 

@@ -1,4 +1,4 @@
-"""Jobs of inboxes: deletes old entries, and hides those of users with more entries than a ban hides at once."""
+"""Jobs of inboxes: delete old entries and those about deleted videos, and hide those of users with more entries than a ban hides at once."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ class InboxRetention:
 @job(every="11 * * * *")
 async def delete_old_entries(retention: InboxRetention) -> None:
     while await store.delete_old(retention.database, dt.timedelta(days=retention.days), BATCH) == BATCH:
+        pass
+
+
+@job()
+async def delete_entries_of_video(database: Database, video_id: int) -> None:
+    """Of a video that is deleted: nobody can see it any more."""
+    while await store.delete_of_video(database, video_id, BATCH) == BATCH:
         pass
 
 

@@ -114,9 +114,21 @@ _LOCK_ONE = "select true from inbox where user_id = $1 for no key update"
 _READ = """
     update inbox_entry set read = true where receiver_id = $1 and not read and ($2::integer is null or number = $2)
 """
+_LOCK_ABOUT = """
+    select user_id from inbox where user_id in (
+        select receiver_id from inbox_entry where video_id = $1 and subject_id = any($2::bigint[]) and kind = any($3::text[]))
+    order by user_id for no key update
+"""
+_DELETE_ABOUT = """
+    delete from inbox_entry where video_id = $1 and subject_id = any($2::bigint[]) and kind = any($3::text[])
+"""
 _DELETE_OLD = """
     delete from inbox_entry where (receiver_id, number) in (
         select receiver_id, number from inbox_entry where created_at < now() - $1::interval limit $2)
+"""
+_DELETE_OF_VIDEO = """
+    delete from inbox_entry where (receiver_id, number) in (
+        select receiver_id, number from inbox_entry where video_id = $1 limit $2)
 """
 _TO_HIDE = "select sender_id from inbox_hiding order by sender_id limit 1 for update"
 _HIDE = "select hide_entries_of($1, $2)"
@@ -270,9 +282,25 @@ async def read(connection: Connection, user_id: UserId, entry_id: EntryId | None
     return (await connection.execute(_READ, user_id, entry_id)) != "UPDATE 0"
 
 
+async def delete_about(
+    connection: Connection, kinds: Sequence[Kind], video_id: int, subject_ids: Sequence[int]
+) -> list[UserId]:
+    """Delete all entries of these kinds about these things of a video. Returns the receivers."""
+    about = (video_id, subject_ids, [kind.value for kind in kinds])
+    receivers = [row["user_id"] for row in await connection.fetch(_LOCK_ABOUT, *about)]
+    if receivers:
+        await connection.execute(_DELETE_ABOUT, *about)
+    return receivers
+
+
 async def delete_old(database: Database, kept: dt.timedelta, most: int) -> int:
     """Delete at most `most` entries that are older. Returns their number."""
     return int((await database.execute(_DELETE_OLD, kept, most)).split()[-1])
+
+
+async def delete_of_video(database: Database, video_id: int, most: int) -> int:
+    """Delete at most `most` entries about this video. Returns their number."""
+    return int((await database.execute(_DELETE_OF_VIDEO, video_id, most)).split()[-1])
 
 
 async def hide_more(connection: Connection, most: int) -> bool:

@@ -58,6 +58,13 @@ async def tell(connection: Connection, told: Told, receiver_ids: Sequence[UserId
         await enqueue(connection, push_of(told, await store.sender(connection, told.sender_id), others), added)
 
 
+async def retract(connection: Connection, kinds: Sequence[Kind], video_id: int, subject_ids: Sequence[int]) -> None:
+    """Delete the entries of these kinds about what was deleted: they hold its text."""
+    receivers = await store.delete_about(connection, kinds, video_id, subject_ids)
+    if receivers:
+        await notify_all_within(connection, Topic.PERSON, receivers)
+
+
 async def record(connection: Connection, told: Told, receiver_ids: Sequence[UserId]) -> list[UserId]:
     """Like `tell`, without a push. Returns the receivers of new entries."""
     receivers = set(receiver_ids) - {told.sender_id}

@@ -58,6 +58,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.COMMENT_LIKE: _same("{who} liked your comment."),
             Kind.COMMENT_REPLY: Forms("{who} replied: {text}", "{who} replied to your comment."),
             Kind.MENTION: Forms("{who} mentioned you: {text}", "{who} mentioned you."),
+            Kind.VIDEO_POST: Forms("{who} posted a video: {text}", "{who} posted videos."),
+            Kind.VIDEO_FAILED: _same("Your video could not be converted: {text}"),
             Kind.SINGLE: Forms("{who} invites you to a live stream.", "{who} invite you to a live stream."),
             Kind.MULTIPLE: Forms(
                 "{who} invites you to a live stream with several hosts.",
@@ -87,6 +89,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.COMMENT_LIKE: _same("{who} gefällt dein Kommentar."),
             Kind.COMMENT_REPLY: Forms("{who} hat geantwortet: {text}", "{who} haben auf deinen Kommentar geantwortet."),
             Kind.MENTION: Forms("{who} hat dich erwähnt: {text}", "{who} haben dich erwähnt."),
+            Kind.VIDEO_POST: Forms("{who} hat ein Video gepostet: {text}", "{who} haben Videos gepostet."),
+            Kind.VIDEO_FAILED: _same("Dein Video konnte nicht umgewandelt werden: {text}"),
             Kind.SINGLE: Forms("{who} lädt dich in einen Livestream ein.", "{who} laden dich in einen Livestream ein."),
             Kind.MULTIPLE: Forms(
                 "{who} lädt dich in einen Livestream mit mehreren Hosts ein.",
@@ -116,6 +120,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.COMMENT_LIKE: Forms("A {who} le gusta tu comentario.", "A {who} les gusta tu comentario."),
             Kind.COMMENT_REPLY: Forms("{who} ha respondido: {text}", "{who} han respondido a tu comentario."),
             Kind.MENTION: Forms("{who} te ha mencionado: {text}", "{who} te han mencionado."),
+            Kind.VIDEO_POST: Forms("{who} ha publicado un vídeo: {text}", "{who} han publicado vídeos."),
+            Kind.VIDEO_FAILED: _same("No se ha podido convertir tu vídeo: {text}"),
             Kind.SINGLE: Forms("{who} te invita a un directo.", "{who} te invitan a un directo."),
             Kind.MULTIPLE: Forms(
                 "{who} te invita a un directo con varios anfitriones.",
@@ -145,6 +151,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.COMMENT_LIKE: Forms("{who} aime votre commentaire.", "{who} aiment votre commentaire."),
             Kind.COMMENT_REPLY: Forms("{who} a répondu : {text}", "{who} ont répondu à votre commentaire."),
             Kind.MENTION: Forms("{who} vous a mentionné : {text}", "{who} vous ont mentionné."),
+            Kind.VIDEO_POST: Forms("{who} a publié une vidéo : {text}", "{who} ont publié des vidéos."),
+            Kind.VIDEO_FAILED: _same("Votre vidéo n’a pas pu être convertie : {text}"),
             Kind.SINGLE: Forms("{who} vous invite dans un direct.", "{who} vous invitent dans un direct."),
             Kind.MULTIPLE: Forms(
                 "{who} vous invite dans un direct à plusieurs.", "{who} vous invitent dans un direct à plusieurs."
@@ -173,6 +181,8 @@ LANGUAGES: Mapping[str, Language] = {
             Kind.COMMENT_LIKE: Forms("{who} curtiu seu comentário.", "{who} curtiram seu comentário."),
             Kind.COMMENT_REPLY: Forms("{who} respondeu: {text}", "{who} responderam ao seu comentário."),
             Kind.MENTION: Forms("{who} mencionou você: {text}", "{who} mencionaram você."),
+            Kind.VIDEO_POST: Forms("{who} publicou um vídeo: {text}", "{who} publicaram vídeos."),
+            Kind.VIDEO_FAILED: _same("Não foi possível converter seu vídeo: {text}"),
             Kind.SINGLE: Forms("{who} convida você para uma live.", "{who} convidam você para uma live."),
             Kind.MULTIPLE: Forms(
                 "{who} convida você para uma live com vários anfitriões.",

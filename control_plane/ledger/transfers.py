@@ -41,6 +41,7 @@ CLIENT_REF = r"^(?! )[^\x00-\x1f\x7f]{0,63}[^\x00-\x20\x7f]\Z"
 send a different key on retry."""
 CLIENT_REF_RULE = f"1 to {LONGEST_CLIENT_REF} printable characters and no blank at its ends"
 _CLIENT_REF = re.compile(CLIENT_REF)
+_encode = json.JSONEncoder(sort_keys=True).encode
 
 
 class Operation(StrEnum):
@@ -153,7 +154,7 @@ def fingerprint(**request: str | int | None) -> bytes:
     """SHA-256 of the request. Fields that are None are left out, so that adding a field later keeps old fingerprints
     valid."""
     given = {name: value for name, value in request.items() if value is not None}
-    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).digest()
+    return hashlib.sha256(_encode(given).encode()).digest()
 
 
 def key_of(client_ref: str | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
@@ -13,8 +14,7 @@ from control_plane.ledger import store
 from control_plane.ledger.account import Account, bought, debt, earned, reward
 
 
-@dataclass(frozen=True, slots=True)
-class Wallet:
+class Wallet(msgspec.Struct, frozen=True):
     """A user's coins. Gifts spend rewards first, then bought coins. Only earned coins can be withdrawn."""
 
     bought: int = 0

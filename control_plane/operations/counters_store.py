@@ -33,13 +33,27 @@ COUNTED: Mapping[str, str] = {
     "comment.replies": """
         select parent_id as subject, count(*) as counted from video_comment where parent_id is not null group by 1
     """,
+    "video.likes": "select video_id as subject, count(*) as counted from video_like group by 1",
+    "video.comments": "select video_id as subject, count(*) as counted from video_comment group by 1",
+    "video.favourites": "select video_id as subject, count(*) as counted from video_favourite group by 1",
+    "video.reposts": "select video_id as subject, count(*) as counted from video_repost group by 1",
 }
-"""The rows of each counter. One statement reads rows and counter, so that it sees both as of one moment."""
+"""The rows of each counter. One statement reads rows and counter, so that it sees both as of one moment. Views and shares
+are not here: their rows are deleted, and stay counted."""
+
+
+def _kept(name: str) -> str:
+    """Where the counter is: those of videos are columns of `video_count`."""
+    of, _, what = name.partition(".")
+    if of == "video":
+        return f"select video_id as subject, sum({what}) as kept from video_count group by 1"
+    return f"select subject_id as subject, sum(value) as kept from counter where name = '{name}' group by 1"
+
 
 _WRONG = {
     name: f"""
         with counted as ({counted}),
-        kept as (select subject_id as subject, sum(value) as kept from counter where name = '{name}' group by 1)
+        kept as ({_kept(name)})
         select subject, coalesce(kept, 0)::bigint as kept, coalesce(counted, 0) as counted
         from counted full join kept using (subject)
         where coalesce(kept, 0) <> coalesce(counted, 0) order by subject limit $1

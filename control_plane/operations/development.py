@@ -28,7 +28,7 @@ from control_plane.social import personal_data as social
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
-from control_plane.videos import store as videos
+from control_plane.videos import personal_data as videos
 
 _LONG = "set local statement_timeout = '10min'"
 _FORGET = "update installation set development_since = null"
@@ -66,11 +66,11 @@ async def make_fit_for_production(database: Database, files: Files, actor: Actor
         coins = await take_back_free_coins(connection)
         demo_people = await accounts.remove_demo_people(connection)
         messages = Changing(database, files)
-        await videos.delete_of(connection, demo_people)
         for user_id in demo_people:
             await use_picture(files, connection, user_id, PictureNames())
             await use_video(files, connection, user_id, FileName(""))
             await content.forget_person(connection, user_id)
+            await videos.forget_person(connection, user_id)
             await social.forget_person(connection, user_id)
             await messages.forget_person(connection, user_id)
             await inbox.forget_person(connection, user_id)

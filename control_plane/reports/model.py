@@ -13,7 +13,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.storage.model import FileName
 
-USER, STREAM, MESSAGE = "user", "stream", "message"
+USER, STREAM, MESSAGE, VIDEO, COMMENT = "user", "stream", "message", "video", "comment"
 """Kinds of things. Each domain that registers another kind names it."""
 
 

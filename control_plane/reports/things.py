@@ -1,4 +1,5 @@
-"""What can be reported: users, streams and direct messages. `stagedoor/parts/reports.py` lists all kinds."""
+"""What can be reported: users, streams, direct messages, videos and comments. `stagedoor/parts/reports.py` lists all
+kinds."""
 
 from __future__ import annotations
 
@@ -18,6 +19,12 @@ from control_plane.reports.model import Snapshot, Thing
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName, StorageUnavailable, is_stored
 from control_plane.streams import store as stream_store
+from control_plane.videos.comments import store as comment_store
+from control_plane.videos.comments.changing import remove as remove_comment
+from control_plane.videos.comments.model import CommentId
+from control_plane.videos.deletion import remove as remove_video
+from control_plane.videos.evidence import evidence as video_evidence
+from control_plane.videos.video import VideoId
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +71,43 @@ def messages(database: Database) -> Thing:
         return Snapshot(found.sender_id, shown, [found.picture] if found.picture else [])
 
     return Thing(snapshot)
+
+
+def videos(database: Database) -> Thing:
+    async def snapshot(thing_id: str) -> Snapshot | None:
+        found = await video_evidence(database, VideoId(int(thing_id)))
+        if found is None:
+            return None
+        shown: dict[str, str | int] = {
+            "description": found.description,
+            "privacy": found.privacy.value,
+            "posted_at": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        return Snapshot(found.user_id, shown, found.files)
+
+    async def remove(connection: Connection, thing_id: str) -> None:
+        """With all videos of equal uploads, which are refused from now on."""
+        await remove_video(connection, VideoId(int(thing_id)))
+
+    return Thing(snapshot, remove)
+
+
+def comments(database: Database) -> Thing:
+    async def snapshot(thing_id: str) -> Snapshot | None:
+        found = await comment_store.written(database, CommentId(int(thing_id)))
+        if found is None:
+            return None
+        shown: dict[str, str | int] = {
+            "text": found.text,
+            "video_id": found.video_id,
+            "created_at": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        return Snapshot(found.user_id, shown)
+
+    async def remove(connection: Connection, thing_id: str) -> None:
+        await remove_comment(connection, CommentId(int(thing_id)))
+
+    return Thing(snapshot, remove)
 
 
 class _Users:

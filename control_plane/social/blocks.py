@@ -17,7 +17,7 @@ from control_plane.social import people_store
 from control_plane.social.follows_store import end_follows
 from control_plane.social.model import Relation, Seen
 from control_plane.social.sight import Sight, sight
-from control_plane.social.toggles import Switch, Toggle, Toggles
+from control_plane.social.toggles import Switch, Toggle, Toggles, lock_pair
 from control_plane.social.visits_store import end_visits
 
 
@@ -45,6 +45,7 @@ class Blocks:
 
 
 async def _change(blocker_id: UserId, blocked_id: UserId, connection: Connection, switch: Switch) -> Seen:
+    await lock_pair(connection, blocker_id, blocked_id)
     seen = (await people_store.seen(connection, blocker_id, [blocked_id])).get(blocked_id)
     if seen is None:
         raise UserNotFound

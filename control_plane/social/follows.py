@@ -95,6 +95,7 @@ class Follows:
         return await self._toggles.run(toggle, partial(self._change, follower_id, followed_id))
 
     async def _change(self, follower_id: UserId, followed_id: UserId, connection: Connection, switch: Switch) -> Seen:
+        await lock_pair(connection, follower_id, followed_id)
         seen = await person(connection, follower_id, followed_id, Sight.PROFILE)
         stands = seen.relation.follows or seen.relation.requested
         if switch(stands) == stands:

@@ -1,4 +1,4 @@
-"""Toggles between two users, such as follow and block: a call turns the state on or off.
+"""Toggles of a user, such as follow, block and like: a call turns the state on or off.
 
 Calls of one user on one target that overlap in time are one: an app sends a double tap, or a call again whose answer is
 late, and neither should undo the first. Within this process they share the first call's result. Between processes the
@@ -30,7 +30,8 @@ REMEMBERED = 10_000
 class Toggle:
     what: str
     user_id: UserId
-    target_id: UserId
+    target_id: int
+    """Of a user, a video …: `what` says of what."""
     wanted: bool | None = None
     """The state to set. None: the other one than now."""
     arrived: float = field(default_factory=time.perf_counter)
@@ -59,8 +60,9 @@ class Toggles:
         self._runs: LRUCache[Hashable, _Run[Any]] = LRUCache(REMEMBERED)
 
     async def run(self, toggle: Toggle, change: Callable[[Connection, Switch], Awaitable[T]]) -> T:
-        """Run `change` in a transaction that is alone with these two users, or return the result of the call that this
-        one overlaps. `change` reads how things stand, asks its second argument for the new state, and writes it."""
+        """Run `change` in a transaction, or return the result of the call that this one overlaps. `change` reads how things
+        stand, asks its second argument for the new state, and writes it. A change between two users starts with
+        `lock_pair`."""
         key = (toggle.what, toggle.user_id, toggle.target_id, toggle.wanted)
         run: _Run[T] | None = self._runs.get(key)
         if run is None or (run.ended is not None and run.ended <= toggle.arrived):
@@ -81,7 +83,6 @@ class Toggles:
     async def _transact(self, toggle: Toggle, change: Callable[[Connection, Switch], Awaitable[T]]) -> T:
         async with self._database.transaction() as connection:
             waited = await lock_or_wait(connection, f"{toggle.what}/{toggle.user_id}/{toggle.target_id}")
-            await lock_pair(connection, toggle.user_id, toggle.target_id)
             return await change(connection, lambda stands: toggle.switched(stands, waited))
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from control_plane.storage.addresses import Addresses
 from control_plane.storage.files import Files
+from control_plane.storage.space import Space
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     files: Files
     addresses: Addresses
+    space: Space

@@ -13,6 +13,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -48,17 +49,31 @@ class TooManyUploads(ControlPlaneError):
         super().__init__("That was the last upload for today. Please try again tomorrow.")
 
 
+class Measured(NamedTuple):
+    size: int
+    sha256: bytes
+
+
 class Files:
     def __init__(self, storage: Storage, database: Database) -> None:
         self.storage = storage
         self._database = database
 
     async def add(
-        self, kind: str, content: Path | bytes, extension: str, *, owner: UserId | None, public: bool = True
+        self,
+        kind: str,
+        content: Path | bytes,
+        extension: str,
+        *,
+        owner: UserId | None,
+        public: bool = True,
+        measured: Measured | None = None,
     ) -> FileName:
-        """Store a file that nothing uses yet. Public files of equal content have the same name. Raises
-        StorageUnavailable."""
-        size, sha256 = await asyncio.to_thread(_measure, content)
+        """Store a file that nothing uses yet. Public files of equal content have the same name. `measured`: its size and
+        hash, if the caller knows them. Raises StorageUnavailable."""
+        if measured is None:
+            measured = await asyncio.to_thread(_measure, content)
+        size, sha256 = measured
         name = public_name(kind, sha256, extension) if public else private_name(extension)
         if not await store.add(self._database, name, kind, public=public, owner=owner, size=size, sha256=sha256):
             await self.storage.put(name, content)
@@ -72,6 +87,12 @@ class Files:
             raise FileDeletedMeanwhile
         for name in left:
             await delete_file.enqueue(connection, name=name)
+
+    async def discard(self, name: FileName) -> None:
+        """Delete a file that was added, if nothing uses it."""
+        async with self._database.transaction() as connection:
+            if await store.discard(connection, name):
+                await delete_file.enqueue(connection, name=name)
 
     async def count_upload(self, user_id: UserId, kind: str, most: int) -> None:
         """Count one upload of the user today. Raises TooManyUploads after `most`."""
@@ -106,9 +127,9 @@ async def finish_files(files: Files) -> None:
     await files.finish()
 
 
-def _measure(content: Path | bytes) -> tuple[int, bytes]:
+def _measure(content: Path | bytes) -> Measured:
     if isinstance(content, bytes):
-        return len(content), hashlib.sha256(content).digest()
+        return Measured(len(content), hashlib.sha256(content).digest())
     with content.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-        return file.tell(), digest
+        return Measured(file.tell(), digest)

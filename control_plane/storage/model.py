@@ -60,7 +60,8 @@ class Storage(Protocol):
     """The origin of the addresses to which clients are sent; "" when the files are here."""
 
     async def put(self, name: FileName, content: Path | bytes) -> None:
-        """Store a whole file, or none, durably. A file of this name is replaced."""
+        """Store a whole file, or none, durably. A file of this name is replaced. A path may be linked: its file must not be
+        changed afterwards, but may be deleted."""
         ...
 
     def read(self, name: FileName, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:

@@ -33,6 +33,9 @@ _GIVE_UP = """
     where id = any($1) and not exists (select from file_use where file_id = stored_file.id)
     returning name
 """
+_DISCARD = (
+    "update stored_file set state = 'deleting', changed_at = now() where name = $1 and state = 'pending' returning id"
+)
 _LOCK_DELETING = "select id from stored_file where name = $1 and state = 'deleting' for update"
 _REMOVE = "delete from stored_file where name = $1"
 _ABANDON = """
@@ -51,10 +54,15 @@ _RESALT = """
     where id in (select file_id from file_use where used_by = $1)
 """
 _COUNT_UPLOAD = """
-    insert into upload_count (user_id, kind, uploads) values ($1, $2, 1)
-    on conflict (user_id, kind, day) do update set uploads = upload_count.uploads + 1
-    where upload_count.uploads < $3
+    insert into upload_count (user_id, kind, uploads, bytes) select $1, $2, 1, $4::bigint where $4 <= $5::bigint
+    on conflict (user_id, kind, day) do update
+    set uploads = upload_count.uploads + 1, bytes = upload_count.bytes + excluded.bytes
+    where upload_count.uploads < $3 and upload_count.bytes + excluded.bytes <= $5
     returning uploads
+"""
+_UPLOADS_TODAY = """
+    select uploads, bytes from upload_count
+    where user_id = $1 and kind = $2 and day = (now() at time zone 'UTC')::date
 """
 _FORGET_UPLOADS = "delete from upload_count where day < (now() at time zone 'UTC')::date - 1"
 
@@ -110,6 +118,11 @@ async def remove(connection: Connection, name: str) -> None:
     await connection.execute(_REMOVE, name)
 
 
+async def discard(connection: Connection, name: FileName) -> bool:
+    """Give up a file that was never used. False: it is used."""
+    return await connection.fetchval(_DISCARD, name) is not None
+
+
 async def abandon(connection: Connection, age: dt.timedelta) -> int:
     """Give up files that were never used since `age`. Returns their number, at most 1,000."""
     return int((await connection.execute(_ABANDON, age)).split()[-1])
@@ -134,9 +147,17 @@ async def end_addresses(connection: Connection, used_by: str) -> None:
     await connection.execute(_RESALT, used_by)
 
 
-async def count_upload(database: Database, user_id: UserId, kind: str, most: int) -> bool:
-    """Count an upload of this day (UTC). False: the user has had as many as allowed."""
-    return await database.fetchval(_COUNT_UPLOAD, user_id, kind, most) is not None
+async def count_upload(
+    database: Database, user_id: UserId, kind: str, most: int, size: int = 0, most_bytes: int = 0
+) -> bool:
+    """Count an upload of this day (UTC). False: the user has had as many uploads, or bytes, as allowed."""
+    return await database.fetchval(_COUNT_UPLOAD, user_id, kind, most, size, most_bytes) is not None
+
+
+async def uploads_today(database: Database, user_id: UserId, kind: str) -> tuple[int, int]:
+    """The uploads that were counted this day (UTC), and their bytes."""
+    row = await database.fetchrow(_UPLOADS_TODAY, user_id, kind)
+    return (row["uploads"], row["bytes"]) if row is not None else (0, 0)
 
 
 async def forget_uploads(database: Database) -> None:

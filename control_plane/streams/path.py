@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from control_plane.base.ids import LARGEST_ID, StreamId
+from control_plane.base.ids import StreamId, id_in
 from control_plane.streams.media.model import PathName
 
 APP = "live"
 """First part of every path. In an RTMP URL it is the application."""
-_ID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 def path_of(stream_id: StreamId) -> PathName:
@@ -23,6 +20,6 @@ def id_of(path: PathName) -> StreamId | None:
 
 
 def parse_id(text: str) -> StreamId | None:
-    """The id as apps and addresses write it: decimal digits without leading zeros. None for any other text."""
-    number = int(text) if _ID.fullmatch(text) else 0
-    return StreamId(number) if 1 <= number <= LARGEST_ID else None
+    """None: the text is not an id."""
+    number = id_in(text)
+    return None if number is None else StreamId(number)

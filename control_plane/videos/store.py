@@ -40,7 +40,8 @@ def page_of(picked: str, viewer: str) -> str:
     return f"""
         with picked as materialized (select array_agg(id) as ids, array_agg(key) as keys from ({picked}) as one)
         select
-            v.id, v.user_id, v.description, v.salt, v.state, v.privacy, v.allow_comments, v.allow_duet, v.story, v.pinned,
+            v.id, v.user_id, {viewer} as viewer_id, v.description, v.state, v.privacy, v.hidden, v.allow_comments,
+            v.allow_duet, v.story, v.pinned,
             coalesce(v.pin_comment_id, 0) as pin_comment_id, v.duet_of, v.latitude, v.longitude, v.created_at,
             (select user_id from video where id = v.duet_of and state = 'ready') as duet_user_id,
             c.media, c.small, c.poster, c.preview, c.width, c.height, c.duration_ms, c.progress, c.failure,
@@ -69,6 +70,10 @@ def page_of(picked: str, viewer: str) -> str:
     """
 
 
+LOOKED_AT = 1_000
+"""Videos of one user that are looked through for those that the viewer sees. More: slower for users whose videos are nearly all
+private. Fewer: their profiles show less."""
+
 _NEWEST_OF = page_of(
     f"""
         select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
@@ -78,10 +83,13 @@ _NEWEST_OF = page_of(
     """,
     "$3::integer",
 )
-_NEWEST = page_of(
-    """
-        select id, id::bigint as key from video
-        where user_id = $1 and privacy = 'public' and state = 'ready' and not story order by id desc limit $2
+_ON_PROFILE = page_of(
+    f"""
+        select id, profile_rank as key
+        from (
+            select * from video where user_id = $1::integer and state <> 'deleted'
+            order by profile_rank desc limit (select {LOOKED_AT})) as video
+        where not story and {sees("video", "$3::integer")} order by profile_rank desc limit $2::integer
     """,
     "$3::integer",
 )
@@ -106,14 +114,17 @@ _ADD_VIDEO = """
     returning id
 """
 _SET_VIEWS = "insert into video_count (video_id, slot, views) values ($1, 0, $2)"
-_DELETE_OF = "delete from video where user_id = any($1::integer[])"
-_EXPORT = """
-    select v.id, v.description, v.state, c.media, v.sound_id, c.duration_ms, c.width, c.height, v.privacy, v.allow_comments,
-        v.allow_duet, v.story, (select coalesce(sum(views), 0)::bigint from video_count where video_id = v.id) as views,
-        v.created_at
-    from video v join video_content c on c.id = v.content_id
-    where v.user_id = $1 and v.id < $2::bigint order by v.id desc limit $3
+_EVIDENCE = """
+    select v.user_id, v.description, v.privacy, v.created_at, array[c.poster, coalesce(nullif(c.small, ''), c.media)] as files
+    from video v join video_content c on c.id = v.content_id where v.id = $1 and v.state <> 'deleted'
 """
+_PIN_COMMENT = """
+    update video set pin_comment_id = $3 where id = $1 and user_id = $2 and state <> 'deleted' returning true
+"""
+_SET_DETAILS = """
+    update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
+"""
+_PIN = "update video set pinned = $3 where id = $1 and user_id = $2 and state <> 'deleted'"
 
 
 def video_of(row: Row) -> Video:
@@ -121,10 +132,11 @@ def video_of(row: Row) -> Video:
     return Video(
         id=row["id"],
         user_id=row["user_id"],
+        viewer_id=row["viewer_id"],
         description=row["description"],
-        salt=row["salt"],
         state=State(row["state"]),
         privacy=Privacy(row["privacy"]),
+        hidden=row["hidden"],
         allow_comments=row["allow_comments"],
         allow_duet=row["allow_duet"],
         story=row["story"],
@@ -198,9 +210,9 @@ async def newest_of(
     return found
 
 
-async def newest(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
-    """The newest public videos of one user, also of a private account: for viewers who may see its content."""
-    return [video_of(row) for row in await database.fetch(_NEWEST, user_id, limit, viewer_id)]
+async def on_profile(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
+    """What the viewer sees of one user's videos: the pinned ones, then the newest."""
+    return [video_of(row) for row in await database.fetch(_ON_PROFILE, user_id, limit, viewer_id)]
 
 
 async def seen_by_ids(
@@ -208,6 +220,10 @@ async def seen_by_ids(
 ) -> dict[VideoId, Video]:
     """Those of these videos that the viewer sees, in the same order."""
     return {row["id"]: video_of(row) for row in await source.fetch(_SEEN, video_ids, viewer_id)}
+
+
+async def evidence(database: Database, video_id: VideoId) -> Row | None:
+    return await database.fetchrow(_EVIDENCE, video_id)
 
 
 async def add_sound(
@@ -242,10 +258,19 @@ async def add_clip(
     return video_id
 
 
-async def delete_of(connection: Connection, user_ids: Sequence[UserId]) -> None:
-    """Delete these users' videos from the database. The media files stay."""
-    await connection.execute(_DELETE_OF, user_ids)
+async def set_details(
+    database: Database, video_id: VideoId, user_id: UserId, privacy: Privacy, *, allow_comments: bool, allow_duet: bool
+) -> bool:
+    """False: the user has no such video."""
+    values = (privacy.value, allow_comments, allow_duet)
+    return await database.execute(_SET_DETAILS, video_id, user_id, *values) != "UPDATE 0"
 
 
-async def exported_videos(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Row]:
-    return await database.fetch(_EXPORT, user_id, before, limit)
+async def pin_comment(connection: Connection, user_id: UserId, video_id: VideoId, comment_id: int | None) -> bool:
+    """Pin a comment on the user's video. None: no comment is pinned. False: the user has no such video."""
+    return await connection.fetchval(_PIN_COMMENT, video_id, user_id, comment_id) is not None
+
+
+async def pin(database: Database, video_id: VideoId, user_id: UserId, *, pinned: bool) -> bool:
+    """False: the user has no such video."""
+    return await database.execute(_PIN, video_id, user_id, pinned) != "UPDATE 0"

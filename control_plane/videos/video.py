@@ -10,6 +10,7 @@ from typing import NewType
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.social.model import Viewer
 
 VideoId = NewType("VideoId", int)
 ContentId = NewType("ContentId", int)
@@ -106,11 +107,13 @@ class Place:
 class Video:
     id: VideoId
     user_id: UserId
+    viewer_id: Viewer
+    """For whom it was read."""
     description: str
-    salt: bytes
-    """Signed into the addresses of its files."""
     state: State
     privacy: Privacy
+    hidden: bool
+    """Not in the feeds: the account is private, banned or deleted."""
     allow_comments: bool
     allow_duet: bool
     story: bool

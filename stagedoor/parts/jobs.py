@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,7 @@ from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.gifts.combos import delete_old_combos
-from control_plane.inbox.retention import InboxRetention, delete_old_entries, hide_more_entries
+from control_plane.inbox.retention import InboxRetention, delete_entries_of_video, delete_old_entries, hide_more_entries
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
@@ -38,7 +39,16 @@ from control_plane.social.popular import rank_popular_users
 from control_plane.social.visits import mark_visits_seen
 from control_plane.storage.files import delete_file, finish_files
 from control_plane.streams.probing.thumbnails import delete_old_thumbnails
+from control_plane.videos.comments.telling import tell_comment, tell_comment_like
+from control_plane.videos.deletion import remove_deleted_videos
+from control_plane.videos.processing.encoder import Encoder
+from control_plane.videos.processing.job import give_up_contents, process_content, process_large_content
+from control_plane.videos.processing.processor import Processor
+from control_plane.videos.processing.telling import tell_of_post
+from control_plane.videos.processing.watermark import Watermarker, watermark_content
+from control_plane.videos.reactions.reactions import tell_like
 from control_plane.videos.uploads.resumable import expire_uploads
+from control_plane.videos.views.retention import ViewRetention, delete_old_views
 from stagedoor.parts.money import ledger_check
 
 
@@ -46,6 +56,9 @@ from stagedoor.parts.money import ledger_check
 async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> AsyncIterator[None]:
     settings, database, files, accounts = used.settings, used.database, used.stored.files, used.accounts
     sealer = used.payouts.sealer
+    encoder = Encoder(settings.processing_dir, settings.ffmpeg)
+    await asyncio.to_thread(encoder.clear)
+    processor = Processor(database, files, encoder)
     payout_telling = PayoutTelling(database, accounts.messenger, sealer, settings.product_name)
     kinds = [
         delete_old_thumbnails.bind(used.streams.prober.thumbnails),
@@ -53,6 +66,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_combos.bind(database),
         push_to_followers.bind(Followers(database)),
         tell_all_followers.bind(Followers(database)),
+        tell_like.bind(database),
         end_suspensions.bind(database),
         tell_decision.bind(telling),
         tell_appeal.bind(telling),
@@ -60,6 +74,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_evidence.bind(Evidence(database, files, settings.evidence_days)),
         delete_old_entries.bind(InboxRetention(database, settings.inbox_days)),
         hide_more_entries.bind(database),
+        delete_entries_of_video.bind(database),
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),
@@ -72,6 +87,8 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         revoke_apple_token.bind(accounts.apple_tokens),
         delete_file.bind(files),
         finish_files.bind(files),
+        remove_deleted_videos.bind(used.videos.deletion),
+        delete_old_views.bind(ViewRetention(database, settings.view_days)),
         delete_old_devices.bind(database),
         keep_usernames.bind(database),
         delete_decided_documents.bind(accounts.verifications),
@@ -86,9 +103,16 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         find_refunds.bind(Refunds(database, used.payments.stores)),
         find_all_refunds.bind(Refunds(database, used.payments.stores)),
         delete_old_claims.bind(PurchaseRetention(database, settings.purchase_claim_days)),
+        tell_comment.bind(database),
+        tell_comment_like.bind(database),
         expire_uploads.bind(used.videos.resumable),
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
+        process_content.bind(processor),
+        process_large_content.bind(processor),
+        give_up_contents.bind(processor),
+        tell_of_post.bind(database),
+        watermark_content.bind(Watermarker(database, files, encoder, settings.product_name)),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

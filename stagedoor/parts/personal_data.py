@@ -40,11 +40,10 @@ from control_plane.rewards import store as rewards
 from control_plane.social import personal_data as social
 from control_plane.streams import store as streams
 from control_plane.streams.bundle import Streams
-from control_plane.videos import store as videos
-
-
-async def _delete_videos(connection: Connection, user_id: UserId) -> None:
-    await videos.delete_of(connection, [user_id])
+from control_plane.videos import personal_data as videos
+from control_plane.videos.comments import removal_store as comments
+from control_plane.videos.reactions import removal_store as reactions
+from control_plane.videos.views import removal_store as views
 
 
 async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
@@ -54,7 +53,7 @@ async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
 def removal_steps(opened_accounts: Accounts, direct_messages: DirectMessages) -> Sequence[Step]:
     """Before the user's own row, which `control_plane/accounts/store.py` clears."""
     return (
-        _delete_videos,
+        videos.forget_person,
         streams.forget_person,
         content.forget_person,
         social.forget_person,
@@ -95,6 +94,14 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("conversations", paged=messages.exported_conversations),
     Part("messages", paged=messages.exported_messages),
     Part("videos", paged=videos.exported_videos),
+    Part("video_comments", paged=comments.exported_comments),
+    Part("comment_likes", paged=comments.exported_likes),
+    Part("video_likes", paged=reactions.exported_likes),
+    Part("video_favourites", paged=reactions.exported_favourites),
+    Part("video_reposts", paged=reactions.exported_reposts),
+    Part("video_shares", paged=reactions.exported_shares),
+    Part("video_views", paged=views.exported_views),
+    Part("not_interested", paged=reactions.exported_not_interested),
     Part("streams", paged=streams.exported_streams),
     Part("gifts_sent", paged=gifts.exported_sent),
     Part("gifts_received", paged=gifts.exported_received),

@@ -67,5 +67,5 @@ def platform(
         messages=direct_messages,
         reports=reports(settings, secrets, database, stored.files, opened_accounts),
         pushing=pushing,
-        videos=videos(settings, secrets, database),
+        videos=videos(settings, secrets, database, stored),
     )

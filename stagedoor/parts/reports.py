@@ -15,10 +15,10 @@ from control_plane.db.remembered import Remembered
 from control_plane.reports import store
 from control_plane.reports.appeals import Appeals
 from control_plane.reports.bundle import Reports
-from control_plane.reports.model import MESSAGE, STREAM, USER, Things
+from control_plane.reports.model import COMMENT, MESSAGE, STREAM, USER, VIDEO, Things
 from control_plane.reports.reporting import Reporting
 from control_plane.reports.telling import Telling
-from control_plane.reports.things import messages, streams, users
+from control_plane.reports.things import comments, messages, streams, users, videos
 from control_plane.storage.files import Files
 from control_plane.streams.probing.thumbnails import Thumbnails
 from stagedoor.parts.streams import media_directory
@@ -30,6 +30,8 @@ def things_of(settings: Settings, database: Database, files: Files, media: Profi
         USER: users(database, media),
         STREAM: streams(database, files, thumbnails.file),
         MESSAGE: messages(database),
+        VIDEO: videos(database),
+        COMMENT: comments(database),
     }
 
 

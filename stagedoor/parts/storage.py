@@ -10,6 +10,7 @@ from control_plane.storage.bundle import Stored
 from control_plane.storage.files import Files
 from control_plane.storage.model import Storage
 from control_plane.storage.places import open_storage
+from control_plane.storage.space import Space
 from stagedoor.parts.streams import media_directory
 
 
@@ -18,5 +19,6 @@ def storage(settings: Settings) -> Storage:
     return open_storage(settings.storage_url, media_directory(settings), settings.storage_public_url)
 
 
-def stored(place: Storage, secrets: Secrets, database: Database) -> Stored:
-    return Stored(Files(place, database), Addresses(secrets[Purpose.PLAYBACK]))
+def stored(place: Storage, settings: Settings, secrets: Secrets, database: Database) -> Stored:
+    space = Space(settings.data_dir, settings.disk_reserve)
+    return Stored(Files(place, database), Addresses(secrets[Purpose.PLAYBACK]), space)

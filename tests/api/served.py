@@ -15,7 +15,8 @@ from api.contract.dispatch import Dispatcher
 from api.contract.endpoint import Registry, Section
 from api.contract.platform import Platform
 from api.http.urls import Urls
-from control_plane.config.secrets import CLIENTS, load_or_create
+from control_plane.config.secrets import API_KEYS as API_KEY_NAMES
+from control_plane.config.secrets import load_or_create
 from control_plane.config.settings import Settings
 from control_plane.db.pool import Database
 from control_plane.observe.metrics import Metrics
@@ -29,7 +30,7 @@ from stagedoor.parts.videos import video_addresses
 from tests.control_plane.streams.fake_media import FakeMedia
 
 URLS = Urls("live.example.com", 8080, 1935, 8888, 8889, 8890)
-API_KEYS = {client: f"the key of {client}" for client in CLIENTS}
+API_KEYS = {client: f"the key of {client}" for client in API_KEY_NAMES}
 
 
 @asynccontextmanager
@@ -46,7 +47,7 @@ async def served(
         on_air = await stack.enter_async_context(
             streams(settings, secrets, database, delivery, FakeMedia(), urls, metrics)
         )
-        files = stored(storage(settings), secrets, database)
+        files = stored(storage(settings), settings, secrets, database)
         push = await stack.enter_async_context(pushing(settings, secrets, database, urls, metrics))
         sold = await stack.enter_async_context(payments(settings, secrets, database, urls, metrics))
         used = platform(settings, secrets, database, delivery, on_air, files, urls, API_KEYS, metrics, push, sold)

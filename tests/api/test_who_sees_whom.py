@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from control_plane.inbox.telling import tell
 from control_plane.ledger.account import STORE, earned
 from control_plane.ledger.transfers import Operation
 from control_plane.social.visits_store import record_visit
+from control_plane.videos.store import seen_by_ids
 from control_plane.videos.video import VideoId
 from tests.api.sections.posting import posted
 from tests.api.whole import Whole, whole
@@ -29,7 +31,7 @@ from tests.control_plane.ledger.test_history import move
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.social.relations import follow, make_private
 from tests.control_plane.videos.added import react
-from tests.control_plane.videos.rows import ADD_VIDEO
+from tests.control_plane.videos.rows import ADD_VIDEO, add_stored
 from tests.postgres import TestPostgres
 from tests.waiting import until
 
@@ -208,6 +210,12 @@ async def stories_of_a_profile(house: House, viewer: Someone, other: Someone) ->
     return answer["code"] == 200 and bool(answer["msg"]["User"]["story"])
 
 
+async def download_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "downloadVideo", video_id=video_id)
+    return bool(answer["code"] == 200)
+
+
 async def follow_a_user(house: House, viewer: Someone, other: Someone) -> bool:
     answer = await house.call(viewer, "followUser", sender_id=viewer.id, receiver_id=other.id)
     return bool(answer["code"] == 200)
@@ -377,6 +385,17 @@ async def history_of_coins(house: House, viewer: Someone, other: Someone) -> boo
     return other.name in movement["text"]
 
 
+async def file_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    """By an address that the viewer has from before."""
+    files = house.served.platform.stored.files
+    video_id = await add_stored(house.database, files, other.id, {"media": b"film"})
+    video = (await seen_by_ids(house.database, other.id, [video_id]))[video_id]
+    folder = house.served.platform.videos.addresses.folder(replace(video, viewer_id=viewer.id or None))
+    status, text = await house.page(GUEST, f"{folder}/media.mp4")
+    assert (status == 200) == (text == "film")
+    return status == 200
+
+
 async def gifts_on_a_video(house: House, viewer: Someone, other: Someone) -> bool:
     """The other user is the owner of the video."""
     video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
@@ -401,6 +420,46 @@ async def givers_to_a_third_user(house: House, viewer: Someone, other: Someone) 
     )
     answer = await house.call(viewer, "showTopGifters", live_streaming_id=third.stream_id, period="stream")
     return bool(answer["msg"]["TopGifters"])
+
+
+async def comments_on_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    """The other user is the owner of the video."""
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "showVideoComments", video_id=video_id)
+    return bool(answer["code"] == 200)
+
+
+async def comment(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "postCommentOnVideo", video_id=video_id, comment="hello")
+    return bool(answer["code"] == 200)
+
+
+async def comments_on_the_video_of_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id, _ = await _commented(house, other)
+    return bool(await house.listed(viewer, "showVideoComments", video_id=video_id))
+
+
+async def reply(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id, comment_id = await _commented(house, other)
+    answer = await house.call(viewer, "postCommentReply", video_id=video_id, comment_id=comment_id, comment="hello")
+    return bool(answer["code"] == 200)
+
+
+async def like_of_a_comment(house: House, viewer: Someone, other: Someone) -> bool:
+    _, comment_id = await _commented(house, other)
+    answer = await house.call(viewer, "likeComment", comment_id=comment_id)
+    return bool(answer["code"] == 200)
+
+
+async def _commented(house: House, other: Someone) -> tuple[int, int]:
+    """The video of a third user, and the other's comment on it."""
+    third = await house.someone()
+    video_id = await house.database.fetchval("select id from video where user_id = $1", third.id)
+    comment_id = await house.database.fetchval(
+        "insert into video_comment (video_id, user_id, text) values ($1, $2, 'hello') returning id", video_id, other.id
+    )
+    return video_id, comment_id
 
 
 # ── relations ──
@@ -469,6 +528,7 @@ DOORS = (
     Door(saved_videos, frozenset({stranger}), guests=False),
     Door(stories_of_friends, guests=False),
     Door(stories_of_a_profile, frozenset({stranger})),
+    Door(download_of_a_video, frozenset({stranger}), guests=False),
     Door(follow_a_user, guests=False),
     Door(list_of_followers, frozenset({stranger})),
     Door(list_of_followed_users, frozenset({stranger})),
@@ -484,6 +544,7 @@ DOORS = (
     Door(message_over_the_socket, guests=False),
     Door(video_in_a_message, frozenset({stranger}), guests=False),
     Door(stream_in_a_message, guests=False),
+    Door(file_of_a_video, frozenset({stranger})),
     Door(gifts_on_a_video, frozenset({stranger})),
     Door(board_of_a_stream),
     Door(board_of_a_receiver, frozenset({stranger})),
@@ -498,6 +559,11 @@ DOORS = (
     Door(list_of_streams),
     Door(givers_of_the_own_stream, guests=False),
     Door(history_of_coins, guests=False),
+    Door(comments_on_a_video, frozenset({stranger})),
+    Door(comment, frozenset({stranger}), guests=False),
+    Door(comments_on_the_video_of_a_third_user),
+    Door(reply, guests=False),
+    Door(like_of_a_comment, guests=False),
 )
 RELATIONS: tuple[Relate, ...] = (stranger, blocks, blocked, both_block, private, banned, deleted)
 OF_GUESTS: tuple[Relate, ...] = (stranger, private, banned, deleted)

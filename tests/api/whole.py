@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from stagedoor.parts.platform import platform
 from stagedoor.parts.push import pushing
 from stagedoor.parts.storage import storage, stored
 from stagedoor.parts.streams import media_directory, streams
+from stagedoor.parts.videos import video_addresses
 from tests.api.served import API_KEYS, URLS
 from tests.control_plane.streams.fake_media import FakeMedia
 
@@ -54,15 +55,16 @@ async def _no_player() -> bytes:
 async def whole(dsn: str, database: Database, folder: Path, **options: Any) -> AsyncIterator[Whole]:
     settings = Settings(**{"dev": True, "data_dir": folder, "probes": 0, **options})
     secrets, metrics, workers = load_or_create(settings.secrets_path), Metrics(), Workers()
+    urls = replace(URLS, video_addresses=video_addresses(secrets))
     async with AsyncExitStack() as stack:
         delivery = await stack.enter_async_context(live(dsn, database, metrics))
         on_air = await stack.enter_async_context(
-            streams(settings, secrets, database, delivery, FakeMedia(), URLS, metrics)
+            streams(settings, secrets, database, delivery, FakeMedia(), urls, metrics)
         )
-        files = stored(storage(settings), secrets, database)
-        push = await stack.enter_async_context(pushing(settings, secrets, database, URLS, metrics))
-        sold = await stack.enter_async_context(payments(settings, secrets, database, URLS, metrics))
-        used = platform(settings, secrets, database, delivery, on_air, files, URLS, API_KEYS, metrics, push, sold)
+        files = stored(storage(settings), settings, secrets, database)
+        push = await stack.enter_async_context(pushing(settings, secrets, database, urls, metrics))
+        sold = await stack.enter_async_context(payments(settings, secrets, database, urls, metrics))
+        used = platform(settings, secrets, database, delivery, on_air, files, urls, API_KEYS, metrics, push, sold)
         async with database.transaction() as connection:
             await seed_catalogue(connection)
         pages = Pages(used, delivery.hub.viewers, _no_player)

@@ -33,6 +33,7 @@ GROWN = {
     *("app_user", "push_setting", "privacy_setting", "user_identity", "profile_visit", "session", "counter"),
     *("ledger_account", "ledger_transfer", "ledger_entry", "coins_received", "purchase", "daily_checkin"),
     *("stream", "stream_log", "stream_event", "publish_session", "gift_sent", "stream_gifter", "gift_total"),
+    *("video_like", "video_favourite", "video_repost", "video_share", "video_view", "video_count", "not_interested"),
     *("sound", "video", "audit_log", "stored_file", "file_use", "upload_count"),
     *("device", "user_interest", "contact_search", "password_attempt", "account_lookup", "account_notice"),
     *("username_owner", "follow", "follow_request", "follow_count", "block"),
@@ -40,7 +41,8 @@ GROWN = {
     *("conversation", "conversation_side", "message", "message_copy", "mailbox"),
     *("report", "report_decision"),
     *("payout_detail", "payout_request"),
-    *("location", "video_like", "video_favourite", "video_repost", "not_interested"),
+    *("video_comment", "comment_like"),
+    "location",
 }
 """The tables that have many rows afterwards."""
 
@@ -92,6 +94,14 @@ _FILL = """
     select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
     insert into not_interested (user_id, video_id)
     select case when id % 100 = 0 then 1 else 1 + id * 31 % {users} end, id from video;
+
+    insert into video_share (video_id, user_id) select video_id, user_id from video_like where video_id % 4 = 1;
+    insert into video_view (video_id, viewer, half_hour, user_id)
+    select video_id, int4send(user_id), 1, user_id from video_like where video_id % 4 = 1;
+    insert into video_comment (video_id, user_id, parent_id, text)
+    select 1 + n * 7 % {videos}, 1 + n * 31 % {users}, case when n % 2 = 0 then n / 2 end, 'hello' from generate_series(1, {videos}) as n;
+    insert into comment_like (comment_id, user_id) select 1 + n % ({videos} / 2), 1 + n * 31 % {users} from generate_series(1, {videos}) as n
+    on conflict do nothing;
 
     insert into stream (user_id, path, grace_s, status, ended_at, source_id, live_at)
     select n, 'live/' || n, 60, case when n = 1 then 'created' when n % 100 = 0 then 'live' else 'ended' end,

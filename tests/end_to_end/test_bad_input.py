@@ -141,7 +141,7 @@ async def test_the_paths_that_apps_really_send(stagedoor: Stagedoor) -> None:
 
 
 async def test_an_unknown_endpoint_a_wrong_method_and_a_wrong_key(stagedoor: Stagedoor) -> None:
-    assert (await stagedoor.call("api/likeVideo"))["code"] == 404
+    assert (await stagedoor.call("api/showSounds"))["code"] == 404
     assert (await stagedoor.call("api/nothing"))["code"] == 404
     async with stagedoor.session.get(stagedoor.url("/api/showGifts")) as response:
         assert (await response.json())["code"] == 400

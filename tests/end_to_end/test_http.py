@@ -63,9 +63,9 @@ async def test_an_endpoint_that_is_not_served_yet_is_refused_and_counted_by_its_
             refused = await stagedoor.call(path, some="body")
             assert (refused["code"], refused["msg"]) == (404, f"{name} is not served by this release."), path
     unknown = await calls(stagedoor, 404, "unknown")
-    for stranger in ("api/nobodysCall", "api/likeVideo/1", "api/" + "x" * 500):
+    for stranger in ("api/nobodysCall", "api/showSounds/1", "api/" + "x" * 500):
         assert (await stagedoor.call(stranger))["msg"] == "There is no such endpoint."
-    assert await calls(stagedoor, 404, "likeVideo") > 0
+    assert await calls(stagedoor, 404, "showSounds") > 0
     assert await calls(stagedoor, 404, "unknown") == unknown + 3
 
 
@@ -231,6 +231,8 @@ async def test_pages_are_not_asked_too_often_from_one_address(empty: Stagedoor) 
     for path in ("/healthz", "/static/gifts/rose.svg"):
         async with empty.session.get(empty.url(path)) as response:
             assert response.status == 200, path
+    async with empty.session.get(empty.url("/videos/1/0-1.a/media.mp4")) as response:
+        assert response.status == 404, "files of videos have a higher limit"
 
 
 async def test_a_null_byte_in_a_name_is_dropped(stagedoor: Stagedoor) -> None:

@@ -81,11 +81,22 @@ export async function ask(method, path, body, credentials = "same-origin") {
  * @param {object} [body]
  * @param {RequestCredentials} [credentials]
  */
-export async function call(endpoint, body = {}, credentials = undefined) {
-  const { code, msg } = await ask("POST", `/api/${endpoint}`, body, credentials);
-  if (code !== 200) throw new Refused(String(msg), code);
-  return msg;
+export const call = async (endpoint, body = {}, credentials = undefined) => (await callInFull(endpoint, body, credentials)).msg;
+
+/**
+ * The same with what an answer has beside `msg`.
+ * @param {string} endpoint
+ * @param {object} [body]
+ * @param {RequestCredentials} [credentials]
+ */
+export async function callInFull(endpoint, body = {}, credentials = undefined) {
+  const answer = await ask("POST", `/api/${endpoint}`, body, credentials);
+  if (answer.code !== 200) throw new Refused(String(answer.msg), answer.code);
+  return answer;
 }
+
+/** A random id. `crypto.randomUUID` is missing on pages that were loaded over plain http. */
+export const uniqueId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** @returns {Promise<Session>} */
 export const showSession = () => ask("GET", "/session");

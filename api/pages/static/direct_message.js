@@ -2,11 +2,12 @@
 /** A direct message, as calls answer it and as the personal socket tells it, and how it is shown. */
 
 import { icon, localUrl, make } from "./dom.js";
+import { instant } from "./format.js";
 
 /**
  * @typedef {{ number: number, change: number, sender_id: number, type: string, text: string, picture: string, picture_small: string, video_id: number,
  *   live_streaming_id: number, client_ref: string, created: string, retracted: number, deleted: number }} Answered
- * @typedef {{ number: number, change: number, senderId: number, kind: string, text: string, picture: string, small: string, streamId: number,
+ * @typedef {{ number: number, change: number, senderId: number, kind: string, text: string, picture: string, small: string, streamId: number, videoId: number,
  *   ref: string, at: string, gone: "" | "retracted" | "deleted" }} DirectMessage
  */
 
@@ -26,8 +27,9 @@ export const fromAnswer = (message) => ({
   picture: message.picture,
   small: message.picture_small,
   streamId: message.live_streaming_id,
+  videoId: message.video_id,
   ref: message.client_ref,
-  at: `${message.created.replace(" ", "T")}Z`,
+  at: instant(message.created),
   gone: message.deleted ? "deleted" : message.retracted ? "retracted" : "",
 });
 
@@ -44,6 +46,7 @@ export const fromSocket = (message) => ({
   picture: message.picture,
   small: message.picture_small,
   streamId: message.stream_id,
+  videoId: message.video_id,
   ref: message.client_ref,
   at: message.created_at,
   gone: message.deleted ? "deleted" : message.retracted ? "retracted" : "",
@@ -71,7 +74,7 @@ export function bubble(message) {
     parts.push(make("a", { class: "picture", href: localFile(message.picture), target: "_blank", rel: "noopener" }, make("img", { src: localFile(message.small || message.picture), alt: "Picture" })));
   }
   if (message.kind === "stream") parts.push(message.streamId ? make("a", { class: "shared", href: `/watch/${message.streamId}` }, icon("play"), "Live stream") : make("em", {}, "This stream is not available."));
-  if (message.kind === "video") parts.push(make("span", { class: "shared" }, icon("play"), "Video"));
+  if (message.kind === "video") parts.push(message.videoId ? make("a", { class: "shared", href: `/v/${message.videoId}` }, icon("play"), "Video") : make("em", {}, "This video is not available."));
   if (message.text) parts.push(make("p", { dir: "auto" }, message.text));
   return parts;
 }

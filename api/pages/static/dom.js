@@ -143,7 +143,7 @@ export function avatar(person) {
 export function localUrl(url) {
   if (!URL.canParse(url)) return url;
   const { pathname, search } = new URL(url);
-  return /^\/(static|media)\//.test(pathname) ? pathname + search : url;
+  return /^\/(static|media|videos)\//.test(pathname) ? pathname + search : url;
 }
 
 /**

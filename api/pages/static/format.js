@@ -62,6 +62,12 @@ export function duration(seconds) {
   return seconds < 100 ? counted(Math.ceil(seconds), "second") : counted(Math.ceil(seconds / 60), "minute");
 }
 
+/**
+ * A time of the contract, as the other functions take it.
+ * @param {string} time  such as `2026-01-31 12:00:00`, in UTC
+ */
+export const instant = (time) => `${time.replace(" ", "T")}Z`;
+
 const DAY_S = 86_400;
 const DATE = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 

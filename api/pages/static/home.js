@@ -1,11 +1,12 @@
 // @ts-check
-/** The home page: the list of live streams, refreshed every few seconds while the page is visible. */
+/** The home page: live streams, refreshed every few seconds while the page is visible, and below them the feed of videos. */
 
 import { Account } from "./account.js";
 import { showLive } from "./api.js";
 import { avatar, find, icon, initial, make, localUrl, tint } from "./dom.js";
 import { compact } from "./format.js";
 import { profilePath } from "./people.js";
+import { VideoFeed } from "./video_feed.js";
 
 /** @typedef {import("./api.js").LiveItem} LiveItem */
 
@@ -93,7 +94,17 @@ more.addEventListener("click", () => {
   shown += 1;
   refresh();
 });
-new Account().refresh();
+const account = new Account();
+const feed = new VideoFeed(account);
+let viewer = /** @type {number | null} */ (null);
+account.onChange((user) => {
+  const id = user?.user_id ?? 0;
+  if (viewer !== null && viewer !== id) feed.restart();
+  viewer = id;
+});
+find("#main", HTMLElement).addEventListener("signed-out", () => account.refresh());
+account.refresh();
+feed.restart();
 refresh();
 setInterval(() => document.visibilityState === "visible" && refresh(), EVERY_MS);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());

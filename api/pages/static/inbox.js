@@ -73,11 +73,12 @@ function line(told) {
  * Where an entry leads.
  * @param {Told} told
  */
-function target({ kind, senders, stream_id }) {
+function target({ kind, senders, stream_id, video_id }) {
   const [sender] = senders;
   if (kind === "follow_request") return "#requests";
   if (kind === "message") return `/messages/${encodeURIComponent(sender.username)}`;
   if (stream_id) return `/watch/${stream_id}`;
+  if (video_id) return `/v/${video_id}`;
   return profilePath(sender);
 }
 

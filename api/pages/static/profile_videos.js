@@ -1,34 +1,26 @@
 // @ts-check
-/** The videos of a profile, as a grid; one plays in a dialog. */
+/** The videos of a profile, as a grid of links to their pages. */
 
 import { icon, localUrl, make } from "./dom.js";
 import { compact } from "./format.js";
 
-/** @typedef {{ id: number, description: string, url: string, thumbnail: string, views: number }} Video */
+/**
+ * @typedef {{ id: number, description: string, thumbnail: string, views: number, privacy: "public" | "friends" | "private",
+ *   state: "processing" | "ready" | "failed", pinned: boolean }} Video
+ */
 
 /** @param {Video[]} videos */
 export const videoGrid = (videos) => make("ul", { class: "videos" }, ...videos.map(tile));
 
 /** @param {Video} video */
-function tile(video) {
-  const picture = video.thumbnail ? [make("img", { src: localUrl(video.thumbnail), alt: "", loading: "lazy" })] : [];
-  const views = make("span", { class: "views" }, icon("play"), make("span", {}, compact(video.views)), make("span", { class: "unseen" }, " views"));
-  const open = make("button", { type: "button", "aria-label": `Play: ${video.description || "video"}, ${compact(video.views)} views` }, ...picture, views);
-  open.addEventListener("click", () => play(video));
-  return make("li", {}, open);
-}
-
-/** @param {Video} video */
-function play(video) {
-  const close = make("button", { type: "button", class: "close round", "aria-label": "Close" }, icon("close"));
-  const player = make("video", { src: localUrl(video.url), controls: "", autoplay: "", loop: "", playsinline: "", "aria-label": video.description || "Video" });
-  const dialog = make("dialog", { class: "dialog theatre", "aria-label": "Video" }, player, make("p", { dir: "auto" }, video.description), close);
-  close.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => {
-    player.pause();
-    dialog.remove();
-  });
-  document.querySelector("#main")?.append(dialog);
-  dialog.showModal();
+function tile({ id, description, thumbnail, views, privacy, state, pinned }) {
+  const picture = thumbnail ? [make("img", { src: localUrl(thumbnail), alt: "", loading: "lazy" })] : [];
+  const seen = make("span", { class: "views" }, icon("play"), make("span", {}, compact(views)), make("span", { class: "unseen" }, " views"));
+  const marks = [
+    ...(pinned ? [make("span", { class: "badge" }, icon("pin"), "Pinned")] : []),
+    ...(state === "ready" ? [] : [make("span", { class: "badge" }, { processing: "Being processed", failed: "Failed" }[state])]),
+    ...(privacy === "public" ? [] : [make("span", { class: "badge" }, icon("lock"), { friends: "Friends", private: "Only you" }[privacy])]),
+  ];
+  const title = make("span", { class: "unseen" }, `${description || "Video"}, `);
+  return make("li", {}, make("a", { href: `/v/${id}` }, ...picture, make("span", { class: "marks" }, ...marks), title, seen));
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 import msgspec
@@ -118,5 +117,5 @@ async def register_user(call: Call, body: RegisterUser) -> Profile:
     if device_token := devices.push_token(body.device_token):
         database, app = call.platform.database, call.client.value
         await devices.claim(database, own.user.id, device_token, app, version="", language=call.language)
-        own = dataclasses.replace(own, user=msgspec.structs.replace(own.user, device_token=device_token))
+        own = msgspec.structs.replace(own, user=msgspec.structs.replace(own.user, device_token=device_token))
     return own_profile(call, own, token)

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from api.sections.videos import detail, feed, lists, stories
+from api.sections.videos import (
+    comments,
+    deletion,
+    detail,
+    download,
+    editing,
+    feed,
+    lists,
+    reactions,
+    stories,
+    upload,
+    views,
+)
 
 SECTIONS = (
     feed.section,
     lists.section,
     detail.section,
     stories.section,
+    reactions.section,
+    reactions.feed_section,
+    comments.section,
+    editing.section,
+    upload.section,
+    views.section,
+    deletion.section,
+    download.section,
 )

@@ -48,7 +48,6 @@ select setval(pg_get_serial_sequence('video_content', 'id'), greatest(1, (select
 alter table video
     add column content_id integer references video_content,
     add column state text not null default 'ready' check (state in ('processing', 'ready', 'failed', 'deleted')),  -- that of the content, until the video is deleted
-    add column salt bytea not null default substring(uuid_send(gen_random_uuid()) for 6),  -- signed into addresses: a new one ends them
     add column story boolean not null default false,
     add column pinned boolean not null default false,     -- above the others on the owner's profile
     add column pin_comment_id integer,
@@ -65,6 +64,7 @@ alter table video
 update video set content_id = id, posted_at = created_at;
 alter table video alter column content_id set not null;
 create index video_content_of on video (content_id);
+create index video_processing on video (user_id) where state = 'processing';
 create index video_duets on video (duet_of, id desc) where duet_of is not null;
 create index video_location on video (location_id, id desc) where location_id is not null;
 create index video_deleted on video (deleted_at) where state = 'deleted';
@@ -181,12 +181,13 @@ create unique index video_repost_of on video_repost (user_id, id desc);
 
 -- A share counts once per user, video and day.
 create table video_share (
+    id       bigint generated always as identity,
     video_id integer not null references video on delete cascade,
     user_id  integer not null references app_user,
     day      date not null default (now() at time zone 'UTC')::date,
     primary key (video_id, user_id, day)
 );
-create index video_share_of on video_share (user_id);
+create unique index video_share_of on video_share (user_id, id desc);
 
 create table not_interested (
     user_id    integer not null references app_user,
@@ -198,6 +199,7 @@ create index not_interested_video on not_interested (video_id);
 
 -- A view counts once per viewer, video and half hour.
 create table video_view (
+    id        bigint generated always as identity,
     video_id  integer not null references video on delete cascade,
     viewer    bytea not null,                             -- of a user the id, of a guest a hash of the device or the address
     half_hour integer not null,                           -- half hours since 1970
@@ -206,7 +208,7 @@ create table video_view (
     at        timestamptz not null default now(),
     primary key (video_id, viewer, half_hour)
 );
-create index video_view_of on video_view (user_id) where user_id is not null;
+create unique index video_view_of on video_view (user_id, id desc) where user_id is not null;
 create index video_view_age on video_view using brin (at);
 
 create table video_comment (
@@ -231,7 +233,7 @@ create table comment_like (
     created_at timestamptz not null default now(),
     primary key (comment_id, user_id)
 );
-create index comment_like_of on comment_like (user_id);
+create unique index comment_like_of on comment_like (user_id, id desc);
 
 create table hashtag (
     id         integer generated always as identity primary key,
@@ -277,14 +279,19 @@ create trigger count_added after insert on video_view referencing new table as c
 -- Counter user.likes: of the owner of the video.
 create function count_likes_of_owner() returns trigger language plpgsql as $$
 begin
+    -- A like has locked its video by its foreign key. Without the lock, a like that is taken back while its video is deleted counts twice.
+    if tg_op = 'DELETE' then
+        perform from video where id in (select video_id from changed) order by id for key share;
+    end if;
     perform counter_add('user.likes', subject, change) from (
         select video.user_id as subject, case tg_op when 'INSERT' then count(*) else -count(*) end as change
         from changed join video on video.id = changed.video_id where video.state <> 'deleted'
         group by video.user_id order by video.user_id) as changes;
     return null;
 end $$;
-create trigger count_of_owner_added after insert on video_like referencing new table as changed for each statement execute function count_likes_of_owner();
-create trigger count_of_owner_removed after delete on video_like referencing old table as changed for each statement execute function count_likes_of_owner();
+-- The names put them after count_added and count_removed: likes and likes that are taken back lock the two counters in one order.
+create trigger count_added_of_owner after insert on video_like referencing new table as changed for each statement execute function count_likes_of_owner();
+create trigger count_removed_of_owner after delete on video_like referencing old table as changed for each statement execute function count_likes_of_owner();
 
 -- Counters comment.likes, comment.replies and hashtag.videos.
 create function count_rows() returns trigger language plpgsql as $$
@@ -315,3 +322,7 @@ create table upload (
 create index upload_user on upload (user_id);
 create index upload_expiry on upload (expires_at);
 alter table upload_count add column bytes bigint not null default 0;
+
+-- Entries about one comment are found by it.
+drop index inbox_entry_video;
+create index inbox_entry_video on inbox_entry (video_id, subject_id) where video_id is not null;

@@ -131,8 +131,10 @@ class ResumableUploads:
         return self._path(upload.id), upload
 
     async def use(self, connection: Connection, upload: ResumableUpload) -> None:
-        """In the transaction of the video: the upload is used up. Its file is deleted by `forget`, or by the job."""
-        await store.delete(connection, upload.id)
+        """In the transaction of the video: the upload is used up. Its file is deleted by `forget`, or by the job. Raises
+        UploadMissing: another call has used it meanwhile."""
+        if not await store.delete(connection, upload.id):
+            raise UploadMissing
 
     async def forget(self, upload: ResumableUpload) -> None:
         """Delete the upload and its file."""

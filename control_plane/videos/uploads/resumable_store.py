@@ -16,6 +16,7 @@ _OPEN = "select count(*) from upload where user_id = $1 and expires_at > now()"
 _FIND = f"select {_COLUMNS} from upload where id = $1 and user_id = $2 and expires_at > now()"
 _COMPLETE = "update upload set sha256 = $2 where id = $1"
 _DELETE = "delete from upload where id = $1 returning id"
+_FORGET_PERSON = "delete from upload where user_id = $1"
 _EXPIRED = "delete from upload where expires_at <= now() returning id"
 _KNOWN = "select id from upload where id = any($1::text[])"
 
@@ -43,8 +44,14 @@ async def complete(database: Database, upload_id: UploadId, sha256: bytes) -> No
     await database.execute(_COMPLETE, upload_id, sha256)
 
 
-async def delete(source: Database | Connection, upload_id: UploadId) -> None:
-    await source.execute(_DELETE, upload_id)
+async def delete(source: Database | Connection, upload_id: UploadId) -> bool:
+    """False: there was none."""
+    return await source.fetchval(_DELETE, upload_id) is not None
+
+
+async def forget_person(connection: Connection, user_id: UserId) -> None:
+    """A job deletes the files."""
+    await connection.execute(_FORGET_PERSON, user_id)
 
 
 async def delete_expired(database: Database) -> Sequence[UploadId]:

@@ -61,6 +61,7 @@ def _checks() -> tuple[Check, ...]:
         push,
         reports,
         storage,
+        videos,
     )
 
     return (
@@ -82,6 +83,7 @@ def _checks() -> tuple[Check, ...]:
         Check("ledger", ledger.checked),
         Check("counters", counters.counters, deadline_s=30),
         Check("bucket of files", storage.bucket, deadline_s=30),
+        Check("files of videos", videos.files, deadline_s=45),
         Check("MediaMTX", media_server.binary, deadline_s=25),
         Check("MediaMTX running", media_server.configured),
         Check("MediaMTX clock", media_server.clock),

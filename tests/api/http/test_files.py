@@ -20,6 +20,7 @@ from control_plane.storage.addresses import LIFE_S, Addresses
 from control_plane.storage.bundle import Stored
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName, Storage
+from control_plane.storage.space import Space
 from tests.control_plane.storage.conftest import s3, storage
 
 __all__ = ["s3", "storage"]
@@ -56,7 +57,7 @@ async def served(files: Files, database: Database, tmp_path: Path) -> AsyncItera
     now = [1_000_000.0]
     addresses = Addresses(KEYS, lambda: now[0])
     app = web.Application()
-    app.add_routes(FileRoutes(tmp_path / "media", Stored(files, addresses), database).routes())
+    app.add_routes(FileRoutes(tmp_path / "media", Stored(files, addresses, Space(tmp_path, 0)), database).routes())
     async with TestClient(TestServer(app)) as client:
         yield Served(client, files, addresses, database, tmp_path / "media", now)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from control_plane.base.signing import Keyring, Secret
-from control_plane.config.secrets import CLIENTS, KEPT, Purpose, Secrets, UnusableSecrets, load_or_create, rotate
+from control_plane.config.secrets import API_KEYS, KEPT, Purpose, Secrets, UnusableSecrets, load_or_create, rotate
 from control_plane.db.fingerprints import check_against_database
 from control_plane.db.pool import Database
 
@@ -54,7 +54,7 @@ def test_secrets_are_made_once(path: Path) -> None:
     assert content(load_or_create(path)) == content(made)
     assert path.read_bytes() == stored
     assert set(made.keyrings) == set(Purpose)
-    assert set(made.api_keys) == set(CLIENTS)
+    assert set(made.api_keys) == set(API_KEYS)
     values = [made[purpose].signing.value for purpose in Purpose] + [key.encode() for key in made.api_keys.values()]
     assert len(set(values)) == len(values), "no two are the same"
     assert min(map(len, values)) >= 18

@@ -13,7 +13,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.migrate import _CREATE, _RECORD, migrate, migrations
 from control_plane.db.pool import Database
-from tests.control_plane.videos.rows import clips
+from tests.control_plane.videos.rows import ADD_VIDEO, clips
 from tests.postgres import EMPTY, TestPostgres, as_owner
 
 COUNTERS = 8
@@ -170,3 +170,24 @@ async def test_what_is_counted_at_once_is_counted_once_each(many: list[Connectio
     await asyncio.gather(*(visit(connection, number) for number, connection in enumerate(many)))
     assert await many[0].fetchval(f"select {value_of('user.unseen_visits', '1')}") == 90
     await check(many[0])
+
+
+async def test_likes_and_likes_that_are_taken_back_lock_the_counters_in_one_order(many: list[Connection]) -> None:
+    first = many[0]
+    await first.execute("insert into app_user (username) select 'u' || n from generate_series(1, 3) as n")
+    await first.execute(ADD_VIDEO, 1)
+    by_slot: dict[int, Connection] = {}
+    for connection in many:  # nine: two of them write the same slot
+        slot = await connection.fetchval("select pg_backend_pid() % 8")
+        if slot in by_slot:
+            break
+        by_slot[slot] = connection
+
+    async def toggle(by: Connection, user_id: int) -> None:
+        for _ in range(200):
+            await by.execute("insert into video_like (video_id, user_id) values (1, $1)", user_id)
+            await by.execute("delete from video_like where user_id = $1", user_id)
+
+    await asyncio.gather(toggle(by_slot[slot], 2), toggle(connection, 3))
+    assert await first.fetchval(f"select {value_of('user.likes', '1')}") == 0
+    assert await first.fetchval("select sum(likes)::int from video_count") == 0

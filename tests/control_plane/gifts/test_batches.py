@@ -7,10 +7,11 @@ import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from control_plane.base.errors import present
 from control_plane.base.ids import Seq, StreamId, UserId
@@ -71,7 +72,7 @@ def prepared(sender_id: UserId, receiver_id: UserId, price: int = 1, **other: ob
         key=f"key-{next(_numbers)}",
         fingerprint=b"f",
     )
-    return replace(made, **other)  # type: ignore[arg-type]
+    return replace(made, **other)
 
 
 async def fill(stage: Stage, user_id: UserId, purse: Wallet) -> None:
@@ -278,7 +279,8 @@ def test_the_frame_that_the_database_completes_is_the_encoded_event(
         sender = Person(UserId(1), username, icon)
         return events.Gift(HEART, title, icon, 1, 5, sender, UserId(2), sender_total, Combo("1-2", count))
 
-    head, tail = events.parts(AT, event(0, 0))
+    head, tail = events.parts(event(0, 0))
+    head = events.head_of(AT) + head
     assert f'{{"type":"gift","seq":{seq}{head}{total}{tail}{combo}}}}}}}' == encode_event(
         EventType.GIFT, Seq(seq), AT, event(total, combo)
     )

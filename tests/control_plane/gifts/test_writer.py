@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from control_plane.base.ids import Seq, StreamId
 from control_plane.db.pool import DatabaseUnavailable, open_pool
 from control_plane.gifts.sending import GiftOutcome
 from control_plane.gifts.sending_store import Answer, Outcome
-from control_plane.gifts.writer import BATCH, GiftWriter, TooManyGifts
+from control_plane.gifts.writer import BATCH, HALF, GiftWriter, TooManyGifts
 from control_plane.ledger.account import LARGEST_BALANCE, earned
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.store import open_accounts
@@ -41,7 +42,7 @@ async def elsewhere(dsn: str, stage: Stage) -> AsyncIterator[Stage]:
 
 
 async def test_gifts_that_wait_together_are_one_statement(stage: Stage, database: WatchedDatabase) -> None:
-    senders = [await stage.user(coins=5) for _ in range(BATCH)]
+    senders = [await stage.user(coins=5) for _ in range(HALF)]
     stars = [(await stage.star())[0] for _ in range(8)]
     gifts = [prepared(sender, stars[n % 8], 5) for n, sender in enumerate(senders)]
     before = database.uses
@@ -50,8 +51,22 @@ async def test_gifts_that_wait_together_are_one_statement(stage: Stage, database
 
     assert {answer.outcome for answer in answers} == {Outcome.SENT}
     assert database.uses - before == 1
-    assert len(stage.heard.frames) == BATCH
-    assert await stage.audit() == 5 * BATCH
+    assert len(stage.heard.frames) == HALF
+    assert await stage.audit() == 5 * HALF
+
+
+@pytest.mark.parametrize(("waiting", "statements"), [(BATCH, 2), (2 * BATCH, 3)])
+async def test_up_to_a_batch_leaves_in_halves_and_more_in_whole_batches(
+    stage: Stage, database: WatchedDatabase, waiting: int, statements: int
+) -> None:
+    ann = await stage.user(coins=waiting)
+    star, _ = await stage.star()
+    before = database.uses
+
+    await asyncio.gather(*(stage.writer.send(prepared(ann, star)) for _ in range(waiting)))
+
+    assert database.uses - before == statements
+    assert await stage.audit() == waiting
 
 
 async def test_a_gift_leaves_at_once_and_those_that_come_meanwhile_leave_together(
@@ -70,6 +85,29 @@ async def test_a_gift_leaves_at_once_and_those_that_come_meanwhile_leave_togethe
     await asyncio.gather(first, *others)
     assert database.uses - before - 1 - watching == 2
     assert [seq for _, seq, _ in stage.heard.frames] == list(range(1, 11))
+
+
+async def test_the_next_statement_leaves_before_the_answers_of_the_last_one_are_given_out(
+    stage: Stage, database: WatchedDatabase
+) -> None:
+    uses: list[int] = []
+
+    class Counting:
+        def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+            uses.append(database.uses)
+
+    ann, ben = await stage.user(coins=1), await stage.user(coins=1)
+    star, _ = await stage.star()
+    writer = GiftWriter(stage.database, Counting())
+    before = database.uses
+
+    first = asyncio.create_task(writer.send(prepared(ann, star)))
+    await asyncio.sleep(0)  # the writer's task exists, and it runs next
+    await asyncio.sleep(0)
+    await asyncio.gather(first, writer.send(prepared(ben, star)))
+
+    assert [number - before for number in uses] == [2, 2]
+    await writer.close()
 
 
 async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage, database: WatchedDatabase) -> None:
@@ -98,6 +136,22 @@ async def test_gifts_that_cannot_be_decided_together_are_decided_one_by_one(stag
 
     assert [answer.outcome for answer in answers] == [Outcome.SENT, Outcome.TOO_MANY, Outcome.TOO_MANY]
     assert (await wallet(stage.database, ann)).bought == 15
+
+
+async def test_gifts_that_are_decided_one_by_one_are_answered_while_others_wait(stage: Stage) -> None:
+    ann, ben = await stage.user(coins=10), await stage.user(coins=BATCH)
+    rich, _ = await stage.star()
+    star, _ = await stage.star()
+    await by_superuser(
+        stage.database,
+        "set session_replication_role = replica; insert into ledger_account (owner_id, kind, balance) "
+        f"values ({rich}, 'earned', {LARGEST_BALANCE - 8})",
+    )
+    gifts = [*(prepared(ann, rich, 5) for _ in range(2)), *(prepared(ben, star) for _ in range(BATCH))]
+
+    answers = await asyncio.gather(*(stage.writer.send(gift) for gift in gifts))
+
+    assert [answer.outcome for answer in answers] == [Outcome.SENT, Outcome.TOO_MANY, *[Outcome.SENT] * BATCH]
 
 
 async def test_a_caller_that_is_gone_does_not_stop_the_gift(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from control_plane.storage.files import Files
 from control_plane.storage.places import Folder
 from control_plane.streams import store as streams
 from control_plane.streams.keys import StreamKeys
+from control_plane.videos.deletion import VideoDeletion
 from stagedoor.demo.town import add_town
 from tests.control_plane.gifts.stage import ROSE, Stage, order
 from tests.control_plane.live.readers import new_stream
@@ -307,6 +309,7 @@ async def test_users_of_development_mode_cannot_sign_in_to_production(
     left = "profile_pic || profile_gif || profile_video || bio || website || city || country <> '' or dob is not null or verified"
     assert await database.fetchval(f"select count(*) from app_user where {left}") == 0
     assert await database.fetchval("select count(*) from user_interest") == 0
+    await VideoDeletion(database, files, dt.timedelta(days=1)).remove_due()
     for table in (
         "video",
         "follow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from control_plane.db.pool import Database
 from control_plane.personal_data.removal import remove_deleted_accounts
 from stagedoor.parts.personal_data import EXPORT_PARTS
 from tests.api.served import served
+from tests.control_plane.counted import wrong_counters
 from tests.control_plane.grown import Size, fill
 
 PERSON = UserId(2)
@@ -30,7 +32,18 @@ _REST = """
     values ('change_contact', 'email', 'ann@example.com', 2, '192.0.2.1', now());
     insert into data_export (user_id, exported_at) values (2, now());
     insert into video_content (id, media) values (1000000, 'a.mp4');
-    insert into video (user_id, content_id) values (2, 1000000);
+    insert into video (user_id, content_id, description) values (2, 1000000, 'the film of Ann');
+    insert into video_like (video_id, user_id) values (1, 2), (2, 3);
+    insert into video_favourite (video_id, user_id) values (1, 2);
+    insert into video_repost (video_id, user_id, comment) values (1, 2, 'the words of Ann');
+    insert into video_share (video_id, user_id) values (1, 2);
+    insert into video_view (video_id, viewer, half_hour, user_id) values (1, '2', 1, 2);
+    insert into not_interested (video_id, user_id) values (1, 2);
+    insert into video_mention (video_id, user_id) values (1, 2);
+    insert into video_comment (video_id, user_id, text) values (1, 3, 'a comment'), (1, 2, 'the words of Ann');
+    insert into video_comment (video_id, user_id, parent_id, text) values (1, 3, 2, 'a reply');
+    insert into comment_like (comment_id, user_id) values (1, 2), (2, 3);
+    insert into upload (id, user_id, name, bytes, expires_at) values (repeat('a', 32), 2, 'the film of Ann', 1, now());
     insert into follow (follower_id, followed_id) values (2, 3), (3, 2) on conflict do nothing;
     insert into follow_request (requester_id, requested_id) values (2, 4), (4, 2) on conflict do nothing;
     insert into block (blocker_id, blocked_id) values (2, 5), (5, 2) on conflict do nothing;
@@ -115,7 +128,17 @@ FATES = {
     "gift_total.giver_id": Fate(kept=MONEY, not_exported="the sum of gifts_sent"),
     "gift_total.receiver_id": Fate(kept=MONEY, not_exported="the sum of gifts_received"),
     "stream_gifter.user_id": Fate(kept=MONEY, not_exported="the sum of gifts_sent"),
-    "video.user_id": Fate(exported="videos"),
+    "video.user_id": Fate(kept="a job removes it with its files, minutes later", exported="videos"),
+    "video_like.user_id": Fate(exported="video_likes"),
+    "video_favourite.user_id": Fate(exported="video_favourites"),
+    "video_repost.user_id": Fate(exported="video_reposts"),
+    "video_share.user_id": Fate(exported="video_shares"),
+    "video_view.user_id": Fate(exported="video_views"),
+    "not_interested.user_id": Fate(exported="not_interested"),
+    "video_comment.user_id": Fate(exported="video_comments"),
+    "comment_like.user_id": Fate(exported="comment_likes"),
+    "video_mention.user_id": Fate(not_exported="whom a video mentions is data of its owner"),
+    "upload.user_id": Fate(not_exported="an unfinished upload ends within hours"),
     "stored_file.owner_id": Fate(
         kept="the job that deletes the file needs the row until then", not_exported="the profile names the pictures"
     ),
@@ -170,14 +193,21 @@ async def test_a_removal_leaves_what_has_a_reason_to_stay(dsn: str, database: Da
     assert sorted(await tables_with(database, "of Ann")) == [
         *("app_user", "message", "payout_detail", "payout_request"),
         *("publish_session", "purchase", "report", "report_decision", "stream"),
+        *("upload", "video", "video_comment", "video_repost"),
     ]
 
     async with served(dsn, database, tmp_path) as (_, platform):
+        before = json.loads(b"".join([piece async for piece in platform.personal_data.export.encoded(PERSON)]))
+        shown = {name for name, rows in before.items() if rows}
+        exported_parts = {fate.exported for reference, fate in FATES.items() if fate.exported and written[reference]}
+        assert exported_parts - shown == {"ledger_entries"}, "whose accounts `fill` moves nothing on"
         await remove_deleted_accounts.function(platform.personal_data.removal)
         await revoke_apple_token.function(platform.accounts.apple_tokens, PERSON)
         left = await rows_of(database, PERSON)
+        counted_wrong = await wrong_counters(database)
         exported = b"".join([piece async for piece in platform.personal_data.export.encoded(PERSON)])
     stays = {reference for reference, count in left.items() if count}
     assert stays == {reference for reference, fate in FATES.items() if fate.kept}
     assert await tables_with(database, "of Ann") == ["report"], "the evidence"
     assert b"Ann" not in exported
+    assert counted_wrong == []

@@ -10,7 +10,7 @@ import pytest
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, open_pool
-from control_plane.social.toggles import Switch, Toggle, Toggles
+from control_plane.social.toggles import Switch, Toggle, Toggles, lock_pair
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.people import new_user
 from tests.waiting import until
@@ -113,13 +113,13 @@ async def test_a_call_of_another_process_waits_and_leaves_the_state(database: Da
 async def test_two_users_change_how_they_stand_one_after_the_other(
     database: Database, pair: tuple[UserId, UserId]
 ) -> None:
-    light = Light(database)
-    light.go_on.clear()
-    first = asyncio.create_task(light.press(ANN, BEN))
-    await until(lambda: light.runs == 1)
-    other = Toggle(what="other", user_id=pair[0], target_id=pair[1])
-    second = asyncio.create_task(light.toggles.run(other, light.change))
-    await waiting_backend(database)
-    assert light.runs == 1
-    light.go_on.set()
-    assert (await first, await second) == (True, False)
+    async def wait() -> None:
+        async with database.transaction() as connection:
+            await lock_pair(connection, *pair)
+
+    async with database.transaction() as connection:
+        await lock_pair(connection, ANN, BEN)
+        waiting = asyncio.create_task(wait())
+        await waiting_backend(database)
+        assert not waiting.done()
+    await waiting

@@ -21,6 +21,8 @@ from tests.waiting import until
 NAME = public_name("pictures", bytes(32), "jpg")
 OTHER = private_name("mp4")
 LARGE = bytes(range(256)) * 80_000  # 20 MB: several parts
+NO_LINKS = "def no_links(*_): raise OSError\nPath.hardlink_to = no_links\n"
+"""For a script: files are copied, as from another disk."""
 
 
 async def content(storage: Storage, name: FileName, start: int = 0, end: int | None = None) -> bytes:
@@ -70,13 +72,25 @@ async def test_a_signed_url_of_a_bucket_opens_the_file_with_its_type(s3: str) ->
     assert await asyncio.to_thread(fetch) == (b"picture", "image/jpeg", "public, max-age=31536000, immutable")
 
 
+async def test_a_file_of_the_same_disk_is_linked(tmp_path: Path) -> None:
+    storage = Folder(tmp_path / "media")
+    await storage.put(NAME, b"before")
+    (tmp_path / "large").write_bytes(LARGE)
+    await storage.put(NAME, tmp_path / "large")
+    assert (tmp_path / "media" / NAME).samefile(tmp_path / "large")
+    (tmp_path / "large").unlink()
+    assert await storage.size(NAME) == len(LARGE)
+    assert await storage.sweep(dt.timedelta(0)) == 0
+
+
 async def test_a_killed_writer_leaves_no_half_file(tmp_path: Path) -> None:
     source, folder = tmp_path / "large", tmp_path / "media"
     with source.open("wb") as file:
         file.truncate(4 << 30)  # sparse: reading it takes longer than the kill
     script = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom control_plane.storage.places import Folder\n"
-        f"asyncio.run(Folder(Path({str(folder)!r})).put({NAME!r}, Path({str(source)!r})))\n"
+        + NO_LINKS
+        + f"asyncio.run(Folder(Path({str(folder)!r})).put({NAME!r}, Path({str(source)!r})))\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
     await until(lambda: any(file.is_file() for file in folder.rglob("*")))
@@ -137,7 +151,8 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
 async def test_a_full_disk_is_unavailable_and_leaves_no_file(tmp_path: Path) -> None:
     script = (
         "import asyncio, resource, sys\nfrom pathlib import Path\nfrom control_plane.storage.places import Folder\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        + NO_LINKS
+        + "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
         "from control_plane.storage.model import StorageUnavailable\n"
         f"storage = Folder(Path({str(tmp_path / 'media')!r}))\n"
         "async def main():\n"
@@ -159,8 +174,10 @@ async def test_a_full_disk_is_unavailable_and_leaves_no_file(tmp_path: Path) -> 
 
 async def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     storage = Folder(tmp_path / "media")
-    with pytest.raises((StorageUnavailable, ValueError)):
-        await storage.put(FileName("../outside"), b"x")
+    (tmp_path / "file").write_bytes(b"x")
+    for content in (b"x", tmp_path / "file"):
+        with pytest.raises((StorageUnavailable, ValueError)):
+            await storage.put(FileName("../outside"), content)
     assert not (tmp_path / "outside").exists()
 
 

@@ -15,7 +15,7 @@ from control_plane.accounts import bans_store
 from control_plane.accounts import store as accounts
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.accounts.suspensions import end_suspensions
-from control_plane.base.ids import StreamId, UserId
+from control_plane.base.ids import UserId
 from control_plane.config.ports import Ports
 from control_plane.db.pool import Database
 from control_plane.delivery.contacts import Channel, Contact
@@ -42,6 +42,8 @@ from control_plane.reports.telling import Telling, send_letter, tell_appeal, tel
 from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
 from control_plane.streams.model import StreamOptions
+from control_plane.videos.comments.telling import tell_comment
+from control_plane.videos.deletion import remove_deleted_videos
 from stagedoor.cli.doctor.finding import Finding, State
 from stagedoor.cli.doctor.installation import Installation
 from stagedoor.cli.doctor.reports import waiting
@@ -50,6 +52,7 @@ from tests.api.served import URLS, served
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
+from tests.control_plane.videos.rows import ADD_VIDEO, add_stored
 from tests.stagedoor.cli.operator import Operator
 
 WHY = "It insults others."
@@ -78,7 +81,7 @@ class Rig:
         self.appeals = platform.reports.appeals
         self.telling = Telling(database, self.sent, self.appeals, "Stagedoor", URLS.appeal)
 
-    async def report(self, reporter: UserId, reported: UserId | StreamId, kind: str = "user") -> int:
+    async def report(self, reporter: UserId, reported: int, kind: str = "user") -> int:
         return await self.platform.reports.reporting.report(
             reporter, Subject(kind, str(reported)), 4, "See for yourself."
         )
@@ -221,6 +224,45 @@ async def test_removing_a_user_clears_the_profile_and_keeps_the_evidence(
     assert await rig.told(ann) == [(Kind.REPORT_CLOSED, f"It was against our rules, and we have acted. {WHY}")]
     assert await rig.told(bob) == [(Kind.DECISION, f"We have removed the texts and pictures of your profile. {WHY}")]
     assert rig.sent.messages == [], "Bob can read his inbox"
+
+
+async def test_removing_a_video_removes_equal_ones_and_keeps_the_evidence(
+    rig: Rig, operator: Operator, ann: UserId, bob: UserId
+) -> None:
+    files, sha256 = rig.platform.stored.files, bytes(32)
+    parts = {"media": b"a bad video", "poster": b"a bad poster"}
+    video, equal = [await add_stored(rig.database, files, user, parts, sha256=sha256) for user in (bob, ann)]
+    report_id = await rig.platform.reports.reporting.report(ann, Subject("video", str(video)), 4, "See for yourself.")
+    await operator.types("reports", "close", str(report_id), "remove", "--why", WHY, "--yes")
+    hidden = await rig.database.fetch("select id from video where state = 'deleted' order by id")
+    assert [row["id"] for row in hidden] == [video, equal]
+    assert await rig.database.fetchval("select sha256 from refused_content") == sha256
+    await rig.database.execute("update video set deleted_at = now() - interval '1 year'")
+    await remove_deleted_videos.function(rig.platform.videos.deletion)
+    assert await rig.database.fetchval("select count(*) from video_content") == 0
+    folder = rig.folder / "evidence"
+    await operator.types("reports", "show", str(report_id), "--pictures", str(folder))
+    assert sorted(file.read_bytes() for file in folder.iterdir()) == [b"a bad poster", b"a bad video"]
+    await rig.run_jobs()
+    assert await rig.told(bob) == [(Kind.DECISION, f"We have removed your video. {WHY}")]
+    assert await rig.told(ann) == [(Kind.REPORT_CLOSED, f"It was against our rules, and we have acted. {WHY}")]
+
+
+async def test_a_comment_is_removed(rig: Rig, operator: Operator, ann: UserId, bob: UserId) -> None:
+    video_id = await rig.database.fetchval(ADD_VIDEO, ann)
+    add = "insert into video_comment (video_id, user_id, parent_id, text) values ($1, $2, $3, $4) returning id"
+    comment_id = await rig.database.fetchval(add, video_id, bob, None, "I hate you")
+    await rig.database.execute(add, video_id, ann, comment_id, "Why?")
+    await tell_comment.function(rig.database, comment_id, ann, 0, [])
+    assert await rig.told(ann) == [(Kind.VIDEO_COMMENT, "I hate you")]
+    report_id = await rig.report(ann, comment_id, "comment")
+    assert "I hate you" in await operator.types("reports", "show", str(report_id))
+    await operator.types("reports", "close", str(report_id), "remove", "--why", WHY, "--yes")
+    assert await rig.database.fetchval("select count(*) from video_comment") == 0
+    assert await rig.told(ann) == [], "the text has left the inbox"
+    await rig.run_jobs()
+    assert await rig.told(bob) == [(Kind.DECISION, f"We have removed your comment. {WHY}")]
+    assert "I hate you" in await operator.types("reports", "show", str(report_id)), "the evidence stays"
 
 
 @pytest.mark.parametrize("action", ["end", "remove"])

@@ -1,0 +1,236 @@
+// @ts-check
+/** A video with what lies over and beside it: its owner, its description, reactions. The feed has many, the page of a video one. */
+
+import { avatar, icon, localUrl, make } from "./dom.js";
+import { errorPlace } from "./forms.js";
+import { ago, instant } from "./format.js";
+import { personOf, profilePath, verifiedMark } from "./people.js";
+import { reactions } from "./reactions.js";
+import { showVideo } from "./video_calls.js";
+import { Watching } from "./watching.js";
+
+/** @typedef {import("./video_calls.js").FeedItem} FeedItem */
+/** @typedef {import("./account.js").Account} Account */
+
+/** Whether the clips of a page sound: not before the viewer asks for it, because browsers play muted videos only. */
+export class Sound {
+  on = false;
+  /** The viewer has turned it on or off. */
+  chosen = false;
+  /** @type {(() => void)[]} */ #listeners = [];
+
+  /** @param {() => void} listener */
+  listen(listener) {
+    this.#listeners.push(listener);
+    listener();
+  }
+
+  /** @param {boolean} on */
+  set(on, chosen = true) {
+    this.on = on;
+    this.chosen ||= chosen;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/**
+ * @typedef {object} Options
+ * @property {Sound} sound
+ * @property {Account} account
+ * @property {() => void} showComments
+ * @property {(item: FeedItem) => void} [onChange]
+ * @property {() => void} onGone  the viewer has deleted the video, or does not want to see it
+ */
+
+export class Clip {
+  #paused = false;
+  #active = false;
+  #renewed = false;
+  #error = errorPlace();
+  /** @type {Sound} */ #sound;
+  /** @type {Watching} */ #watching;
+  #soundButton = make("button", { type: "button", class: "sound", "aria-keyshortcuts": "m" });
+  #surface = make("button", { type: "button", class: "surface", "aria-keyshortcuts": "k" });
+  #state = make("div", { class: "state", role: "status" });
+  #about = make("div", { class: "about" });
+
+  /**
+   * @param {FeedItem} item
+   * @param {Options} options
+   */
+  constructor(item, { sound, account, showComments, onChange, onGone }) {
+    this.item = item;
+    this.#sound = sound;
+    const { Video } = item;
+    this.video = make("video", { loop: "", playsinline: "", preload: "none", poster: localUrl(Video.thum), tabindex: "-1", "aria-hidden": "true" });
+    this.#watching = new Watching(this.video, Video.id);
+    this.reactions = reactions(item, {
+      account,
+      error: this.#error,
+      showComments,
+      onChange: (video) => {
+        this.update({ ...this.item, Video: { ...this.item.Video, ...video } });
+        onChange?.(this.item);
+      },
+      onGone,
+    });
+    const frame = make("div", { class: "frame" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
+    frame.style.setProperty("--ratio", String(ratio(item)));
+    frame.dataset.shape = ratio(item) > 1 ? "wide" : "tall";
+    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, frame, this.reactions.element);
+    this.#showAbout();
+    sound.listen(() => this.#showSound());
+    this.#soundButton.addEventListener("click", () => sound.set(!sound.on));
+    this.#surface.addEventListener("click", ({ detail }) => this.#press(detail > 0));
+    for (const name of ["play", "playing", "pause", "waiting", "error", "loadeddata"]) this.video.addEventListener(name, () => this.#show());
+    this.video.addEventListener("error", () => this.#renew());
+    this.video.addEventListener("playing", () => { this.#renewed = false; });
+    this.#show();
+  }
+
+  get ready() {
+    return this.item.Video.upload_state === "ready" && this.item.Video.video !== "";
+  }
+
+  get playing() {
+    return !this.video.paused;
+  }
+
+  /** Loads the beginning of the file. */
+  load() {
+    if (!this.ready || this.video.hasAttribute("src")) return;
+    this.video.preload = "auto";
+    this.video.src = localUrl(this.item.Video.video);
+  }
+
+  /** Frees what is loaded: browsers have few decoders. */
+  unload() {
+    this.leave();
+    if (!this.video.hasAttribute("src")) return;
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  /** The clip is the one that the viewer sees: it plays from its beginning, unless the viewer stops it. */
+  async enter() {
+    this.#active = true;
+    this.#paused = false;
+    await this.#play();
+  }
+
+  leave() {
+    this.#active = false;
+    this.video.pause();
+    this.#watching.report();
+    if (this.video.currentTime > 0) this.video.currentTime = 0;
+  }
+
+  /** Stops or continues while the page is hidden. */
+  hold(/** @type {boolean} */ hidden) {
+    if (hidden) this.video.pause();
+    else if (this.#active && !this.#paused) this.#play();
+  }
+
+  togglePause() {
+    if (!this.ready) return;
+    this.#paused = !this.video.paused;
+    if (this.#paused) this.video.pause();
+    else this.#play();
+  }
+
+  async #play() {
+    if (!this.ready) return;
+    this.load();
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "NotAllowedError") || !this.#active) return;
+      if (!this.#sound.on) {
+        this.#paused = true; // also muted videos need a tap here
+        this.#show();
+      } else {
+        this.#sound.set(false, false);
+        await this.#play();
+      }
+    }
+  }
+
+  /** Reads the video again: the address of its file ends after some hours. Once, because the file may be gone. */
+  async #renew() {
+    if (this.#renewed || !this.video.hasAttribute("src")) return;
+    this.#renewed = true;
+    try {
+      const item = await showVideo(this.item.Video.id);
+      this.video.removeAttribute("src");
+      this.update(item);
+    } catch {
+      this.#show(); // says that the video cannot be played
+    }
+  }
+
+  /**
+   * A first tap turns the sound on, the next ones stop and continue.
+   * @param {boolean} tap  not a key
+   */
+  #press(tap) {
+    if (tap && this.playing && !this.#sound.on && !this.#sound.chosen) this.#sound.set(true);
+    else this.togglePause();
+  }
+
+  #showAbout() {
+    const { User, Video } = this.item;
+    const person = personOf(User);
+    const at = instant(Video.created);
+    const owner = make("a", { class: "owner", href: profilePath(person) }, avatar(person), make("span", { class: "name" }, make("bdi", {}, person.username), ...verifiedMark(person)));
+    const link = make("a", { class: "when", href: `/v/${Video.id}` }, make("time", { datetime: at, title: new Date(at).toLocaleString() }, ago(at)));
+    const caption = Video.description ? [make("p", { class: "caption", dir: "auto" }, Video.description)] : [];
+    this.#about.replaceChildren(make("div", { class: "by" }, owner, link), ...caption);
+  }
+
+  #showSound() {
+    const { on } = this.#sound;
+    this.video.muted = !on;
+    const text = on ? "Mute" : "Tap for sound";
+    this.#soundButton.replaceChildren(icon(on ? "sound" : "muted"), make("span", { class: on ? "unseen" : "" }, text));
+  }
+
+  #show() {
+    const { video } = this;
+    const { upload_state: state, upload_progress: progress, upload_failure: failure } = this.item.Video;
+    this.#surface.setAttribute("aria-label", this.playing ? "Pause" : "Play");
+    this.#surface.hidden = this.#soundButton.hidden = !this.ready;
+    const stopped = this.#active && this.#paused && video.paused;
+    const waits = this.#active && !stopped && video.readyState < video.HAVE_FUTURE_DATA && !video.error;
+    const broken = video.error !== null && video.hasAttribute("src");
+    const kind = !this.ready ? state : broken ? "broken" : stopped ? "stopped" : waits ? "loading" : "playing";
+    if (this.element?.dataset.state === kind && kind !== "processing") return;
+    if (this.element) this.element.dataset.state = kind;
+    this.#state.replaceChildren(...{
+      processing: () => [make("span", { class: "spinner", "aria-hidden": "true" }), make("h2", {}, "Being processed"), make("p", {}, `${progress < 100 ? `${progress} % done` : "Almost done"}. Only you see it until then.`)],
+      failed: () => [make("h2", {}, "This upload cannot be shown"), make("p", { dir: "auto" }, failure)],
+      broken: () => [make("p", {}, "This video cannot be played now.")],
+      stopped: () => [icon("play")],
+      loading: () => [make("span", { class: "spinner", "aria-hidden": "true" })],
+      playing: () => [],
+      ready: () => [],
+    }[kind]());
+  }
+
+  /**
+   * Shows what has changed: an upload is processed, or its owner has edited it.
+   * @param {FeedItem} item
+   */
+  update(item) {
+    this.item = item;
+    this.video.poster = localUrl(item.Video.thum);
+    this.#showAbout();
+    this.#show();
+    if (this.#active && !this.#paused) this.#play();
+  }
+}
+
+/**
+ * Width by height. Portrait if the server does not know it yet.
+ * @param {FeedItem} item
+ */
+const ratio = ({ Video: { width, height } }) => (width > 0 && height > 0 ? width / height : 9 / 16);

@@ -1,0 +1,14 @@
+"""The services of comments that endpoints use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from control_plane.videos.comments.likes import Likes
+from control_plane.videos.comments.posting import Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Comments:
+    posting: Posting
+    likes: Likes

@@ -1,0 +1,216 @@
+"""Posting a video from an upload that is on disk, and editing what its owner says about it.
+
+The upload is probed, its original is stored, and one transaction writes the video and enqueues the job that makes its
+files. Equal uploads share one content, which is stored and processed once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from control_plane.base.errors import ControlPlaneError, ErrorKind, present
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
+from control_plane.storage.files import Files, Measured
+from control_plane.storage.model import FileName
+from control_plane.videos import posting_store as store
+from control_plane.videos.processing.job import enqueue
+from control_plane.videos.processing.probe import probe
+from control_plane.videos.processing_store import mentioned
+from control_plane.videos.store import seen_by_ids
+from control_plane.videos.tags import hashtags_in, mentions_in
+from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
+from control_plane.videos.uploads.limits import UploadLimits
+from control_plane.videos.uploads.model import ResumableUpload
+from control_plane.videos.uploads.resumable import ResumableUploads
+from control_plane.videos.video import ContentId, Privacy, VideoId, VideoNotFound
+
+ORIGINALS = "originals"
+"""The kind of the stored uploads."""
+
+
+class ContentRefused(ControlPlaneError):
+    """An operator has removed an equal upload."""
+
+    code = "content_refused"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("This video was removed by us and cannot be uploaded again.")
+
+
+class DuetRefused(ControlPlaneError):
+    code = "duet_refused"
+    kind = ErrorKind.REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("The owner of this video does not allow duets with it.")
+
+
+class _OriginalNeeded(Exception):
+    """There is no content of this hash whose files are there or are being made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the owner says about a video. In an edit None stays as it is."""
+
+    description: str | None = None
+    privacy: Privacy | None = None
+    allow_comments: bool | None = None
+    allow_duet: bool | None = None
+    users: str | None = None
+    """Mentioned users, as the apps send them. The description may mention more."""
+    hashtags: str | None = None
+    place: GivenPlace | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVideo:
+    said: Said
+    story: bool = False
+    sound_id: int | None = None
+    """Of a sound that is not there any more: the video has none."""
+    duet_of: VideoId | None = None
+    duet_layout: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An upload that is on disk."""
+
+    path: Path
+    measured: Measured
+    resumable: ResumableUpload | None = None
+    """The upload in parts that it was; it is used up by the video."""
+
+
+class Posting:
+    def __init__(self, database: Database, files: Files, limits: UploadLimits, resumable: ResumableUploads) -> None:
+        self._database = database
+        self._files = files
+        self._limits = limits
+        self._resumable = resumable
+
+    async def post(self, user_id: UserId, upload: Arrived, video: NewVideo) -> VideoId:
+        """Returns when the original is stored and the video is in the database, to be processed. Raises TooManyVideos,
+        ContentRefused, DuetRefused, VideoNotFound, NotAVideo, StorageUnavailable and FileDeletedMeanwhile."""
+        await self._check(user_id, upload, video)
+        await self._limits.count(user_id, upload.measured.size)
+        await asyncio.gather(probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        try:
+            return await self._write(user_id, upload, video, FileName(""))
+        except _OriginalNeeded:
+            async with self._original(user_id, upload) as original:
+                return await self._write(user_id, upload, video, original)
+
+    async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
+        """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
+        path, upload = await self._resumable.take(user_id, upload_id)
+        sha256 = present(upload.sha256, "a complete upload has its hash")
+        video_id = await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
+        await self._resumable.forget(upload)
+        return video_id
+
+    async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
+        """Raises VideoNotFound."""
+        values = (said.description, said.privacy, said.allow_comments, said.allow_duet)
+        async with self._database.transaction() as connection:
+            description = await store.edit(connection, user_id, video_id, *values)
+            if description is None:
+                raise VideoNotFound
+            if said.description is not None or said.hashtags is not None:
+                await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
+            if said.place is not None:
+                location_id = await place_id(connection, said.place)
+                await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
+            if said.description is not None or said.users is not None:
+                new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
+                told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
+                await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
+
+    @asynccontextmanager
+    async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:
+        """The stored upload. It is deleted if no content uses it at the exit."""
+        name = await self._files.add(
+            ORIGINALS, upload.path, "bin", owner=user_id, public=False, measured=upload.measured
+        )
+        try:
+            yield name
+        finally:
+            with suppress(DatabaseUnavailable):  # a nightly job deletes it then
+                await self._files.discard(name)
+
+    async def _check(self, user_id: UserId, upload: Arrived, video: NewVideo) -> None:
+        if await store.is_refused(self._database, upload.measured.sha256):
+            raise ContentRefused
+        if video.duet_of is not None:
+            if not await seen_by_ids(self._database, user_id, [video.duet_of]):
+                raise VideoNotFound
+            if not await store.may_duet(self._database, video.duet_of, user_id):
+                raise DuetRefused
+
+    async def _write(self, user_id: UserId, upload: Arrived, video: NewVideo, original: FileName) -> VideoId:
+        """`original`: "" while it is not stored. Raises _OriginalNeeded."""
+        said, place = video.said, video.said.place or GivenPlace()
+        description = said.description or ""
+        async with self._database.transaction() as connection:
+            content_id = await self._content(connection, upload.measured, original)
+            video_id = await store.add(
+                connection,
+                user_id,
+                content_id,
+                description,
+                said.privacy or Privacy.PUBLIC,
+                said.allow_comments is not False,
+                said.allow_duet is not False,
+                video.story,
+                video.sound_id,
+                video.duet_of,
+                video.duet_layout,
+                await place_id(connection, place),
+                place.latitude,
+                place.longitude,
+            )
+            await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
+            await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
+            if upload.resumable is not None:
+                await self._resumable.use(connection, upload.resumable)
+            await enqueue(connection, content_id)
+        return video_id
+
+    async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:
+        """The content of this upload, locked until the commit. Raises _OriginalNeeded and ContentRefused."""
+        content = await store.lock_content(connection, measured.sha256)
+        if await store.is_refused(connection, measured.sha256):  # after the lock, which an operator's removal holds
+            raise ContentRefused
+        if content is None and original:
+            added = await store.add_content(connection, measured.sha256, original, measured.size)
+            if added is not None:
+                await self._use(connection, added, original)
+                return added
+            content = await store.lock_content(connection, measured.sha256)
+        if content is not None and (content.state == "ready" or (content.state == "processing" and content.original)):
+            return content.id
+        if content is None or not original:
+            raise _OriginalNeeded
+        await store.begin_again(connection, content.id, original)
+        await self._use(connection, content.id, original)
+        return content.id
+
+    async def _use(self, connection: Connection, content_id: ContentId, original: FileName) -> None:
+        await self._files.use(connection, f"video_content/{content_id}/original", {original})
+
+
+def _flush(path: Path) -> None:
+    """Write the upload to the disk while it is probed: where its file is only linked, it need not be written again."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

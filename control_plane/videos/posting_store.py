@@ -1,0 +1,109 @@
+"""SQL of posted and edited videos, and of the contents that they share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.social.blocks_store import are_blocked
+from control_plane.videos.video import ContentId, Privacy, VideoId
+
+_IS_REFUSED = "select true from refused_content where sha256 = $1"
+_LOCK_CONTENT = "select id, state, original from video_content where sha256 = $1 for no key update"
+_ADD_CONTENT = """
+    insert into video_content (sha256, original, bytes) values ($1, $2, $3) on conflict (sha256) do nothing returning id
+"""
+_BEGIN_AGAIN = """
+    update video_content set state = 'processing', progress = 0, failure = '', original = $2, changed_at = now()
+    where id = $1
+"""
+_WAIT_AGAIN = "update video set state = 'processing' where content_id = $1 and state = 'failed'"
+_ADD = """
+    insert into video (user_id, content_id, state, description, privacy, allow_comments, allow_duet, story, sound_id,
+        duet_of, duet_layout, location_id, latitude, longitude)
+    values ($1, $2, 'processing', $3, $4, $5, $6, $7, (select id from sound where id = $8), $9, $10, $11, $12, $13)
+    returning id
+"""
+_EDIT = """
+    update video set description = coalesce($3, description), privacy = coalesce($4, privacy),
+        allow_comments = coalesce($5, allow_comments), allow_duet = coalesce($6, allow_duet)
+    where id = $1 and user_id = $2 and state <> 'deleted'
+    returning description
+"""
+_SET_PLACE = "update video set location_id = $2, latitude = $3, longitude = $4 where id = $1"
+_MAY_DUET = f"""
+    select video.allow_duet and (video.user_id = $2 or case coalesce(privacy_setting.duet, 'everyone')
+        when 'everyone' then true
+        when 'friends' then exists (select from follow where follower_id = $2 and followed_id = video.user_id)
+            and exists (select from follow where follower_id = video.user_id and followed_id = $2)
+        else false end) and not {are_blocked("video.user_id", "$2")}
+    from video left join privacy_setting on privacy_setting.user_id = video.user_id where video.id = $1
+"""
+
+
+class StoredContent(NamedTuple):
+    id: ContentId
+    state: str
+    original: str
+
+
+async def is_refused(source: Connection | Database, sha256: bytes) -> bool:
+    """Whether an operator has removed an upload with this hash."""
+    return bool(await source.fetchval(_IS_REFUSED, sha256))
+
+
+async def lock_content(connection: Connection, sha256: bytes) -> StoredContent | None:
+    """The content of equal uploads, locked against its deletion."""
+    row = await connection.fetchrow(_LOCK_CONTENT, sha256)
+    return None if row is None else StoredContent(**row)
+
+
+async def add_content(connection: Connection, sha256: bytes, original: str, size: int) -> ContentId | None:
+    """None: an equal upload has added it meanwhile."""
+    content_id: ContentId | None = await connection.fetchval(_ADD_CONTENT, sha256, original, size)
+    return content_id
+
+
+async def begin_again(connection: Connection, content_id: ContentId, original: str) -> None:
+    """A content that has failed is processed again, and its videos wait for it."""
+    await connection.execute(_BEGIN_AGAIN, content_id, original)
+    await connection.execute(_WAIT_AGAIN, content_id)
+
+
+async def add(connection: Connection, user_id: UserId, content_id: ContentId, *values: object) -> VideoId:
+    """`values`: as in the statement."""
+    video_id: VideoId = await connection.fetchval(_ADD, user_id, content_id, *values)
+    return video_id
+
+
+async def edit(
+    connection: Connection,
+    user_id: UserId,
+    video_id: VideoId,
+    description: str | None,
+    privacy: Privacy | None,
+    allow_comments: bool | None,
+    allow_duet: bool | None,
+) -> str | None:
+    """None stays as it is. Returns its description; None:
+    the user has no such video."""
+    values = (video_id, user_id, description, privacy, allow_comments, allow_duet)
+    changed: str | None = await connection.fetchval(_EDIT, *values)
+    return changed
+
+
+async def set_place(
+    connection: Connection,
+    video_id: VideoId,
+    location_id: int | None,
+    latitude: float | None,
+    longitude: float | None,
+) -> None:
+    await connection.execute(_SET_PLACE, video_id, location_id, latitude, longitude)
+
+
+async def may_duet(database: Database, video_id: VideoId, user_id: UserId) -> bool:
+    """Whether the video, which the user sees, may be answered by a duet of this user."""
+    return bool(await database.fetchval(_MAY_DUET, video_id, user_id))

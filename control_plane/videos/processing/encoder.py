@@ -1,0 +1,155 @@
+"""Makes the files of an upload with ffmpeg, in a folder of its own that is deleted afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from control_plane.base import child, ffmpeg
+from control_plane.base.child import Kind
+from control_plane.base.ffmpeg import FfmpegFailed, FfmpegTooSlow
+from control_plane.pictures.model import NICE
+from control_plane.storage.model import StorageUnavailable
+from control_plane.videos.processing import plan
+from control_plane.videos.processing.model import BROKEN, TOO_SLOW, NotAVideo, Probed
+from control_plane.videos.processing.probe import probe
+
+SLOWEST = 12.0
+"""Seconds of work for one second of video: 4K with HDR and 60 frames takes 6 on two cores. Larger: a hostile file holds the
+encoder for longer. Smaller: slow machines refuse what phones record."""
+AT_LEAST_S = 120.0
+PROGRESS_S = 1.0
+"""Time between two looks at the progress. Longer: the app's bar jerks. Shorter: more queries."""
+LEAST_FREE_BYTES = 256 << 20
+"""With less disk left, ffmpeg's failure is the server's, not the video's."""
+_KILLED = -9
+_PROGRESS_TAIL = 1000
+
+Told = Callable[[int], Awaitable[None]]
+"""Called with the percentage done. What it raises ends the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Files that are deleted at the exit of the encoder."""
+
+    media: Path
+    small: Path
+    """`media` where that is as small."""
+    poster: Path
+    preview: Path
+    width: int
+    height: int
+    duration_ms: int
+
+
+class Encoder:
+    """`folder` is where files are kept while they are worked on, `ffmpeg_setting` is LIVE_FFMPEG."""
+
+    def __init__(self, folder: Path, ffmpeg_setting: str = "") -> None:
+        self._folder = folder
+        self._ffmpeg_setting = ffmpeg_setting
+
+    def clear(self) -> None:
+        """Delete what a killed server left behind. Blocks."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @asynccontextmanager
+    async def encoded(self, upload: AsyncIterator[bytes], told: Told) -> AsyncIterator[Made]:
+        """All files of the upload, until the exit. Raises NotAVideo, and FfmpegFailed and StorageUnavailable for a fault of
+        the server."""
+        async with self._workshop(upload) as (scratch, results):
+            probed = await probe(scratch / plan.UPLOAD)
+            gain = 0.0
+            if probed.voice:
+                gain = plan.gain_db(
+                    await self._run(plan.measuring(probed.voice, scratch), "Loudness", probed.duration_ms)
+                )
+            await self._watched(plan.encoding(probed, gain, scratch), probed, scratch, told)
+            names = [plan.MEDIA, *([plan.SMALL] if plan.has_small(probed) else []), plan.POSTER, plan.PREVIEW]
+            await self._take(scratch, results, names)
+            media, small = results / plan.MEDIA, results / plan.SMALL
+            made = await probe(media)
+            yield Made(
+                media=media,
+                small=small if small.exists() else media,
+                poster=results / plan.POSTER,
+                preview=results / plan.PREVIEW,
+                width=made.size[0],
+                height=made.size[1],
+                duration_ms=made.duration_ms,
+            )
+
+    @asynccontextmanager
+    async def watermarked(self, media: AsyncIterator[bytes], mark: bytes, duration_ms: int) -> AsyncIterator[Path]:
+        """The video with the mark, a PNG, until the exit."""
+        async with self._workshop(media) as (scratch, results):
+            await asyncio.to_thread((scratch / plan.MARK).write_bytes, mark)
+            await self._run(plan.watermarking(scratch), "A watermark", duration_ms)
+            await self._take(scratch, results, [plan.MEDIA])
+            yield results / plan.MEDIA
+
+    @asynccontextmanager
+    async def _workshop(self, upload: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, Path]]:
+        """A folder where ffmpeg works, with the upload in it, and one that ffmpeg cannot write."""
+        with_folders = ExitStack()  # in threads: to delete large files takes long
+        try:
+            await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            scratch = child.scratch(self._folder, child.account_for(Kind.WORKER), "work-")
+            work = await asyncio.to_thread(with_folders.enter_context, scratch)
+            results = await asyncio.to_thread(with_folders.enter_context, child.scratch(self._folder, None, "made-"))
+            with await asyncio.to_thread((work / plan.UPLOAD).open, "wb") as file:
+                async for chunk in upload:
+                    await asyncio.to_thread(file.write, chunk)
+            yield work, results
+        finally:
+            await asyncio.to_thread(with_folders.close)
+
+    async def _take(self, scratch: Path, results: Path, names: Sequence[str]) -> None:
+        for name in names:
+            try:
+                await asyncio.to_thread(child.take, scratch / name, results / name)
+            except FileNotFoundError:
+                raise NotAVideo(BROKEN) from None
+
+    async def _watched(self, arguments: Sequence[str], probed: Probed, scratch: Path, told: Told) -> None:
+        running = asyncio.ensure_future(self._run(arguments, "A video", probed.duration_ms))
+        try:
+            while not (await asyncio.wait([running], timeout=PROGRESS_S))[0]:
+                os.utime(scratch)  # so that the folder does not count as left behind
+                await told(await asyncio.to_thread(_percent, scratch / plan.PROGRESS, probed.duration_ms))
+            await running
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+    async def _run(self, arguments: Sequence[str], what: str, duration_ms: int) -> str:
+        program = await asyncio.to_thread(ffmpeg.executable, self._ffmpeg_setting)
+        deadline_s = AT_LEAST_S + SLOWEST * duration_ms / 1000
+        try:
+            account = child.account_for(Kind.WORKER)
+            return await ffmpeg.run(arguments, what, deadline_s, account, program=program, nice=NICE)
+        except FfmpegTooSlow:
+            raise NotAVideo(TOO_SLOW) from None
+        except FfmpegFailed as error:
+            if error.status is None or error.status == _KILLED:
+                raise
+            if (await asyncio.to_thread(shutil.disk_usage, self._folder)).free < LEAST_FREE_BYTES:
+                raise StorageUnavailable from error
+            raise NotAVideo(BROKEN) from error
+
+
+def _percent(progress: Path, duration_ms: int) -> int:
+    """By the end of what ffmpeg has written so far. Files of a child are not trusted: no link is followed."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(progress, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            file.seek(max(0, os.fstat(descriptor).st_size - _PROGRESS_TAIL))
+            _, _, last = file.read(_PROGRESS_TAIL).rpartition(b"out_time_us=")
+        return max(0, min(99, int(last.split(b"\n")[0]) // 10 // max(1, duration_ms)))
+    return 0

@@ -1,0 +1,93 @@
+"""Uploaded videos: their limits, what the probe finds out, and why one is refused."""
+
+from __future__ import annotations
+
+import msgspec
+
+from control_plane.base.errors import ControlPlaneError, ErrorKind
+
+LONGEST_S = 15 * 60
+"""Longer: one upload takes the encoder for longer, and others wait."""
+TOLERANCE_S = 5.0
+"""Phones stop a little late."""
+LONGEST_SIDE = 4096
+"""Larger: the decoder needs more than its memory limit."""
+FASTEST = 240
+"""Frames per second, as phones record slow motion. More frames than these in LONGEST_S are refused: each takes time."""
+MOST_PIXELS = 3840 * 2160 * 60 * LONGEST_S
+"""Of all frames together: a file of a few kilobytes can hold more than an encoder does in a day."""
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
+"""ffmpeg's names of what it may open. Others read further files: playlists, lists of pictures."""
+
+NO_VIDEO = "This is not an MP4, MOV, 3GP, MKV or WebM video."
+BROKEN = "The video is damaged, or of a kind that cannot be converted."
+TOO_LONG = f"The video may be at most {LONGEST_S // 60} minutes long."
+TOO_LARGE = f"The video may have at most {LONGEST_SIDE} pixels per side."
+TOO_MANY_FRAMES = "The video has too many frames."
+TOO_SLOW = "The video takes too long to convert."
+
+
+class NotAVideo(ControlPlaneError):
+    """The upload is not a video that is taken. The text says why."""
+
+    code = "not_a_video"
+    kind = ErrorKind.REFUSED
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """The video stream: of several the first that is no cover picture."""
+
+    index: int
+    """Of the stream in the file."""
+    codec: str
+    """ffmpeg's name: h264, hevc, vp9, av1."""
+    width: int
+    height: int
+    turned: int
+    """Degrees by which players turn it: 0, 90, 180 or 270."""
+    transformed: bool
+    """Players turn or mirror it."""
+    pixel_width: float
+    """Width of a pixel by its height, 1 for nearly all."""
+    format: str
+    """ffmpeg's name of the pixel format, such as yuv420p10le."""
+    transfer: int
+    """ISO 23091-2 TransferCharacteristics; 16 and 18 are those of HDR."""
+    full_range: bool
+    interlaced: bool
+    trimmed: bool
+    """Players skip some of it: a phone's editor leaves in the file what its user cut away."""
+    frames: int
+    bits_s: int
+    """Mean bits per second."""
+
+
+class Voice(msgspec.Struct, frozen=True):
+    """The audio stream: of several the first that can be decoded."""
+
+    index: int
+    codec: str
+    channels: int
+
+
+class Probed(msgspec.Struct, frozen=True):
+    picture: Picture
+    voice: Voice | None
+    duration_ms: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as it is shown."""
+        width = max(1, round(self.picture.width * self.picture.pixel_width))
+        return (self.picture.height, width) if self.picture.turned in {90, 270} else (width, self.picture.height)
+
+    @property
+    def frames_s(self) -> float:
+        return self.picture.frames * 1000 / max(1, self.duration_ms)
+
+
+class ProbeAnswer(msgspec.Struct, frozen=True):
+    """What the probe's process writes."""
+
+    refused: str = ""
+    probed: Probed | None = None

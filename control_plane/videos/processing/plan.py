@@ -1,0 +1,181 @@
+"""Plans what ffmpeg does with an upload: one command that decodes it once and writes all files. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from control_plane.videos.processing.model import (
+    CONTAINERS,
+    LONGEST_S,
+    LONGEST_SIDE,
+    TOLERANCE_S,
+    Picture,
+    Probed,
+    Voice,
+)
+
+UPLOAD, MEDIA, SMALL, POSTER, PREVIEW = "in", "media.mp4", "small.mp4", "poster.jpg", "preview.gif"
+MARK, PROGRESS = "mark.png", "progress"
+"""Names in the folder where ffmpeg works."""
+
+FULL_SIDE, SMALL_SIDE = 1080, 540
+"""The shorter side of the two videos. The longer one is at most 16:9 of it."""
+POSTER_SIDE, PREVIEW_SIDE = 540, 180
+FASTEST, FASTEST_SMALL = 60, 30
+"""Frames per second."""
+MOST_COPIED_BITS_S = 8_000_000
+"""A picture stream with fewer bits is kept as it is, if it is H.264 in the right size. More: phones load more."""
+KEY_EVERY_S = 2
+"""Seconds between key frames. More: players seek less exactly, and begin later. Fewer: larger files."""
+PREVIEW_S, PREVIEW_FPS = 2, 6
+THREADS = max(1, min(4, os.cpu_count() or 1))
+"""Of the decoder and of each encoder. More: their buffers take more memory than the limit."""
+LOUDNESS, LOUDEST_GAIN, SILENCE = -16.0, 15.0, -60.0
+"""The wanted loudness in LUFS, the most that is added to quiet sound in dB, and what is not touched because it is noise."""
+_PEAK = 0.84
+"""-1.5 dB: AAC overshoots by about 1 dB."""
+_LOUDNESS_KEY = "lavfi.r128.I"
+_HDR = {16: "smpte2084", 18: "arib-std-b67"}
+_BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-dn", "-sn")
+_BARE_STREAMS = ("-flags:v", "+bitexact", "-flags:a", "+bitexact")
+_PLAYABLE = ("-movflags", "+faststart", "-f", "mp4")
+_WITHOUT_MESSAGES = ("-bsf:v", "filter_units=remove_types=6")
+"""Leaves out SEI units, where cameras and encoders write what they like."""
+
+
+def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
+    """Arguments of ffmpeg that make all files of `UPLOAD` in the folder. `SMALL` is missing when `MEDIA` is as small."""
+    picture, copied = probed.picture, is_copied(probed)
+    full, small = size_within(probed, FULL_SIDE), size_within(probed, SMALL_SIDE)
+    wanted = [*([] if copied else ["full"]), *(["small"] if has_small(probed) else []), "poster", "preview"]
+    audible = [kind for kind in ("full", "small") if kind == "full" or has_small(probed)]
+    graph = [
+        f"[0:{picture.index}]{_clean(picture, full)},split={len(wanted)}" + "".join(f"[{kind}_in]" for kind in wanted),
+        *(["[full_in]null[full]"] if "full" in wanted else []),
+        *([f"[small_in]scale={small[0]}:{small[1]}[small]"] if "small" in wanted else []),
+        f"[poster_in]select='eq(n,0)+gte(t,{_still_s(probed):.3f})',{_scaled(probed, POSTER_SIDE)}[poster]",
+        f"[preview_in]trim=duration={PREVIEW_S},fps={PREVIEW_FPS}:eof_action=pass,{_scaled(probed, PREVIEW_SIDE)},split[frames][colours]",
+        "[colours]palettegen=max_colors=64:stats_mode=diff[palette]",
+        "[frames][palette]paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle[preview]",
+    ]
+    if probed.voice:
+        sound = f"[0:{probed.voice.index}]{sound_filter(gain_db)},atrim=end={probed.duration_ms}ms"
+        graph.append(f"{sound},asplit={len(audible)}" + "".join(f"[{kind}_sound]" for kind in audible))
+    arguments = [*opened(folder / UPLOAD, folder / PROGRESS), "-filter_complex", ";".join(graph)]
+    video = [*_copied(picture)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST)]
+    arguments += [*video, *_sound(probed, "full", "128k"), *_BARE, *_PLAYABLE, str(folder / MEDIA)]
+    if "small" in wanted:
+        video = ["-map", "[small]", *_h264(25, 1_200_000, FASTEST_SMALL)]
+        arguments += [*video, *_sound(probed, "small", "96k"), *_BARE, *_PLAYABLE, str(folder / SMALL)]
+    still = ("-frames:v", "2", "-update", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4")
+    arguments += ["-map", "[poster]", "-fps_mode", "passthrough", *still, *_BARE, "-f", "image2", str(folder / POSTER)]
+    arguments += ["-map", "[preview]", "-loop", "0", *_BARE, "-f", "gif", str(folder / PREVIEW)]
+    return arguments
+
+
+def measuring(voice: Voice, folder: Path) -> list[str]:
+    """Arguments of ffmpeg that write the loudness up to each 100 ms of sound to its standard output."""
+    measure = f"ebur128=metadata=1,ametadata=mode=print:key={_LOUDNESS_KEY}:file=-"
+    return [*opened(folder / UPLOAD), "-map", f"0:{voice.index}", "-af", measure, "-vn", "-f", "null", "-"]
+
+
+def gain_db(output: str) -> float:
+    """What has to be added, by the output of `measuring`."""
+    _, found, last = output.rpartition(f"{_LOUDNESS_KEY}=")
+    try:
+        loudness = float(last.split()[0]) if found else SILENCE
+    except (ValueError, IndexError):
+        return 0.0
+    return 0.0 if not loudness > SILENCE else round(min(LOUDNESS - loudness, LOUDEST_GAIN), 1)
+
+
+def watermarking(folder: Path) -> list[str]:
+    """Arguments of ffmpeg that write `MEDIA` from `UPLOAD`, one of our videos, with the picture `MARK` above it."""
+    graph = "[1:0]null[mark];[0:v:0][mark]overlay=x=W-w-24:y=24,format=yuv420p[full]"
+    video = ("-map", "[full]", *_h264(23, 6_000_000, FASTEST), "-map", "0:a:0?", "-c:a", "copy")
+    arguments = [*opened(folder / UPLOAD), "-i", str(folder / MARK), "-filter_complex", graph]
+    return [*arguments, *video, *_BARE, *_PLAYABLE, str(folder / MEDIA)]
+
+
+def opened(upload: Path, progress: Path | None = None) -> list[str]:
+    """Arguments that open an upload: it may name no other files, and no longer or larger one than was probed."""
+    told = [] if progress is None else ["-progress", str(progress)]
+    bounds = ("-t", str(LONGEST_S + TOLERANCE_S), "-max_pixels", str(LONGEST_SIDE * LONGEST_SIDE))
+    only = ("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS)
+    return ["-y", *told, "-threads", str(THREADS), *only, *bounds, "-i", str(upload)]
+
+
+def is_copied(probed: Probed) -> bool:
+    """Whether the picture stream plays everywhere as it is."""
+    picture = probed.picture
+    return (
+        picture.codec == "h264"
+        and picture.format == "yuv420p"
+        and picture.pixel_width == 1
+        and picture.transfer not in _HDR
+        and not (picture.transformed or picture.interlaced or picture.trimmed or picture.full_range)
+        and picture.bits_s <= MOST_COPIED_BITS_S
+        and probed.frames_s <= FASTEST + 1
+        and size_within(probed, FULL_SIDE) == probed.size
+    )
+
+
+def has_small(probed: Probed) -> bool:
+    return size_within(probed, SMALL_SIDE) != size_within(probed, FULL_SIDE)
+
+
+def size_within(probed: Probed, side: int) -> tuple[int, int]:
+    """Even width and height with a shorter side of at most `side`, and a longer one of at most 16:9 of it."""
+    width, height = probed.size
+    fit = min(1.0, side / min(width, height), side * 16 / 9 / max(width, height))
+    return max(2, int(width * fit / 2 + 0.001) * 2), max(2, int(height * fit / 2 + 0.001) * 2)
+
+
+def bits_of(probed: Probed, size: tuple[int, int]) -> int:
+    """The most bits per second: 6 Mbit/s for 1080p with 30 frames, half as much again for 60."""
+    share = min(1.0, size[0] * size[1] / (1920 * 1080))
+    return max(300_000, round(6_000_000 * share * (1.5 if probed.frames_s > 31 else 1)))
+
+
+def sound_filter(gain: float) -> str:
+    limited = f"volume={gain}dB,alimiter=limit={_PEAK}:level=false," if gain else ""
+    return f"aresample=48000:async=1:first_pts=0,{limited}aformat=sample_rates=48000:channel_layouts=stereo"
+
+
+def _clean(picture: Picture, size: tuple[int, int]) -> str:
+    """As it is shown: the right way up (ffmpeg does that before), square pixels, progressive, in the colours of BT.709 or
+    of what is not HDR, 8 bits."""
+    progressive = "bwdif=mode=send_frame," if picture.interlaced else ""
+    scaled = f"scale={size[0]}:{size[1]}:out_range=limited,setsar=1"
+    if picture.transfer not in _HDR:
+        return f"{progressive}{scaled},format=yuv420p"
+    source = f"tin={_HDR[picture.transfer]}:pin=2020:min=2020_ncl:rin=limited"
+    linear = f"zscale={source}:t=linear:npl=203,format=gbrpf32le,zscale=p=709"
+    mapped = "tonemap=hable:desat=0,zscale=t=709:m=709:p=709:r=limited"
+    return f"{progressive}{scaled},{linear},{mapped},format=yuv420p"
+
+
+def _scaled(probed: Probed, side: int) -> str:
+    width, height = size_within(probed, side)
+    return f"scale={width}:{height}"
+
+
+def _still_s(probed: Probed) -> float:
+    return min(1.0, probed.duration_ms / 3000)
+
+
+def _h264(quality: int, most_bits_s: int, fastest: int) -> Sequence[str]:
+    bits = ("-crf", str(quality), "-maxrate", str(most_bits_s), "-bufsize", str(2 * most_bits_s))
+    keys = ("-force_key_frames", f"expr:gte(t,n_forced*{KEY_EVERY_S})")
+    speed = ("-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-threads", str(THREADS))
+    return (*speed, *bits, *keys, "-fpsmax", str(fastest), "-pix_fmt", "yuv420p", *_BARE_STREAMS)
+
+
+def _copied(picture: Picture) -> Sequence[str]:
+    return ("-map", f"0:{picture.index}", "-c:v", "copy", *_WITHOUT_MESSAGES, *_BARE_STREAMS)
+
+
+def _sound(probed: Probed, kind: str, bits: str) -> Sequence[str]:
+    return ("-map", f"[{kind}_sound]", "-c:a", "aac", "-b:a", bits) if probed.voice else ("-an",)

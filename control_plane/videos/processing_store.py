@@ -1,0 +1,145 @@
+"""SQL of contents while their files are made, and of the videos that wait for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
+from control_plane.db.pool import Database
+from control_plane.storage.model import FileName
+from control_plane.videos.sight import sees
+from control_plane.videos.video import ContentId, Privacy, State, VideoId
+
+_CONTENT = """
+    select id, state, failure, original, media, watermarked, width, height, duration_ms, bytes from video_content where id = $1
+"""
+_LOCKED = f"{_CONTENT} for update"
+_PROGRESS = """
+    update video_content set progress = greatest(progress, $2), changed_at = now() where id = $1 and state = 'processing'
+    returning id
+"""
+_WAITING_OWNERS = "select distinct user_id from video where content_id = $1 and state = 'processing' order by user_id"
+_FINISH = """
+    update video_content set state = 'ready', progress = 100, failure = '', original = '', media = $2, small = $3, poster = $4,
+        preview = $5, width = $6, height = $7, duration_ms = $8, changed_at = now()
+    where id = $1
+"""
+_FAIL = """
+    update video_content set state = 'failed', failure = $2, changed_at = now() where id = $1 and state = 'processing'
+    returning id
+"""
+_SET_WATERMARKED = """
+    update video_content set watermarked = $2 where id = $1 and watermarked = '' returning id
+"""
+_SETTLE = """
+    with waiting as (
+        select id, posted_at from video where content_id = $1 and state = 'processing' order by id for update)
+    update video set state = $2, posted_at = case $2 when 'ready' then coalesce(video.posted_at, now()) end
+    from waiting where video.id = waiting.id
+    returning video.id, video.user_id, waiting.posted_at is null as first
+"""
+_OVERDUE = """
+    select id from video_content where state = 'processing' and changed_at < now() - $1::interval order by changed_at limit 100
+"""
+_POST = "select user_id, description, privacy, story from video where id = $1 and state = 'ready'"
+_MENTIONED = f"""
+    select video_mention.user_id from video_mention join video on video.id = video_id
+    where video_id = $1 and {sees("video", "video_mention.user_id")} order by user_id
+"""
+
+
+class Stored(NamedTuple):
+    id: ContentId
+    state: State
+    failure: str
+    original: FileName
+    media: FileName
+    watermarked: FileName
+    width: int
+    height: int
+    duration_ms: int
+    bytes: int
+    """Of the upload."""
+
+
+class Settled(NamedTuple):
+    """A video that was processing."""
+
+    id: VideoId
+    user_id: UserId
+    first: bool
+    """It was not ready before."""
+
+
+class Post(NamedTuple):
+    user_id: UserId
+    description: str
+    privacy: Privacy
+    story: bool
+
+
+class Files(NamedTuple):
+    """Names in storage of what was made."""
+
+    media: FileName
+    small: FileName
+    poster: FileName
+    preview: FileName
+
+
+async def content(source: Connection | Database, content_id: ContentId) -> Stored | None:
+    row = await source.fetchrow(_CONTENT, content_id)
+    return None if row is None else Stored(**{**row, "state": State(row["state"])})
+
+
+async def locked(connection: Connection, content_id: ContentId) -> Stored | None:
+    row = await connection.fetchrow(_LOCKED, content_id)
+    return None if row is None else Stored(**{**row, "state": State(row["state"])})
+
+
+async def set_progress(connection: Connection, content_id: ContentId, percent: int) -> Sequence[UserId] | None:
+    """The owners of the videos that wait for it; None: it is not processing any more. It never goes back."""
+    if await connection.fetchval(_PROGRESS, content_id, percent) is None:
+        return None
+    return [row["user_id"] for row in await connection.fetch(_WAITING_OWNERS, content_id)]
+
+
+async def finish(
+    connection: Connection, content_id: ContentId, files: Files, *, width: int, height: int, duration_ms: int
+) -> None:
+    await connection.execute(_FINISH, content_id, *files, width, height, duration_ms)
+
+
+async def fail(connection: Connection, content_id: ContentId, why: str) -> bool:
+    """False: it is not processing any more."""
+    return await connection.fetchval(_FAIL, content_id, why) is not None
+
+
+async def set_watermarked(connection: Connection, content_id: ContentId, name: FileName) -> bool:
+    """False: there is one, or the content is gone."""
+    return await connection.fetchval(_SET_WATERMARKED, content_id, name) is not None
+
+
+async def settle(connection: Connection, content_id: ContentId, state: State) -> Sequence[Settled]:
+    """Give the videos that wait for the content its state."""
+    rows = await connection.fetch(_SETTLE, content_id, state.value)
+    return sorted(Settled(**row) for row in rows)
+
+
+async def overdue(database: Database, age: dt.timedelta) -> Sequence[ContentId]:
+    """Contents that are processing without progress, at most 100."""
+    return [row["id"] for row in await database.fetch(_OVERDUE, age)]
+
+
+async def post(connection: Connection, video_id: VideoId) -> Post | None:
+    """None: it is not ready any more."""
+    row = await connection.fetchrow(_POST, video_id)
+    return None if row is None else Post(**{**row, "privacy": Privacy(row["privacy"])})
+
+
+async def mentioned(connection: Connection, video_id: VideoId) -> Sequence[UserId]:
+    """The mentioned users who see the video."""
+    return [row["user_id"] for row in await connection.fetch(_MENTIONED, video_id)]

@@ -1,0 +1,1 @@
+"""Views of videos: who watched what for how long."""

@@ -1,0 +1,190 @@
+"""What phones upload becomes what every app plays."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from control_plane.base import ffmpeg
+from control_plane.videos.processing.encoder import Encoder, Made
+from control_plane.videos.processing.model import BROKEN, NO_VIDEO, NotAVideo
+from control_plane.videos.processing.plan import LOUDNESS
+from tests.control_plane.videos.samples import SECRETS, Samples
+
+Sample = Callable[[Samples], Awaitable[Path]]
+
+
+async def chunks(upload: Path) -> AsyncIterator[bytes]:
+    yield upload.read_bytes()
+
+
+async def ignored(percent: int) -> None:
+    pass
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Encoder:
+    return Encoder(tmp_path / "processing")
+
+
+async def encoded(encoder: Encoder, upload: Path, check: Callable[[Made], None]) -> None:
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        check(made)
+
+
+def plays_everywhere(file: Path, width: int, height: int, *, sound: bool = True) -> None:
+    content = file.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat"), "players begin before the end is there"
+    assert not [secret for secret in SECRETS if secret in content]
+    with av.open(str(file)) as video:
+        stream = video.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        frames = list(video.decode(stream))
+        assert (frames[0].width, frames[0].height, frames[0].rotation) == (width, height, 0)
+        assert frames[0].format.name == "yuv420p"
+        assert frames[0].color_trc in {1, 2, 6}, "no HDR"
+        assert len(video.streams.get()) == (2 if sound else 1), "no other streams"
+        assert [one.codec_context.name for one in video.streams.audio] == (["aac"] if sound else [])
+
+
+def loudness(file: Path) -> float:
+    """Measured by ffmpeg's own summary."""
+    measured = subprocess.run(
+        [str(ffmpeg.executable()), "-hide_banner", "-nostats", "-i", str(file), "-af", "ebur128", "-f", "null", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    return float(measured.rpartition("I:")[2].split()[0])
+
+
+@pytest.mark.parametrize(
+    ("sample", "width", "height", "sound"),
+    [
+        pytest.param(Samples.plain, 320, 180, True, id="H.264"),
+        pytest.param(Samples.turned, 360, 640, True, id="portrait by a rotation flag"),
+        pytest.param(Samples.hdr, 640, 360, True, id="HEVC 10 bit HDR"),
+        pytest.param(Samples.vp9, 320, 180, True, id="VP9"),
+        pytest.param(Samples.av1, 320, 180, True, id="AV1"),
+        pytest.param(Samples.silent, 320, 180, False, id="no audio"),
+        pytest.param(Samples.odd, 320, 180, True, id="odd size"),
+        pytest.param(Samples.variable, 320, 180, True, id="variable rate"),
+    ],
+)
+async def test_what_phones_record_plays_everywhere(
+    encoder: Encoder, samples: Samples, sample: Sample, width: int, height: int, sound: bool, tmp_path: Path
+) -> None:
+    upload = await sample(samples)
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        plays_everywhere(made.media, width, height, sound=sound)
+        assert (made.width, made.height) == (width, height)
+        assert 900 <= made.duration_ms <= 2100
+        with av.open(str(made.poster)) as poster:
+            assert next(poster.decode(video=0)).width == width
+        with av.open(str(made.preview)) as preview:
+            assert len(list(preview.decode(video=0))) >= 5
+    assert list((tmp_path / "processing").iterdir()) == []
+
+
+async def test_a_single_frame_is_a_video(encoder: Encoder, samples: Samples) -> None:
+    async with encoder.encoded(chunks(await samples.single()), ignored) as made:
+        plays_everywhere(made.media, 320, 180, sound=False)
+        with av.open(str(made.preview)) as preview:
+            assert len(list(preview.decode(video=0))) == 1
+
+
+async def test_sound_ends_with_the_picture(encoder: Encoder, samples: Samples) -> None:
+    plain = await samples.plain()
+    longer = await samples.draw(
+        "longer.mp4",
+        ["-i", str(plain), *("-f", "lavfi", "-i", "sine=440:duration=5"), "-map", "0:v", "-map", "1:a", "-c:v", "copy"],
+    )
+    async with encoder.encoded(chunks(longer), ignored) as made:
+        with av.open(str(made.media)) as media:
+            assert media.duration is not None
+            assert media.duration / 1e6 == pytest.approx(1, abs=0.2)
+
+
+async def test_4k_with_60_frames_becomes_1080p_and_540p(encoder: Encoder, samples: Samples) -> None:
+    upload = await samples.draw(
+        "4k.mp4",
+        [
+            *("-f", "lavfi", "-i", "testsrc2=size=2160x3840:rate=60:duration=0.2"),
+            *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+        ],
+    )
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        plays_everywhere(made.media, 1080, 1920, sound=False)
+        plays_everywhere(made.small, 540, 960, sound=False)
+        with av.open(str(made.media)) as media, av.open(str(made.small)) as small:
+            assert sum(1 for _ in media.decode(video=0)) == 12
+            assert sum(1 for _ in small.decode(video=0)) <= 8
+
+
+@pytest.mark.parametrize("loudness_db", [-10, 14])
+async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
+    encoder: Encoder, samples: Samples, loudness_db: float
+) -> None:
+    upload = await samples.plain(seconds=3, loudness_db=loudness_db)
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        assert loudness(upload) != pytest.approx(LOUDNESS, abs=3)
+        assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
+
+
+async def test_the_pictures_of_h264_are_kept_without_messages_of_the_camera(encoder: Encoder, samples: Samples) -> None:
+    source = await samples.plain("640x360")
+    marked = await samples.draw(
+        "marked.mp4",
+        [
+            "-i",
+            str(source),
+            "-c",
+            "copy",
+            "-bsf:v",
+            "h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+SecretMessage",
+        ],
+    )
+    assert b"SecretMessage" in marked.read_bytes()
+    async with encoder.encoded(chunks(marked), ignored) as made:
+        plays_everywhere(made.media, 640, 360)
+        with av.open(str(source)) as before, av.open(str(made.media)) as after:
+            for one, other in zip(before.decode(video=0), after.decode(video=0), strict=True):
+                assert bytes(one.planes[0]) == bytes(other.planes[0]), "not encoded again"
+
+
+async def test_what_an_editor_cut_away_is_not_published(encoder: Encoder, samples: Samples) -> None:
+    source = await samples.plain("640x360", seconds=2)
+    trimmed = await samples.draw("trimmed.mp4", ["-ss", "1.5", "-i", str(source), "-c", "copy"])
+    with av.open(str(trimmed)) as file:
+        assert any(packet.is_discard for packet in file.demux(video=0)), "the cut frames are still in the file"
+    async with encoder.encoded(chunks(trimmed), ignored) as made:
+        assert made.duration_ms <= 700
+        with av.open(str(made.media)) as file:
+            packets = [packet for packet in file.demux(video=0) if packet.size]
+            assert len(packets) <= 20
+            assert not any(packet.is_discard for packet in packets)
+
+
+async def test_what_is_no_video_is_refused_in_words(encoder: Encoder, samples: Samples, tmp_path: Path) -> None:
+    plain = await samples.plain()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(plain.read_bytes()[:20_000])
+    for upload, why in ((await samples.picture(), NO_VIDEO), (cut, NO_VIDEO), (damaged(plain, tmp_path), BROKEN)):
+        with pytest.raises(NotAVideo, match=why):
+            await encoded(encoder, upload, lambda made: None)
+    assert list((tmp_path / "processing").iterdir()) == []
+
+
+def damaged(upload: Path, folder: Path) -> Path:
+    """A file with a good index, and nothing that can be decoded."""
+    content = bytearray(upload.read_bytes())
+    at = content.index(b"mdat") + 4
+    end = content.index(b"moov") - 4 if content.index(b"moov") > at else len(content)
+    content[at:end] = b"\xff" * (end - at)
+    file = folder / "damaged.mp4"
+    file.write_bytes(content)
+    return file
