@@ -403,6 +403,21 @@ async def gifts_on_a_video(house: House, viewer: Someone, other: Someone) -> boo
     return bool(answer["code"] == 200)
 
 
+async def reactions_to_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    calls = ("likeVideo", "addVideoFavourite", "repostVideo", "shareVideo")
+    codes = {(await house.call(viewer, name, video_id=video_id))["code"] for name in calls}
+    codes.add((await house.call(viewer, "reportVideo", video_id=video_id, report_reason_id=1))["code"])
+    [code] = codes
+    return bool(code == 200)
+
+
+async def view_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    await house.call(viewer, "watchVideo", video_id=video_id)
+    return bool(await house.database.fetchval("select exists (select from video_view where video_id = $1)", video_id))
+
+
 async def board_of_a_stream(house: House, viewer: Someone, other: Someone) -> bool:
     answer = await house.call(viewer, "showTopGifters", live_streaming_id=other.stream_id, period="stream")
     return bool(answer["code"] == 200)
@@ -546,6 +561,8 @@ DOORS = (
     Door(stream_in_a_message, guests=False),
     Door(file_of_a_video, frozenset({stranger})),
     Door(gifts_on_a_video, frozenset({stranger})),
+    Door(reactions_to_a_video, frozenset({stranger}), guests=False),
+    Door(view_of_a_video, frozenset({stranger})),
     Door(board_of_a_stream),
     Door(board_of_a_receiver, frozenset({stranger})),
     Door(givers_to_a_third_user),
