@@ -17,6 +17,7 @@ from control_plane.inbox.model import Kind
 from control_plane.videos.comments import posting, store
 from control_plane.videos.comments.telling import tell_comment, tell_comment_like
 from tests.api.sections.apps import APPS, Apps, apps_of
+from tests.control_plane.counted import wrong_counters
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow, make_private
 from tests.control_plane.videos.rows import ADD_VIDEO
@@ -469,6 +470,7 @@ async def test_counters_hold_under_many_callers(apps: Apps, bens: str, video: in
     shown = item["VideoComment"]
     assert (shown["like_count"], shown["reply_count"]) == (CALLERS // 2, CALLERS // 2)
     assert item["Video"]["comment_count"] == 1 + CALLERS // 2
+    assert await wrong_counters(apps.database) == []
 
 
 # ── inbox ──
