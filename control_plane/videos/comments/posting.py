@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from dataclasses import dataclass
 
 from control_plane.base.errors import present
@@ -36,6 +37,9 @@ lost. Longer: a user who means the second one does not see it."""
 MOST_MENTIONED = 10
 """Users who are told of one comment. More: a comment tells users who have nothing to do with it."""
 
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Categories of characters that show nothing by themselves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewComment:
@@ -54,7 +58,7 @@ class Posting:
 
     async def post(self, new: NewComment) -> Comment:
         """Raises EmptyComment, WordNotAllowed, VideoNotFound, CommentsNotAccepted, CommentNotFound and TooManyComments."""
-        if not new.text:
+        if all(unicodedata.category(letter) in _UNSEEN for letter in new.text):
             raise EmptyComment
         if self._blocked_words.are_in(new.text):
             raise WordNotAllowed

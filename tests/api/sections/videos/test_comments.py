@@ -141,6 +141,11 @@ async def test_what_is_refused(apps: Apps, ann: UserId, token: str, bens: str, v
         ({"video_id": "x", "comment": "a"}, 400, "video_id must be a whole number."),
         ({"video_id": video}, 201, "Please write a comment first."),
         ({"video_id": video, "comment": "  "}, 201, "Please write a comment first."),
+        (
+            {"video_id": video, "comment": "\N{ZERO WIDTH SPACE} \N{RIGHT-TO-LEFT OVERRIDE}"},
+            201,
+            "Please write a comment first.",
+        ),
         ({"video_id": video, "comment": "x" * 501}, 400, "comment may have at most 500 characters."),
         ({"video_id": 2_000_000_000, "comment": "a"}, 201, "There is no such video."),
         ({"video_id": video, "comment": "a", "parent_id": 2_000_000_000}, 201, "There is no such comment."),
