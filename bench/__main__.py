@@ -20,6 +20,7 @@ BENCHES = {
     "memory": "memory at rest and per idle socket",
     "pool": "a use of a database connection, our pool against asyncpg's",
     "upload": "postVideo with 500 MB against a plain handler that writes the form to the disk; the server's memory",
+    "playable": "from the end of an upload until its video plays, against one ffmpeg command that makes the same files",
     "glass": "glass to glass and page to first frame, our watch page against MediaMTX's own pages",
 }
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -36,7 +36,7 @@ LATER = """
         new.execute_after := now() + interval '1 day';
         return new;
     end $$;
-    create trigger bench_later before insert on pgqueuer for each row when (new.entrypoint = 'process_content')
+    create trigger bench_later before insert on pgqueuer for each row when (new.entrypoint like 'process_%')
         execute function bench_later()
 """
 """The processor is for the uploads."""
@@ -44,7 +44,7 @@ LATER = """
 
 async def run(quick: bool) -> None:
     heading("upload", quick)
-    rounds, size = (2, 100 << 20) if quick else (5, 500 << 20)
+    rounds, size = (2, 500 << 20) if quick else (5, 500 << 20)
     with tempfile.TemporaryDirectory(prefix="stagedoor-bench-") as folder:
         video, kept = Path(folder) / "video.mp4", Path(folder) / "kept"
         kept.mkdir()
@@ -66,10 +66,9 @@ async def run(quick: bool) -> None:
                 step(f"round {number}" if number else "warm-up")
                 seconds = await upload(ours, f"http://127.0.0.1:{plain.port}/", {}, video)
                 used = private_bytes(ours.pid)
-                watching = asyncio.create_task(peak(ours.pid))
-                ours_s = await upload(ours, ours.url("/api/postVideo"), headers, video)
-                watching.cancel()
-                grown = (await watching - used) / 1e6
+                async with Peak(ours.pid) as most:
+                    ours_s = await upload(ours, ours.url("/api/postVideo"), headers, video)
+                grown = (most.bytes - used) / 1e6
                 for file in [*kept.iterdir(), *(ours.data_dir / "media" / "private").iterdir()]:
                     shutil.rmtree(file) if file.is_dir() else file.unlink()
                 if number:
@@ -88,7 +87,7 @@ async def record(file: Path, size: int) -> None:
     noise = ("-f", "lavfi", "-i", "nullsrc=size=1280x720:rate=30:duration=2,noise=alls=100:allf=t+u")
     piece = file.with_name("piece.mp4")
     await ffmpeg.run([*noise, *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", str(piece))], "A piece", 120)
-    times = size // piece.stat().st_size
+    times = size // piece.stat().st_size - 1
     await ffmpeg.run(["-stream_loop", str(times), "-i", str(piece), "-c", "copy", str(file)], "A long video", 120)
 
 
@@ -118,12 +117,22 @@ async def upload(ours: Platform, url: str, headers: dict[str, str], video: Path)
     return seconds
 
 
-async def peak(pid: int) -> int:
-    """The most private memory of a process until this task is cancelled."""
-    most = 0
-    try:
+class Peak:
+    """The most private memory of a process until the exit."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.bytes = 0
+
+    async def __aenter__(self) -> Self:
+        self._watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watching.cancel()
+        await asyncio.wait([self._watching])
+
+    async def _watch(self) -> None:
         while True:
-            most = max(most, private_bytes(pid))
+            self.bytes = max(self.bytes, private_bytes(self._pid))
             await asyncio.sleep(0.05)
-    except asyncio.CancelledError:
-        return most

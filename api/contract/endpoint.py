@@ -17,8 +17,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType, UnionType
-from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, Union, get_args, get_type_hints
 
 from api.contract import facts
 from api.contract.call import Call
@@ -162,7 +162,7 @@ class Section:
 def _msg_type(answer: Any) -> Any:
     """The type of `msg`: Receipt for the annotations `Receipt` and `Receipt | Beside`."""
     options = tuple(option for option in get_args(answer) if option is not Beside)
-    return Union[options] if get_origin(answer) in {Union, UnionType} else answer  # noqa: UP007
+    return Union[options] if len(options) < len(get_args(answer)) else answer  # noqa: UP007
 
 
 class Registry:

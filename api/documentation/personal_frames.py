@@ -20,6 +20,9 @@ from control_plane.messages.news import (
     MessageView,
     UnreadChanged,
 )
+from control_plane.videos.news import UploadView, VideoChanged, VideosState
+from control_plane.videos.video import State as VideoState
+from control_plane.videos.video import VideoId
 
 MESSAGE = MessageView(
     conversation_id=ConversationId(3),
@@ -50,6 +53,7 @@ CONVERSATION = ConversationView(
     unread=1,
     hidden=False,
 )
+UPLOAD = UploadView(VideoId(5), VideoState.PROCESSING, 40, "")
 FROM_CLIENTS = (
     Frame(
         "personal_auth", Auth, "Sign in with a session token, or go on with a newer one of yours.", ("personal_you",)
@@ -66,7 +70,9 @@ TO_CLIENTS = (
         "personal_hello",
         PersonalHello,
         "The first frame: what is unread.",
-        examples=[PersonalHello(UserId(2), InboxState(3, EntryId(17)), MessagesState(1, 0, Change(41)))],
+        examples=[
+            PersonalHello(UserId(2), InboxState(3, EntryId(17)), MessagesState(1, 0, Change(41)), VideosState([UPLOAD]))
+        ],
     ),
     Frame(
         "inbox",
@@ -112,6 +118,12 @@ TO_CLIENTS = (
         Sent,
         "The message was sent. It also comes as `message`, like on your other devices.",
         examples=[Sent("tap-1", msgspec.structs.replace(MESSAGE, client_ref="tap-1"))],
+    ),
+    Frame(
+        "video",
+        VideoChanged,
+        "An own video is processed further, is ready, or has failed.",
+        examples=[VideoChanged(UPLOAD), VideoChanged(UploadView(VideoId(5), VideoState.READY, 100, ""))],
     ),
     Frame("personal_you", PersonalYou, "The answer to a later `auth`.", examples=[PersonalYou(UserId(2))]),
     Frame(

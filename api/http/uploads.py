@@ -31,8 +31,8 @@ LARGEST_HEAD = 8 << 10
 MOST_DRAINED = 1 << 30
 """Bytes of a refused body that are read and discarded. Smaller: Android shows a failure of the network instead of the
 reason, because it reads the answer after it has sent all. Larger: refused uploads take more of the network."""
-DRAIN_S = 120.0
-"""Android gives up after three minutes."""
+DRAIN_S, DRAIN_STALLED_S = 120.0, 10.0
+"""How long that may take, and how long the client may send nothing meanwhile. Android gives up after three minutes."""
 TEXT_TOO_LARGE = "The text fields of the form are too large."
 
 
@@ -110,7 +110,8 @@ async def drain(request: web.Request) -> None:
     with suppress(TimeoutError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
         async with asyncio.timeout(DRAIN_S):
             while left > 0 and not request.content.at_eof():
-                left -= len(await request.content.readany())
+                async with asyncio.timeout(DRAIN_STALLED_S):
+                    left -= len(await request.content.readany())
 
 
 @asynccontextmanager

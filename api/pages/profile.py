@@ -21,12 +21,12 @@ from control_plane.social.sight import Sight, sight
 from control_plane.social.visits_store import record_visit
 from control_plane.streams import store
 from control_plane.streams.model import Status, Visibility
-from control_plane.videos.store import newest
-from control_plane.videos.video import Video
+from control_plane.videos.store import on_profile
+from control_plane.videos.video import Privacy, State, Video
 
 PATH = "/@{username}"
 VIDEOS = 24
-"""The newest videos that the page shows."""
+"""How many videos the page shows."""
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
 
 
@@ -35,6 +35,9 @@ class ShownVideo(msgspec.Struct, frozen=True):
     description: str
     thumbnail: str
     views: int
+    privacy: Privacy
+    state: State
+    pinned: bool
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +128,7 @@ class ProfilePage:
                 blocked=True,
             )
         shows = extent >= Sight.CONTENT
-        videos = await newest(self._platform.database, seen.viewer_id, user.id, VIDEOS) if shows else []
+        videos = await on_profile(self._platform.database, seen.viewer_id, user.id, VIDEOS) if shows else []
         return Profile(
             viewer_id=seen.viewer_id or 0,
             user_id=user.id,
@@ -156,4 +159,12 @@ class ProfilePage:
 
 
 def _shown(video: Video, urls: Urls) -> ShownVideo:
-    return ShownVideo(video.id, video.description, urls.video_files(video).poster, video.counts.views)
+    return ShownVideo(
+        video.id,
+        video.description,
+        urls.video_files(video).poster,
+        video.counts.views,
+        video.privacy,
+        video.state,
+        video.pinned,
+    )

@@ -1,5 +1,5 @@
 """Frames of the personal socket: those of clients, and those that answer them. The events are in
-`control_plane/inbox/news.py` and `control_plane/messages/news.py`."""
+`control_plane/inbox/news.py`, `control_plane/messages/news.py` and `control_plane/videos/news.py`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from control_plane.inbox.news import InboxState
 from control_plane.ledger.transfers import CLIENT_REF, CLIENT_REF_RULE
 from control_plane.messages.model import LONGEST_TEXT
 from control_plane.messages.news import MessagesState, MessageView
+from control_plane.videos.news import VideosState
 
 # ── to the client ──
 
@@ -23,6 +24,7 @@ class PersonalHello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     user_id: UserId
     inbox: InboxState
     messages: MessagesState
+    videos: VideosState
 
 
 class PersonalYou(msgspec.Struct, frozen=True, tag_field="type", tag="you"):

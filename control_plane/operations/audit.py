@@ -81,6 +81,9 @@ class Act(StrEnum):
     PAYOUT_EXPORTED = "user.payout_exported"
     """Written into a file for the bank."""
     PAYOUT_ADDRESS_READ = "user.payout_address_read"
+    VIDEO_RETRIED = "video.retried"
+    VIDEO_REMOVED = "video.removed"
+    """With all of equal uploads."""
     STORAGE_REPAIRED = "storage.repaired"
 
 

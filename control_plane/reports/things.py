@@ -22,6 +22,7 @@ from control_plane.streams import store as stream_store
 from control_plane.videos.comments import store as comment_store
 from control_plane.videos.comments.changing import remove as remove_comment
 from control_plane.videos.comments.model import CommentId
+from control_plane.videos.deletion import remove as remove_video
 from control_plane.videos.evidence import evidence as video_evidence
 from control_plane.videos.video import VideoId
 
@@ -84,7 +85,11 @@ def videos(database: Database) -> Thing:
         }
         return Snapshot(found.user_id, shown, found.files)
 
-    return Thing(snapshot)
+    async def remove(connection: Connection, thing_id: str) -> None:
+        """With all videos of equal uploads, which are refused from now on."""
+        await remove_video(connection, VideoId(int(thing_id)))
+
+    return Thing(snapshot, remove)
 
 
 def comments(database: Database) -> Thing:

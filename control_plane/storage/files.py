@@ -88,6 +88,12 @@ class Files:
         for name in left:
             await delete_file.enqueue(connection, name=name)
 
+    async def discard(self, name: FileName) -> None:
+        """Delete a file that was added, if nothing uses it."""
+        async with self._database.transaction() as connection:
+            if await store.discard(connection, name):
+                await delete_file.enqueue(connection, name=name)
+
     async def count_upload(self, user_id: UserId, kind: str, most: int) -> None:
         """Count one upload of the user today. Raises TooManyUploads after `most`."""
         if not await store.count_upload(self._database, user_id, kind, most):

@@ -33,6 +33,9 @@ _GIVE_UP = """
     where id = any($1) and not exists (select from file_use where file_id = stored_file.id)
     returning name
 """
+_DISCARD = (
+    "update stored_file set state = 'deleting', changed_at = now() where name = $1 and state = 'pending' returning id"
+)
 _LOCK_DELETING = "select id from stored_file where name = $1 and state = 'deleting' for update"
 _REMOVE = "delete from stored_file where name = $1"
 _ABANDON = """
@@ -113,6 +116,11 @@ async def lock_deleting(connection: Connection, name: str) -> bool:
 
 async def remove(connection: Connection, name: str) -> None:
     await connection.execute(_REMOVE, name)
+
+
+async def discard(connection: Connection, name: FileName) -> bool:
+    """Give up a file that was never used. False: it is used."""
+    return await connection.fetchval(_DISCARD, name) is not None
 
 
 async def abandon(connection: Connection, age: dt.timedelta) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.comments.bundle import Comments
 from control_plane.videos.deletion import VideoDeletion
+from control_plane.videos.downloads import Downloads
+from control_plane.videos.lists import VideoLists
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
@@ -17,10 +19,12 @@ from control_plane.videos.views.views import Views
 @dataclass(frozen=True, slots=True)
 class Videos:
     addresses: VideoAddresses
+    downloads: Downloads
     limits: UploadLimits
     posting: Posting
     reactions: Reactions
     views: Views
     comments: Comments
+    lists: VideoLists
     resumable: ResumableUploads
     deletion: VideoDeletion

@@ -6,18 +6,25 @@ files. Equal uploads share one content, which is stored and processed once.
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, DatabaseUnavailable
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
 from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
-from control_plane.videos.processing.job import process_content
+from control_plane.videos.processing.job import enqueue
 from control_plane.videos.processing.probe import probe
+from control_plane.videos.processing_store import mentioned
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
 from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
@@ -98,14 +105,12 @@ class Posting:
         ContentRefused, DuetRefused, VideoNotFound, NotAVideo, StorageUnavailable and FileDeletedMeanwhile."""
         await self._check(user_id, upload, video)
         await self._limits.count(user_id, upload.measured.size)
-        await probe(upload.path)
+        await asyncio.gather(probe(upload.path), asyncio.to_thread(_flush, upload.path))
         try:
             return await self._write(user_id, upload, video, FileName(""))
         except _OriginalNeeded:
-            original = await self._files.add(
-                ORIGINALS, upload.path, "bin", owner=user_id, public=False, measured=upload.measured
-            )
-            return await self._write(user_id, upload, video, original)
+            async with self._original(user_id, upload) as original:
+                return await self._write(user_id, upload, video, original)
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
         """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
@@ -124,11 +129,25 @@ class Posting:
                 raise VideoNotFound
             if said.description is not None or said.hashtags is not None:
                 await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
-            if said.description is not None or said.users is not None:
-                await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
             if said.place is not None:
                 location_id = await place_id(connection, said.place)
                 await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
+            if said.description is not None or said.users is not None:
+                new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
+                told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
+                await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
+
+    @asynccontextmanager
+    async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:
+        """The stored upload. It is deleted if no content uses it at the exit."""
+        name = await self._files.add(
+            ORIGINALS, upload.path, "bin", owner=user_id, public=False, measured=upload.measured
+        )
+        try:
+            yield name
+        finally:
+            with suppress(DatabaseUnavailable):  # a nightly job deletes it then
+                await self._files.discard(name)
 
     async def _check(self, user_id: UserId, upload: Arrived, video: NewVideo) -> None:
         if await store.is_refused(self._database, upload.measured.sha256):
@@ -165,7 +184,7 @@ class Posting:
             await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
             if upload.resumable is not None:
                 await self._resumable.use(connection, upload.resumable)
-            await process_content.enqueue(connection, content_id=content_id)
+            await enqueue(connection, content_id)
         return video_id
 
     async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:
@@ -189,3 +208,9 @@ class Posting:
 
     async def _use(self, connection: Connection, content_id: ContentId, original: FileName) -> None:
         await self._files.use(connection, f"video_content/{content_id}/original", {original})
+
+
+def _flush(path: Path) -> None:
+    """Write the upload to the disk while it is probed: where its file is only linked, it need not be written again."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

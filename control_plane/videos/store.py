@@ -10,7 +10,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.model import Viewer
-from control_plane.videos.sight import IN_FEEDS, listed, sees
+from control_plane.videos.sight import IN_FEEDS, sees
 from control_plane.videos.video import (
     Content,
     ContentId,
@@ -70,10 +70,10 @@ def page_of(picked: str, viewer: str) -> str:
     """
 
 
-_FEED = page_of(
-    f"select id, id::bigint as key from video where {listed('$3::integer')} order by id desc limit $1 offset $2",
-    "$3::integer",
-)
+LOOKED_AT = 1_000
+"""Videos of one user that are looked through for those that the viewer sees. More: slower for users whose videos are nearly all
+private. Fewer: their profiles show less."""
+
 _NEWEST_OF = page_of(
     f"""
         select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
@@ -83,10 +83,13 @@ _NEWEST_OF = page_of(
     """,
     "$3::integer",
 )
-_NEWEST = page_of(
-    """
-        select id, id::bigint as key from video
-        where user_id = $1 and privacy = 'public' and state = 'ready' and not story order by id desc limit $2
+_ON_PROFILE = page_of(
+    f"""
+        select id, profile_rank as key
+        from (
+            select * from video where user_id = $1::integer and state <> 'deleted'
+            order by profile_rank desc limit (select {LOOKED_AT})) as video
+        where not story and {sees("video", "$3::integer")} order by profile_rank desc limit $2::integer
     """,
     "$3::integer",
 )
@@ -122,10 +125,6 @@ _SET_DETAILS = """
     update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
 """
 _PIN = "update video set pinned = $3 where id = $1 and user_id = $2 and state <> 'deleted'"
-
-DEEPEST = 5_000
-"""Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
-changed since the last vacuum. Twice as many would take the last page over 5 ms (`bench/feed.py`)."""
 
 
 def video_of(row: Row) -> Video:
@@ -200,14 +199,6 @@ def _place(row: Row) -> Place:
     )
 
 
-async def feed(database: Database, viewer_id: Viewer, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos of users whom the viewer sees, without private accounts, newest first. Empty from offset `DEEPEST`
-    on."""
-    if offset >= DEEPEST:
-        return []
-    return [video_of(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
-
-
 async def newest_of(
     database: Database, viewer_id: Viewer, user_ids: Sequence[UserId], each: int
 ) -> dict[UserId, list[Video]]:
@@ -219,9 +210,9 @@ async def newest_of(
     return found
 
 
-async def newest(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
-    """The newest public videos of one user, also of a private account: for viewers who may see its content."""
-    return [video_of(row) for row in await database.fetch(_NEWEST, user_id, limit, viewer_id)]
+async def on_profile(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
+    """What the viewer sees of one user's videos: the pinned ones, then the newest."""
+    return [video_of(row) for row in await database.fetch(_ON_PROFILE, user_id, limit, viewer_id)]
 
 
 async def seen_by_ids(

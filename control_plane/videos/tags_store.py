@@ -24,7 +24,7 @@ _TAG = """
 """
 _MENTIONED = f"""
     select id from visible_user
-    where (id = any($2::integer[]) or lower(username) = any($3::text[])) and id <> $1 and not {are_blocked("$1", "id")}
+    where (id = any($2::integer[]) or lower(username) = any($3::text[])) and id <> $1 and not {are_blocked("$1", "visible_user.id")}
 """
 _FORGET_MENTIONS = "delete from video_mention where video_id = $1 and user_id <> all($2::integer[])"
 _MENTION = """

@@ -29,6 +29,7 @@ from stagedoor.cli import (
     streams,
     users,
     verifications,
+    videos,
 )
 from stagedoor.cli.catalogue import gifts, packages
 from stagedoor.cli.terminal import Commands, err
@@ -45,6 +46,7 @@ TOP: Commands = {
 GROUPS: Mapping[str, tuple[str, Commands]] = {
     "users": ("Add, list, ban and manage users.", users.COMMANDS),
     "stream": ("List, end and manage streams.", streams.COMMANDS),
+    "videos": ("List, show, retry and remove videos.", videos.COMMANDS),
     "reports": ("Read and close reports of users, streams and messages.", reports.COMMANDS),
     "payouts": ("Approve, reject and pay payouts, and write the file for the bank.", payouts.COMMANDS),
     "database": ("Renew a restored database, or prepare a development database for production.", installation.COMMANDS),

@@ -8,11 +8,13 @@ from control_plane.inbox.announcements import Announcements
 from control_plane.inbox.bundle import Inbox
 from control_plane.inbox.news import InboxReader
 from control_plane.personal.hub import PersonalHub
+from control_plane.videos.news import VideosReader
 from stagedoor.parts.live import Live
 
 
 def inbox(database: Database, live: Live, urls: Urls) -> Inbox:
     hub = PersonalHub(database)
     hub.register(InboxReader(urls.media))
+    hub.register(VideosReader())
     hub.follow(live.bus)
     return Inbox(database, Announcements(database), hub)

@@ -42,9 +42,10 @@ from control_plane.streams.probing.thumbnails import delete_old_thumbnails
 from control_plane.videos.comments.telling import tell_comment, tell_comment_like
 from control_plane.videos.deletion import remove_deleted_videos
 from control_plane.videos.processing.encoder import Encoder
-from control_plane.videos.processing.job import give_up_contents, process_content
+from control_plane.videos.processing.job import give_up_contents, process_content, process_large_content
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
+from control_plane.videos.processing.watermark import Watermarker, watermark_content
 from control_plane.videos.reactions.reactions import tell_like
 from control_plane.videos.uploads.resumable import expire_uploads
 from control_plane.videos.views.retention import ViewRetention, delete_old_views
@@ -108,8 +109,10 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         check_new_entries.bind(ledger_check(database, dsn)),
         check_ledger.bind(ledger_check(database, dsn)),
         process_content.bind(processor),
+        process_large_content.bind(processor),
         give_up_contents.bind(processor),
         tell_of_post.bind(database),
+        watermark_content.bind(Watermarker(database, files, encoder, settings.product_name)),
     ]
     async with workers.running("jobs", Worker(database, dsn, kinds, JobMetrics(used.metrics)).run()):
         yield

@@ -16,6 +16,9 @@ from control_plane.videos.comments.likes import Likes
 from control_plane.videos.comments.posting import Posting as CommentPosting
 from control_plane.videos.comments.words import BlockedWords
 from control_plane.videos.deletion import VideoDeletion
+from control_plane.videos.downloads import Downloads
+from control_plane.videos.lists import VideoLists
+from control_plane.videos.pages import PageKeys
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
@@ -35,6 +38,8 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
     )
     return Videos(
         addresses=video_addresses(secrets),
+        lists=VideoLists(database, PageKeys()),
+        downloads=Downloads(database),
         limits=limits,
         posting=Posting(database, stored.files, limits, resumable),
         reactions=Reactions(database, toggles),

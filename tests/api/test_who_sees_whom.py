@@ -133,6 +133,12 @@ async def feed(house: House, viewer: Someone, other: Someone) -> bool:
     return other.id in {item["User"]["id"] for item in items}
 
 
+async def download_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    answer = await house.call(viewer, "downloadVideo", video_id=video_id)
+    return bool(answer["code"] == 200)
+
+
 async def follow_a_user(house: House, viewer: Someone, other: Someone) -> bool:
     answer = await house.call(viewer, "followUser", sender_id=viewer.id, receiver_id=other.id)
     return bool(answer["code"] == 200)
@@ -434,6 +440,7 @@ DOORS = (
     Door(users, guests=False),
     Door(contacts, guests=False),
     Door(feed, frozenset({stranger})),
+    Door(download_of_a_video, frozenset({stranger}), guests=False),
     Door(follow_a_user, guests=False),
     Door(list_of_followers, frozenset({stranger})),
     Door(list_of_followed_users, frozenset({stranger})),

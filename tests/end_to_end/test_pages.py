@@ -901,7 +901,7 @@ async def test_a_title_with_markup_stays_text(house: House) -> None:
     await house.end(token, stream)
 
 
-@pytest.mark.parametrize("path", ["/", "/studio", "/watch/1", "/watch/999999"])
+@pytest.mark.parametrize("path", ["/", "/studio", "/upload", "/v/1", "/watch/1", "/watch/999999"])
 async def test_pages_keep_to_themselves(house: House, path: str) -> None:
     async with house.platform.session.get(f"{house.base}{path}") as response:
         html = await response.text()
@@ -915,7 +915,7 @@ async def test_pages_keep_to_themselves(house: House, path: str) -> None:
     assert set(re.findall(r"://([^\s/]+)", str(policy["connect-src"]))) == allowed
 
 
-@pytest.mark.parametrize("path", ["/", "/studio", "/account", "/docs", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/studio", "/upload", "/account", "/docs", "/nowhere"])
 async def test_a_page_is_accessible(house: House, path: str) -> None:
     async with house.visitor(reduced_motion=True) as visitor:
         page = visitor.page

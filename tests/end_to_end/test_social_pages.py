@@ -224,9 +224,6 @@ async def test_a_guest_sees_a_profile_and_signs_in_to_follow(place: Place, size:
         await expect(page.get_by_role("link", name="ada.example.com")).to_have_attribute(
             "rel", "noopener noreferrer nofollow ugc"
         )
-        await page.get_by_role("button", name="Play:").first.click()
-        await expect(page.get_by_role("dialog", name="Video").locator("video")).to_be_visible()
-        await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Follow", exact=True).click()
         await page.locator("#sign-in").get_by_label("Username").fill(kim)
         await page.locator("#sign-in").get_by_label("Username").press("Enter")

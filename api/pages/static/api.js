@@ -95,6 +95,9 @@ export async function callInFull(endpoint, body = {}, credentials = undefined) {
   return answer;
 }
 
+/** A random id. `crypto.randomUUID` is missing on pages that were loaded over plain http. */
+export const uniqueId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** @returns {Promise<Session>} */
 export const showSession = () => ask("GET", "/session");
 

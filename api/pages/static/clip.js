@@ -6,6 +6,8 @@ import { errorPlace } from "./forms.js";
 import { ago, instant } from "./format.js";
 import { personOf, profilePath, verifiedMark } from "./people.js";
 import { reactions } from "./reactions.js";
+import { showVideo } from "./video_calls.js";
+import { Watching } from "./watching.js";
 
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
 /** @typedef {import("./account.js").Account} Account */
@@ -36,36 +38,53 @@ export class Sound {
  * @property {Sound} sound
  * @property {Account} account
  * @property {() => void} showComments
- * @property {() => void} [onGone]  the viewer has deleted the video, or does not want to see it
+ * @property {(item: FeedItem) => void} [onChange]
+ * @property {() => void} onGone  the viewer has deleted the video, or does not want to see it
  */
 
 export class Clip {
   #paused = false;
   #active = false;
+  #renewed = false;
   #error = errorPlace();
   /** @type {Sound} */ #sound;
+  /** @type {Watching} */ #watching;
   #soundButton = make("button", { type: "button", class: "sound", "aria-keyshortcuts": "m" });
   #surface = make("button", { type: "button", class: "surface", "aria-keyshortcuts": "k" });
   #state = make("div", { class: "state", role: "status" });
+  #about = make("div", { class: "about" });
 
   /**
    * @param {FeedItem} item
    * @param {Options} options
    */
-  constructor(item, { sound, account, showComments, onGone }) {
+  constructor(item, { sound, account, showComments, onChange, onGone }) {
     this.item = item;
     this.#sound = sound;
     const { Video } = item;
     this.video = make("video", { loop: "", playsinline: "", preload: "none", poster: localUrl(Video.thum), tabindex: "-1", "aria-hidden": "true" });
-    this.reactions = reactions(item, { account, error: this.#error, showComments, onGone });
-    const picture = make("div", { class: "picture" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about(), this.#error);
-    picture.style.setProperty("--ratio", String(ratio(item)));
-    picture.dataset.shape = ratio(item) > 1 ? "wide" : "tall";
-    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, picture, this.reactions.element);
+    this.#watching = new Watching(this.video, Video.id);
+    this.reactions = reactions(item, {
+      account,
+      error: this.#error,
+      showComments,
+      onChange: (video) => {
+        this.update({ ...this.item, Video: { ...this.item.Video, ...video } });
+        onChange?.(this.item);
+      },
+      onGone,
+    });
+    const frame = make("div", { class: "frame" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
+    frame.style.setProperty("--ratio", String(ratio(item)));
+    frame.dataset.shape = ratio(item) > 1 ? "wide" : "tall";
+    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, frame, this.reactions.element);
+    this.#showAbout();
     sound.listen(() => this.#showSound());
     this.#soundButton.addEventListener("click", () => sound.set(!sound.on));
     this.#surface.addEventListener("click", ({ detail }) => this.#press(detail > 0));
     for (const name of ["play", "playing", "pause", "waiting", "error", "loadeddata"]) this.video.addEventListener(name, () => this.#show());
+    this.video.addEventListener("error", () => this.#renew());
+    this.video.addEventListener("playing", () => { this.#renewed = false; });
     this.#show();
   }
 
@@ -102,6 +121,7 @@ export class Clip {
   leave() {
     this.#active = false;
     this.video.pause();
+    this.#watching.report();
     if (this.video.currentTime > 0) this.video.currentTime = 0;
   }
 
@@ -135,6 +155,19 @@ export class Clip {
     }
   }
 
+  /** Reads the video again: the address of its file ends after some hours. Once, because the file may be gone. */
+  async #renew() {
+    if (this.#renewed || !this.video.hasAttribute("src")) return;
+    this.#renewed = true;
+    try {
+      const item = await showVideo(this.item.Video.id);
+      this.video.removeAttribute("src");
+      this.update(item);
+    } catch {
+      this.#show(); // says that the video cannot be played
+    }
+  }
+
   /**
    * A first tap turns the sound on, the next ones stop and continue.
    * @param {boolean} tap  not a key
@@ -144,14 +177,14 @@ export class Clip {
     else this.togglePause();
   }
 
-  #about() {
+  #showAbout() {
     const { User, Video } = this.item;
     const person = personOf(User);
     const at = instant(Video.created);
     const owner = make("a", { class: "owner", href: profilePath(person) }, avatar(person), make("span", { class: "name" }, make("bdi", {}, person.username), ...verifiedMark(person)));
     const link = make("a", { class: "when", href: `/v/${Video.id}` }, make("time", { datetime: at, title: new Date(at).toLocaleString() }, ago(at)));
     const caption = Video.description ? [make("p", { class: "caption", dir: "auto" }, Video.description)] : [];
-    return make("div", { class: "about" }, make("div", { class: "by" }, owner, link), ...caption);
+    this.#about.replaceChildren(make("div", { class: "by" }, owner, link), ...caption);
   }
 
   #showSound() {
@@ -173,7 +206,7 @@ export class Clip {
     if (this.element?.dataset.state === kind && kind !== "processing") return;
     if (this.element) this.element.dataset.state = kind;
     this.#state.replaceChildren(...{
-      processing: () => [make("span", { class: "spinner", "aria-hidden": "true" }), make("h2", {}, "Being processed"), make("p", {}, `${progress} % done. Only you see it until then.`)],
+      processing: () => [make("span", { class: "spinner", "aria-hidden": "true" }), make("h2", {}, "Being processed"), make("p", {}, `${progress < 100 ? `${progress} % done` : "Almost done"}. Only you see it until then.`)],
       failed: () => [make("h2", {}, "This upload cannot be shown"), make("p", { dir: "auto" }, failure)],
       broken: () => [make("p", {}, "This video cannot be played now.")],
       stopped: () => [icon("play")],
@@ -184,14 +217,15 @@ export class Clip {
   }
 
   /**
-   * What has changed of the video while it is processed.
+   * Shows what has changed: an upload is processed, or its owner has edited it.
    * @param {FeedItem} item
    */
   update(item) {
     this.item = item;
     this.video.poster = localUrl(item.Video.thum);
+    this.#showAbout();
     this.#show();
-    if (this.#active) this.#play();
+    if (this.#active && !this.#paused) this.#play();
   }
 }
 

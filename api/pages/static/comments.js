@@ -9,13 +9,14 @@ import { ago, instant } from "./format.js";
 import { menu } from "./menu.js";
 import { personOf, profilePath, verifiedMark } from "./people.js";
 import { Reaction } from "./reaction.js";
+import { showReport } from "./report_dialog.js";
 import { showPage } from "./video_calls.js";
 
 /** @typedef {import("./account.js").Account} Account */
 /** @typedef {import("./people.js").User} User */
 /** @typedef {import("./video_calls.js").Video} Video */
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
-/** @typedef {{ id: number, user_id: number, comment: string, created: string, like: number, like_count: number }} VideoComment */
+/** @typedef {{ id: number, user_id: number, comment: string, created: string, like: number, like_count: number, reply_count: number }} VideoComment */
 /** @typedef {{ VideoComment: VideoComment, User: User, Children?: CommentItem[] }} CommentItem */
 
 const LONGEST = 500;
@@ -88,15 +89,46 @@ export class Comments {
   }
 
   /**
-   * A comment with its replies.
+   * A comment with its newest replies.
    * @param {CommentItem} item
    */
   #thread(item) {
-    this.#known.add(item.VideoComment.id);
-    const replies = make("ol", { class: "replies", "aria-label": `Replies to ${item.User.username}` }, ...(item.Children ?? []).map((reply) => make("li", {}, this.#line(reply, item))));
-    const element = make("li", { class: "thread" }, this.#line(item, null), replies);
-    element.dataset.id = String(item.VideoComment.id);
+    const { id, reply_count } = item.VideoComment;
+    const replies = item.Children ?? [];
+    this.#known.add(id);
+    const list = make("ol", { class: "replies", "aria-label": `Replies to ${item.User.username}` }, ...replies.map((reply) => this.#reply(reply, item)));
+    const element = make("li", { class: "thread" }, this.#line(item, null), list);
+    element.dataset.id = String(id);
+    if (reply_count > replies.length) element.append(this.#olderReplies(item, list));
     return element;
+  }
+
+  /**
+   * @param {CommentItem} reply
+   * @param {CommentItem} parent
+   */
+  #reply(reply, parent) {
+    const element = make("li", {}, this.#line(reply, parent));
+    element.dataset.id = String(reply.VideoComment.id);
+    return element;
+  }
+
+  /**
+   * A button that adds replies above those that are shown.
+   * @param {CommentItem} parent
+   * @param {HTMLElement} list
+   */
+  #olderReplies(parent, list) {
+    let page = 0;
+    const show = linkButton("Show more replies", () => attempt(show, this.#error, async () => {
+      /** @type {CommentItem[]} */
+      const items = await showPage("showVideoComments", { video_id: this.item.Video.id, parent_id: parent.VideoComment.id, starting_point: page });
+      page += 1;
+      for (const reply of items) if (!list.querySelector(`[data-id="${reply.VideoComment.id}"]`)) list.prepend(this.#reply(reply, parent));
+      if (items.length < PAGE) show.remove();
+    }));
+    show.classList.add("more-replies");
+    return show;
   }
 
   /**
@@ -160,6 +192,7 @@ export class Comments {
     const choices = [];
     if (owns && !parent) choices.push([id === this.#pinned ? "Unpin" : "Pin", (toggle) => attempt(toggle, this.#error, () => this.#pin(id === this.#pinned ? 0 : id))]);
     if (own || owns) choices.push(["Delete", () => confirm("Delete this comment?", parent ? "It disappears for everybody." : "It disappears for everybody, with its replies.", "Delete", () => this.#delete(item, parent, element))]);
+    if (!own) choices.push(["Report", (toggle) => this.#signedIn(toggle, () => showReport(`Report a comment of @${item.User.username}`, "reportComment", { comment_id: id }))]);
     return choices;
   }
 
@@ -178,7 +211,7 @@ export class Comments {
   async #delete(item, parent, element) {
     await call(parent ? "deleteVideoCommentReply" : "deleteVideoComment", { id: item.VideoComment.id });
     const place = /** @type {HTMLElement} */ (element.parentElement);
-    this.count -= 1 + place.querySelectorAll(".replies > li").length;
+    this.count -= 1 + (parent ? 0 : Math.max(item.VideoComment.reply_count, place.querySelectorAll(".replies > li").length));
     place.remove();
     this.#showTitle();
     this.#showNone();
@@ -241,7 +274,7 @@ export class Comments {
     /** @type {CommentItem} */
     const posted = await call("postCommentOnVideo", { video_id: this.item.Video.id, comment, ...(parent && { parent_id: parent.VideoComment.id }) });
     const thread = parent && this.#list.querySelector(`[data-id="${parent.VideoComment.id}"] .replies`);
-    const line = thread ? make("li", {}, this.#line(posted, parent)) : this.#thread(posted);
+    const line = thread && parent ? this.#reply(posted, parent) : this.#thread(posted);
     (thread ?? this.#list)[thread ? "append" : "prepend"](line);
     text.value = "";
     this.#parent = null;

@@ -1,7 +1,7 @@
 // @ts-check
 /** The gift panel: catalogue, wallet and sending. Quick taps on one gift are sent as one gift with a count. */
 
-import { buyInSandbox, messageOf, showGifts, showShop } from "./api.js";
+import { buyInSandbox, messageOf, showGifts, showShop, uniqueId } from "./api.js";
 import { coinsOf, goToCheckout, takePaidCheckout } from "./checkout.js";
 import { button, coins, find, make, localUrl, replaceContent, whileDisabled } from "./dom.js";
 import { money, times } from "./format.js";
@@ -219,9 +219,4 @@ export class GiftPanel {
     this.notice.textContent = text;
     this.#noticeTimer = setTimeout(() => (this.notice.textContent = ""), NOTICE_MS);
   }
-}
-
-/** A random id. `crypto.randomUUID` is missing on pages that were loaded over plain http. */
-function uniqueId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

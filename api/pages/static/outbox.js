@@ -1,7 +1,7 @@
 // @ts-check
 /** Messages that are being sent, in the order in which they were written. A lost connection repeats a call with the same `client_ref`, so a message is never sent twice. */
 
-import { Refused, call, messageOf } from "./api.js";
+import { Refused, call, messageOf, uniqueId } from "./api.js";
 import { fromAnswer } from "./direct_message.js";
 import { linkButton } from "./forms.js";
 import { make } from "./dom.js";
@@ -35,7 +35,7 @@ export class Outbox {
     const shown = content.picture ? [make("em", {}, content.picture.name)] : [];
     const line = make("li", { class: "own" }, make("div", { class: "bubble" }, ...shown, ...(content.text ? [make("p", { dir: "auto" }, content.text)] : [])), state);
     this.list.append(line);
-    this.#waiting.push({ ref: crypto.randomUUID?.() ?? reference(), content, line, state, failed: false });
+    this.#waiting.push({ ref: uniqueId(), content, line, state, failed: false });
     this.#work();
   }
 
@@ -107,6 +107,3 @@ function bodyOf(receiverId, { ref, content: { text, picture } }) {
   form.set("picture", picture);
   return form;
 }
-
-/** Browsers have no randomUUID on pages without TLS. */
-const reference = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

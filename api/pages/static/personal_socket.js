@@ -12,16 +12,22 @@ import { ReconnectingSocket } from "./reconnecting_socket.js";
  * @typedef {{ id: number, change: number, other_user_id: number, state: string, last_number: number, read_number: number,
  *   other_read_number: number, deleted_number: number, unread: number, hidden: boolean }} Conversation
  */
+/**
+ * How far an own video is.
+ * @typedef {{ id: number, state: "processing" | "ready" | "failed", progress: number, failure: string }} VideoProgress
+ */
 /** @typedef {{ entries: number, messages: number, requests: number }} Unread */
 
 /**
- * `back`: after a connection was lost; what happened meanwhile is not told.
+ * `hello`: from now on it tells what happens. `back`: after a connection was lost; what happened meanwhile is not told.
  * @typedef {object} Listener
  * @property {(unread: Unread) => void} [unread]
  * @property {(entry: Entry) => void} [entry]
  * @property {() => void} [read]
  * @property {(message: Message) => void} [message]
  * @property {(conversation: Conversation) => void} [conversation]
+ * @property {(video: VideoProgress) => void} [video]
+ * @property {() => void} [hello]
  * @property {() => void} [back]
  * @property {(open: boolean) => void} [connection]
  */
@@ -62,6 +68,7 @@ export class PersonalSocket {
     if (frame.type === "hello") {
       this.#socket.greeted();
       this.#count({ entries: frame.inbox.unread, messages: frame.messages.unread, requests: frame.messages.requests });
+      this.#tell((listener) => listener.hello?.());
       if (this.#greetings++ > 0) this.#tell((listener) => listener.back?.());
     } else if (frame.type === "inbox") {
       this.#count({ entries: frame.unread });
@@ -69,6 +76,8 @@ export class PersonalSocket {
     } else if (frame.type === "read") {
       this.#count({ entries: frame.unread });
       this.#tell((listener) => listener.read?.());
+    } else if (frame.type === "video") {
+      this.#tell((listener) => listener.video?.(frame.video));
     } else if (["message", "conversation", "unread_messages"].includes(frame.type)) {
       this.#count({ messages: frame.unread, requests: frame.requests });
       if (frame.type === "message") this.#tell((listener) => listener.message?.(frame.message));

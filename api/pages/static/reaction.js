@@ -21,7 +21,7 @@ export class Reaction {
     this.on = this.#known = on;
     this.count = count;
     this.#send = send;
-    this.element = make("button", { type: "button", class: "reaction", "aria-label": name, title: name }, icon(symbol), this.#count);
+    this.element = make("button", { type: "button", class: "reaction", title: name }, icon(symbol), make("span", { class: "unseen" }, `${name} `), this.#count);
     this.#show();
   }
 

@@ -8,8 +8,10 @@ import { compact } from "./format.js";
 import { menu } from "./menu.js";
 import { Reaction } from "./reaction.js";
 import { showReport } from "./report_dialog.js";
+import { editVideo } from "./video_fields.js";
 
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
+/** @typedef {import("./video_calls.js").Video} Video */
 /** @typedef {import("./account.js").Account} Account */
 
 const SHOWN_MS = 4_000;
@@ -19,14 +21,15 @@ const SHOWN_MS = 4_000;
  * @property {Account} account
  * @property {HTMLElement} error
  * @property {() => void} showComments
- * @property {() => void} [onGone]  the viewer has deleted the video, or does not want to see it
+ * @property {(video: Video) => void} onChange  its owner has edited it
+ * @property {() => void} onGone  the viewer has deleted the video, or does not want to see it
  */
 
 /**
  * @param {FeedItem} item
  * @param {Options} options
  */
-export function reactions({ Video, User }, { account, error, showComments, onGone }) {
+export function reactions({ Video, User }, { account, error, showComments, onChange, onGone }) {
   const video_id = Video.id;
   const status = make("span", { class: "said", role: "status" });
   let fades = 0;
@@ -57,13 +60,13 @@ export function reactions({ Video, User }, { account, error, showComments, onGon
   like.element.setAttribute("aria-keyshortcuts", "l");
   for (const reaction of [like, save]) reaction.element.addEventListener("click", () => signedIn(() => reaction.toggle()));
 
-  const comments = make("button", { type: "button", class: "reaction", "aria-label": "Comments", title: "Comments" }, icon("comments"), make("span", { class: "count" }));
+  const comments = make("button", { type: "button", class: "reaction", title: "Comments" }, icon("comments"), make("span", { class: "unseen" }, "Comments "), make("span", { class: "count" }));
   /** @param {number} count */
   const countComments = (count) => comments.lastElementChild?.replaceChildren(count > 0 ? compact(count) : "");
   countComments(Video.comment_count);
   comments.addEventListener("click", showComments);
 
-  const share = make("button", { type: "button", class: "reaction", "aria-label": "Share", title: "Share" }, icon("share"), make("span", { class: "count" }));
+  const share = make("button", { type: "button", class: "reaction", title: "Share" }, icon("share"), make("span", { class: "unseen" }, "Share"));
   share.addEventListener("click", async () => {
     const url = new URL(`/v/${video_id}`, location.origin).href;
     if (!(await shared({ url, title: Video.description || `Video by ${User.username}` }, say))) return;
@@ -78,20 +81,20 @@ export function reactions({ Video, User }, { account, error, showComments, onGon
   };
   /** @returns {import("./menu.js").Choice[]} */
   const choices = () => {
-    if (account.user?.user_id === Video.user_id) return [["Delete", askToDelete]];
+    if (account.user?.user_id === Video.user_id) return [["Edit", () => editVideo(Video, onChange)], ["Delete", askToDelete]];
     return [
       [reposted ? "Undo the repost" : "Repost", () => signedIn(repost)],
-      ...(onGone ? [/** @type {import("./menu.js").Choice} */ (["Not interested", () => signedIn(notInterested)])] : []),
+      ["Not interested", () => signedIn(notInterested)],
       ["Report", () => signedIn(() => showReport("Report this video", "reportVideo", { video_id }))],
     ];
   };
   const notInterested = async () => {
     await call("NotInterestedVideo", { video_id });
-    onGone?.();
+    onGone();
   };
   const askToDelete = () => confirm("Delete this video?", "It disappears at once, with its likes and comments. It cannot be brought back.", "Delete", async () => {
     await call("deleteVideo", { video_id });
-    onGone?.();
+    onGone();
   });
   const element = make("div", { class: "reactions", role: "group", "aria-label": "Reactions" }, like.element, comments, save.element, share, menu("More", choices), status);
   return { element, countComments, like: () => like.element.click() };

@@ -1,5 +1,5 @@
 // @ts-check
-/** The dialog in which a user, a message or a video is reported to the operators. */
+/** The dialog in which a user, a message, a video or a comment is reported to the operators. */
 
 import { call } from "./api.js";
 import { button, icon, make } from "./dom.js";
@@ -9,7 +9,7 @@ import { field, form } from "./forms.js";
 
 /**
  * @param {string} title
- * @param {"reportUser" | "reportMessage" | "reportVideo"} endpoint
+ * @param {"reportUser" | "reportMessage" | "reportVideo" | "reportComment"} endpoint
  * @param {Record<string, number>} reported  what the endpoint calls it
  */
 export async function showReport(title, endpoint, reported) {
@@ -40,9 +40,9 @@ function reportForm(endpoint, reported, reasons, dialog, content) {
     ...reasons.map(({ ReportReason }) => make("option", { value: String(ReportReason.id) }, ReportReason.title)));
   const words = field("What happened?", { rows: "3", maxlength: "1000", dir: "auto" }, { tag: "textarea", hint: "Only operators read it. The person does not learn who reported." });
   return form([make("div", { class: "field" }, make("label", { for: "report-reason" }, "Reason"), reason), words.element], "Report", async () => {
-    const thanks = await call(endpoint, { ...reported, report_reason_id: reason.value, description: words.input.value });
+    const answer = await call(endpoint, { ...reported, report_reason_id: reason.value, description: words.input.value });
     const done = button("Close", () => dialog.close(), "button primary");
-    content.replaceChildren(make("p", { class: "thanks", role: "status" }, thanks), done);
+    content.replaceChildren(make("p", { class: "thanks", role: "status" }, typeof answer === "string" ? answer : "Thank you for your report."), done);
     done.focus();
   });
 }

@@ -4,12 +4,11 @@
 import { Account } from "./account.js";
 import { call } from "./api.js";
 import { button, find, icon, make } from "./dom.js";
-import { errorPlace, field, form } from "./forms.js";
+import { errorPlace, form } from "./forms.js";
 import { ResumableUpload } from "./resumable_upload.js";
+import { videoFields } from "./video_fields.js";
 
-const LONGEST_CAPTION = 2200;
 const MB = 1024 * 1024;
-const PRIVACIES = { public: "Everybody", friends: "Friends: those who follow you and whom you follow", private: "Only you" };
 
 const account = new Account();
 const guest = find("#guest", HTMLElement);
@@ -98,33 +97,12 @@ function preview(file) {
 const megabytes = (bytes) => (bytes < MB ? "less than 1 MB" : `${Math.round(bytes / MB).toLocaleString("en")} MB`);
 
 function showForm() {
-  const caption = field("Caption", { rows: "4", maxlength: String(LONGEST_CAPTION), dir: "auto" }, { tag: "textarea", hint: "#tags lead to your video, @names tell those people." });
-  const privacy = make("select", { id: "privacy", autocomplete: "off" }, ...Object.entries(PRIVACIES).map(([value, text]) => make("option", { value }, text)));
-  const comments = check("Allow comments");
-  const duets = check("Allow duets");
-  find("#about", HTMLElement).replaceChildren(form([
-    caption.element,
-    make("div", { class: "field" }, make("label", { for: "privacy" }, "Who can see it"), privacy),
-    comments.element,
-    duets.element,
-  ], "Post", async () => {
-    const id = await uploaded();
-    const fields = new FormData();
-    const values = {
-      upload_id: id, user_id: account.user?.user_id ?? 0, description: caption.input.value, privacy_type: privacy.value, allow_comments: comments.input.checked,
-      allow_duet: Number(duets.input.checked), users_json: "[]", hashtags_json: "[]", sound_id: 0, story: 0, video_id: 0,
-    };
-    for (const [name, value] of Object.entries(values)) fields.set(name, String(value));
-    const { Video } = await call("postVideo", fields);
+  const fields = videoFields({ description: "", privacy_type: "public", allow_comments: "true", allow_duet: 1 });
+  find("#about", HTMLElement).replaceChildren(form(fields.elements, "Post", async () => {
+    const { Video } = await call("postVideo", fields.form({ upload_id: await uploaded() }));
     posted = true;
     location.assign(`/v/${Video.id}`);
   }));
-}
-
-/** @param {string} label */
-function check(label) {
-  const input = make("input", { type: "checkbox", checked: "" });
-  return { element: make("label", { class: "check" }, input, label), input };
 }
 
 /** The id of the upload, when it is complete. */

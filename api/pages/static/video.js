@@ -10,8 +10,6 @@ import { showVideo } from "./video_calls.js";
 
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
 
-const PROCESSING_MS = 2_000;
-
 const root = find("#main", HTMLElement);
 /** @type {FeedItem} */
 let item = JSON.parse(root.dataset.item ?? "");
@@ -25,6 +23,7 @@ const clip = new Clip(item, {
     place.scrollIntoView({ block: "start" });
     comments.focus();
   },
+  onChange: () => location.reload(), // comments may be open or closed now
   onGone: () => location.assign("/"),
 });
 const comments = new Comments(place, item, account, clip.reactions.countComments);
@@ -34,17 +33,21 @@ function showAbout() {
   find("#about", HTMLElement).replaceChildren(...(description ? [make("p", { class: "description", dir: "auto" }, description)] : []), make("p", { class: "hint" }, counted(view, "view")));
 }
 
-/** Reads the state of an upload until it is ready. */
-async function follow() {
+/** Shows how far an upload is. */
+async function refresh() {
   if (item.Video.upload_state !== "processing") return;
   try {
-    item = await showVideo(item.Video.id);
-    clip.update(item);
-    showAbout();
+    show(await showVideo(item.Video.id));
   } catch {
-    // the server cannot be reached, or the video is gone: the next attempt may succeed
+    // the server cannot be reached: the personal socket connects again and reads again
   }
-  setTimeout(follow, PROCESSING_MS);
+}
+
+/** @param {FeedItem} changed */
+function show(changed) {
+  item = changed;
+  clip.update(item);
+  showAbout();
 }
 
 find("#player", HTMLElement).append(clip.element);
@@ -69,6 +72,13 @@ account.onChange((user) => {
   if (viewer !== null && viewer !== id) return location.reload(); // another viewer may see more, less or nothing
   viewer = id;
 });
+account.personal.listen({
+  hello: refresh,
+  video({ id, state, progress }) {
+    if (id !== item.Video.id) return;
+    if (state === "processing") show({ ...item, Video: { ...item.Video, upload_progress: progress } });
+    else refresh();
+  },
+});
 root.addEventListener("signed-out", () => account.refresh());
 account.refresh();
-follow();

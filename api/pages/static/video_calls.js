@@ -17,6 +17,7 @@ import { Refused, call } from "./api.js";
 const NOTHING = 201;
 
 /**
+ * A page of a list, which is empty after the last one.
  * @template T
  * @param {string} endpoint
  * @param {object} body
@@ -34,9 +35,10 @@ export async function showPage(endpoint, body) {
 /**
  * A page of the feed of everybody's videos. Pages start at 0.
  * @param {number} page
+ * @param {string} reader  by which the server tells the feeds of guests apart: its pages continue where the last one ended
  * @returns {Promise<FeedItem[]>}
  */
-export const showFeed = (page) => showPage("showRelatedVideos", { starting_point: page });
+export const showFeed = (page, reader) => showPage("showRelatedVideos", { starting_point: page, device_id: reader });
 
 /**
  * @param {number} videoId

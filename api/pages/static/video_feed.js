@@ -1,6 +1,7 @@
 // @ts-check
 /** The feed of videos on the home page: one fills the window. It plays when it is in view; the next one is loaded meanwhile. */
 
+import { uniqueId } from "./api.js";
 import { Clip, Sound } from "./clip.js";
 import { CommentsDialog } from "./comments_dialog.js";
 import { button, find, make } from "./dom.js";
@@ -24,6 +25,7 @@ export class VideoFeed {
   /** @type {Clip | null} */ #current = null;
   /** @type {Map<Element, number>} */ #visible = new Map();
   #page = 0;
+  #reader = uniqueId();
   #reads = false;
   #over = false;
   /** Counts the feeds of this page: each viewer has another one. */
@@ -54,15 +56,18 @@ export class VideoFeed {
   async #more() {
     if (this.#reads || this.#over) return;
     const reading = this.#reading;
+    let goesOn = false;
     this.#reads = true;
     this.#end.replaceChildren();
     try {
-      const items = await showFeed(this.#page);
+      const items = await showFeed(this.#page, this.#reader);
       if (reading !== this.#reading) return;
       this.#page += 1;
       this.#over = items.length === 0;
       const known = new Set(this.#clips.map(({ item }) => item.Video.id)); // videos posted meanwhile move others to the next page
-      for (const item of items) if (!known.has(item.Video.id)) this.#add(item);
+      const fresh = items.filter(({ Video }) => !known.has(Video.id));
+      for (const item of fresh) this.#add(item);
+      goesOn = !this.#over && fresh.length === 0;
       if (this.#over) this.#end.replaceChildren(make("p", { class: "hint" }, this.#clips.length ? "You have seen all videos." : "There are no videos yet."));
     } catch {
       if (reading !== this.#reading) return;
@@ -74,6 +79,7 @@ export class VideoFeed {
     }
     this.#reads = false;
     this.#list.setAttribute("aria-busy", "false");
+    if (goesOn) await this.#more();
   }
 
   /** @param {import("./clip.js").FeedItem} item */

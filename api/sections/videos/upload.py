@@ -51,6 +51,7 @@ Description = Annotated[
 Entries = Annotated[
     str, msgspec.Meta(max_length=8000, description="a list as JSON, or as Swift prints it", extra={"cut": 8000})
 ]
+Degrees = Annotated[str, msgspec.Meta(max_length=40, description="0.0 means unknown", extra={"cut": 40})]
 PlaceText = Annotated[str, msgspec.Meta(max_length=200, description="cut at 200 characters", extra={"cut": 200})]
 
 
@@ -66,8 +67,8 @@ class VideoFields(Request, frozen=True, kw_only=True):
     """The users whom the video mentions: `[{"user_id": "7"}]`."""
     hashtags_json: Entries | None = None
     """`[{"name": "dance"}]`"""
-    lat: Text | None = None
-    long: Text | None = None
+    lat: Degrees | None = None
+    long: Degrees | None = None
     location_string: PlaceText | None = None
     """The address of the place."""
     location_name: PlaceText | None = None

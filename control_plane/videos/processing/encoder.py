@@ -6,13 +6,14 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from control_plane.base import child, ffmpeg
 from control_plane.base.child import Kind
 from control_plane.base.ffmpeg import FfmpegFailed, FfmpegTooSlow
+from control_plane.pictures.model import NICE
 from control_plane.storage.model import StorageUnavailable
 from control_plane.videos.processing import plan
 from control_plane.videos.processing.model import BROKEN, TOO_SLOW, NotAVideo, Probed
@@ -96,15 +97,18 @@ class Encoder:
     @asynccontextmanager
     async def _workshop(self, upload: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, Path]]:
         """A folder where ffmpeg works, with the upload in it, and one that ffmpeg cannot write."""
-        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-        with (
-            child.scratch(self._folder, child.account_for(Kind.WORKER), "work-") as scratch,
-            child.scratch(self._folder, None, "made-") as results,
-        ):
-            with await asyncio.to_thread((scratch / plan.UPLOAD).open, "wb") as file:
+        with_folders = ExitStack()  # in threads: to delete large files takes long
+        try:
+            await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            scratch = child.scratch(self._folder, child.account_for(Kind.WORKER), "work-")
+            work = await asyncio.to_thread(with_folders.enter_context, scratch)
+            results = await asyncio.to_thread(with_folders.enter_context, child.scratch(self._folder, None, "made-"))
+            with await asyncio.to_thread((work / plan.UPLOAD).open, "wb") as file:
                 async for chunk in upload:
                     await asyncio.to_thread(file.write, chunk)
-            yield scratch, results
+            yield work, results
+        finally:
+            await asyncio.to_thread(with_folders.close)
 
     async def _take(self, scratch: Path, results: Path, names: Sequence[str]) -> None:
         for name in names:
@@ -128,7 +132,8 @@ class Encoder:
         program = await asyncio.to_thread(ffmpeg.executable, self._ffmpeg_setting)
         deadline_s = AT_LEAST_S + SLOWEST * duration_ms / 1000
         try:
-            return await ffmpeg.run(arguments, what, deadline_s, child.account_for(Kind.WORKER), program=program)
+            account = child.account_for(Kind.WORKER)
+            return await ffmpeg.run(arguments, what, deadline_s, account, program=program, nice=NICE)
         except FfmpegTooSlow:
             raise NotAVideo(TOO_SLOW) from None
         except FfmpegFailed as error:

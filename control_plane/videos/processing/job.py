@@ -6,12 +6,19 @@ import datetime as dt
 from typing import Protocol
 
 from control_plane.db.connections import Connection
-from control_plane.jobs.kind import job
-from control_plane.videos.processing import store
+from control_plane.jobs.kind import Kind, job
+from control_plane.videos import processing_store as store
+from control_plane.videos.processing_store import Stored
 from control_plane.videos.video import ContentId, State
 
 OVERDUE = dt.timedelta(hours=1)
 """Time without progress after which a content whose job is dead counts as failed. Longer: its owner waits for longer."""
+
+LARGE_BYTES = 100 << 20
+"""Of an upload: a minute from most phones. Smaller: more videos wait for those of minutes. Larger: a few videos of minutes
+hold up all others."""
+ATTEMPTS = 6
+"""More: a video that ends its encoder takes more time from others. Fewer: an outage of minutes fails videos."""
 
 
 class Processor(Protocol):
@@ -24,8 +31,14 @@ class Processor(Protocol):
         ...
 
 
-@job(at_once=2, attempts=6)
+@job(at_once=2, attempts=ATTEMPTS)
 async def process_content(processor: Processor, content_id: int) -> None:
+    await processor.process(ContentId(content_id))
+
+
+@job(at_once=1, attempts=ATTEMPTS)
+async def process_large_content(processor: Processor, content_id: int) -> None:
+    """A kind of its own, so that uploads of minutes do not hold up those of seconds."""
     await processor.process(ContentId(content_id))
 
 
@@ -40,13 +53,21 @@ async def enqueue(connection: Connection, content_id: ContentId) -> None:
     The content is locked: a job that is making its files ends after this transaction, and settles these videos, too, so
     that no second one is needed. Once it is made, a job of its own settles them.
     """
-    processing = await store.lock(connection, content_id) is State.PROCESSING
-    await process_content.set(key=_key(content_id) if processing else None).enqueue(connection, content_id=content_id)
+    content = await store.locked(connection, content_id)
+    processing = content is not None and content.state is State.PROCESSING
+    kind = _kind(content).set(key=_key(content_id) if processing else None)
+    await kind.enqueue(connection, content_id)
 
 
 async def enqueue_again(connection: Connection, content_id: ContentId) -> bool:
     """False: a job of the content is waiting or running."""
-    return await process_content.set(key=_key(content_id)).enqueue(connection, content_id=content_id) is not None
+    kind = _kind(await store.content(connection, content_id)).set(key=_key(content_id))
+    return await kind.enqueue(connection, content_id) is not None
+
+
+def _kind(content: Stored | None) -> Kind[Processor, [int]]:
+    is_large = content is not None and content.state is State.PROCESSING and content.bytes >= LARGE_BYTES
+    return process_large_content if is_large else process_content
 
 
 def _key(content_id: ContentId) -> str:

@@ -14,6 +14,8 @@ LONGEST_SIDE = 4096
 """Larger: the decoder needs more than its memory limit."""
 FASTEST = 240
 """Frames per second, as phones record slow motion. More frames than these in LONGEST_S are refused: each takes time."""
+MOST_PIXELS = 3840 * 2160 * 60 * LONGEST_S
+"""Of all frames together: a file of a few kilobytes can hold more than an encoder does in a day."""
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 """ffmpeg's names of what it may open. Others read further files: playlists, lists of pictures."""
 
@@ -21,7 +23,7 @@ NO_VIDEO = "This is not an MP4, MOV, 3GP, MKV or WebM video."
 BROKEN = "The video is damaged, or of a kind that cannot be converted."
 TOO_LONG = f"The video may be at most {LONGEST_S // 60} minutes long."
 TOO_LARGE = f"The video may have at most {LONGEST_SIDE} pixels per side."
-TOO_MANY_FRAMES = "The video has too many frames per second."
+TOO_MANY_FRAMES = "The video has too many frames."
 TOO_SLOW = "The video takes too long to convert."
 
 

@@ -56,12 +56,12 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
         *(["[full_in]null[full]"] if "full" in wanted else []),
         *([f"[small_in]scale={small[0]}:{small[1]}[small]"] if "small" in wanted else []),
         f"[poster_in]select='eq(n,0)+gte(t,{_still_s(probed):.3f})',{_scaled(probed, POSTER_SIDE)}[poster]",
-        f"[preview_in]trim=duration={PREVIEW_S},fps={PREVIEW_FPS},{_scaled(probed, PREVIEW_SIDE)},split[frames][colours]",
+        f"[preview_in]trim=duration={PREVIEW_S},fps={PREVIEW_FPS}:eof_action=pass,{_scaled(probed, PREVIEW_SIDE)},split[frames][colours]",
         "[colours]palettegen=max_colors=64:stats_mode=diff[palette]",
         "[frames][palette]paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle[preview]",
     ]
     if probed.voice:
-        sound = f"[0:{probed.voice.index}]{sound_filter(gain_db)}"
+        sound = f"[0:{probed.voice.index}]{sound_filter(gain_db)},atrim=end={probed.duration_ms}ms"
         graph.append(f"{sound},asplit={len(audible)}" + "".join(f"[{kind}_sound]" for kind in audible))
     arguments = [*opened(folder / UPLOAD, folder / PROGRESS), "-filter_complex", ";".join(graph)]
     video = [*_copied(picture)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST)]

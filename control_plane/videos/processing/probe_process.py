@@ -26,6 +26,7 @@ from control_plane.videos.processing.model import (
     FASTEST,
     LONGEST_S,
     LONGEST_SIDE,
+    MOST_PIXELS,
     NO_VIDEO,
     TOLERANCE_S,
     TOO_LARGE,
@@ -88,7 +89,7 @@ def _probed(container: InputContainer) -> Probed:
         first, end = min(first, at), max(end, at + float((packet.duration or 0) * packet.time_base))
         if end - first > LONGEST_S + TOLERANCE_S:
             raise _Refused(TOO_LONG)
-        if frames > MOST_FRAMES:
+        if frames > MOST_FRAMES or frames * stream.width * stream.height > MOST_PIXELS:
             raise _Refused(TOO_MANY_FRAMES)
     if frame is None:
         raise _Refused(BROKEN)

@@ -18,7 +18,7 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind
 from control_plane.inbox.own_matters import tell_of_own
 from control_plane.storage.files import Files
-from control_plane.videos.processing import store
+from control_plane.videos import processing_store as store
 from control_plane.videos.processing.encoder import Encoder, Made
 from control_plane.videos.processing.job import enqueue_again
 from control_plane.videos.processing.model import BROKEN, NotAVideo
@@ -46,7 +46,6 @@ class Processor:
             return
         if content.state is not State.PROCESSING:
             async with self._database.transaction() as connection:
-                await store.lock(connection, content_id)
                 await self._settle(connection, content_id)
             return
 
@@ -68,8 +67,9 @@ class Processor:
     async def give_up(self, age: dt.timedelta) -> None:
         for content_id in await store.overdue(self._database, age):
             async with self._database.transaction() as connection:
-                state = await store.lock(connection, content_id)
-                if state is State.PROCESSING and await enqueue_again(connection, content_id):  # its job was dead
+                content = await store.locked(connection, content_id)
+                is_processing = content is not None and content.state is State.PROCESSING
+                if is_processing and await enqueue_again(connection, content_id):  # its job was dead
                     await store.fail(connection, content_id, BROKEN)  # which the enqueued job tells
                     log.error("video_given_up", extra={"content": content_id})
 
@@ -91,7 +91,8 @@ class Processor:
         preview = await add("previews", made.preview, "gif", owner=None, public=False)
         files = store.Files(media, small, poster, preview)
         async with self._database.transaction() as connection:
-            if await store.lock(connection, content_id) is not State.PROCESSING:
+            content = await store.locked(connection, content_id)
+            if content is None or content.state is not State.PROCESSING:
                 raise _ContentGone
             size = {"width": made.width, "height": made.height}
             await store.finish(connection, content_id, files, **size, duration_ms=made.duration_ms)
@@ -101,7 +102,7 @@ class Processor:
 
     async def _settle(self, connection: Connection, content_id: ContentId) -> None:
         """Give the videos that wait for the content its state, and tell their owners and those who follow them."""
-        content = await store.content(connection, content_id)
+        content = await store.locked(connection, content_id)
         if content is None or content.state is State.PROCESSING:
             return
         settled = await store.settle(connection, content_id, content.state)

@@ -7,7 +7,7 @@ from control_plane.db.pool import Database
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.telling import tell, tell_followers
 from control_plane.jobs.kind import job
-from control_plane.videos.processing import store
+from control_plane.videos import processing_store as store
 from control_plane.videos.video import Privacy, VideoId
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ from aiohttp.test_utils import TestClient
 
 from api.contract.call import Call
 from api.contract.client import Client
+from api.contract.dispatch import OPEN_UPLOADS
 from api.contract.endpoint import Access, IosRefusal, Nothing, Section
 from api.contract.paging import window
+from api.contract.platform import Platform
 from api.contract.request import CallerId, Page, Request, Text
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
+from control_plane.storage.space import NoRoomForUploads
 from tests.api.served import API_KEYS, served
 from tests.control_plane.people import new_user
 from tests.waiting import until
@@ -218,3 +223,160 @@ async def test_lists_come_in_pages(guest: Guest) -> None:
     pages = [(await guest.post("showCoats", json={"starting_point": str(page)}))["msg"] for page in range(5)]
     assert [number for page in pages for number in page] == list(range(35))
     assert [len(page) for page in pages] == [10, 10, 10, 5, 0]
+
+
+class Phone:
+    """Sends a form as Android does: it reads the answer after it has sent everything."""
+
+    def __init__(self, guest: Guest, size: int) -> None:
+        self._guest = guest
+        self.body = (
+            b'--b\r\nContent-Disposition: form-data; name="picture"; filename="x"\r\n\r\n'
+            + bytes(size)
+            + b"\r\n--b--\r\n"
+        )
+
+    async def connect(self) -> None:
+        assert self._guest.client.port is not None
+        self._reader, self._writer = await asyncio.open_connection(self._guest.client.host, self._guest.client.port)
+        self._writer.write(
+            f"POST /api/leaveCoat HTTP/1.1\r\nHost: x\r\nAuthorization: {self._guest.headers['Authorization']}\r\n"
+            f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(self.body)}\r\n\r\n".encode()
+        )
+
+    async def send(self, content: bytes) -> None:
+        self._writer.write(content)
+        await self._writer.drain()
+
+    async def answer(self) -> dict[str, Any]:
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(
+            next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")).split()[1]
+        )
+        answer: dict[str, Any] = json.loads(await self._reader.readexactly(length))
+        self._writer.close()
+        return answer
+
+    async def is_answered(self) -> bool:
+        try:
+            async with asyncio.timeout(0.3):
+                await self._reader.readuntil(b"\r\n\r\n")
+        except TimeoutError:
+            return False
+        return True
+
+
+async def test_a_form_that_is_too_large_is_read_before_the_answer_and_not_stored(guest: Guest) -> None:
+    phone = Phone(guest, 8 * LARGEST)
+    await phone.connect()
+    await phone.send(phone.body[:-1])
+    assert not await phone.is_answered()
+    assert guest.left_over == []
+    await phone.send(phone.body[-1:])
+    answer = await phone.answer()
+    assert (answer["code"], answer["msg"]) == (400, "The file picture may have at most 1 MB.")
+
+
+@pytest.mark.parametrize("bound", [{"DRAIN_S": 0.1}, {"DRAIN_STALLED_S": 0.1}, {"MOST_DRAINED": 1 << 20}])
+async def test_a_refused_form_is_read_up_to_a_bound(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch, bound: dict[str, float]
+) -> None:
+    for name, value in bound.items():
+        monkeypatch.setattr(f"api.http.uploads.{name}", value)
+    phone = Phone(guest, 8 * LARGEST)
+    await phone.connect()
+    await phone.send(phone.body[: 2 << 20])
+    assert (await phone.answer())["code"] == 400
+
+
+async def test_a_file_of_an_unknown_length_is_refused_at_its_limit(guest: Guest) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="picture"; filename="x"\r\n\r\n'
+        for _ in range(40):
+            yield bytes(1 << 16)
+        yield b"\r\n--b--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await guest.post("leaveCoat", data=endless(), headers=headers)
+    assert (answer["code"], answer["msg"]) == (400, "The file picture may have at most 1 MB.")
+    assert guest.left_over == []
+
+
+async def test_a_compressed_form_counts_as_what_it_becomes(guest: Guest) -> None:
+    bomb = zlib.compress(Phone(guest, 64 * LARGEST).body, 9)
+    assert len(bomb) < LARGEST
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Encoding": "deflate"}
+    answer = await guest.post("leaveCoat", data=bomb, headers=headers)
+    assert (answer["code"], answer["msg"]) == (400, "The file picture may have at most 1 MB.")
+    assert guest.left_over == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"--b--",
+        b"--b\r\n--b--\r\n",
+        b"--b\r\n\r\n--b--\r\n",
+        b"--b\r\n\r\n\r\n--b--\r\n",
+        b"--b\r\n\r\n\r\n\r\n--b--\r\n",
+    ],
+)
+async def test_a_form_may_end_as_ios_ends_it(guest: Guest, end: bytes) -> None:
+    """With a part that has neither headers nor content."""
+    fields = b'--b\r\nContent-Disposition: form-data; name="colour"\r\n\r\nred\r\n'
+    picture = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="x"\r\n\r\nxxx\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await guest.post("leaveCoat", data=fields + picture + end, headers=headers)
+    assert (answer["msg"]["colour"], answer["msg"]["bytes"], answer["msg"]["same"]) == ("red", 3, True)
+
+
+async def test_a_part_without_a_name_is_refused_if_it_says_something(guest: Guest) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await guest.post("leaveCoat", data=b"--b\r\n\r\nhello\r\n--b--\r\n", headers=headers)
+    assert (answer["code"], answer["msg"]) == (400, "A field of the form has no name.")
+
+
+async def test_one_user_has_few_unfinished_forms(guest: Guest) -> None:
+    phones = [Phone(guest, 100) for _ in range(OPEN_UPLOADS)]
+    for phone in phones:
+        await phone.connect()
+        await phone.send(phone.body[:-1])
+    await until(lambda: len(guest.left_over) == OPEN_UPLOADS)
+    answer = await guest.post("leaveCoat", data=form(1))
+    assert (answer["code"], answer["msg"][:17]) == (201, "Too many requests")
+    for phone in phones:
+        await phone.send(phone.body[-1:])
+        assert (await phone.answer())["code"] == 200
+    assert (await guest.post("leaveCoat", data=form(1)))["code"] == 200
+
+
+async def test_a_disk_that_is_nearly_full_takes_no_files(dsn: str, database: Database, tmp_path: Path) -> None:
+    async with served(dsn, database, tmp_path, section, disk_reserve=1 << 60) as (client, platform):
+        guest = Guest(client, await platform.accounts.sessions.issue(await new_user(database)), tmp_path)
+        answer = await guest.post("leaveCoat", data=form(LARGEST))
+        assert answer == {"code": 500, "msg": str(NoRoomForUploads())}
+        assert (await guest.post("leaveCoat", json={"colour": "red"}))["code"] == 200
+
+
+async def test_what_is_refused_before_an_upload_is_not_stored(dsn: str, database: Database, tmp_path: Path) -> None:
+    asked = []
+
+    async def before(platform: Platform, user_id: UserId, size: int) -> None:
+        asked.append((user_id, size))
+        raise NoHooksLeft("There is no hook left.")
+
+    films = Section("films")
+
+    @films.endpoint("addFilm", uploads={"film": LARGEST}, before_upload=before)
+    async def add_film(call: Call, body: Nothing) -> str:
+        return "never"
+
+    async with served(dsn, database, tmp_path, films) as (client, platform):
+        user_id = await new_user(database)
+        guest = Guest(client, await platform.accounts.sessions.issue(user_id), tmp_path)
+        data = FormData()
+        data.add_field("film", io.BytesIO(bytes(5000)), filename="film.mp4")
+        assert await guest.post("addFilm", data=data) == {"code": 201, "msg": "There is no hook left."}
+        assert [who for who, _ in asked] == [user_id]
+        assert 5000 < asked[0][1] < 6000
+        assert not (tmp_path / "uploads").exists()

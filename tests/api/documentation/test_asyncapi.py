@@ -30,6 +30,7 @@ from tests.api.personal_socket.me import process
 from tests.control_plane.inbox.test_telling import told as tell_of
 from tests.control_plane.live.readers import end, give, say
 from tests.control_plane.people import new_user
+from tests.control_plane.videos.rows import ADD_VIDEO
 
 DESCRIBED = asyncapi(Urls("stage.localhost", 8080, 1935, 8888, 8889, 8890))
 
@@ -168,10 +169,13 @@ async def test_every_frame_that_a_user_meets_is_as_described(dsn: str) -> None:
             )
             here.hub.check()
             frames += await client.events(1)
+            await here.database.execute(ADD_VIDEO, ann)
+            here.hub.check()
+            frames += await client.events(1)
     types = [frame["type"] for frame in frames]
     assert types[:5] == ["hello", "inbox", "read", "you", "error"]
     assert sorted(types[5:8]) == ["conversation", "message", "sent"]
-    assert types[8:] == ["unread_messages"]
+    assert types[8:] == ["unread_messages", "video"]
     assert {frame["type"] for frame in frames} == set(messages(DESCRIBED, "send", "me"))
     assert [misfit for frame in frames for misfit in misfits(DESCRIBED, "send", frame, "me")] == []
     (sending,) = messages(DESCRIBED, "receive", "me")["message"]["examples"]

@@ -72,6 +72,38 @@ async def test_a_private_account_shows_its_videos_to_followers_only(dsn: str, tm
             assert (seen["open"], seen["own"]) == (bool(videos), viewer == owner)
 
 
+async def test_a_profile_shows_what_the_viewer_sees_and_pinned_videos_first(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        friend, fan, owner = [await user(database, name) for name in ("friend", "fan", "owner")]
+        for one, other in ((friend, owner), (owner, friend), (fan, owner)):
+            await follow(database, one, other)
+        for change in (
+            "pinned = true",
+            "pinned = false",
+            "privacy = 'friends'",
+            "privacy = 'private'",
+            "state = 'processing'",
+            "state = 'deleted', deleted_at = now()",
+            "story = true",
+        ):
+            video_id = await database.fetchval(ADD_VIDEO, owner)
+            await database.execute(f"update video set {change} where id = $1", video_id)
+        public = [("public", "ready", True), ("public", "ready", False)]
+        friends, private, processing = (
+            ("friends", "ready", False),
+            ("private", "ready", False),
+            ("public", "processing", False),
+        )
+        for viewer, videos in (
+            (owner, [public[0], processing, private, friends, public[1]]),
+            (friend, [public[0], friends, public[1]]),
+            (fan, public),
+            (None, public),
+        ):
+            seen = (await shown(served, "owner", viewer))["videos"]
+            assert [(video["privacy"], video["state"], video["pinned"]) for video in seen] == videos, viewer
+
+
 async def test_a_blocked_user_is_shown_by_name_only(dsn: str, tmp_path: Path) -> None:
     async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
         ann, ben = await user(database, "ann"), await user(database, "ben")

@@ -32,6 +32,7 @@ from control_plane.pictures.pictures import Pictures
 from control_plane.storage.addresses import Addresses
 from control_plane.storage.files import Files
 from control_plane.storage.places import Folder
+from control_plane.videos.news import VideosReader
 from tests.api.live_socket.live import Client
 from tests.control_plane.operations.test_development import KEYRING
 from tests.control_plane.watched_database import WatchedDatabase, watched_database
@@ -57,6 +58,7 @@ class Process:
         self.hub.register(InboxReader(lambda name: f"https://cdn/{name}"))
         views = MessageViews(Addresses(KEYRING), "https://files")
         self.hub.register(MessagesReader(views.view))
+        self.hub.register(VideosReader())
         self.hub.follow(self.bus)
         files = Files(Folder(folder), database)
         self.messages = DirectMessages(database, Sending(database, files, Pictures()), Changing(database, files), views)

@@ -71,6 +71,7 @@ async def test_the_token_comes_by_header_or_first_frame_or_cookie(here: Process,
         "user_id": ann,
         "inbox": {"unread": 0, "last_id": 0},
         "messages": {"unread": 0, "requests": 0, "last_change": 0},
+        "videos": {"processing": []},
     }
     async with here.connected({"Authorization": f"Bearer {token}"}) as client:
         assert await client.frame() == expected

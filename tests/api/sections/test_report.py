@@ -19,7 +19,8 @@ from tests.api.sections.apps import APPS, Apps, apps_of
 from tests.api.sections.posting import posted
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
-from tests.control_plane.social.relations import ban, block
+from tests.control_plane.social.relations import ban, block, make_private
+from tests.control_plane.videos.rows import ADD_VIDEO, add_stored
 
 THANKS = report.THANKS
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
@@ -292,3 +293,49 @@ async def test_the_number_of_queries_is_fixed(apps: Apps, ann: UserId, token: st
     assert len(counts) == 1
     await apps.done("showReportReasons")
     assert await apps.queries("showReportReasons") == 0
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_each_app_reports_a_video(apps: Apps, ann: UserId, token: str, bob: UserId, app: Client) -> None:
+    files = apps.platform.stored.files
+    video = await add_stored(apps.database, files, bob, {"media": b"video", "small": b"small", "poster": b"poster"})
+    number = int if app is Client.IOS else str
+    reason = "reason_id" if app is Client.DOCUMENT else "report_reason_id"
+    body: dict[str, Any] = {"user_id": number(ann), "video_id": number(video), reason: number(4), "description": "!"}
+    answer = await apps.done("reportVideo", token, app, **body)
+    sent = answer["ReportVideo"]
+    assert (sent["user_id"], sent["video_id"], sent["report_reason_id"], sent["description"]) == (ann, video, 4, "!")
+    assert sent["report_reason_title"] == "Harassment or bullying"
+    assert (answer["User"]["id"], answer["Video"]["id"], answer["Video"]["User"]["id"]) == (ann, video, bob)
+    row = await apps.database.fetchrow("select kind, thing_id, user_id, files from report")
+    assert row is not None
+    assert (row["kind"], row["thing_id"], row["user_id"]) == ("video", str(video), bob)
+    kept = [b"".join([part async for part in files.storage.read(name)]) for name in row["files"]]
+    assert sorted(kept) == [b"poster", b"small"]
+
+
+async def test_bad_reports_of_videos_are_refused(apps: Apps, ann: UserId, token: str, bob: UserId) -> None:
+    seen, own = [await apps.database.fetchval(ADD_VIDEO, user) for user in (bob, ann)]
+    shy, blocking = [await new_user(apps.database) for _ in range(2)]
+    await make_private(apps.database, shy)
+    await block(apps.database, blocking, ann)
+    unseen = [await apps.database.fetchval(ADD_VIDEO, user) for user in (shy, blocking)]
+    reason = {"report_reason_id": "1"}
+    refusals: list[tuple[dict[str, Any], int, str]] = [
+        (reason, 400, "video_id is missing."),
+        ({"video_id": seen}, 400, "report_reason_id is missing."),
+        ({"video_id": seen, "report_reason_id": "99"}, 201, "Please choose one of the listed reasons."),
+        ({"video_id": own, **reason}, 201, "You cannot report yourself."),
+        *[({"video_id": video, **reason}, 201, "There is no such video.") for video in (*unseen, 2**31 - 1)],
+    ]
+    for body, code, text in refusals:
+        for app in APPS:
+            answer = await apps.call("reportVideo", token, app, **body)
+            assert (answer["code"], answer["msg"]) == (code, text)
+    for app in APPS:
+        answer = await apps.call("reportVideo", "", app, video_id=seen, report_reason_id="1")
+        assert answer["code"] == NO_SESSION[app]
+    assert await open_reports(apps) == 0
+    await apps.done("reportVideo", token, video_id=seen, report_reason_id="1")
+    again = await apps.call("reportVideo", token, video_id=seen, report_reason_id="1")
+    assert (again["code"], again["msg"]) == (201, "You have reported this already. We are looking at it.")

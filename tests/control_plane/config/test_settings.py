@@ -24,6 +24,7 @@ SECRET_NAMES = {
     "sms_url",
     "metrics_token",
     "api_key_ios",
+    "api_key_ios_upload",
     "api_key_android",
     "api_key_android_kt",
     "api_key_document",

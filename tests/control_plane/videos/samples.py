@@ -86,5 +86,9 @@ class Samples:
         uneven = ("-vf", "select='not(mod(n,3))+lt(n,15)'", "-fps_mode", "vfr")
         return await self.draw("variable.mp4", [*drawn(seconds=2), *uneven, *_X264, *_SOUND, *_SECRET])
 
+    async def single(self) -> Path:
+        """One frame."""
+        return await self.draw("single.mp4", [*drawn(), "-frames:v", "1", "-an", *_X264, *_SECRET])
+
     async def picture(self) -> Path:
         return await self.draw("picture.png", [*drawn(), "-frames:v", "1"])

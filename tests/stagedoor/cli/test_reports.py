@@ -43,6 +43,7 @@ from control_plane.storage.model import FileName
 from control_plane.streams import store as streams
 from control_plane.streams.model import StreamOptions
 from control_plane.videos.comments.telling import tell_comment
+from control_plane.videos.deletion import remove_deleted_videos
 from stagedoor.cli.doctor.finding import Finding, State
 from stagedoor.cli.doctor.installation import Installation
 from stagedoor.cli.doctor.reports import waiting
@@ -51,7 +52,7 @@ from tests.api.served import URLS, served
 from tests.control_plane.backends import waiting_backend
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.people import new_user
-from tests.control_plane.videos.rows import ADD_VIDEO
+from tests.control_plane.videos.rows import ADD_VIDEO, add_stored
 from tests.stagedoor.cli.operator import Operator
 
 WHY = "It insults others."
@@ -223,6 +224,28 @@ async def test_removing_a_user_clears_the_profile_and_keeps_the_evidence(
     assert await rig.told(ann) == [(Kind.REPORT_CLOSED, f"It was against our rules, and we have acted. {WHY}")]
     assert await rig.told(bob) == [(Kind.DECISION, f"We have removed the texts and pictures of your profile. {WHY}")]
     assert rig.sent.messages == [], "Bob can read his inbox"
+
+
+async def test_removing_a_video_removes_equal_ones_and_keeps_the_evidence(
+    rig: Rig, operator: Operator, ann: UserId, bob: UserId
+) -> None:
+    files, sha256 = rig.platform.stored.files, bytes(32)
+    parts = {"media": b"a bad video", "poster": b"a bad poster"}
+    video, equal = [await add_stored(rig.database, files, user, parts, sha256=sha256) for user in (bob, ann)]
+    report_id = await rig.platform.reports.reporting.report(ann, Subject("video", str(video)), 4, "See for yourself.")
+    await operator.types("reports", "close", str(report_id), "remove", "--why", WHY, "--yes")
+    hidden = await rig.database.fetch("select id from video where state = 'deleted' order by id")
+    assert [row["id"] for row in hidden] == [video, equal]
+    assert await rig.database.fetchval("select sha256 from refused_content") == sha256
+    await rig.database.execute("update video set deleted_at = now() - interval '1 year'")
+    await remove_deleted_videos.function(rig.platform.videos.deletion)
+    assert await rig.database.fetchval("select count(*) from video_content") == 0
+    folder = rig.folder / "evidence"
+    await operator.types("reports", "show", str(report_id), "--pictures", str(folder))
+    assert sorted(file.read_bytes() for file in folder.iterdir()) == [b"a bad poster", b"a bad video"]
+    await rig.run_jobs()
+    assert await rig.told(bob) == [(Kind.DECISION, f"We have removed your video. {WHY}")]
+    assert await rig.told(ann) == [(Kind.REPORT_CLOSED, f"It was against our rules, and we have acted. {WHY}")]
 
 
 async def test_a_comment_is_removed(rig: Rig, operator: Operator, ann: UserId, bob: UserId) -> None:

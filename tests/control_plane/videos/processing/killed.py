@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
-from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import open_pool
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
-from control_plane.storage.files import Files, Measured
+from control_plane.storage.files import Files
 from control_plane.storage.model import FileName
 from control_plane.storage.places import open_storage
 from control_plane.videos.processing import encoder
@@ -39,17 +38,8 @@ class Stopping(Files):
             sys.stdout.flush()
             await asyncio.Event().wait()
 
-    async def add(
-        self,
-        kind: str,
-        content: Path | bytes,
-        extension: str,
-        *,
-        owner: UserId | None,
-        public: bool = True,
-        measured: Measured | None = None,
-    ) -> FileName:
-        name = await super().add(kind, content, extension, owner=owner, public=public, measured=measured)
+    async def add(self, *arguments: Any, **options: Any) -> FileName:
+        name = await super().add(*arguments, **options)
         self.added += 1
         await self.stop(f"stored {self.added}")
         return name

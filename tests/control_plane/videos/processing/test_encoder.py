@@ -90,11 +90,30 @@ async def test_what_phones_record_plays_everywhere(
     assert list((tmp_path / "processing").iterdir()) == []
 
 
+async def test_a_single_frame_is_a_video(encoder: Encoder, samples: Samples) -> None:
+    async with encoder.encoded(chunks(await samples.single()), ignored) as made:
+        plays_everywhere(made.media, 320, 180, sound=False)
+        with av.open(str(made.preview)) as preview:
+            assert len(list(preview.decode(video=0))) == 1
+
+
+async def test_sound_ends_with_the_picture(encoder: Encoder, samples: Samples) -> None:
+    plain = await samples.plain()
+    longer = await samples.draw(
+        "longer.mp4",
+        ["-i", str(plain), *("-f", "lavfi", "-i", "sine=440:duration=5"), "-map", "0:v", "-map", "1:a", "-c:v", "copy"],
+    )
+    async with encoder.encoded(chunks(longer), ignored) as made:
+        with av.open(str(made.media)) as media:
+            assert media.duration is not None
+            assert media.duration / 1e6 == pytest.approx(1, abs=0.2)
+
+
 async def test_4k_with_60_frames_becomes_1080p_and_540p(encoder: Encoder, samples: Samples) -> None:
     upload = await samples.draw(
         "4k.mp4",
         [
-            *("-f", "lavfi", "-i", "testsrc2=size=2160x3840:rate=60:duration=0.5"),
+            *("-f", "lavfi", "-i", "testsrc2=size=2160x3840:rate=60:duration=0.2"),
             *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
         ],
     )
@@ -102,8 +121,8 @@ async def test_4k_with_60_frames_becomes_1080p_and_540p(encoder: Encoder, sample
         plays_everywhere(made.media, 1080, 1920, sound=False)
         plays_everywhere(made.small, 540, 960, sound=False)
         with av.open(str(made.media)) as media, av.open(str(made.small)) as small:
-            assert sum(1 for _ in media.decode(video=0)) == 30
-            assert sum(1 for _ in small.decode(video=0)) <= 18
+            assert sum(1 for _ in media.decode(video=0)) == 12
+            assert sum(1 for _ in small.decode(video=0)) <= 8
 
 
 @pytest.mark.parametrize("loudness_db", [-10, 14])

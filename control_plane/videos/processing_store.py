@@ -14,14 +14,14 @@ from control_plane.videos.sight import sees
 from control_plane.videos.video import ContentId, Privacy, State, VideoId
 
 _CONTENT = """
-    select id, state, failure, original, media, watermarked, duration_ms from video_content where id = $1
+    select id, state, failure, original, media, watermarked, width, height, duration_ms, bytes from video_content where id = $1
 """
+_LOCKED = f"{_CONTENT} for update"
 _PROGRESS = """
     update video_content set progress = greatest(progress, $2), changed_at = now() where id = $1 and state = 'processing'
     returning id
 """
 _WAITING_OWNERS = "select distinct user_id from video where content_id = $1 and state = 'processing' order by user_id"
-_LOCK = "select state from video_content where id = $1 for update"
 _FINISH = """
     update video_content set state = 'ready', progress = 100, failure = '', original = '', media = $2, small = $3, poster = $4,
         preview = $5, width = $6, height = $7, duration_ms = $8, changed_at = now()
@@ -30,6 +30,9 @@ _FINISH = """
 _FAIL = """
     update video_content set state = 'failed', failure = $2, changed_at = now() where id = $1 and state = 'processing'
     returning id
+"""
+_SET_WATERMARKED = """
+    update video_content set watermarked = $2 where id = $1 and watermarked = '' returning id
 """
 _SETTLE = """
     with waiting as (
@@ -55,7 +58,11 @@ class Stored(NamedTuple):
     original: FileName
     media: FileName
     watermarked: FileName
+    width: int
+    height: int
     duration_ms: int
+    bytes: int
+    """Of the upload."""
 
 
 class Settled(NamedTuple):
@@ -88,17 +95,16 @@ async def content(source: Connection | Database, content_id: ContentId) -> Store
     return None if row is None else Stored(**{**row, "state": State(row["state"])})
 
 
+async def locked(connection: Connection, content_id: ContentId) -> Stored | None:
+    row = await connection.fetchrow(_LOCKED, content_id)
+    return None if row is None else Stored(**{**row, "state": State(row["state"])})
+
+
 async def set_progress(connection: Connection, content_id: ContentId, percent: int) -> Sequence[UserId] | None:
     """The owners of the videos that wait for it; None: it is not processing any more. It never goes back."""
     if await connection.fetchval(_PROGRESS, content_id, percent) is None:
         return None
     return [row["user_id"] for row in await connection.fetch(_WAITING_OWNERS, content_id)]
-
-
-async def lock(connection: Connection, content_id: ContentId) -> State | None:
-    """Its state; None: it is gone."""
-    state = await connection.fetchval(_LOCK, content_id)
-    return None if state is None else State(state)
 
 
 async def finish(
@@ -110,6 +116,11 @@ async def finish(
 async def fail(connection: Connection, content_id: ContentId, why: str) -> bool:
     """False: it is not processing any more."""
     return await connection.fetchval(_FAIL, content_id, why) is not None
+
+
+async def set_watermarked(connection: Connection, content_id: ContentId, name: FileName) -> bool:
+    """False: there is one, or the content is gone."""
+    return await connection.fetchval(_SET_WATERMARKED, content_id, name) is not None
 
 
 async def settle(connection: Connection, content_id: ContentId, state: State) -> Sequence[Settled]:

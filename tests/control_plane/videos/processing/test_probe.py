@@ -1,0 +1,99 @@
+"""What an upload is, and what is refused whatever its name and its head say."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from control_plane.videos.processing import model, probe_process
+from control_plane.videos.processing.model import NotAVideo
+from control_plane.videos.processing.probe import probe
+from tests.control_plane.videos.samples import Samples, drawn
+
+SMALL = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+async def refusal(upload: Path) -> str:
+    with pytest.raises(NotAVideo) as refused:
+        await probe(upload)
+    return str(refused.value)
+
+
+async def test_what_a_phone_has_recorded_is_known(samples: Samples) -> None:
+    portrait = await probe(await samples.turned())
+    assert (portrait.picture.width, portrait.picture.height, portrait.picture.turned) == (640, 360, 90)
+    assert portrait.size == (360, 640)
+    assert portrait.duration_ms == pytest.approx(1000, abs=50)
+    assert portrait.voice is not None
+    hdr = await probe(await samples.hdr())
+    assert (hdr.picture.codec, hdr.picture.format, hdr.picture.transfer) == ("hevc", "yuv420p10le", 18)
+    assert (await probe(await samples.vp9())).picture.codec == "vp9"
+    assert (await probe(await samples.av1())).picture.codec == "av1"
+    assert (await probe(await samples.silent())).voice is None
+
+
+async def test_other_files_are_refused_whatever_their_name(samples: Samples, tmp_path: Path) -> None:
+    renamed = tmp_path / "picture.mp4"
+    renamed.write_bytes((await samples.picture()).read_bytes())
+    packed = tmp_path / "bomb.mp4"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.mp4", bytes(100 << 20))
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    for file in (renamed, packed, playlist, empty):
+        assert await refusal(file) == model.NO_VIDEO
+
+
+async def test_sound_with_a_cover_picture_is_no_video(samples: Samples) -> None:
+    cover = await samples.picture()
+    music = await samples.draw(
+        "music.m4a",
+        [
+            *("-i", str(cover), "-f", "lavfi", "-i", "sine=440:duration=1", "-map", "1:a", "-map", "0:v"),
+            *("-c:v", "copy", "-disposition:v", "attached_pic", "-c:a", "aac", "-f", "mp4"),
+        ],
+    )
+    assert await refusal(music) == model.NO_VIDEO
+
+
+async def test_a_small_file_with_much_in_it_is_refused(samples: Samples) -> None:
+    """Bombs: hours of one picture, and too many pixels in each."""
+    one = ("-f", "lavfi", "-i", "color=size=64x64:rate=1:duration=910")
+    long = await samples.draw("long.mkv", [*one, *SMALL, "-metadata", "DURATION=00:00:01"])
+    assert long.stat().st_size < 1 << 20
+    assert await refusal(long) == model.TOO_LONG
+    wide = await samples.draw("wide.mp4", ["-f", "lavfi", "-i", "color=size=8192x128:duration=0.1", *SMALL])
+    assert await refusal(wide) == model.TOO_LARGE
+
+
+@pytest.mark.parametrize("limit", ["MOST_FRAMES", "MOST_PIXELS"])
+async def test_more_frames_than_an_encoder_can_do_are_refused(
+    samples: Samples, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    plain = await samples.plain()
+    with plain.open("rb") as file:
+        assert probe_process.answer(file).refused == ""
+    monkeypatch.setattr(probe_process, limit, 20 * (1 if limit == "MOST_FRAMES" else 320 * 180))
+    with plain.open("rb") as file:
+        assert probe_process.answer(file).refused == model.TOO_MANY_FRAMES
+
+
+async def test_a_video_may_be_as_long_as_is_said(samples: Samples) -> None:
+    slow = ("-f", "lavfi", "-i", f"color=size=64x64:rate=1:duration={model.LONGEST_S}")
+    longest = await samples.draw("longest.mp4", [*slow, *SMALL])
+    assert (await probe(longest)).duration_ms == model.LONGEST_S * 1000
+
+
+async def test_a_damaged_start_does_not_hide_the_rest(samples: Samples, tmp_path: Path) -> None:
+    """A packet that cannot be decoded, before those that can."""
+    source = await samples.draw("keys.mp4", [*drawn(seconds=1), *SMALL, "-g", "5", "-an"])
+    content = bytearray(source.read_bytes())
+    at = content.index(b"mdat") + 4
+    content[at + 4 : at + 1000] = b"\xff" * 996
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(content)
+    assert (await probe(damaged)).picture.codec == "h264"
