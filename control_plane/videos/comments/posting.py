@@ -6,7 +6,6 @@ import datetime as dt
 import unicodedata
 from dataclasses import dataclass
 
-from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
@@ -80,7 +79,10 @@ class Posting:
                     answered_id=answered.user_id if answered else 0,
                     mentioned_ids=[int(user_id) for user_id in mentioned[:MOST_MENTIONED]],
                 )
-            return present(await store.seen(connection, new.user_id, comment_id), "an author sees the comment")
+            comment = await store.seen(connection, new.user_id, comment_id)
+            if comment is None:
+                raise VideoNotFound  # it was hidden from the author a moment ago
+            return comment
 
 
 async def _accepting_owner(connection: Connection, new: NewComment) -> UserId:
