@@ -163,6 +163,21 @@ async def test_quick_taps_end_with_what_the_last_one_wants(place: Place) -> None
         await expect(like).to_have_attribute("aria-pressed", "false")
 
 
+async def test_an_address_that_has_ended_is_asked_for_once_more(place: Place) -> None:
+    async with place.guest(DESKTOP) as guest:
+        page = guest.page
+        await page.route("**/*.mp4?ended", lambda route: route.fulfill(status=404))
+        await page.goto(f"{place.base}/v/1")
+        await plays(page.locator("video"))
+        await page.locator("video").evaluate("video => { video.src += '?ended'; }")
+        await plays(page.locator("video"))
+        await page.route("**/*.mp4", lambda route: route.fulfill(status=404))
+        async with page.expect_request("**/api/showVideoDetail"):
+            await page.reload()
+        await expect(page.locator(".clip .state")).to_have_text("This video cannot be played now.")
+        expected(guest, 404)
+
+
 @both_sizes
 async def test_a_profile_leads_to_the_page_of_a_video(place: Place, size: ViewportSize) -> None:
     async with place.guest(size) as guest:
