@@ -32,14 +32,16 @@ from control_plane.ledger import store as ledger
 from control_plane.live import store as live
 from control_plane.social import visits_store as visits
 from control_plane.streams import store as streams
-from control_plane.videos import store as videos
+from control_plane.videos import lists_store as videos
+from control_plane.videos.pages import DEEPEST as MOST_SKIPPED
+from control_plane.videos.pages import NEWEST
 from tests.control_plane.grown import STAR, Size, fill
 from tests.postgres import as_superuser, running_postgres
 
 GROWN = Size(users=100_000, videos=200_000, gifts=100_000, visits=50_000)
 YOUNG = Size(users=64, videos=100, gifts=100, visits=50)
 PAGE = 10
-DEEPEST = videos.DEEPEST // PAGE - 1
+DEEPEST = MOST_SKIPPED // PAGE - 1
 SQL_OF_A_PAGE = Target(5)
 AGAINST_CHOSEN = Target(1.2)
 WARM_UP = 8
@@ -64,8 +66,8 @@ def one(users: int) -> int:
 
 LATER = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 READS = (
-    Read("feed, page 0", videos._FEED, lambda users: (PAGE, 0, None)),
-    Read("feed, deepest page", videos._FEED, lambda users: (PAGE, DEEPEST * PAGE, None)),
+    Read("feed, page 0", videos._RELATED, lambda users: (PAGE, 0, None, NEWEST)),
+    Read("feed, deepest page by offset", videos._RELATED, lambda users: (PAGE, DEEPEST * PAGE, None, NEWEST)),
     Read("a user", accounts._BY_IDS, lambda users: ([one(users)],)),
     Read("the star, with unseen visits", accounts._BY_IDS, lambda users: ([STAR],)),
     Read("10 users", accounts._BY_IDS, lambda users: (some(users, 10),)),
@@ -133,7 +135,7 @@ async def pages(dsn: str, times: int) -> None:
                 for _ in range(times):
                     started = time.perf_counter()
                     if page <= DEEPEST:
-                        shown = await connection.fetch(videos._FEED, PAGE, page * PAGE, None)
+                        shown = await connection.fetch(videos._RELATED, PAGE, page * PAGE, None, NEWEST)
                         await connection.fetch(accounts._BY_IDS, list({row["user_id"] for row in shown}))
                     took.append((time.perf_counter() - started) * 1000)
                 took.sort()

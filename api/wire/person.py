@@ -288,7 +288,8 @@ def own_view(own: OwnUser, urls: Urls, auth_token: str = "") -> User:
 def video_view(
     video: StoredVideo, owner: User, urls: Urls, others: Mapping[UserId, User] = MappingProxyType({})
 ) -> Video:
-    """`others`: the users of duetted videos, as the viewer sees them."""
+    """`others`: the users of duetted videos, as the viewer sees them. Without its user, a duet is shown as a video of its own:
+    an app reads the user of each duet."""
     content, counts, mine, files = video.content, video.counts, video.mine, urls.video_files(video)
     duet_user = others.get(video.duet_user_id) if video.duet_user_id is not None else None
     return Video(
@@ -305,7 +306,7 @@ def video_view(
         privacy_type=video.privacy.value,
         allow_comments="true" if video.allow_comments else "false",
         allow_duet=int(video.allow_duet),
-        duet_video_id=video.duet_of or 0,
+        duet_video_id=video.duet_of or 0 if duet_user is not None else 0,
         duration=content.duration_ms / 1000,
         pin_comment_id=video.pin_comment_id,
         pin=int(video.pinned),

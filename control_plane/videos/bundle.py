@@ -8,6 +8,7 @@ from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.comments.bundle import Comments
 from control_plane.videos.deletion import VideoDeletion
 from control_plane.videos.downloads import Downloads
+from control_plane.videos.lists import VideoLists
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
 from control_plane.videos.uploads.limits import UploadLimits
@@ -24,5 +25,6 @@ class Videos:
     reactions: Reactions
     views: Views
     comments: Comments
+    lists: VideoLists
     resumable: ResumableUploads
     deletion: VideoDeletion

@@ -10,7 +10,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.model import Viewer
-from control_plane.videos.sight import IN_FEEDS, listed, sees
+from control_plane.videos.sight import IN_FEEDS, sees
 from control_plane.videos.video import (
     Content,
     ContentId,
@@ -70,10 +70,6 @@ def page_of(picked: str, viewer: str) -> str:
     """
 
 
-_FEED = page_of(
-    f"select id, id::bigint as key from video where {listed('$3::integer')} order by id desc limit $1 offset $2",
-    "$3::integer",
-)
 LOOKED_AT = 1_000
 """Videos of one user that are looked through for those that the viewer sees. More: slower for users whose videos are nearly all
 private. Fewer: their profiles show less."""
@@ -129,10 +125,6 @@ _SET_DETAILS = """
     update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
 """
 _PIN = "update video set pinned = $3 where id = $1 and user_id = $2 and state <> 'deleted'"
-
-DEEPEST = 5_000
-"""Videos that can be reached by paging; the feed is empty past them. Every skipped video costs time, and more if it
-changed since the last vacuum. Twice as many would take the last page over 5 ms (`bench/feed.py`)."""
 
 
 def video_of(row: Row) -> Video:
@@ -205,14 +197,6 @@ def _place(row: Row) -> Place:
         google_place_id=row["l_google_place_id"],
         created_at=row["l_created_at"],
     )
-
-
-async def feed(database: Database, viewer_id: Viewer, limit: int, offset: int) -> Sequence[Video]:
-    """Public videos of users whom the viewer sees, without private accounts, newest first. Empty from offset `DEEPEST`
-    on."""
-    if offset >= DEEPEST:
-        return []
-    return [video_of(row) for row in await database.fetch(_FEED, limit, offset, viewer_id)]
 
 
 async def newest_of(

@@ -17,7 +17,8 @@ class Size:
     """Each follows the first user and ten others, and the first user follows the first 9,000 others. One in thirteen
     neither follows nor is followed by the first user: one of the two blocks the other."""
     videos: int
-    """Half of them have the first sound, and a tenth is not public."""
+    """Half of them have the first sound, a tenth is private, one in 23 for friends, and one in 29 a story. All are in one town, a
+    third at one place. Each has a like, a favourite and a repost of one user, a quarter those of the first user."""
     gifts: int
     """All to the first user's stream, which was never published to; half of them from senders with equal totals."""
     visits: int
@@ -41,6 +42,7 @@ GROWN = {
     *("report", "report_decision"),
     *("payout_detail", "payout_request"),
     *("video_comment", "comment_like"),
+    "location",
 }
 """The tables that have many rows afterwards."""
 
@@ -77,18 +79,25 @@ _FILL = """
     insert into sound (name, audio, duration_ms) select 's' || n, 'a.mp3', 1 from generate_series(1, {videos} / 10) as n;
     insert into video_content (state, progress, media, sha256, duration_ms, width, height)
     select 'ready', 100, 'v.mp4', decode(md5(n::text), 'hex'), 1000, 9, 16 from generate_series(1, {videos}) as n;
-    insert into video (user_id, content_id, sound_id, privacy)
+    insert into location (name, string, google_place_id) select 'l' || n, 'street ' || n / 2, 'g' || n from generate_series(1, 1000) as n;
+    insert into video (user_id, content_id, sound_id, privacy, story, created_at, location_id, latitude, longitude)
     select 1 + n * 7919 % {users}, n, case when n % 2 = 0 then 1 else 1 + n * 31 % ({videos} / 10) end,
-        case when n % 10 = 0 then 'private' else 'public' end
+        case when n % 10 = 0 then 'private' when n % 23 = 0 then 'friends' else 'public' end, n % 29 = 0,
+        now() - (n % 100) * interval '1 hour', 1 + case when n % 3 = 0 then 0 else n % 1000 end,
+        48 + n % 100 / 500.0, 11 + n % 77 / 400.0
     from generate_series(1, {videos}) as n;
+    insert into video_like (video_id, user_id)
+    select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
+    insert into video_favourite (video_id, user_id)
+    select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
+    insert into video_repost (video_id, user_id)
+    select id, case when id % 4 = 0 then 1 else 1 + id * 31 % {users} end from video;
+    insert into not_interested (user_id, video_id)
+    select case when id % 100 = 0 then 1 else 1 + id * 31 % {users} end, id from video;
 
-    insert into video_like (video_id, user_id) select n, 1 + n % {users} from generate_series(1, {videos} / 4) as n;
-    insert into video_favourite (video_id, user_id) select video_id, user_id from video_like;
-    insert into video_repost (video_id, user_id) select video_id, user_id from video_like;
-    insert into video_share (video_id, user_id) select video_id, user_id from video_like;
+    insert into video_share (video_id, user_id) select video_id, user_id from video_like where video_id % 4 = 1;
     insert into video_view (video_id, viewer, half_hour, user_id)
-    select video_id, int4send(user_id), 1, user_id from video_like;
-    insert into not_interested (user_id, video_id) select user_id, video_id from video_like where user_id > 1;
+    select video_id, int4send(user_id), 1, user_id from video_like where video_id % 4 = 1;
     insert into video_comment (video_id, user_id, parent_id, text)
     select 1 + n * 7 % {videos}, 1 + n * 31 % {users}, case when n % 2 = 0 then n / 2 end, 'hello' from generate_series(1, {videos}) as n;
     insert into comment_like (comment_id, user_id) select 1 + n % ({videos} / 2), 1 + n * 31 % {users} from generate_series(1, {videos}) as n

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from api.contract.call import Call
 from api.contract.endpoint import Access, Section
 from api.contract.request import CallerId, Id, Request, Text
+from api.sections.videos.items import feed_items
+from api.wire.person import Story
 from api.wire.profile import Profile, caller_of, own_profile, seen_profile
 from control_plane.accounts.store import holder_of_name
 from control_plane.accounts.user import UserNotFound
@@ -29,7 +33,8 @@ class ShowUserDetail(Request, frozen=True, kw_only=True):
 @section.endpoint("showUserDetail", access=Access.GUEST, refusals=(UserNotFound,))
 async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
     """The profile of `other_user_id`, else of `username`, else of the caller. A user who is banned or blocks the caller
-    does not exist; of a user whom the caller blocks, only the name is shown."""
+    does not exist; of a user whom the caller blocks, only the name is shown. `story` has the stories of the last 24 hours
+    that the caller sees."""
     if _asks_for_own(call, body):
         return await _own(call)
     viewer_id = call.viewer_id
@@ -38,7 +43,7 @@ async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
         return await _own(call)
     if viewer_id is not None and sight(seen) >= Sight.PROFILE:
         await record_visit(call.platform.database, seen.user.id, viewer_id)
-    return seen_profile(seen, call.urls)
+    return await _with_stories(call, seen_profile(seen, call.urls))
 
 
 def _asks_for_own(call: Call, body: ShowUserDetail) -> bool:
@@ -49,7 +54,15 @@ def _asks_for_own(call: Call, body: ShowUserDetail) -> bool:
 
 
 async def _own(call: Call) -> Profile:
-    return own_profile(call, await caller_of(call), call.token if call.proven else "")
+    return await _with_stories(call, own_profile(call, await caller_of(call), call.token if call.proven else ""))
+
+
+async def _with_stories(call: Call, profile: Profile) -> Profile:
+    videos = await call.videos.lists.stories_of(call.viewer_id, UserId(profile.user.id))
+    stories = [Story(video=item.video) for item in await feed_items(call, videos)]
+    if not stories:
+        return profile
+    return msgspec.structs.replace(profile, user=msgspec.structs.replace(profile.user, story=stories))
 
 
 async def _wanted(call: Call, body: ShowUserDetail) -> UserId:

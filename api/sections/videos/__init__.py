@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from api.sections.videos import comments, deletion, download, editing, feed, reactions, upload, views
+from api.sections.videos import (
+    comments,
+    deletion,
+    detail,
+    download,
+    editing,
+    feed,
+    lists,
+    reactions,
+    stories,
+    upload,
+    views,
+)
 
 SECTIONS = (
     feed.section,
+    lists.section,
+    detail.section,
+    stories.section,
     reactions.section,
     reactions.feed_section,
     comments.section,

@@ -59,25 +59,32 @@ alter table video
     add column posted_at timestamptz,                     -- when it became ready and followers were told
     add column deleted_at timestamptz,
     add check ((state = 'deleted') = (deleted_at is not null)),
-    add check ((latitude is null) = (longitude is null));
+    add check ((latitude is null) = (longitude is null)),
+    add check (latitude between -90 and 90 and longitude between -180 and 180);
 update video set content_id = id, posted_at = created_at;
 alter table video alter column content_id set not null;
 create index video_content_of on video (content_id);
 create index video_processing on video (user_id) where state = 'processing';
 create index video_duets on video (duet_of, id desc) where duet_of is not null;
 create index video_location on video (location_id, id desc) where location_id is not null;
-create index video_place on video (latitude, longitude) where latitude is not null and privacy = 'public' and not hidden and state = 'ready' and not story;
 create index video_deleted on video (deleted_at) where state = 'deleted';
-create index video_stories on video (user_id, id desc) where story and state = 'ready';
+create index video_stories on video (user_id, created_at) where story and state = 'ready';
 
 -- The place of a video on its owner's profile: pinned ones first, then the newest.
 alter table video add column profile_rank bigint generated always as (id + case when pinned then 4294967296 else 0 end) stored;
 create index video_profile on video (user_id, profile_rank desc) where state <> 'deleted';
 
+-- Where a video is: a cell of a quarter of a degree.
+alter table video add column place_cell integer generated always as
+    (floor((latitude + 90) * 4)::integer * 1440 + floor((longitude + 180) * 4)::integer % 1440) stored;
+create index video_place on video (place_cell, id desc)
+    where place_cell is not null and privacy = 'public' and not hidden and state = 'ready' and not story;
+
 drop index video_feed;
 create index video_feed on video (id desc) where privacy = 'public' and not hidden and state = 'ready' and not story;
 drop index video_public_of;
 create index video_public_of on video (user_id, id desc) where privacy = 'public' and not hidden and state = 'ready' and not story;
+create index video_shared_of on video (user_id, id desc) where privacy <> 'private' and state = 'ready' and not story;
 
 -- What is counted about a video, spread over slots like `counter`: one row read by one index, whatever is counted.
 create table video_count (

@@ -64,6 +64,7 @@ from control_plane.storage import store as storage
 from control_plane.streams import store as streams
 from control_plane.videos import deletion_store as video_deletion
 from control_plane.videos import files_store as video_files
+from control_plane.videos import lists_store as video_lists
 from control_plane.videos import news_store, operators_store, processing_store
 from control_plane.videos import personal_data as video_data
 from control_plane.videos import store as videos
@@ -114,7 +115,7 @@ STATEMENTS = {
         *(push, subscriptions_store),
         *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
-        *(history_store, reports, rewards, storage, streams, usernames, verifications, videos),
+        *(history_store, reports, rewards, storage, streams, usernames, verifications, videos, video_lists),
         *(news_store, operators_store, processing_store),
         *(deletion_store, development_store),
         *(comments, reactions, views),

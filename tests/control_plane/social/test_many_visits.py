@@ -14,8 +14,9 @@ from control_plane.social.blocks_store import _BLOCKED_BY, _BLOCKED_PAIRS, _BLOC
 from control_plane.social.people_store import _SEEN
 from control_plane.social.visits import DEEPEST, MARKED_AT_ONCE, mark_visits_seen, visits
 from control_plane.social.visits_store import _MARK_SEEN, _PAGE
-from control_plane.videos.store import _FEED
-from control_plane.videos.store import DEEPEST as DEEPEST_VIDEO
+from control_plane.videos.lists_store import _RELATED
+from control_plane.videos.pages import DEEPEST as DEEPEST_VIDEO
+from control_plane.videos.pages import NEWEST
 from tests.control_plane.measured import measured
 from tests.control_plane.videos.rows import clips
 from tests.postgres import TestPostgres, as_superuser
@@ -95,8 +96,8 @@ async def test_all_blocks_of_a_user_are_read_from_the_indexes(grown: Database) -
 @pytest.mark.parametrize("offset", [0, DEEPEST_VIDEO - PAGE])
 async def test_the_feed_reads_the_viewers_blocks_once(grown: Database, offset: int) -> None:
     """Not for each video that it passes over."""
-    of_guest, _ = await measured(grown, _FEED, PAGE, offset, None)
-    of_stranger, _ = await measured(grown, _FEED, PAGE, offset, STRANGER)
+    of_guest, _ = await measured(grown, _RELATED, PAGE, offset, None, NEWEST)
+    of_stranger, _ = await measured(grown, _RELATED, PAGE, offset, STRANGER, NEWEST)
     assert of_stranger <= of_guest + 100  # what the viewer has done with each video of the page: three lookups
 
 

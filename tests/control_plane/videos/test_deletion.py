@@ -22,8 +22,10 @@ from control_plane.storage.files import Files, Measured, delete_file
 from control_plane.storage.places import Folder
 from control_plane.videos import deletion, personal_data
 from control_plane.videos.deletion import VideoDeletion
+from control_plane.videos.lists_store import related
+from control_plane.videos.pages import NEWEST, Start
 from control_plane.videos.posting import Arrived, ContentRefused, NewVideo, Said
-from control_plane.videos.store import feed, seen_by_ids
+from control_plane.videos.store import seen_by_ids
 from control_plane.videos.video import VideoId, VideoNotFound
 from tests.api.served import served
 from tests.control_plane.counted import wrong_counters
@@ -136,7 +138,9 @@ async def test_a_deleted_video_is_seen_by_nobody_and_leaves_the_counters_at_once
     assert await house.likes(ann) == 1
     for viewer in (ann, ben, None):
         assert list(await seen_by_ids(house.database, viewer, [one, two])) == [two]
-        assert [video.id for video in await feed(house.database, viewer, 10, 0)] == [two]
+        assert [
+            keyed.video.id for keyed in await related(house.database, viewer, 10, Start(NEWEST, 0, known=True))
+        ] == [two]
     values = await house.database.fetch(
         "select name, sum(value)::int as value from counter where name in ('user.videos', 'hashtag.videos') group by 1"
     )

@@ -24,7 +24,8 @@ from control_plane.storage import check
 from control_plane.storage.files import Files
 from control_plane.storage.model import FileName
 from control_plane.storage.places import Folder
-from control_plane.videos import store as videos
+from control_plane.videos.lists_store import related
+from control_plane.videos.pages import NEWEST, Start
 from ffmpeg_fixtures.clips import CLIPS
 from stagedoor.demo import town
 from stagedoor.demo.people import PEOPLE, Person
@@ -110,7 +111,7 @@ async def test_the_first_five_are_the_ones_that_scripts_use(database: Database, 
 
 async def test_the_feed_is_in_order_of_time_and_by_many_users(database: Database, files: Files, tmp_path: Path) -> None:
     await add_town(database, files, sample_files(tmp_path))
-    feed = await videos.feed(database, None, limit=100, offset=0)
+    feed = [row.video for row in await related(database, None, 100, Start(NEWEST, 0, known=True))]
     assert len(feed) == len(POSTS)
     times = [video.created_at for video in feed]
     assert times == sorted(times, reverse=True)
