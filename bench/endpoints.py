@@ -37,6 +37,13 @@ LARGEST_PER_S = 12_000
 callers run out of requests."""
 
 
+AS_UPLOADED = """
+    update video_content set media = 'private/aa/' || id || '.mp4', poster = 'private/aa/' || id || '.jpg',
+        preview = 'private/aa/' || id || '.gif'
+"""
+"""The videos of the demo then have signed addresses, as those that users upload."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     id: int
@@ -67,6 +74,7 @@ async def run(quick: bool) -> None:
         session = ours.secrets[Purpose.SESSION].signing
         config = {
             "dsn": ours.dsn,
+            "base": ours.url(""),
             "answers": answers,
             "session_secret": session.value.hex(),
             "session_key_id": session.key_id,
@@ -145,6 +153,7 @@ async def populate(ours: Platform) -> tuple[list[Person], dict[int, int]]:
             await adjust(database, UserId(user_id), COINS, key="bench")
             streams[user_id] = (await ours.go_live(token))["id"]
             people.append(Person(user_id, token, name))
+        await database.execute(AS_UPLOADED)
     finally:
         await database.close()
     for person, receiver in zip(people, people[1:] + people[:1], strict=True):  # opens each user's account of earnings

@@ -10,9 +10,11 @@ size.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import functools
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -82,12 +84,41 @@ SIGN_UP = """
 GIFTS = "select id, title, coins, picture, category, featured, time_s, position, created_at from gift where active order by position"
 PACKAGES = "select id, product_id, title, coins, price_minor from coin_package where active order by coins"
 FEED = """
-    select v.*, s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
+    select v.id, v.user_id, v.description, v.privacy, v.allow_comments, v.allow_duet, v.pinned, v.created_at,
+        c.media, c.poster, c.preview, c.width, c.height, c.duration_ms,
+        s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
-        (select coalesce(sum(value), 0) from counter where name = 'sound.videos' and subject_id = s.id)::int as s_total_videos
-    from (select * from video where privacy = 'public' and state = 'ready' order by id desc limit $1 offset $2) v
+        (select coalesce(sum(value), 0) from counter where name = 'sound.videos' and subject_id = s.id)::int as s_total_videos,
+        l.name as l_name, l.string as l_string,
+        array(select name from video_hashtag join hashtag on hashtag.id = hashtag_id where video_id = v.id) as hashtags,
+        n.likes, n.comments, n.favourites, n.shares, n.views,
+        exists (select from video_like where video_id = v.id and user_id = $3) as liked,
+        exists (select from video_favourite where video_id = v.id and user_id = $3) as favourite,
+        exists (select from video_repost where video_id = v.id and user_id = $3) as reposted
+    from (
+        select * from video where privacy = 'public' and not hidden and state = 'ready' and not story
+            and user_id not in (
+                select blocked_id from block where blocker_id = $3 union all select blocker_id from block where blocked_id = $3)
+            and id not in (select video_id from not_interested where user_id = $3)
+        order by id desc limit $1 offset $2) v
+    join video_content c on c.id = v.content_id
     left join sound s on s.id = v.sound_id
+    left join location l on l.id = v.location_id
+    cross join lateral (
+        select coalesce(sum(likes), 0)::int as likes, coalesce(sum(comments), 0)::int as comments,
+            coalesce(sum(favourites), 0)::int as favourites, coalesce(sum(shares), 0)::int as shares,
+            coalesce(sum(views), 0)::int as views
+        from video_count where video_id = v.id) n
     order by v.id desc
+"""
+OWNERS = f"""
+    {_PERSON},
+        (select coalesce(sum(value), 0) from counter where name = 'user.followers' and subject_id = u.id)::int as followers,
+        (select coalesce(sum(value), 0) from counter where name = 'user.following' and subject_id = u.id)::int as following,
+        (select coalesce(sum(value), 0) from counter where name = 'user.likes' and subject_id = u.id)::int as likes_received,
+        exists (select from follow where follower_id = $2 and followed_id = u.id) as follows,
+        exists (select from follow where follower_id = u.id and followed_id = $2) as followed
+    {_OF_PERSON} where u.id = any($1::integer[]) and u.deleted_at is null and u.banned_at is null
 """
 _STREAM = "id, user_id, path, status, visibility, price, title, grace_s, local_start, created_at, live_at, ended_at, coins, likes"
 STREAM = f"select {_STREAM} from stream where id = $1"
@@ -171,6 +202,7 @@ class Plain:
         self._answers: Json = config["answers"]
         self._session_secret = bytes.fromhex(config["session_secret"])
         self._session_key_id = config["session_key_id"]
+        self._folder = config.get("base", "") + "/videos"
         self._pool = pool
         self._claims = functools.lru_cache(maxsize=20_000)(self._verify)
         self._sessions: dict[int, tuple[float, asyncpg.Record]] = {}
@@ -237,12 +269,47 @@ class Plain:
 
     async def show_related_videos(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
+        caller_id = await self._caller(request)
         async with self._pool.acquire() as connection:
-            rows = await connection.fetch(FEED, 10, int(body["starting_point"]) * 10)
-            owners = await connection.fetch(PEOPLE, list({row["user_id"] for row in rows}))
+            rows = await connection.fetch(FEED, 10, int(body["starting_point"]) * 10, caller_id)
+            owners = await connection.fetch(OWNERS, list({row["user_id"] for row in rows}), caller_id)
         shape = self._answers["showRelatedVideos"][0]
-        people = {row["id"]: person(shape["User"], row) for row in owners}
-        return done([feed_item(shape, row, people[row["user_id"]]) for row in rows])
+        people = {row["id"]: owner(shape["User"], row) for row in owners}
+        return done([self._feed_item(shape, row, people[row["user_id"]]) for row in rows])
+
+    def _feed_item(self, shape: Json, row: asyncpg.Record, owner: Json) -> Json:
+        sound = {**shape["Sound"], "id": row["s_id"], "name": row["s_name"], "total_videos": row["s_total_videos"]}
+        expires = int(time.time()) // 86_400 * 86_400 + 2 * 86_400
+        signature = hmac.digest(self._session_secret, f"{row['id']} {expires}".encode(), "sha256")
+        folder = f"{self._folder}/{row['id']}/1-{expires}.0{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+        video = {
+            **shape["Video"],
+            "id": row["id"],
+            "user_id": row["user_id"],
+            "description": row["description"],
+            "video": f"{folder}/media.mp4",
+            "thum": f"{folder}/poster.jpg",
+            "gif": f"{folder}/preview.gif",
+            "privacy_type": row["privacy"],
+            "allow_comments": "true" if row["allow_comments"] else "false",
+            "allow_duet": int(row["allow_duet"]),
+            "pin": int(row["pinned"]),
+            "width": row["width"],
+            "height": row["height"],
+            "duration": row["duration_ms"] / 1000,
+            "view": row["views"],
+            "share": row["shares"],
+            "like": int(row["liked"]),
+            "favourite": int(row["favourite"]),
+            "repost": int(row["reposted"]),
+            "like_count": row["likes"],
+            "comment_count": row["comments"],
+            "favourite_count": row["favourites"],
+            "created": time_of(row["created_at"]),
+            "User": owner,
+            "Sound": sound,
+        }
+        return {"Video": video, "User": owner, "Sound": sound}
 
     async def show_user_detail(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
@@ -448,18 +515,16 @@ def person(shape: Json, row: asyncpg.Record | None) -> Json:
     }
 
 
-def feed_item(shape: Json, row: asyncpg.Record, owner: Json) -> Json:
-    sound = {**shape["Sound"], "id": row["s_id"], "name": row["s_name"], "total_videos": row["s_total_videos"]}
-    video = {
-        **shape["Video"],
-        "id": row["id"],
-        "user_id": row["user_id"],
-        "description": row["description"],
-        "created": time_of(row["created_at"]),
-        "User": owner,
-        "Sound": sound,
+def owner(shape: Json, row: asyncpg.Record) -> Json:
+    return {
+        **person(shape, row),
+        "followers_count": row["followers"],
+        "following_count": row["following"],
+        "likes_count": row["likes_received"],
+        "button": ("Friends" if row["followed"] else "Following")
+        if row["follows"]
+        else ("Follow Back" if row["followed"] else "Follow"),
     }
-    return {"Video": video, "User": owner, "Sound": sound}
 
 
 def live(shape: Json, row: asyncpg.Record | None) -> Json:

@@ -68,6 +68,7 @@ class RepostVideo(Request, frozen=True, kw_only=True):
     user_id: CallerId | None = None
     video_id: Id
     repost_comment: Text = ""
+    """The caller's words to it."""
     repost: Switch | None = None
     """1: repost, 0: take the repost back. Empty: toggle, as the apps do."""
 
