@@ -26,7 +26,7 @@ NEED_A_MESSAGE = {
     *("verifyChangeEmailCode", "login", "changePassword", "forgotPassword", "verifyforgotPasswordCode"),
     *("changePasswordForgot", "answerFollowRequest", "declineMessageRequest", "deleteMessage"),
     *("reportMessage", "reportUser", "reportStream", "reportComment", "appealReport"),
-    *("deleteVideo", "updateVideoDetail", "pinVideo", "reportVideo"),
+    *("deleteVideo", "editVideo", "updateVideoDetail", "pinVideo", "reportVideo"),
     *("postCommentReply", "likeComment", "likeCommentReply", "pinComment"),
     *("deleteVideoComment", "deleteVideoCommentReply"),
     *("startCheckout", "purchaseCoinsFromStripe", "withdrawRequest", "addDailyCheckin"),

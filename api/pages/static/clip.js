@@ -12,6 +12,9 @@ import { Watching } from "./watching.js";
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
 /** @typedef {import("./account.js").Account} Account */
 
+/** Width by height below which a video fills a phone: little of it is cut off. */
+const FILLS = 0.7;
+
 /** Whether the clips of a page sound: not before the viewer asks for it, because browsers play muted videos only. */
 export class Sound {
   on = false;
@@ -76,7 +79,7 @@ export class Clip {
     });
     const frame = make("div", { class: "frame" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
     frame.style.setProperty("--ratio", String(ratio(item)));
-    frame.dataset.shape = ratio(item) > 1 ? "wide" : "tall";
+    frame.dataset.shape = ratio(item) < FILLS ? "tall" : "wide";
     this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, frame, this.reactions.element);
     this.#showAbout();
     sound.listen(() => this.#showSound());
