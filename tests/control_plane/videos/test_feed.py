@@ -73,7 +73,6 @@ async def test_a_page_reads_a_bounded_part_of_each_list(grown: Database, name: s
     for before, offset, most in ((NEWEST, 0, 1), (SIZE.videos // 2, 0, 1), (NEWEST, DEEPEST - PAGE, 3)):
         blocks, rows = await measured(grown, statement, PAGE, offset, viewer, before, *of)
         assert (blocks < most * 12_000, rows <= most * 6_000) == (True, True), (before, offset, blocks, rows)
-        print(name, viewer, before, offset, blocks, rows)
 
 
 async def test_right_after_every_video_was_changed_a_page_touches_each_row_once(grown: Database) -> None:
