@@ -122,9 +122,6 @@ _EVIDENCE = """
 _PIN_COMMENT = """
     update video set pin_comment_id = $3 where id = $1 and user_id = $2 and state <> 'deleted' returning true
 """
-_SET_DETAILS = """
-    update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
-"""
 _PIN = "update video set pinned = $3 where id = $1 and user_id = $2 and state <> 'deleted'"
 
 
@@ -257,14 +254,6 @@ async def add_clip(
     video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values_of_video)
     await connection.execute(_SET_VIEWS, video_id, views)
     return video_id
-
-
-async def set_details(
-    database: Database, video_id: VideoId, user_id: UserId, privacy: Privacy, *, allow_comments: bool, allow_duet: bool
-) -> bool:
-    """False: the user has no such video."""
-    values = (privacy.value, allow_comments, allow_duet)
-    return await database.execute(_SET_DETAILS, video_id, user_id, *values) != "UPDATE 0"
 
 
 async def pin_comment(connection: Connection, user_id: UserId, video_id: VideoId, comment_id: int | None) -> bool:
