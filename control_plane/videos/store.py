@@ -10,7 +10,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.model import Viewer
-from control_plane.videos.sight import IN_FEEDS, sees
+from control_plane.videos.sight import IN_FEEDS, is_one, sees
 from control_plane.videos.video import (
     Content,
     ContentId,
@@ -78,7 +78,8 @@ _NEWEST_OF = page_of(
     f"""
         select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
         cross join lateral (
-            select id from video where user_id = owner.id and {IN_FEEDS} order by id desc limit $2) as newest
+            select id from video where {is_one("user_id", "owner.id")} and {IN_FEEDS}
+            order by user_id, id desc limit $2) as newest
         order by newest.id desc
     """,
     "$3::integer",
