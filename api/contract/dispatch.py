@@ -333,7 +333,7 @@ def takes_form(endpoint: Endpoint, request: web.Request) -> bool:
 def _deadline_s(endpoint: Endpoint) -> float:
     if endpoint.takes_form:
         return UPLOAD_DEADLINE_S
-    return DEADLINE_S + (LARGE_WITHIN_S if endpoint.body_limit else 0)
+    return DEADLINE_S + endpoint.waits_s + (LARGE_WITHIN_S if endpoint.body_limit else 0)
 
 
 def _without_text(refusal: IosRefusal, code: int) -> tuple[int, Any]:

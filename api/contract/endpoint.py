@@ -98,6 +98,8 @@ class Endpoint:
     ios_refusal: IosRefusal | None
     body_limit: int
     """Largest JSON body in bytes where it may be larger than LIVE_BODY_LIMIT; 0: that limit."""
+    waits_s: float
+    """How long the endpoint itself may wait. The timeout of its calls is longer by this."""
     ends_session: bool
     """The caller's session is not valid after the call."""
     swapped_ids: bool
@@ -124,6 +126,7 @@ class Section:
         before_upload: BeforeUpload | None = None,
         ios_refusal: IosRefusal | None = None,
         body_limit: int = 0,
+        waits_s: float = 0,
         ends_session: bool = False,
         swapped_ids: bool = False,
     ) -> Callable[[F], F]:
@@ -150,6 +153,7 @@ class Section:
                     before_upload=before_upload,
                     ios_refusal=ios_refusal,
                     body_limit=body_limit,
+                    waits_s=waits_s,
                     ends_session=ends_session,
                     swapped_ids=swapped_ids,
                 )

@@ -7,7 +7,7 @@ from api.contract.endpoint import Section
 from api.contract.request import Id, Request, Text
 from api.http.urls import video_file
 from control_plane.storage.model import is_private
-from control_plane.videos.downloads import DownloadRefused, NotMadeYet
+from control_plane.videos.downloads import WAIT_S, DownloadRefused, NotMadeYet
 from control_plane.videos.video import VideoId, VideoNotFound
 
 section = Section("feed")
@@ -22,7 +22,7 @@ class DeleteWaterMarkVideo(Request, frozen=True, kw_only=True):
     """Not used."""
 
 
-@section.endpoint("downloadVideo", refusals=(VideoNotFound, DownloadRefused, NotMadeYet))
+@section.endpoint("downloadVideo", refusals=(VideoNotFound, DownloadRefused, NotMadeYet), waits_s=WAIT_S)
 async def download_video(call: Call, body: DownloadVideo) -> str:
     """The URL of the video with a watermark, for the caller, for an hour or more. It is made when it is first asked for:
     the call waits up to 45 s, then asks to be repeated. Owners may turn downloads off (`videos_download`)."""
