@@ -14,6 +14,7 @@ BENCHES = {
     "feed": "feed and other reads with 200,000 videos, 100,000 users and gifts each; generic and automatic plans",
     "live": "from an accepted publish to `live` at a socket",
     "listing": "`/live` with 5,000 streams: how long it blocks the loop, and a call's CPU at 10 and 10,000 calls/s",
+    "likes": "64 callers who like one video against 64 who like 64 videos",
     "push": "a live start to 100,000 followers: time to queue its push messages, and calls while they are sent",
     "start": "warm start to /readyz",
     "reconciler": "500 and 5,000 quiet streams: a pass of the reconciler, how long it blocks, a second of the prober",

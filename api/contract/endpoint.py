@@ -99,7 +99,7 @@ class Endpoint:
     body_limit: int
     """Largest JSON body in bytes where it may be larger than LIVE_BODY_LIMIT; 0: that limit."""
     waits_s: float
-    """How long the endpoint itself may wait. The timeout of its calls is longer by this."""
+    """How long the endpoint itself may wait for a job. It does not count towards the deadline of the call."""
     ends_session: bool
     """The caller's session is not valid after the call."""
     swapped_ids: bool
@@ -126,7 +126,7 @@ class Section:
         before_upload: BeforeUpload | None = None,
         ios_refusal: IosRefusal | None = None,
         body_limit: int = 0,
-        waits_s: float = 0,
+        waits_s: float = 0.0,
         ends_session: bool = False,
         swapped_ids: bool = False,
     ) -> Callable[[F], F]:

@@ -43,6 +43,8 @@ class FfmpegFailed(ControlPlaneError):
 class FfmpegTooSlow(FfmpegFailed):
     """It did not end before its deadline."""
 
+    code = "ffmpeg_too_slow"
+
 
 def executable(setting: str = "") -> Path:
     """The executable that `setting` (LIVE_FFMPEG) names, else the bundled one. Raises FfmpegFailed."""

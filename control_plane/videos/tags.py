@@ -22,7 +22,7 @@ _PAIR = re.compile(r'"?\b(\w+)"?\s*[:=]\s*(?:Optional\()?(?:"((?:[^"\\]|\\.)*)"|
 """A key and its value, as Swift prints a list of dictionaries: `[["name": "x"], ["name": "y"]]`."""
 _END = r"\s\x00-/:-@\[-^`{-\xa9\u2010-\u205e\u3000-\u3004\u3007-\u303f\uff00-\uff0f\uff1a-\uff20"
 """What ends a hashtag: blanks and punctuation but `_`. Not `\\W`, which also has the vowel signs of Hindi and Thai."""
-_HASHTAG = re.compile(rf"(?<!\w)[#\uff03]([^{_END}]+)")
+_HASHTAG = re.compile(rf"[#\uff03]([^{_END}]+)")
 _NAME = re.compile(rf"[^{_END}]+")
 _MENTION = re.compile(r"(?<![\w.@])@([\w.\-]{1,40})")
 

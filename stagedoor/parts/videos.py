@@ -14,6 +14,7 @@ from control_plane.videos.bundle import Videos
 from control_plane.videos.comments.bundle import Comments
 from control_plane.videos.comments.likes import Likes
 from control_plane.videos.comments.posting import Posting as CommentPosting
+from control_plane.videos.comments.reading import Reading
 from control_plane.videos.comments.words import BlockedWords
 from control_plane.videos.deletion import VideoDeletion
 from control_plane.videos.downloads import Downloads
@@ -28,7 +29,7 @@ from control_plane.videos.views.views import Views
 
 def videos(settings: Settings, secrets: Secrets, database: Database, stored: Stored) -> Videos:
     limits = UploadLimits(database, stored.space, settings.videos_per_day, settings.video_bytes_per_day)
-    toggles = Toggles(database)
+    toggles, keys = Toggles(database), PageKeys()
     resumable = ResumableUploads(
         database,
         settings.resumable_dir,
@@ -39,7 +40,7 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
     )
     return Videos(
         addresses=video_addresses(secrets),
-        lists=VideoLists(database, PageKeys()),
+        lists=VideoLists(database, keys),
         downloads=Downloads(database),
         limits=limits,
         posting=Posting(database, stored.files, limits, resumable),
@@ -47,7 +48,11 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
         views=Views(database, secrets[Purpose.PLAYBACK]),
         resumable=resumable,
         deletion=VideoDeletion(database, stored.files, dt.timedelta(hours=settings.deleted_video_hours)),
-        comments=Comments(CommentPosting(database, BlockedWords(settings.blocked_words)), Likes(toggles)),
+        comments=Comments(
+            reading=Reading(database, keys),
+            posting=CommentPosting(database, BlockedWords(settings.blocked_words)),
+            likes=Likes(toggles),
+        ),
     )
 
 

@@ -24,11 +24,13 @@ from control_plane.ledger.account import STORE, earned
 from control_plane.ledger.transfers import Operation
 from control_plane.social.visits_store import record_visit
 from control_plane.videos.store import seen_by_ids
+from control_plane.videos.video import VideoId
 from tests.api.sections.posting import posted
 from tests.api.whole import Whole, whole
 from tests.control_plane.ledger.test_history import move
 from tests.control_plane.live.readers import new_stream
 from tests.control_plane.social.relations import follow, make_private
+from tests.control_plane.videos.added import react
 from tests.control_plane.videos.rows import ADD_VIDEO, add_stored
 from tests.postgres import TestPostgres
 from tests.waiting import until
@@ -69,6 +71,10 @@ class House:
         stream_id = await new_stream(self.database, user_id, status="live", source_id="s", live_at=utc_now())
         token = await self.served.platform.accounts.sessions.issue(user_id)
         return Someone(user_id, token, name, former, phone, stream_id)
+
+    async def video_of(self, owner: Someone) -> VideoId:
+        video_id: VideoId = await self.database.fetchval("select id from video where user_id = $1", owner.id)
+        return video_id
 
     async def call(self, caller: Someone, endpoint: str, **body: Any) -> dict[str, Any]:
         return await posted(self.served.client, endpoint, Client.IOS, caller.token, json=body)
@@ -131,6 +137,77 @@ async def contacts(house: House, viewer: Someone, other: Someone) -> bool:
 async def feed(house: House, viewer: Someone, other: Someone) -> bool:
     items = await house.listed(viewer, "showRelatedVideos", starting_point=0)
     return other.id in {item["User"]["id"] for item in items}
+
+
+async def videos_of_followed_users(house: House, viewer: Someone, other: Someone) -> bool:
+    """A follow that was written while a block was made."""
+    await follow(house.database, viewer.id, other.id)
+    return bool(await house.listed(viewer, "showFollowingVideos", starting_point=0))
+
+
+async def nearby_videos(house: House, viewer: Someone, other: Someone) -> bool:
+    await house.database.execute("update video set latitude = 1, longitude = 2 where user_id = $1", other.id)
+    items = await house.listed(viewer, "showNearbyVideos", lat="1.1", long="2.1", starting_point=0)
+    return other.id in {item["User"]["id"] for item in items}
+
+
+async def videos_of_a_location(house: House, viewer: Someone, other: Someone) -> bool:
+    location_id = await house.database.fetchval("insert into location (name) values ('here') returning id")
+    await house.database.execute("update video set location_id = $2 where user_id = $1", other.id, location_id)
+    return bool(await house.listed(viewer, "showVideosAgainstLocation", location_id=location_id))
+
+
+async def videos_of_a_user(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "showVideosAgainstUserID", other_user_id=other.id)
+    return bool(answer["msg"]["public"])
+
+
+async def a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "showVideoDetail", video_id=await house.video_of(other))
+    return bool(answer["code"] == 200)
+
+
+async def liked_by_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    third = await house.someone()
+    await react(house.database, "video_like", third.id, await house.video_of(other))
+    return bool(await house.listed(viewer, "showUserLikedVideos", other_user_id=third.id))
+
+
+async def reposted_by_a_third_user(house: House, viewer: Someone, other: Someone) -> bool:
+    third = await house.someone()
+    await react(house.database, "video_repost", third.id, await house.video_of(other))
+    return bool(await house.listed(viewer, "showUserRepostedVideos", other_user_id=third.id))
+
+
+async def list_of_liked_videos(house: House, viewer: Someone, other: Someone) -> bool:
+    """The other user is the owner of the list."""
+    answer = await house.call(viewer, "showUserLikedVideos", other_user_id=other.id)
+    return bool(answer["code"] == 200)
+
+
+async def list_of_reposted_videos(house: House, viewer: Someone, other: Someone) -> bool:
+    answer = await house.call(viewer, "showUserRepostedVideos", other_user_id=other.id)
+    return bool(answer["code"] == 200)
+
+
+async def saved_videos(house: House, viewer: Someone, other: Someone) -> bool:
+    await react(house.database, "video_favourite", viewer.id, await house.video_of(other))
+    return bool(await house.listed(viewer, "showFavouriteVideos"))
+
+
+async def stories_of_friends(house: House, viewer: Someone, other: Someone) -> bool:
+    """Follows that were written while a block was made; those of a private account are followed anyway."""
+    await house.database.execute("update video set story = true where user_id = $1", other.id)
+    await follow(house.database, viewer.id, other.id)
+    await follow(house.database, other.id, viewer.id)
+    answer = await house.call(viewer, "showFriendsStories")
+    return bool(answer["msg"]["User"])
+
+
+async def stories_of_a_profile(house: House, viewer: Someone, other: Someone) -> bool:
+    await house.database.execute("update video set story = true where user_id = $1", other.id)
+    answer = await house.call(viewer, "showUserDetail", other_user_id=other.id)
+    return answer["code"] == 200 and bool(answer["msg"]["User"]["story"])
 
 
 async def download_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
@@ -213,8 +290,7 @@ async def message_over_the_socket(house: House, viewer: Someone, other: Someone)
 
 async def video_in_a_message(house: House, viewer: Someone, other: Someone) -> bool:
     """A third user shares the other's video with the viewer."""
-    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
-    return "Video" in await _shared(house, viewer, video_id=video_id)
+    return "Video" in await _shared(house, viewer, video_id=await house.video_of(other))
 
 
 async def stream_in_a_message(house: House, viewer: Someone, other: Someone) -> bool:
@@ -325,6 +401,21 @@ async def gifts_on_a_video(house: House, viewer: Someone, other: Someone) -> boo
     video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
     answer = await house.call(viewer, "showSentGiftsAgainstVideo", video_id=video_id)
     return bool(answer["code"] == 200)
+
+
+async def reactions_to_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    calls = ("likeVideo", "addVideoFavourite", "repostVideo", "shareVideo")
+    codes = {(await house.call(viewer, name, video_id=video_id))["code"] for name in calls}
+    codes.add((await house.call(viewer, "reportVideo", video_id=video_id, report_reason_id=1))["code"])
+    [code] = codes
+    return bool(code == 200)
+
+
+async def view_of_a_video(house: House, viewer: Someone, other: Someone) -> bool:
+    video_id = await house.database.fetchval("select id from video where user_id = $1", other.id)
+    await house.call(viewer, "watchVideo", video_id=video_id)
+    return bool(await house.database.fetchval("select exists (select from video_view where video_id = $1)", video_id))
 
 
 async def board_of_a_stream(house: House, viewer: Someone, other: Someone) -> bool:
@@ -440,6 +531,18 @@ DOORS = (
     Door(users, guests=False),
     Door(contacts, guests=False),
     Door(feed, frozenset({stranger})),
+    Door(videos_of_followed_users, guests=False),
+    Door(nearby_videos, frozenset({stranger})),
+    Door(videos_of_a_location, frozenset({stranger})),
+    Door(videos_of_a_user, frozenset({stranger})),
+    Door(a_video, frozenset({stranger})),
+    Door(liked_by_a_third_user, frozenset({stranger})),
+    Door(reposted_by_a_third_user, frozenset({stranger})),
+    Door(list_of_liked_videos, frozenset({stranger})),
+    Door(list_of_reposted_videos, frozenset({stranger})),
+    Door(saved_videos, frozenset({stranger}), guests=False),
+    Door(stories_of_friends, guests=False),
+    Door(stories_of_a_profile, frozenset({stranger})),
     Door(download_of_a_video, frozenset({stranger}), guests=False),
     Door(follow_a_user, guests=False),
     Door(list_of_followers, frozenset({stranger})),
@@ -458,6 +561,8 @@ DOORS = (
     Door(stream_in_a_message, guests=False),
     Door(file_of_a_video, frozenset({stranger})),
     Door(gifts_on_a_video, frozenset({stranger})),
+    Door(reactions_to_a_video, frozenset({stranger}), guests=False),
+    Door(view_of_a_video, frozenset({stranger})),
     Door(board_of_a_stream),
     Door(board_of_a_receiver, frozenset({stranger})),
     Door(givers_to_a_third_user),

@@ -26,15 +26,16 @@ NEED_A_MESSAGE = {
     *("verifyChangeEmailCode", "login", "changePassword", "forgotPassword", "verifyforgotPasswordCode"),
     *("changePasswordForgot", "answerFollowRequest", "declineMessageRequest", "deleteMessage"),
     *("reportMessage", "reportUser", "reportStream", "reportComment", "appealReport"),
-    *("deleteVideo", "updateVideoDetail", "pinVideo", "reportVideo"),
+    *("deleteVideo", "editVideo", "updateVideoDetail", "pinVideo", "reportVideo"),
     *("postCommentReply", "likeComment", "likeCommentReply", "pinComment"),
     *("deleteVideoComment", "deleteVideoCommentReply"),
     *("startCheckout", "purchaseCoinsFromStripe", "withdrawRequest", "addDailyCheckin"),
+    *("showFollowingVideos", "showVideoDetailAd"),
 }
 """Their examples are refused with a sentence: without the code that was sent, a password that was set before, a request
 to the caller or a message or comment that is there, for one's own stream, another user's video or what was reported
-already, without Stripe or earnings, and when two codes are asked for within seconds or two check-ins are made on a
-day."""
+already, without Stripe or earnings, when two codes are asked for within seconds or two check-ins are made on a day, to
+a guest, who follows nobody, and because no video is promoted."""
 
 
 async def run(script: str, folder: Path) -> str:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, Route, ViewportSize, expect
+from playwright.async_api import Locator, Page, Response, Route, ViewportSize, expect
 
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE
@@ -142,6 +142,8 @@ async def test_quick_taps_end_with_what_the_last_one_wants(place: Place) -> None
     (name,) = names(DESKTOP, "zola")
     async with place.user(DESKTOP, name) as visitor:
         page, sent, answers = visitor.page, [], asyncio.Event()
+        answered: list[Response] = []
+        page.on("response", lambda response: answered.append(response) if "likeVideo" in response.url else None)
 
         async def slow(route: Route) -> None:
             sent.append(json.loads(route.request.post_data or "")["like"])
@@ -155,10 +157,25 @@ async def test_quick_taps_end_with_what_the_last_one_wants(place: Place) -> None
             await like.click()
             await expect(like).to_have_attribute("aria-pressed", pressed)
         answers.set()
-        await until(lambda: sent == [1, 0], what="both calls")
-        await page.unroute_all(behavior="wait")
+        await until(lambda: len(answered) == 2, what="both answers")
+        assert sent == [1, 0]
         await page.reload()
         await expect(like).to_have_attribute("aria-pressed", "false")
+
+
+async def test_an_address_that_has_ended_is_asked_for_once_more(place: Place) -> None:
+    async with place.guest(DESKTOP) as guest:
+        page = guest.page
+        await page.route("**/*.mp4?ended", lambda route: route.fulfill(status=404))
+        await page.goto(f"{place.base}/v/1")
+        await plays(page.locator("video"))
+        await page.locator("video").evaluate("video => { video.src += '?ended'; }")
+        await plays(page.locator("video"))
+        await page.route("**/*.mp4", lambda route: route.fulfill(status=404))
+        async with page.expect_request("**/api/showVideoDetail"):
+            await page.reload()
+        await expect(page.locator(".clip .state")).to_have_text("This video cannot be played now.")
+        expected(guest, 404)
 
 
 @both_sizes

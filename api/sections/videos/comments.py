@@ -10,8 +10,8 @@ from msgspec import field
 
 from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
-from api.contract.paging import window
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Switch, Text
+from api.sections.videos.asking import asked
 from api.wire.comment import (
     CommentItem,
     VideoComment,
@@ -72,14 +72,14 @@ async def show_video_comments(call: Call, body: ShowVideoComments) -> list[Comme
     begins with the pinned comment. Each has its newest replies with it. A page after the last one is empty."""
     database, viewer_id, video_id = call.platform.database, call.viewer_id, VideoId(body.video_id)
     video = await _video(call, video_id)
+    reading, page = call.videos.comments.reading, asked(call, body.starting_point)
     if body.parent_id is None:
-        threads = await store.page(database, viewer_id, video_id, *window(body.starting_point))
+        threads = await reading.comments(viewer_id, video_id, page)
     else:
         parent = await store.seen(database, viewer_id, CommentId(body.parent_id))
         if parent is None or parent.video_id != video_id:
             raise CommentNotFound
-        found = await store.replies(database, viewer_id, parent.id, *window(body.starting_point))
-        threads = [Thread(reply, ()) for reply in found]
+        threads = [Thread(reply, ()) for reply in await reading.replies(viewer_id, parent.id, page)]
     return await _items(call, video, threads)
 
 

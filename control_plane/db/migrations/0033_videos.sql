@@ -209,7 +209,7 @@ create table video_view (
     primary key (video_id, viewer, half_hour)
 );
 create unique index video_view_of on video_view (user_id, id desc) where user_id is not null;
-create index video_view_age on video_view using brin (at);
+create index video_view_age on video_view (at);
 
 create table video_comment (
     id         integer generated always as identity primary key,

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from control_plane.videos.comments.likes import Likes
 from control_plane.videos.comments.posting import Posting
+from control_plane.videos.comments.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Comments:
+    reading: Reading
     posting: Posting
     likes: Likes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from dataclasses import dataclass
 
-from control_plane.base.errors import present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
@@ -36,6 +36,9 @@ lost. Longer: a user who means the second one does not see it."""
 MOST_MENTIONED = 10
 """Users who are told of one comment. More: a comment tells users who have nothing to do with it."""
 
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Categories of characters that show nothing by themselves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewComment:
@@ -54,7 +57,7 @@ class Posting:
 
     async def post(self, new: NewComment) -> Comment:
         """Raises EmptyComment, WordNotAllowed, VideoNotFound, CommentsNotAccepted, CommentNotFound and TooManyComments."""
-        if not new.text:
+        if all(unicodedata.category(letter) in _UNSEEN for letter in new.text):
             raise EmptyComment
         if self._blocked_words.are_in(new.text):
             raise WordNotAllowed
@@ -76,7 +79,10 @@ class Posting:
                     answered_id=answered.user_id if answered else 0,
                     mentioned_ids=[int(user_id) for user_id in mentioned[:MOST_MENTIONED]],
                 )
-            return present(await store.seen(connection, new.user_id, comment_id), "an author sees the comment")
+            comment = await store.seen(connection, new.user_id, comment_id)
+            if comment is None:
+                raise VideoNotFound  # it was hidden from the author a moment ago
+            return comment
 
 
 async def _accepting_owner(connection: Connection, new: NewComment) -> UserId:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from control_plane.base.errors import present
@@ -13,19 +13,19 @@ from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.blocks_store import blocked_with
 from control_plane.social.model import Viewer
-from control_plane.videos.comments.model import Comment, CommentId, CommentLike, Thread
+from control_plane.videos.comments.model import Comment, CommentId, CommentLike
+from control_plane.videos.pages import Start
 from control_plane.videos.sight import sees
 from control_plane.videos.video import VideoId
 
-DEEPEST = 5_000
-"""The newest comments of a video, and replies to a comment, that paging reaches. More: every skipped row costs time, also
-those of hidden users. Fewer: less of a discussion can be read."""
 NESTED = 10
 """The newest replies that a comment has with it in a page. More: a page of ten comments is larger. Fewer: apps without
 pages of replies show less of a discussion."""
-LOOKED_AT = 200
-"""Of the newest replies to a comment, those that are read for `NESTED` visible ones. More: a comment to which hidden users
-have replied often makes a page slow. Fewer: its visible replies are missing from the page."""
+LOOKED_AT = 5_000
+"""Comments of a page that are read for visible ones. More: many comments of hidden users make a page slow. Fewer: visible ones
+below them are not reached."""
+REPLIES_LOOKED_AT = 200
+"""The same for the replies that a comment has with it."""
 
 
 def _shown(author: str, viewer: str) -> str:
@@ -50,27 +50,29 @@ def _comments(picked: str, viewer: str) -> str:
     """
 
 
-_PAGE = _comments(
+_PINNED = _comments(
+    f"""
+        select comment.id from video join video_comment comment on comment.id = video.pin_comment_id
+        where video.id = $1 and {_shown("comment.user_id", "$2::integer")}
+    """,
+    "$2::integer",
+)
+_NEWEST = _comments(
     f"""
         select id from (
-            select pinned.id, 0 as place from video join video_comment pinned on pinned.id = video.pin_comment_id
-            where video.id = $1 and $4 = 0 and {_shown("pinned.user_id", "$2::integer")}
-            union all (
-                select id, 1 from (
-                    select id, user_id from video_comment where video_id = $1 and parent_id is null
-                    order by id desc limit (select {DEEPEST})) as newest
-                where id is distinct from (select pin_comment_id from video where id = $1)
-                    and {_shown("newest.user_id", "$2::integer")}
-                order by id desc limit $3 offset $4)
-        ) as page
-        order by place, id desc
+            select id, user_id from video_comment where video_id = $1 and parent_id is null and id < $5::bigint
+            order by id desc limit (select {LOOKED_AT})) as newest
+        where id is distinct from (select pin_comment_id from video where id = $1)
+            and {_shown("newest.user_id", "$2::integer")}
+        order by id desc limit $3 offset $4
     """,
     "$2::integer",
 )
 _REPLIES = _comments(
     f"""
         select id from (
-            select id, user_id from video_comment where parent_id = $1 order by id desc limit (select {DEEPEST})) as newest
+            select id, user_id from video_comment where parent_id = $1 and id < $5::bigint
+            order by id desc limit (select {LOOKED_AT})) as newest
         where {_shown("newest.user_id", "$2::integer")}
         order by id desc limit $3 offset $4
     """,
@@ -82,7 +84,7 @@ _NESTED = _comments(
         cross join lateral (
             select id from (
                 select id, user_id from video_comment where parent_id = parent.id
-                order by id desc limit (select {LOOKED_AT})) as newest
+                order by id desc limit (select {REPLIES_LOOKED_AT})) as newest
             where {_shown("newest.user_id", "$2::integer")}
             order by id desc limit $3) as reply
         order by parent.number, reply.id
@@ -154,26 +156,34 @@ def _comment(row: Row) -> Comment:
     )
 
 
-async def page(database: Database, viewer: Viewer, video_id: VideoId, limit: int, offset: int) -> Sequence[Thread]:
-    """Comments of a video that the viewer sees, with their newest replies: the pinned one in addition on the first page,
-    then the newest first. Empty from offset `DEEPEST` on."""
-    if offset >= DEEPEST:
-        return []
-    comments = [_comment(row) for row in await database.fetch(_PAGE, video_id, viewer, limit, offset)]
-    replies: dict[CommentId | None, list[Comment]] = {comment.id: [] for comment in comments}
-    if any(comment.replies for comment in comments):
-        for row in await database.fetch(_NESTED, list(replies), viewer, NESTED):
-            replies[row["parent_id"]].append(_comment(row))
-    return [Thread(comment, replies[comment.id]) for comment in comments]
+async def pinned(database: Database, viewer: Viewer, video_id: VideoId) -> Sequence[Comment]:
+    """The pinned comment, if there is one and the viewer sees its author."""
+    return [_comment(row) for row in await database.fetch(_PINNED, video_id, viewer)]
+
+
+async def newest(database: Database, viewer: Viewer, video_id: VideoId, size: int, start: Start) -> Sequence[Comment]:
+    """Comments of a video but the pinned one, the newest first."""
+    rows = await database.fetch(_NEWEST, video_id, viewer, size, start.offset, start.before)
+    return [_comment(row) for row in rows]
+
+
+async def nested(
+    database: Database, viewer: Viewer, comment_ids: Sequence[CommentId]
+) -> Mapping[CommentId, Sequence[Comment]]:
+    """The newest replies to each comment, the oldest of them first."""
+    replies: dict[CommentId, list[Comment]] = {}
+    if comment_ids:
+        for row in await database.fetch(_NESTED, comment_ids, viewer, NESTED):
+            replies.setdefault(row["parent_id"], []).append(_comment(row))
+    return replies
 
 
 async def replies(
-    database: Database, viewer: Viewer, comment_id: CommentId, limit: int, offset: int
+    database: Database, viewer: Viewer, comment_id: CommentId, size: int, start: Start
 ) -> Sequence[Comment]:
-    """Replies to a comment that the viewer sees, the newest first. Empty from offset `DEEPEST` on."""
-    if offset >= DEEPEST:
-        return []
-    return [_comment(row) for row in await database.fetch(_REPLIES, comment_id, viewer, limit, offset)]
+    """The newest first."""
+    rows = await database.fetch(_REPLIES, comment_id, viewer, size, start.offset, start.before)
+    return [_comment(row) for row in rows]
 
 
 async def seen(source: Connection | Database, viewer: Viewer, comment_id: CommentId) -> Comment | None:

@@ -65,11 +65,7 @@ class Encoder:
         the server."""
         async with self._workshop(upload) as (scratch, results):
             probed = await _probed(scratch / plan.UPLOAD)
-            gain = 0.0
-            if probed.voice:
-                gain = plan.gain_db(
-                    await self._run(plan.measuring(probed.voice, scratch), "Loudness", probed.duration_ms)
-                )
+            gain = await self._gain_db(probed, scratch)
             await self._watched(plan.encoding(probed, gain, scratch), probed, scratch, told)
             names = [plan.MEDIA, *([plan.SMALL] if plan.has_small(probed) else []), plan.POSTER, plan.PREVIEW]
             await self._take(scratch, results, names)
@@ -116,6 +112,12 @@ class Encoder:
                 await asyncio.to_thread(child.take, scratch / name, results / name)
             except FileNotFoundError:
                 raise NotAVideo(BROKEN) from None
+
+    async def _gain_db(self, probed: Probed, scratch: Path) -> float:
+        if probed.audio is None:
+            return 0.0
+        output = await self._run(plan.measuring(probed.audio, scratch), "The loudness of a video", probed.duration_ms)
+        return plan.gain_db(output)
 
     async def _watched(self, arguments: Sequence[str], probed: Probed, scratch: Path, told: Told) -> None:
         running = asyncio.ensure_future(self._run(arguments, "A video", probed.duration_ms))

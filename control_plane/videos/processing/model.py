@@ -34,7 +34,7 @@ class NotAVideo(ControlPlaneError):
     kind = ErrorKind.REFUSED
 
 
-class Picture(msgspec.Struct, frozen=True):
+class VideoStream(msgspec.Struct, frozen=True):
     """The video stream: of several the first that is no cover picture."""
 
     index: int
@@ -62,7 +62,7 @@ class Picture(msgspec.Struct, frozen=True):
     """Mean bits per second."""
 
 
-class Voice(msgspec.Struct, frozen=True):
+class AudioStream(msgspec.Struct, frozen=True):
     """The audio stream: of several the first that can be decoded."""
 
     index: int
@@ -71,19 +71,19 @@ class Voice(msgspec.Struct, frozen=True):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    picture: Picture
-    voice: Voice | None
+    video: VideoStream
+    audio: AudioStream | None
     duration_ms: int
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height as it is shown."""
-        width = max(1, round(self.picture.width * self.picture.pixel_width))
-        return (self.picture.height, width) if self.picture.turned in {90, 270} else (width, self.picture.height)
+        width = max(1, round(self.video.width * self.video.pixel_width))
+        return (self.video.height, width) if self.video.turned in {90, 270} else (width, self.video.height)
 
     @property
     def frames_s(self) -> float:
-        return self.picture.frames * 1000 / max(1, self.duration_ms)
+        return self.video.frames * 1000 / max(1, self.duration_ms)
 
 
 class ProbeAnswer(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from control_plane.videos.processing.model import (
     LONGEST_S,
     LONGEST_SIDE,
     TOLERANCE_S,
-    Picture,
+    AudioStream,
     Probed,
-    Voice,
+    VideoStream,
 )
 
 UPLOAD, MEDIA, SMALL, POSTER, PREVIEW = "in", "media.mp4", "small.mp4", "poster.jpg", "preview.gif"
@@ -47,12 +47,12 @@ _WITHOUT_MESSAGES = ("-bsf:v", "filter_units=remove_types=6")
 
 def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
     """Arguments of ffmpeg that make all files of `UPLOAD` in the folder. `SMALL` is missing when `MEDIA` is as small."""
-    picture, copied = probed.picture, is_copied(probed)
+    video, copied = probed.video, is_copied(probed)
     full, small = size_within(probed, FULL_SIDE), size_within(probed, SMALL_SIDE)
     wanted = [*([] if copied else ["full"]), *(["small"] if has_small(probed) else []), "poster", "preview"]
     audible = [kind for kind in ("full", "small") if kind == "full" or has_small(probed)]
     graph = [
-        f"[0:{picture.index}]{_clean(picture, full)},split={len(wanted)}" + "".join(f"[{kind}_in]" for kind in wanted),
+        f"[0:{video.index}]{_clean(video, full)},split={len(wanted)}" + "".join(f"[{kind}_in]" for kind in wanted),
         *(["[full_in]null[full]"] if "full" in wanted else []),
         *([f"[small_in]scale={small[0]}:{small[1]}[small]"] if "small" in wanted else []),
         f"[poster_in]select='eq(n,0)+gte(t,{_still_s(probed):.3f})',{_scaled(probed, POSTER_SIDE)}[poster]",
@@ -60,25 +60,25 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
         "[colours]palettegen=max_colors=64:stats_mode=diff[palette]",
         "[frames][palette]paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle[preview]",
     ]
-    if probed.voice:
-        sound = f"[0:{probed.voice.index}]{sound_filter(gain_db)},atrim=end={probed.duration_ms}ms"
+    if probed.audio:
+        sound = f"[0:{probed.audio.index}]{sound_filter(gain_db)},atrim=end={probed.duration_ms}ms"
         graph.append(f"{sound},asplit={len(audible)}" + "".join(f"[{kind}_sound]" for kind in audible))
     arguments = [*opened(folder / UPLOAD, folder / PROGRESS), "-filter_complex", ";".join(graph)]
-    video = [*_copied(picture)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST)]
-    arguments += [*video, *_sound(probed, "full", "128k"), *_BARE, *_PLAYABLE, str(folder / MEDIA)]
+    written = [*_copied(video)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST)]
+    arguments += [*written, *_sound(probed, "full", "128k"), *_BARE, *_PLAYABLE, str(folder / MEDIA)]
     if "small" in wanted:
-        video = ["-map", "[small]", *_h264(25, 1_200_000, FASTEST_SMALL)]
-        arguments += [*video, *_sound(probed, "small", "96k"), *_BARE, *_PLAYABLE, str(folder / SMALL)]
+        written = ["-map", "[small]", *_h264(25, 1_200_000, FASTEST_SMALL)]
+        arguments += [*written, *_sound(probed, "small", "96k"), *_BARE, *_PLAYABLE, str(folder / SMALL)]
     still = ("-frames:v", "2", "-update", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4")
     arguments += ["-map", "[poster]", "-fps_mode", "passthrough", *still, *_BARE, "-f", "image2", str(folder / POSTER)]
     arguments += ["-map", "[preview]", "-loop", "0", *_BARE, "-f", "gif", str(folder / PREVIEW)]
     return arguments
 
 
-def measuring(voice: Voice, folder: Path) -> list[str]:
+def measuring(audio: AudioStream, folder: Path) -> list[str]:
     """Arguments of ffmpeg that write the loudness up to each 100 ms of sound to its standard output."""
     measure = f"ebur128=metadata=1,ametadata=mode=print:key={_LOUDNESS_KEY}:file=-"
-    return [*opened(folder / UPLOAD), "-map", f"0:{voice.index}", "-af", measure, "-vn", "-f", "null", "-"]
+    return [*opened(folder / UPLOAD), "-map", f"0:{audio.index}", "-af", measure, "-vn", "-f", "null", "-"]
 
 
 def gain_db(output: str) -> float:
@@ -109,14 +109,14 @@ def opened(upload: Path, progress: Path | None = None) -> list[str]:
 
 def is_copied(probed: Probed) -> bool:
     """Whether the picture stream plays everywhere as it is."""
-    picture = probed.picture
+    video = probed.video
     return (
-        picture.codec == "h264"
-        and picture.format == "yuv420p"
-        and picture.pixel_width == 1
-        and picture.transfer not in _HDR
-        and not (picture.transformed or picture.interlaced or picture.trimmed or picture.full_range)
-        and picture.bits_s <= MOST_COPIED_BITS_S
+        video.codec == "h264"
+        and video.format == "yuv420p"
+        and video.pixel_width == 1
+        and video.transfer not in _HDR
+        and not (video.transformed or video.interlaced or video.trimmed or video.full_range)
+        and video.bits_s <= MOST_COPIED_BITS_S
         and probed.frames_s <= FASTEST + 1
         and size_within(probed, FULL_SIDE) == probed.size
     )
@@ -144,14 +144,14 @@ def sound_filter(gain: float) -> str:
     return f"aresample=48000:async=1:first_pts=0,{limited}aformat=sample_rates=48000:channel_layouts=stereo"
 
 
-def _clean(picture: Picture, size: tuple[int, int]) -> str:
+def _clean(video: VideoStream, size: tuple[int, int]) -> str:
     """As it is shown: the right way up (ffmpeg does that before), square pixels, progressive, in the colours of BT.709 or
     of what is not HDR, 8 bits."""
-    progressive = "bwdif=mode=send_frame," if picture.interlaced else ""
+    progressive = "bwdif=mode=send_frame," if video.interlaced else ""
     scaled = f"scale={size[0]}:{size[1]}:out_range=limited,setsar=1"
-    if picture.transfer not in _HDR:
+    if video.transfer not in _HDR:
         return f"{progressive}{scaled},format=yuv420p"
-    source = f"tin={_HDR[picture.transfer]}:pin=2020:min=2020_ncl:rin=limited"
+    source = f"tin={_HDR[video.transfer]}:pin=2020:min=2020_ncl:rin=limited"
     linear = f"zscale={source}:t=linear:npl=203,format=gbrpf32le,zscale=p=709"
     mapped = "tonemap=hable:desat=0,zscale=t=709:m=709:p=709:r=limited"
     return f"{progressive}{scaled},{linear},{mapped},format=yuv420p"
@@ -173,9 +173,9 @@ def _h264(quality: int, most_bits_s: int, fastest: int) -> Sequence[str]:
     return (*speed, *bits, *keys, "-fpsmax", str(fastest), "-pix_fmt", "yuv420p", *_BARE_STREAMS)
 
 
-def _copied(picture: Picture) -> Sequence[str]:
-    return ("-map", f"0:{picture.index}", "-c:v", "copy", *_WITHOUT_MESSAGES, *_BARE_STREAMS)
+def _copied(video: VideoStream) -> Sequence[str]:
+    return ("-map", f"0:{video.index}", "-c:v", "copy", *_WITHOUT_MESSAGES, *_BARE_STREAMS)
 
 
 def _sound(probed: Probed, kind: str, bits: str) -> Sequence[str]:
-    return ("-map", f"[{kind}_sound]", "-c:a", "aac", "-b:a", bits) if probed.voice else ("-an",)
+    return ("-map", f"[{kind}_sound]", "-c:a", "aac", "-b:a", bits) if probed.audio else ("-an",)

@@ -15,7 +15,7 @@ import msgspec
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
+from av.video.stream import VideoStream as FileStream
 
 from control_plane.base import child
 from control_plane.base.child import Kind, Limits
@@ -32,10 +32,10 @@ from control_plane.videos.processing.model import (
     TOO_LARGE,
     TOO_LONG,
     TOO_MANY_FRAMES,
-    Picture,
+    AudioStream,
     ProbeAnswer,
     Probed,
-    Voice,
+    VideoStream,
 )
 
 LIMITS = Limits(memory_bytes=2 << 30, cpu_s=25, open_files=32, nice=NICE)
@@ -96,17 +96,17 @@ def _probed(container: InputContainer) -> Probed:
     if max(frame.width, frame.height) > LONGEST_SIDE:
         raise _Refused(TOO_LARGE)
     seconds = max(end - first, 0.001)
-    picture = _picture(stream, frame, frames=frames, trimmed=trimmed, bits_s=round(size * 8 / seconds))
-    return Probed(picture, _voice(container), round(seconds * 1000))
+    video = _video(stream, frame, frames=frames, trimmed=trimmed, bits_s=round(size * 8 / seconds))
+    return Probed(video, _audio(container), round(seconds * 1000))
 
 
-def _is_film(stream: VideoStream) -> bool:
+def _is_film(stream: FileStream) -> bool:
     return stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
 
 
-def _picture(stream: VideoStream, frame: VideoFrame, *, frames: int, trimmed: bool, bits_s: int) -> Picture:
+def _video(stream: FileStream, frame: VideoFrame, *, frames: int, trimmed: bool, bits_s: int) -> VideoStream:
     aspect = float(stream.sample_aspect_ratio or 1)
-    return Picture(
+    return VideoStream(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         width=frame.width,
@@ -124,10 +124,10 @@ def _picture(stream: VideoStream, frame: VideoFrame, *, frames: int, trimmed: bo
     )
 
 
-def _voice(container: InputContainer) -> Voice | None:
+def _audio(container: InputContainer) -> AudioStream | None:
     for stream in container.streams.audio:
         if _can_be_decoded(stream):
-            return Voice(stream.index, stream.codec_context.codec.canonical_name, stream.channels)
+            return AudioStream(stream.index, stream.codec_context.codec.canonical_name, stream.channels)
     return None
 
 

@@ -75,7 +75,7 @@ async def _change(
         return Reacted(False, found.count - 1, found.mark)
     mark = await store.add(connection, reaction, video_id, user_id, comment)
     if reaction is Reaction.LIKE and user_id != found.owner_id:
-        await tell_like.set(key=f"like/{video_id}/{user_id}").enqueue(connection, video_id=video_id, user_id=user_id)
+        await tell_like.enqueue(connection, video_id=video_id, user_id=user_id)
     return Reacted(True, found.count + 1, mark)
 
 

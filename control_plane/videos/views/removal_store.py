@@ -14,7 +14,9 @@ _FORGET_PERSON = "delete from video_view where user_id = $1"
 _FORGET_VIDEO = (
     "delete from video_view where ctid = any(array(select ctid from video_view where video_id = $1 limit $2))"
 )
-_DELETE_OLD = "delete from video_view where ctid = any(array(select ctid from video_view where at < $1 limit $2))"
+_DELETE_OLD = """
+    delete from video_view where ctid = any(array(select ctid from video_view where at < $1 order by at limit $2))
+"""
 _EXPORT = """
     select id, video_id, watch_ms, at from video_view where user_id = $1 and id < $2::bigint order by id desc limit $3
 """

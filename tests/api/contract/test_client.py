@@ -27,6 +27,15 @@ def test_an_api_key_tells_the_app(whose: Client) -> None:
     assert client(Api_Key=KEYS[whose]) is whose
 
 
+def test_ios_sends_forms_with_another_key() -> None:
+    keys = {**KEYS, "ios_upload": "key-u"}
+    assert detect(CIMultiDict({"Api-Key": "key-u"}), keys, form=True) is Client.IOS
+    with pytest.raises(WrongApiKey):
+        detect(CIMultiDict({"Api-Key": "key-u"}), keys)
+    with pytest.raises(WrongApiKey):
+        detect(CIMultiDict({"Api-Key": "key-v"}), keys, form=True)
+
+
 @pytest.mark.parametrize("header", ["Api_Key", "API_KEY", "api_key"])
 def test_the_header_comes_in_any_case(header: str) -> None:
     assert client(**{header: f" {KEYS[Client.ANDROID_KT]} "}) is Client.ANDROID_KT

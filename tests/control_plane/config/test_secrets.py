@@ -125,6 +125,18 @@ def test_a_payout_secret_that_is_in_use_is_never_rotated_out(path: Path) -> None
     assert rotate(path)[Purpose.PAYOUT].get(first.key_id) is None
 
 
+def test_the_file_of_an_earlier_release_gets_the_key_of_uploads_and_keeps_the_rest(path: Path) -> None:
+    old = load_or_create(path)
+    stored = json.loads(path.read_text())
+    del stored["api_keys"]["ios_upload"]
+    path.write_text(json.dumps(stored))
+    found = load_or_create(path)
+    assert found.api_keys.keys() == old.api_keys.keys()
+    assert {**found.api_keys, "ios_upload": old.api_keys["ios_upload"]} == old.api_keys
+    assert load_or_create(path) == found
+    assert rotate(path).api_keys == found.api_keys
+
+
 def test_the_file_of_an_earlier_release_gets_the_key_of_push_and_keeps_the_rest(path: Path) -> None:
     """The key stays the same from then on, also when secrets are rotated: browsers subscribe to it."""
     old = content(load_or_create(path))

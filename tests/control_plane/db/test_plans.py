@@ -65,13 +65,14 @@ from control_plane.streams import store as streams
 from control_plane.videos import deletion_store as video_deletion
 from control_plane.videos import files_store as video_files
 from control_plane.videos import lists_store as video_lists
-from control_plane.videos import news_store, operators_store, processing_store
+from control_plane.videos import news_store, operators_store, posting_store, processing_store, tags_store
 from control_plane.videos import personal_data as video_data
 from control_plane.videos import store as videos
 from control_plane.videos.comments import removal_store as comment_removal
 from control_plane.videos.comments import store as comments
 from control_plane.videos.reactions import removal_store as reaction_removal
 from control_plane.videos.reactions import store as reactions
+from control_plane.videos.uploads import resumable_store
 from control_plane.videos.views import removal_store as view_removal
 from control_plane.videos.views import store as views
 from tests.control_plane.grown import GROWN, Size, fill
@@ -116,7 +117,7 @@ STATEMENTS = {
         *(store_accounts_store, claims_store, notifications_store, packages_store, sandbox),
         *(payouts, payouts_check, plain_payouts_store, purchases_check),
         *(history_store, reports, rewards, storage, streams, usernames, verifications, videos, video_lists),
-        *(news_store, operators_store, processing_store),
+        *(news_store, operators_store, posting_store, processing_store, tags_store, resumable_store),
         *(deletion_store, development_store),
         *(comments, reactions, views),
         export_store,

@@ -17,6 +17,7 @@ from control_plane.inbox.model import Kind
 from control_plane.videos.comments import posting, store
 from control_plane.videos.comments.telling import tell_comment, tell_comment_like
 from tests.api.sections.apps import APPS, Apps, apps_of
+from tests.control_plane.counted import wrong_counters
 from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow, make_private
 from tests.control_plane.videos.rows import ADD_VIDEO
@@ -140,6 +141,11 @@ async def test_what_is_refused(apps: Apps, ann: UserId, token: str, bens: str, v
         ({"video_id": "x", "comment": "a"}, 400, "video_id must be a whole number."),
         ({"video_id": video}, 201, "Please write a comment first."),
         ({"video_id": video, "comment": "  "}, 201, "Please write a comment first."),
+        (
+            {"video_id": video, "comment": "\N{ZERO WIDTH SPACE} \N{RIGHT-TO-LEFT OVERRIDE}"},
+            201,
+            "Please write a comment first.",
+        ),
         ({"video_id": video, "comment": "x" * 501}, 400, "comment may have at most 500 characters."),
         ({"video_id": 2_000_000_000, "comment": "a"}, 201, "There is no such video."),
         ({"video_id": video, "comment": "a", "parent_id": 2_000_000_000}, 201, "There is no such comment."),
@@ -183,6 +189,19 @@ async def test_pages_show_each_comment_once_the_newest_first(apps: Apps, bens: s
     ]
 
 
+async def test_pages_stay_the_same_while_comments_come_and_go(
+    apps: Apps, bens: str, token: str, video: int, ben: UserId
+) -> None:
+    many = "insert into video_comment (video_id, user_id, text) select $1, $2, n::text from generate_series($3::int, $4::int) as n"
+    await apps.database.execute(many, video, ben, 1, 25)
+    first = await texts(apps, token, video)
+    await apps.database.execute(many, video, ben, 26, 40)
+    await apps.database.execute("delete from video_comment where text in ('16', '15', '30')")
+    second, third = [await texts(apps, token, video, starting_point=page) for page in (1, 2)]
+    assert first + second + third == [str(n) for n in range(25, 0, -1) if n != 15]
+    assert (await texts(apps, token, video))[0] == "40"
+
+
 async def test_replies_that_are_not_in_the_page_are_read_by_their_parent(
     apps: Apps, bens: str, video: int, ben: UserId
 ) -> None:
@@ -214,7 +233,7 @@ async def test_a_page_needs_the_same_number_of_queries_whatever_is_on_it(
             *(video, user_id, root),
         )
     await apps.done("showUserDetail", bens)  # the session is known
-    assert await apps.queries("showVideoComments", bens, video_id=video) == 4
+    assert await apps.queries("showVideoComments", bens, video_id=video) == 5
     assert len(await texts(apps, bens, video)) == count
 
 
@@ -469,6 +488,7 @@ async def test_counters_hold_under_many_callers(apps: Apps, bens: str, video: in
     shown = item["VideoComment"]
     assert (shown["like_count"], shown["reply_count"]) == (CALLERS // 2, CALLERS // 2)
     assert item["Video"]["comment_count"] == 1 + CALLERS // 2
+    assert await wrong_counters(apps.database) == []
 
 
 # ── inbox ──

@@ -144,3 +144,13 @@ async def test_nothing_is_deleted_by_its_url(apps: Apps, token: str) -> None:
         answer = await apps.call("deleteWaterMarkVideo", token, app, video_url="https://live.example/videos/1/x/y.mp4")
         assert answer["code"] == 200
         assert (await apps.call("deleteWaterMarkVideo", token, app))["code"] == 200
+
+
+async def test_the_wait_for_the_copy_does_not_count_towards_the_deadline_of_the_call(
+    apps: Apps, ann: UserId, token: str, encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id, _ = await ready(apps, encoder, ann, await samples.plain("1280x720"))
+    monkeypatch.setattr("api.contract.dispatch.DEADLINE_S", 0.5)
+    monkeypatch.setattr(apps.platform.videos.downloads, "_wait_s", 1.0)
+    answer = await apps.call("downloadVideo", token, video_id=video_id)
+    assert (answer["code"], answer["msg"]) == (201, str(downloads.NotMadeYet()))

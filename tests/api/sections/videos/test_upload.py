@@ -16,8 +16,9 @@ from aiohttp import FormData
 
 from api.contract.client import Client
 from control_plane.base.ids import UserId
-from control_plane.videos import posting
+from control_plane.videos.posting import PROBES
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, Probed
+from control_plane.videos.processing.probe import probe
 from control_plane.videos.store import seen_by_ids
 from tests.api.contract.decoders import problems
 from tests.api.sections.apps import APPS, Apps, apps_of
@@ -206,21 +207,21 @@ async def test_a_failure_of_the_storage_leaves_nothing(
 async def test_few_uploads_are_probed_at_once(
     apps: Apps, token: str, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, most, real = 0, 0, posting.probe
+    now = most = 0
 
     async def counted(path: Path) -> Probed:
         nonlocal now, most
         now, most = now + 1, max(most, now + 1)
         try:
-            return await real(path)
+            return await probe(path)
         finally:
             now -= 1
 
-    monkeypatch.setattr(posting, "probe", counted)
+    monkeypatch.setattr("control_plane.videos.posting.probe", counted)
     ben = await apps.token(await new_user(apps.database, "ben"))
     answers = await asyncio.gather(*(post(apps, poster, content) for poster in (token, ben) for _ in range(4)))
     assert {answer["code"] for answer in answers} == {200}
-    assert most <= posting.PROBES < len(answers)
+    assert most <= PROBES < len(answers)
 
 
 async def test_a_day_has_a_limit_of_videos_and_of_bytes(

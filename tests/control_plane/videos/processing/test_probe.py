@@ -23,15 +23,15 @@ async def refusal(upload: Path) -> str:
 
 async def test_what_a_phone_has_recorded_is_known(samples: Samples) -> None:
     portrait = await probe(await samples.turned())
-    assert (portrait.picture.width, portrait.picture.height, portrait.picture.turned) == (640, 360, 90)
+    assert (portrait.video.width, portrait.video.height, portrait.video.turned) == (640, 360, 90)
     assert portrait.size == (360, 640)
     assert portrait.duration_ms == pytest.approx(1000, abs=50)
-    assert portrait.voice is not None
+    assert portrait.audio is not None
     hdr = await probe(await samples.hdr())
-    assert (hdr.picture.codec, hdr.picture.format, hdr.picture.transfer) == ("hevc", "yuv420p10le", 18)
-    assert (await probe(await samples.vp9())).picture.codec == "vp9"
-    assert (await probe(await samples.av1())).picture.codec == "av1"
-    assert (await probe(await samples.silent())).voice is None
+    assert (hdr.video.codec, hdr.video.format, hdr.video.transfer) == ("hevc", "yuv420p10le", 18)
+    assert (await probe(await samples.vp9())).video.codec == "vp9"
+    assert (await probe(await samples.av1())).video.codec == "av1"
+    assert (await probe(await samples.silent())).audio is None
 
 
 async def test_other_files_are_refused_whatever_their_name(samples: Samples, tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ async def test_a_damaged_start_does_not_hide_the_rest(samples: Samples, tmp_path
     content[at + 4 : at + 1000] = b"\xff" * 996
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content)
-    assert (await probe(damaged)).picture.codec == "h264"
+    assert (await probe(damaged)).video.codec == "h264"
