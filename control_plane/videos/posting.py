@@ -36,6 +36,9 @@ from control_plane.videos.video import ContentId, Privacy, VideoId, VideoNotFoun
 
 ORIGINALS = "originals"
 """The kind of the stored uploads."""
+PROBES = 4
+"""Uploads that are probed at once; others wait. More: their processes take processor and memory from the server. Fewer: an
+upload waits for one that takes long."""
 
 
 class ContentRefused(ControlPlaneError):
@@ -100,6 +103,7 @@ class Posting:
         self._files = files
         self._limits = limits
         self._resumable = resumable
+        self._probes = asyncio.Semaphore(PROBES)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Of uploads in parts that are being posted."""
 
@@ -108,7 +112,7 @@ class Posting:
         ContentRefused, DuetRefused, VideoNotFound, NotAVideo, StorageUnavailable and FileDeletedMeanwhile."""
         await self._check(user_id, upload, video)
         await self._limits.count(user_id, upload.measured.size)
-        await asyncio.gather(probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
         try:
             return await self._write(user_id, upload, video, FileName(""))
         except _OriginalNeeded:
@@ -141,6 +145,11 @@ class Posting:
                 new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
                 told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
                 await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
+
+    async def _probe(self, path: Path) -> None:
+        """Raises NotAVideo."""
+        async with self._probes:
+            await probe(path)
 
     @asynccontextmanager
     async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:

@@ -23,6 +23,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
+from control_plane.storage.space import Reservation, Space
 from control_plane.videos.uploads import resumable_store as store
 from control_plane.videos.uploads.model import (
     ResumableUpload,
@@ -41,21 +42,24 @@ Admission = Callable[[UserId, int], Awaitable[None]]
 
 
 class _Holder:
-    """The connection that writes an upload."""
+    """The connection that writes an upload, and those that wait for it."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
+        self.connections = 0
+        """That write or wait."""
         self.leave = asyncio.Event()
-        """Set when another connection wants to write."""
+        """Set while another connection wants to write."""
 
 
 class ResumableUploads:
-    """`folder` is where the files are. `open_uploads`: how many of one user may be unfinished."""
+    """`folder` is where the files are, on the disk of `space`. `open_uploads`: how many of one user may be unfinished."""
 
     def __init__(
         self,
         database: Database,
         folder: Path,
+        space: Space,
         admit: Admission,
         *,
         open_uploads: int,
@@ -64,6 +68,7 @@ class ResumableUploads:
     ) -> None:
         self._database = database
         self._folder = folder
+        self._space = space
         self._admit = admit
         self._open_uploads = open_uploads
         self._life = life
@@ -97,27 +102,42 @@ class ResumableUploads:
 
     async def append(self, upload: ResumableUpload, offset: int, parts: AsyncIterator[bytes]) -> int:
         """Write what the client sends from `offset` on, and return the new offset. What was written stays if the client
-        leaves, or when another connection takes over. Raises UploadElsewhere, OSError and what `parts` raises."""
+        leaves, or when another connection takes over. Raises UploadElsewhere, NoRoomForUploads, OSError and what `parts`
+        raises."""
         async with self._held(upload) as holder:
             size = await asyncio.to_thread(self._size, upload.id)
             if size != offset:
                 raise UploadElsewhere
-            with await asyncio.to_thread(self._path(upload.id).open, "ab", 0) as file:
-                waiting = bytearray()
-                try:
-                    async with aclosing(_until(parts, holder.leave)) as arriving:
-                        async for part in arriving:
-                            if size + len(waiting) + len(part) > upload.size:
-                                raise UploadElsewhere
-                            waiting += part
-                            if len(waiting) >= CHUNK_BYTES:
-                                size += await asyncio.to_thread(_write, file.fileno(), bytes(waiting))
-                                waiting.clear()
-                finally:
-                    size += await asyncio.shield(asyncio.to_thread(_write, file.fileno(), bytes(waiting), flush=True))
+            async with self._space.room(upload.size - size) as room:
+                size += await self._write(upload, size, _until(parts, holder.leave), room)
             if size == upload.size and upload.sha256 is None:
                 await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
             return size
+
+    async def _write(self, upload: ResumableUpload, size: int, parts: AsyncGenerator[bytes], room: Reservation) -> int:
+        """Append the parts to the file, which has `size` bytes. Returns how many bytes were written. Nothing is written twice:
+        not after a write that has failed halfway, and not while the thread of a cancelled call still writes."""
+        written, waiting = 0, bytearray()
+        with await asyncio.to_thread(self._path(upload.id).open, "ab", 0) as file:
+
+            async def write(*, flush: bool = False) -> int:
+                nonlocal waiting
+                content, waiting = bytes(waiting), bytearray()
+                count = await _ended(asyncio.to_thread(_write, file.fileno(), content, flush=flush))
+                room.written(count)
+                return count
+
+            try:
+                async with aclosing(parts):
+                    async for part in parts:
+                        if size + written + len(waiting) + len(part) > upload.size:
+                            raise UploadElsewhere
+                        waiting += part
+                        if len(waiting) >= CHUNK_BYTES:
+                            written += await write()
+            finally:
+                written += await write(flush=True)
+        return written
 
     async def take(self, user_id: UserId, upload_id: str) -> tuple[Path, ResumableUpload]:
         """The file of a complete upload, until `forget`. Raises UploadMissing and UploadUnfinished."""
@@ -152,16 +172,20 @@ class ResumableUploads:
 
     @asynccontextmanager
     async def _held(self, upload: ResumableUpload) -> AsyncIterator[_Holder]:
-        """Write or delete the upload alone. The connection that writes it is asked to leave."""
+        """Write or delete the upload alone. The connection that writes it is asked to leave, and so are those that wait
+        before this one."""
         holder = self._holders[upload.id]
+        holder.connections += 1
         holder.leave.set()
-        async with holder.lock:
-            holder.leave.clear()
-            try:
+        try:
+            async with holder.lock:
+                if holder.connections == 1:
+                    holder.leave.clear()
                 yield holder
-            finally:
-                if not holder.leave.is_set():  # nobody waits
-                    self._holders.pop(upload.id, None)
+        finally:
+            holder.connections -= 1
+            if not holder.connections:
+                del self._holders[upload.id]
 
     def _path(self, upload_id: UploadId) -> Path:
         return self._folder / upload_id
@@ -207,11 +231,22 @@ def _write(descriptor: int, content: bytes, *, flush: bool = False) -> int:
     return written
 
 
+async def _ended(work: Awaitable[int]) -> int:
+    """The result. A call that is cancelled waits for the end, too."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
+
+
 async def _until(parts: AsyncIterator[bytes], leave: asyncio.Event) -> AsyncGenerator[bytes]:
     """The parts, until `leave` is set."""
     leaving = asyncio.ensure_future(leave.wait())
+    coming: asyncio.Future[bytes] | None = None
     try:
-        while True:
+        while not leave.is_set():
             coming = asyncio.ensure_future(anext(parts, b""))
             await asyncio.wait([coming, leaving], return_when=asyncio.FIRST_COMPLETED)
             if not coming.done():
@@ -225,3 +260,5 @@ async def _until(parts: AsyncIterator[bytes], leave: asyncio.Event) -> AsyncGene
             yield part
     finally:
         leaving.cancel()
+        if coming is not None:
+            coming.cancel()
