@@ -114,11 +114,9 @@ class Posting:
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
         """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
-        path, upload = await self._resumable.take(user_id, upload_id)
-        sha256 = present(upload.sha256, "a complete upload has its hash")
-        video_id = await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
-        await self._resumable.forget(upload)
-        return video_id
+        async with self._resumable.taken(user_id, upload_id) as (path, upload):
+            sha256 = present(upload.sha256, "a complete upload has its hash")
+            return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
 
     async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
         """Raises VideoNotFound."""
