@@ -154,11 +154,11 @@ async def test_of_three_connections_one_writes_at_a_time(ann: Person) -> None:
 
     later = asyncio.Event()
     first = asyncio.create_task(resumable.append(upload, 0, part(1, later)))
-    await until(lambda: asyncio.sleep(0, writing == [1]), what="the first one writes")
+    await until(lambda: asyncio.sleep(0, 1 in writing), what="the first one writes")
     second, third = (asyncio.create_task(resumable.offset(upload)) for _ in range(2))
     fourth = asyncio.create_task(resumable.append(upload, 1000, part(4, later)))
-    assert await asyncio.gather(first, second, third) == [1000, 1000, 1000]
-    await until(lambda: asyncio.sleep(0, writing == [1, 4]), what="the fourth one writes")
+    assert list(await asyncio.gather(first, second, third)) == [1000, 1000, 1000]
+    await until(lambda: asyncio.sleep(0, 4 in writing), what="the fourth one writes")
     fifth = asyncio.create_task(resumable.append(upload, 1000, part(5, later)))
     with pytest.raises(UploadElsewhere):
         await fifth
