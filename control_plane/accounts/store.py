@@ -37,7 +37,10 @@ COLUMNS = f"""
         {value_of("user.unseen_visits", "u.id")} as unseen_visits,
         {value_of("user.followers", "u.id")} as followers,
         {value_of("user.following", "u.id")} as following,
-        {value_of("user.likes", "u.id")} as likes_received
+        {value_of("user.likes", "u.id")} as likes_received,
+        exists (
+            select from video where user_id = u.id and story and state = 'ready' and created_at > now() - interval '24 hours'
+        ) as has_stories
 """
 """What `user_of` reads. For the statements of other folders that show users, too."""
 FROM = """
@@ -199,6 +202,7 @@ def user_of(row: Row) -> User:
         followers=row["followers"],
         following=row["following"],
         likes_received=row["likes_received"],
+        has_stories=row["has_stories"],
     )
 
 

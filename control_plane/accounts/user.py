@@ -95,6 +95,8 @@ class User(msgspec.Struct, frozen=True):
     following: int
     likes_received: int
     """Likes of this user's videos."""
+    has_stories: bool
+    """Of the last 24 hours. Whether a viewer sees them is another question."""
 
 
 class OwnUser(msgspec.Struct, frozen=True):

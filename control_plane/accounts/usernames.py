@@ -43,7 +43,8 @@ _PATHS = """
     about account accounts api app appeal appeals assets asyncapi auth callback docs download downloads embed
     favicon feed files health healthz hook hooks inbox index live login logout media messages metrics openapi
     opensearch profile push push_worker readyz register reports robots sandbox search session sessions settings signin
-    shop signout signup sitemap static status studio upload uploads user users watch websocket wellknown whep whip ws www
+    shop signout signup sitemap static status studio upload uploads user users v video videos watch websocket wellknown whep
+    whip ws www
 """
 """The server's own paths, and those that it may have."""
 _NO_USER = """

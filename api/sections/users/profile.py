@@ -11,7 +11,7 @@ from api.sections.videos.items import feed_items
 from api.wire.person import Story
 from api.wire.profile import Profile, caller_of, own_profile, seen_profile
 from control_plane.accounts.store import holder_of_name
-from control_plane.accounts.user import UserNotFound
+from control_plane.accounts.user import User, UserNotFound
 from control_plane.base.ids import UserId
 from control_plane.social.people import person
 from control_plane.social.sight import Sight, sight
@@ -43,7 +43,7 @@ async def show_user_detail(call: Call, body: ShowUserDetail) -> Profile:
         return await _own(call)
     if viewer_id is not None and sight(seen) >= Sight.PROFILE:
         await record_visit(call.platform.database, seen.user.id, viewer_id)
-    return await _with_stories(call, seen_profile(seen, call.urls))
+    return await _with_stories(call, seen.user, seen_profile(seen, call.urls))
 
 
 def _asks_for_own(call: Call, body: ShowUserDetail) -> bool:
@@ -54,11 +54,14 @@ def _asks_for_own(call: Call, body: ShowUserDetail) -> bool:
 
 
 async def _own(call: Call) -> Profile:
-    return await _with_stories(call, own_profile(call, await caller_of(call), call.token if call.proven else ""))
+    own = await caller_of(call)
+    return await _with_stories(call, own.user, own_profile(call, own, call.token if call.proven else ""))
 
 
-async def _with_stories(call: Call, profile: Profile) -> Profile:
-    videos = await call.videos.lists.stories_of(call.viewer_id, UserId(profile.user.id))
+async def _with_stories(call: Call, user: User, profile: Profile) -> Profile:
+    if not user.has_stories:
+        return profile
+    videos = await call.videos.lists.stories_of(call.viewer_id, user.id)
     stories = [Story(video=item.video) for item in await feed_items(call, videos)]
     if not stories:
         return profile

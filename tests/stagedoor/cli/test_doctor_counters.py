@@ -37,8 +37,8 @@ _REACTIONS = """
     insert into video_comment (video_id, user_id, text) select id, 1 + id % 50, 'good' from video;
     insert into video_comment (video_id, user_id, parent_id, text) select video_id, user_id, id, 'yes' from video_comment;
     insert into comment_like (comment_id, user_id) select id, user_id from video_comment on conflict do nothing;
-    insert into hashtag (name) values ('a');
-    insert into video_hashtag (video_id, hashtag_id) select id, 1 from video;
+    insert into hashtag (name) values ('a') on conflict do nothing;
+    insert into video_hashtag (video_id, hashtag_id) select id, 1 from video on conflict do nothing;
 """
 
 
