@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
@@ -104,8 +103,6 @@ class Posting:
         self._limits = limits
         self._resumable = resumable
         self._probes = asyncio.Semaphore(PROBES)
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """Of uploads in parts that are being posted."""
 
     async def post(self, user_id: UserId, upload: Arrived, video: NewVideo) -> VideoId:
         """Returns when the original is stored and the video is in the database, to be processed. Raises TooManyVideos,
@@ -121,13 +118,9 @@ class Posting:
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
         """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
-        one_at_a_time = self._locks.setdefault(upload_id, asyncio.Lock())
-        async with one_at_a_time:
-            path, upload = await self._resumable.take(user_id, upload_id)
+        async with self._resumable.taken(user_id, upload_id) as (path, upload):
             sha256 = present(upload.sha256, "a complete upload has its hash")
-            video_id = await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
-            await self._resumable.forget(upload)
-        return video_id
+            return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
 
     async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
         """Raises VideoNotFound."""

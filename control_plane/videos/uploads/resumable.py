@@ -42,14 +42,14 @@ Admission = Callable[[UserId, int], Awaitable[None]]
 
 
 class _Holder:
-    """The connection that writes an upload, and those that wait for it."""
+    """The connection that writes or uses an upload, and those that wait for it."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.connections = 0
         """That write or wait."""
         self.leave = asyncio.Event()
-        """Set while another connection wants to write."""
+        """Set while another connection waits."""
 
 
 class ResumableUploads:
@@ -96,21 +96,21 @@ class ResumableUploads:
         return found
 
     async def offset(self, upload: ResumableUpload) -> int:
-        """How many bytes have arrived. A connection that still writes gives up first."""
+        """How many bytes have arrived. A connection that still writes gives up first. Raises UploadMissing."""
         async with self._held(upload):
             return await asyncio.to_thread(self._size, upload.id)
 
     async def append(self, upload: ResumableUpload, offset: int, parts: AsyncIterator[bytes]) -> int:
         """Write what the client sends from `offset` on, and return the new offset. What was written stays if the client
-        leaves, or when another connection takes over. Raises UploadElsewhere, NoRoomForUploads, OSError and what `parts`
-        raises."""
-        async with self._held(upload) as holder:
+        leaves, or when another connection takes over. Raises UploadMissing, UploadElsewhere, NoRoomForUploads, OSError and
+        what `parts` raises."""
+        async with self._held(upload) as (found, leave):
             size = await asyncio.to_thread(self._size, upload.id)
             if size != offset:
                 raise UploadElsewhere
             async with self._space.room(upload.size - size) as room:
-                size += await self._write(upload, size, _until(parts, holder.leave), room)
-            if size == upload.size and upload.sha256 is None:
+                size += await self._write(upload, size, _until(parts, leave), room)
+            if size == upload.size and found.sha256 is None:
                 await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
             return size
 
@@ -139,25 +139,26 @@ class ResumableUploads:
                 written += await write(flush=True)
         return written
 
-    async def take(self, user_id: UserId, upload_id: str) -> tuple[Path, ResumableUpload]:
-        """The file of a complete upload, until `forget`. Raises UploadMissing and UploadUnfinished."""
-        upload = await self.find(user_id, upload_id)
-        async with self._held(upload):
+    @asynccontextmanager
+    async def taken(self, user_id: UserId, upload_id: str) -> AsyncIterator[tuple[Path, ResumableUpload]]:
+        """The file of a complete upload, which no other call uses or deletes meanwhile. It is deleted at the exit, unless
+        there is an error. Raises UploadMissing and UploadUnfinished."""
+        async with self._held(await self.find(user_id, upload_id)) as (upload, _):
             if await asyncio.to_thread(self._size, upload.id) != upload.size:
                 raise UploadUnfinished
-        if upload.sha256 is None:  # the server was killed between the last byte and its row
-            await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
-            upload = await self.find(user_id, upload_id)
-        return self._path(upload.id), upload
+            if upload.sha256 is None:  # the server was killed between the last byte and its row
+                await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
+            yield self._path(upload.id), await self.find(user_id, upload_id)
+            await asyncio.to_thread(self._unlink, upload.id)
 
     async def use(self, connection: Connection, upload: ResumableUpload) -> None:
-        """In the transaction of the video: the upload is used up. Its file is deleted by `forget`, or by the job. Raises
-        UploadMissing: another call has used it meanwhile."""
+        """In the transaction of the video: the upload is used up. Its file is deleted by `taken`, or by the job. Raises
+        UploadMissing: it has expired meanwhile."""
         if not await store.delete(connection, upload.id):
             raise UploadMissing
 
     async def forget(self, upload: ResumableUpload) -> None:
-        """Delete the upload and its file."""
+        """Delete the upload and its file. Raises UploadMissing."""
         async with self._held(upload):
             await store.delete(self._database, upload.id)
             await asyncio.to_thread(self._unlink, upload.id)
@@ -171,9 +172,9 @@ class ResumableUploads:
             await asyncio.to_thread(self._unlink, UploadId(name))
 
     @asynccontextmanager
-    async def _held(self, upload: ResumableUpload) -> AsyncIterator[_Holder]:
-        """Write or delete the upload alone. The connection that writes it is asked to leave, and so are those that wait
-        before this one."""
+    async def _held(self, upload: ResumableUpload) -> AsyncIterator[tuple[ResumableUpload, asyncio.Event]]:
+        """Write, use or delete the upload alone: as it is by then, with the event that asks to leave because another
+        connection waits. Raises UploadMissing."""
         holder = self._holders[upload.id]
         holder.connections += 1
         holder.leave.set()
@@ -181,7 +182,7 @@ class ResumableUploads:
             async with holder.lock:
                 if holder.connections == 1:
                     holder.leave.clear()
-                yield holder
+                yield await self.find(upload.user_id, upload.id), holder.leave
         finally:
             holder.connections -= 1
             if not holder.connections:
