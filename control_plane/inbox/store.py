@@ -122,6 +122,7 @@ _LOCK_ABOUT = """
 _DELETE_ABOUT = """
     delete from inbox_entry where video_id = $1 and subject_id = any($2::bigint[]) and kind = any($3::text[])
 """
+_LOCK_VIDEO = "select true from video where id = $1 and state = 'ready' and privacy = 'public' for key share"
 _DELETE_OLD = """
     delete from inbox_entry where (receiver_id, number) in (
         select receiver_id, number from inbox_entry where created_at < now() - $1::interval limit $2)
@@ -291,6 +292,11 @@ async def delete_about(
     if receivers:
         await connection.execute(_DELETE_ABOUT, *about)
     return receivers
+
+
+async def lock_video(connection: Connection, video_id: int) -> bool:
+    """The video is not deleted until the transaction ends. False: it is deleted, or not public."""
+    return await connection.fetchval(_LOCK_VIDEO, video_id) is not None
 
 
 async def delete_old(database: Database, kept: dt.timedelta, most: int) -> int:

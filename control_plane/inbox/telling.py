@@ -104,6 +104,8 @@ async def push_to_followers(followers: Followers, told: dict[str, Any]) -> None:
     worker was killed may send a message twice; its tag lets a device show it once."""
     what = msgspec.convert(told, Told)
     async with followers.database.transaction(BATCH_S) as connection:
+        if not await _stands(connection, what):
+            return
         receivers = await followers_to_push(connection, what.sender_id)
         await enqueue(connection, push_of(what, await store.sender(connection, what.sender_id)), receivers)
 
@@ -114,5 +116,12 @@ async def tell_all_followers(followers: Followers, told: dict[str, Any]) -> None
     what, after = msgspec.convert(told, Told), UserId(0)
     while batch := await notified_followers(followers.database, what.sender_id, after, followers.batch):
         async with followers.database.transaction(BATCH_S) as connection:
+            if not await _stands(connection, what):
+                return
             await record(connection, what, batch)
         after = batch[-1]
+
+
+async def _stands(connection: Connection, told: Told) -> bool:
+    """A star's followers are told for minutes: the video may be deleted or made private meanwhile."""
+    return not told.video_id or await store.lock_video(connection, told.video_id)

@@ -44,7 +44,7 @@ _SETTLE = """
 _OVERDUE = """
     select id from video_content where state = 'processing' and changed_at < now() - $1::interval order by changed_at limit 100
 """
-_POST = "select user_id, description, privacy, story from video where id = $1 and state = 'ready'"
+_POST = "select user_id, description, privacy, story from video where id = $1 and state = 'ready' for key share"
 _MENTIONED = f"""
     select video_mention.user_id from video_mention join video on video.id = video_id
     where video_id = $1 and {sees("video", "video_mention.user_id")} order by user_id
@@ -135,7 +135,7 @@ async def overdue(database: Database, age: dt.timedelta) -> Sequence[ContentId]:
 
 
 async def post(connection: Connection, video_id: VideoId) -> Post | None:
-    """None: it is not ready any more."""
+    """The video, which is not deleted until the transaction ends. None: it is not ready any more."""
     row = await connection.fetchrow(_POST, video_id)
     return None if row is None else Post(**{**row, "privacy": Privacy(row["privacy"])})
 

@@ -12,14 +12,13 @@ from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.platform import Platform
 from api.contract.request import CallerId, Id, MalformedRequest, Request, Text, YesNo
-from api.sections.videos.items import feed_items
+from api.sections.videos.items import one_item
 from api.sections.videos.options import PrivacyType
 from api.wire.person import Video
 from control_plane.base.ids import UserId
 from control_plane.storage.files import Measured
 from control_plane.videos.posting import Arrived, ContentRefused, DuetRefused, NewVideo, Said
 from control_plane.videos.processing.model import NotAVideo
-from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags_store import GivenPlace
 from control_plane.videos.uploads.limits import TooManyVideos
 from control_plane.videos.uploads.model import UploadMissing, UploadUnfinished
@@ -127,11 +126,7 @@ async def edit_video(call: Call, body: EditVideo) -> PostedVideo:
 
 async def _own_video(call: Call, video_id: VideoId) -> PostedVideo:
     """Raises VideoNotFound: it was deleted meanwhile."""
-    found = await seen_by_ids(call.platform.database, call.viewer_id, [video_id])
-    items = await feed_items(call, list(found.values()))
-    if not items:
-        raise VideoNotFound
-    return PostedVideo(video=items[0].video)
+    return PostedVideo(video=(await one_item(call, video_id)).video)
 
 
 def _said(body: VideoFields) -> Said:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
+import msgspec
 import pytest
 
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.retention import delete_entries_of_video
-from control_plane.inbox.telling import tell
+from control_plane.inbox.telling import Followers, push_to_followers, tell, tell_all_followers
 from control_plane.storage.check import check
 from control_plane.storage.files import Files, Measured, delete_file
 from control_plane.storage.places import Folder
@@ -295,6 +296,21 @@ async def test_what_users_were_told_about_the_video_leaves_their_inboxes(
     await delete_entries_of_video.function(house.database, video_id)
     assert await house.database.fetchval("select array_agg(video_id) from inbox_entry") == [other_id]
     assert await wrong_counters(house.database) == []
+
+
+async def test_followers_are_not_told_of_a_video_that_is_deleted_or_private(
+    house: House, ann: UserId, ben: UserId
+) -> None:
+    """The jobs for a star's followers run for minutes."""
+    await house.database.execute("insert into follow (follower_id, followed_id) values ($1, $2)", ben, ann)
+    shown, private, deleted = [await house.video(ann) for _ in range(3)]
+    await house.database.execute("update video set privacy = 'private' where id = $1", private)
+    await house.deletion.delete(ann, deleted)
+    for video_id in (private, deleted, shown):
+        told = msgspec.to_builtins(Told(Kind.VIDEO_POST, ann, video_id=video_id, text=f"video {video_id}"))
+        await push_to_followers.function(Followers(house.database), told)
+        await tell_all_followers.function(Followers(house.database), told)
+    assert await house.database.fetchval("select array_agg(video_id) from inbox_entry") == [shown]
 
 
 async def test_an_operators_removal_takes_equal_uploads_along_and_refuses_them(
