@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import unicodedata
+from collections.abc import Hashable
 from dataclasses import dataclass
+
+from cachetools import TTLCache
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
@@ -30,6 +34,9 @@ MOST_IN_MINUTE = 20
 """Comments of one user. More: a script fills a discussion. Fewer: a quick conversation in replies is cut off."""
 MOST_A_DAY = 500
 """More: one account reaches more videos with advertisements. Fewer: an owner cannot answer all comments on a video."""
+_DAY_S = 86_400
+REMEMBERED = 100_000
+"""Counts of comments. Fewer: under load, a user who deletes comments posts more than the limits. More: more memory."""
 REPEATED_WITHIN = dt.timedelta(seconds=10)
 """The same comment in the same place within this time is the first one: a double tap, or a call again whose answer was
 lost. Longer: a user who means the second one does not see it."""
@@ -54,6 +61,8 @@ class Posting:
     def __init__(self, database: Database, blocked_words: BlockedWords) -> None:
         self._database = database
         self._blocked_words = blocked_words
+        self._posted: TTLCache[Hashable, int] = TTLCache(REMEMBERED, _DAY_S)
+        """Of each user in this minute and this day, with those that were deleted: they have told users, too."""
 
     async def post(self, new: NewComment) -> Comment:
         """Raises EmptyComment, WordNotAllowed, VideoNotFound, CommentsNotAccepted, CommentNotFound and TooManyComments."""
@@ -69,7 +78,7 @@ class Posting:
             place = (new.user_id, new.video_id, parent_id, new.text)
             comment_id = await store.repeated(connection, *place, REPEATED_WITHIN)
             if comment_id is None:
-                await _check_limits(connection, new.user_id)
+                await self._count(connection, new.user_id)
                 comment_id = await store.add(connection, new.video_id, new.user_id, parent_id, new.text)
                 mentioned = await tags_store.mentioned(connection, new.user_id, new.mentions)
                 await tell_comment.enqueue(
@@ -83,6 +92,17 @@ class Posting:
             if comment is None:
                 raise VideoNotFound  # it was hidden from the author a moment ago
             return comment
+
+    async def _count(self, connection: Connection, user_id: UserId) -> None:
+        """Raises TooManyComments."""
+        recent = await store.recent(connection, user_id, MOST_IN_MINUTE, MOST_A_DAY)
+        minute, day = ((user_id, length, int(time.time() // length)) for length in (60, _DAY_S))
+        posted: dict[Hashable, int] = {key: self._posted.get(key, 0) + 1 for key in (minute, day)}
+        if recent.many_in_minute or posted[minute] > MOST_IN_MINUTE:
+            raise TooManyComments("You are commenting very fast. Please wait a minute.")
+        if recent.many_today or posted[day] > MOST_A_DAY:
+            raise TooManyComments("You have written many comments today. Please try again tomorrow.")
+        self._posted.update(posted)
 
 
 async def _accepting_owner(connection: Connection, new: NewComment) -> UserId:
@@ -110,11 +130,3 @@ async def _answered(connection: Connection, new: NewComment) -> Comment | None:
     if not await store.lock(connection, comment.parent_id or comment.id):
         raise CommentNotFound
     return comment
-
-
-async def _check_limits(connection: Connection, user_id: UserId) -> None:
-    recent = await store.recent(connection, user_id, MOST_IN_MINUTE, MOST_A_DAY)
-    if recent.many_in_minute:
-        raise TooManyComments("You are commenting very fast. Please wait a minute.")
-    if recent.many_today:
-        raise TooManyComments("You have written many comments today. Please try again tomorrow.")

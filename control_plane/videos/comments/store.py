@@ -204,7 +204,7 @@ class Recent(NamedTuple):
 
 
 async def recent(connection: Connection, user_id: UserId, most_in_minute: int, most_a_day: int) -> Recent:
-    """Whether the user has written as many comments as that. Deleted ones do not count."""
+    """Whether the user has written as many comments as that. Deleted ones are not there."""
     row = present(await connection.fetchrow(_RECENT, user_id, most_in_minute, most_a_day), "a select without from")
     return Recent(row["many_in_minute"], row["many_today"])
 

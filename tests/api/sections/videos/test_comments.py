@@ -283,12 +283,26 @@ async def test_the_limits_hold_for_calls_at_the_same_time(
     refused = next(answer for answer in answers if answer["code"] == 201)
     assert refused["msg"] == "You are commenting very fast. Please wait a minute."
     await apps.database.execute("update video_comment set created_at = now() - interval '2 minutes'")
+    apps.platform.videos.comments.posting._posted.clear()
     monkeypatch.setattr(posting, "MOST_A_DAY", 4)
     await comment(apps, bens, video, "The fourth")
     answer = await apps.call("postCommentOnVideo", bens, video_id=video, comment="The fifth")
     assert answer["msg"] == "You have written many comments today. Please try again tomorrow."
     await apps.database.execute("update video_comment set created_at = now() - interval '2 days'")
+    apps.platform.videos.comments.posting._posted.clear()
     await comment(apps, bens, video, "The fifth")
+
+
+async def test_deleted_comments_count_for_the_limits(
+    apps: Apps, bens: str, video: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users were told of them."""
+    monkeypatch.setattr(posting, "MOST_A_DAY", 3)
+    for number in range(3):
+        comment_id = await comment(apps, bens, video, f"number {number}")
+        await apps.done("deleteVideoComment", bens, comment_id=comment_id)
+    answer = await apps.call("postCommentOnVideo", bens, video_id=video, comment="one more")
+    assert answer["msg"] == "You have written many comments today. Please try again tomorrow."
 
 
 async def test_blocked_words_are_refused(dsn: str, apps: Apps, bens: str, video: int, tmp_path: Path) -> None:
