@@ -33,6 +33,7 @@ from control_plane.live import store as live
 from control_plane.social import visits_store as visits
 from control_plane.streams import store as streams
 from control_plane.videos import lists_store as videos
+from control_plane.videos.lists import cells_near
 from control_plane.videos.pages import DEEPEST as MOST_SKIPPED
 from control_plane.videos.pages import NEWEST
 from tests.control_plane.grown import STAR, Size, fill
@@ -97,6 +98,7 @@ async def run(quick: bool) -> None:
                 step(f"{GROWN.users:,} users, {GROWN.videos:,} videos, {GROWN.gifts:,} gifts, {GROWN.visits:,} visits")
                 await fill(grown, GROWN)
                 await fill(young, YOUNG)
+                await lists(grown, times)
                 await pages(as_superuser(grown), times * rounds)
                 await plans({"young": (young, YOUNG.users), "grown": (grown, GROWN.users)}, rounds, times)
                 await postgres.execute_in(
@@ -119,6 +121,43 @@ async def connected(dsn: str, plan_cache_mode: str) -> AsyncIterator[Connection]
         yield connection
     finally:
         await connection.close()
+
+
+LISTS: Mapping[str, tuple[str, Sequence[Any]]] = {
+    "related": (videos._RELATED, ()),
+    "following": (videos._FOLLOWING, ()),
+    "nearby": (videos._NEARBY, (cells_near(48.1, 11.1),)),
+    "at a location": (videos._AT_LOCATION, (1, None)),
+    "of a user": (videos._OF_USER, (2,)),
+    "own private": (videos._PRIVATE_OF, ()),
+    "liked by the star": (videos._LIKED, (STAR,)),
+    "reposted by the star": (videos._REPOSTED, (STAR,)),
+    "saved by the star": (videos._FAVOURITES, (STAR,)),
+    "stories of friends": (videos._FRIENDS_STORIES, ()),
+}
+VIEWERS: Mapping[str, int | None] = {"a guest": None, "a user": 2, "the star, who blocks and follows thousands": STAR}
+
+
+async def lists(dsn: str, times: int) -> None:
+    """Time the statement of each list for viewers with few and with many filters."""
+    step("lists of videos")
+    rows = []
+    async with connected(dsn, "force_generic_plan") as connection:
+        for name, (statement, of) in LISTS.items():
+            for place, before, skipped in (
+                *(("page 0", NEWEST, 0), ("a page in the middle, by its key", GROWN.videos // 2, 0)),
+                ("deepest page by offset", NEWEST, DEEPEST * PAGE),
+            ):
+                row = [f"{name}, {place}"]
+                for viewer in VIEWERS.values():
+                    took = []
+                    for _ in range(times):
+                        started = time.perf_counter()
+                        await connection.fetch(statement, PAGE, skipped, viewer, before, *of)
+                        took.append((time.perf_counter() - started) * 1000)
+                    row.append(figure(median(took), "ms", SQL_OF_A_PAGE))
+                rows.append(row)
+    table(f"SQL of a page of each list ({SQL_OF_A_PAGE})", ["p50", *VIEWERS], rows)
 
 
 async def pages(dsn: str, times: int) -> None:

@@ -72,8 +72,8 @@ async def check(ours: Platform, videos: Sequence[int]) -> None:
     database = await ours.open_database()
     try:
         wrong = await database.fetch(
-            "select id from video where id = any($1) and (select coalesce(sum(likes), 0) from video_count where video_id = id)"
-            " <> (select count(*) from video_like where video_id = id)",
+            "select from video where id = any($1) and (select count(*) from video_like where video_id = video.id)"
+            " <> (select coalesce(sum(likes), 0) from video_count where video_id = video.id)",
             videos,
         )
     finally:

@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 DEADLINE_S = 30.0
 """Timeout of one call. Smaller fails gifts, which wait up to 15 s for the database; larger keeps hung calls longer."""
 UPLOAD_DEADLINE_S = 1800.0
-"""Of endpoints that take a form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
+"""With a multipart form: 200 MB over 1 Mbit/s. One that stalls ends long before."""
 LARGE_WITHIN_S = 90.0
 """Timeout for reading a body above LIVE_BODY_LIMIT: 8 MB over 1 Mbit/s."""
 LARGE_PER_ADDRESS, LARGE = 4, 16
@@ -141,7 +141,7 @@ class Dispatcher:
                 raise EndpointUnknown(
                     f"{unserved_name} is not served by this release." if unserved_name else "There is no such endpoint."
                 )
-            async with asyncio.timeout(_deadline_s(endpoint)):
+            async with asyncio.timeout(_deadline_s(endpoint, request)):
                 msg = await self._answer(request, endpoint, client, started)
             if isinstance(msg, Beside):
                 msg, top_level = msg.msg, {**top_level, **msg.top_level}
@@ -330,8 +330,8 @@ def takes_form(endpoint: Endpoint, request: web.Request) -> bool:
     return endpoint.takes_form and is_form(request)
 
 
-def _deadline_s(endpoint: Endpoint) -> float:
-    if endpoint.takes_form:
+def _deadline_s(endpoint: Endpoint, request: web.Request) -> float:
+    if takes_form(endpoint, request) or endpoint.before_upload is not None:  # an upload in parts is stored as slowly
         return UPLOAD_DEADLINE_S
     return DEADLINE_S + endpoint.waits_s + (LARGE_WITHIN_S if endpoint.body_limit else 0)
 

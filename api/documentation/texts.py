@@ -93,7 +93,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "shareVideo": {"video_id": 1},
     "NotInterestedVideo": {"video_id": 9},
     "watchVideo": {"watch_videos": [{"video_id": 1, "duration": 12.5}]},
-    "updateVideoDetail": {"video_id": 1, "allow_comments": "true", "allow_duet": "true", "privacy_type": "public"},
+    "updateVideoDetail": {"video_id": 1, "allow_comments": 1, "allow_duet": 1, "privacy_type": "public"},
     "pinVideo": {"video_id": 1, "pin": 1},
     "reportVideo": {"video_id": 1, "report_reason_id": 1, "description": "Shows my house"},
     "showVideoComments": {"video_id": 1, "starting_point": 0},

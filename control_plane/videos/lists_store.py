@@ -10,13 +10,14 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.social.model import Viewer
 from control_plane.videos.pages import DEEPEST, Start
-from control_plane.videos.sight import LIVE_STORY, SHARED, followed, newest_listed, sees
+from control_plane.videos.sight import LIVE_STORY, SHARED, followed, is_one, newest_listed, sees
 from control_plane.videos.store import page_of, video_of
 from control_plane.videos.video import Video
 
 _VIEWER, _BEFORE = "$3::integer", "$4::bigint"
 _PAGE = "limit $1::integer offset $2::integer"
 _UP_TO_PAGE = "limit $1::integer + $2::integer"
+_OF_FOLLOWED = f"{is_one('user_id', 'followed_id')} and id < {_BEFORE}"
 
 NEAR = 1_000
 """Newest videos that are looked through for those of followed users, before each of these users is asked for the newest
@@ -58,12 +59,11 @@ _FOLLOWING = _list(f"""
         select video.id
         from (
             select followed_id, (
-                select id from video where user_id = followed_id and id < {_BEFORE} and {followed(_VIEWER)}
-                order by id desc limit 1) as newest
+                select id from video where {_OF_FOLLOWED} and {followed(_VIEWER)} order by user_id, id desc limit 1) as newest
             from follow where follower_id = {_VIEWER} order by newest desc nulls last {_UP_TO_PAGE}) as owner
         cross join lateral (
-            select id from video where user_id = followed_id and id < {_BEFORE} and {followed(_VIEWER)}
-            order by id desc {_UP_TO_PAGE}) as video
+            select id from video where {_OF_FOLLOWED} and {followed(_VIEWER)}
+            order by user_id, id desc {_UP_TO_PAGE}) as video
         where (select count(*) from near) < $1::integer + $2::integer
     )
     select id, id::bigint as key
@@ -75,7 +75,7 @@ _FOLLOWING = _list(f"""
 _NEARBY = _list(f"""
     select video.id, video.id::bigint as key from unnest($5::integer[]) as near (cell)
     cross join lateral (
-        {newest_listed(f"place_cell = near.cell and id < {_BEFORE}", _VIEWER)} {_UP_TO_PAGE}) as video
+        {newest_listed(f"{is_one('place_cell', 'near.cell')} and id < {_BEFORE}", _VIEWER, "place_cell")} {_UP_TO_PAGE}) as video
     order by video.id desc {_PAGE}
 """)
 _AT_LOCATION = _list(f"""

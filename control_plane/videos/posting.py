@@ -35,6 +35,9 @@ from control_plane.videos.video import ContentId, Privacy, VideoId, VideoNotFoun
 
 ORIGINALS = "originals"
 """The kind of the stored uploads."""
+PROBES = 4
+"""Uploads that are probed at once; others wait. More: their processes take processor and memory from the server. Fewer: an
+upload waits for one that takes long."""
 
 
 class ContentRefused(ControlPlaneError):
@@ -99,13 +102,14 @@ class Posting:
         self._files = files
         self._limits = limits
         self._resumable = resumable
+        self._probes = asyncio.Semaphore(PROBES)
 
     async def post(self, user_id: UserId, upload: Arrived, video: NewVideo) -> VideoId:
         """Returns when the original is stored and the video is in the database, to be processed. Raises TooManyVideos,
         ContentRefused, DuetRefused, VideoNotFound, NotAVideo, StorageUnavailable and FileDeletedMeanwhile."""
         await self._check(user_id, upload, video)
         await self._limits.count(user_id, upload.measured.size)
-        await asyncio.gather(probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
         try:
             return await self._write(user_id, upload, video, FileName(""))
         except _OriginalNeeded:
@@ -114,11 +118,9 @@ class Posting:
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
         """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
-        path, upload = await self._resumable.take(user_id, upload_id)
-        sha256 = present(upload.sha256, "a complete upload has its hash")
-        video_id = await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
-        await self._resumable.forget(upload)
-        return video_id
+        async with self._resumable.taken(user_id, upload_id) as (path, upload):
+            sha256 = present(upload.sha256, "a complete upload has its hash")
+            return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
 
     async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
         """Raises VideoNotFound."""
@@ -136,6 +138,11 @@ class Posting:
                 new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
                 told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
                 await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
+
+    async def _probe(self, path: Path) -> None:
+        """Raises NotAVideo."""
+        async with self._probes:
+            await probe(path)
 
     @asynccontextmanager
     async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:

@@ -36,14 +36,15 @@ def sees(video: str, viewer: str) -> str:
     return f"({video}.state <> 'deleted' and ({owner} = {viewer} or {others}))"
 
 
-def newest_listed(where: str, viewer: str) -> str:
+def newest_listed(where: str, viewer: str, of: str = "") -> str:
     """A select of the ids of public videos of others and of the viewer, the newest first, among the `LOOKED_AT` newest ones
-    that fulfil `where`: a condition on the columns of `video`. A limit that the planner does not know makes it follow an
-    index."""
+    that fulfil `where`: a condition on the columns of `video`. `of`: the column of which `where` has `is_one`. A limit that
+    the planner does not know makes it follow an index."""
+    order = f"{of}, id desc" if of else "id desc"
     return f"""
         select newest.id
         from (
-            select id, user_id from video where {IN_FEEDS} and {where} order by id desc limit (select {LOOKED_AT})) as newest
+            select id, user_id from video where {IN_FEEDS} and {where} order by {order} limit (select {LOOKED_AT})) as newest
         where newest.user_id not in {blocked_with(viewer)} and newest.id not in {_uninteresting(viewer)}
         order by newest.id desc
     """  # noqa: S608 (SQL of callers)
@@ -55,6 +56,13 @@ def followed(viewer: str) -> str:
     return f"""{SHARED}
         and (privacy = 'public' or {_follows_back("user_id", viewer)}) and (not hidden or {_exists("user_id")})
         and user_id not in {blocked_with(viewer)} and id not in {_uninteresting(viewer)}"""
+
+
+def is_one(column: str, value: str) -> str:
+    """The column has this value. Together with `order by column, id desc`, only an index that begins with the column fits.
+    With `column = value` and `order by id desc`, a planner that knows of few values expects many rows of each, and reads
+    the newest videos of all values: every one of them for a value that has none."""
+    return f"{column} >= {value} and {column} <= {value}"
 
 
 def _follows_back(owner: str, viewer: str) -> str:

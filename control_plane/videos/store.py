@@ -10,7 +10,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.model import Viewer
-from control_plane.videos.sight import IN_FEEDS, sees
+from control_plane.videos.sight import IN_FEEDS, is_one, sees
 from control_plane.videos.video import (
     Content,
     ContentId,
@@ -78,7 +78,8 @@ _NEWEST_OF = page_of(
     f"""
         select newest.id, 0::bigint as key from unnest($1::integer[]) as owner (id)
         cross join lateral (
-            select id from video where user_id = owner.id and {IN_FEEDS} order by id desc limit $2) as newest
+            select id from video where {is_one("user_id", "owner.id")} and {IN_FEEDS}
+            order by user_id, id desc limit $2) as newest
         order by newest.id desc
     """,
     "$3::integer",
@@ -120,9 +121,6 @@ _EVIDENCE = """
 """
 _PIN_COMMENT = """
     update video set pin_comment_id = $3 where id = $1 and user_id = $2 and state <> 'deleted' returning true
-"""
-_SET_DETAILS = """
-    update video set privacy = $3, allow_comments = $4, allow_duet = $5 where id = $1 and user_id = $2 and state <> 'deleted'
 """
 _PIN = "update video set pinned = $3 where id = $1 and user_id = $2 and state <> 'deleted'"
 
@@ -256,14 +254,6 @@ async def add_clip(
     video_id: VideoId = await connection.fetchval(_ADD_VIDEO, *values_of_video)
     await connection.execute(_SET_VIEWS, video_id, views)
     return video_id
-
-
-async def set_details(
-    database: Database, video_id: VideoId, user_id: UserId, privacy: Privacy, *, allow_comments: bool, allow_duet: bool
-) -> bool:
-    """False: the user has no such video."""
-    values = (privacy.value, allow_comments, allow_duet)
-    return await database.execute(_SET_DETAILS, video_id, user_id, *values) != "UPDATE 0"
 
 
 async def pin_comment(connection: Connection, user_id: UserId, video_id: VideoId, comment_id: int | None) -> bool:

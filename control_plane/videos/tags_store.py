@@ -14,14 +14,9 @@ from control_plane.videos.video import VideoId
 _ADD_HASHTAGS = (
     "insert into hashtag (name) select name from unnest($1::text[]) as name order by name on conflict do nothing"
 )
-_UNTAG = """
-    delete from video_hashtag where video_id = $1
-    and hashtag_id not in (select id from hashtag where name = any($2::text[]))
-"""
-_TAG = """
-    insert into video_hashtag (video_id, hashtag_id) select $1, id from hashtag where name = any($2::text[])
-    on conflict do nothing
-"""
+_HASHTAGS = "select id from hashtag where name = any($1::text[])"
+_UNTAG = "delete from video_hashtag where video_id = $1 and hashtag_id <> all($2::integer[])"
+_TAG = "insert into video_hashtag (video_id, hashtag_id) select $1, unnest($2::integer[]) on conflict do nothing"
 _MENTIONED = f"""
     select id from visible_user
     where (id = any($2::integer[]) or lower(username) = any($3::text[])) and id <> $1 and not {are_blocked("$1", "visible_user.id")}
@@ -57,11 +52,14 @@ class GivenPlace:
 
 
 async def set_hashtags(connection: Connection, video_id: VideoId, names: Sequence[str]) -> None:
-    """Make these the hashtags of the video. In the order of their names, so that two posts do not wait for each other."""
-    await connection.execute(_UNTAG, video_id, names)
+    """Make these the hashtags of the video. New ones are added in the order of their names, so that two posts that add the
+    same ones do not wait for each other."""
+    ids: list[int] = []
     if names:
         await connection.execute(_ADD_HASHTAGS, names)
-        await connection.execute(_TAG, video_id, names)
+        ids = [row["id"] for row in await connection.fetch(_HASHTAGS, names)]
+    await connection.execute(_UNTAG, video_id, ids)
+    await connection.execute(_TAG, video_id, ids)
 
 
 async def mentioned(connection: Connection, user_id: UserId, mentions: Mentions) -> Sequence[UserId]:

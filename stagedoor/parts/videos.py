@@ -33,6 +33,7 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
     resumable = ResumableUploads(
         database,
         settings.resumable_dir,
+        stored.space,
         limits.admit,
         open_uploads=settings.open_uploads,
         life=dt.timedelta(hours=settings.upload_hours),

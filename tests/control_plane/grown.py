@@ -42,7 +42,7 @@ GROWN = {
     *("report", "report_decision"),
     *("payout_detail", "payout_request"),
     *("video_comment", "comment_like"),
-    "location",
+    *("location", "video_content", "hashtag", "video_hashtag", "video_mention"),
 }
 """The tables that have many rows afterwards."""
 
@@ -98,6 +98,9 @@ _FILL = """
     insert into video_share (video_id, user_id) select video_id, user_id from video_like where video_id % 4 = 1;
     insert into video_view (video_id, viewer, half_hour, user_id)
     select video_id, int4send(user_id), 1, user_id from video_like where video_id % 4 = 1;
+    insert into hashtag (name) select 'tag' || n from generate_series(1, {videos}) as n;
+    insert into video_hashtag (video_id, hashtag_id) select id, 1 + id * 31 % {videos} from video;
+    insert into video_mention (video_id, user_id) select id, 1 + id * 31 % {users} from video;
     insert into video_comment (video_id, user_id, parent_id, text)
     select 1 + n * 7 % {videos}, 1 + n * 31 % {users}, case when n % 2 = 0 then n / 2 end, 'hello' from generate_series(1, {videos}) as n;
     insert into comment_like (comment_id, user_id) select 1 + n % ({videos} / 2), 1 + n * 31 % {users} from generate_series(1, {videos}) as n

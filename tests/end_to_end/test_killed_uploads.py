@@ -16,7 +16,7 @@ from tests.control_plane.pictures.clips import clip
 from tests.end_to_end.platform import Stagedoor
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'
 TAIL = b"\r\n--b--\r\n"

@@ -56,6 +56,7 @@ export class Clip {
   #surface = make("button", { type: "button", class: "surface", "aria-keyshortcuts": "k" });
   #state = make("div", { class: "state", role: "status" });
   #about = make("div", { class: "about" });
+  #frame = make("div", { class: "frame" });
 
   /**
    * @param {FeedItem} item
@@ -77,10 +78,9 @@ export class Clip {
       },
       onGone,
     });
-    const frame = make("div", { class: "frame" }, this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
-    frame.style.setProperty("--ratio", String(ratio(item)));
-    frame.dataset.shape = ratio(item) < FILLS ? "tall" : "wide";
-    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, frame, this.reactions.element);
+    this.#frame.append(this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
+    this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, this.#frame, this.reactions.element);
+    this.#showShape();
     this.#showAbout();
     sound.listen(() => this.#showSound());
     this.#soundButton.addEventListener("click", () => sound.set(!sound.on));
@@ -180,6 +180,11 @@ export class Clip {
     else this.togglePause();
   }
 
+  #showShape() {
+    this.#frame.style.setProperty("--ratio", String(ratio(this.item)));
+    this.#frame.dataset.shape = ratio(this.item) < FILLS ? "tall" : "wide";
+  }
+
   #showAbout() {
     const { User, Video } = this.item;
     const person = personOf(User);
@@ -226,6 +231,7 @@ export class Clip {
   update(item) {
     this.item = item;
     this.video.poster = localUrl(item.Video.thum);
+    this.#showShape();
     this.#showAbout();
     this.#show();
     if (this.#active && !this.#paused) this.#play();

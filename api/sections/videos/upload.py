@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import field
@@ -11,8 +11,9 @@ from msgspec import field
 from api.contract.call import Call
 from api.contract.endpoint import Section
 from api.contract.platform import Platform
-from api.contract.request import CallerId, Id, MalformedRequest, Request, Text, YesNo, as_text
+from api.contract.request import CallerId, Id, MalformedRequest, Request, Text, YesNo
 from api.sections.videos.items import feed_items
+from api.sections.videos.options import PrivacyType
 from api.wire.person import Video
 from control_plane.base.ids import UserId
 from control_plane.storage.files import Measured
@@ -29,17 +30,6 @@ section = Section("upload")
 LARGEST_VIDEO = 4 << 30
 """Bytes. LIVE_UPLOAD_LIMIT, which operators set, is lower."""
 LONGEST_DESCRIPTION = 2200
-_PRIVACIES = {"friend": "friends", "everyone": "public", "only me": "private", "onlyme": "private", "me": "private"}
-
-
-def _privacy(value: Any) -> Any:
-    text = as_text(value)
-    return _PRIVACIES.get(text.lower(), text.lower()) if isinstance(text, str) else text
-
-
-PrivacyType = Annotated[
-    Literal["", "public", "friends", "private"], msgspec.Meta(description="in any case", extra={"read": _privacy})
-]
 Description = Annotated[
     str,
     msgspec.Meta(

@@ -17,7 +17,7 @@ from control_plane.pictures.model import NICE
 from control_plane.storage.model import StorageUnavailable
 from control_plane.videos.processing import plan
 from control_plane.videos.processing.model import BROKEN, TOO_SLOW, NotAVideo, Probed
-from control_plane.videos.processing.probe import probe
+from control_plane.videos.processing.probe import ProbeFailed, probe
 
 SLOWEST = 12.0
 """Seconds of work for one second of video: 4K with HDR and 60 frames takes 6 on two cores. Larger: a hostile file holds the
@@ -64,13 +64,13 @@ class Encoder:
         """All files of the upload, until the exit. Raises NotAVideo, and FfmpegFailed and StorageUnavailable for a fault of
         the server."""
         async with self._workshop(upload) as (scratch, results):
-            probed = await probe(scratch / plan.UPLOAD)
+            probed = await _probed(scratch / plan.UPLOAD)
             gain = await self._gain_db(probed, scratch)
             await self._watched(plan.encoding(probed, gain, scratch), probed, scratch, told)
             names = [plan.MEDIA, *([plan.SMALL] if plan.has_small(probed) else []), plan.POSTER, plan.PREVIEW]
             await self._take(scratch, results, names)
             media, small = results / plan.MEDIA, results / plan.SMALL
-            made = await probe(media)
+            made = await _probed(media)
             yield Made(
                 media=media,
                 small=small if small.exists() else media,
@@ -144,6 +144,15 @@ class Encoder:
             if (await asyncio.to_thread(shutil.disk_usage, self._folder)).free < LEAST_FREE_BYTES:
                 raise StorageUnavailable from error
             raise NotAVideo(BROKEN) from error
+
+
+async def _probed(path: Path) -> Probed:
+    """Raises NotAVideo, and FfmpegFailed where it may be the server's fault: the upload was probed when it came, so the job
+    tries again."""
+    try:
+        return await probe(path)
+    except ProbeFailed as error:
+        raise FfmpegFailed("The probe of a video did not end.") from error
 
 
 def _percent(progress: Path, duration_ms: int) -> int:

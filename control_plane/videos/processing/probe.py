@@ -17,6 +17,12 @@ _LARGEST_ANSWER = 4096
 _PROBE = "control_plane.videos.processing.probe_process"
 
 
+class ProbeFailed(NotAVideo):
+    """The process was killed, or did not end in time: by the file's fault or the server's."""
+
+    code = "probe_failed"
+
+
 async def probe(path: Path) -> Probed:
     """Raises NotAVideo."""
     with await asyncio.to_thread(path.open, "rb", 0) as file:
@@ -24,7 +30,7 @@ async def probe(path: Path) -> Probed:
             output = await workers.run(_PROBE, file, DEADLINE_S, _LARGEST_ANSWER)
             answer = msgspec.json.decode(output, type=ProbeAnswer)
         except (WorkerFailed, msgspec.DecodeError):
-            raise NotAVideo(BROKEN) from None
+            raise ProbeFailed(BROKEN) from None
     if answer.probed is None:
         raise NotAVideo(answer.refused[:200] or BROKEN)
     return answer.probed

@@ -23,6 +23,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
+from control_plane.storage.space import Reservation, Space
 from control_plane.videos.uploads import resumable_store as store
 from control_plane.videos.uploads.model import (
     ResumableUpload,
@@ -41,21 +42,24 @@ Admission = Callable[[UserId, int], Awaitable[None]]
 
 
 class _Holder:
-    """The connection that writes an upload."""
+    """The connection that writes or uses an upload, and those that wait for it."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
+        self.connections = 0
+        """That write or wait."""
         self.leave = asyncio.Event()
-        """Set when another connection wants to write."""
+        """Set while another connection waits."""
 
 
 class ResumableUploads:
-    """`folder` is where the files are. `open_uploads`: how many of one user may be unfinished."""
+    """`folder` is where the files are, on the disk of `space`. `open_uploads`: how many of one user may be unfinished."""
 
     def __init__(
         self,
         database: Database,
         folder: Path,
+        space: Space,
         admit: Admission,
         *,
         open_uploads: int,
@@ -64,6 +68,7 @@ class ResumableUploads:
     ) -> None:
         self._database = database
         self._folder = folder
+        self._space = space
         self._admit = admit
         self._open_uploads = open_uploads
         self._life = life
@@ -91,53 +96,69 @@ class ResumableUploads:
         return found
 
     async def offset(self, upload: ResumableUpload) -> int:
-        """How many bytes have arrived. A connection that still writes gives up first."""
+        """How many bytes have arrived. A connection that still writes gives up first. Raises UploadMissing."""
         async with self._held(upload):
             return await asyncio.to_thread(self._size, upload.id)
 
     async def append(self, upload: ResumableUpload, offset: int, parts: AsyncIterator[bytes]) -> int:
         """Write what the client sends from `offset` on, and return the new offset. What was written stays if the client
-        leaves, or when another connection takes over. Raises UploadElsewhere, OSError and what `parts` raises."""
-        async with self._held(upload) as holder:
+        leaves, or when another connection takes over. Raises UploadMissing, UploadElsewhere, NoRoomForUploads, OSError and
+        what `parts` raises."""
+        async with self._held(upload) as (found, leave):
             size = await asyncio.to_thread(self._size, upload.id)
             if size != offset:
                 raise UploadElsewhere
-            with await asyncio.to_thread(self._path(upload.id).open, "ab", 0) as file:
-                waiting = bytearray()
-                try:
-                    async with aclosing(_until(parts, holder.leave)) as arriving:
-                        async for part in arriving:
-                            if size + len(waiting) + len(part) > upload.size:
-                                raise UploadElsewhere
-                            waiting += part
-                            if len(waiting) >= CHUNK_BYTES:
-                                size += await asyncio.to_thread(_write, file.fileno(), bytes(waiting))
-                                waiting.clear()
-                finally:
-                    size += await asyncio.shield(asyncio.to_thread(_write, file.fileno(), bytes(waiting), flush=True))
-            if size == upload.size and upload.sha256 is None:
+            async with self._space.room(upload.size - size) as room:
+                size += await self._write(upload, size, _until(parts, leave), room)
+            if size == upload.size and found.sha256 is None:
                 await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
             return size
 
-    async def take(self, user_id: UserId, upload_id: str) -> tuple[Path, ResumableUpload]:
-        """The file of a complete upload, until `forget`. Raises UploadMissing and UploadUnfinished."""
-        upload = await self.find(user_id, upload_id)
-        async with self._held(upload):
+    async def _write(self, upload: ResumableUpload, size: int, parts: AsyncGenerator[bytes], room: Reservation) -> int:
+        """Append the parts to the file, which has `size` bytes. Returns how many bytes were written. Nothing is written twice:
+        not after a write that has failed halfway, and not while the thread of a cancelled call still writes."""
+        written, waiting = 0, bytearray()
+        with await asyncio.to_thread(self._path(upload.id).open, "ab", 0) as file:
+
+            async def write(*, flush: bool = False) -> int:
+                nonlocal waiting
+                content, waiting = bytes(waiting), bytearray()
+                count = await _ended(asyncio.to_thread(_write, file.fileno(), content, flush=flush))
+                room.written(count)
+                return count
+
+            try:
+                async with aclosing(parts):
+                    async for part in parts:
+                        if size + written + len(waiting) + len(part) > upload.size:
+                            raise UploadElsewhere
+                        waiting += part
+                        if len(waiting) >= CHUNK_BYTES:
+                            written += await write()
+            finally:
+                written += await write(flush=True)
+        return written
+
+    @asynccontextmanager
+    async def taken(self, user_id: UserId, upload_id: str) -> AsyncIterator[tuple[Path, ResumableUpload]]:
+        """The file of a complete upload, which no other call uses or deletes meanwhile. It is deleted at the exit, unless
+        there is an error. Raises UploadMissing and UploadUnfinished."""
+        async with self._held(await self.find(user_id, upload_id)) as (upload, _):
             if await asyncio.to_thread(self._size, upload.id) != upload.size:
                 raise UploadUnfinished
-        if upload.sha256 is None:  # the server was killed between the last byte and its row
-            await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
-            upload = await self.find(user_id, upload_id)
-        return self._path(upload.id), upload
+            if upload.sha256 is None:  # the server was killed between the last byte and its row
+                await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
+            yield self._path(upload.id), await self.find(user_id, upload_id)
+            await asyncio.to_thread(self._unlink, upload.id)
 
     async def use(self, connection: Connection, upload: ResumableUpload) -> None:
-        """In the transaction of the video: the upload is used up. Its file is deleted by `forget`, or by the job. Raises
-        UploadMissing: another call has used it meanwhile."""
+        """In the transaction of the video: the upload is used up. Its file is deleted by `taken`, or by the job. Raises
+        UploadMissing: it has expired meanwhile."""
         if not await store.delete(connection, upload.id):
             raise UploadMissing
 
     async def forget(self, upload: ResumableUpload) -> None:
-        """Delete the upload and its file."""
+        """Delete the upload and its file. Raises UploadMissing."""
         async with self._held(upload):
             await store.delete(self._database, upload.id)
             await asyncio.to_thread(self._unlink, upload.id)
@@ -151,17 +172,21 @@ class ResumableUploads:
             await asyncio.to_thread(self._unlink, UploadId(name))
 
     @asynccontextmanager
-    async def _held(self, upload: ResumableUpload) -> AsyncIterator[_Holder]:
-        """Write or delete the upload alone. The connection that writes it is asked to leave."""
+    async def _held(self, upload: ResumableUpload) -> AsyncIterator[tuple[ResumableUpload, asyncio.Event]]:
+        """Write, use or delete the upload alone: as it is by then, with the event that asks to leave because another
+        connection waits. Raises UploadMissing."""
         holder = self._holders[upload.id]
+        holder.connections += 1
         holder.leave.set()
-        async with holder.lock:
-            holder.leave.clear()
-            try:
-                yield holder
-            finally:
-                if not holder.leave.is_set():  # nobody waits
-                    self._holders.pop(upload.id, None)
+        try:
+            async with holder.lock:
+                if holder.connections == 1:
+                    holder.leave.clear()
+                yield await self.find(upload.user_id, upload.id), holder.leave
+        finally:
+            holder.connections -= 1
+            if not holder.connections:
+                del self._holders[upload.id]
 
     def _path(self, upload_id: UploadId) -> Path:
         return self._folder / upload_id
@@ -207,11 +232,22 @@ def _write(descriptor: int, content: bytes, *, flush: bool = False) -> int:
     return written
 
 
+async def _ended(work: Awaitable[int]) -> int:
+    """The result. A call that is cancelled waits for the end, too."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
+
+
 async def _until(parts: AsyncIterator[bytes], leave: asyncio.Event) -> AsyncGenerator[bytes]:
     """The parts, until `leave` is set."""
     leaving = asyncio.ensure_future(leave.wait())
+    coming: asyncio.Future[bytes] | None = None
     try:
-        while True:
+        while not leave.is_set():
             coming = asyncio.ensure_future(anext(parts, b""))
             await asyncio.wait([coming, leaving], return_when=asyncio.FIRST_COMPLETED)
             if not coming.done():
@@ -225,3 +261,5 @@ async def _until(parts: AsyncIterator[bytes], leave: asyncio.Event) -> AsyncGene
             yield part
     finally:
         leaving.cancel()
+        if coming is not None:
+            coming.cancel()

@@ -53,9 +53,11 @@ async def test_each_app_changes_who_sees_a_video_and_what_others_may_do(
         ({"allow_comments": False}, ("public", False, True)),
         ({"allow_comments": "0", "allow_duet": "False"}, ("public", False, False)),
         ({"allow_comments": 1, "allow_duet": 0}, ("public", True, False)),
+        ({"allow_comments": "", "allow_duet": None, "privacy_type": ""}, ("friends", False, False)),
     ],
 )
 async def test_spellings(apps: Apps, token: str, video: VideoId, sent: dict[str, Any], stored: tuple[Any, ...]) -> None:
+    await apps.database.execute("update video set privacy = 'friends', allow_comments = false, allow_duet = false")
     body = {"video_id": video, **WORDS, **sent}
     await apps.done("updateVideoDetail", token, Client.ANDROID, **body)
     row = await apps.database.fetchrow("select privacy, allow_comments, allow_duet from video")
@@ -67,10 +69,9 @@ async def test_spellings(apps: Apps, token: str, video: VideoId, sent: dict[str,
     ("sent", "text"),
     [
         ({"video_id": None}, "video_id is missing."),
-        ({"privacy_type": "everyone"}, "privacy_type must be one of public, friends, private."),
-        ({"privacy_type": ""}, "privacy_type must be one of public, friends, private."),
-        ({"allow_comments": "maybe"}, "allow_comments must be one of true, false."),
-        ({"allow_duet": 2}, "allow_duet must be one of true, false."),
+        ({"privacy_type": "all"}, "privacy_type must be one of public, friends, private."),
+        ({"allow_comments": "maybe"}, "allow_comments must be a whole number."),
+        ({"allow_duet": 2}, "allow_duet may be at most 1."),
     ],
 )
 async def test_bad_details_are_refused(apps: Apps, token: str, video: VideoId, sent: dict[str, Any], text: str) -> None:

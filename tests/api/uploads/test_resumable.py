@@ -18,7 +18,7 @@ from yarl import URL
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
-from control_plane.videos.uploads.model import UploadMissing, UploadUnfinished
+from control_plane.videos.uploads.model import ResumableUpload, UploadElsewhere, UploadMissing, UploadUnfinished
 from tests.api.whole import Whole, whole
 from tests.control_plane.people import new_user
 from tests.waiting import until
@@ -60,6 +60,10 @@ class Person:
         assert (status, headers["Cache-Control"]) == (200, "no-store")
         return int(headers["Upload-Offset"])
 
+    async def taken(self, path: str) -> tuple[bytes, ResumableUpload]:
+        async with self.served.platform.videos.resumable.taken(self.user_id, path.rpartition("/")[2]) as (file, upload):
+            return file.read_bytes(), upload
+
     @property
     def files(self) -> list[Path]:
         folder = self.served.platform.settings.resumable_dir
@@ -82,11 +86,12 @@ async def test_an_upload_goes_on_where_it_stopped(ann: Person) -> None:
     assert await ann.send(path, 0, CONTENT[:1000]) == 204
     assert await ann.offset(path) == 1000
     with pytest.raises(UploadUnfinished):
-        await ann.served.platform.videos.resumable.take(ann.user_id, path.rpartition("/")[2])
+        await ann.taken(path)
     assert await ann.send(path, 0, CONTENT[:10]) == 409
     assert await ann.send(path, 1000, CONTENT[1000:]) == 204
-    file, upload = await ann.served.platform.videos.resumable.take(ann.user_id, path.rpartition("/")[2])
-    assert (file.read_bytes(), upload.sha256) == (CONTENT, hashlib.sha256(CONTENT).digest())
+    content, upload = await ann.taken(path)
+    assert (content, upload.sha256) == (CONTENT, hashlib.sha256(CONTENT).digest())
+    assert ann.files == []
     assert (upload.name, upload.size) == ("clip.mp4", len(CONTENT))
 
 
@@ -134,6 +139,61 @@ async def test_another_connection_takes_over(ann: Person) -> None:
     await asyncio.gather(first, return_exceptions=True)
     assert ann.files[0].read_bytes() == CONTENT
     assert not holders
+
+
+async def test_of_three_connections_one_writes_at_a_time(ann: Person) -> None:
+    path = await ann.begin()
+    resumable = ann.served.platform.videos.resumable
+    upload = await resumable.find(ann.user_id, path.rpartition("/")[2])
+    writing: list[int] = []
+
+    async def part(number: int, go_on: asyncio.Event) -> AsyncIterator[bytes]:
+        writing.append(number)
+        yield CONTENT[:1000]
+        await go_on.wait()
+
+    later = asyncio.Event()
+    first = asyncio.create_task(resumable.append(upload, 0, part(1, later)))
+    await until(lambda: asyncio.sleep(0, 1 in writing), what="the first one writes")
+    second, third = (asyncio.create_task(resumable.offset(upload)) for _ in range(2))
+    fourth = asyncio.create_task(resumable.append(upload, 1000, part(4, later)))
+    assert list(await asyncio.gather(first, second, third)) == [1000, 1000, 1000]
+    await until(lambda: asyncio.sleep(0, 4 in writing), what="the fourth one writes")
+    fifth = asyncio.create_task(resumable.append(upload, 1000, part(5, later)))
+    with pytest.raises(UploadElsewhere):
+        await fifth
+    assert await fourth == 2000
+    assert ann.files[0].read_bytes() == CONTENT[:1000] * 2
+    assert not resumable._holders
+
+
+async def test_a_deletion_waits_for_the_call_that_uses_the_upload(ann: Person) -> None:
+    path = await ann.begin(4)
+    assert await ann.send(path, 0, b"abcd") == 204
+    resumable = ann.served.platform.videos.resumable
+    async with resumable.taken(ann.user_id, path.rpartition("/")[2]) as (file, upload):
+        deleting = asyncio.create_task(ann.ask("DELETE", path))
+        again = asyncio.create_task(ann.taken(path))
+        await until(
+            lambda: asyncio.sleep(0, resumable._holders[upload.id].connections == 3), what="both wait for the upload"
+        )
+        assert file.read_bytes() == b"abcd"
+        async with ann.served.database.transaction() as connection:
+            await resumable.use(connection, upload)
+    assert (await deleting)[0] == 404
+    with pytest.raises(UploadMissing):
+        await again
+    assert ann.files == []
+
+
+async def test_a_part_is_refused_while_the_disk_is_nearly_full(ann: Person) -> None:
+    path = await ann.begin()
+    space = ann.served.platform.stored.space
+    space.reserved += 1 << 60
+    assert await ann.send(path, 0, CONTENT) == 503
+    space.reserved -= 1 << 60
+    assert await ann.send(path, 0, CONTENT) == 204
+    assert space.reserved == 0
 
 
 async def test_a_client_that_cannot_patch_overrides_the_method(ann: Person) -> None:
@@ -199,7 +259,7 @@ async def test_an_upload_is_its_owners_alone(ann: Person) -> None:
     assert (await ben.ask("DELETE", path))[0] == 404
     assert await ann.send(path, 0, b"abcd") == 204
     with pytest.raises(UploadMissing):
-        await ann.served.platform.videos.resumable.take(ben.user_id, path.rpartition("/")[2])
+        await ben.taken(path)
 
 
 async def test_a_user_has_few_open_uploads(ann: Person) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 
 import pytest
 
 from control_plane.accounts import store as accounts
 from control_plane.db.pool import Database
+from control_plane.videos import lists_store
+from control_plane.videos.lists import cells_near
 from control_plane.videos.lists_store import _RELATED, related
 from control_plane.videos.pages import DEEPEST, NEWEST, Start
 from control_plane.videos.sight import IN_FEEDS
@@ -49,6 +51,28 @@ async def test_a_page_touches_the_rows_up_to_it_and_few_blocks(grown: Database, 
     blocks, rows = await measured(grown, accounts._BY_IDS, [STAR, *owners])
     assert blocks < 350
     assert rows <= 2 * len(owners)
+
+
+LISTS: Mapping[str, tuple[object, ...]] = {
+    "_RELATED": (),
+    "_FOLLOWING": (),
+    "_PRIVATE_OF": (),
+    "_FRIENDS_STORIES": (),
+    "_NEARBY": (cells_near(48.1, 11.1),),
+    "_AT_LOCATION": (1, None),
+    "_OF_USER": (2,),
+    **dict.fromkeys(("_LIKED", "_REPOSTED", "_FAVOURITES"), (STAR,)),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("viewer", [None, 2, STAR])
+async def test_a_page_reads_a_bounded_part_of_each_list(grown: Database, name: str, viewer: int | None) -> None:
+    """Also for a viewer who follows and blocks many, in the middle of the list, and at the deepest offset."""
+    statement, of = getattr(lists_store, name), LISTS[name]
+    for before, offset, most in ((NEWEST, 0, 1), (SIZE.videos // 2, 0, 1), (NEWEST, DEEPEST - PAGE, 3)):
+        blocks, rows = await measured(grown, statement, PAGE, offset, viewer, before, *of)
+        assert (blocks < most * 12_000, rows <= most * 6_000) == (True, True), (before, offset, blocks, rows)
 
 
 async def test_right_after_every_video_was_changed_a_page_touches_each_row_once(grown: Database) -> None:

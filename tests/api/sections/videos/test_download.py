@@ -95,6 +95,16 @@ async def test_a_copy_that_takes_long_is_asked_for_again(
     assert (answer["code"], answer["msg"]) == (201, "The video is being prepared. Please try again in a moment.")
 
 
+async def test_a_call_may_wait_for_the_copy_longer_than_others(
+    apps: Apps, ann: UserId, token: str, encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id, _ = await ready(apps, encoder, ann, await samples.plain())
+    monkeypatch.setattr(apps.platform.videos.downloads, "_wait_s", 0.1)
+    monkeypatch.setattr("api.contract.dispatch.DEADLINE_S", 0.05)
+    answer = await apps.call("downloadVideo", token, Client.ANDROID, video_id=str(video_id))
+    assert (answer["code"], answer["msg"]) == (201, "The video is being prepared. Please try again in a moment.")
+
+
 async def test_the_owner_may_turn_downloads_off(
     apps: Apps, ann: UserId, token: str, encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,9 @@ from aiohttp import FormData
 
 from api.contract.client import Client
 from control_plane.base.ids import UserId
-from control_plane.videos.processing.model import BROKEN, NO_VIDEO
+from control_plane.videos.posting import PROBES
+from control_plane.videos.processing.model import BROKEN, NO_VIDEO, Probed
+from control_plane.videos.processing.probe import probe
 from control_plane.videos.store import seen_by_ids
 from tests.api.contract.decoders import problems
 from tests.api.sections.apps import APPS, Apps, apps_of
@@ -200,6 +202,26 @@ async def test_a_failure_of_the_storage_leaves_nothing(
     assert await contents(apps) == []
     (media / "private").unlink()
     assert (await post(apps, token, content))["code"] == 200
+
+
+async def test_few_uploads_are_probed_at_once(
+    apps: Apps, token: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = most = 0
+
+    async def counted(path: Path) -> Probed:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        try:
+            return await probe(path)
+        finally:
+            now -= 1
+
+    monkeypatch.setattr("control_plane.videos.posting.probe", counted)
+    ben = await apps.token(await new_user(apps.database, "ben"))
+    answers = await asyncio.gather(*(post(apps, poster, content) for poster in (token, ben) for _ in range(4)))
+    assert {answer["code"] for answer in answers} == {200}
+    assert most <= PROBES < len(answers)
 
 
 async def test_a_day_has_a_limit_of_videos_and_of_bytes(

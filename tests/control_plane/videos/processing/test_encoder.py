@@ -10,6 +10,7 @@ import av
 import pytest
 
 from control_plane.base import ffmpeg
+from control_plane.base.ffmpeg import FfmpegFailed
 from control_plane.videos.processing.encoder import Encoder, Made
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, NotAVideo
 from control_plane.videos.processing.plan import LOUDNESS
@@ -188,3 +189,13 @@ def damaged(upload: Path, folder: Path) -> Path:
     file = folder / "damaged.mp4"
     file.write_bytes(content)
     return file
+
+
+async def test_a_probe_that_does_not_end_is_not_the_video_s_fault(
+    encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job tries again: a busy server would fail the video of a user for good."""
+    monkeypatch.setattr("control_plane.videos.processing.probe.DEADLINE_S", 0.0)
+    with pytest.raises(FfmpegFailed):
+        async with encoder.encoded(chunks(await samples.plain()), ignored):
+            pass
