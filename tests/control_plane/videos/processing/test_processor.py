@@ -177,12 +177,17 @@ async def test_what_a_killed_worker_began_is_ended_once(
             assert await killed.stdout.readline() == f"{step}\n".encode()
         children = psutil.Process(killed.pid).children()
         assert bool(children) == (step == "encoding")
+        for child in children:
+            await until(lambda: "ffmpeg" in child.name(), what="ffmpeg runs")  # noqa: B023
+            child.suspend()  # so that it does not end by itself
     finally:
         killed.send_signal(signal.SIGKILL)
         await killed.wait()
-    await until(
-        lambda: not any(child.is_running() and child.status() != "zombie" for child in children), what="ffmpeg ends"
-    )
+    try:
+        await until(lambda: not any(map(is_alive, children)), what="ffmpeg ends with the worker")
+    finally:
+        for child in filter(is_alive, children):
+            child.kill()
     async with worker(database, dsn, processor, files):
         await until(lambda: no_jobs(database), 60)
     assert await state_of(database, video_id) == "ready"
@@ -194,6 +199,10 @@ async def test_what_a_killed_worker_began_is_ended_once(
     assert {row["name"] for row in kept} == set(names), "the other files are deleted after a day"
     for name in names:
         assert await files.storage.size(name)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 async def test_a_database_that_goes_away_meanwhile_does_not_end_the_work(
