@@ -22,6 +22,11 @@ _PROGRESS = """
     returning id
 """
 _WAITING_OWNERS = "select distinct user_id from video where content_id = $1 and state = 'processing' order by user_id"
+_VIDEOS_BEFORE = """
+    with newest as (select id, user_id from video where content_id = $1 order by id desc limit 1)
+    select count(*) from video where state = 'processing' and user_id = (select user_id from newest)
+        and id < (select id from newest)
+"""
 _FINISH = """
     update video_content set state = 'ready', progress = 100, failure = '', original = '', media = $2, small = $3, poster = $4,
         preview = $5, width = $6, height = $7, duration_ms = $8, changed_at = now()
@@ -105,6 +110,12 @@ async def set_progress(connection: Connection, content_id: ContentId, percent: i
     if await connection.fetchval(_PROGRESS, content_id, percent) is None:
         return None
     return [row["user_id"] for row in await connection.fetch(_WAITING_OWNERS, content_id)]
+
+
+async def videos_before(connection: Connection, content_id: ContentId) -> int:
+    """How many videos the owner of the newest video of a content is already waiting for."""
+    count: int = await connection.fetchval(_VIDEOS_BEFORE, content_id)
+    return count
 
 
 async def finish(

@@ -52,10 +52,13 @@ async def enqueue(connection: Connection, content_id: ContentId) -> None:
 
     The content is locked: a job that is making its files ends after this transaction, and settles these videos, too, so
     that no second one is needed. Once it is made, a job of its own settles them.
+
+    A user's second video waits for the first ones of others: one who uploads fifty holds no others up.
     """
     content = await store.locked(connection, content_id)
-    processing = content is not None and content.state is State.PROCESSING
-    kind = _kind(content).set(key=_key(content_id) if processing else None)
+    kind = _kind(content)
+    if content is not None and content.state is State.PROCESSING:
+        kind = kind.set(key=_key(content_id), priority=-await store.videos_before(connection, content_id))
     await kind.enqueue(connection, content_id)
 
 

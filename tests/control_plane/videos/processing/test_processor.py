@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -281,3 +282,16 @@ async def kill_job(database: Database, content_id: ContentId) -> None:
 
 async def only_dead(database: Database) -> bool:
     return not await database.fetchval("select count(*) from pgqueuer where status <> 'failed'")
+
+
+async def test_the_first_video_of_a_user_does_not_wait_for_all_of_another_user(
+    database: Database, files: Files, tmp_path: Path
+) -> None:
+    upload, ann, ben = tmp_path / "upload", await new_user(database, "ann"), await new_user(database, "ben")
+    waiting = []
+    for number, user_id in enumerate((ann, ann, ann, ben)):
+        upload.write_bytes(bytes([number]))
+        waiting.append((await post(database, files, user_id, upload))[1])
+    jobs = await database.fetch("select payload, priority from pgqueuer order by id")
+    assert [json.loads(job["payload"])["content_id"] for job in jobs] == waiting
+    assert [job["priority"] for job in jobs] == [0, -1, -2, 0]
