@@ -188,7 +188,9 @@ class _Reading:
         size, digest, waiting, limit = 0, hashlib.sha256(), bytearray(), self._limits[name]
 
         def write(content: bytearray) -> None:
-            file.write(content)
+            left = memoryview(content)
+            while left:  # a full disk may take a part before it fails
+                left = left[file.write(left) :]
             digest.update(content)
 
         with path.open("wb", buffering=0) as file:

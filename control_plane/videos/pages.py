@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 KEPT_S = 1_800
 """Smaller: a reader who comes back to the app continues by offset, and sees some videos twice. Larger: the table is full of
@@ -46,20 +46,29 @@ class Start(NamedTuple):
     """Whether `before` is the end of the page before."""
 
 
+class _Kept(NamedTuple):
+    key: int
+    until: float
+
+
+_Table: TypeAlias = LRUCache[Hashable, _Kept]
+
+
 class PageKeys:
     """The keys at the ends of pages, in the memory of this process."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._of_users: TTLCache[Hashable, int] = TTLCache(MOST, KEPT_S, now)
-        self._of_guests: TTLCache[Hashable, int] = TTLCache(MOST, KEPT_S, now)
+        self._now = now
+        self._of_users: _Table = LRUCache(MOST)
+        self._of_guests: _Table = LRUCache(MOST)
 
     def start(self, list_: Hashable, asked: Asked) -> Start | None:
         """Where the page begins. None: too deep for a page whose key is not known."""
         if not asked.number:
             return Start(NEWEST, 0, known=True)
-        before = self._table(asked).get((asked.reader.id, list_, asked.number))
-        if before is not None:
-            return Start(before, 0, known=True)
+        kept = self._table(asked).get((asked.reader.id, list_, asked.number))
+        if kept is not None and kept.until > self._now():
+            return Start(kept.key, 0, known=True)
         offset = asked.number * asked.size
         return Start(NEWEST, offset, known=False) if offset < DEEPEST else None
 
@@ -68,8 +77,8 @@ class PageKeys:
         if last is None and start.known:
             last = start.before
         if last is not None:
-            self._table(asked)[asked.reader.id, list_, asked.number + 1] = last
+            self._table(asked)[asked.reader.id, list_, asked.number + 1] = _Kept(last, self._now() + KEPT_S)
 
-    def _table(self, asked: Asked) -> TTLCache[Hashable, int]:
+    def _table(self, asked: Asked) -> _Table:
         """Guests have a table of their own, because there may be any number of them."""
         return self._of_guests if asked.reader.guest else self._of_users

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
@@ -61,7 +61,7 @@ class Posting:
     def __init__(self, database: Database, blocked_words: BlockedWords) -> None:
         self._database = database
         self._blocked_words = blocked_words
-        self._posted: TTLCache[Hashable, int] = TTLCache(REMEMBERED, _DAY_S)
+        self._posted: LRUCache[Hashable, int] = LRUCache(REMEMBERED)
         """Of each user in this minute and this day, with those that were deleted: they have told users, too."""
 
     async def post(self, new: NewComment) -> Comment:

@@ -59,8 +59,16 @@ async def parts(*content: bytes, stall: bool = False) -> AsyncIterator[bytes]:
 async def test_a_connection_leaves_for_each_that_comes_after_it(
     uploads: ResumableUploads, upload: ResumableUpload, file: Path
 ) -> None:
-    first = asyncio.create_task(uploads.append(upload, 0, parts(b"ab", stall=True)))
-    await until(lambda: asyncio.sleep(0, uploads._holders[upload.id].lock.locked()), what="the first one writes")
+    arrived = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"ab"
+        arrived.set()
+        await asyncio.Event().wait()
+
+    first = asyncio.create_task(uploads.append(upload, 0, slowly()))
+    async with asyncio.timeout(20):
+        await arrived.wait()
     second = asyncio.create_task(uploads.append(upload, 2, parts(b"cd", stall=True)))
     third = asyncio.create_task(uploads.offset(upload))
     async with asyncio.timeout(20):
