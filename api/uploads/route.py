@@ -14,7 +14,7 @@ from aiohttp import web
 
 from api.contract.dispatch import session_token
 from api.contract.platform import Platform
-from api.http.cookies import page_token
+from api.http.cookies import own_origin, page_token
 from api.http.uploads import STALLED_S
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -104,7 +104,7 @@ class UploadRoutes:
         names = _metadata(request.headers.get("Upload-Metadata", ""))
         upload = await self._uploads.create(user_id, size, names.get("filename") or names.get("name") or "")
         # The host that the client used: a page may not send to another name of the same server.
-        base = self._platform.urls.public_url or f"http://{request.host}"
+        base = self._platform.urls.public_url or f"{own_origin(request) or 'http'}://{request.host}"
         headers = {"Location": f"{base}{PATH}/{upload.id}", **_expiry(upload)}
         if request.content_type == PART_TYPE and request.can_read_body:
             headers["Upload-Offset"] = str(await self._uploads.append(upload, 0, _parts(request)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from control_plane.db.pool import Database
 from control_plane.inbox import store
+from control_plane.inbox.model import Kind
 from control_plane.jobs.kind import job
 
 BATCH = 5000
@@ -22,6 +23,14 @@ class InboxRetention:
 @job(every="11 * * * *")
 async def delete_old_entries(retention: InboxRetention) -> None:
     while await store.delete_old(retention.database, dt.timedelta(days=retention.days), BATCH) == BATCH:
+        pass
+
+
+@job()
+async def delete_posts_of_video(database: Database, video_id: int) -> None:
+    """Of a video that fewer users see than before: what told others that it was posted, and its words."""
+    kinds = [Kind.VIDEO_POST.value, Kind.MENTION.value]
+    while await store.delete_of_video(database, video_id, BATCH, kinds) == BATCH:
         pass
 
 

@@ -129,7 +129,7 @@ _DELETE_OLD = """
 """
 _DELETE_OF_VIDEO = """
     delete from inbox_entry where (receiver_id, number) in (
-        select receiver_id, number from inbox_entry where video_id = $1 limit $2)
+        select receiver_id, number from inbox_entry where video_id = $1 and ($3::text[] is null or kind = any($3)) limit $2)
 """
 _TO_HIDE = "select sender_id from inbox_hiding order by sender_id limit 1 for update"
 _HIDE = "select hide_entries_of($1, $2)"
@@ -304,9 +304,9 @@ async def delete_old(database: Database, kept: dt.timedelta, most: int) -> int:
     return int((await database.execute(_DELETE_OLD, kept, most)).split()[-1])
 
 
-async def delete_of_video(database: Database, video_id: int, most: int) -> int:
-    """Delete at most `most` entries about this video. Returns their number."""
-    return int((await database.execute(_DELETE_OF_VIDEO, video_id, most)).split()[-1])
+async def delete_of_video(database: Database, video_id: int, most: int, kinds: Sequence[str] | None = None) -> int:
+    """Delete at most `most` entries about this video, of these kinds or of all. Returns their number."""
+    return int((await database.execute(_DELETE_OF_VIDEO, video_id, most, kinds)).split()[-1])
 
 
 async def hide_more(connection: Connection, most: int) -> bool:

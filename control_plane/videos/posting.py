@@ -18,6 +18,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.retention import delete_posts_of_video
 from control_plane.inbox.telling import tell
 from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
@@ -129,6 +130,8 @@ class Posting:
             description = await store.edit(connection, user_id, video_id, *values)
             if description is None:
                 raise VideoNotFound
+            if said.privacy not in (None, Privacy.PUBLIC):
+                await delete_posts_of_video.enqueue(connection, video_id=video_id)
             if said.description is not None or said.hashtags is not None:
                 await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
             if said.place is not None:

@@ -20,7 +20,13 @@ from control_plane.accounts.verifications import delete_decided_documents
 from control_plane.base.workers import Workers
 from control_plane.eventlog.retention import Retention, delete_old_events
 from control_plane.gifts.combos import delete_old_combos
-from control_plane.inbox.retention import InboxRetention, delete_entries_of_video, delete_old_entries, hide_more_entries
+from control_plane.inbox.retention import (
+    InboxRetention,
+    delete_entries_of_video,
+    delete_old_entries,
+    delete_posts_of_video,
+    hide_more_entries,
+)
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.upkeep import delete_old_history
@@ -75,6 +81,7 @@ async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> 
         delete_old_entries.bind(InboxRetention(database, settings.inbox_days)),
         hide_more_entries.bind(database),
         delete_entries_of_video.bind(database),
+        delete_posts_of_video.bind(database),
         delete_old_history.bind(database),
         deliver_code.bind(CodeDelivery(accounts.codes, accounts.messenger, settings.product_name)),
         delete_old_codes.bind(accounts.codes),

@@ -21,6 +21,7 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 
 NO_VIDEO = "This is not an MP4, MOV, 3GP, MKV or WebM video."
 BROKEN = "The video is damaged, or of a kind that cannot be converted."
+GIVEN_UP = "The video could not be converted. Please upload it again."
 TOO_LONG = f"The video may be at most {LONGEST_S // 60} minutes long."
 TOO_LARGE = f"The video may have at most {LONGEST_SIDE} pixels per side."
 TOO_MANY_FRAMES = "The video has too many frames."

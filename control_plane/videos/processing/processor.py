@@ -21,7 +21,7 @@ from control_plane.storage.files import Files
 from control_plane.videos import processing_store as store
 from control_plane.videos.processing.encoder import Encoder, Made
 from control_plane.videos.processing.job import enqueue_again
-from control_plane.videos.processing.model import BROKEN, NotAVideo
+from control_plane.videos.processing.model import GIVEN_UP, NotAVideo
 from control_plane.videos.processing.telling import tell_of_post
 from control_plane.videos.video import ContentId, State
 
@@ -70,7 +70,7 @@ class Processor:
                 content = await store.locked(connection, content_id)
                 is_processing = content is not None and content.state is State.PROCESSING
                 if is_processing and await enqueue_again(connection, content_id):  # its job was dead
-                    await store.fail(connection, content_id, BROKEN)  # which the enqueued job tells
+                    await store.fail(connection, content_id, GIVEN_UP)  # which the enqueued job tells
                     log.error("video_given_up", extra={"content": content_id})
 
     async def _progress(self, content_id: ContentId, percent: int) -> None:

@@ -8,6 +8,9 @@ import pytest
 
 from api.contract.client import Client
 from control_plane.base.ids import UserId
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.retention import delete_posts_of_video
+from control_plane.inbox.telling import tell
 from control_plane.videos.video import VideoId
 from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.people import new_user
@@ -117,3 +120,22 @@ async def test_an_owner_edits_a_video_that_is_processed(apps: Apps, token: str, 
     body: dict[str, Any] = {"video_id": video, **WORDS, "privacy_type": "friends"}
     changed = (await apps.done("updateVideoDetail", token, Client.ANDROID, **body))["Video"]
     assert (changed["privacy_type"], changed["upload_state"]) == ("friends", "processing")
+
+
+async def test_who_no_longer_sees_a_video_is_no_longer_told_of_it(apps: Apps) -> None:
+    ann, ben = await apps.sign_in("ann"), await apps.sign_in("ben")
+    ann_id, ben_id = await apps.id_of(ann), await apps.id_of(ben)
+    video_id = await apps.database.fetchval(ADD_VIDEO, ann_id)
+    async with apps.database.transaction() as connection:
+        for kind in (Kind.VIDEO_POST, Kind.MENTION):
+            await tell(connection, Told(kind, ann_id, video_id=video_id, text="My new address"), [ben_id])
+        await tell(connection, Told(Kind.VIDEO_LIKE, ben_id, video_id=video_id), [ann_id])
+    details = {"video_id": video_id, "allow_comments": "true", "allow_duet": 1}
+    waiting = "select count(*) from pgqueuer where entrypoint = 'delete_posts_of_video'"
+    await apps.done("updateVideoDetail", ann, **details, privacy_type="public")
+    assert await apps.database.fetchval(waiting) == 0
+    await apps.done("updateVideoDetail", ann, **details, privacy_type="private")
+    assert await apps.database.fetchval(waiting) == 1
+    await delete_posts_of_video.function(apps.database, video_id)  # the queue does not run here
+    left = await apps.database.fetch("select receiver_id, kind from inbox_entry")
+    assert [tuple(row.values()) for row in left] == [(ann_id, "video_like")]
