@@ -82,7 +82,7 @@ class Html:
         headers = {
             "Content-Security-Policy": policy(urls),
             "Permissions-Policy": permissions,
-            "Cache-Control": "no-cache",
+            "Cache-Control": "private, no-cache",
         }
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
