@@ -95,6 +95,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "watchVideo": {"watch_videos": [{"video_id": 1, "duration": 12.5}]},
     "updateVideoDetail": {"video_id": 1, "allow_comments": 1, "allow_duet": 1, "privacy_type": "public"},
     "pinVideo": {"video_id": 1, "pin": 1},
+    "editVideo": {"video_id": 2, "description": "Two stones in a pond #blue", "privacy_type": "public"},
+    "deleteVideo": {"video_id": 2},
     "reportVideo": {"video_id": 1, "report_reason_id": 1, "description": "Shows my house"},
     "showVideoComments": {"video_id": 1, "starting_point": 0},
     "postCommentOnVideo": {"video_id": 1, "comment": "Great!"},

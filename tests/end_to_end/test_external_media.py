@@ -102,8 +102,11 @@ async def test_publishing_and_watching_through_a_mediamtx_elsewhere(stopped: Sta
             async with Publisher(local(stream["rtmp_url"])) as publisher:
                 await viewer.sees(lambda seen: seen.statuses() == ["live"])
                 await until(lambda: stopped.plays(stream), what="HLS")
-                assert 'stagedoor_hook_events_total{event="online"} 1.0' in await stopped.metrics()
 
+                async def hooked() -> bool:
+                    return 'stagedoor_hook_events_total{event="online"} 1.0' in await stopped.metrics()
+
+                await until(hooked, what="the hook of the media server")
                 status, report = await stopped.command("doctor")
                 assert status == 0, report
                 assert "asks us who may publish and watch" in report

@@ -100,7 +100,7 @@ async def test_a_job_that_came_due_while_no_server_ran_is_run_at_the_next_start(
 async def test_the_run_file_tells_scripts_what_runs_where(stagedoor: Stagedoor) -> None:
     run = stagedoor.run
     assert set(run["pids"]) == {"control_plane", "mediamtx", "postgres"}
-    assert set(run["api_keys"]) == {"ios", "android", "android_kt", "document"}
+    assert set(run["api_keys"]) == {"ios", "ios_upload", "android", "android_kt", "document"}
     assert {name for name in run if name.endswith("_port")} == {
         *("http_port", "rtmp_port", "hls_port", "webrtc_port", "webrtc_udp_port", "srt_port"),
         *("mediamtx_api_port", "hooks_port"),
