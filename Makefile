@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests wait for servers and browsers for a third of their time: three workers keep two cores busy.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) * 3 / 2 )))
 
 .PHONY: help run test rehearse check lint types layers pages format publish documents smoke lock clean
 
@@ -15,7 +17,7 @@ run: ## install everything, then start the server in development mode (settings:
 test: ## install everything, check types and style, run every test
 	@$(PYTHON) scripts/setup.py test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 rehearse: ## run the long tests: 10,000 mutated inputs to every listener, 1,000 revoked keys, 200 gift storms, 500 runs of the state machine of money, a kill at every step of a video (after make test)
 	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 GIFT_STORMS=200 MONEY_EXAMPLES=500 VIDEO_KILLS=all $(BIN)/python -m pytest \

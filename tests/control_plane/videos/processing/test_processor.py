@@ -27,7 +27,7 @@ from control_plane.storage.places import open_storage
 from control_plane.videos.processing import encoder as encoding
 from control_plane.videos.processing.encoder import Encoder
 from control_plane.videos.processing.job import OVERDUE, process_content
-from control_plane.videos.processing.model import BROKEN, NO_VIDEO
+from control_plane.videos.processing.model import GIVEN_UP, NO_VIDEO
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
 from control_plane.videos.video import ContentId, VideoId
@@ -212,7 +212,7 @@ async def test_a_database_that_goes_away_meanwhile_does_not_end_the_work(
     monkeypatch.setattr(encoding, "PROGRESS_S", 0.01)
     ann = await new_user(database)
     video_id, _ = await post(database, files, ann, await samples.plain("1280x720", seconds=2))
-    runs = 0
+    runs = disconnections = 0
 
     class Disconnecting(Encoder):
         def encoded(self, upload: AsyncIterator[bytes], tell: Any) -> Any:
@@ -220,6 +220,8 @@ async def test_a_database_that_goes_away_meanwhile_does_not_end_the_work(
             runs += 1
 
             async def disconnected(percent: int) -> None:
+                nonlocal disconnections
+                disconnections += 1
                 await disconnect_everyone(dsn)
                 await tell(percent)
 
@@ -228,7 +230,8 @@ async def test_a_database_that_goes_away_meanwhile_does_not_end_the_work(
     processor = Processor(database, files, Disconnecting(tmp_path / "processing"))
     async with worker(database, dsn, processor, files):
         await until(lambda: is_ready(database, video_id), 60)
-    assert runs == 1
+    # The worker itself may lose the job with its connection, and take it again. The encoding does not end each time.
+    assert runs < disconnections
 
 
 async def is_ready(database: Database, video_id: VideoId) -> bool:
@@ -273,7 +276,7 @@ async def test_a_content_whose_job_is_dead_fails_in_the_end(
     async with worker(database, dsn, processor, files):
         await until(lambda: only_dead(database), 60)
     assert (await state_of(database, waiting), await state_of(database, dead)) == ("ready", "failed")
-    assert await told(database, ann) == [(Kind.VIDEO_FAILED, None, dead, BROKEN)]
+    assert await told(database, ann) == [(Kind.VIDEO_FAILED, None, dead, GIVEN_UP)]
 
 
 async def kill_job(database: Database, content_id: ContentId) -> None:
