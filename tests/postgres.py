@@ -193,7 +193,8 @@ async def disconnect_everyone(dsn: str) -> None:
     """Terminate every connection to this database but our own."""
     connection = await asyncpg.connect(dsn, timeout=10)
     await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"  # no autovacuum
     )
     await connection.close(timeout=5)
 
