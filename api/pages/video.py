@@ -54,7 +54,7 @@ class VideoPage:
             "title": _title(video, name),
             "description": video.description or f"A video by {name} on Stagedoor",
             "image": view.thum,
-            "item": msgspec.json.encode(feed_item(video, view, urls)).decode(),
+            "item": msgspec.json.encode(feed_item(video, view)).decode(),
             "heading": f"Video by {name}",
         }
         return self._html.page(request, "video", values, tags=_tags(view))

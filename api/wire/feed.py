@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from api.http.urls import Urls
 from api.wire.location import Location, location_view
 from api.wire.person import User, Video
 from api.wire.sound import Sound
@@ -29,11 +28,11 @@ class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
     hashtag: FeedHashtag | UnsetType = field(default=UNSET, name="Hashtag")
 
 
-def feed_item(stored: StoredVideo, video: Video, urls: Urls) -> FeedItem:
+def feed_item(stored: StoredVideo, video: Video) -> FeedItem:
     """The item of this video, without a hashtag. `video`: its view."""
     return FeedItem(
         video=video,
         user=video.user,
         sound=video.sound,
-        location=location_view(stored.place, urls) if stored.place else UNSET,
+        location=location_view(stored.place) if stored.place else UNSET,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from api.http.urls import Urls
 from api.wire.values import NO_TIME, UNKNOWN_DEGREES, DecimalText, Id, Url, WireTime, wire_time
 from control_plane.videos.video import Place
 
@@ -20,7 +19,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     created: WireTime = NO_TIME
 
 
-def location_view(place: Place, urls: Urls) -> Location:
+def location_view(place: Place) -> Location:
     return Location(
         id=place.id,
         name=place.name,
@@ -28,7 +27,6 @@ def location_view(place: Place, urls: Urls) -> Location:
         lat=degrees(place.latitude),
         long=degrees(place.longitude),
         google_place_id=place.google_place_id,
-        image=urls.static("location.svg"),
         created=wire_time(place.created_at),
     )
 

@@ -87,8 +87,7 @@ async def edit(
     allow_comments: bool | None,
     allow_duet: bool | None,
 ) -> str | None:
-    """None stays as it is. Returns its description; None:
-    the user has no such video."""
+    """None stays as it is. Returns the description of the video; None: the user has no such video."""
     values = (video_id, user_id, description, privacy, allow_comments, allow_duet)
     changed: str | None = await connection.fetchval(_EDIT, *values)
     return changed

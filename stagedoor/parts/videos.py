@@ -13,7 +13,7 @@ from control_plane.videos.addresses import VideoAddresses
 from control_plane.videos.bundle import Videos
 from control_plane.videos.comments.bundle import Comments
 from control_plane.videos.comments.likes import Likes
-from control_plane.videos.comments.posting import Posting as CommentPosting
+from control_plane.videos.comments.posting import CommentPosting
 from control_plane.videos.comments.reading import Reading
 from control_plane.videos.comments.words import BlockedWords
 from control_plane.videos.deletion import VideoDeletion

@@ -19,7 +19,7 @@ async def feed_items(call: Call, videos: Sequence[Video]) -> list[FeedItem]:
     found = await people(call.platform.database, call.viewer_id, list(wanted)) if wanted else {}
     shown = {user_id: seen_view(seen, call.urls) for user_id, seen in found.items()}
     return [
-        feed_item(video, video_view(video, shown[video.user_id], call.urls, shown), call.urls)
+        feed_item(video, video_view(video, shown[video.user_id], call.urls, shown))
         for video in videos
         if video.user_id in shown
     ]

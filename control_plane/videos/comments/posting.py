@@ -57,7 +57,7 @@ class NewComment:
     mentions: Mentions = Mentions()
 
 
-class Posting:
+class CommentPosting:
     def __init__(self, database: Database, blocked_words: BlockedWords) -> None:
         self._database = database
         self._blocked_words = blocked_words

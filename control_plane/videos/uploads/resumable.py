@@ -123,7 +123,7 @@ class ResumableUploads:
             async def write(*, flush: bool = False) -> int:
                 nonlocal waiting
                 content, waiting = bytes(waiting), bytearray()
-                count = await _ended(asyncio.to_thread(_write, file.fileno(), content, flush=flush))
+                count = await _ended(asyncio.to_thread(_write_all, file.fileno(), content, flush=flush))
                 room.written(count)
                 return count
 
@@ -222,7 +222,7 @@ async def expire_uploads(uploads: ResumableUploads) -> None:
     await uploads.expire()
 
 
-def _write(descriptor: int, content: bytes, *, flush: bool = False) -> int:
+def _write_all(descriptor: int, content: bytes, *, flush: bool = False) -> int:
     """`flush`: to the disk, because the offset that the client is told must not shrink."""
     written = 0
     while written < len(content):

@@ -31,3 +31,14 @@ async def ann(apps: Apps) -> UserId:
 @pytest.fixture
 async def token(apps: Apps, ann: UserId) -> str:
     return await apps.token(ann)
+
+
+@pytest.fixture
+async def ben(apps: Apps) -> UserId:
+    return await new_user(apps.database, "ben")
+
+
+@pytest.fixture
+async def bens(apps: Apps, ben: UserId) -> str:
+    """Ben's session token."""
+    return await apps.token(ben)

@@ -19,13 +19,7 @@ from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.ledger.books import transfers_of
 from tests.control_plane.ledger.test_history import move
 from tests.control_plane.payouts.till import Till
-from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete
-
-
-@pytest.fixture
-async def ben(apps: Apps) -> UserId:
-    return await new_user(apps.database, "ben")
 
 
 @pytest.fixture(autouse=True)

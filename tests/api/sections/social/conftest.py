@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane.base.ids import UserId
 from tests.api.sections.apps import Apps, apps_of
-from tests.control_plane.people import new_user
 from tests.control_plane.watched_database import WatchedDatabase
 
 
@@ -16,14 +14,3 @@ async def apps(dsn: str, database: WatchedDatabase, tmp_path: Path) -> AsyncIter
     """Without limits of calls: all callers of a test have one address."""
     async with apps_of(dsn, database, tmp_path, address_rate=100_000, user_rate=100_000) as apps:
         yield apps
-
-
-@pytest.fixture
-async def ben(apps: Apps) -> UserId:
-    return await new_user(apps.database, "ben")
-
-
-@pytest.fixture
-async def bens(apps: Apps, ben: UserId) -> str:
-    """Ben's session token."""
-    return await apps.token(ben)

@@ -35,16 +35,6 @@ async def apps(dsn: str, database: WatchedDatabase, tmp_path: Path) -> AsyncIter
 
 
 @pytest.fixture
-async def ben(apps: Apps) -> UserId:
-    return await new_user(apps.database, "ben")
-
-
-@pytest.fixture
-async def bens(apps: Apps, ben: UserId) -> str:
-    return await apps.token(ben)
-
-
-@pytest.fixture
 async def video(apps: Apps, ann: UserId) -> int:
     """Of Ann."""
     return await new_video(apps, ann)

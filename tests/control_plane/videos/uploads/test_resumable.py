@@ -78,18 +78,18 @@ async def test_a_connection_leaves_for_each_that_comes_after_it(
 
 
 def double(monkeypatch: pytest.MonkeyPatch, write: Callable[[int, bytes], int]) -> None:
-    real = resumable._write
+    real = resumable._write_all
 
     def written(descriptor: int, content: bytes, *, flush: bool = False) -> int:
         return write(descriptor, content) if content else real(descriptor, content, flush=flush)
 
-    monkeypatch.setattr(resumable, "_write", written)
+    monkeypatch.setattr(resumable, "_write_all", written)
 
 
 async def test_what_is_written_when_a_call_is_cancelled_is_written_once(
     uploads: ResumableUploads, upload: ResumableUpload, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, begun, go_on = resumable._write, threading.Event(), threading.Event()
+    real, begun, go_on = resumable._write_all, threading.Event(), threading.Event()
 
     def slowly(descriptor: int, content: bytes) -> int:
         begun.set()
@@ -110,7 +110,7 @@ async def test_what_is_written_when_a_call_is_cancelled_is_written_once(
 async def test_what_a_full_disk_took_is_written_once(
     uploads: ResumableUploads, upload: ResumableUpload, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failed = resumable._write, list[bool]()
+    real, failed = resumable._write_all, list[bool]()
 
     def half(descriptor: int, content: bytes) -> int:
         if failed:
