@@ -31,7 +31,7 @@ class LikesPrivate(ControlPlaneError):
     kind = ErrorKind.FORBIDDEN
 
     def __init__(self) -> None:
-        super().__init__("This user shows liked videos to nobody.")
+        super().__init__("This user does not show liked videos to others.")
 
 
 class FavouritesPrivate(ControlPlaneError):

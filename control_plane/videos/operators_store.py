@@ -21,11 +21,6 @@ _LATEST = f"""
 """
 _GET = f"select {_COLUMNS} from video v join video_content c on c.id = v.content_id where v.id = $1"
 _CONTENT_OF = "select content_id from video where id = $1 and state <> 'deleted'"
-_BEGIN_AGAIN = """
-    update video_content set state = 'processing', progress = 0, failure = '', changed_at = now()
-    where id = $1 and state <> 'ready' and original <> '' returning id
-"""
-_WAIT_AGAIN = "update video set state = 'processing' where content_id = $1 and state = 'failed'"
 _SET_REASON = """
     update refused_content set reason = $2
     where sha256 = (select sha256 from video join video_content c on c.id = content_id where video.id = $1)
@@ -67,14 +62,6 @@ async def content_of(connection: Connection, video_id: VideoId) -> ContentId | N
     """None: there is no such video."""
     content_id: ContentId | None = await connection.fetchval(_CONTENT_OF, video_id)
     return content_id
-
-
-async def begin_again(connection: Connection, content_id: ContentId) -> bool:
-    """Let the videos of a content wait for its files again. False: it is ready, or there is no original."""
-    if await connection.fetchval(_BEGIN_AGAIN, content_id) is None:
-        return False
-    await connection.execute(_WAIT_AGAIN, content_id)
-    return True
 
 
 async def set_reason(connection: Connection, video_id: VideoId, reason: str) -> None:

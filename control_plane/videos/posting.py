@@ -25,7 +25,7 @@ from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
 from control_plane.videos.processing.job import enqueue
 from control_plane.videos.processing.probe import probe
-from control_plane.videos.processing_store import mentioned
+from control_plane.videos.processing_store import begin_again, mentioned
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
 from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
@@ -212,7 +212,7 @@ class Posting:
             return content.id
         if content is None or not original:
             raise _OriginalNeeded
-        await store.begin_again(connection, content.id, original)
+        await begin_again(connection, content.id, original)
         await self._use(connection, content.id, original)
         return content.id
 

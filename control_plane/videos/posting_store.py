@@ -15,11 +15,6 @@ _LOCK_CONTENT = "select id, state, original from video_content where sha256 = $1
 _ADD_CONTENT = """
     insert into video_content (sha256, original, bytes) values ($1, $2, $3) on conflict (sha256) do nothing returning id
 """
-_BEGIN_AGAIN = """
-    update video_content set state = 'processing', progress = 0, failure = '', original = $2, changed_at = now()
-    where id = $1
-"""
-_WAIT_AGAIN = "update video set state = 'processing' where content_id = $1 and state = 'failed'"
 _ADD = """
     insert into video (user_id, content_id, state, description, privacy, allow_comments, allow_duet, story, sound_id,
         duet_of, duet_layout, location_id, latitude, longitude)
@@ -64,12 +59,6 @@ async def add_content(connection: Connection, sha256: bytes, original: str, size
     """None: an equal upload has added it meanwhile."""
     content_id: ContentId | None = await connection.fetchval(_ADD_CONTENT, sha256, original, size)
     return content_id
-
-
-async def begin_again(connection: Connection, content_id: ContentId, original: str) -> None:
-    """A content that has failed is processed again, and its videos wait for it."""
-    await connection.execute(_BEGIN_AGAIN, content_id, original)
-    await connection.execute(_WAIT_AGAIN, content_id)
 
 
 async def add(connection: Connection, user_id: UserId, content_id: ContentId, *values: object) -> VideoId:

@@ -32,6 +32,12 @@ _FINISH = """
         preview = $5, width = $6, height = $7, duration_ms = $8, changed_at = now()
     where id = $1
 """
+_BEGIN_AGAIN = """
+    update video_content
+    set state = 'processing', progress = 0, failure = '', original = coalesce($2, original), changed_at = now()
+    where id = $1 and state <> 'ready' and coalesce($2, original) <> '' returning id
+"""
+_WAIT_AGAIN = "update video set state = 'processing' where content_id = $1 and state = 'failed'"
 _FAIL = """
     update video_content set state = 'failed', failure = $2, changed_at = now() where id = $1 and state = 'processing'
     returning id
@@ -127,6 +133,15 @@ async def finish(
 async def fail(connection: Connection, content_id: ContentId, why: str) -> bool:
     """False: it is not processing any more."""
     return await connection.fetchval(_FAIL, content_id, why) is not None
+
+
+async def begin_again(connection: Connection, content_id: ContentId, original: str | None = None) -> bool:
+    """Let the videos of a content that has failed wait for its files again. `original`: a new one, if the caller has it.
+    False: it is ready, or there is no original."""
+    if await connection.fetchval(_BEGIN_AGAIN, content_id, original) is None:
+        return False
+    await connection.execute(_WAIT_AGAIN, content_id)
+    return True
 
 
 async def set_watermarked(connection: Connection, content_id: ContentId, name: FileName) -> bool:

@@ -340,7 +340,7 @@ async def test_likes_may_be_private(lists: Lists, app: Client) -> None:
         who = lists.ann if token else "0"
         body: dict[str, Any] = {"user_id": who, "other_user_id": lists.ben, "starting_point": "0"}
         answer = await lists.apps.call("showUserLikedVideos", token, app, **body)
-        assert (answer["code"], answer["msg"]) == (201, "This user shows liked videos to nobody.")
+        assert (answer["code"], answer["msg"]) == (201, "This user does not show liked videos to others.")
     own = {"user_id": lists.ben, "starting_point": "0"}
     bens = await lists.apps.token(lists.ben)
     assert [item["Video"]["id"] for item in await lists.apps.done("showUserLikedVideos", bens, app, **own)] == [liked]
