@@ -67,8 +67,8 @@ export class Conversation {
     const items = await call("showMessages", { other_user_id: this.other.user_id });
     this.#older.hidden = items.length < PAGE;
     this.#add(items.map(({ DirectMessage }) => fromAnswer(DirectMessage)), true);
+    if (document.activeElement === document.body) this.#form.focus(); // the user may be at a message already
     await this.markRead();
-    this.#form.focus();
   }
 
   /** After a lost connection: the messages that came meanwhile, and changes of the newest ones. */
