@@ -43,7 +43,7 @@ def restrict(
         give_way(nice)  # before the change of user, which may not write the session's niceness
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, memory_bytes)
-    _limit(resource.RLIMIT_CPU, cpu_s, signalled=1)
+    _limit(resource.RLIMIT_CPU, cpu_s, signalled=max(1, cpu_s // 10))
     _limit(resource.RLIMIT_NOFILE, open_files)
     if uid != UNLIMITED:
         os.setgroups([])
@@ -58,7 +58,7 @@ def restrict(
 
 def _limit(kind: int, most: int, signalled: int = 0) -> None:
     """Set the soft and the hard limit. Falls back to the present hard limit where it may not be raised. `signalled`: how far
-    below is the soft limit of processor time, whose signal tells its end from a kill."""
+    below is the soft limit of processor time, whose signal tells it from other kills."""
     if most == UNLIMITED:
         return
     hard = resource.getrlimit(kind)[1]

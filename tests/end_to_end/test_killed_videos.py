@@ -163,9 +163,7 @@ async def begun(platform: Stagedoor, content: bytes, step: str = "") -> tuple[Ca
 
 @pytest.mark.parametrize(
     ("killed", "step"),
-    [(killed, step) for killed in ("database", "server") for step in PROCESSING]
-    if ALL
-    else [("server", "stored 1")],
+    [(killed, step) for killed in ("database", "server") for step in PROCESSING] if ALL else [("server", "stored 1")],
 )
 async def test_a_video_is_made_once(platform: Stagedoor, content: bytes, killed: str, step: str) -> None:
     case, reached = await begun(platform, content, step)

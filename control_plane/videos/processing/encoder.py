@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from control_plane.base import child, ffmpeg
 from control_plane.base.child import Kind
-from control_plane.base.ffmpeg import FfmpegFailed, FfmpegTooSlow
+from control_plane.base.ffmpeg import FfmpegFailed
 from control_plane.pictures.model import NICE
 from control_plane.storage.model import StorageUnavailable
 from control_plane.storage.space import Space
@@ -22,10 +23,14 @@ from control_plane.videos.processing import plan
 from control_plane.videos.processing.model import BROKEN, TOO_SLOW, NotAVideo, Probed
 from control_plane.videos.processing.probe import probe
 
-SLOWEST = 12.0
-"""Seconds of work for one second of video: 4K with HDR and 60 frames takes 6 on two cores. Larger: a hostile file holds the
-encoder for longer. Smaller: slow machines refuse what phones record."""
-AT_LEAST_S = 120.0
+SLOWEST = 24.0
+"""Processor time for one second of video: 4K with HDR and 60 frames takes 12. Larger: a hostile file holds the encoder for
+longer. Smaller: slow machines refuse what phones record."""
+AT_LEAST_S = 240.0
+"""Processor time for short videos."""
+PATIENCE = 1.0
+"""The deadline by the processor time. An ffmpeg that gets less than a whole processor reaches it, and begins again: that is
+no fault of the video. Larger: one that hangs holds its place for longer. Smaller: busy servers begin again."""
 PROGRESS_S = 1.0
 """Time between two looks at the progress. Longer: the app's bar jerks. Shorter: more queries."""
 LEAST_FREE_BYTES = 256 << 20
@@ -167,15 +172,15 @@ class Encoder:
 
     async def _run(self, arguments: Sequence[str], what: str, duration_ms: int) -> str:
         program = await asyncio.to_thread(ffmpeg.executable, self._ffmpeg_setting)
-        deadline_s = AT_LEAST_S + SLOWEST * duration_ms / 1000
+        cpu_s = math.ceil(AT_LEAST_S + SLOWEST * duration_ms / 1000)
         account = child.account_for(Kind.WORKER)
         try:
-            return await ffmpeg.run(arguments, what, deadline_s, account, program=program, nice=NICE)
-        except FfmpegTooSlow:
-            raise NotAVideo(TOO_SLOW) from None
+            return await ffmpeg.run(arguments, what, cpu_s * PATIENCE, account, program=program, nice=NICE, cpu_s=cpu_s)
         except FfmpegFailed as error:
             if error.status is None or error.status == _KILLED:
                 raise
+            if error.status == ffmpeg.OUT_OF_TIME:
+                raise NotAVideo(TOO_SLOW) from error
             for folder in (self._folder, child.scratch_place(self._folder, account)):
                 if (await asyncio.to_thread(shutil.disk_usage, folder)).free < LEAST_FREE_BYTES:
                     raise StorageUnavailable from error

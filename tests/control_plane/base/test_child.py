@@ -56,7 +56,7 @@ def test_its_limits_are_in_force() -> None:
     limits = {line[:25].strip(): line[25:].split()[:2] for line in table.splitlines()[1:]}
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max data size"] == [str(1 << 30)] * 2
-    assert limits["Max cpu time"] == ["76", "77"]
+    assert limits["Max cpu time"] == ["70", "77"]
     assert limits["Max open files"] == ["123", "123"]
 
 

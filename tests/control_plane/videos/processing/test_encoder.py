@@ -12,10 +12,12 @@ import av
 import pytest
 
 from control_plane.base import ffmpeg
+from control_plane.base.ffmpeg import FfmpegTooSlow
 from control_plane.storage.space import NoRoomForUploads, Space
+from control_plane.videos.processing import encoder as encoding
 from control_plane.videos.processing import plan
 from control_plane.videos.processing.encoder import Encoder, Made, Source
-from control_plane.videos.processing.model import BROKEN, NO_VIDEO, NotAVideo
+from control_plane.videos.processing.model import BROKEN, NO_VIDEO, TOO_SLOW, NotAVideo
 from control_plane.videos.processing.plan import LOUDNESS
 from control_plane.videos.processing.probe import ProbeUnavailable, probe
 from tests.control_plane.videos.samples import SECRETS, Samples
@@ -210,6 +212,20 @@ async def test_a_probe_that_does_not_end_is_not_the_video_s_fault(
     monkeypatch.setattr("control_plane.videos.processing.probe.DEADLINE_S", 0.0)
     with pytest.raises(ProbeUnavailable):
         await encoded(encoder, await samples.plain(), lambda made: None)
+
+
+async def test_processor_time_tells_a_costly_video_from_a_busy_server(
+    encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await samples.plain("1920x1080", seconds=6)
+    monkeypatch.setattr(encoding, "AT_LEAST_S", 2)
+    monkeypatch.setattr(encoding, "SLOWEST", 0)
+    monkeypatch.setattr(encoding, "PATIENCE", 30)
+    with pytest.raises(NotAVideo, match=TOO_SLOW):
+        await encoded(encoder, upload, lambda made: None)
+    monkeypatch.setattr(encoding, "PATIENCE", 0)
+    with pytest.raises(FfmpegTooSlow):  # the job tries again
+        await encoded(encoder, upload, lambda made: None)
 
 
 async def test_a_source_without_room_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
