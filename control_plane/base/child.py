@@ -284,10 +284,13 @@ def scratch(directory: Path, account: Account | None, prefix: str) -> Iterator[P
     if account is not None:
         make_public_folder(directory)
         _sweep(directory)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=directory, ignore_cleanup_errors=True) as folder, _lock(folder):
-        if account is not None:
-            os.chown(folder, account.uid, account.gid)
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=directory, ignore_cleanup_errors=True) as folder:
+        if account is None:
+            yield Path(folder)
+        else:
+            with _lock(folder):
+                os.chown(folder, account.uid, account.gid)
+                yield Path(folder)
 
 
 def scratch_place(directory: Path, account: Account | None) -> Path:
