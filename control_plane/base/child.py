@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import functools
 import grp
 import hashlib
@@ -39,9 +40,9 @@ ROOTS_STATE = Path("/var/lib/stagedoor")
 _UIDS = range(60_900, 61_184)
 """User ids that neither distributions nor systemd assign: https://systemd.io/UIDS-GIDS/."""
 _INHERITED = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_ABANDONED_S = 3600.0
-"""Age after which a scratch folder counts as left behind. Smaller: the folder of a running child is deleted. Larger:
-leftovers of a killed server fill the disk for longer."""
+_LOCKED_S = 60.0
+"""Age from which a scratch folder that no process has locked counts as left behind. Smaller: a folder is deleted between
+its creation and its lock."""
 _KILLED_S = 5.0
 """Time that the kernel has to end a killed process. Smaller: an error on a machine that swaps. Larger: the caller waits
 longer for a child of hostile media that has left its session."""
@@ -279,14 +280,22 @@ def make_files_of(directory: Path, account: Account | None) -> Path:
 def scratch(directory: Path, account: Account | None, prefix: str) -> Iterator[Path]:
     """A temporary folder that the account can write: in `directory`, or in a place that the account can reach. Removed
     on exit."""
+    directory = scratch_place(directory, account)
     if account is not None:
-        directory = ROOTS_STATE / "scratch"
         make_public_folder(directory)
         _sweep(directory)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=directory, ignore_cleanup_errors=True) as folder:
-        if account is not None:
-            os.chown(folder, account.uid, account.gid)
-        yield Path(folder)
+        if account is None:
+            yield Path(folder)
+        else:
+            with _lock(folder):
+                os.chown(folder, account.uid, account.gid)
+                yield Path(folder)
+
+
+def scratch_place(directory: Path, account: Account | None) -> Path:
+    """The folder with the temporary folders of `scratch`. Creates nothing."""
+    return directory if account is None else ROOTS_STATE / "scratch"
 
 
 def take(file: Path, target: Path) -> None:
@@ -304,11 +313,24 @@ def take(file: Path, target: Path) -> None:
 
 
 def _sweep(directory: Path) -> None:
-    """Delete scratch folders that a killed server left behind."""
+    """Delete scratch folders that a killed server left behind: the kernel has ended their locks. Age alone says nothing,
+    because a child may run for hours."""
     for folder in directory.iterdir():
         with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
-                shutil.rmtree(folder, ignore_errors=True)
+            if time.time() - folder.stat().st_mtime > _LOCKED_S:
+                with _lock(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _lock(folder: str | Path) -> Iterator[None]:
+    """Raises BlockingIOError if another process, or another call, has locked it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_public_folder(path: Path) -> None:

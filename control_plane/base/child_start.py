@@ -43,7 +43,7 @@ def restrict(
         give_way(nice)  # before the change of user, which may not write the session's niceness
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, memory_bytes)
-    _limit(resource.RLIMIT_CPU, cpu_s)
+    _limit(resource.RLIMIT_CPU, cpu_s, signalled=max(1, cpu_s // 10))
     _limit(resource.RLIMIT_NOFILE, open_files)
     if uid != UNLIMITED:
         os.setgroups([])
@@ -56,14 +56,15 @@ def restrict(
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _limit(kind: int, most: int) -> None:
-    """Set the soft and the hard limit. Falls back to the present hard limit where it may not be raised."""
+def _limit(kind: int, most: int, signalled: int = 0) -> None:
+    """Set the soft and the hard limit. Falls back to the present hard limit where it may not be raised. `signalled`: how far
+    below is the soft limit of processor time, whose signal tells it from other kills."""
     if most == UNLIMITED:
         return
     hard = resource.getrlimit(kind)[1]
     for value in (most, min(most, hard) if hard != resource.RLIM_INFINITY else most):
         with suppress(OSError, ValueError):
-            resource.setrlimit(kind, (value, value))
+            resource.setrlimit(kind, (max(0, value - signalled), value))
             return
 
 

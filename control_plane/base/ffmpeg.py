@@ -26,6 +26,8 @@ _TAIL_BYTES = 2_000
 MEMORY_BYTES = 4 << 30
 """Limit of address space. The stacks of ffmpeg's threads count: with 64 cores a quarter of this is too little."""
 _OPEN_FILES = 256
+OUT_OF_TIME = 255
+"""Its exit status after SIGXCPU, which it handles."""
 
 
 class FfmpegFailed(ControlPlaneError):
@@ -105,11 +107,14 @@ async def run(
     program: Path | None = None,
     nice: int = NICE,
     memory_bytes: int = MEMORY_BYTES,
+    cpu_s: int | None = None,
 ) -> str:
     """Run ffmpeg within limits, wait for it and return the end of its output. `what` names the task in the text of
-    FfmpegFailed. `program` is the bundled one by default."""
+    FfmpegFailed. `program` is the bundled one by default. `cpu_s`: the processor time of all threads; by default as much as
+    there is before the deadline. At its end the status is OUT_OF_TIME."""
     argv = [*_QUIET, *arguments]
-    return await _run(program or executable(), argv, what, deadline_s, account, nice=nice, memory_bytes=memory_bytes)
+    program = program or executable()
+    return await _run(program, argv, what, deadline_s, account, nice=nice, memory_bytes=memory_bytes, cpu_s=cpu_s)
 
 
 async def _run(
@@ -121,8 +126,9 @@ async def _run(
     *,
     nice: int,
     memory_bytes: int = MEMORY_BYTES,
+    cpu_s: int | None = None,
 ) -> str:
-    cpu_s = math.ceil(deadline_s) * (os.cpu_count() or 1)
+    cpu_s = cpu_s or math.ceil(deadline_s) * (os.cpu_count() or 1)
     limits = Limits(memory_bytes, cpu_s, _OPEN_FILES, nice, ends_with_parent=True)
     try:
         path = await asyncio.to_thread(child.runnable, program, account)

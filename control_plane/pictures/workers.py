@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import IO
@@ -15,6 +16,15 @@ _OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_EN
 
 class WorkerFailed(Exception):
     """The process failed, was killed at its deadline or at one of its limits, or wrote too much."""
+
+
+class WorkerTooSlow(WorkerFailed):
+    """The process used up its processor time: the file takes too much work."""
+
+
+class WorkerInterrupted(WorkerFailed):
+    """The process could not be started, did not end before its deadline although it had processor time left, or was
+    killed: the machine is busy or out of memory."""
 
 
 async def run(module: str, file: IO[bytes], deadline_s: float, largest: int) -> bytes:
@@ -47,7 +57,11 @@ async def run(module: str, file: IO[bytes], deadline_s: float, largest: int) -> 
     try:
         status, output = await child.finished(start, read, deadline_s)
     except OSError:  # TimeoutError is one
-        raise WorkerFailed from None
+        raise WorkerInterrupted from None
+    if status == -signal.SIGXCPU:
+        raise WorkerTooSlow
+    if status == -signal.SIGKILL:
+        raise WorkerInterrupted
     if status != 0:
         raise WorkerFailed
     return output

@@ -1,4 +1,5 @@
-"""Disk space for uploads: an upload is refused before the disk is so full that the database or the server fails."""
+"""Disk space for uploads, and for what is made of them: they are refused before the disk is so full that the database or
+the server fails."""
 
 from __future__ import annotations
 
@@ -46,7 +47,12 @@ class Space:
         self._folder = folder
         self._reserve = reserve
         self.reserved = 0
-        """By the uploads of this process that have not arrived."""
+        """By what this process has not written yet."""
+
+    def of(self, folder: Path) -> Space:
+        """The space of a folder: this one, if it is on the same disk, whose reservations count together. Blocks."""
+        is_same = folder.stat().st_dev == self._folder.stat().st_dev
+        return self if is_same else Space(folder, self._reserve)
 
     async def check(self, size: int) -> None:
         """Whether there is room for an upload of this size. Raises NoRoomForUploads."""

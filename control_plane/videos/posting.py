@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
@@ -24,6 +24,7 @@ from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
 from control_plane.videos.processing.job import enqueue
+from control_plane.videos.processing.model import Probed
 from control_plane.videos.processing.probe import probe
 from control_plane.videos.processing_store import begin_again, mentioned
 from control_plane.videos.store import seen_by_ids
@@ -95,6 +96,8 @@ class Arrived:
     measured: Measured
     resumable: ResumableUpload | None = None
     """The upload in parts that it was; it is used up by the video."""
+    pixels: int = 0
+    """Of all frames together, once it is probed."""
 
 
 class Posting:
@@ -107,10 +110,11 @@ class Posting:
 
     async def post(self, user_id: UserId, upload: Arrived, video: NewVideo) -> VideoId:
         """Returns when the original is stored and the video is in the database, to be processed. Raises TooManyVideos,
-        ContentRefused, DuetRefused, VideoNotFound, NotAVideo, StorageUnavailable and FileDeletedMeanwhile."""
+        ContentRefused, DuetRefused, VideoNotFound, NotAVideo, ProbeUnavailable, StorageUnavailable and FileDeletedMeanwhile."""
         await self._check(user_id, upload, video)
         await self._limits.count(user_id, upload.measured.size)
-        await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        probed, _ = await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        upload = replace(upload, pixels=probed.pixels)
         try:
             return await self._write(user_id, upload, video, FileName(""))
         except _OriginalNeeded:
@@ -142,10 +146,10 @@ class Posting:
                 told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
                 await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
 
-    async def _probe(self, path: Path) -> None:
-        """Raises NotAVideo."""
+    async def _probe(self, path: Path) -> Probed:
+        """Raises NotAVideo and ProbeUnavailable."""
         async with self._probes:
-            await probe(path)
+            return await probe(path)
 
     @asynccontextmanager
     async def _original(self, user_id: UserId, upload: Arrived) -> AsyncIterator[FileName]:
@@ -173,7 +177,7 @@ class Posting:
         said, place = video.said, video.said.place or GivenPlace()
         description = said.description or ""
         async with self._database.transaction() as connection:
-            content_id = await self._content(connection, upload.measured, original)
+            content_id = await self._content(connection, upload, original)
             video_id = await store.add(
                 connection,
                 user_id,
@@ -197,17 +201,18 @@ class Posting:
             await enqueue(connection, content_id)
         return video_id
 
-    async def _content(self, connection: Connection, measured: Measured, original: FileName) -> ContentId:
+    async def _content(self, connection: Connection, upload: Arrived, original: FileName) -> ContentId:
         """The content of this upload, locked until the commit. Raises _OriginalNeeded and ContentRefused."""
-        content = await store.lock_content(connection, measured.sha256)
-        if await store.is_refused(connection, measured.sha256):  # after the lock, which an operator's removal holds
+        sha256, size = upload.measured.sha256, upload.measured.size
+        content = await store.lock_content(connection, sha256)
+        if await store.is_refused(connection, sha256):  # after the lock, which an operator's removal holds
             raise ContentRefused
         if content is None and original:
-            added = await store.add_content(connection, measured.sha256, original, measured.size)
+            added = await store.add_content(connection, sha256, original, size, upload.pixels)
             if added is not None:
                 await self._use(connection, added, original)
                 return added
-            content = await store.lock_content(connection, measured.sha256)
+            content = await store.lock_content(connection, sha256)
         if content is not None and (content.state == "ready" or (content.state == "processing" and content.original)):
             return content.id
         if content is None or not original:

@@ -13,7 +13,8 @@ from control_plane.videos.video import ContentId, Privacy, VideoId
 _IS_REFUSED = "select true from refused_content where sha256 = $1"
 _LOCK_CONTENT = "select id, state, original from video_content where sha256 = $1 for no key update"
 _ADD_CONTENT = """
-    insert into video_content (sha256, original, bytes) values ($1, $2, $3) on conflict (sha256) do nothing returning id
+    insert into video_content (sha256, original, bytes, pixels) values ($1, $2, $3, $4)
+    on conflict (sha256) do nothing returning id
 """
 _ADD = """
     insert into video (user_id, content_id, state, description, privacy, allow_comments, allow_duet, story, sound_id,
@@ -55,9 +56,9 @@ async def lock_content(connection: Connection, sha256: bytes) -> StoredContent |
     return None if row is None else StoredContent(**row)
 
 
-async def add_content(connection: Connection, sha256: bytes, original: str, size: int) -> ContentId | None:
+async def add_content(connection: Connection, sha256: bytes, original: str, size: int, pixels: int) -> ContentId | None:
     """None: an equal upload has added it meanwhile."""
-    content_id: ContentId | None = await connection.fetchval(_ADD_CONTENT, sha256, original, size)
+    content_id: ContentId | None = await connection.fetchval(_ADD_CONTENT, sha256, original, size, pixels)
     return content_id
 
 

@@ -14,7 +14,8 @@ from control_plane.videos.sight import sees
 from control_plane.videos.video import ContentId, Privacy, State, VideoId
 
 _CONTENT = """
-    select id, state, failure, original, media, watermarked, width, height, duration_ms, bytes from video_content where id = $1
+    select id, state, failure, original, media, watermarked, width, height, duration_ms, bytes, pixels
+    from video_content where id = $1
 """
 _LOCKED = f"{_CONTENT} for update"
 _PROGRESS = """
@@ -53,7 +54,9 @@ _SETTLE = """
     returning video.id, video.user_id, waiting.posted_at is null as first
 """
 _OVERDUE = """
-    select id from video_content where state = 'processing' and changed_at < now() - $1::interval order by changed_at limit 100
+    select id from video_content where state = 'processing' and changed_at < now() - $1::interval and id > $2
+        and exists (select from video where content_id = video_content.id and state = 'processing')
+    order by id limit $3
 """
 _POST = "select user_id, description, privacy, story from video where id = $1 and state = 'ready' for key share"
 _MENTIONED = f"""
@@ -74,6 +77,8 @@ class Stored(NamedTuple):
     duration_ms: int
     bytes: int
     """Of the upload."""
+    pixels: int
+    """Of all frames of the upload together."""
 
 
 class Settled(NamedTuple):
@@ -111,10 +116,10 @@ async def locked(connection: Connection, content_id: ContentId) -> Stored | None
     return None if row is None else Stored(**{**row, "state": State(row["state"])})
 
 
-async def set_progress(connection: Connection, content_id: ContentId, percent: int) -> Sequence[UserId] | None:
-    """The owners of the videos that wait for it; None: it is not processing any more. It never goes back."""
+async def set_progress(connection: Connection, content_id: ContentId, percent: int) -> Sequence[UserId]:
+    """The owners of the videos that wait for it; none if it is not processing any more. It never goes back."""
     if await connection.fetchval(_PROGRESS, content_id, percent) is None:
-        return None
+        return []
     return [row["user_id"] for row in await connection.fetch(_WAITING_OWNERS, content_id)]
 
 
@@ -155,9 +160,9 @@ async def settle(connection: Connection, content_id: ContentId, state: State) ->
     return sorted(Settled(**row) for row in rows)
 
 
-async def overdue(database: Database, age: dt.timedelta) -> Sequence[ContentId]:
-    """Contents that are processing without progress, at most 100."""
-    return [row["id"] for row in await database.fetch(_OVERDUE, age)]
+async def overdue(database: Database, age: dt.timedelta, after: ContentId, most: int) -> Sequence[ContentId]:
+    """Contents that are processing without progress, and that videos wait for: the next ones after this one."""
+    return [row["id"] for row in await database.fetch(_OVERDUE, age, after, most)]
 
 
 async def post(connection: Connection, video_id: VideoId) -> Post | None:

@@ -62,7 +62,7 @@ from stagedoor.parts.money import ledger_check
 async def jobs(dsn: str, used: Platform, telling: Telling, workers: Workers) -> AsyncIterator[None]:
     settings, database, files, accounts = used.settings, used.database, used.stored.files, used.accounts
     sealer = used.payouts.sealer
-    encoder = Encoder(settings.processing_dir, settings.ffmpeg)
+    encoder = Encoder(settings.processing_dir, settings.ffmpeg, used.stored.space)
     await asyncio.to_thread(encoder.clear)
     processor = Processor(database, files, encoder)
     payout_telling = PayoutTelling(database, accounts.messenger, sealer, settings.product_name)

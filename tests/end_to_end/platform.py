@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -41,6 +41,7 @@ class Stagedoor:
         self.process: asyncio.subprocess.Process | None = None
         self.open_files: int | None = None
         """Hard limit of open files of the process; None: unchanged."""
+        self.program: Sequence[str | Path] = (STAGEDOOR, "run")
         self.log_path = data_dir.with_suffix(".log")
         self._log_start = 0
         self._settings: dict[str, str] = {}
@@ -94,7 +95,7 @@ class Stagedoor:
         with self.log_path.open("ab") as output:
             narrow = [] if self.open_files is None else ["prlimit", f"--nofile={self.open_files}"]
             self.process = await asyncio.create_subprocess_exec(
-                *narrow, STAGEDOOR, "run", env=self.environ, stdout=output, stderr=output, start_new_session=True
+                *narrow, *self.program, env=self.environ, stdout=output, stderr=output, start_new_session=True
             )
 
     async def until_ready(self, deadline_s: float = READY_S) -> None:

@@ -19,6 +19,7 @@ from control_plane.base.ids import UserId
 from control_plane.storage.files import Measured
 from control_plane.videos.posting import Arrived, ContentRefused, DuetRefused, NewVideo, Said
 from control_plane.videos.processing.model import NotAVideo
+from control_plane.videos.processing.probe import ProbeUnavailable
 from control_plane.videos.tags_store import GivenPlace
 from control_plane.videos.uploads.limits import TooManyVideos
 from control_plane.videos.uploads.model import UploadMissing, UploadUnfinished
@@ -92,7 +93,16 @@ async def _check_limits(platform: Platform, user_id: UserId, size: int) -> None:
     "postVideo",
     uploads={"video": LARGEST_VIDEO},
     before_upload=_check_limits,
-    refusals=(NotAVideo, ContentRefused, DuetRefused, VideoNotFound, TooManyVideos, UploadMissing, UploadUnfinished),
+    refusals=(
+        NotAVideo,
+        ProbeUnavailable,
+        ContentRefused,
+        DuetRefused,
+        VideoNotFound,
+        TooManyVideos,
+        UploadMissing,
+        UploadUnfinished,
+    ),
 )
 async def post_video(call: Call, body: PostVideo) -> PostedVideo:
     """Post a video. The answer comes when the upload is stored. Only its owner sees the video until it is processed, which

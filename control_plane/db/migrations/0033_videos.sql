@@ -17,10 +17,11 @@ create table video_content (
     height      integer not null default 0,
     duration_ms integer not null default 0,
     bytes       bigint not null default 0,                -- of the upload
+    pixels      bigint not null default 0,                -- of all frames of the upload together
     created_at  timestamptz not null default now(),
     changed_at  timestamptz not null default now()
 );
-create index video_content_unfinished on video_content (changed_at) where state = 'processing';
+create index video_content_unfinished on video_content (id) where state = 'processing';
 
 -- Uploads that an operator has removed. An upload with this hash is refused.
 create table refused_content (

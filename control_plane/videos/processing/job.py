@@ -14,9 +14,10 @@ from control_plane.videos.video import ContentId, State
 OVERDUE = dt.timedelta(hours=1)
 """Time without progress after which a content whose job is dead counts as failed. Longer: its owner waits for longer."""
 
-LARGE_BYTES = 100 << 20
-"""Of an upload: a minute from most phones. Smaller: more videos wait for those of minutes. Larger: a few videos of minutes
-hold up all others."""
+LARGE_PIXELS = 2 * 60 * 30 * 1920 * 1080
+"""Of all frames of an upload: two minutes of 1080p, or half a minute of 4K. Bytes say less about the encoder's work: a still
+picture of 15 minutes in 4K has few. Smaller: more videos wait for those of minutes. Larger: a few videos of minutes hold
+up all others."""
 ATTEMPTS = 6
 """More: a video that ends its encoder takes more time from others. Fewer: an outage of minutes fails videos."""
 
@@ -69,7 +70,7 @@ async def enqueue_again(connection: Connection, content_id: ContentId) -> bool:
 
 
 def _kind(content: Stored | None) -> Kind[Processor, [int]]:
-    is_large = content is not None and content.state is State.PROCESSING and content.bytes >= LARGE_BYTES
+    is_large = content is not None and content.state is State.PROCESSING and content.pixels >= LARGE_PIXELS
     return process_large_content if is_large else process_content
 
 

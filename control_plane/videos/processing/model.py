@@ -26,6 +26,7 @@ TOO_LONG = f"The video may be at most {LONGEST_S // 60} minutes long."
 TOO_LARGE = f"The video may have at most {LONGEST_SIDE} pixels per side."
 TOO_MANY_FRAMES = "The video has too many frames."
 TOO_SLOW = "The video takes too long to convert."
+TOO_MUCH_WORK = "The video is damaged, or takes too long to read."
 
 
 class NotAVideo(ControlPlaneError):
@@ -81,6 +82,11 @@ class Probed(msgspec.Struct, frozen=True):
         """Width and height as it is shown."""
         width = max(1, round(self.video.width * self.video.pixel_width))
         return (self.video.height, width) if self.video.turned in {90, 270} else (width, self.video.height)
+
+    @property
+    def pixels(self) -> int:
+        """Of all frames together, by which the time of the encoder grows."""
+        return self.video.frames * self.video.width * self.video.height
 
     @property
     def frames_s(self) -> float:

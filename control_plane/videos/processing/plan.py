@@ -25,6 +25,13 @@ FULL_SIDE, SMALL_SIDE = 1080, 540
 POSTER_SIDE, PREVIEW_SIDE = 540, 180
 FASTEST, FASTEST_SMALL = 60, 30
 """Frames per second."""
+SMALL_BITS_S, MARKED_BITS_S = 1_200_000, 6_000_000
+"""The most bits per second of the 540p video, and of the one with a watermark."""
+SOUND, SMALL_SOUND = "128k", "96k"
+_SOUND_BITS_S = 256_000
+"""More than those together, and what the container adds."""
+_PICTURE_BYTES = 16 << 20
+"""More than poster and preview, and than what an encoder's buffer lets through above the rate."""
 MOST_COPIED_BITS_S = 8_000_000
 """A picture stream with fewer bits is kept as it is, if it is H.264 in the right size. More: phones load more."""
 KEY_EVERY_S = 2
@@ -65,14 +72,25 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
         graph.append(f"{sound},asplit={len(audible)}" + "".join(f"[{kind}_sound]" for kind in audible))
     arguments = [*opened(folder / UPLOAD, folder / PROGRESS), "-filter_complex", ";".join(graph)]
     written = [*_copied(video)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST)]
-    arguments += [*written, *_sound(probed, "full", "128k"), *_BARE, *_PLAYABLE, str(folder / MEDIA)]
+    arguments += [*written, *_sound(probed, "full", SOUND), *_BARE, *_PLAYABLE, str(folder / MEDIA)]
     if "small" in wanted:
-        written = ["-map", "[small]", *_h264(25, 1_200_000, FASTEST_SMALL)]
-        arguments += [*written, *_sound(probed, "small", "96k"), *_BARE, *_PLAYABLE, str(folder / SMALL)]
+        written = ["-map", "[small]", *_h264(25, SMALL_BITS_S, FASTEST_SMALL)]
+        arguments += [*written, *_sound(probed, "small", SMALL_SOUND), *_BARE, *_PLAYABLE, str(folder / SMALL)]
     still = ("-frames:v", "2", "-update", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4")
     arguments += ["-map", "[poster]", "-fps_mode", "passthrough", *still, *_BARE, "-f", "image2", str(folder / POSTER)]
     arguments += ["-map", "[preview]", "-loop", "0", *_BARE, "-f", "gif", str(folder / PREVIEW)]
     return arguments
+
+
+def most_bytes(probed: Probed) -> int:
+    """Of the files that `encoding` makes, together."""
+    full = probed.video.bits_s if is_copied(probed) else bits_of(probed, size_within(probed, FULL_SIDE))
+    return _bytes(full + (SMALL_BITS_S if has_small(probed) else 0), probed.duration_ms)
+
+
+def most_bytes_marked(duration_ms: int) -> int:
+    """Of the file that `watermarking` makes."""
+    return _bytes(MARKED_BITS_S, duration_ms)
 
 
 def measuring(audio: AudioStream, folder: Path) -> list[str]:
@@ -94,7 +112,7 @@ def gain_db(output: str) -> float:
 def watermarking(folder: Path) -> list[str]:
     """Arguments of ffmpeg that write `MEDIA` from `UPLOAD`, one of our videos, with the picture `MARK` above it."""
     graph = "[1:0]null[mark];[0:v:0][mark]overlay=x=W-w-24:y=24,format=yuv420p[full]"
-    video = ("-map", "[full]", *_h264(23, 6_000_000, FASTEST), "-map", "0:a:0?", "-c:a", "copy")
+    video = ("-map", "[full]", *_h264(23, MARKED_BITS_S, FASTEST), "-map", "0:a:0?", "-c:a", "copy")
     arguments = [*opened(folder / UPLOAD), "-i", str(folder / MARK), "-filter_complex", graph]
     return [*arguments, *video, *_BARE, *_PLAYABLE, str(folder / MEDIA)]
 
@@ -142,6 +160,10 @@ def bits_of(probed: Probed, size: tuple[int, int]) -> int:
 def sound_filter(gain: float) -> str:
     limited = f"volume={gain}dB,alimiter=limit={_PEAK}:level=false," if gain else ""
     return f"aresample=48000:async=1:first_pts=0,{limited}aformat=sample_rates=48000:channel_layouts=stereo"
+
+
+def _bytes(video_bits_s: int, duration_ms: int) -> int:
+    return (video_bits_s + _SOUND_BITS_S) * duration_ms // 8000 + _PICTURE_BYTES
 
 
 def _clean(video: VideoStream, size: tuple[int, int]) -> str:

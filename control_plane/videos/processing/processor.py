@@ -7,6 +7,7 @@ so far have no use, and are deleted after a day.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from contextlib import suppress
@@ -18,8 +19,10 @@ from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind
 from control_plane.inbox.own_matters import tell_of_own
 from control_plane.storage.files import Files
+from control_plane.storage.model import StorageUnavailable
+from control_plane.storage.space import NoRoomForUploads
 from control_plane.videos import processing_store as store
-from control_plane.videos.processing.encoder import Encoder, Made
+from control_plane.videos.processing.encoder import Encoder, Made, Source
 from control_plane.videos.processing.job import enqueue_again
 from control_plane.videos.processing.model import GIVEN_UP, NotAVideo
 from control_plane.videos.processing.telling import tell_of_post
@@ -28,8 +31,15 @@ from control_plane.videos.video import ContentId, State
 log = logging.getLogger(__name__)
 
 
-class _ContentGone(Exception):
-    """It was deleted, or another worker ended it."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 300.0
+"""Waiting time while the disk is full or storage does not answer; it doubles. Longer: videos wait after the end of the
+outage. Shorter: more work is done in vain, because the encoding begins again."""
+GIVEN_UP_AT_ONCE = 100
+"""Contents read by one statement."""
+
+
+class _NotAwaited(Exception):
+    """All its videos were deleted, or another worker ended it."""
 
 
 class Processor:
@@ -41,45 +51,61 @@ class Processor:
         self._encoder = encoder
 
     async def process(self, content_id: ContentId) -> None:
-        content = await store.content(self._database, content_id)
-        if content is None:
-            return
-        if content.state is not State.PROCESSING:
-            async with self._database.transaction() as connection:
-                await self._settle(connection, content_id)
-            return
-
-        async def told(percent: int) -> None:
-            await self._progress(content_id, percent)
-
-        try:
-            await told(0)
-            async with self._encoder.encoded(self._files.storage.read(content.original), told) as made:
-                await self._finish(content_id, made)
-        except _ContentGone:
-            return
-        except NotAVideo as refused:
-            log.warning("video_failed", extra={"content": content_id, "why": str(refused.__cause__ or refused)})
-            async with self._database.transaction() as connection:
-                if await store.fail(connection, content_id, str(refused)):
-                    await self._settle(connection, content_id)
+        """While the disk is full or storage does not answer, it waits: no attempts are counted, and no video fails."""
+        wait_s = FIRST_WAIT_S
+        while (content := await self._awaited(content_id)) is not None:
+            try:
+                await self._make(content)
+            except _NotAwaited:
+                continue  # looks again: an equal upload may have come meanwhile
+            except (NoRoomForUploads, StorageUnavailable) as error:
+                log.warning("video_waits", extra={"content": content_id, "why": str(error), "in_s": wait_s})
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+            except NotAVideo as refused:
+                log.warning("video_failed", extra={"content": content_id, "why": str(refused.__cause__ or refused)})
+                async with self._database.transaction() as connection:
+                    if await store.fail(connection, content_id, str(refused)):
+                        await self._settle(connection, content_id)
+        async with self._database.transaction() as connection:
+            await self._settle(connection, content_id)
 
     async def give_up(self, age: dt.timedelta) -> None:
-        for content_id in await store.overdue(self._database, age):
-            async with self._database.transaction() as connection:
-                content = await store.locked(connection, content_id)
-                is_processing = content is not None and content.state is State.PROCESSING
-                if is_processing and await enqueue_again(connection, content_id):  # its job was dead
-                    await store.fail(connection, content_id, GIVEN_UP)  # which the enqueued job tells
-                    log.error("video_given_up", extra={"content": content_id})
+        last = ContentId(0)
+        while content_ids := await store.overdue(self._database, age, last, GIVEN_UP_AT_ONCE):
+            for last in content_ids:
+                await self._give_up(last)
+
+    async def _give_up(self, content_id: ContentId) -> None:
+        async with self._database.transaction() as connection:
+            content = await store.locked(connection, content_id)
+            is_processing = content is not None and content.state is State.PROCESSING
+            if is_processing and await enqueue_again(connection, content_id):  # its job was dead
+                await store.fail(connection, content_id, GIVEN_UP)  # which the enqueued job tells
+                log.error("video_given_up", extra={"content": content_id})
+
+    async def _awaited(self, content_id: ContentId) -> store.Stored | None:
+        """The content, if a video waits for its files."""
+        async with self._database.transaction() as connection:
+            owners = await store.set_progress(connection, content_id, 0)
+            await notify_all_within(connection, Topic.PERSON, owners)
+            return await store.content(connection, content_id) if owners else None
+
+    async def _make(self, content: store.Stored) -> None:
+        async def told(percent: int) -> None:
+            await self._progress(content.id, percent)
+
+        upload = Source(self._files.storage.read(content.original), content.bytes)
+        async with self._encoder.encoded(upload, told) as made:
+            await self._finish(content.id, made)
 
     async def _progress(self, content_id: ContentId, percent: int) -> None:
         """Without a database the work goes on."""
         with suppress(DatabaseUnavailable):
             async with self._database.transaction() as connection:
                 owners = await store.set_progress(connection, content_id, percent)
-                if owners is None:
-                    raise _ContentGone
+                if not owners:
+                    raise _NotAwaited
                 await notify_all_within(connection, Topic.PERSON, owners)
 
     async def _finish(self, content_id: ContentId, made: Made) -> None:
@@ -93,7 +119,7 @@ class Processor:
         async with self._database.transaction() as connection:
             content = await store.locked(connection, content_id)
             if content is None or content.state is not State.PROCESSING:
-                raise _ContentGone
+                raise _NotAwaited
             size = {"width": made.width, "height": made.height}
             await store.finish(connection, content_id, files, **size, duration_ms=made.duration_ms)
             await self._files.use(connection, f"video_content/{content_id}/files", set(files))

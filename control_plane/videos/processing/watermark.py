@@ -10,7 +10,7 @@ from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
 from control_plane.storage.files import Files
 from control_plane.videos import processing_store as store
-from control_plane.videos.processing.encoder import Encoder
+from control_plane.videos.processing.encoder import Encoder, Source
 from control_plane.videos.video import ContentId, State
 
 HEIGHT = 22
@@ -32,7 +32,8 @@ class Watermarker:
             return
         side = min(content.width, content.height)
         mark = await asyncio.to_thread(drawn, self._product_name, max(12, side // HEIGHT))
-        media = self._files.storage.read(content.media)
+        size = await self._files.storage.size(content.media) or 0
+        media = Source(self._files.storage.read(content.media), size)
         async with self._encoder.watermarked(media, mark, content.duration_ms) as made:
             name = await self._files.add("videos", made, "mp4", owner=None, public=False)
         async with self._database.transaction() as connection:

@@ -56,7 +56,7 @@ def test_its_limits_are_in_force() -> None:
     limits = {line[:25].strip(): line[25:].split()[:2] for line in table.splitlines()[1:]}
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max data size"] == [str(1 << 30)] * 2
-    assert limits["Max cpu time"] == ["77", "77"]
+    assert limits["Max cpu time"] == ["70", "77"]
     assert limits["Max open files"] == ["123", "123"]
 
 
@@ -196,3 +196,19 @@ async def test_it_gives_way_with_its_session_and_leaves_ours_alone() -> None:
         assert int(niceness) == os.nice(0) + nice
         assert not nice or not ours or session.strip().endswith(f"nice {nice}")
     assert not ours or Path(child_start.AUTOGROUP).read_text() == ours
+
+
+def test_only_scratch_folders_that_no_process_uses_are_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their age: a child may run for hours."""
+    monkeypatch.setattr(child, "ROOTS_STATE", tmp_path)
+    account = Account("ours", os.geteuid(), os.getegid())
+    left_behind = child.scratch_place(tmp_path, account) / "left-behind"
+    left_behind.mkdir(parents=True)
+    with child.scratch(tmp_path, account, "used-") as used:
+        for folder in (used, left_behind):
+            os.utime(folder, (0, 0))
+        with child.scratch(tmp_path, account, "new-") as new:
+            assert {used, new} == set(used.parent.iterdir())
+    assert list(used.parent.iterdir()) == []

@@ -48,6 +48,16 @@ async def test_uploads_that_have_not_arrived_count(tmp_path: Path, disk: list[in
     await space.check(600)
 
 
+async def test_folders_of_one_disk_share_their_reservations(tmp_path: Path) -> None:
+    space = Space(tmp_path, 400)
+    (tmp_path / "below").mkdir()
+    assert space.of(tmp_path / "below") is space
+    other = space.of(Path("/proc"))
+    assert other is not space
+    with pytest.raises(NoRoomForUploads):  # it keeps a reserve of its own
+        await other.check(0)
+
+
 async def test_a_refused_upload_reserves_nothing(tmp_path: Path, disk: list[int]) -> None:
     space = Space(tmp_path, 400)
     with pytest.raises(NoRoomForUploads):

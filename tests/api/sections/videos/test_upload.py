@@ -18,7 +18,7 @@ from api.contract.client import Client
 from control_plane.base.ids import UserId
 from control_plane.videos.posting import PROBES
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, Probed
-from control_plane.videos.processing.probe import probe
+from control_plane.videos.processing.probe import ProbeUnavailable, probe
 from control_plane.videos.store import seen_by_ids
 from tests.api.contract.decoders import problems
 from tests.api.sections.apps import APPS, Apps, apps_of
@@ -91,16 +91,17 @@ async def test_a_posted_video_waits_for_its_processing(
     assert (video["user_id"], video["upload_state"], video["upload_progress"]) == (ann, "processing", 0)
     assert (video["description"], video["privacy_type"], video["allow_duet"]) == ("#Dance with @ben", "public", 1)
     row = await apps.database.fetchrow(
-        """select c.sha256, c.bytes, c.original, c.state, f.state as stored, f.public, f.sha256 as stored_sha256
+        """select c.sha256, c.bytes, c.original, c.pixels, c.state, f.state as stored, f.public, f.sha256 as stored_sha256
            from video v join video_content c on c.id = content_id join stored_file f on f.name = original where v.id = $1""",
         video["id"],
     )
     digest = hashlib.sha256(content).digest()
     assert row is not None
     assert tuple(row)[0:2] == (digest, len(content))
-    assert tuple(row)[3:] == ("processing", "kept", False, digest)
     path = apps.platform.stored.files.storage.path(row["original"])
     assert path is not None
+    assert row["pixels"] == (await probe(path)).pixels > 0
+    assert tuple(row)[4:] == ("processing", "kept", False, digest)
     assert path.read_bytes() == content
     assert await apps.database.fetchval("select name from hashtag join video_hashtag on hashtag_id = id") == "dance"
     assert await apps.database.fetchval("select user_id from video_mention") == ben
@@ -201,6 +202,18 @@ async def test_a_failure_of_the_storage_leaves_nothing(
     assert (await post(apps, token, content))["code"] == 500
     assert await contents(apps) == []
     (media / "private").unlink()
+    assert (await post(apps, token, content))["code"] == 200
+
+
+async def test_a_busy_server_asks_to_try_again(
+    apps: Apps, token: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe that has no time left is no fault of the video."""
+    with monkeypatch.context() as patch:
+        patch.setattr("control_plane.videos.processing.probe.DEADLINE_S", 0.0)
+        answer = await post(apps, token, content)
+    assert (answer["code"], answer["msg"]) == (201, str(ProbeUnavailable()))
+    assert (await contents(apps), await stored_files(apps)) == ([], 0)
     assert (await post(apps, token, content))["code"] == 200
 
 

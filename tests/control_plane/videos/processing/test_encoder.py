@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import pytest
 
 from control_plane.base import ffmpeg
-from control_plane.base.ffmpeg import FfmpegFailed
-from control_plane.videos.processing.encoder import Encoder, Made
-from control_plane.videos.processing.model import BROKEN, NO_VIDEO, NotAVideo
+from control_plane.base.ffmpeg import FfmpegTooSlow
+from control_plane.storage.space import NoRoomForUploads, Space
+from control_plane.videos.processing import encoder as encoding
+from control_plane.videos.processing import plan
+from control_plane.videos.processing.encoder import Encoder, Made, Source
+from control_plane.videos.processing.model import BROKEN, NO_VIDEO, TOO_SLOW, NotAVideo
 from control_plane.videos.processing.plan import LOUDNESS
+from control_plane.videos.processing.probe import ProbeUnavailable, probe
 from tests.control_plane.videos.samples import SECRETS, Samples
+
+
+class Usage(NamedTuple):
+    free: int
+
 
 Sample = Callable[[Samples], Awaitable[Path]]
 
 
-async def chunks(upload: Path) -> AsyncIterator[bytes]:
-    yield upload.read_bytes()
+def chunks(upload: Path) -> Source:
+    async def content() -> AsyncIterator[bytes]:
+        yield upload.read_bytes()
+
+    return Source(content(), upload.stat().st_size)
 
 
 async def ignored(percent: int) -> None:
@@ -196,6 +210,60 @@ async def test_a_probe_that_does_not_end_is_not_the_video_s_fault(
 ) -> None:
     """The job tries again: a busy server would fail the video of a user for good."""
     monkeypatch.setattr("control_plane.videos.processing.probe.DEADLINE_S", 0.0)
-    with pytest.raises(FfmpegFailed):
-        async with encoder.encoded(chunks(await samples.plain()), ignored):
+    with pytest.raises(ProbeUnavailable):
+        await encoded(encoder, await samples.plain(), lambda made: None)
+
+
+async def test_processor_time_tells_a_costly_video_from_a_busy_server(
+    encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await samples.plain("1920x1080", seconds=6)
+    monkeypatch.setattr(encoding, "AT_LEAST_S", 2)
+    monkeypatch.setattr(encoding, "SLOWEST", 0)
+    monkeypatch.setattr(encoding, "PATIENCE", 30)
+    with pytest.raises(NotAVideo, match=TOO_SLOW):
+        await encoded(encoder, upload, lambda made: None)
+    monkeypatch.setattr(encoding, "PATIENCE", 0)
+    with pytest.raises(FfmpegTooSlow):  # the job tries again
+        await encoded(encoder, upload, lambda made: None)
+
+
+async def test_a_source_without_room_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield pytest.fail("it was read")
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(99))
+    with pytest.raises(NoRoomForUploads):
+        async with Encoder(tmp_path / "processing").encoded(Source(content(), 100), ignored):
             pass
+
+
+@pytest.mark.parametrize("marked", [False, True])
+async def test_the_disk_keeps_its_reserve(
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marked: bool
+) -> None:
+    """There must be room for what ffmpeg writes, and for its copy."""
+    upload = await samples.plain()
+    probed = await probe(upload)
+    made = plan.most_bytes_marked(probed.duration_ms) if marked else plan.most_bytes(probed)
+    reserve = 1 << 30
+    free = reserve + 2 * made - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free))
+    space = Space(tmp_path, reserve)
+    encoder = Encoder(tmp_path / "processing", space=space)
+
+    async def encode() -> int:
+        working = (
+            encoder.watermarked(chunks(upload), (await samples.picture()).read_bytes(), probed.duration_ms)
+            if marked
+            else encoder.encoded(chunks(upload), ignored)
+        )
+        async with working:
+            return space.reserved
+
+    with pytest.raises(NoRoomForUploads):
+        await encode()
+    assert (space.reserved, list((tmp_path / "processing").iterdir())) == (0, [])
+    free += 1
+    assert await encode() == 2 * made
+    assert space.reserved == 0

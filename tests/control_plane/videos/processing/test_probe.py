@@ -9,7 +9,8 @@ import pytest
 
 from control_plane.videos.processing import model, probe_process
 from control_plane.videos.processing.model import NotAVideo
-from control_plane.videos.processing.probe import probe
+from control_plane.videos.processing.probe import ProbeUnavailable, probe
+from tests.control_plane.videos.processing import endless
 from tests.control_plane.videos.samples import Samples, drawn
 
 SMALL = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -97,3 +98,15 @@ async def test_a_damaged_start_does_not_hide_the_rest(samples: Samples, tmp_path
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content)
     assert (await probe(damaged)).video.codec == "h264"
+
+
+async def test_a_file_that_never_ends_is_refused(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the processor time that it takes, which does not depend on what else the machine does."""
+    monkeypatch.setattr("control_plane.videos.processing.probe._PROBE", endless.__name__)
+    assert await refusal(await samples.plain()) == model.TOO_MUCH_WORK
+
+
+async def test_a_busy_server_is_not_the_video_s_fault(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_plane.videos.processing.probe.DEADLINE_S", 0.0)
+    with pytest.raises(ProbeUnavailable):
+        await probe(await samples.plain())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -23,26 +24,34 @@ from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
 from control_plane.storage.files import Files, delete_file
+from control_plane.storage.model import FileName, StorageUnavailable
 from control_plane.storage.places import open_storage
+from control_plane.storage.space import Space
 from control_plane.videos.processing import encoder as encoding
-from control_plane.videos.processing.encoder import Encoder
-from control_plane.videos.processing.job import OVERDUE, process_content
+from control_plane.videos.processing import processor as processing
+from control_plane.videos.processing.encoder import Encoder, Source
+from control_plane.videos.processing.job import ATTEMPTS, LARGE_PIXELS, OVERDUE, enqueue, process_content
 from control_plane.videos.processing.model import GIVEN_UP, NO_VIDEO
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
 from control_plane.videos.video import ContentId, VideoId
 from tests.control_plane.people import new_user
 from tests.control_plane.videos.processing.content import post
-from tests.control_plane.videos.processing.killed import STEPS
+from tests.control_plane.videos.processing.stops import PROCESSING
 from tests.control_plane.videos.samples import Samples
 from tests.postgres import disconnect_everyone
 from tests.waiting import in_background, until
 
-KILLS = STEPS if os.environ.get("VIDEO_KILLS") == "all" else ("encoding", "written")
+KILLS = PROCESSING if os.environ.get("VIDEO_KILLS") == "all" else ("encoding", "written")
 _CONTENT = "select * from video_content where id = $1"
 _VIDEO = "select state, posted_at from video where id = $1"
 _FILES = "select kind, state from stored_file order by kind"
 _ENTRIES = "select kind, video_id, subject_id, text from inbox_entry where receiver_id = $1 order by number"
+_OVERDUE = """
+    with content as (
+        insert into video_content (changed_at) select now() - interval '2 hours' from generate_series(1, 102) returning id)
+    insert into video (user_id, content_id, state) select $1, id, 'processing' from content returning content_id
+"""
 _FOLLOW = "insert into follow (follower_id, followed_id, notified) values ($1, $2, true)"
 
 
@@ -160,6 +169,88 @@ async def test_a_video_that_is_deleted_meanwhile_stays_deleted(
     assert await state_of(database, video_id) == "deleted"
 
 
+async def test_the_work_on_a_video_ends_when_it_is_deleted(
+    database: Database, files: Files, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left of it but the upload, which is deleted with the video after its grace."""
+    monkeypatch.setattr(encoding, "PROGRESS_S", 0.01)
+    ann = await new_user(database)
+    video_id, content_id = await post(database, files, ann, await samples.plain("1280x720", seconds=2))
+    deleted = False
+
+    class Deleting(Encoder):
+        def encoded(self, upload: Source, tell: Any) -> Any:
+            async def deleting(percent: int) -> None:
+                nonlocal deleted
+                if any("ffmpeg" in child.name() for child in psutil.Process().children()):
+                    deleted = True
+                    await database.execute(
+                        "update video set state = 'deleted', deleted_at = now() where id = $1", video_id
+                    )
+                await tell(percent)
+
+            return super().encoded(upload, deleting)
+
+    await Processor(database, files, Deleting(tmp_path / "processing")).process(content_id)
+    assert deleted
+    assert not any("ffmpeg" in child.name() for child in psutil.Process().children())
+    assert list((tmp_path / "processing").iterdir()) == []
+    assert [tuple(row) for row in await database.fetch(_FILES)] == [("originals", "kept")]
+    assert await state_of(database, video_id) == "deleted"
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+async def test_a_video_waits_while_the_disk_is_full_or_storage_fails(
+    database: Database,
+    samples: Samples,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(processing, "FIRST_WAIT_S", 0.01)
+    fails = True
+
+    class Failing(Files):
+        async def add(self, kind: str, *arguments: Any, **options: Any) -> FileName:
+            if fails and kind == "videos":
+                raise StorageUnavailable
+            return await super().add(kind, *arguments, **options)
+
+    files = Failing(open_storage("", tmp_path / "media"), database)
+    video_id, content_id = await post(database, files, await new_user(database), await samples.plain())
+    usage = shutil.disk_usage(tmp_path)
+    full = Usage(1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: full)
+    processor = Processor(database, files, Encoder(tmp_path / "processing", space=Space(tmp_path, 1000)))
+    async with in_background(processor.process(content_id)) as working:
+        await until(lambda: len(waits(caplog)) > ATTEMPTS, what="more attempts than a job has")
+        assert await state_of(database, video_id) == "processing"
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+        await until(lambda: str(StorageUnavailable()) in waits(caplog), 30, what="the storage's failure")
+        assert await state_of(database, video_id) == "processing"
+        fails = False
+        await until(working.done, 30, what="the video")
+    assert await state_of(database, video_id) == "ready"
+
+
+def waits(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Why it waited."""
+    return [vars(record)["why"] for record in caplog.records if record.message == "video_waits"]
+
+
+@pytest.mark.parametrize("pixels", [LARGE_PIXELS - 1, LARGE_PIXELS])
+async def test_the_work_decides_which_videos_wait_for_each_other(
+    database: Database, files: Files, samples: Samples, pixels: int
+) -> None:
+    """Not the bytes: 15 minutes of a still picture in 4K are a few."""
+    await post(database, files, await new_user(database), await samples.plain(), pixels=pixels)
+    kind = "process_large_content" if pixels >= LARGE_PIXELS else "process_content"
+    assert [row["entrypoint"] for row in await database.fetch("select entrypoint from pgqueuer")] == [kind]
+
+
 @pytest.mark.parametrize("step", KILLS)
 async def test_what_a_killed_worker_began_is_ended_once(
     database: Database, dsn: str, processor: Processor, files: Files, samples: Samples, tmp_path: Path, step: str
@@ -215,7 +306,7 @@ async def test_a_database_that_goes_away_meanwhile_does_not_end_the_work(
     runs = disconnections = 0
 
     class Disconnecting(Encoder):
-        def encoded(self, upload: AsyncIterator[bytes], tell: Any) -> Any:
+        def encoded(self, upload: Source, tell: Any) -> Any:
             nonlocal runs
             runs += 1
 
@@ -248,7 +339,7 @@ async def test_an_ffmpeg_that_is_killed_is_no_fault_of_the_video(
     _, content_id = await post(database, files, ann, await samples.plain("1280x720", seconds=2))
 
     class Killing(Encoder):
-        def encoded(self, upload: AsyncIterator[bytes], tell: Any) -> Any:
+        def encoded(self, upload: Source, tell: Any) -> Any:
             async def killing(percent: int) -> None:
                 for child in psutil.Process().children():
                     if "ffmpeg" in child.name():
@@ -277,6 +368,19 @@ async def test_a_content_whose_job_is_dead_fails_in_the_end(
         await until(lambda: only_dead(database), 60)
     assert (await state_of(database, waiting), await state_of(database, dead)) == ("ready", "failed")
     assert await told(database, ann) == [(Kind.VIDEO_FAILED, None, dead, GIVEN_UP)]
+
+
+async def test_contents_that_wait_long_do_not_hide_those_whose_job_is_dead(
+    database: Database, processor: Processor
+) -> None:
+    rows = await database.fetch(_OVERDUE, await new_user(database))
+    *waiting, dead = sorted(row["content_id"] for row in rows)
+    async with database.transaction() as connection:
+        for content_id in waiting:
+            await enqueue(connection, content_id)
+    await processor.give_up(OVERDUE)
+    rows = await database.fetch("select id from video_content where state = 'failed'")
+    assert [row["id"] for row in rows] == [dead]
 
 
 async def kill_job(database: Database, content_id: ContentId) -> None:
