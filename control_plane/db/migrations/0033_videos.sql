@@ -57,6 +57,7 @@ alter table video
     add column latitude double precision,
     add column longitude double precision,
     add column posted_at timestamptz,                     -- when it became ready and followers were told
+    add column request bytea,                             -- a hash of the call that posted it: the same call again is answered with this video
     add column deleted_at timestamptz,
     add check ((state = 'deleted') = (deleted_at is not null)),
     add check ((latitude is null) = (longitude is null)),
@@ -68,6 +69,7 @@ create index video_processing on video (user_id) where state = 'processing';
 create index video_duets on video (duet_of, id desc) where duet_of is not null;
 create index video_location on video (location_id, id desc) where location_id is not null;
 create index video_deleted on video (deleted_at) where state = 'deleted';
+create index video_request on video (user_id, request) where request is not null;
 create index video_stories on video (user_id, created_at) where story and state = 'ready';
 
 -- The place of a video on its owner's profile: pinned ones first, then the newest.
