@@ -6,7 +6,7 @@ create table video_content (
     sha256      bytea unique,                             -- of the upload; null: a clip of the demo
     state       text not null default 'processing' check (state in ('processing', 'ready', 'failed')),
     progress    smallint not null default 0 check (progress between 0 and 100),   -- percent
-    failure     text not null default '',                 -- why it failed, in words for its owner
+    failure     text not null default '',                 -- why it failed last, in words for the owners of its failed videos
     original    text not null default '',                 -- names in storage; '' while or once there is none
     media       text not null default '',                 -- at most 1080p
     small       text not null default '',                 -- 540p
@@ -47,7 +47,7 @@ select setval(pg_get_serial_sequence('video_content', 'id'), greatest(1, (select
 
 alter table video
     add column content_id integer references video_content,
-    add column state text not null default 'ready' check (state in ('processing', 'ready', 'failed', 'deleted')),  -- that of the content, until the video is deleted
+    add column state text not null default 'ready' check (state in ('processing', 'ready', 'failed', 'deleted')),  -- that of the content when its job ended
     add column story boolean not null default false,
     add column pinned boolean not null default false,     -- above the others on the owner's profile
     add column pin_comment_id integer,

@@ -205,16 +205,22 @@ async def test_equal_uploads_share_one_content(apps: Apps, token: str, content: 
     assert await stored_files(apps) == 1
 
 
-async def test_a_content_that_failed_is_processed_again(apps: Apps, token: str, content: bytes) -> None:
-    await post(apps, token, content)
+async def test_a_content_that_failed_is_processed_again_for_the_new_video(
+    apps: Apps, token: str, content: bytes
+) -> None:
+    first = (await post(apps, token, content))["msg"]["Video"]["id"]
     await apps.database.execute("update video_content set state = 'failed', failure = 'No space.', original = ''")
     await apps.database.execute("update video set state = 'failed'")
     assert (await post(apps, token, content))["code"] == 200
     assert await contents(apps) == [("processing", 2)]
-    rows = await apps.database.fetch(
-        "select v.state, failure, original <> '' from video v join video_content c on c.id = content_id"
-    )
-    assert [tuple(row) for row in rows] == [("processing", "", True)] * 2
+    assert await apps.database.fetchval("select original <> '' from video_content")
+    rows = await apps.done("showVideosAgainstUserID", token)
+    shown = [row["Video"] for row in rows["public"]]
+    assert [(video["upload_state"], video["upload_failure"]) for video in shown] == [
+        ("processing", ""),
+        ("failed", "No space."),
+    ]
+    assert shown[1]["id"] == first
 
 
 async def test_an_upload_that_operators_removed_is_refused(apps: Apps, token: str, content: bytes) -> None:
