@@ -169,11 +169,11 @@ class Posting:
                 raise VideoNotFound
             if said.privacy not in (None, Privacy.PUBLIC):
                 await delete_posts_of_video.enqueue(connection, video_id=video_id)
-            if said.description is not None or said.hashtags is not None:
-                await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
-            if said.place is not None:
+            if said.place is not None:  # before hashtags, as in `_write`: new ones of both are locked
                 location_id = await place_id(connection, said.place)
                 await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
+            if said.description is not None or said.hashtags is not None:
+                await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
             if said.description is not None or said.users is not None:
                 new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
                 told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
