@@ -49,8 +49,8 @@ def page_of(picked: str, viewer: str) -> str:
             s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
             s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
             {value_of("sound.videos", "s.id")} as s_total_videos,
-            l.id as l_id, l.name as l_name, l.string as l_string, l.latitude as l_latitude, l.longitude as l_longitude,
-            coalesce(l.google_place_id, '') as l_google_place_id, l.created_at as l_created_at,
+            l.id as l_id, l.name as l_name, l.string as l_string, l.google_place_id as l_google_place_id,
+            l.created_at as l_created_at,
             array(select name from video_hashtag join hashtag on hashtag.id = hashtag_id where video_id = v.id order by name)
                 as hashtags,
             n.likes, n.comments, n.favourites, n.reposts, n.shares, n.views,
@@ -191,8 +191,8 @@ def _place(row: Row) -> Place:
         id=row["l_id"],
         name=row["l_name"],
         string=row["l_string"],
-        latitude=row["l_latitude"],
-        longitude=row["l_longitude"],
+        latitude=row["latitude"],
+        longitude=row["longitude"],
         google_place_id=row["l_google_place_id"],
         created_at=row["l_created_at"],
     )

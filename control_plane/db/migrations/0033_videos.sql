@@ -41,16 +41,16 @@ create table refused_content (
     reason     text not null default ''
 );
 
+-- A place in the words of those who post there: each wording is a row, so that no user names a place for others. Rows with one
+-- google_place_id are one place.
 create table location (
     id              integer generated always as identity primary key,
-    google_place_id text unique,
+    google_place_id text not null default '',             -- '': none
     name            text not null default '',
     string          text not null default '',             -- the address
-    latitude        double precision,
-    longitude       double precision,
-    created_at      timestamptz not null default now(),
-    check (google_place_id <> '')
+    created_at      timestamptz not null default now()
 );
+create unique index location_wording on location (google_place_id, lower(string), lower(name));
 create index location_string on location (lower(string));
 
 insert into video_content (id, state, progress, media, poster, preview, width, height, duration_ms, created_at)

@@ -412,6 +412,31 @@ async def test_an_upload_in_parts_is_posted_once(apps: Apps, ann: UserId, token:
     assert (await apps.call("postVideo", token, Client.DOCUMENT, upload_id=upload.id))["code"] == 404
 
 
+async def test_no_user_names_a_place_for_others(apps: Apps, token: str, content: bytes) -> None:
+    ben = await apps.token(await new_user(apps.database, "ben"))
+    kiel = {
+        "google_place_id": "p1",
+        "location_name": "Kiel",
+        "location_string": "Kiel, Germany",
+        "lat": "54.3",
+        "long": "10.1",
+    }
+    odd = {**kiel, "location_name": "My house", "location_string": "1 Main Street", "lat": "1.0", "long": "1.0"}
+    first = (await post(apps, ben, content, **odd))["msg"]["Video"]
+    second, third = [(await another(apps, token, content, **kiel))["msg"]["Video"] for _ in range(2)]
+    assert (second["location_title"], second["location_string"], second["lat"]) == (
+        "Kiel",
+        "Kiel, Germany",
+        "54.300000",
+    )
+    assert first["location_id"] != second["location_id"] == third["location_id"]
+    item = await apps.done("showVideoDetail", token, video_id=second["id"])
+    assert (item["Location"]["name"], item["Location"]["lat"]) == ("Kiel", "54.300000")
+    await apps.database.execute("update video set state = 'ready'")
+    there = await apps.done("showVideosAgainstLocation", token, location_id=second["location_id"])
+    assert [item["Video"]["id"] for item in there] == [third["id"], second["id"], first["id"]], "but it is one place"
+
+
 EDIT = {
     "privacy_type": "private",
     "allow_comments": "false",
