@@ -414,7 +414,7 @@ async def test_an_upload_in_parts_is_posted_once(apps: Apps, ann: UserId, token:
 
 async def test_no_user_names_a_place_for_others(apps: Apps, token: str, content: bytes) -> None:
     ben = await apps.token(await new_user(apps.database, "ben"))
-    kiel = {
+    kiel: dict[str, Any] = {
         "google_place_id": "p1",
         "location_name": "Kiel",
         "location_string": "Kiel, Germany",
