@@ -1,4 +1,8 @@
-"""Disk space for uploads: an upload is refused before the disk is so full that the database or the server fails."""
+"""Disk space for uploads: an upload is refused before the disk is so full that the database or the server fails.
+
+Work of the server reserves what it will write (`room`). What clients send does not, because slow ones would keep the space
+from all others: there must be room for it when it begins, and again at each write.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ class NoRoomForUploads(ControlPlaneError):
 
 
 class Reservation:
-    """Space that one upload may still take."""
+    """Space that one piece of work may still take."""
 
     def __init__(self, space: Space, size: int) -> None:
         self._space = space
@@ -46,12 +50,15 @@ class Space:
         self._folder = folder
         self._reserve = reserve
         self.reserved = 0
-        """By the uploads of this process that have not arrived."""
+        """By the work of this process."""
 
     async def check(self, size: int) -> None:
-        """Whether there is room for an upload of this size. Raises NoRoomForUploads."""
-        free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
-        if free - self.reserved - size < self._reserve:
+        """Whether there is room for so many bytes. Raises NoRoomForUploads."""
+        await asyncio.to_thread(self.check_now, size)
+
+    def check_now(self, size: int) -> None:
+        """The same in a thread that is about to write them."""
+        if shutil.disk_usage(self._folder).free - self.reserved - size < self._reserve:
             raise NoRoomForUploads
 
     @asynccontextmanager
