@@ -7,6 +7,7 @@ import errno
 import hashlib
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,8 +19,11 @@ from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
-from control_plane.storage.space import NoRoomForUploads, Reservation, Space
+from control_plane.storage.space import NoRoomForUploads, Space
 
+WINDOW_S, SLOWEST = 60.0, 256 << 10
+"""A form brings at least so many bytes in this time, or ends: forms that are open are few. More bytes end uploads over the
+slowest mobile networks. Fewer, or a longer time, let a client without a network of its own hold the places of others."""
 STALLED_S = 30.0
 """How long a client may send nothing. Shorter ends uploads from phones that change networks."""
 CHUNK_BYTES = 1 << 20
@@ -79,9 +83,10 @@ async def received(
     length = None if "Content-Encoding" in request.headers else request.content_length
     if length is not None and length > most:
         raise UploadRefused(" ".join(_too_large(name, limit) for name, limit in limits.items()) or TEXT_TOO_LARGE)
-    async with space.room(most if length is None else length) as room, _directory(folder) as directory:
+    await space.check(most if length is None else length)
+    async with _directory(folder) as directory:
         try:
-            reading = _Reading(limits, directory, room, fields_limit, stalled_s)
+            reading = _Reading(limits, directory, space, fields_limit, stalled_s)
             form = await reading.form(_Parts(request.headers, request.content))
         except TimeoutError:
             raise UploadRefused("The upload stopped. Please try again.") from None
@@ -142,19 +147,21 @@ class _Reading:
     """Reads one form."""
 
     def __init__(
-        self, limits: Mapping[str, int], directory: Path, room: Reservation, fields_limit: int, stalled_s: float
+        self, limits: Mapping[str, int], directory: Path, space: Space, fields_limit: int, stalled_s: float
     ) -> None:
         self._limits = limits
         self._directory = directory
-        self._room = room
+        self._space = space
         self._text_left = fields_limit
         self._stalled_s = stalled_s
+        self._since, self._arrived = time.monotonic(), 0
 
     async def form(self, reader: MultipartReader) -> Form:
         form = Form()
         for _ in range(MOST_PARTS):
             async with asyncio.timeout(self._stalled_s):
                 part = await reader.next()
+            self._check_pace(0)
             if part is None or reader.at_eof():
                 return form
             if not isinstance(part, BodyPartReader):
@@ -188,6 +195,7 @@ class _Reading:
         size, digest, waiting, limit = 0, hashlib.sha256(), bytearray(), self._limits[name]
 
         def write(content: bytearray) -> None:
+            self._space.check_now(len(content))
             left = memoryview(content)
             while left:  # a full disk may take a part before it fails
                 left = left[file.write(left) :]
@@ -201,14 +209,22 @@ class _Reading:
                 waiting += chunk
                 if len(waiting) >= CHUNK_BYTES:
                     await asyncio.to_thread(write, waiting)
-                    self._room.written(len(waiting))
                     waiting = bytearray()
             await asyncio.to_thread(write, waiting)
         return Upload(path, part.filename or "", size, digest.digest())
 
     async def _chunk(self, part: BodyPartReader) -> bytes:
         async with asyncio.timeout(self._stalled_s):
-            return await part.read_chunk(1 << 16)
+            chunk = await part.read_chunk(1 << 16)
+        self._check_pace(len(chunk))
+        return chunk
+
+    def _check_pace(self, arrived: int) -> None:
+        self._arrived += arrived
+        if time.monotonic() - self._since >= WINDOW_S:
+            if self._arrived < SLOWEST:
+                raise UploadRefused("The upload is too slow. Please try again over a better network.")
+            self._since, self._arrived = time.monotonic(), 0
 
 
 def _too_large(name: str, limit: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from control_plane.db.connections import Connection
+from control_plane.videos.sight import IN_FEEDS
 
 COUNTED: Mapping[str, str] = {
     "user.followers": "select followed_id as subject, count(*) as counted from follow group by 1",
@@ -25,10 +26,13 @@ COUNTED: Mapping[str, str] = {
         select user_id as subject, count(*) as counted from conversation_side
         where state = 'request' and message_change > 0 and not hidden group by 1
     """,
-    "sound.videos": """
-        select sound_id as subject, count(*) as counted from video where sound_id is not null and state = 'ready' group by 1
+    "sound.videos": f"""
+        select sound_id as subject, count(*) as counted from video where sound_id is not null and {IN_FEEDS} group by 1
     """,
-    "hashtag.videos": "select hashtag_id as subject, count(*) as counted from video_hashtag group by 1",
+    "hashtag.videos": f"""
+        select hashtag_id as subject, count(*) as counted from video_hashtag join video on video.id = video_id
+        where {IN_FEEDS} group by 1
+    """,
     "comment.likes": "select comment_id as subject, count(*) as counted from comment_like group by 1",
     "comment.replies": """
         select parent_id as subject, count(*) as counted from video_comment where parent_id is not null group by 1

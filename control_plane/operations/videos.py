@@ -9,7 +9,7 @@ from control_plane.videos import operators_store as store
 from control_plane.videos.deletion import remove as remove_for_all
 from control_plane.videos.operators_store import ShownVideo
 from control_plane.videos.processing.job import enqueue_again
-from control_plane.videos.processing_store import begin_again
+from control_plane.videos.processing_store import begin_again, wait_again
 from control_plane.videos.video import VideoId
 
 
@@ -30,7 +30,8 @@ async def retry(database: Database, actor: Actor, video_id: VideoId) -> None:
         content_id = await store.content_of(connection, video_id)
         if content_id is None:
             raise NoSuchVideo(f"There is no video {video_id}.")
-        if not await begin_again(connection, content_id):
+        begun = await begin_again(connection, content_id)
+        if not await wait_again(connection, content_id) and not begun:
             raise VideoNotRetried(f"Video {video_id} is ready, or its upload is not stored any more.")
         await enqueue_again(connection, content_id)
         await record(connection, actor, Act.VIDEO_RETRIED, video(video_id))

@@ -1,5 +1,9 @@
 """Disk space for uploads, and for what is made of them: they are refused before the disk is so full that the database or
-the server fails."""
+the server fails.
+
+Work of the server reserves what it will write (`room`). What clients send does not, because slow ones would keep the space
+from all others: there must be room for it when it begins, and again at each write.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ class NoRoomForUploads(ControlPlaneError):
 
 
 class Reservation:
-    """Space that one upload may still take."""
+    """Space that one piece of work may still take."""
 
     def __init__(self, space: Space, size: int) -> None:
         self._space = space
@@ -47,7 +51,7 @@ class Space:
         self._folder = folder
         self._reserve = reserve
         self.reserved = 0
-        """By what this process has not written yet."""
+        """By the work of this process: what it has not written yet."""
 
     def of(self, folder: Path) -> Space:
         """The space of a folder: this one, if it is on the same disk, whose reservations count together. Blocks."""
@@ -55,9 +59,12 @@ class Space:
         return self if is_same else Space(folder, self._reserve)
 
     async def check(self, size: int) -> None:
-        """Whether there is room for an upload of this size. Raises NoRoomForUploads."""
-        free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
-        if free - self.reserved - size < self._reserve:
+        """Whether there is room for so many bytes. Raises NoRoomForUploads."""
+        await asyncio.to_thread(self.check_now, size)
+
+    def check_now(self, size: int) -> None:
+        """The same in a thread that is about to write them."""
+        if shutil.disk_usage(self._folder).free - self.reserved - size < self._reserve:
             raise NoRoomForUploads
 
     @asynccontextmanager

@@ -148,10 +148,10 @@ async def end_addresses(connection: Connection, used_by: str) -> None:
 
 
 async def count_upload(
-    database: Database, user_id: UserId, kind: str, most: int, size: int = 0, most_bytes: int = 0
+    source: Connection | Database, user_id: UserId, kind: str, most: int, size: int = 0, most_bytes: int = 0
 ) -> bool:
     """Count an upload of this day (UTC). False: the user has had as many uploads, or bytes, as allowed."""
-    return await database.fetchval(_COUNT_UPLOAD, user_id, kind, most, size, most_bytes) is not None
+    return await source.fetchval(_COUNT_UPLOAD, user_id, kind, most, size, most_bytes) is not None
 
 
 async def uploads_today(database: Database, user_id: UserId, kind: str) -> tuple[int, int]:

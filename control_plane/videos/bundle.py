@@ -11,7 +11,6 @@ from control_plane.videos.downloads import Downloads
 from control_plane.videos.lists import VideoLists
 from control_plane.videos.posting import Posting
 from control_plane.videos.reactions.reactions import Reactions
-from control_plane.videos.uploads.limits import UploadLimits
 from control_plane.videos.uploads.resumable import ResumableUploads
 from control_plane.videos.views.views import Views
 
@@ -20,7 +19,6 @@ from control_plane.videos.views.views import Views
 class Videos:
     addresses: VideoAddresses
     downloads: Downloads
-    limits: UploadLimits
     posting: Posting
     reactions: Reactions
     views: Views

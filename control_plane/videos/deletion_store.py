@@ -18,7 +18,8 @@ _OWN = "select id from video where id = $1 and user_id = $2 and state <> 'delete
 _OF_USERS = "select id from video where user_id = any($1::integer[]) and state <> 'deleted'"
 _OF_CONTENT = "select id from video where content_id = $1 and state <> 'deleted'"
 _BLANK = """
-    update video set description = '', latitude = null, longitude = null, location_id = null, deleted_at = to_timestamp(0)
+    update video
+    set description = '', latitude = null, longitude = null, location_id = null, request = null, deleted_at = to_timestamp(0)
     where user_id = any($1::integer[])
 """
 # Locked, so that an equal upload is posted before, and then found, or after, and then refused.

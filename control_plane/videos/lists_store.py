@@ -25,6 +25,9 @@ ones. More: slower for users who follow few. Fewer: slower for users who follow 
 FOLLOWS = 2_000
 """Followed users who are asked for stories: the newest follows. More: slower for users who follow thousands. Fewer: they miss
 stories."""
+WORDINGS = 100
+"""Rows of a place whose videos are merged: the oldest ones. More: slower where users word a place in many ways. Fewer: the list
+lacks videos of rare wordings."""
 STORIES = 30
 """Stories of one user in a list: the newest ones. More: a larger page, which the apps load at once."""
 
@@ -82,7 +85,12 @@ _AT_LOCATION = _list(f"""
     select video.id, video.id::bigint as key
     from (
         select id from location where id = $5::integer
-        union select id from (select id from location where lower(string) = lower($6::text) order by id limit 100) as named
+        union select id from (
+            select id from location
+            where google_place_id = (select google_place_id from location where id = $5::integer and google_place_id <> '')
+            order by id limit {WORDINGS}) as of_google
+        union select id from (
+            select id from location where lower(string) = lower($6::text) order by id limit {WORDINGS}) as named
     ) as place
     cross join lateral (
         {newest_listed(f"location_id = place.id and id < {_BEFORE}", _VIEWER)} {_UP_TO_PAGE}) as video
@@ -161,7 +169,7 @@ async def nearby(
 async def at_location(
     database: Database, viewer_id: Viewer, size: int, start: Start, location_id: int | None, address: str | None
 ) -> Sequence[Keyed]:
-    """Of the location of this id and of all that have this address."""
+    """Of the location of this id, in all wordings of its place, and of all that have this address."""
     return await _read(database, _AT_LOCATION, viewer_id, size, start, location_id, address)
 
 

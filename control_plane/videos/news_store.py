@@ -11,7 +11,7 @@ from control_plane.videos.video import State, VideoId
 
 # Videos that are processing are few; so are those that are newer than what was read last.
 _UPLOADS = """
-    select video.user_id, video.id, video.state, c.progress, c.failure
+    select video.user_id, video.id, video.state, c.progress, case video.state when 'failed' then c.failure else '' end as failure
     from (
         select id from video where user_id = any($1::integer[]) and state = 'processing'
         union select newer.id from unnest($1::integer[], $2::integer[]) as wanted (user_id, last) cross join lateral (

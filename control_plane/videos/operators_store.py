@@ -12,8 +12,8 @@ from control_plane.db.pool import Database
 from control_plane.videos.video import ContentId, VideoId
 
 _COLUMNS = """
-    v.id, v.user_id, v.content_id, v.state, v.privacy, v.description, v.created_at, v.deleted_at, c.progress, c.failure, c.bytes,
-    c.width, c.height, c.duration_ms
+    v.id, v.user_id, v.content_id, v.state, v.privacy, v.description, v.created_at, v.deleted_at, c.progress,
+    case v.state when 'failed' then c.failure else '' end as failure, c.bytes, c.width, c.height, c.duration_ms
 """
 _LATEST = f"""
     select {_COLUMNS} from video v join video_content c on c.id = v.content_id

@@ -15,7 +15,8 @@ from control_plane.videos.views import removal_store as views
 
 _FORGET_MENTIONS = "delete from video_mention where user_id = $1"
 _EXPORT = """
-    select v.id, v.description, v.state, c.media, c.failure, v.sound_id, c.duration_ms, c.width, c.height, v.privacy,
+    select v.id, v.description, v.state, c.media, case v.state when 'failed' then c.failure else '' end as failure,
+        v.sound_id, c.duration_ms, c.width, c.height, v.privacy,
         v.allow_comments, v.allow_duet, v.duet_of, v.story, v.pinned, v.latitude, v.longitude, l.name as place,
         array(select name from video_hashtag join hashtag on hashtag.id = hashtag_id where video_id = v.id order by name)
             as hashtags,

@@ -7,15 +7,21 @@ files. Equal uploads share one content, which is stored and processed once.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import hashlib
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
+from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind, Told
 from control_plane.inbox.retention import delete_posts_of_video
@@ -24,14 +30,14 @@ from control_plane.storage.files import Files, Measured
 from control_plane.storage.model import FileName
 from control_plane.videos import posting_store as store
 from control_plane.videos.processing.job import enqueue
-from control_plane.videos.processing.model import Probed
+from control_plane.videos.processing.model import NotAVideo, Probed
 from control_plane.videos.processing.probe import probe
 from control_plane.videos.processing_store import begin_again, mentioned
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.tags import hashtags_in, mentions_in
 from control_plane.videos.tags_store import GivenPlace, place_id, set_hashtags, set_mentions
-from control_plane.videos.uploads.limits import UploadLimits
-from control_plane.videos.uploads.model import ResumableUpload
+from control_plane.videos.uploads.limits import TooManyVideos, UploadLimits
+from control_plane.videos.uploads.model import ResumableUpload, UploadMissing
 from control_plane.videos.uploads.resumable import ResumableUploads
 from control_plane.videos.video import ContentId, Privacy, VideoId, VideoNotFound
 
@@ -40,6 +46,9 @@ ORIGINALS = "originals"
 PROBES = 4
 """Uploads that are probed at once; others wait. More: their processes take processor and memory from the server. Fewer: an
 upload waits for one that takes long."""
+REPEATED_WITHIN = dt.timedelta(minutes=10)
+"""The same file with the same fields is the first video again if it begins to arrive within this time: the answer was lost.
+Longer: a user who posts a video twice on purpose has one. Shorter: an app that was offline makes a second one."""
 
 
 class ContentRefused(ControlPlaneError):
@@ -98,6 +107,8 @@ class Arrived:
     """The upload in parts that it was; it is used up by the video."""
     pixels: int = 0
     """Of all frames together, once it is probed."""
+    began: float = field(default_factory=time.perf_counter)
+    """When its call began, by `time.perf_counter`."""
 
 
 class Posting:
@@ -108,12 +119,30 @@ class Posting:
         self._resumable = resumable
         self._probes = asyncio.Semaphore(PROBES)
 
+    async def admit(self, user_id: UserId, size: int) -> None:
+        """Whether the user may begin to send a file of this size. After a video of a moment ago it may be the same one again,
+        which counts nothing: `post` decides. Raises TooManyVideos and NoRoomForUploads."""
+        try:
+            await self._limits.admit(user_id, size)
+        except TooManyVideos:
+            if not await store.has_posted(self._database, user_id, REPEATED_WITHIN):
+                raise
+
     async def post(self, user_id: UserId, upload: Arrived, video: NewVideo) -> VideoId:
-        """Returns when the original is stored and the video is in the database, to be processed. Raises TooManyVideos,
-        ContentRefused, DuetRefused, VideoNotFound, NotAVideo, ProbeUnavailable, StorageUnavailable and FileDeletedMeanwhile."""
+        """Returns when the original is stored and the video is in the database, to be processed. The same call again returns
+        the same video. Raises TooManyVideos, ContentRefused, DuetRefused, VideoNotFound, NotAVideo, ProbeUnavailable,
+        StorageUnavailable and FileDeletedMeanwhile."""
+        repeated = await self._repeated(self._database, user_id, upload, video)
+        if repeated is not None:
+            return repeated
         await self._check(user_id, upload, video)
-        await self._limits.count(user_id, upload.measured.size)
-        probed, _ = await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        await self._limits.check(user_id, upload.measured.size)
+        try:
+            probed, _ = await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
+        except NotAVideo:
+            with suppress(TooManyVideos):
+                await self._limits.count(self._database, user_id, upload.measured.size)
+            raise
         upload = replace(upload, pixels=probed.pixels)
         try:
             return await self._write(user_id, upload, video, FileName(""))
@@ -122,10 +151,17 @@ class Posting:
                 return await self._write(user_id, upload, video, original)
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
-        """Post an upload in parts. Raises what `post` does, UploadMissing and UploadUnfinished."""
-        async with self._resumable.taken(user_id, upload_id) as (path, upload):
-            sha256 = present(upload.sha256, "a complete upload has its hash")
-            return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
+        """Post an upload in parts. An upload that was posted before returns its video, as long as that is there. Raises what
+        `post` does, UploadMissing and UploadUnfinished."""
+        try:
+            async with self._resumable.taken(user_id, upload_id) as (path, upload):
+                sha256 = present(upload.sha256, "a complete upload has its hash")
+                return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
+        except UploadMissing:
+            posted = await store.posted(self._database, user_id, _request(upload_id))
+            if posted is None:
+                raise
+            return posted
 
     async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
         """Raises VideoNotFound."""
@@ -136,11 +172,11 @@ class Posting:
                 raise VideoNotFound
             if said.privacy not in (None, Privacy.PUBLIC):
                 await delete_posts_of_video.enqueue(connection, video_id=video_id)
-            if said.description is not None or said.hashtags is not None:
-                await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
-            if said.place is not None:
+            if said.place is not None:  # before hashtags, as in `_write`: new ones of both are locked
                 location_id = await place_id(connection, said.place)
                 await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
+            if said.description is not None or said.hashtags is not None:
+                await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
             if said.description is not None or said.users is not None:
                 new = await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
                 told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
@@ -172,11 +208,25 @@ class Posting:
             if not await store.may_duet(self._database, video.duet_of, user_id):
                 raise DuetRefused
 
+    async def _repeated(
+        self, source: Connection | Database, user_id: UserId, upload: Arrived, video: NewVideo
+    ) -> VideoId | None:
+        """The video that the same form has posted. An upload in parts is posted once, so it is none."""
+        if upload.resumable is not None:
+            return None
+        within = REPEATED_WITHIN + dt.timedelta(seconds=time.perf_counter() - upload.began)
+        return await store.just_posted(source, user_id, _request_of(upload, video), within)
+
     async def _write(self, user_id: UserId, upload: Arrived, video: NewVideo, original: FileName) -> VideoId:
         """`original`: "" while it is not stored. Raises _OriginalNeeded."""
         said, place = video.said, video.said.place or GivenPlace()
         description = said.description or ""
         async with self._database.transaction() as connection:
+            await lock_names(connection, f"posts/{user_id}")  # the same call may be here at the same moment
+            repeated = await self._repeated(connection, user_id, upload, video)
+            if repeated is not None:
+                return repeated
+            await self._limits.count(connection, user_id, upload.measured.size)
             content_id = await self._content(connection, upload, original)
             video_id = await store.add(
                 connection,
@@ -193,6 +243,7 @@ class Posting:
                 await place_id(connection, place),
                 place.latitude,
                 place.longitude,
+                _request_of(upload, video),
             )
             await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
             await set_mentions(connection, video_id, user_id, mentions_in(said.users or "", description))
@@ -223,6 +274,17 @@ class Posting:
 
     async def _use(self, connection: Connection, content_id: ContentId, original: FileName) -> None:
         await self._files.use(connection, f"video_content/{content_id}/original", {original})
+
+
+def _request_of(upload: Arrived, video: NewVideo) -> bytes:
+    if upload.resumable is not None:
+        return _request(upload.resumable.id)
+    return _request(upload.measured.sha256, video)
+
+
+def _request(*of: object) -> bytes:
+    """The hash of a call, by what is the same when it is repeated."""
+    return hashlib.sha256(msgspec.json.encode(of)).digest()
 
 
 def _flush(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 from control_plane.base.ids import UserId
@@ -18,9 +19,15 @@ _ADD_CONTENT = """
 """
 _ADD = """
     insert into video (user_id, content_id, state, description, privacy, allow_comments, allow_duet, story, sound_id,
-        duet_of, duet_layout, location_id, latitude, longitude)
-    values ($1, $2, 'processing', $3, $4, $5, $6, $7, (select id from sound where id = $8), $9, $10, $11, $12, $13)
+        duet_of, duet_layout, location_id, latitude, longitude, request)
+    values ($1, $2, 'processing', $3, $4, $5, $6, $7, (select id from sound where id = $8), $9, $10, $11, $12, $13, $14)
     returning id
+"""
+_POSTED = "select id from video where user_id = $1 and request = $2 and state <> 'deleted'"
+_JUST_POSTED = f"{_POSTED} and state <> 'failed' and created_at > now() - $3::interval"
+_HAS_POSTED = """
+    select true from (select created_at from video where user_id = $1 order by id desc limit 1) as newest
+    where created_at > now() - $2::interval
 """
 _EDIT = """
     update video set description = coalesce($3, description), privacy = coalesce($4, privacy),
@@ -66,6 +73,25 @@ async def add(connection: Connection, user_id: UserId, content_id: ContentId, *v
     """`values`: as in the statement."""
     video_id: VideoId = await connection.fetchval(_ADD, user_id, content_id, *values)
     return video_id
+
+
+async def posted(database: Database, user_id: UserId, request: bytes) -> VideoId | None:
+    """The user's video that this call has posted, unless it is deleted."""
+    video_id: VideoId | None = await database.fetchval(_POSTED, user_id, request)
+    return video_id
+
+
+async def just_posted(
+    source: Connection | Database, user_id: UserId, request: bytes, within: dt.timedelta
+) -> VideoId | None:
+    """The same, if it was posted within this time and has not failed."""
+    video_id: VideoId | None = await source.fetchval(_JUST_POSTED, user_id, request, within)
+    return video_id
+
+
+async def has_posted(database: Database, user_id: UserId, within: dt.timedelta) -> bool:
+    """Whether the user's newest video is not older than this."""
+    return await database.fetchval(_HAS_POSTED, user_id, within) is not None
 
 
 async def edit(

@@ -29,16 +29,19 @@ _VIDEOS_BEFORE = """
         and id < (select id from newest)
 """
 _FINISH = """
-    update video_content set state = 'ready', progress = 100, failure = '', original = '', media = $2, small = $3, poster = $4,
+    update video_content set state = 'ready', progress = 100, original = '', media = $2, small = $3, poster = $4,
         preview = $5, width = $6, height = $7, duration_ms = $8, changed_at = now()
     where id = $1
 """
 _BEGIN_AGAIN = """
     update video_content
-    set state = 'processing', progress = 0, failure = '', original = coalesce($2, original), changed_at = now()
+    set state = 'processing', progress = 0, original = coalesce($2, original), changed_at = now()
     where id = $1 and state <> 'ready' and coalesce($2, original) <> '' returning id
 """
-_WAIT_AGAIN = "update video set state = 'processing' where content_id = $1 and state = 'failed'"
+_WAIT_AGAIN = """
+    update video set state = 'processing' where content_id = $1 and state = 'failed'
+        and exists (select from video_content where id = $1 and state <> 'failed')
+"""
 _FAIL = """
     update video_content set state = 'failed', failure = $2, changed_at = now() where id = $1 and state = 'processing'
     returning id
@@ -141,12 +144,14 @@ async def fail(connection: Connection, content_id: ContentId, why: str) -> bool:
 
 
 async def begin_again(connection: Connection, content_id: ContentId, original: str | None = None) -> bool:
-    """Let the videos of a content that has failed wait for its files again. `original`: a new one, if the caller has it.
-    False: it is ready, or there is no original."""
-    if await connection.fetchval(_BEGIN_AGAIN, content_id, original) is None:
-        return False
-    await connection.execute(_WAIT_AGAIN, content_id)
-    return True
+    """Let the files of a content that has failed be made again. Its failed videos stay as they are. `original`: a new one, if
+    the caller has it. False: it is ready, or there is no original."""
+    return await connection.fetchval(_BEGIN_AGAIN, content_id, original) is not None
+
+
+async def wait_again(connection: Connection, content_id: ContentId) -> bool:
+    """Let the failed videos of a content wait for its files again, unless it has failed itself. False: none does."""
+    return await connection.execute(_WAIT_AGAIN, content_id) != "UPDATE 0"
 
 
 async def set_watermarked(connection: Connection, content_id: ContentId, name: FileName) -> bool:

@@ -26,17 +26,13 @@ _MENTION = """
     insert into video_mention (video_id, user_id) select $1, unnest($2::integer[]) on conflict do nothing
     returning user_id
 """
-_PLACE_OF_GOOGLE = """
+_PLACE = """
     with added as (
-        insert into location (google_place_id, name, string, latitude, longitude) values ($1, $2, $3, $4, $5)
-        on conflict (google_place_id) do nothing returning id)
-    select id from added union all select id from location where google_place_id = $1
+        insert into location (google_place_id, string, name) values ($1, $2, $3)
+        on conflict (google_place_id, lower(string), lower(name)) do nothing returning id)
+    select id from added union all
+    select id from location where google_place_id = $1 and lower(string) = lower($2) and lower(name) = lower($3)
 """
-_PLACE_BY_NAME = """
-    select id from location where google_place_id is null and lower(string) = lower($1) and lower(name) = lower($2)
-    order by id limit 1
-"""
-_ADD_PLACE = "insert into location (name, string, latitude, longitude) values ($2, $1, $3, $4) returning id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +76,9 @@ async def set_mentions(
 
 
 async def place_id(connection: Connection, place: GivenPlace) -> int | None:
-    """The row of this place; it is added if there is none. None: the place has no name."""
-    if place.google_place_id:
-        values = (place.google_place_id, place.name, place.string, place.latitude, place.longitude)
-        found: int | None = await connection.fetchval(_PLACE_OF_GOOGLE, *values)
-        return found if found is not None else await connection.fetchval(_PLACE_OF_GOOGLE, *values)
-    if not (place.name or place.string):
+    """The row of this place in these words; it is added if there is none. None: the place has no name."""
+    words = (place.google_place_id, place.string, place.name)
+    if not any(words):
         return None
-    found = await connection.fetchval(_PLACE_BY_NAME, place.string, place.name)
-    if found is None:
-        found = await connection.fetchval(_ADD_PLACE, place.string, place.name, place.latitude, place.longitude)
-    return found
+    found: int | None = await connection.fetchval(_PLACE, *words)
+    return found if found is not None else await connection.fetchval(_PLACE, *words)  # it was added meanwhile

@@ -99,6 +99,7 @@ class Place:
     """The address."""
     latitude: float | None
     longitude: float | None
+    """Of the video there."""
     google_place_id: str
     created_at: dt.datetime
 

@@ -42,7 +42,6 @@ def videos(settings: Settings, secrets: Secrets, database: Database, stored: Sto
         addresses=video_addresses(secrets),
         lists=VideoLists(database, keys),
         downloads=Downloads(database),
-        limits=limits,
         posting=Posting(database, stored.files, limits, resumable),
         reactions=Reactions(database, toggles),
         views=Views(database, secrets[Purpose.PLAYBACK]),

@@ -86,7 +86,7 @@ class PostedVideo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _check_limits(platform: Platform, user_id: UserId, size: int) -> None:
-    await platform.videos.limits.admit(user_id, size)
+    await platform.videos.posting.admit(user_id, size)
 
 
 @section.endpoint(
@@ -121,7 +121,7 @@ async def post_video(call: Call, body: PostVideo) -> PostedVideo:
     if upload is None:
         video_id = await call.videos.posting.post_resumable(call.user_id, body.upload_id, video)
     else:
-        arrived = Arrived(upload.path, Measured(upload.size, upload.sha256))
+        arrived = Arrived(upload.path, Measured(upload.size, upload.sha256), began=call.arrived)
         video_id = await call.videos.posting.post(call.user_id, arrived, video)
     return await _own_video(call, video_id)
 

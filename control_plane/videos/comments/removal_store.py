@@ -9,6 +9,11 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 from control_plane.videos.video import VideoId
 
+# In the order in which the deletion of one comment locks them.
+_LOCK_COMMENTS = """
+    select id from video_comment
+    where user_id = $1 or parent_id in (select id from video_comment where user_id = $1) order by id for update
+"""
 _FORGET_COMMENTS = "delete from video_comment where user_id = $1"  # with the replies to them
 _FORGET_LIKES = "delete from comment_like where user_id = $1"
 _FORGET_VIDEO = """
@@ -24,6 +29,7 @@ _EXPORT_LIKES = """
 
 
 async def forget_person(connection: Connection, user_id: UserId) -> None:
+    await connection.execute(_LOCK_COMMENTS, user_id)
     await connection.execute(_FORGET_COMMENTS, user_id)
     await connection.execute(_FORGET_LIKES, user_id)
 

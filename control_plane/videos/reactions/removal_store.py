@@ -9,7 +9,6 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, Row
 from control_plane.videos.video import VideoId
 
-# Likes last: they lock counters of owners, for which another like may wait while it holds what the others need.
 _TABLES = ("not_interested", "video_share", "video_favourite", "video_repost", "video_like")
 _FORGET_PERSON = {table: f"delete from {table} where user_id = $1" for table in _TABLES}
 _FORGET_VIDEO = {

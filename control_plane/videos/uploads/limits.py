@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
+from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.storage import store
 from control_plane.storage.space import Space
@@ -34,12 +35,16 @@ class UploadLimits:
     async def admit(self, user_id: UserId, size: int) -> None:
         """Whether the user may begin an upload of this size. Counts nothing. Raises TooManyVideos and
         NoRoomForUploads."""
+        await self.check(user_id, size)
+        await self._space.check(size)
+
+    async def check(self, user_id: UserId, size: int) -> None:
+        """Whether this is less than the user may upload today. Counts nothing. Raises TooManyVideos."""
         videos, uploaded = await store.uploads_today(self._database, user_id, VIDEOS)
         if videos >= self._videos or uploaded + size > self._most_bytes:
             raise TooManyVideos
-        await self._space.check(size)
 
-    async def count(self, user_id: UserId, size: int) -> None:
-        """Count a video that has arrived. Raises TooManyVideos."""
-        if not await store.count_upload(self._database, user_id, VIDEOS, self._videos, size, self._most_bytes):
+    async def count(self, source: Connection | Database, user_id: UserId, size: int) -> None:
+        """Count a video. Raises TooManyVideos."""
+        if not await store.count_upload(source, user_id, VIDEOS, self._videos, size, self._most_bytes):
             raise TooManyVideos

@@ -23,7 +23,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.locks import lock_names
 from control_plane.db.pool import Database
 from control_plane.jobs.kind import job
-from control_plane.storage.space import Reservation, Space
+from control_plane.storage.space import Space
 from control_plane.videos.uploads import resumable_store as store
 from control_plane.videos.uploads.model import (
     ResumableUpload,
@@ -108,13 +108,13 @@ class ResumableUploads:
             size = await asyncio.to_thread(self._size, upload.id)
             if size != offset:
                 raise UploadElsewhere
-            async with self._space.room(upload.size - size) as room:
-                size += await self._write(upload, size, _until(parts, leave), room)
+            await self._space.check(upload.size - size)
+            size += await self._write(upload, size, _until(parts, leave))
             if size == upload.size and found.sha256 is None:
                 await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
             return size
 
-    async def _write(self, upload: ResumableUpload, size: int, parts: AsyncGenerator[bytes], room: Reservation) -> int:
+    async def _write(self, upload: ResumableUpload, size: int, parts: AsyncGenerator[bytes]) -> int:
         """Append the parts to the file, which has `size` bytes. Returns how many bytes were written. Nothing is written twice:
         not after a write that has failed halfway, and not while the thread of a cancelled call still writes."""
         written, waiting = 0, bytearray()
@@ -123,9 +123,7 @@ class ResumableUploads:
             async def write(*, flush: bool = False) -> int:
                 nonlocal waiting
                 content, waiting = bytes(waiting), bytearray()
-                count = await _ended(asyncio.to_thread(_write_all, file.fileno(), content, flush=flush))
-                room.written(count)
-                return count
+                return await _ended(asyncio.to_thread(self._write_checked, file.fileno(), content, flush=flush))
 
             try:
                 async with aclosing(parts):
@@ -194,6 +192,11 @@ class ResumableUploads:
     def _touch(self, upload_id: UploadId) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._path(upload_id).touch(mode=0o600, exist_ok=True)
+
+    def _write_checked(self, descriptor: int, content: bytes, *, flush: bool) -> int:
+        if content:
+            self._space.check_now(len(content))
+        return _write_all(descriptor, content, flush=flush)
 
     def _size(self, upload_id: UploadId) -> int:
         try:

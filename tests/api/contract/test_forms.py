@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from control_plane.db.pool import Database
 from control_plane.storage.space import NoRoomForUploads
 from tests.api.served import API_KEYS, served
 from tests.control_plane.people import new_user
+from tests.control_plane.storage.test_space import Usage
 from tests.waiting import until
 
 LARGEST = 1 << 20
@@ -356,6 +358,44 @@ async def test_a_disk_that_is_nearly_full_takes_no_files(dsn: str, database: Dat
         answer = await guest.post("leaveCoat", data=form(LARGEST))
         assert answer == {"code": 500, "msg": str(NoRoomForUploads())}
         assert (await guest.post("leaveCoat", json={"colour": "red"}))["code"] == 200
+
+
+async def test_slow_clients_keep_no_space_from_others(
+    dsn: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a form has not brought yet is not reserved; a disk that is full by then refuses the rest."""
+    free = [LARGEST * 3]
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free[0]))
+    async with served(dsn, database, tmp_path, section, disk_reserve=LARGEST) as (client, platform):
+        guest = Guest(client, await platform.accounts.sessions.issue(await new_user(database)), tmp_path)
+        phones = [Phone(guest, LARGEST - 1) for _ in range(OPEN_UPLOADS - 1)]
+        for phone in phones:
+            await phone.connect()
+            await phone.send(phone.body[:1000])
+        await until(lambda: len(guest.left_over) == len(phones))
+        assert (await guest.post("leaveCoat", data=form(LARGEST)))["code"] == 200
+        free[0] = LARGEST
+        for phone in phones:
+            await phone.send(phone.body[1000:])
+            assert (await phone.answer())["msg"] == str(NoRoomForUploads())
+        assert guest.left_over == []
+
+
+async def test_a_form_that_hardly_arrives_ends(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.http.uploads.WINDOW_S", 0.5)
+    monkeypatch.setattr("api.http.uploads.DRAIN_S", 0.1)
+    slow = Phone(guest, LARGEST)
+    await slow.connect()
+    await slow.send(slow.body[:200])
+    answering = asyncio.create_task(slow.answer())
+    for number in range(200, 400):
+        await asyncio.wait([answering], timeout=0.1)
+        if answering.done():
+            break
+        await slow.send(slow.body[number : number + 1])
+    assert (await answering)["msg"] == "The upload is too slow. Please try again over a better network."
+    assert guest.left_over == []
+    assert (await guest.post("leaveCoat", data=form(LARGEST)))["code"] == 200, "a fast one ends in the first window"
 
 
 async def test_what_is_refused_before_an_upload_is_not_stored(dsn: str, database: Database, tmp_path: Path) -> None:

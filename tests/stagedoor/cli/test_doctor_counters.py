@@ -22,7 +22,7 @@ _NAMES = """
     select distinct match[1] as name
     from pg_proc, regexp_matches(prosrc, '''([a-z_]+[.][a-z_]+)''', 'g') as match where prosrc like '%counter_add%'
     union select split_part(encode(tgargs, 'escape'), '\\000', 1)
-    from pg_trigger join pg_proc on pg_proc.oid = tgfoid where proname = 'count_rows'
+    from pg_trigger join pg_proc on pg_proc.oid = tgfoid where proname = 'count_of_comment'
 """
 
 
@@ -76,7 +76,7 @@ async def test_a_wrong_counter_is_found(dsn: str, database: Database, tmp_path: 
         column = name.removeprefix("video.")
         change = change.replace("value", column).replace("subject_id = 1000000", f"{column} = 0")
         await database.execute(
-            f"update video_count {change} where (video_id, slot) in (select min(video_id), min(slot) from video_count)"
+            f"update video_count {change} where (video_id, slot) in (select video_id, slot from video_count limit 1)"
         )
     else:
         one = await database.fetchval("select ctid from counter where name = $1 limit 1", name)

@@ -90,9 +90,7 @@ async def lists(dsn: str, database: WatchedDatabase, tmp_path: Path) -> AsyncIte
         ann, ben = await new_user(database, "ann"), await new_user(database, "ben")
         await follow(database, ann, ben)
         place = await database.fetchval(
-            "insert into location (google_place_id, name, string, latitude, longitude)"
-            " values ('g', 'Café', 'Main Street 1', $1, $2) returning id",
-            *(LATITUDE, LONGITUDE),
+            "insert into location (google_place_id, name, string) values ('g', 'Café', 'Main Street 1') returning id"
         )
         yield Lists(apps, ann, await apps.token(ann), ben, place)
 
@@ -451,17 +449,20 @@ async def test_the_path_with_two_slashes_is_served_too(lists: Lists) -> None:
 async def test_a_location_is_found_by_id_or_by_address(lists: Lists, app: Client) -> None:
     database = lists.apps.database
     twin = await database.fetchval("insert into location (string) values ('main street 1') returning id")
+    worded = await database.fetchval("insert into location (google_place_id, name) values ('g', 'Coffee') returning id")
     here = await lists.add()
     there = await added(database, lists.ben, location_id=twin)
+    same = await added(database, lists.ben, location_id=worded)
     await added(database, lists.ben)
 
     async def found(**where: Any) -> list[int]:
         items = await lists.apps.done("showVideosAgainstLocation", lists.token, app, starting_point="0", **where)
         return [item["Video"]["id"] for item in items]
 
-    assert await found(location_id=str(lists.place)) == [here]
+    assert await found(location_id=str(lists.place)) == await found(location_id=worded) == [same, here]
+    assert await found(location_id=twin) == [there]
     assert await found(location_string=" Main Street 1 ") == [there, here]
-    assert await found(location_id=lists.place, location_string="Main Street 1") == [here]
+    assert await found(location_id=lists.place, location_string="Main Street 1") == [same, here]
     assert await found(location_id=987_654) == await found(location_string="Elsewhere") == []
     assert await found(location_string="x" * 2_000) == []
     for nothing in ({}, {"location_id": "0", "location_string": ""}):

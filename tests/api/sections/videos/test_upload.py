@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import AsyncIterator, Mapping
@@ -16,10 +17,12 @@ from aiohttp import FormData
 
 from api.contract.client import Client
 from control_plane.base.ids import UserId
-from control_plane.videos.posting import PROBES
+from control_plane.storage.store import uploads_today
+from control_plane.videos.posting import PROBES, REPEATED_WITHIN
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, Probed
 from control_plane.videos.processing.probe import ProbeUnavailable, probe
 from control_plane.videos.store import seen_by_ids
+from control_plane.videos.uploads.limits import VIDEOS
 from tests.api.contract.decoders import problems
 from tests.api.sections.apps import APPS, Apps, apps_of
 from tests.api.sections.posting import posted
@@ -30,6 +33,7 @@ from tests.control_plane.pictures.samples import quarters, saved
 from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.control_plane.watched_database import WatchedDatabase
 
+NUMBERS = itertools.count(1)
 ANDROID: dict[str, Any] = {
     "privacy_type": "Public",
     "sound_id": "null",
@@ -122,6 +126,59 @@ async def test_ios_sends_another_key_and_a_place(apps: Apps, ann: UserId, token:
         assert (await response.json())["code"] == 202, "the key is that of uploads alone"
 
 
+async def another(apps: Apps, token: str, content: bytes, **fields: Any) -> dict[str, Any]:
+    """A post of equal content that is another video."""
+    return await post(apps, token, content, description=f"take {next(NUMBERS)}", **fields)
+
+
+async def test_the_same_form_again_is_answered_with_the_same_video(
+    apps: Apps, ann: UserId, token: str, content: bytes
+) -> None:
+    answers = await asyncio.gather(*(post(apps, token, content, **ANDROID) for _ in range(3)))
+    assert [answer["code"] for answer in answers] == [200] * 3
+    answers.append(await post(apps, token, content, **ANDROID))
+    video_id = answers[0]["msg"]["Video"]["id"]
+    assert {answer["msg"]["Video"]["id"] for answer in answers} == {video_id}
+    assert await contents(apps) == [("processing", 1)]
+    assert await uploads_today(apps.database, ann, VIDEOS) == (1, len(content))
+    assert await apps.database.fetchval("select count(*) from pgqueuer where entrypoint = 'process_content'") == 1
+
+    async def posts_another(token: str, content: bytes, **fields: Any) -> bool:
+        answer = await post(apps, token, content, **fields)
+        return bool(answer["msg"]["Video"]["id"] != video_id)
+
+    assert await posts_another(token, content, **{**ANDROID, "description": "another"})
+    assert await posts_another(await apps.token(await new_user(apps.database, "ben")), content, **ANDROID)
+    await apps.database.execute(
+        "update video set created_at = created_at - $1::interval where id = $2", REPEATED_WITHIN, video_id
+    )
+    assert await posts_another(token, content, **ANDROID), "some time later it is meant"
+
+
+@pytest.mark.parametrize("change", ["state = 'deleted', deleted_at = now()", "state = 'failed'"])
+async def test_a_form_whose_video_is_deleted_or_failed_makes_another_one(
+    apps: Apps, token: str, content: bytes, change: str
+) -> None:
+    first = (await post(apps, token, content))["msg"]["Video"]["id"]
+    await apps.database.execute(f"update video set {change}")
+    assert (await post(apps, token, content))["msg"]["Video"]["id"] != first
+
+
+async def test_the_last_video_of_a_day_may_be_sent_again(
+    dsn: str, database: WatchedDatabase, tmp_path: Path, content: bytes
+) -> None:
+    async with apps_of(dsn, database, tmp_path, videos_per_day=1) as apps:
+        token = await apps.token(await new_user(database, "ann"))
+        ids = {(await post(apps, token, content))["msg"]["Video"]["id"] for _ in range(2)}
+        assert len(ids) == 1
+        assert (await another(apps, token, content))["msg"][:17] == "You have uploaded"
+
+
+async def test_what_is_no_video_counts_in_the_limit_of_a_day(apps: Apps, ann: UserId, token: str) -> None:
+    assert (await post(apps, token, b"no video"))["code"] == 201
+    assert await uploads_today(apps.database, ann, VIDEOS) == (1, 8)
+
+
 async def contents(apps: Apps) -> list[tuple[str, int]]:
     rows = await apps.database.fetch(
         "select c.state, count(v.id) from video_content c join video v on v.content_id = c.id group by c.id order by c.id"
@@ -136,27 +193,35 @@ async def stored_files(apps: Apps) -> int:
 
 async def test_equal_uploads_share_one_content(apps: Apps, token: str, content: bytes) -> None:
     other = await apps.token(await new_user(apps.database, "ben"))
-    answers = await asyncio.gather(*(post(apps, who, content) for who in (token, other, token)))
+    answers = await asyncio.gather(
+        post(apps, token, content), post(apps, other, content), another(apps, token, content)
+    )
     assert [answer["code"] for answer in answers] == [200, 200, 200]
     assert await contents(apps) == [("processing", 3)]
     assert await stored_files(apps) == 1
     await apps.database.execute("update video_content set state = 'ready', original = ''")
-    answer = await post(apps, other, content)
+    answer = await another(apps, other, content)
     assert answer["msg"]["Video"]["upload_state"] == "processing", "it does not tell that somebody else has it"
     assert await contents(apps) == [("ready", 4)]
     assert await stored_files(apps) == 1
 
 
-async def test_a_content_that_failed_is_processed_again(apps: Apps, token: str, content: bytes) -> None:
-    await post(apps, token, content)
+async def test_a_content_that_failed_is_processed_again_for_the_new_video(
+    apps: Apps, token: str, content: bytes
+) -> None:
+    first = (await post(apps, token, content))["msg"]["Video"]["id"]
     await apps.database.execute("update video_content set state = 'failed', failure = 'No space.', original = ''")
     await apps.database.execute("update video set state = 'failed'")
     assert (await post(apps, token, content))["code"] == 200
     assert await contents(apps) == [("processing", 2)]
-    rows = await apps.database.fetch(
-        "select v.state, failure, original <> '' from video v join video_content c on c.id = content_id"
-    )
-    assert [tuple(row) for row in rows] == [("processing", "", True)] * 2
+    assert await apps.database.fetchval("select original <> '' from video_content")
+    rows = await apps.done("showVideosAgainstUserID", token)
+    shown = [row["Video"] for row in rows["public"]]
+    assert [(video["upload_state"], video["upload_failure"]) for video in shown] == [
+        ("processing", ""),
+        ("failed", "No space."),
+    ]
+    assert shown[1]["id"] == first
 
 
 async def test_an_upload_that_operators_removed_is_refused(apps: Apps, token: str, content: bytes) -> None:
@@ -232,7 +297,7 @@ async def test_few_uploads_are_probed_at_once(
 
     monkeypatch.setattr("control_plane.videos.posting.probe", counted)
     ben = await apps.token(await new_user(apps.database, "ben"))
-    answers = await asyncio.gather(*(post(apps, poster, content) for poster in (token, ben) for _ in range(4)))
+    answers = await asyncio.gather(*(another(apps, poster, content) for poster in (token, ben) for _ in range(4)))
     assert {answer["code"] for answer in answers} == {200}
     assert most <= PROBES < len(answers)
 
@@ -244,7 +309,7 @@ async def test_a_day_has_a_limit_of_videos_and_of_bytes(
     async with apps_of(dsn, database, tmp_path, **limits) as apps:
         token = await apps.token(await new_user(database, "ann"))
         for code in (200, 200, 201):
-            answer = await post(apps, token, content)
+            answer = await another(apps, token, content)
             assert answer["code"] == code
         assert answer["msg"] == "You have uploaded as much as is possible in a day. Please try again tomorrow."
         token = await apps.token(await new_user(database, "ben"))
@@ -316,19 +381,19 @@ async def test_a_duet_needs_the_owner_s_consent(apps: Apps, token: str, ann: Use
     ben = await new_user(apps.database, "ben")
     video = await apps.database.fetchval(ADD_VIDEO, ben)
     duet: dict[str, Any] = {"video_id": str(video), "duet": "left"}
-    posted_duet = (await post(apps, token, content, **duet))["msg"]["Video"]
+    posted_duet = (await another(apps, token, content, **duet))["msg"]["Video"]
     assert (posted_duet["duet_video_id"], posted_duet["duet"]["User"]["id"]) == (video, ben)
     set_privacy = (
         "insert into privacy_setting (user_id, duet) values ($1, $2) on conflict (user_id) do update set duet = $2"
     )
     for audience, code in {"no_one": 201, "friends": 201, "everyone": 200}.items():
         await apps.database.execute(set_privacy, ben, audience)
-        assert (await post(apps, token, content, **duet))["code"] == code, audience
+        assert (await another(apps, token, content, **duet))["code"] == code, audience
     await apps.database.execute("update video set allow_duet = false where id = $1", video)
-    answer = await post(apps, token, content, **duet)
+    answer = await another(apps, token, content, **duet)
     assert (answer["code"], answer["msg"]) == (201, "The owner of this video does not allow duets with it.")
     await apps.database.execute("update video set privacy = 'private' where id = $1", video)
-    assert (await post(apps, token, content, **duet))["msg"] == "There is no such video."
+    assert (await another(apps, token, content, **duet))["msg"] == "There is no such video."
     assert (await post(apps, token, content, video_id="999999"))["msg"] == "There is no such video."
 
 
@@ -347,10 +412,42 @@ async def test_an_upload_in_parts_is_posted_once(apps: Apps, ann: UserId, token:
     assert (await apps.call("postVideo", stranger, Client.DOCUMENT, upload_id=upload.id))["code"] == 404
     calls = (apps.call("postVideo", token, Client.DOCUMENT, upload_id=upload.id) for _ in range(3))
     answers = await asyncio.gather(*calls)
-    assert sorted(answer["code"] for answer in answers) == [200, 404, 404]
+    assert {answer["code"] for answer in answers} == {200}
+    video_id = answers[0]["msg"]["Video"]["id"]
+    again = await apps.done("postVideo", token, Client.ANDROID, upload_id=upload.id, description="again")
+    assert {answer["msg"]["Video"]["id"] for answer in answers} == {again["Video"]["id"]} == {video_id}
     assert await contents(apps) == [("processing", 1)]
+    assert (await uploads_today(apps.database, ann, VIDEOS))[0] == 1
+    assert (await apps.call("postVideo", stranger, Client.DOCUMENT, upload_id=upload.id))["code"] == 404
     assert await apps.database.fetchval("select sha256 from video_content") == hashlib.sha256(content).digest()
     assert list(apps.platform.settings.resumable_dir.iterdir()) == []
+    await apps.done("deleteVideo", token, Client.ANDROID, video_id=video_id)
+    assert (await apps.call("postVideo", token, Client.DOCUMENT, upload_id=upload.id))["code"] == 404
+
+
+async def test_no_user_names_a_place_for_others(apps: Apps, token: str, content: bytes) -> None:
+    ben = await apps.token(await new_user(apps.database, "ben"))
+    kiel: dict[str, Any] = {
+        "google_place_id": "p1",
+        "location_name": "Kiel",
+        "location_string": "Kiel, Germany",
+        "lat": "54.3",
+        "long": "10.1",
+    }
+    odd = {**kiel, "location_name": "My house", "location_string": "1 Main Street", "lat": "1.0", "long": "1.0"}
+    first = (await post(apps, ben, content, **odd))["msg"]["Video"]
+    second, third = [(await another(apps, token, content, **kiel))["msg"]["Video"] for _ in range(2)]
+    assert (second["location_title"], second["location_string"], second["lat"]) == (
+        "Kiel",
+        "Kiel, Germany",
+        "54.300000",
+    )
+    assert first["location_id"] != second["location_id"] == third["location_id"]
+    item = await apps.done("showVideoDetail", token, video_id=second["id"])
+    assert (item["Location"]["name"], item["Location"]["lat"]) == ("Kiel", "54.300000")
+    await apps.database.execute("update video set state = 'ready'")
+    there = await apps.done("showVideosAgainstLocation", token, location_id=second["location_id"])
+    assert [item["Video"]["id"] for item in there] == [third["id"], second["id"], first["id"]], "but it is one place"
 
 
 EDIT = {

@@ -34,7 +34,8 @@ from control_plane.videos.processing.job import ATTEMPTS, LARGE_PIXELS, OVERDUE,
 from control_plane.videos.processing.model import GIVEN_UP, NO_VIDEO
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
-from control_plane.videos.video import ContentId, VideoId
+from control_plane.videos.processing_store import begin_again, fail, settle, wait_again
+from control_plane.videos.video import ContentId, State, VideoId
 from tests.control_plane.people import new_user
 from tests.control_plane.videos.processing.content import post
 from tests.control_plane.videos.processing.stops import PROCESSING
@@ -133,6 +134,29 @@ async def test_an_upload_that_cannot_be_decoded_says_so_to_its_owner(
     assert await told(database, ann) == [(Kind.VIDEO_FAILED, None, video_id, NO_VIDEO)]
     assert await told(database, bob) == []
     assert await files.storage.size(content["original"]), "an operator can look at it, and try again"
+
+
+@pytest.mark.parametrize("state", ["failed", "ready"])
+async def test_an_equal_upload_later_leaves_a_failed_video_as_it_is(
+    database: Database, dsn: str, processor: Processor, files: Files, samples: Samples, state: str
+) -> None:
+    ann, bob, cid = [await new_user(database, name) for name in ("ann", "bob", "cid")]
+    await database.execute(_FOLLOW, cid, ann)
+    upload = await (samples.picture() if state == "failed" else samples.plain())
+    first, content_id = await post(database, files, ann, upload)
+    async with database.transaction() as connection:
+        await fail(connection, content_id, "No space.")
+        await settle(connection, content_id, State.FAILED)
+    async with database.transaction() as connection:
+        assert await begin_again(connection, content_id)
+    second, _ = await post(database, files, bob, upload)
+    async with worker(database, dsn, processor, files):
+        await until(lambda: no_jobs(database), 60)
+    assert (await state_of(database, first), await state_of(database, second)) == ("failed", state)
+    assert (await told(database, ann), await told(database, cid)) == ([], []), "they were told then"
+    assert len(await told(database, bob)) == (state == "failed")
+    async with database.transaction() as connection:
+        assert await wait_again(connection, content_id) == (state == "ready"), "an operator's retry"
 
 
 async def test_equal_uploads_are_encoded_once(
