@@ -28,6 +28,7 @@ from control_plane.videos.processing.model import (
     LONGEST_SIDE,
     MOST_PIXELS,
     NO_VIDEO,
+    PICTURES,
     TOLERANCE_S,
     TOO_LARGE,
     TOO_LONG,
@@ -71,7 +72,7 @@ def answer(file: IO[bytes]) -> ProbeAnswer:
 
 def _probed(container: InputContainer) -> Probed:
     stream = next((one for one in container.streams.video if _is_film(one)), None)
-    if stream is None:
+    if stream is None or container.metadata.get("major_brand", "").strip() in PICTURES:
         raise _Refused(NO_VIDEO)
     if max(stream.width, stream.height) > LONGEST_SIDE:
         raise _Refused(TOO_LARGE)
