@@ -33,15 +33,11 @@ class Recording:
     app: Client
     seconds: float
     rate: int
-    """Frames per second."""
+    """Frames per second, at most."""
     shown: tuple[int, int]
     """Width and height of the video that the apps play."""
     small: tuple[int, int]
     sound: bool = True
-    even: bool = True
-    """All frames are equally long."""
-    secrets: bool = True
-    """It has metadata that nobody else may see."""
 
 
 def scene(width: int, height: int, rate: int, seconds: float, turned: int = 0, more: str = "") -> tuple[str, ...]:
@@ -123,6 +119,18 @@ async def uhd(samples: Samples) -> Path:
     return await turned(samples, source, 90, "uhd.mov", [*_SECRETS, *_APPLE_PLACE])
 
 
+async def hdr10(samples: Samples) -> Path:
+    """As Android's phones record HDR."""
+    picture = scene(720, 1280, 30, 1, more=HLG.replace("arib-std-b67", "smpte2084"))
+    return await samples.draw("hdr10.mp4", [*picture, *HEVC, *AAC, *_SECRETS, *_PLACE])
+
+
+async def fragmented(samples: Samples) -> Path:
+    """As browsers record."""
+    fragments = ("-g", "10", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
+    return await samples.draw("fragmented.mp4", [*scene(640, 360, 30, 2), *X264, *AAC, *fragments, *_SECRETS])
+
+
 async def av1(samples: Samples) -> Path:
     codecs = ("-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p10le", *AAC)
     return await samples.draw("av1.mp4", [*scene(720, 1280, 30, 3), *codecs, *_SECRETS, *_PLACE])
@@ -155,9 +163,7 @@ IOS, ANDROID = Client.IOS, Client.ANDROID
 RECORDINGS = {
     "portrait": Recording(draw=portrait, app=ANDROID, seconds=3, rate=30, shown=(720, 1280), small=(540, 960)),
     "iPhone": Recording(draw=iphone, app=IOS, seconds=1, rate=30, shown=(720, 1280), small=(540, 960)),
-    "variable rate": Recording(
-        draw=variable, app=ANDROID, seconds=1.933, rate=30, shown=(640, 360), small=(640, 360), even=False
-    ),
+    "variable rate": Recording(draw=variable, app=ANDROID, seconds=1.933, rate=30, shown=(640, 360), small=(640, 360)),
     "no audio": Recording(draw=silent, app=IOS, seconds=1, rate=30, shown=(640, 360), small=(640, 360), sound=False),
     "VP9": Recording(draw=vp9, app=ANDROID, seconds=1, rate=25, shown=(360, 640), small=(360, 640)),
     "odd size": Recording(draw=odd, app=IOS, seconds=1, rate=10, shown=(1078, 1920), small=(538, 960)),
@@ -165,6 +171,8 @@ RECORDINGS = {
 """Cheap ones, for each run of the tests."""
 MORE_RECORDINGS = {
     "4K60 HDR": Recording(draw=uhd, app=IOS, seconds=2, rate=60, shown=(1080, 1920), small=(540, 960)),
+    "HDR10": Recording(draw=hdr10, app=ANDROID, seconds=1, rate=30, shown=(720, 1280), small=(540, 960)),
+    "fragmented": Recording(draw=fragmented, app=IOS, seconds=2, rate=30, shown=(640, 360), small=(640, 360)),
     "AV1": Recording(draw=av1, app=ANDROID, seconds=3, rate=30, shown=(720, 1280), small=(540, 960)),
     "ten minutes": Recording(draw=long, app=ANDROID, seconds=600, rate=30, shown=(1080, 1920), small=(540, 960)),
     "four channels": Recording(draw=surround, app=IOS, seconds=2, rate=30, shown=(640, 360), small=(640, 360)),

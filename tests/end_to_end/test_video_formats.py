@@ -39,8 +39,7 @@ async def test_what_phones_record_plays_for_others(
 ) -> None:
     recording = WANTED[name]
     upload = await recording.draw(samples)
-    if recording.secrets:
-        assert [secret for secret in SECRETS if secret in upload.read_bytes()], "there is something to remove"
+    assert [secret for secret in SECRETS if secret in upload.read_bytes()], "there is something to remove"
     ada, ben = await stagedoor.sign_in("ada"), await stagedoor.sign_in("ben")
     told = await processed(stagedoor, ada, recording.app, upload.read_bytes(), upload.name)
     assert (told["state"], told["failure"]) == ("ready", ""), told
@@ -53,7 +52,7 @@ async def test_what_phones_record_plays_for_others(
         small = await fetch(stagedoor, shown["video"].replace("/media.", "/small."), "video/mp4")
         poster = await fetch(stagedoor, shown["thum"], "image/jpeg")
         preview = await fetch(stagedoor, shown["gif"], "image/gif")
-    for content in (poster, preview):
+    for content in (media, small, poster, preview):
         assert not [secret for secret in SECRETS if secret in content]
     assert is_upright(Image.open(io.BytesIO(poster)))
     assert is_upright(Image.open(io.BytesIO(preview)).convert("RGB"))
@@ -64,13 +63,12 @@ async def test_what_phones_record_plays_for_others(
     ):
         file = tmp_path / f"{kind}.mp4"
         file.write_bytes(content)
-        if recording.seconds < 60:
+        assert content.index(b"moov") < content.index(b"mdat"), "players begin before the end is there"
+        if recording.seconds < 60:  # it decodes all frames
             plays_everywhere(file, *size, sound=recording.sound)
         check_pictures(file, recording, min(recording.rate, fastest))
-        if recording.sound and recording.seconds >= 2:
+        if recording.sound and recording.seconds >= 1.9:
             assert loudness(file) == pytest.approx(LOUDNESS, abs=1.5)
-    if not recording.even:
-        assert times(tmp_path / "media.mp4") == pytest.approx(times(upload), abs=0.002)
 
 
 async def detail(platform: Stagedoor, viewer: str, video_id: int) -> dict[str, Any]:
@@ -82,7 +80,7 @@ async def detail(platform: Stagedoor, viewer: str, video_id: int) -> dict[str, A
 
 
 def is_upright(picture: Image.Image) -> bool:
-    """Whether the colours are in the corners where they were recorded, and not those of HDR shown as they are."""
+    """Whether the colours are in the corners where they were recorded."""
     for colour, (right, down) in CORNERS.items():
         at = (round((0.06 + 0.88 * right) * picture.width), round((0.06 + 0.88 * down) * picture.height))
         values = picture.getpixel(at)
@@ -127,10 +125,3 @@ def beep_s(file: Path) -> float:
                     assert frame.time is not None
                     return frame.time + number / frame.sample_rate
     raise AssertionError("there is no sound")
-
-
-def times(file: Path) -> list[float]:
-    """When the frames are shown, from the first one on."""
-    with av.open(str(file)) as video:
-        shown = [frame.time for frame in video.decode(video=0) if frame.time is not None]
-    return [time - shown[0] for time in shown]
