@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -79,7 +80,7 @@ async def post(platform: Stagedoor, token: str, app: Client, content: bytes, nam
     """The answer of postVideo."""
     body, kind = form(app, content, name)
     where = {"key": "ios_upload", "path": "/postVideo"} if app is Client.IOS else {}
-    return await ask(platform, app, "postVideo", token, data=body, headers={"Content-Type": kind}, **where)
+    return await ask(platform, app, "postVideo", token, data=io.BytesIO(body), headers={"Content-Type": kind}, **where)
 
 
 async def processed(

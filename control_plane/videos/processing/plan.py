@@ -36,6 +36,7 @@ LOUDNESS, LOUDEST_GAIN, SILENCE = -16.0, 15.0, -60.0
 """The wanted loudness in LUFS, the most that is added to quiet sound in dB, and what is not touched because it is noise."""
 _PEAK = 0.84
 """-1.5 dB: AAC overshoots by about 1 dB."""
+_STEREO = "aformat=sample_rates=48000:channel_layouts=stereo"
 _LOUDNESS_KEY = "lavfi.r128.I"
 _HDR = {16: "smpte2084", 18: "arib-std-b67"}
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-dn", "-sn")
@@ -76,8 +77,9 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
 
 
 def measuring(audio: AudioStream, folder: Path) -> list[str]:
-    """Arguments of ffmpeg that write the loudness up to each 100 ms of sound to its standard output."""
-    measure = f"ebur128=metadata=1,ametadata=mode=print:key={_LOUDNESS_KEY}:file=-"
+    """Arguments of ffmpeg that write the loudness up to each 100 ms of sound to its standard output. Measured in stereo, as
+    it is written: to mix several channels changes the loudness."""
+    measure = f"{_STEREO},ebur128=metadata=1,ametadata=mode=print:key={_LOUDNESS_KEY}:file=-"
     return [*opened(folder / UPLOAD), "-map", f"0:{audio.index}", "-af", measure, "-vn", "-f", "null", "-"]
 
 
@@ -141,7 +143,7 @@ def bits_of(probed: Probed, size: tuple[int, int]) -> int:
 
 def sound_filter(gain: float) -> str:
     limited = f"volume={gain}dB,alimiter=limit={_PEAK}:level=false," if gain else ""
-    return f"aresample=48000:async=1:first_pts=0,{limited}aformat=sample_rates=48000:channel_layouts=stereo"
+    return f"aresample=48000:async=1:first_pts=0,{limited}{_STEREO}"
 
 
 def _clean(video: VideoStream, size: tuple[int, int]) -> str:

@@ -136,6 +136,15 @@ async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
         assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
 
 
+async def test_four_channels_are_as_loud_as_two(encoder: Encoder, samples: Samples) -> None:
+    upload = await samples.draw(
+        "four.mp4",
+        ["-i", str(await samples.plain(seconds=3)), "-c:v", "copy", "-af", "pan=4.0|FL=c0|FR=c0|FC=c0|BC=c0"],
+    )
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
+
+
 async def test_the_pictures_of_h264_are_kept_without_messages_of_the_camera(encoder: Encoder, samples: Samples) -> None:
     source = await samples.plain("640x360")
     marked = await samples.draw(
