@@ -54,8 +54,12 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
     audible = [kind for kind in ("full", "small") if kind == "full" or has_small(probed)]
     graph = [
         f"[0:{video.index}]{_clean(video, full)},split={len(wanted)}" + "".join(f"[{kind}_in]" for kind in wanted),
-        *(["[full_in]null[full]"] if "full" in wanted else []),
-        *([f"[small_in]scale={small[0]}:{small[1]}[small]"] if "small" in wanted else []),
+        *([f"[full_in]{_fewer(probed, FASTEST)}null[full]"] if "full" in wanted else []),
+        *(
+            [f"[small_in]{_fewer(probed, FASTEST_SMALL)}scale={small[0]}:{small[1]}[small]"]
+            if "small" in wanted
+            else []
+        ),
         f"[poster_in]select='eq(n,0)+gte(t,{_still_s(probed):.3f})',{_scaled(probed, POSTER_SIDE)}[poster]",
         f"[preview_in]trim=duration={PREVIEW_S},fps={PREVIEW_FPS}:eof_action=pass,{_scaled(probed, PREVIEW_SIDE)},split[frames][colours]",
         "[colours]palettegen=max_colors=64:stats_mode=diff[palette]",
@@ -157,6 +161,12 @@ def _clean(video: VideoStream, size: tuple[int, int]) -> str:
     linear = f"zscale={source}:t=linear:npl=203,format=gbrpf32le,zscale=p=709"
     mapped = "tonemap=hable:desat=0,zscale=t=709:m=709:p=709:r=limited"
     return f"{progressive}{scaled},{linear},{mapped},format=yuv420p"
+
+
+def _fewer(probed: Probed, fastest: int) -> str:
+    """Leaves out frames, of more per second than these. The encoder's own limit would do so, too, but it shows the other
+    frames up to two frames late, while the sound stays where it is."""
+    return f"fps={fastest}," if probed.frames_s > fastest + 0.5 else ""
 
 
 def _scaled(probed: Probed, side: int) -> str:

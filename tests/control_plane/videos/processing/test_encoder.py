@@ -126,6 +126,19 @@ async def test_4k_with_60_frames_becomes_1080p_and_540p(encoder: Encoder, sample
             assert sum(1 for _ in small.decode(video=0)) <= 8
 
 
+@pytest.mark.parametrize("rate", [60, 120])
+async def test_frames_are_shown_in_time_when_others_are_left_out(encoder: Encoder, samples: Samples, rate: int) -> None:
+    flash = "drawbox=0:0:1280:720:white:fill:enable='gte(t,0.5)',format=yuv420p"
+    picture = ("-f", "lavfi", "-i", f"color=black:size=1280x720:rate={rate}:duration=1,{flash}")
+    upload = await samples.draw("flash.mp4", [*picture, "-c:v", "mpeg4", "-q:v", "5"])
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        for file, most in ((made.media, 60), (made.small, 30)):
+            with av.open(str(file), "r") as video:
+                frames = [(frame.time, bytes(frame.planes[0])[0]) for frame in video.decode(video=0)]
+            assert next(time for time, light in frames if light > 128) == pytest.approx(0.5, abs=0.02)
+            assert len(frames) == pytest.approx(most, abs=1)
+
+
 @pytest.mark.parametrize("loudness_db", [-10, 14])
 async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
     encoder: Encoder, samples: Samples, loudness_db: float
@@ -139,7 +152,14 @@ async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
 async def test_four_channels_are_as_loud_as_two(encoder: Encoder, samples: Samples) -> None:
     upload = await samples.draw(
         "four.mp4",
-        ["-i", str(await samples.plain(seconds=3)), "-c:v", "copy", "-af", "pan=4.0|FL=c0|FR=c0|FC=c0|BC=c0"],
+        [
+            "-i",
+            str(await samples.plain(seconds=3, loudness_db=-5)),
+            "-c:v",
+            "copy",
+            "-af",
+            "pan=4.0|FL=c0|FR=c0|FC=c0|BC=c0",
+        ],
     )
     async with encoder.encoded(chunks(upload), ignored) as made:
         assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
