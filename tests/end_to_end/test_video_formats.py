@@ -107,7 +107,9 @@ def check_pictures(file: Path, recording: Recording, rate: int) -> None:
                     assert isinstance(frame, av.VideoFrame)
                     picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
                     assert is_upright(picture)
-                    if flash_s is None and min(picture.getpixel((picture.width // 2, picture.height // 2))) > 160:
+                    centre = picture.getpixel((picture.width // 2, picture.height // 2))
+                    assert isinstance(centre, tuple)
+                    if flash_s is None and min(centre) > 160:
                         flash_s = frame.time
     assert end_s == pytest.approx(recording.seconds, abs=2 / rate)
     assert flash_s == pytest.approx(FLASH_S, abs=1.1 / rate)
