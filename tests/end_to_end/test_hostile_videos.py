@@ -22,6 +22,7 @@ from tests.control_plane.videos.samples import Samples
 from tests.end_to_end.platform import Stagedoor
 from tests.end_to_end.recordings import AAC, X264, scene
 from tests.end_to_end.video_upload import ask, fetch, post, processed
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -51,6 +52,10 @@ class Trap:
 async def trap() -> AsyncIterator[Trap]:
     made = Trap()
     async with await made.listen():
+        _, writer = await asyncio.open_connection("127.0.0.1", made.port)
+        await until(lambda: made.calls == 1, what="it counts")
+        writer.close()
+        made.calls = 0
         yield made
 
 
@@ -93,11 +98,11 @@ async def archive(samples: Samples) -> bytes:
 
 
 async def playlist(samples: Samples) -> bytes:
-    return f"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXTINF:1,\n{ADDRESS}\n#EXT-X-ENDLIST\n".encode()
+    return f"#EXTM3U\n#EXTINF:1,\n{ADDRESS}\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n".encode()
 
 
 async def script(samples: Samples) -> bytes:
-    return f"ffconcat version 1.0\nfile '/etc/passwd'\nfile '{ADDRESS}'\n".encode()
+    return f"ffconcat version 1.0\nfile '{ADDRESS}'\nfile '/etc/passwd'\n".encode()
 
 
 async def manifest(samples: Samples) -> bytes:
