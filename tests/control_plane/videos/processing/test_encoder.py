@@ -14,7 +14,7 @@ from control_plane.base.ffmpeg import FfmpegFailed
 from control_plane.videos.processing.encoder import Encoder, Made
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, NotAVideo
 from control_plane.videos.processing.plan import LOUDNESS
-from tests.control_plane.videos.samples import SECRETS, Samples
+from tests.control_plane.videos.samples import SECRETS, Samples, drawn
 
 Sample = Callable[[Samples], Awaitable[Path]]
 
@@ -147,6 +147,27 @@ async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
     async with encoder.encoded(chunks(upload), ignored) as made:
         assert loudness(upload) != pytest.approx(LOUDNESS, abs=3)
         assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
+
+
+@pytest.mark.parametrize("how", ["empty", "damaged"])
+async def test_a_track_without_sound_is_left_out(encoder: Encoder, samples: Samples, how: str, tmp_path: Path) -> None:
+    """A phone whose user has not allowed the microphone may write one."""
+    plain = await samples.draw("sound.mp4", [*drawn(), *("-c:v", "mpeg4", "-c:a", "aac")])
+    content = bytearray(plain.read_bytes())
+    sound = content.index(b"soun")
+    if how == "empty":
+        for box, at in ((b"stts", 4), (b"stsc", 4), (b"stsz", 8), (b"stco", 4)):
+            count = content.index(box, sound) + 4 + at
+            content[count : count + 4] = bytes(4)
+    else:
+        with av.open(str(plain), "r") as file:
+            places = [(packet.pos, packet.size) for packet in file.demux(audio=0) if packet.pos is not None]
+        for place, size in places:
+            content[place : place + size] = b"\xff" * size
+    upload = tmp_path / "silent.mp4"
+    upload.write_bytes(content)
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        plays_everywhere(made.media, 320, 180, sound=False)
 
 
 async def test_four_channels_are_as_loud_as_two(encoder: Encoder, samples: Samples) -> None:
