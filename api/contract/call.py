@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
+from aiohttp import web
 
 from api.contract.client import Client
+from api.contract.client_use import client_use
 from api.contract.errors import SessionMissing
 from api.contract.platform import Platform
 from api.http.address import limit_key
+from api.http.language import preferred_language
 from api.http.uploads import Upload
 from api.http.urls import Urls
 from control_plane.accounts.bundle import Accounts
-from control_plane.accounts.caller import UNKNOWN, Caller, SessionKey, Use
+from control_plane.accounts.caller import Caller, SessionKey, Use
 from control_plane.accounts.claims import Requester
 from control_plane.base.ids import UserId
 from control_plane.content.bundle import Content
@@ -36,6 +39,7 @@ NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
 
 
 class Call(msgspec.Struct, frozen=True):
+    request: web.Request
     client: Client
     platform: Platform
     urls: Urls
@@ -50,12 +54,18 @@ class Call(msgspec.Struct, frozen=True):
     """The session token sent with the call."""
     uploads: Mapping[str, Upload] = NO_UPLOADS
     """The files of a form, by field."""
-    use: Use = UNKNOWN
-    """The client, as the list of sessions shows it."""
-    language: str = ""
-    """The language that the client prefers, such as `de-DE`; "" if it does not say."""
     arrived: float = 0.0
     """When the server got the call, by `time.perf_counter`."""
+
+    @property
+    def use(self) -> Use:
+        """The client, as the list of sessions shows it."""
+        return client_use(self.request, self.client, self.address, self.platform.settings)
+
+    @property
+    def language(self) -> str:
+        """The language that the client prefers, such as `de-DE`; "" if it does not say."""
+        return preferred_language(self.request.headers)
 
     @property
     def accounts(self) -> Accounts:

@@ -24,7 +24,6 @@ from aiohttp.typedefs import Handler
 from api.contract.answer import answer, envelope
 from api.contract.call import NO_UPLOADS, Call
 from api.contract.client import Client, detect
-from api.contract.client_use import client_use
 from api.contract.endpoint import Access, Beside, Endpoint, IosRefusal, Registry, unserved
 from api.contract.errors import (
     DONE,
@@ -42,7 +41,6 @@ from api.contract.request import MalformedRequest, decode_object, named_caller, 
 from api.http.address import client_address, is_limited, limit_key
 from api.http.bearer import bearer_token
 from api.http.cookies import page_token
-from api.http.language import preferred_language
 from api.http.uploads import Upload, drain, is_form, received
 from api.http.urls import urls_for
 from control_plane.accounts.caller import Caller
@@ -236,10 +234,8 @@ class Dispatcher:
         body = parse(endpoint.request, fields)
         urls = urls_for(request.headers.get("Host", ""), self._platform.urls, self._platform.settings)
         token = who.token if who.proven or who.caller is None else ""
-        use = client_use(request, client, address, self._platform.settings)
-        if who.caller is not None and who.proven:
-            self._platform.accounts.last_uses.note(who.caller, use)
         call = Call(
+            request,
             client,
             self._platform,
             urls,
@@ -248,10 +244,10 @@ class Dispatcher:
             who.proven,
             token,
             uploads,
-            use,
-            preferred_language(request.headers),
             arrived,
         )
+        if who.caller is not None and who.proven:
+            self._platform.accounts.last_uses.note(who.caller, lambda: call.use)
         return await endpoint.handler(call, body)
 
     async def _body(self, incoming: _Incoming) -> bytes:

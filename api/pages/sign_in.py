@@ -105,7 +105,7 @@ class SignInPages:
     async def show(self, request: web.Request) -> web.Response:
         try:
             if caller := await self.caller(request):
-                self._platform.accounts.last_uses.note(caller, page_use(request, self._platform))
+                self._platform.accounts.last_uses.note(caller, lambda: page_use(request, self._platform))
         except AccountBlocked:  # shown as signed out, so that another user can sign in
             caller = None
         user = (await by_ids(self._platform.database, [caller.user_id])).get(caller.user_id) if caller else None

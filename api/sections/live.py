@@ -17,6 +17,7 @@ from api.wire.live import LiveStreaming, live_view
 from api.wire.person import User, user_view
 from api.wire.profile import caller_of, own_user
 from control_plane.accounts.age import Activity, AgeUnknown, TooYoung
+from control_plane.accounts.user import UserNotFound
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import StreamId
 from control_plane.config.settings import LONGEST_GRACE_S
@@ -170,13 +171,14 @@ class WatchLiveStreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
     live_streaming: LiveStreaming = field(name="LiveStreaming")
 
 
-@section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver))
+@section.endpoint("watchLiveStream", refusals=(StreamNotFound, StreamNotOpen, StreamOver, UserNotFound))
 async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStreamAnswer:
     """Enter a stream as a viewer. `User` in the answer is the caller, with the current wallet."""
     caller = call.caller if call.trusted else None
-    stream = await store.seen_by(call.platform.database, viewer_of(caller), StreamId(body.live_streaming_id))
-    if stream is None:
+    entered = await store.entered_by(call.platform.database, viewer_of(caller), StreamId(body.live_streaming_id))
+    if entered is None:
         raise StreamNotFound("There is no such stream.")
+    stream, coins = entered
     audience = Audience(stream.user_id, stream.visibility is Visibility.PUBLIC)
     if not audience.admits(caller):  # checked first: only the audience may learn whether it is live
         raise StreamNotOpen("This stream is not public. Its host decides who may watch it.")
@@ -184,5 +186,8 @@ async def watch_live_stream(call: Call, body: WatchLiveStream) -> WatchLiveStrea
         raise StreamOver("This stream has ended.")
     if not call.trusted:  # the answer has the caller's wallet
         raise SessionMissing
-    user = own_user(call, await caller_of(call))
+    own = await call.accounts.sessions.own_user(call.user_id)
+    if own is None:
+        raise UserNotFound
+    user = own_user(call, msgspec.structs.replace(own, coins=coins))
     return WatchLiveStreamAnswer(user=user, live_streaming=live_view(stream, call.urls))

@@ -38,4 +38,5 @@ def wire_time(at: dt.datetime | None) -> str:
         raise ValueError(f"a time without zone: {at}")
     if at.tzinfo is not dt.UTC:  # times from the database are in UTC already
         at = at.astimezone(dt.UTC)
-    return at.isoformat(sep=" ", timespec="seconds")[: len(NO_TIME)]
+    # Half the time of `isoformat`, and a page of videos has fifty of them.
+    return "%04d-%02d-%02d %02d:%02d:%02d" % (at.year, at.month, at.day, at.hour, at.minute, at.second)  # noqa: UP031

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 from cachetools import LRUCache
 
@@ -33,13 +34,13 @@ class LastUses:
         self._waiting: dict[SessionKey, tuple[dt.datetime, Use]] = {}
         self._noted: LRUCache[SessionKey, float] = LRUCache(REMEMBERED)
 
-    def note(self, caller: Caller, use: Use) -> None:
-        """Remember a use, to be written with the next batch."""
+    def note(self, caller: Caller, use: Callable[[], Use]) -> None:
+        """Remember a use, to be written with the next batch. `use` is called if the session is due."""
         session = SessionKey(caller.user_id, caller.session_id)
         now = self._clock()
         if now.timestamp() - self._noted.get(session, 0.0) >= EVERY_S and len(self._waiting) < MOST_WAITING:
             self._noted[session] = now.timestamp()
-            self._waiting[session] = (now, use)
+            self._waiting[session] = (now, use())
 
     async def run(self) -> None:
         while True:

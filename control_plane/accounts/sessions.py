@@ -3,10 +3,10 @@ secret. It is valid while the row of its session exists (`control_plane/accounts
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hmac
 import secrets
+import time
 from dataclasses import dataclass, replace
 
 import jwt
@@ -70,7 +70,7 @@ class _Known:
     read_at: float
     """By the clock that tokens are issued by."""
     until: float
-    """By the clock of the event loop."""
+    """By `time.monotonic`."""
     own: OwnUser | None = None
     """The user's record, once it was asked for."""
 
@@ -250,7 +250,7 @@ class Sessions:
         return claims
 
     async def _state(self, user_id: UserId) -> _Known | None:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         known = self._states.get(user_id)
         if known is not None and known.until > now:
             return known

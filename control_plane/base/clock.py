@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 
 Clock = Callable[[], dt.datetime]
 
 
 def utc_now() -> dt.datetime:
-    now = dt.datetime.now(dt.UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return dt.datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, dt.UTC)
 
 
 def iso_ms(at: dt.datetime) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from control_plane.base.ids import StreamId, UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import DEADLINE_S, Database, Row
+from control_plane.ledger.store import coins_of
 from control_plane.social.blocks_store import are_blocked
 from control_plane.social.model import Viewer
 from control_plane.streams.media.model import MediaConnection, SourceId
@@ -36,9 +37,11 @@ _CONFIGURE = f"""
     returning {_COLUMNS}
 """
 _GET = f"select {_COLUMNS} from stream where id = $1"
-_GET_SEEN = f"""
-    {_GET} and exists (select from visible_user where id = user_id) and not {are_blocked("user_id", "$2::integer")}
-"""
+_SEEN = (
+    f"id = $1 and exists (select from visible_user where id = user_id) and not {are_blocked('user_id', '$2::integer')}"
+)
+_GET_SEEN = f"select {_COLUMNS} from stream where {_SEEN}"
+_ENTERED = f"select {_COLUMNS}, {coins_of('$2::integer')} as viewer_coins from stream where {_SEEN}"
 _BY_IDS = f"select {_COLUMNS} from stream where id = any($1)"
 _UNFINISHED = f"select {_COLUMNS} from stream where status <> 'ended'"
 _UNFINISHED_OF = f"select {_COLUMNS} from stream where user_id = $1 and status <> 'ended'"
@@ -175,6 +178,12 @@ async def seen_by(database: Database, viewer_id: Viewer, stream_id: StreamId) ->
     """None also if the host is banned or deleted, or if the host and the viewer have a block. Whether the stream is public
     is for the caller to decide."""
     return _maybe(await database.fetchrow(_GET_SEEN, stream_id, viewer_id))
+
+
+async def entered_by(database: Database, viewer_id: Viewer, stream_id: StreamId) -> tuple[Stream, int] | None:
+    """What `seen_by` finds, and the coins of the viewer."""
+    row = await database.fetchrow(_ENTERED, stream_id, viewer_id)
+    return None if row is None else (_stream(row), row["viewer_coins"])
 
 
 async def by_ids(

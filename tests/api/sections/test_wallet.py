@@ -49,6 +49,15 @@ def as_sent_by(app: Client, transaction_id: str) -> dict[str, Any]:
 
 
 @each_app
+async def test_a_viewer_sees_the_present_wallet(apps: Apps, ann: UserId, token: str, app: Client) -> None:
+    stream = await apps.done("liveStream", token, app, title="Show")
+    watched = {"live_streaming_id": stream["LiveStreaming"]["id"]}
+    for coins in (0, 100, 200):
+        assert (await apps.done("watchLiveStream", token, app, **watched))["User"]["wallet"] == coins
+        await apps.done("purchaseCoin", token, app, **as_sent_by(app, await receipt(apps, ann)))
+
+
+@each_app
 async def test_a_purchase_is_credited_once(apps: Apps, ann: UserId, token: str, app: Client) -> None:
     body = as_sent_by(app, await receipt(apps, ann))
     first = await apps.done("purchaseCoin", token, app, **body)

@@ -489,7 +489,7 @@ async def test_uses_are_written_in_one_statement_and_seldom(
         clock.set(second)
         for caller in callers:
             assert caller is not None
-            uses.note(caller, PHONE)
+            uses.note(caller, lambda: PHONE)
     assert database.uses == before, "a call waits for no write"
     await uses.write()
     await uses.write()
@@ -499,7 +499,7 @@ async def test_uses_are_written_in_one_statement_and_seldom(
     }
     clock.set(10 + EVERY_S)
     assert callers[0] is not None
-    uses.note(callers[0], Use(address="192.0.2.8"))
+    uses.note(callers[0], lambda: Use(address="192.0.2.8"))
     await uses.write()
     assert (await sessions.open_ones(user_id))[0].address == "192.0.2.8"
 
@@ -511,7 +511,7 @@ async def test_a_use_is_kept_while_the_database_is_down(
     caller = await sessions.identify(await sessions.issue(user_id))
     assert caller is not None
     clock.set(1)
-    uses.note(caller, PHONE)
+    uses.note(caller, lambda: PHONE)
     await disconnect_everyone(dsn)
     await uses.write()  # the pool's connection may find out only now
     await uses.write()
@@ -526,7 +526,7 @@ async def test_a_row_that_another_process_writes_is_skipped(
     clock.set(1)
     for caller in callers:
         assert caller is not None
-        uses.note(caller, PHONE)
+        uses.note(caller, lambda: PHONE)
     async with database.transaction() as connection:
         assert callers[0] is not None
         await connection.execute("update session set address = 'x' where session_id = $1", callers[0].session_id)
