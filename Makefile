@@ -19,10 +19,11 @@ test: ## install everything, check types and style, run every test
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-rehearse: ## run the long tests: 10,000 mutated inputs to every listener, 1,000 revoked keys, 200 gift storms, 500 runs of the state machine of money, a kill of worker, database and server at every step of a video (after make test)
-	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 GIFT_STORMS=200 MONEY_EXAMPLES=500 VIDEO_KILLS=all $(BIN)/python -m pytest \
+rehearse: ## run the long tests: 10,000 mutated inputs to every listener, 1,000 revoked keys, 200 gift storms, 500 runs of the state machine of money, a kill of worker, database and server at every step of a video, every format of video, such as 4K with HDR and ten minutes (after make test)
+	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 GIFT_STORMS=200 MONEY_EXAMPLES=500 VIDEO_KILLS=all VIDEO_FORMATS=all $(BIN)/python -m pytest \
 		tests/end_to_end/test_fuzzing.py tests/end_to_end/test_knocking.py tests/end_to_end/test_gift_storm.py tests/control_plane/money \
-		tests/control_plane/videos/processing/test_processor.py tests/end_to_end/test_killed_videos.py
+		tests/control_plane/videos/processing/test_processor.py tests/end_to_end/test_killed_videos.py \
+		tests/end_to_end/test_video_formats.py
 
 check: lint types layers pages ## check style and types of Python and of the pages, and the direction of imports
 

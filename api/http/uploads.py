@@ -130,7 +130,12 @@ async def _directory(folder: Path) -> AsyncIterator[Path]:
 
 
 class _Parts(MultipartReader):
-    """The parts of a form. The end may come where the headers of one more part would be: iOS ends its forms so."""
+    """The parts of a form. The end may come where the headers of one more part would be: iOS ends its forms so. The type
+    of a part is not used: apps on Android name the type of the form again in each part, which is no form of its own."""
+
+    def _get_part_reader(self, headers: CIMultiDictProxy[str]) -> MultipartReader | BodyPartReader:
+        kept = [(name, value) for name, value in headers.items() if name.lower() != "content-type"]
+        return super()._get_part_reader(CIMultiDictProxy(CIMultiDict(kept)))
 
     async def _read_headers(self) -> CIMultiDictProxy[str]:
         line = await self._content.readline()
@@ -164,8 +169,7 @@ class _Reading:
             self._check_pace(0)
             if part is None or reader.at_eof():
                 return form
-            if not isinstance(part, BodyPartReader):
-                raise UploadRefused("A field of the form is a form of its own.")
+            assert isinstance(part, BodyPartReader)
             if not part.headers and not (await self._text(part)).strip():
                 continue  # iOS ends a form with a part that has neither headers nor content
             if not part.name:

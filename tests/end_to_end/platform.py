@@ -21,6 +21,7 @@ import psutil
 
 from control_plane.bus.model import Topic
 from control_plane.bus.notify import notify_within
+from control_plane.db.connections import Connection
 from control_plane.db.embedded import running_dsn
 from tests.postgres import remove
 from tests.waiting import until
@@ -176,13 +177,17 @@ class Stagedoor:
         return stream
 
     async def make_visible_to(self, stream_id: int, visibility: str) -> None:
+        async with self.database() as connection, connection.transaction():
+            await connection.execute("update stream set visibility = $2 where id = $1", stream_id, visibility)
+            await notify_within(connection, Topic.STREAM, stream_id)
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Connection]:
         dsn = running_dsn(self.data_dir)
         assert dsn is not None
         connection = await asyncpg.connect(dsn)
         try:
-            async with connection.transaction():
-                await connection.execute("update stream set visibility = $2 where id = $1", stream_id, visibility)
-                await notify_within(connection, Topic.STREAM, stream_id)
+            yield connection
         finally:
             await connection.close()
 

@@ -8,10 +8,8 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from control_plane.db.embedded import running_dsn
 from tests.control_plane.pictures.clips import clip
 from tests.end_to_end.platform import Stagedoor
 from tests.waiting import until
@@ -31,14 +29,9 @@ async def post(platform: Stagedoor, token: str, parts: AsyncIterator[bytes]) -> 
 
 
 async def count(platform: Stagedoor, table: str) -> int:
-    dsn = running_dsn(platform.data_dir)
-    assert dsn is not None
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with platform.database() as connection:
         found: int = await connection.fetchval(f"select count(*) from {table}")
         return found
-    finally:
-        await connection.close()
 
 
 async def test_a_killed_server_leaves_nothing_of_an_upload(own: Stagedoor, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ MOST_PIXELS = 3840 * 2160 * 60 * LONGEST_S
 """Of all frames together: a file of a few kilobytes can hold more than an encoder does in a day."""
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 """ffmpeg's names of what it may open. Others read further files: playlists, lists of pictures."""
+PICTURES = frozenset({"avif", "avis", "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "jpeg", "crx"})
+"""Brands of files in an MP4 container that are photos, such as those of iPhones."""
 
 NO_VIDEO = "This is not an MP4, MOV, 3GP, MKV or WebM video."
 BROKEN = "The video is damaged, or of a kind that cannot be converted."

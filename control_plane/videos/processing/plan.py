@@ -43,6 +43,7 @@ LOUDNESS, LOUDEST_GAIN, SILENCE = -16.0, 15.0, -60.0
 """The wanted loudness in LUFS, the most that is added to quiet sound in dB, and what is not touched because it is noise."""
 _PEAK = 0.84
 """-1.5 dB: AAC overshoots by about 1 dB."""
+_STEREO = "aformat=sample_rates=48000:channel_layouts=stereo"
 _LOUDNESS_KEY = "lavfi.r128.I"
 _HDR = {16: "smpte2084", 18: "arib-std-b67"}
 _BARE = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-dn", "-sn")
@@ -60,8 +61,12 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
     audible = [kind for kind in ("full", "small") if kind == "full" or has_small(probed)]
     graph = [
         f"[0:{video.index}]{_clean(video, full)},split={len(wanted)}" + "".join(f"[{kind}_in]" for kind in wanted),
-        *(["[full_in]null[full]"] if "full" in wanted else []),
-        *([f"[small_in]scale={small[0]}:{small[1]}[small]"] if "small" in wanted else []),
+        *([f"[full_in]{_fewer(probed, FASTEST)}null[full]"] if "full" in wanted else []),
+        *(
+            [f"[small_in]{_fewer(probed, FASTEST_SMALL)}scale={small[0]}:{small[1]}[small]"]
+            if "small" in wanted
+            else []
+        ),
         f"[poster_in]select='eq(n,0)+gte(t,{_still_s(probed):.3f})',{_scaled(probed, POSTER_SIDE)}[poster]",
         f"[preview_in]trim=duration={PREVIEW_S},fps={PREVIEW_FPS}:eof_action=pass,{_scaled(probed, PREVIEW_SIDE)},split[frames][colours]",
         "[colours]palettegen=max_colors=64:stats_mode=diff[palette]",
@@ -94,8 +99,9 @@ def most_bytes_marked(duration_ms: int) -> int:
 
 
 def measuring(audio: AudioStream, folder: Path) -> list[str]:
-    """Arguments of ffmpeg that write the loudness up to each 100 ms of sound to its standard output."""
-    measure = f"ebur128=metadata=1,ametadata=mode=print:key={_LOUDNESS_KEY}:file=-"
+    """Arguments of ffmpeg that write the loudness up to each 100 ms of sound to its standard output. Measured in stereo, as
+    it is written: to mix several channels changes the loudness."""
+    measure = f"{_STEREO},ebur128=metadata=1,ametadata=mode=print:key={_LOUDNESS_KEY}:file=-"
     return [*opened(folder / UPLOAD), "-map", f"0:{audio.index}", "-af", measure, "-vn", "-f", "null", "-"]
 
 
@@ -159,7 +165,7 @@ def bits_of(probed: Probed, size: tuple[int, int]) -> int:
 
 def sound_filter(gain: float) -> str:
     limited = f"volume={gain}dB,alimiter=limit={_PEAK}:level=false," if gain else ""
-    return f"aresample=48000:async=1:first_pts=0,{limited}aformat=sample_rates=48000:channel_layouts=stereo"
+    return f"aresample=48000:async=1:first_pts=0,{limited}{_STEREO}"
 
 
 def _bytes(video_bits_s: int, duration_ms: int) -> int:
@@ -177,6 +183,12 @@ def _clean(video: VideoStream, size: tuple[int, int]) -> str:
     linear = f"zscale={source}:t=linear:npl=203,format=gbrpf32le,zscale=p=709"
     mapped = "tonemap=hable:desat=0,zscale=t=709:m=709:p=709:r=limited"
     return f"{progressive}{scaled},{linear},{mapped},format=yuv420p"
+
+
+def _fewer(probed: Probed, fastest: int) -> str:
+    """Leaves out frames, of more per second than these. The encoder's own limit would do so, too, but it shows the other
+    frames up to two frames late, while the sound stays where it is."""
+    return f"fps={fastest}," if probed.frames_s > fastest + 0.5 else ""
 
 
 def _scaled(probed: Probed, side: int) -> str:

@@ -8,11 +8,13 @@ import importlib
 import os
 import sys
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 import av
 import msgspec
+from av.audio.stream import AudioStream as Sound
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as FileStream
@@ -28,6 +30,7 @@ from control_plane.videos.processing.model import (
     LONGEST_SIDE,
     MOST_PIXELS,
     NO_VIDEO,
+    PICTURES,
     TOLERANCE_S,
     TOO_LARGE,
     TOO_LONG,
@@ -71,14 +74,20 @@ def answer(file: IO[bytes]) -> ProbeAnswer:
 
 def _probed(container: InputContainer) -> Probed:
     stream = next((one for one in container.streams.video if _is_film(one)), None)
-    if stream is None:
+    if stream is None or container.metadata.get("major_brand", "").strip() in PICTURES:
         raise _Refused(NO_VIDEO)
     if max(stream.width, stream.height) > LONGEST_SIDE:
         raise _Refused(TOO_LARGE)
     frame: VideoFrame | None = None
     frames, size, trimmed = 0, 0, False
     first, end = float("inf"), 0.0
-    for packet in container.demux(stream):
+    sounds = [one for one in container.streams.audio if _can_be_decoded(one)]
+    heard: set[int] = set()
+    for packet in container.demux(stream, *sounds):
+        if packet.stream_index != stream.index:
+            if packet.stream_index not in heard and _is_heard(packet):
+                heard.add(packet.stream_index)
+            continue
         if frame is None:
             with suppress(av.error.InvalidDataError):  # a first packet may be damaged
                 frame = next((one for one in packet.decode() if isinstance(one, VideoFrame)), None)
@@ -97,7 +106,8 @@ def _probed(container: InputContainer) -> Probed:
         raise _Refused(TOO_LARGE)
     seconds = max(end - first, 0.001)
     video = _video(stream, frame, frames=frames, trimmed=trimmed, bits_s=round(size * 8 / seconds))
-    return Probed(video, _audio(container), round(seconds * 1000))
+    audio = next((_sound(one) for one in sounds if one.index in heard), None)
+    return Probed(video, audio, round(seconds * 1000))
 
 
 def _is_film(stream: FileStream) -> bool:
@@ -124,16 +134,20 @@ def _video(stream: FileStream, frame: VideoFrame, *, frames: int, trimmed: bool,
     )
 
 
-def _audio(container: InputContainer) -> AudioStream | None:
-    for stream in container.streams.audio:
-        if _can_be_decoded(stream):
-            return AudioStream(stream.index, stream.codec_context.codec.canonical_name, stream.channels)
-    return None
+def _sound(stream: Sound) -> AudioStream:
+    return AudioStream(stream.index, stream.codec_context.codec.canonical_name, stream.channels)
 
 
 def _can_be_decoded(stream: Stream) -> bool:
     """Phones add spatial sound that ffmpeg has no decoder for."""
     return stream.codec_context is not None and stream.codec_context.codec.is_decoder
+
+
+def _is_heard(packet: Packet[Any]) -> bool:
+    """Of a phone that may not use its microphone, the track is there, and empty or damaged."""
+    with suppress(av.FFmpegError):
+        return bool(packet.decode())
+    return False
 
 
 def main() -> None:

@@ -332,6 +332,21 @@ async def test_a_form_may_end_as_ios_ends_it(guest: Guest, end: bytes) -> None:
     assert (answer["msg"]["colour"], answer["msg"]["bytes"], answer["msg"]["same"]) == ("red", 3, True)
 
 
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; charset=utf-8", "multipart/mixed; boundary=b", "?"]
+)
+async def test_the_type_of_a_part_does_not_matter(guest: Guest, kind: str) -> None:
+    """Android's apps name that of the form in each part."""
+    head = f"Content-Transfer-Encoding: binary\r\nContent-Type: {kind}\r\nContent-Length: 3\r\n"
+    form = (
+        f'--b\r\nContent-Disposition: form-data; name="colour"\r\n{head}\r\nred\r\n'
+        f'--b\r\nContent-Disposition: form-data; name="picture"; filename="x.jpg"\r\n{head}\r\nxxx\r\n--b--\r\n'
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await guest.post("leaveCoat", data=form.encode(), headers=headers)
+    assert (answer["msg"]["colour"], answer["msg"]["bytes"], answer["msg"]["same"]) == ("red", 3, True)
+
+
 async def test_a_part_without_a_name_is_refused_if_it_says_something(guest: Guest) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     answer = await guest.post("leaveCoat", data=b"--b\r\n\r\nhello\r\n--b--\r\n", headers=headers)

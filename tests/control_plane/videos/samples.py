@@ -32,15 +32,15 @@ def drawn(size: str = "320x180", *, rate: int = 30, seconds: float = 1, loudness
 
 class Samples:
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._drawing = asyncio.Lock()
 
     async def draw(self, name: str, arguments: Sequence[str]) -> Path:
         """The file that ffmpeg writes, which has this name at its end."""
         digest = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
-        file = self._folder / f"{digest}-{name}"
+        file = self.folder / f"{digest}-{name}"
         if not file.exists():
-            unfinished = self._folder / f"new-{digest}-{name}"
+            unfinished = self.folder / f"new-{digest}-{name}"
             await ffmpeg.run(["-y", *arguments, str(unfinished)], "a test video", 120, nice=0)
             unfinished.rename(file)
         return file

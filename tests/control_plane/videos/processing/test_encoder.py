@@ -20,7 +20,7 @@ from control_plane.videos.processing.encoder import Encoder, Made, Source
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, TOO_SLOW, NotAVideo
 from control_plane.videos.processing.plan import LOUDNESS
 from control_plane.videos.processing.probe import ProbeUnavailable, probe
-from tests.control_plane.videos.samples import SECRETS, Samples
+from tests.control_plane.videos.samples import SECRETS, Samples, drawn
 
 
 class Usage(NamedTuple):
@@ -140,6 +140,19 @@ async def test_4k_with_60_frames_becomes_1080p_and_540p(encoder: Encoder, sample
             assert sum(1 for _ in small.decode(video=0)) <= 8
 
 
+@pytest.mark.parametrize("rate", [60, 120])
+async def test_frames_are_shown_in_time_when_others_are_left_out(encoder: Encoder, samples: Samples, rate: int) -> None:
+    flash = "drawbox=0:0:1280:720:white:fill:enable='gte(t,0.5)',format=yuv420p"
+    picture = ("-f", "lavfi", "-i", f"color=black:size=1280x720:rate={rate}:duration=1,{flash}")
+    upload = await samples.draw("flash.mp4", [*picture, "-c:v", "mpeg4", "-q:v", "5"])
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        for file, most in ((made.media, 60), (made.small, 30)):
+            with av.open(str(file), "r") as video:
+                frames = [(frame.time, bytes(frame.planes[0])[0]) for frame in video.decode(video=0)]
+            assert next(time for time, light in frames if light > 128) == pytest.approx(0.5, abs=0.02)
+            assert len(frames) == pytest.approx(most, abs=1)
+
+
 @pytest.mark.parametrize("loudness_db", [-10, 14])
 async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
     encoder: Encoder, samples: Samples, loudness_db: float
@@ -147,6 +160,43 @@ async def test_quiet_and_loud_videos_are_as_loud_as_the_others(
     upload = await samples.plain(seconds=3, loudness_db=loudness_db)
     async with encoder.encoded(chunks(upload), ignored) as made:
         assert loudness(upload) != pytest.approx(LOUDNESS, abs=3)
+        assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
+
+
+@pytest.mark.parametrize("how", ["empty", "damaged"])
+async def test_a_track_without_sound_is_left_out(encoder: Encoder, samples: Samples, how: str, tmp_path: Path) -> None:
+    """A phone whose user has not allowed the microphone may write one."""
+    plain = await samples.draw("sound.mp4", [*drawn(), *("-c:v", "mpeg4", "-c:a", "aac")])
+    content = bytearray(plain.read_bytes())
+    sound = content.index(b"soun")
+    if how == "empty":
+        for box, at in ((b"stts", 4), (b"stsc", 4), (b"stsz", 8), (b"stco", 4)):
+            count = content.index(box, sound) + 4 + at
+            content[count : count + 4] = bytes(4)
+    else:
+        with av.open(str(plain), "r") as file:
+            places = [(packet.pos, packet.size) for packet in file.demux(audio=0) if packet.pos is not None]
+        for place, size in places:
+            content[place : place + size] = b"\xff" * size
+    upload = tmp_path / "silent.mp4"
+    upload.write_bytes(content)
+    async with encoder.encoded(chunks(upload), ignored) as made:
+        plays_everywhere(made.media, 320, 180, sound=False)
+
+
+async def test_four_channels_are_as_loud_as_two(encoder: Encoder, samples: Samples) -> None:
+    upload = await samples.draw(
+        "four.mp4",
+        [
+            "-i",
+            str(await samples.plain(seconds=3, loudness_db=-5)),
+            "-c:v",
+            "copy",
+            "-af",
+            "pan=4.0|FL=c0|FR=c0|FC=c0|BC=c0",
+        ],
+    )
+    async with encoder.encoded(chunks(upload), ignored) as made:
         assert loudness(made.media) == pytest.approx(LOUDNESS, abs=1.5)
 
 

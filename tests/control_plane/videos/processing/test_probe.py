@@ -10,6 +10,7 @@ import pytest
 from control_plane.videos.processing import model, probe_process
 from control_plane.videos.processing.model import NotAVideo
 from control_plane.videos.processing.probe import ProbeUnavailable, probe
+from tests.control_plane.pictures.samples import from_a_phone, quarters, saved
 from tests.control_plane.videos.processing import endless
 from tests.control_plane.videos.samples import Samples, drawn
 
@@ -45,7 +46,10 @@ async def test_other_files_are_refused_whatever_their_name(samples: Samples, tmp
     playlist.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
     empty = tmp_path / "empty.mp4"
     empty.touch()
-    for file in (renamed, packed, playlist, empty):
+    photo, avif = tmp_path / "photo.mp4", tmp_path / "avif.mp4"
+    photo.write_bytes(from_a_phone("HEIF"))
+    avif.write_bytes(saved(quarters(), "AVIF"))
+    for file in (renamed, packed, playlist, empty, photo, avif):
         assert await refusal(file) == model.NO_VIDEO
 
 
