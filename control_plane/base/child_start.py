@@ -18,6 +18,8 @@ AUTOGROUP = "/proc/self/autogroup"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _NOT_STARTED = 127
+_SIGNALLED_S = 5
+"""Processor time from the signal to the kill, in which ffmpeg ends by itself. Less: its threads use it up, and it is killed."""
 
 
 def give_way(nice: int) -> None:
@@ -43,7 +45,7 @@ def restrict(
         give_way(nice)  # before the change of user, which may not write the session's niceness
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, memory_bytes)
-    _limit(resource.RLIMIT_CPU, cpu_s, signalled=max(1, cpu_s // 10))
+    _limit(resource.RLIMIT_CPU, cpu_s, signalled=max(_SIGNALLED_S, cpu_s // 10))
     _limit(resource.RLIMIT_NOFILE, open_files)
     if uid != UNLIMITED:
         os.setgroups([])
@@ -64,7 +66,7 @@ def _limit(kind: int, most: int, signalled: int = 0) -> None:
     hard = resource.getrlimit(kind)[1]
     for value in (most, min(most, hard) if hard != resource.RLIM_INFINITY else most):
         with suppress(OSError, ValueError):
-            resource.setrlimit(kind, (max(0, value - signalled), value))
+            resource.setrlimit(kind, (max(min(1, value), value - signalled), value))
             return
 
 

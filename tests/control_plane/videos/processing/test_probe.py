@@ -107,6 +107,7 @@ async def test_a_damaged_start_does_not_hide_the_rest(samples: Samples, tmp_path
 async def test_a_file_that_never_ends_is_refused(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the processor time that it takes, which does not depend on what else the machine does."""
     monkeypatch.setattr("control_plane.videos.processing.probe._PROBE", endless.__name__)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[4]))
     assert await refusal(await samples.plain()) == model.TOO_MUCH_WORK
 
 
