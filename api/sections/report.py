@@ -14,8 +14,8 @@ from api.contract.endpoint import Access, Nothing, Section
 from api.contract.paging import window
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Text
 from api.http.urls import Urls
-from api.sections.videos.items import one_item
-from api.wire.person import User, Video, seen_view
+from api.sections.videos.items import one_item, own_view
+from api.wire.person import User, Video
 from api.wire.report import Decision, ReportReason, ReportVideo, decision_view, reason_view
 from api.wire.values import wire_time
 from control_plane.base.ids import UserId
@@ -38,7 +38,6 @@ from control_plane.reports.model import (
     TooManyReports,
     UnknownReason,
 )
-from control_plane.social.people import person
 from control_plane.videos.comments import store as comments
 from control_plane.videos.comments.model import CommentId, CommentNotFound
 from control_plane.videos.video import VideoId, VideoNotFound
@@ -161,7 +160,7 @@ async def report_video(call: Call, body: ReportVideoRequest) -> VideoReported:
     reason_id = _reason(body)
     report_id = await _send(call, body, Subject(VIDEO, str(body.video_id)))
     sent = await reported(call.platform.database, report_id)
-    caller = seen_view(await person(call.platform.database, call.user_id, call.user_id), call.urls)
+    caller = await own_view(call)
     record = ReportVideo(
         id=sent.id,
         user_id=call.user_id,

@@ -34,7 +34,7 @@ PLACE = {"lat": 48.137, "long": 11.575}
 _COLUMNS = """
     update video set description = $2, location_id = $3, latitude = 48.137, longitude = 11.575, pinned = true where id = $1
 """
-_PLACE = "insert into location (name, string) values ('a', 'the place') returning id"
+_PLACE = "insert into location (name, string) select 'a' || count(*), 'the place' from location returning id"
 _numbers = count(1)
 
 

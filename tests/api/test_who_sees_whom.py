@@ -152,7 +152,9 @@ async def nearby_videos(house: House, viewer: Someone, other: Someone) -> bool:
 
 
 async def videos_of_a_location(house: House, viewer: Someone, other: Someone) -> bool:
-    location_id = await house.database.fetchval("insert into location (name) values ('here') returning id")
+    location_id = await house.database.fetchval(
+        "insert into location (name) select 'place ' || count(*) from location returning id"
+    )
     await house.database.execute("update video set location_id = $2 where user_id = $1", other.id, location_id)
     return bool(await house.listed(viewer, "showVideosAgainstLocation", location_id=location_id))
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from api.contract.call import Call
 from api.wire.feed import FeedItem, feed_item
-from api.wire.person import seen_view, video_view
-from control_plane.social.people import people
+from api.wire.person import User, seen_view, video_view
+from control_plane.social.people import people, person
 from control_plane.videos.store import seen_by_ids
 from control_plane.videos.video import Video, VideoId, VideoNotFound
 
@@ -32,3 +32,8 @@ async def one_item(call: Call, video_id: VideoId) -> FeedItem:
     if not items:
         raise VideoNotFound
     return items[0]
+
+
+async def own_view(call: Call) -> User:
+    """The caller's own record, as others see it, beside a video."""
+    return seen_view(await person(call.platform.database, call.user_id, call.user_id), call.urls)

@@ -9,11 +9,10 @@ from api.contract.call import Call
 from api.contract.client import Client
 from api.contract.endpoint import Beside, Section
 from api.contract.request import CallerId, Id, Request, Switch, Text
-from api.sections.videos.items import one_item
+from api.sections.videos.items import one_item, own_view
 from api.wire.feed import FeedItem
-from api.wire.person import User, Video, seen_view
+from api.wire.person import User, Video
 from api.wire.reaction import VideoFavourite
-from control_plane.social.people import person
 from control_plane.videos.reactions.reactions import Reacted
 from control_plane.videos.reactions.store import Reaction
 from control_plane.videos.video import VideoId, VideoNotFound
@@ -58,7 +57,7 @@ async def add_video_favourite(call: Call, body: AddVideoFavourite) -> Favourite 
     """Add a video to the caller's favourites, or remove it from them. Calls that overlap in time are one."""
     reacted = await _toggled(call, Reaction.FAVOURITE, body.video_id, body.favourite)
     item = await one_item(call, VideoId(body.video_id))
-    caller = seen_view(await person(call.platform.database, call.user_id, call.user_id), call.urls)
+    caller = await own_view(call)
     record = VideoFavourite.of(reacted.mark, call.user_id, body.video_id)
     return Beside(Favourite(record, item.video, caller), {"fav_count": reacted.count})
 
