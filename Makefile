@@ -23,7 +23,7 @@ rehearse: ## run the long tests: 10,000 mutated inputs to every listener, 1,000 
 	@FUZZ_INPUTS=10000 KNOCK_ROUNDS=1000 GIFT_STORMS=200 MONEY_EXAMPLES=500 VIDEO_KILLS=all VIDEO_FORMATS=all $(BIN)/python -m pytest \
 		tests/end_to_end/test_fuzzing.py tests/end_to_end/test_knocking.py tests/end_to_end/test_gift_storm.py tests/control_plane/money \
 		tests/control_plane/videos/processing/test_processor.py tests/end_to_end/test_killed_videos.py \
-		tests/end_to_end/test_video_formats.py
+		tests/end_to_end/test_video_processing.py tests/end_to_end/test_video_formats.py
 
 check: lint types layers pages ## check style and types of Python and of the pages, and the direction of imports
 
