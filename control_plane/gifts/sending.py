@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 from cachetools import LRUCache
@@ -264,10 +264,11 @@ def _repeated(order: GiftOrder, receiver_id: UserId, sent: SentGift, found: byte
 
 
 def _fingerprint(order: GiftOrder, receiver_id: UserId, stream_id: StreamId | None) -> bytes:
-    return fingerprint(
-        receiver_id=receiver_id,
-        gift_id=order.gift_id,
-        count=order.count,
-        stream_id=stream_id,
-        video_id=order.video_id,
-    )
+    return _fingerprint_of(receiver_id, order.gift_id, order.count, stream_id, order.video_id)
+
+
+@lru_cache(maxsize=4096)  # many users send one host the same gift
+def _fingerprint_of(
+    receiver_id: UserId, gift_id: GiftId, count: int, stream_id: StreamId | None, video_id: VideoId | None
+) -> bytes:
+    return fingerprint(receiver_id=receiver_id, gift_id=gift_id, count=count, stream_id=stream_id, video_id=video_id)

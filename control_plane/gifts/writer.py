@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 """Gifts of one statement. More: the locks of their accounts and streams are held for longer. Fewer: more commits."""
-HALF = 36
+HALF = 32
 """Gifts of one statement while no more than a batch waits. So two halves take turns: the database works on one while the
 senders of the other are answered and send again. More: all of 64 senders wait for the same statement, and the database
 for all of them. Fewer: more commits."""
