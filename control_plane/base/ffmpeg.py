@@ -26,8 +26,9 @@ _TAIL_BYTES = 2_000
 MEMORY_BYTES = 4 << 30
 """Limit of address space. The stacks of ffmpeg's threads count: with 64 cores a quarter of this is too little."""
 _OPEN_FILES = 256
-OUT_OF_TIME = 255
-"""Its exit status after SIGXCPU, which it handles."""
+OUT_OF_TIME = frozenset({123, 255})
+"""Its exit statuses after SIGXCPU, which it handles. 123: it came a fourth time, as it does after each further second of
+processor time, which many threads use up at once."""
 
 
 class FfmpegFailed(ControlPlaneError):
@@ -111,7 +112,7 @@ async def run(
 ) -> str:
     """Run ffmpeg within limits, wait for it and return the end of its output. `what` names the task in the text of
     FfmpegFailed. `program` is the bundled one by default. `cpu_s`: the processor time of all threads; by default as much as
-    there is before the deadline. At its end the status is OUT_OF_TIME."""
+    there is before the deadline. At its end the status is one of OUT_OF_TIME."""
     argv = [*_QUIET, *arguments]
     program = program or executable()
     return await _run(program, argv, what, deadline_s, account, nice=nice, memory_bytes=memory_bytes, cpu_s=cpu_s)

@@ -21,8 +21,8 @@ _BY_NAME = "select name, public, salt, state, bytes from stored_file where name 
 _STATES = "select name, state from stored_file where name = any($1)"
 _SERIALISE = "select pg_advisory_xact_lock(hashtextextended('file_use/' || $1, 0))"
 _LOCK = """
-    select id, name, state from stored_file
-    where name = any($2) or id in (select file_id from file_use where used_by = $1)
+    select id, name, state from stored_file where id in (
+        select id from stored_file where name = any($2) union all select file_id from file_use where used_by = $1)
     order by id for update
 """
 _USE = "insert into file_use (used_by, file_id) select $1, unnest($2::bigint[]) on conflict do nothing"

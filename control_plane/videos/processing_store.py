@@ -23,6 +23,7 @@ _PROGRESS = """
     returning id
 """
 _WAITING_OWNERS = "select distinct user_id from video where content_id = $1 and state = 'processing' order by user_id"
+_SEVERAL_WAIT = "select true from video where content_id = $1 and state = 'processing' offset 1 limit 1"
 _VIDEOS_BEFORE = """
     with newest as (select id, user_id from video where content_id = $1 order by id desc limit 1)
     select count(*) from video where state = 'processing' and user_id = (select user_id from newest)
@@ -130,6 +131,11 @@ async def videos_before(connection: Connection, content_id: ContentId) -> int:
     """How many videos the owner of the newest video of a content is already waiting for."""
     count: int = await connection.fetchval(_VIDEOS_BEFORE, content_id)
     return count
+
+
+async def several_wait(connection: Connection, content_id: ContentId) -> bool:
+    """Whether more than one video waits for the files of a content."""
+    return await connection.fetchval(_SEVERAL_WAIT, content_id) is not None
 
 
 async def finish(

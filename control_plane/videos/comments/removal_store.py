@@ -11,8 +11,10 @@ from control_plane.videos.video import VideoId
 
 # In the order in which the deletion of one comment locks them.
 _LOCK_COMMENTS = """
-    select id from video_comment
-    where user_id = $1 or parent_id in (select id from video_comment where user_id = $1) order by id for update
+    select id from video_comment where id in (
+        select id from video_comment where user_id = $1
+        union all select reply.id from video_comment own join video_comment reply on reply.parent_id = own.id where own.user_id = $1)
+    order by id for update
 """
 _FORGET_COMMENTS = "delete from video_comment where user_id = $1"  # with the replies to them
 _FORGET_LIKES = "delete from comment_like where user_id = $1"

@@ -131,26 +131,28 @@ class Encoder:
     async def _workshop(self, source: Source) -> AsyncIterator[_Workshop]:
         with_folders = ExitStack()  # in threads: to delete large files takes long
         try:
-            await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-            account = child.account_for(Kind.WORKER)
-            scratch = await asyncio.to_thread(with_folders.enter_context, child.scratch(self._folder, account, "work-"))
-            results = await asyncio.to_thread(with_folders.enter_context, child.scratch(self._folder, None, "made-"))
-            if self._scratch_space is None:
-                self._scratch_space = await asyncio.to_thread(self._space.of, scratch.parent)
-            async with self._scratch_space.room(source.bytes) as room:
-                with _full_as_such(), await asyncio.to_thread((scratch / plan.UPLOAD).open, "wb") as file:
-                    async for chunk in source.content:
-                        await asyncio.to_thread(file.write, chunk)
-                        room.written(len(chunk))
-            yield _Workshop(scratch, results, (self._scratch_space, self._space))
+            with _full_as_such():
+                await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+                account = child.account_for(Kind.WORKER)
+                working = child.scratch(self._folder, account, "work-")
+                scratch = await asyncio.to_thread(with_folders.enter_context, working)
+                keeping = child.scratch(self._folder, None, "made-")
+                results = await asyncio.to_thread(with_folders.enter_context, keeping)
+                if self._scratch_space is None:
+                    self._scratch_space = await asyncio.to_thread(self._space.of, scratch.parent)
+                async with self._scratch_space.room(source.bytes) as room:
+                    with await asyncio.to_thread((scratch / plan.UPLOAD).open, "wb") as file:
+                        async for chunk in source.content:
+                            await asyncio.to_thread(file.write, chunk)
+                            room.written(len(chunk))
+                yield _Workshop(scratch, results, (self._scratch_space, self._space))
         finally:
             await asyncio.to_thread(with_folders.close)
 
     async def _take(self, workshop: _Workshop, names: Sequence[str]) -> None:
         for name in names:
             try:
-                with _full_as_such():
-                    await asyncio.to_thread(child.take, workshop.scratch / name, workshop.results / name)
+                await asyncio.to_thread(child.take, workshop.scratch / name, workshop.results / name)
             except FileNotFoundError:
                 raise NotAVideo(BROKEN) from None
 
@@ -179,7 +181,7 @@ class Encoder:
         except FfmpegFailed as error:
             if error.status is None or error.status == _KILLED:
                 raise
-            if error.status == ffmpeg.OUT_OF_TIME:
+            if error.status in ffmpeg.OUT_OF_TIME:
                 raise NotAVideo(TOO_SLOW) from error
             for folder in (self._folder, child.scratch_place(self._folder, account)):
                 if (await asyncio.to_thread(shutil.disk_usage, folder)).free < LEAST_FREE_BYTES:

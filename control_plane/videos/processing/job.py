@@ -52,14 +52,18 @@ async def enqueue(connection: Connection, content_id: ContentId) -> None:
     """Enqueue the job that settles the videos of a content, in the transaction that has written them.
 
     The content is locked: a job that is making its files ends after this transaction, and settles these videos, too, so
-    that no second one is needed. Once it is made, a job of its own settles them.
+    that no second one is needed. Once it is made, a job of its own settles them. So does one if no other video waits: the
+    job on the list may have found that, and is about to end.
 
     A user's second video waits for the first ones of others: one who uploads fifty holds no others up.
     """
     content = await store.locked(connection, content_id)
     kind = _kind(content)
     if content is not None and content.state is State.PROCESSING:
-        kind = kind.set(key=_key(content_id), priority=-await store.videos_before(connection, content_id))
+        kind = kind.set(priority=-await store.videos_before(connection, content_id))
+        keyed = kind.set(key=_key(content_id))
+        if await keyed.enqueue(connection, content_id) is not None or await store.several_wait(connection, content_id):
+            return
     await kind.enqueue(connection, content_id)
 
 

@@ -103,6 +103,8 @@ def _texts(module: ModuleType) -> Iterator[tuple[str, Any]]:
         )
 
 
+MANY = 500
+"""Rows. Partial indexes of what waits have fewer."""
 SIZE = Size(users=5_000, videos=20_000, gifts=10_000, visits=4_000)
 # Also statements that a module has once for each of several services.
 STATEMENTS = {
@@ -144,10 +146,22 @@ async def plan_of(connection: Connection, prepared: str) -> Plan:
     return plan
 
 
-def steps(plan: Plan) -> Iterator[Plan]:
-    yield plan
+def steps(plan: Plan, *, limited: bool = False) -> Iterator[Plan]:
+    limited = limited or plan["Node Type"] == "Limit"
+    yield {**plan, "Limited": limited}
     for below in plan.get("Plans", ()):
-        yield from steps(below)
+        yield from steps(below, limited=limited)
+
+
+def reads_all(step: Plan) -> bool:
+    """Whether it reads a table that grows from end to end, which an index may do, too, for the sake of its order."""
+    if step["Node Type"] in {"Sort", "Hash"}:
+        return bool(step["Plan Rows"] > MANY)
+    if step.get("Relation Name") not in GROWN:
+        return False
+    if step["Node Type"] in {"Index Scan", "Index Only Scan"}:
+        return "Index Cond" not in step and not step["Limited"] and step["Plan Rows"] > MANY
+    return bool(step["Node Type"] == "Seq Scan")
 
 
 @pytest.fixture
@@ -168,8 +182,7 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(dsn: str, c
         (statement, step["Node Type"], step.get("Relation Name"))
         for name, statement in prepared.items()
         for step in steps(await plan_of(connection, name))
-        if (step["Node Type"] == "Seq Scan" and step["Relation Name"] in GROWN)
-        or (step["Node Type"] in {"Sort", "Hash"} and step["Plan Rows"] > 500)
+        if reads_all(step)
     }
     assert {step for step in whole if step[0] not in OF_THE_WHOLE_DATABASE} == set()
     assert {statement for statement, _, _ in whole} >= OF_THE_WHOLE_DATABASE, "an exception that is none"

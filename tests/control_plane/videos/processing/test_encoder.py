@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +13,10 @@ from typing import NamedTuple
 import av
 import pytest
 
-from control_plane.base import ffmpeg
+from control_plane.base import child, ffmpeg
+from control_plane.base.child import Kind
 from control_plane.base.ffmpeg import FfmpegTooSlow
+from control_plane.storage.model import StorageUnavailable
 from control_plane.storage.space import NoRoomForUploads, Space
 from control_plane.videos.processing import encoder as encoding
 from control_plane.videos.processing import plan
@@ -268,13 +272,40 @@ async def test_processor_time_tells_a_costly_video_from_a_busy_server(
     encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = await samples.plain("1920x1080", seconds=6)
-    monkeypatch.setattr(encoding, "AT_LEAST_S", 2)
+    monkeypatch.setattr(encoding, "AT_LEAST_S", 8)
     monkeypatch.setattr(encoding, "SLOWEST", 0)
     monkeypatch.setattr(encoding, "PATIENCE", 30)
     with pytest.raises(NotAVideo, match=TOO_SLOW):
         await encoded(encoder, upload, lambda made: None)
     monkeypatch.setattr(encoding, "PATIENCE", 0)
     with pytest.raises(FfmpegTooSlow):  # the job tries again
+        await encoded(encoder, upload, lambda made: None)
+
+
+async def test_an_ffmpeg_that_ends_at_the_fourth_signal_had_processor_time_enough(
+    samples: Samples, tmp_path: Path
+) -> None:
+    """It does so where its threads use up a second after the other before it has ended by itself."""
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\nexit 123\n")
+    program.chmod(0o755)
+    copy = child.runnable(program, child.account_for(Kind.WORKER))
+    try:
+        with pytest.raises(NotAVideo, match=TOO_SLOW):
+            await encoded(Encoder(tmp_path / "processing", str(program)), await samples.plain(), lambda made: None)
+    finally:
+        copy.unlink()
+
+
+async def test_a_disk_without_place_for_a_folder_is_no_fault_of_the_video(
+    encoder: Encoder, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "no space")
+
+    upload = await samples.plain()
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(StorageUnavailable):
         await encoded(encoder, upload, lambda made: None)
 
 

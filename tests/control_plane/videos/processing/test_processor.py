@@ -223,6 +223,20 @@ async def test_the_work_on_a_video_ends_when_it_is_deleted(
     assert await state_of(database, video_id) == "deleted"
 
 
+async def test_a_video_that_comes_while_a_job_ends_has_a_job(
+    database: Database, processor: Processor, files: Files, samples: Samples
+) -> None:
+    """A job that has found no video to work for is on the list until its end is written, and does not look again."""
+    ann, upload = await new_user(database), await samples.plain()
+    first, content_id = await post(database, files, ann, upload)
+    await database.execute("update video set state = 'deleted', deleted_at = now() where id = $1", first)
+    await database.execute("update pgqueuer set status = 'picked'")
+    await processor.process(content_id)
+    for _ in range(2):  # one job is enough for both
+        await post(database, files, ann, upload)
+        assert await database.fetchval("select count(*) from pgqueuer where status = 'queued'") == 1
+
+
 class Usage(NamedTuple):
     free: int
 
