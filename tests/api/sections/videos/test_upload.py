@@ -562,7 +562,14 @@ async def test_an_edit_and_a_change_of_the_account_do_not_wait_for_each_other_fo
         async with apps.database.transaction() as connection:
             await connection.execute("insert into hashtag (name) values ('new')")
             edit = asyncio.create_task(
-                apps.call("editVideo", token, Client.DOCUMENT, video_id=video_id, description="#new @ben")
+                apps.call(
+                    "editVideo",
+                    token,
+                    Client.DOCUMENT,
+                    video_id=video_id,
+                    description="#new",
+                    users_json=f'[{{"user_id": {ben}}}]',
+                )
             )
             await until(lambda: waiting(apps, 1))
             change = asyncio.create_task(apps.database.execute("update app_user set private = true where id = $1", ann))
