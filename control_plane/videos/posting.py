@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -46,6 +47,8 @@ ORIGINALS = "originals"
 PROBES = 4
 """Uploads that are probed at once; others wait. More: their processes take processor and memory from the server. Fewer: an
 upload waits for one that takes long."""
+PROBES_OF_ONE = 2
+"""Of these of one user. More: one who sends files that take long to read holds up the uploads of all others."""
 REPEATED_WITHIN = dt.timedelta(minutes=10)
 """The same file with the same fields is the first video again if it begins to arrive within this time: the answer was lost.
 Longer: a user who posts a video twice on purpose has one. Shorter: an app that was offline makes a second one."""
@@ -118,6 +121,7 @@ class Posting:
         self._limits = limits
         self._resumable = resumable
         self._probes = asyncio.Semaphore(PROBES)
+        self._probes_of: WeakValueDictionary[UserId, asyncio.Semaphore] = WeakValueDictionary()
 
     async def admit(self, user_id: UserId, size: int) -> None:
         """Whether the user may begin to send a file of this size. After a video of a moment ago it may be the same one again,
@@ -138,7 +142,7 @@ class Posting:
         await self._check(user_id, upload, video)
         await self._limits.check(user_id, upload.measured.size)
         try:
-            probed, _ = await asyncio.gather(self._probe(upload.path), asyncio.to_thread(_flush, upload.path))
+            probed, _ = await asyncio.gather(self._probe(user_id, upload.path), asyncio.to_thread(_flush, upload.path))
         except NotAVideo:
             with suppress(TooManyVideos):
                 await self._limits.count(self._database, user_id, upload.measured.size)
@@ -151,12 +155,16 @@ class Posting:
                 return await self._write(user_id, upload, video, original)
 
     async def post_resumable(self, user_id: UserId, upload_id: str, video: NewVideo) -> VideoId:
-        """Post an upload in parts. An upload that was posted before returns its video, as long as that is there. Raises what
-        `post` does, UploadMissing and UploadUnfinished."""
+        """Post an upload in parts. An upload that was posted before returns its video, as long as that is there. One that is no
+        video, or refused, is deleted. Raises what `post` does, UploadMissing and UploadUnfinished."""
         try:
             async with self._resumable.taken(user_id, upload_id) as (path, upload):
                 sha256 = present(upload.sha256, "a complete upload has its hash")
-                return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
+                try:
+                    return await self.post(user_id, Arrived(path, Measured(upload.size, sha256), upload), video)
+                except (NotAVideo, ContentRefused):  # kept, it would be one of the user's open uploads for a day
+                    await self._resumable.drop(upload)
+                    raise
         except UploadMissing:
             posted = await store.posted(self._database, user_id, _request(upload_id))
             if posted is None:
@@ -167,6 +175,7 @@ class Posting:
         """Raises VideoNotFound."""
         values = (said.description, said.privacy, said.allow_comments, said.allow_duet)
         async with self._database.transaction() as connection:
+            await store.lock_owner(connection, user_id)  # `tell` locks it, too, but after the video
             description = await store.edit(connection, user_id, video_id, *values)
             if description is None:
                 raise VideoNotFound
@@ -182,9 +191,10 @@ class Posting:
                 told = set(new).intersection(await mentioned(connection, video_id)) if new else ()
                 await tell(connection, Told(Kind.MENTION, user_id, video_id=video_id, text=description), sorted(told))
 
-    async def _probe(self, path: Path) -> Probed:
+    async def _probe(self, user_id: UserId, path: Path) -> Probed:
         """Raises NotAVideo and ProbeUnavailable."""
-        async with self._probes:
+        of_user = self._probes_of.setdefault(user_id, asyncio.Semaphore(PROBES_OF_ONE))
+        async with of_user, self._probes:
             return await probe(path)
 
     @asynccontextmanager

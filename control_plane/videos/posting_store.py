@@ -29,6 +29,7 @@ _HAS_POSTED = """
     select true from (select created_at from video where user_id = $1 order by id desc limit 1) as newest
     where created_at > now() - $2::interval
 """
+_LOCK_OWNER = "select true from app_user where id = $1 for share"
 _EDIT = """
     update video set description = coalesce($3, description), privacy = coalesce($4, privacy),
         allow_comments = coalesce($5, allow_comments), allow_duet = coalesce($6, allow_duet)
@@ -92,6 +93,11 @@ async def just_posted(
 async def has_posted(database: Database, user_id: UserId, within: dt.timedelta) -> bool:
     """Whether the user's newest video is not older than this."""
     return await database.fetchval(_HAS_POSTED, user_id, within) is not None
+
+
+async def lock_owner(connection: Connection, user_id: UserId) -> None:
+    """Before the user's videos, as a ban, a deletion and a private account do."""
+    await connection.execute(_LOCK_OWNER, user_id)
 
 
 async def edit(

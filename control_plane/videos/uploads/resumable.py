@@ -11,6 +11,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import os
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -37,6 +38,7 @@ from control_plane.videos.uploads.model import (
 CHUNK_BYTES = 1 << 20
 """Written at a time, in a thread. Larger: more memory for each upload. Smaller: more switches of threads."""
 LONGEST_NAME = 255
+_ID = re.compile("[0-9a-f]{32}")
 Admission = Callable[[UserId, int], Awaitable[None]]
 """Whether the user may upload so many bytes more: raises the refusal."""
 
@@ -90,7 +92,7 @@ class ResumableUploads:
 
     async def find(self, user_id: UserId, upload_id: str) -> ResumableUpload:
         """Raises UploadMissing."""
-        found = await store.find(self._database, upload_id, user_id)
+        found = await store.find(self._database, upload_id, user_id) if _ID.fullmatch(upload_id) else None
         if found is None:
             raise UploadMissing
         return found
@@ -111,7 +113,7 @@ class ResumableUploads:
             await self._space.check(upload.size - size)
             size += await self._write(upload, size, _until(parts, leave))
             if size == upload.size and found.sha256 is None:
-                await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
+                await self._complete(upload)
             return size
 
     async def _write(self, upload: ResumableUpload, size: int, parts: AsyncGenerator[bytes]) -> int:
@@ -145,9 +147,17 @@ class ResumableUploads:
             if await asyncio.to_thread(self._size, upload.id) != upload.size:
                 raise UploadUnfinished
             if upload.sha256 is None:  # the server was killed between the last byte and its row
-                await store.complete(self._database, upload.id, await asyncio.to_thread(self._sha256, upload.id))
+                await self._complete(upload)
             yield self._path(upload.id), await self.find(user_id, upload_id)
             await asyncio.to_thread(self._unlink, upload.id)
+
+    async def _complete(self, upload: ResumableUpload) -> None:
+        """Raises UploadMissing: it has expired meanwhile, and its file is deleted."""
+        try:
+            sha256 = await asyncio.to_thread(self._sha256, upload.id)
+        except FileNotFoundError:
+            raise UploadMissing from None
+        await store.complete(self._database, upload.id, sha256)
 
     async def use(self, connection: Connection, upload: ResumableUpload) -> None:
         """In the transaction of the video: the upload is used up. Its file is deleted by `taken`, or by the job. Raises
@@ -158,8 +168,12 @@ class ResumableUploads:
     async def forget(self, upload: ResumableUpload) -> None:
         """Delete the upload and its file. Raises UploadMissing."""
         async with self._held(upload):
-            await store.delete(self._database, upload.id)
-            await asyncio.to_thread(self._unlink, upload.id)
+            await self.drop(upload)
+
+    async def drop(self, upload: ResumableUpload) -> None:
+        """The same for an upload that the caller has `taken`."""
+        await store.delete(self._database, upload.id)
+        await asyncio.to_thread(self._unlink, upload.id)
 
     async def expire(self) -> None:
         """Delete the uploads whose time is over, and the files of which there is no upload."""

@@ -18,7 +18,7 @@ from aiohttp import FormData
 from api.contract.client import Client
 from control_plane.base.ids import UserId
 from control_plane.storage.store import uploads_today
-from control_plane.videos.posting import PROBES, REPEATED_WITHIN
+from control_plane.videos.posting import PROBES, PROBES_OF_ONE, REPEATED_WITHIN, ContentRefused
 from control_plane.videos.processing.model import BROKEN, NO_VIDEO, Probed
 from control_plane.videos.processing.probe import ProbeUnavailable, probe
 from control_plane.videos.store import seen_by_ids
@@ -32,6 +32,7 @@ from tests.control_plane.pictures.clips import clip
 from tests.control_plane.pictures.samples import quarters, saved
 from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.control_plane.watched_database import WatchedDatabase
+from tests.waiting import until
 
 NUMBERS = itertools.count(1)
 ANDROID: dict[str, Any] = {
@@ -302,6 +303,28 @@ async def test_few_uploads_are_probed_at_once(
     assert most <= PROBES < len(answers)
 
 
+async def test_one_user_s_costly_uploads_hold_up_no_other_user(
+    apps: Apps, token: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, released = asyncio.Semaphore(0), asyncio.Event()
+
+    async def held(path: Path) -> Probed:
+        if path.stat().st_size > len(content) + 1000:
+            begun.release()
+            await released.wait()
+        return await probe(path)
+
+    monkeypatch.setattr("control_plane.videos.posting.probe", held)
+    ben = await apps.token(await new_user(apps.database, "ben"))
+    async with asyncio.timeout(60):
+        costly = [asyncio.create_task(another(apps, token, content + bytes(2000))) for _ in range(PROBES)]
+        for _ in range(PROBES_OF_ONE):
+            await begun.acquire()
+        assert (await another(apps, ben, content))["code"] == 200
+        released.set()
+        assert {(await one)["code"] for one in costly} == {200}
+
+
 async def test_a_day_has_a_limit_of_videos_and_of_bytes(
     dsn: str, database: WatchedDatabase, tmp_path: Path, content: bytes
 ) -> None:
@@ -425,6 +448,25 @@ async def test_an_upload_in_parts_is_posted_once(apps: Apps, ann: UserId, token:
     assert (await apps.call("postVideo", token, Client.DOCUMENT, upload_id=upload.id))["code"] == 404
 
 
+async def test_an_upload_in_parts_that_is_refused_leaves_room_for_others(
+    apps: Apps, ann: UserId, token: str, content: bytes
+) -> None:
+    resumable = apps.platform.videos.resumable
+    removed = content + b"removed"
+    await apps.database.execute("insert into refused_content (sha256) values ($1)", hashlib.sha256(removed).digest())
+
+    async def parts(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    for number in range(apps.platform.settings.open_uploads + 1):
+        refused = removed if number % 2 else b"no video"
+        upload = await resumable.create(ann, len(refused), "v.mp4")
+        await resumable.append(upload, 0, parts(refused))
+        answer = await apps.call("postVideo", token, Client.DOCUMENT, upload_id=upload.id)
+        assert (answer["code"], answer["msg"]) == (201, str(ContentRefused()) if number % 2 else NO_VIDEO)
+    assert list(apps.platform.settings.resumable_dir.iterdir()) == []
+
+
 async def test_no_user_names_a_place_for_others(apps: Apps, token: str, content: bytes) -> None:
     ben = await apps.token(await new_user(apps.database, "ben"))
     kiel: dict[str, Any] = {
@@ -508,6 +550,39 @@ async def test_only_the_owner_edits_a_video_that_is_there(apps: Apps, ann: UserI
         assert (answer["code"], answer["msg"]) == (201, "There is no such video.")
     assert (await apps.call("editVideo", "", Client.IOS, video_id=video_id))["code"] == 401
     assert await apps.database.fetchval("select count(*) from video where description <> ''") == 0
+
+
+async def test_an_edit_and_a_change_of_the_account_do_not_wait_for_each_other_forever(
+    apps: Apps, ann: UserId, token: str
+) -> None:
+    """The edit has locked the video and is about to tell ben, which locks ann; the change locks ann, then her videos."""
+    ben = await new_user(apps.database, "ben")
+    video_id = await apps.database.fetchval(ADD_VIDEO, ann)
+    async with asyncio.timeout(20):
+        async with apps.database.transaction() as connection:
+            await connection.execute("insert into hashtag (name) values ('new')")
+            edit = asyncio.create_task(
+                apps.call(
+                    "editVideo",
+                    token,
+                    Client.DOCUMENT,
+                    video_id=video_id,
+                    description="#new",
+                    users_json=f'[{{"user_id": {ben}}}]',
+                )
+            )
+            await until(lambda: waiting(apps, 1))
+            change = asyncio.create_task(apps.database.execute("update app_user set private = true where id = $1", ann))
+            await until(lambda: waiting(apps, 2))
+        assert (await edit)["code"] == 200
+        await change
+    assert await apps.database.fetchval("select count(*) from inbox_entry where receiver_id = $1", ben) == 1
+
+
+async def waiting(apps: Apps, count: int) -> bool:
+    """Whether so many transactions wait for a lock."""
+    found = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return await apps.database.fetchval(found) == count
 
 
 async def test_mentions_leave_out_the_owner_and_blocked_users(apps: Apps, ann: UserId, token: str) -> None:

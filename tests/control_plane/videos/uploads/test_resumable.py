@@ -15,7 +15,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
 from control_plane.storage.space import NoRoomForUploads, Space
 from control_plane.videos.uploads import resumable
-from control_plane.videos.uploads.model import ResumableUpload
+from control_plane.videos.uploads.model import ResumableUpload, UploadMissing
 from control_plane.videos.uploads.resumable import CHUNK_BYTES, ResumableUploads
 from tests.control_plane.people import new_user
 from tests.waiting import until
@@ -123,6 +123,20 @@ async def test_what_a_full_disk_took_is_written_once(
     with pytest.raises(OSError, match="full"):
         await uploads.append(upload, 0, parts(PART))
     assert file.read_bytes() == PART[:1000]
+
+
+async def test_an_upload_that_expires_before_its_last_byte_is_missing(
+    database: Database, uploads: ResumableUploads, upload: ResumableUpload, file: Path
+) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield bytes(SIZE - 1)
+        await database.execute("update upload set expires_at = now()")
+        await uploads.expire()
+        yield b"x"
+
+    with pytest.raises(UploadMissing):
+        await uploads.append(upload, 0, slowly())
+    assert not file.exists()
 
 
 async def test_the_reserve_of_the_disk_is_left_to_the_database(
