@@ -582,7 +582,7 @@ async def test_an_edit_and_a_change_of_the_account_do_not_wait_for_each_other_fo
 async def waiting(apps: Apps, count: int) -> bool:
     """Whether so many transactions wait for a lock."""
     found = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    return await apps.database.fetchval(found) == count
+    return bool(await apps.database.fetchval(found) == count)
 
 
 async def test_mentions_leave_out_the_owner_and_blocked_users(apps: Apps, ann: UserId, token: str) -> None:
