@@ -6,7 +6,7 @@ import functools
 import re
 import socket
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import NamedTuple
 
 from control_plane.base.network import is_loopback
@@ -130,7 +130,7 @@ class Urls:
 
 def video_file(folder: str, kind: str, name: str) -> str:
     """The URL of one file of a video: its kind, with the suffix of its name in storage."""
-    return f"{folder}/{kind}{PurePosixPath(name).suffix}" if name else ""
+    return f"{folder}/{kind}{splitext(name)[1]}" if name else ""
 
 
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?", re.ASCII)
