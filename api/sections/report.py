@@ -14,7 +14,7 @@ from api.contract.endpoint import Access, Nothing, Section
 from api.contract.paging import window
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Text
 from api.http.urls import Urls
-from api.sections.videos.items import one_item, own_view
+from api.sections.videos.items import caller_view, one_item
 from api.wire.person import User, Video
 from api.wire.report import Decision, ReportReason, ReportVideo, decision_view, reason_view
 from api.wire.values import wire_time
@@ -160,7 +160,7 @@ async def report_video(call: Call, body: ReportVideoRequest) -> VideoReported:
     reason_id = _reason(body)
     report_id = await _send(call, body, Subject(VIDEO, str(body.video_id)))
     sent = await reported(call.platform.database, report_id)
-    caller = await own_view(call)
+    caller = await caller_view(call)
     record = ReportVideo(
         id=sent.id,
         user_id=call.user_id,

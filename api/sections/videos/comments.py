@@ -12,7 +12,7 @@ from api.contract.call import Call
 from api.contract.endpoint import Access, Beside, Section
 from api.contract.request import CallerId, Id, MalformedRequest, Page, Request, Switch, Text
 from api.sections.videos.asking import asked
-from api.sections.videos.items import own_view
+from api.sections.videos.items import caller_view
 from api.wire.comment import (
     CommentItem,
     VideoComment,
@@ -130,7 +130,7 @@ async def post_comment_reply(call: Call, body: PostCommentReply) -> CommentReply
         parent = await store.seen(call.platform.database, call.user_id, reply.parent_id)
     if parent is None:
         raise CommentNotFound  # deleted a moment ago
-    author = await own_view(call)
+    author = await caller_view(call)
     return CommentReplyAnswer(
         video_comment=comment_view(parent), video_comment_reply=comment_view(reply, author), user=author
     )
@@ -160,7 +160,7 @@ async def like_comment(call: Call, body: LikeComment) -> LikeCommentAnswer | Lit
     answer = LikeCommentAnswer(
         video_comment_like=like_view(liked.like, liked.comment),
         video_comment=comment_view(liked.comment),
-        user=await own_view(call),
+        user=await caller_view(call),
     )
     return _beside(liked, answer)
 
@@ -190,7 +190,7 @@ async def like_comment_reply(
         video_comment_reply_like=reply_like_view(liked.like, liked.comment),
         video_comment_like=like_view(liked.like, liked.comment),
         video_comment=comment_view(liked.comment),
-        user=await own_view(call),
+        user=await caller_view(call),
     )
     return _beside(liked, answer)
 
@@ -251,7 +251,7 @@ async def pin_comment(call: Call, body: PinComment) -> PinCommentAnswer:
     video_id = VideoId(body.video_id)
     await changing.pin(call.platform.database, call.user_id, video_id, CommentId(wanted) if wanted else None)
     video = await _video(call, video_id)
-    return PinCommentAnswer(video_view(video, await own_view(call), call.urls))
+    return PinCommentAnswer(video_view(video, await caller_view(call), call.urls))
 
 
 async def _video(call: Call, video_id: VideoId) -> StoredVideo:

@@ -34,6 +34,6 @@ async def one_item(call: Call, video_id: VideoId) -> FeedItem:
     return items[0]
 
 
-async def own_view(call: Call) -> User:
+async def caller_view(call: Call) -> User:
     """The caller's own record, as others see it, beside a video."""
     return seen_view(await person(call.platform.database, call.user_id, call.user_id), call.urls)

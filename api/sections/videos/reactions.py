@@ -9,7 +9,7 @@ from api.contract.call import Call
 from api.contract.client import Client
 from api.contract.endpoint import Beside, Section
 from api.contract.request import CallerId, Id, Request, Switch, Text
-from api.sections.videos.items import one_item, own_view
+from api.sections.videos.items import caller_view, one_item
 from api.wire.feed import FeedItem
 from api.wire.person import User, Video
 from api.wire.reaction import VideoFavourite
@@ -57,7 +57,7 @@ async def add_video_favourite(call: Call, body: AddVideoFavourite) -> Favourite 
     """Add a video to the caller's favourites, or remove it from them. Calls that overlap in time are one."""
     reacted = await _toggled(call, Reaction.FAVOURITE, body.video_id, body.favourite)
     item = await one_item(call, VideoId(body.video_id))
-    caller = await own_view(call)
+    caller = await caller_view(call)
     record = VideoFavourite.of(reacted.mark, call.user_id, body.video_id)
     return Beside(Favourite(record, item.video, caller), {"fav_count": reacted.count})
 

@@ -29,8 +29,9 @@ longer. Smaller: slow machines refuse what phones record."""
 AT_LEAST_S = 240.0
 """Processor time for short videos."""
 PATIENCE = 1.0
-"""The deadline by the processor time. An ffmpeg that gets less than a whole processor reaches it, and begins again: that is
-no fault of the video. Larger: one that hangs holds its place for longer. Smaller: busy servers begin again."""
+"""The deadline of an ffmpeg, as a multiple of its processor time. One that gets less than a whole processor reaches the
+deadline, and the job begins again: that is no fault of the video. Larger: one that hangs holds its place for longer.
+Smaller: busy servers begin again."""
 PROGRESS_S = 1.0
 """Time between two looks at the progress. Longer: the app's bar jerks. Shorter: more queries."""
 LEAST_FREE_BYTES = 256 << 20

@@ -30,7 +30,6 @@ from control_plane.videos.video import ContentId, State
 
 log = logging.getLogger(__name__)
 
-
 FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 300.0
 """Waiting time while the disk is full or storage does not answer; it doubles. Longer: videos wait after the end of the
 outage. Shorter: more work is done in vain, because the encoding begins again."""

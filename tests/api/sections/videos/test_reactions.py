@@ -25,17 +25,6 @@ MISSING = "There is no such video."
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
 
 
-@pytest.fixture
-async def bob(apps: Apps) -> UserId:
-    return await new_user(apps.database, "bob")
-
-
-@pytest.fixture
-async def video(apps: Apps, bob: UserId) -> VideoId:
-    """Of Bob."""
-    return VideoId(await apps.database.fetchval(ADD_VIDEO, bob))
-
-
 async def shown(apps: Apps, token: str, video: VideoId) -> dict[str, Any]:
     """The video as the caller sees it in the home feed."""
     items = await apps.done("showRelatedVideos", token, starting_point=0)

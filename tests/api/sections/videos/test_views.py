@@ -18,17 +18,6 @@ from tests.control_plane.social.relations import block, make_private
 from tests.control_plane.videos.rows import ADD_VIDEO
 
 
-@pytest.fixture
-async def bob(apps: Apps) -> UserId:
-    return await new_user(apps.database, "bob")
-
-
-@pytest.fixture
-async def video(apps: Apps, bob: UserId) -> VideoId:
-    """Of Bob."""
-    return VideoId(await apps.database.fetchval(ADD_VIDEO, bob))
-
-
 async def counted(apps: Apps) -> dict[int, int]:
     """Views by video, as others see them."""
     items = await apps.done("showRelatedVideos", starting_point=0)
