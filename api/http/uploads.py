@@ -22,8 +22,8 @@ from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.storage.space import NoRoomForUploads, Space
 
 WINDOW_S, SLOWEST = 60.0, 256 << 10
-"""A form brings at least so many bytes in this time, or ends: forms that are open are few. More bytes end uploads over the
-slowest mobile networks. Fewer, or a longer time, let a client without a network of its own hold the places of others."""
+"""A form that brings fewer bytes in this time is refused, because the number of open forms is limited. More bytes: uploads
+over the slowest mobile networks are refused. Fewer, or a longer time: slow clients keep the places of others for longer."""
 STALLED_S = 30.0
 """How long a client may send nothing. Shorter ends uploads from phones that change networks."""
 CHUNK_BYTES = 1 << 20

@@ -124,8 +124,9 @@ class Posting:
         self._probes_of: WeakValueDictionary[UserId, asyncio.Semaphore] = WeakValueDictionary()
 
     async def admit(self, user_id: UserId, size: int) -> None:
-        """Whether the user may begin to send a file of this size. After a video of a moment ago it may be the same one again,
-        which counts nothing: `post` decides. Raises TooManyVideos and NoRoomForUploads."""
+        """Whether the user may begin to send a file of this size. A user who has just posted a video is admitted at the limit,
+        too: the file may be the same one again, which counts nothing. `post` decides. Raises TooManyVideos and
+        NoRoomForUploads."""
         try:
             await self._limits.admit(user_id, size)
         except TooManyVideos:

@@ -51,11 +51,12 @@ async def give_up_contents(processor: Processor) -> None:
 async def enqueue(connection: Connection, content_id: ContentId) -> None:
     """Enqueue the job that settles the videos of a content, in the transaction that has written them.
 
-    The content is locked: a job that is making its files ends after this transaction, and settles these videos, too, so
-    that no second one is needed. Once it is made, a job of its own settles them. So does one if no other video waits: the
-    job on the list may have found that, and is about to end.
+    The content is locked, so a job that is making its files ends after this transaction and settles these videos, too. A
+    second job is enqueued only if the files are made already, or if no other video waits for them: the first job may have
+    found that no video waits, and be about to end.
 
-    A user's second video waits for the first ones of others: one who uploads fifty holds no others up.
+    The priority is lower by each video that the user waits for already, so that a user who uploads fifty videos does not
+    hold up others.
     """
     content = await store.locked(connection, content_id)
     kind = _kind(content)
