@@ -26,7 +26,6 @@ from bench.processes import child
 from bench.report import Target, figure, heading, ratio, step, table
 from control_plane.base.ids import UserId
 from control_plane.config.secrets import Purpose
-from control_plane.db.connections import Connection
 from control_plane.db.embedded.programs import programs_for
 from control_plane.ledger.adjustments import adjust
 
@@ -178,17 +177,21 @@ async def lone(calling: Callers, servers: Mapping[str, int], stage: Stage, round
 
 
 def orders(senders: Sequence[Sender], hosts: Sequence[int], path: str = "/api/sendGift") -> Iterator[bytes]:
-    """Each request has another key. Hosts are taken in turn, in steps that do not line up with the senders."""
-    for number in itertools.count():
-        sender = senders[number % len(senders)]
+    """Each request has another key."""
+    for sender, host in zip(itertools.cycle(senders), in_turn(hosts), strict=False):
         order = {
             "gift_id": 1,
             "gift_count": 1,
-            "receiver_id": hosts[number * 37 % len(hosts)],
+            "receiver_id": host,
             "client_ref": uuid.uuid4().hex,
         }
         body = json.dumps(order, separators=(",", ":")).encode()
         yield post(path, body, User_Agent="okhttp/4.9.3", Authorization=f"Bearer {sender.token}")
+
+
+def in_turn(hosts: Sequence[int]) -> Iterator[int]:
+    """The hosts again and again, in steps that do not line up with the senders."""
+    return (hosts[number * 37 % len(hosts)] for number in itertools.count())
 
 
 async def in_process(ours: Platform, port: int, stage: Stage, rounds: int, seconds: float) -> Mapping[str, float]:
@@ -231,26 +234,26 @@ async def ask(port: int, hosts: int, seconds: float) -> float:
 
 
 async def prepare_pgbench(ours: Platform, stage: Stage, hosts: Sequence[int], folder: Path) -> Sequence[Path]:
+    """Scripts whose gifts go to the hosts in the same order as ours, name no stream
+    either, and have keys and fingerprints of the same length."""
     connection = await asyncpg.connect(ours.owner_dsn)
     try:
-        streams = await streams_of(connection, hosts)
         await connection.execute("create sequence if not exists bench_key")
     finally:
         await connection.close()
     scripts = []
-    hosts_in_turn = itertools.cycle(hosts)
+    receivers_in_turn = in_turn(hosts)
     for number in range(SCRIPTS):
-        receivers = list(itertools.islice(hosts_in_turn, BATCH))
+        receivers = list(itertools.islice(receivers_in_turn, BATCH))
         arrays = [
             f"'{{{','.join(str(sender.id) for sender in stage.senders)}}}'::int[]",
             f"'{{{','.join(map(str, receivers))}}}'::int[]",
-            f"'{{{','.join(str(streams[receiver]) for receiver in receivers)}}}'::int[]",
-            f"array_fill(null::int, array[{BATCH}])",
+            *[f"array_fill(null::int, array[{BATCH}])"] * 2,
             f"array_fill(1, array[{BATCH}])",
             f"array_fill(1, array[{BATCH}])",
             f"array_fill(1::bigint, array[{BATCH}])",
-            f"array(select 'p' || nextval('bench_key') from generate_series(1, {BATCH}))",
-            f"array_fill('\\x00'::bytea, array[{BATCH}])",
+            f"array(select md5(nextval('bench_key')::text) from generate_series(1, {BATCH}))",
+            f"array_fill('\\x{'5a' * 32}'::bytea, array[{BATCH}])",
             f"array_fill('{_HEAD}'::text, array[{BATCH}])",
             f"array_fill('{_TAIL}'::text, array[{BATCH}])",
         ]
@@ -258,13 +261,6 @@ async def prepare_pgbench(ours: Platform, stage: Stage, hosts: Sequence[int], fo
         script.write_text(f"select * from gifts_send({', '.join(arrays)}, 0, now(), false);\n")
         scripts.append(script)
     return scripts
-
-
-async def streams_of(connection: Connection, hosts: Sequence[int]) -> Mapping[int, int]:
-    rows = await connection.fetch(
-        "select user_id, id from stream where user_id = any($1::integer[]) and status <> 'ended'", hosts
-    )
-    return {row["user_id"]: row["id"] for row in rows}
 
 
 async def pgbench(dsn: str, scripts: Sequence[Path], seconds: float) -> float:

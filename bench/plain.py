@@ -82,15 +82,14 @@ SIGN_UP = """
     select id from person
 """
 GIFTS = "select id, title, coins, picture, category, featured, time_s, position, created_at from gift where active order by position"
-PACKAGES = "select id, product_id, title, coins, price_minor from coin_package where active order by coins"
+PACKAGES = "select id, product_id, title, coins, price_minor, currency from coin_package where active order by coins"
 FEED = """
-    select v.id, v.user_id, v.description, v.privacy, v.allow_comments, v.allow_duet, v.pinned, v.created_at,
-        c.media, c.poster, c.preview, c.width, c.height, c.duration_ms,
+    select v.id, v.user_id, v.description, v.privacy, v.allow_comments, v.allow_duet, v.pinned,
+        v.pin_comment_id, v.latitude, v.longitude, v.created_at, c.media, c.poster, c.preview, c.width, c.height, c.duration_ms,
         s.id as s_id, s.name as s_name, s.description as s_description, s.audio as s_audio, s.picture as s_picture,
         s.duration_ms as s_duration_ms, s.uploaded_by as s_uploaded_by, s.created_at as s_created_at,
         (select coalesce(sum(value), 0) from counter where name = 'sound.videos' and subject_id = s.id)::int as s_total_videos,
-        l.name as l_name, l.string as l_string,
-        array(select name from video_hashtag join hashtag on hashtag.id = hashtag_id where video_id = v.id) as hashtags,
+        l.id as l_id, l.name as l_name, l.string as l_string,
         n.likes, n.comments, n.favourites, n.shares, n.views,
         exists (select from video_like where video_id = v.id and user_id = $3) as liked,
         exists (select from video_favourite where video_id = v.id and user_id = $3) as favourite,
@@ -117,6 +116,7 @@ OWNERS = f"""
         (select coalesce(sum(value), 0) from counter where name = 'user.following' and subject_id = u.id)::int as following,
         (select coalesce(sum(value), 0) from counter where name = 'user.likes' and subject_id = u.id)::int as likes_received,
         exists (select from follow where follower_id = $2 and followed_id = u.id) as follows,
+        exists (select from follow where follower_id = $2 and followed_id = u.id and notified) as notified,
         exists (select from follow where follower_id = u.id and followed_id = $2) as followed
     {_OF_PERSON} where u.id = any($1::integer[]) and u.deleted_at is null and u.banned_at is null
 """
@@ -202,7 +202,7 @@ class Plain:
         self._answers: Json = config["answers"]
         self._session_secret = bytes.fromhex(config["session_secret"])
         self._session_key_id = config["session_key_id"]
-        self._folder = config.get("base", "") + "/videos"
+        self._base = config.get("base", "")
         self._pool = pool
         self._claims = functools.lru_cache(maxsize=20_000)(self._verify)
         self._sessions: dict[int, tuple[float, asyncpg.Record]] = {}
@@ -260,6 +260,7 @@ class Plain:
                 "price": row["price_minor"] / 100,
                 "title": row["title"],
                 "product_id": row["product_id"],
+                "currency": row["currency"],
             }
             for row in await self._pool.fetch(PACKAGES)
         ]
@@ -274,26 +275,50 @@ class Plain:
             rows = await connection.fetch(FEED, 10, int(body["starting_point"]) * 10, caller_id)
             owners = await connection.fetch(OWNERS, list({row["user_id"] for row in rows}), caller_id)
         shape = self._answers["showRelatedVideos"][0]
-        people = {row["id"]: owner(shape["User"], row) for row in owners}
+        people = {row["id"]: owner(shape["User"], self._base, row) for row in owners}
         return done([self._feed_item(shape, row, people[row["user_id"]]) for row in rows])
 
     def _feed_item(self, shape: Json, row: asyncpg.Record, owner: Json) -> Json:
-        sound = {**shape["Sound"], "id": row["s_id"], "name": row["s_name"], "total_videos": row["s_total_videos"]}
+        minutes, seconds = divmod(round(row["s_duration_ms"] / 1000), 60)
+        sound = {
+            **shape["Sound"],
+            "id": row["s_id"],
+            "audio": media(self._base, row["s_audio"]),
+            "name": row["s_name"],
+            "description": row["s_description"],
+            "thum": media(self._base, row["s_picture"]),
+            "duration": f"{minutes:02}:{seconds:02}",
+            "uploaded_by": row["s_uploaded_by"],
+            "created": time_of(row["s_created_at"]),
+            "total_videos": row["s_total_videos"],
+        }
         expires = int(time.time()) // 86_400 * 86_400 + 2 * 86_400
         signature = hmac.digest(self._session_secret, f"{row['id']} {expires}".encode(), "sha256")
-        folder = f"{self._folder}/{row['id']}/1-{expires}.0{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+        folder = (
+            f"{self._base}/videos/{row['id']}/1-{expires}.0{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+        )
+        poster = f"{folder}/poster.jpg" if row["poster"] else ""
         video = {
             **shape["Video"],
             "id": row["id"],
             "user_id": row["user_id"],
             "description": row["description"],
             "video": f"{folder}/media.mp4",
-            "thum": f"{folder}/poster.jpg",
-            "gif": f"{folder}/preview.gif",
+            "thum": poster,
+            "thum_small": poster,
+            "default_thumbnail": poster,
+            "gif": f"{folder}/preview.gif" if row["preview"] else "",
+            "sound_id": row["s_id"],
             "privacy_type": row["privacy"],
             "allow_comments": "true" if row["allow_comments"] else "false",
             "allow_duet": int(row["allow_duet"]),
             "pin": int(row["pinned"]),
+            "pin_comment_id": row["pin_comment_id"] or 0,
+            "location_id": row["l_id"] or 0,
+            "location_title": row["l_name"] or "",
+            "location_string": row["l_string"] or "",
+            "lat": "0.0" if row["latitude"] is None else f"{row['latitude']:.6f}",
+            "long": "0.0" if row["longitude"] is None else f"{row['longitude']:.6f}",
             "width": row["width"],
             "height": row["height"],
             "duration": row["duration_ms"] / 1000,
@@ -314,20 +339,17 @@ class Plain:
     async def show_user_detail(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
         caller_id = await self._caller(request)
-        shape = self._answers["showUserDetail"]
-        if other := body.get("other_user_id"):
-            async with self._pool.acquire() as connection:
-                row = await connection.fetchrow(PERSON, other)
-                await connection.execute(VISIT, other, caller_id)
-            return done(
-                {
-                    **self._answers["showUserDetail/other"],
-                    "User": person(self._answers["showUserDetail/other"]["User"], row),
-                }
-            )
         async with self._pool.acquire() as connection:
-            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
-        return done({**shape, "User": own})
+            if other := body.get("other_user_id"):
+                shape = self._answers["showUserDetail/other"]
+                user = person(shape["User"], self._base, await connection.fetchrow(PERSON, other))
+                await connection.execute(VISIT, other, caller_id)
+            else:
+                shape = self._answers["showUserDetail"]
+                user = own_person(shape["User"], self._base, await connection.fetchrow(OWN, caller_id))
+                user["auth_token"] = request.headers["Authorization"].removeprefix("Bearer ")
+        settings = {name: user[name] for name in ("PushNotification", "PrivacySetting")}
+        return done({**shape, "User": user, **settings})
 
     async def watch_live_stream(self, request: web.Request) -> web.Response:
         body = _decode(await request.read())
@@ -335,7 +357,7 @@ class Plain:
         shape = self._answers["watchLiveStream"]
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(STREAM, body["live_streaming_id"])
-            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
+            own = own_person(shape["User"], self._base, await connection.fetchrow(OWN, caller_id))
         return done({"User": own, "LiveStreaming": live(shape["LiveStreaming"], row)})
 
     # ── writing ──
@@ -356,7 +378,7 @@ class Plain:
         claims = {"sub": str(row["id"]), "salt": row["session_salt"].hex(), "sid": session_id, "aud": "session"}
         headers = {"kid": self._session_key_id}
         token = jwt.encode({**claims, **times}, self._session_secret, algorithm="HS256", headers=headers)
-        return done({**shape, "User": {**own_person(shape["User"], row), "auth_token": token}})
+        return done({**shape, "User": {**own_person(shape["User"], self._base, row), "auth_token": token}})
 
     async def live_stream(self, request: web.Request) -> web.Response:
         """Repeated call before the first publish, as in `endpoints.py`: changes options of the unfinished stream."""
@@ -368,7 +390,7 @@ class Plain:
                 row = await connection.fetchrow(CHANGE_STREAM, caller_id, body["title"], body["started_at"])
                 assert row is not None
                 await connection.execute(NOTIFY, _encode([["", "stream", row["id"], 0]]).decode())
-            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
+            own = own_person(shape["User"], self._base, await connection.fetchrow(OWN, caller_id))
         return done({"LiveStreaming": live(shape["LiveStreaming"], row), "User": own})
 
     async def send_gift(self, request: web.Request) -> web.Response:
@@ -445,7 +467,7 @@ class Plain:
         """The caller's record, which is read again after a few seconds."""
         until, own = self._records.get(user_id, (0.0, {}))
         if time.monotonic() >= until:
-            own = own_person(shape, await self._pool.fetchrow(OWN, user_id))
+            own = own_person(shape, self._base, await self._pool.fetchrow(OWN, user_id))
             self._records[user_id] = time.monotonic() + CACHED_S, own
         return own
 
@@ -471,7 +493,7 @@ class Plain:
                 purchase_id = await connection.fetchval(
                     PURCHASE, caller_id, key, *package.values(), body["device"], transfer_id
                 )
-            own = own_person(shape["User"], await connection.fetchrow(OWN, caller_id))
+            own = own_person(shape["User"], self._base, await connection.fetchrow(OWN, caller_id))
         bought = {**shape["PurchaseCoin"], "id": purchase_id, "user_id": caller_id, "transaction_id": receipt}
         return done({**shape, "PurchaseCoin": bought, "User": own})
 
@@ -493,13 +515,14 @@ class Plain:
         return claims
 
 
-def own_person(shape: Json, row: asyncpg.Record | None) -> Json:
+def own_person(shape: Json, base: str, row: asyncpg.Record | None) -> Json:
     assert row is not None
-    return {**person(shape, row), "wallet": row["wallet"], "total_all_time_coins": row["received"]}
+    return {**person(shape, base, row), "wallet": row["wallet"], "total_all_time_coins": row["received"]}
 
 
-def person(shape: Json, row: asyncpg.Record | None) -> Json:
+def person(shape: Json, base: str, row: asyncpg.Record | None) -> Json:
     assert row is not None
+    picture = media(base, row["profile_pic"])
     return {
         **shape,
         "id": row["id"],
@@ -509,15 +532,44 @@ def person(shape: Json, row: asyncpg.Record | None) -> Json:
         "gender": row["gender"],
         "bio": row["bio"],
         "website": row["website"],
+        "profile_pic": picture,
+        "profile_pic_small": media(base, row["profile_pic_small"]) or picture,
+        "profile_gif": media(base, row["profile_gif"]),
+        "profile_video": media(base, row["profile_video"]),
+        "role": row["role"],
         "verified": int(row["verified"]),
+        "city": row["city"],
+        "country": row["country"],
+        "private": int(row["private"]),
+        "profile_view": int(row["profile_view"]),
         "created": time_of(row["created_at"]),
         "video_count": row["video_count"],
+        "PushNotification": {
+            "id": row["id"],
+            "likes": int(row["likes"]),
+            "comments": int(row["comments"]),
+            "new_followers": int(row["new_followers"]),
+            "mentions": int(row["mentions"]),
+            "direct_messages": int(row["direct_messages"]),
+            "video_updates": int(row["video_updates"]),
+        },
+        "PrivacySetting": {
+            **shape["PrivacySetting"],
+            "id": row["id"],
+            "videos_download": int(row["videos_download"]),
+            "direct_message": row["direct_message"],
+            "duet": row["duet"],
+            "liked_videos": row["liked_videos"],
+            "video_comment": row["video_comment"],
+            "found_by_contacts": int(row["found_by_contacts"]),
+        },
     }
 
 
-def owner(shape: Json, row: asyncpg.Record) -> Json:
+def owner(shape: Json, base: str, row: asyncpg.Record) -> Json:
     return {
-        **person(shape, row),
+        **person(shape, base, row),
+        "notification": int(row["notified"]),
         "followers_count": row["followers"],
         "following_count": row["following"],
         "likes_count": row["likes_received"],
@@ -567,6 +619,10 @@ def gift_frame(
 
 def time_of(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def media(base: str, path: str) -> str:
+    return f"{base}/media/{path}" if path and not path.startswith(("http://", "https://")) else path
 
 
 def done(msg: Any) -> web.Response:

@@ -6,7 +6,6 @@ import functools
 import re
 import socket
 from dataclasses import dataclass, field, replace
-from posixpath import splitext
 from typing import NamedTuple
 
 from control_plane.base.network import is_loopback
@@ -70,12 +69,16 @@ class Urls:
     def video_files(self, video: Video) -> VideoFiles:
         """Below one signed address; of the demo's clips the public ones."""
         content = video.content
-        names = VideoFiles(content.media, content.small, content.poster, content.preview)
+        names = (content.media, content.small, content.poster, content.preview)
         if not any(map(is_private, names)):
             return VideoFiles(*map(self.media, names))
         folder = self.video_folder(video)
-        kinds = VideoFiles._fields
-        return VideoFiles(*(video_file(folder, kind, name) for kind, name in zip(kinds, names, strict=True)))
+        return VideoFiles(
+            video_file(folder, "media", content.media),
+            video_file(folder, "small", content.small),
+            video_file(folder, "poster", content.poster),
+            video_file(folder, "preview", content.preview),
+        )
 
     def video_folder(self, video: Video) -> str:
         """The URL below which the files of the video are."""
@@ -130,7 +133,7 @@ class Urls:
 
 def video_file(folder: str, kind: str, name: str) -> str:
     """The URL of one file of a video: its kind, with the suffix of its name in storage."""
-    return f"{folder}/{kind}{splitext(name)[1]}" if name else ""
+    return f"{folder}/{kind}.{name.rpartition('.')[2]}" if name else ""
 
 
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?", re.ASCII)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 from aiohttp import web
@@ -18,10 +18,11 @@ from api.pages.sign_in import SignInPages
 from control_plane.base.clock import iso_ms
 from control_plane.base.ids import UserId
 from control_plane.inbox.groups import Group, grouped
-from control_plane.inbox.model import Kind
+from control_plane.inbox.model import Kind, shown_text
 from control_plane.inbox.texts import text_of
 from control_plane.social.model import Seen
 from control_plane.social.people import people
+from control_plane.videos.store import ids_seen
 
 PATH = "/inbox"
 AT_ONCE = 60
@@ -77,19 +78,21 @@ class InboxPage:
         offset = (page_number(request) - 1) * AT_ONCE
         entries = await self._platform.inbox.page(caller.user_id, AT_ONCE, offset)
         senders = list({entry.told.sender_id for entry in entries})
-        shown = await people(self._platform.database, caller.user_id, senders)
+        database = self._platform.database
+        shown = await people(database, caller.user_id, senders)
+        videos = await ids_seen(database, caller.user_id, list({entry.told.video_id for entry in entries}))
         groups = grouped([entry for entry in entries if entry.told.sender_id in shown])
         urls, language = request_urls(request, self._platform), preferred_language(request.headers)
-        return json(Page([_told(group, shown, urls, language) for group in groups], len(entries) == AT_ONCE))
+        return json(Page([_told(group, shown, videos, urls, language) for group in groups], len(entries) == AT_ONCE))
 
 
-def _told(group: Group, shown: Mapping[UserId, Seen], urls: Urls, language: str) -> Told:
+def _told(group: Group, shown: Mapping[UserId, Seen], videos: Container[int], urls: Urls, language: str) -> Told:
     entry, users = group.newest, [shown[sender_id].user for sender_id in group.sender_ids]
     told = entry.told
     return Told(
         ids=[one.id for one in group.entries],
         kind=told.kind,
-        text=text_of(told.kind, users[0].shown_name, language, text=told.text, others=group.others),
+        text=text_of(told.kind, users[0].shown_name, language, text=shown_text(told, videos), others=group.others),
         senders=[Sender(u.id, u.username, u.full_name, urls.media(u.profile_pic)) for u in users[:PICTURED]],
         read=group.read,
         at=iso_ms(entry.created_at),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -11,7 +11,7 @@ from api.http.urls import Urls
 from api.wire.person import User, Video, seen_view, video_view
 from api.wire.values import Flag, Id, WireTime, wire_time
 from control_plane.base.ids import UserId
-from control_plane.inbox.model import Entry
+from control_plane.inbox.model import Entry, shown_text
 from control_plane.inbox.texts import text_of
 from control_plane.social.model import Seen
 from control_plane.videos.video import Video as StoredVideo
@@ -47,9 +47,9 @@ class NotificationItem(msgspec.Struct, frozen=True, kw_only=True):
     """Present only with a `video_id`. A video that the caller can no longer see has an id only."""
 
 
-def notification_view(entry: Entry, sender: Seen, language: str) -> Notification:
+def notification_view(entry: Entry, sender: Seen, videos: Container[int], language: str) -> Notification:
     told = entry.told
-    text = text_of(told.kind, sender.user.shown_name, language, text=told.text)
+    text = text_of(told.kind, sender.user.shown_name, language, text=shown_text(told, videos))
     return Notification(
         id=entry.id,
         sender_id=told.sender_id,
@@ -77,7 +77,7 @@ def notification_item(
     people."""
     sender = seen_view(people[entry.told.sender_id], urls)
     return NotificationItem(
-        notification=notification_view(entry, people[entry.told.sender_id], language),
+        notification=notification_view(entry, people[entry.told.sender_id], videos, language),
         sender=sender,
         receiver=seen_view(people[entry.receiver_id], urls),
         user=sender,

@@ -25,6 +25,8 @@ WireTime = Annotated[
     ),
 ]
 
+_encode = msgspec.json.Encoder().encode
+
 NO_TIME = "0000-00-00 00:00:00"
 UNKNOWN_DEGREES = "0.0"
 """One client parses `lat` and `long` as doubles and fails on empty text."""
@@ -38,5 +40,5 @@ def wire_time(at: dt.datetime | None) -> str:
         raise ValueError(f"a time without zone: {at}")
     if at.tzinfo is not dt.UTC:  # times from the database are in UTC already
         at = at.astimezone(dt.UTC)
-    # Half the time of `isoformat`, and a page of videos has fifty of them.
-    return "%04d-%02d-%02d %02d:%02d:%02d" % (at.year, at.month, at.day, at.hour, at.minute, at.second)  # noqa: UP031
+    # `2026-01-31T12:00:00.123456Z` in quotes. A fifth of the time of `isoformat`, and a page of videos has thirty of them.
+    return _encode(at)[1:20].decode().replace("T", " ")

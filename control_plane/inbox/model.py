@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Container
 from enum import IntEnum, StrEnum
 from typing import NewType
 
@@ -82,6 +83,10 @@ PUSH_OF_KIND = {kind: kind.value for kind in Kind} | {Kind.FOLLOW: "follow", Kin
 KIND_OF_PUSH = {push: kind for kind, push in PUSH_OF_KIND.items()}
 
 
+OF_VIDEO = frozenset({Kind.VIDEO_COMMENT, Kind.COMMENT_REPLY, Kind.MENTION, Kind.VIDEO_POST})
+"""Kinds whose text is the description of a video or a comment on it."""
+
+
 class Status(IntEnum):
     """Of an invitation."""
 
@@ -102,6 +107,12 @@ class Told(msgspec.Struct, frozen=True):
     """What the entry is about, if it is neither a stream, a video nor a room: a comment, a gift."""
     text: str = ""
     """What the text of the kind shows besides the sender's name: a comment, a title, the name of a gift."""
+
+
+def shown_text(told: Told, seen: Container[int]) -> str:
+    """The text, as long as its receiver sees the video that it belongs to. `seen`: the ids of the videos that the
+    receiver sees."""
+    return "" if told.kind in OF_VIDEO and told.video_id not in seen else told.text
 
 
 class Sender(msgspec.Struct, frozen=True):

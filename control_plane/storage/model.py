@@ -17,6 +17,7 @@ FileName = NewType("FileName", str)
 
 PRIVATE = "private"
 """Folder of all files that are not public."""
+_BELOW_PRIVATE = f"{PRIVATE}/"
 LOCAL_FOLDERS = ("samples", "thumbnails")
 """Folders of the media directory that are never in storage: the demo's clips, and pictures of live streams that are
 made again."""
@@ -105,7 +106,7 @@ def private_name(extension: str) -> FileName:
 
 
 def is_private(name: str) -> bool:
-    return name.startswith(f"{PRIVATE}/")
+    return name.startswith(_BELOW_PRIVATE)
 
 
 def is_stored(name: str) -> bool:

@@ -51,8 +51,6 @@ def page_of(picked: str, viewer: str) -> str:
             {value_of("sound.videos", "s.id")} as s_total_videos,
             l.id as l_id, l.name as l_name, l.string as l_string, l.google_place_id as l_google_place_id,
             l.created_at as l_created_at,
-            array(select name from video_hashtag join hashtag on hashtag.id = hashtag_id where video_id = v.id order by name)
-                as hashtags,
             n.likes, n.comments, n.favourites, n.reposts, n.shares, n.views,
             {_mine("video_like", viewer)} as liked, {_mine("video_favourite", viewer)} as favourite,
             {_mine("video_repost", viewer)} as reposted, chosen.key
@@ -102,6 +100,7 @@ _SEEN = page_of(
     """,
     "$2::integer",
 )
+_IDS_SEEN = f"select id from video where id = any($1::integer[]) and {sees('video', '$2::integer')}"
 
 _ADD_SOUND = """
     insert into sound (name, description, audio, picture, duration_ms, uploaded_by)
@@ -159,7 +158,6 @@ def video_of(row: Row) -> Video:
         ),
         sound=None if row["s_id"] is None else _sound(row),
         place=None if row["l_id"] is None else _place(row),
-        hashtags=row["hashtags"],
         counts=Counts(
             likes=row["likes"],
             comments=row["comments"],
@@ -219,6 +217,11 @@ async def seen_by_ids(
 ) -> dict[VideoId, Video]:
     """Those of these videos that the viewer sees, in the same order."""
     return {row["id"]: video_of(row) for row in await source.fetch(_SEEN, video_ids, viewer_id)}
+
+
+async def ids_seen(database: Database, viewer_id: Viewer, video_ids: Sequence[int]) -> set[int]:
+    """The ids of those of these videos that the viewer sees."""
+    return {row["id"] for row in await database.fetch(_IDS_SEEN, video_ids, viewer_id)}
 
 
 async def evidence(database: Database, video_id: VideoId) -> Row | None:

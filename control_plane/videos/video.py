@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
+
+import msgspec
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import UserId
@@ -41,8 +41,7 @@ class Privacy(StrEnum):
     PRIVATE = "private"
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(msgspec.Struct, frozen=True):
     id: int
     name: str
     description: str
@@ -54,8 +53,7 @@ class Sound:
     total_videos: int
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """The files of a video: names in storage, private ones. The demo's clips are public files of the server. "": not there
     yet."""
 
@@ -72,8 +70,7 @@ class Content:
     """Why it failed, in words for its owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     likes: int
     comments: int
     favourites: int
@@ -82,8 +79,7 @@ class Counts:
     views: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mine:
+class Mine(msgspec.Struct, frozen=True):
     """What the viewer has done with the video."""
 
     liked: bool
@@ -91,8 +87,7 @@ class Mine:
     reposted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     id: int
     name: str
     string: str
@@ -104,8 +99,7 @@ class Place:
     created_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Video:
+class Video(msgspec.Struct, frozen=True):
     id: VideoId
     user_id: UserId
     viewer_id: Viewer
@@ -130,6 +124,5 @@ class Video:
     content: Content
     sound: Sound | None
     place: Place | None
-    hashtags: Sequence[str]
     counts: Counts
     mine: Mine

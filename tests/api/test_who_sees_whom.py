@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import WSMsgType
@@ -392,7 +392,7 @@ async def file_of_a_video(house: House, viewer: Someone, other: Someone) -> bool
     files = house.served.platform.stored.files
     video_id = await add_stored(house.database, files, other.id, {"media": b"film"})
     video = (await seen_by_ids(house.database, other.id, [video_id]))[video_id]
-    folder = house.served.platform.videos.addresses.folder(replace(video, viewer_id=viewer.id or None))
+    folder = house.served.platform.videos.addresses.folder(msgspec.structs.replace(video, viewer_id=viewer.id or None))
     status, text = await house.page(GUEST, f"{folder}/media.mp4")
     assert (status == 200) == (text == "film")
     return status == 200

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -209,7 +210,7 @@ async def test_the_addresses_of_a_story_end_with_it(served: Served) -> None:
         )
         video = (await seen_by_ids(served.database, served.owner, [video_id]))[video_id]
         for viewer_id, opens in ((None, lasts), (served.viewer, lasts), (served.owner, True)):
-            folder = served.addresses.folder(replace(video, viewer_id=viewer_id))
+            folder = served.addresses.folder(msgspec.structs.replace(video, viewer_id=viewer_id))
             assert await served.opens(f"{folder}/media.mp4") is opens, (hours, viewer_id)
 
 

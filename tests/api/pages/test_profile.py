@@ -144,5 +144,18 @@ async def test_entries_that_say_the_same_are_one(dsn: str, tmp_path: Path) -> No
         assert (len(group["ids"]), group["read"]) == (5, False)
 
 
+async def test_the_inbox_shows_no_words_of_a_video_that_became_private(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        ann, ben = await user(database, "ann"), await user(database, "ben")
+        video_id = await database.fetchval(ADD_VIDEO, ben)
+        async with database.transaction() as connection:
+            await tell(connection, Told(Kind.VIDEO_POST, ben, video_id=video_id, text="My words"), [ann])
+        assert "posted a video: My words" in (await page(served, "/inbox/entries", ann))[1]
+        await database.execute("update video set privacy = 'private'")
+        text = (await page(served, "/inbox/entries", ann))[1]
+        assert "posted a video." in text
+        assert "My words" not in text
+
+
 async def told(connection: Connection, sender: UserId, receiver: UserId) -> None:
     await tell(connection, Told(Kind.FOLLOW, sender), [receiver])

@@ -9,7 +9,7 @@ import pytest
 from api.contract.client import Client
 from control_plane.base.ids import UserId
 from control_plane.inbox import announcements, store
-from control_plane.inbox.model import OWN, Kind, Told
+from control_plane.inbox.model import OF_VIDEO, OWN, Kind, Told
 from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.inbox.test_telling import told
 from tests.control_plane.people import new_user
@@ -38,7 +38,7 @@ async def video_of(apps: Apps, owner: UserId) -> int:
 async def tell_every_kind(apps: Apps, sender: UserId, receiver: UserId) -> None:
     video_id = await video_of(apps, receiver)
     for kind in EVERY_KIND:
-        about = video_id if kind in (Kind.VIDEO_LIKE, Kind.VIDEO_COMMENT, Kind.MENTION) else 0
+        about = video_id if kind is Kind.VIDEO_LIKE or kind in OF_VIDEO else 0
         stream_id = 7 if kind in (Kind.LIVE, Kind.SINGLE, Kind.MULTIPLE) else 0
         await told(
             apps.database, Told(kind, sender, stream_id=stream_id, video_id=about, text="{who} \N{ROSE}"), receiver
@@ -144,6 +144,28 @@ async def test_a_video_that_the_caller_no_longer_sees_has_an_id_only(
     await apps.database.execute("delete from video")
     assert await page(apps, token) == []
     assert await store.unread(apps.database, ann) == 0
+
+
+async def test_words_of_a_video_that_the_caller_no_longer_sees_are_not_shown(
+    apps: Apps, ann: UserId, token: str, bob: UserId
+) -> None:
+    video_id = await video_of(apps, bob)
+    for kind in OF_VIDEO:
+        await told(apps.database, Told(kind, bob, video_id=video_id, text="My words"), ann)
+
+    async def words() -> list[bool]:
+        texts = [entry["Notification"]["string"] for entry in await page(apps, token)]
+        return [text.endswith("My words") for text in texts]
+
+    assert await words() == [True] * len(OF_VIDEO)
+    for hide, show in (
+        ("update video set privacy = 'friends'", "update video set privacy = 'public'"),
+        ("update app_user set private = true", "update app_user set private = false"),
+    ):
+        await apps.database.execute(hide)
+        assert await words() == [False] * len(OF_VIDEO)
+        await apps.database.execute(show)
+        assert await words() == [True] * len(OF_VIDEO)
 
 
 async def test_only_the_owner_reads_an_inbox(apps: Apps, ann: UserId, token: str, bob: UserId) -> None:
