@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 PING_S = 5.0
 """Idle time before the connection is checked. Larger: a hung server goes unnoticed for longer. Smaller: more
 queries."""
-GATHER_S = 0.005
+GATHER_S = 0.02
 """Messages published within this time share a NOTIFY, because each NOTIFY takes a lock of the whole server. Larger:
 other processes see events later. Smaller: the lock is taken more often."""
 RECONNECT_S = 0.5

@@ -2,20 +2,22 @@
 
 Gifts of all streams that wait at the same moment go to the database in one statement; a gift that comes while none is
 on its way leaves at once. The statement is a transaction of its own, so an answer means a commit. If the connection dies
-before the answer, the gifts are sent again: their keys answer whether they were sent.
+before the answer, the gifts are sent again: their keys answer whether they were sent. A second statement, of gifts between
+other users, leaves beside it while many wait and this process leaves processors to the database.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from control_plane.base.clock import Clock, utc_now
 from control_plane.base.errors import ControlPlaneError, ErrorKind, present
-from control_plane.base.ids import Seq, StreamId
+from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.pool import Database, DatabaseUnavailable, Row
 from control_plane.eventlog.log import CLOSE_S, DEADLINE_S, RETRY_S, Offers
 from control_plane.gifts.gift import PreparedGift, SentGift
@@ -31,6 +33,14 @@ HALF = 32
 """Gifts of one statement while no more than a batch waits. So two halves take turns: the database works on one while the
 senders of the other are answered and send again. More: all of 64 senders wait for the same statement, and the database
 for all of them. Fewer: more commits."""
+SECOND = 24
+"""Gifts that a second statement has at least, of `HALF` that wait. More: it leaves less often, because some of those that wait
+have users of the first. Fewer: more commits."""
+BUSY = 0.5
+"""Share of a processor that this process uses, from which on no second statement leaves. More: the database takes the
+processors from the calls that bring gifts. Fewer: it works on one statement where it could on two."""
+LOOK_S = 0.1
+"""Time over which the share is measured."""
 MOST_WAITING = 4096
 """Gifts that wait for the statement before theirs. More: their callers wait for longer, and hold more memory, before they
 are refused. Fewer: a burst is refused that the database could take within seconds."""
@@ -53,6 +63,10 @@ class _Waiting:
     """Made before the gift waits, so that the database does not wait for it."""
     until: float
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def users(self) -> tuple[UserId, UserId]:
+        return self.gift.sender.user_id, self.gift.receiver_id
 
     def take(self, answer: Answer) -> bool:
         """False: the gift is not decided yet."""
@@ -88,7 +102,10 @@ class GiftWriter:
         self._waiting: deque[_Waiting] = deque()
         self._alone: deque[_Waiting] = deque()
         """Gifts that are sent before those, each by itself."""
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+        self._busy_users: set[UserId] = set()
+        """Of the gifts that are on their way."""
+        self._processor = _Processor()
         self._closing = False
 
     async def send(self, gift: PreparedGift, deadline_s: float = DEADLINE_S) -> Answer:
@@ -100,7 +117,8 @@ class GiftWriter:
             raise TooManyGifts
         waiting = _Waiting(gift, parts_of(gift), asyncio.get_running_loop().time() + deadline_s)
         self._waiting.append(waiting)
-        self._start()
+        if not self._writing or (len(self._waiting) == HALF and len(self._writing) == 1):
+            self._start()
         return await waiting.answer
 
     async def send_plain(self, gift: PreparedGift) -> Answer:
@@ -122,38 +140,53 @@ class GiftWriter:
     async def close(self, deadline_s: float = CLOSE_S) -> None:
         """Accept no more gifts, and wait until the accepted ones are answered or `deadline_s` is over."""
         self._closing = True
-        while (writing := self._writing) is not None:
-            _, late = await asyncio.wait([writing], timeout=deadline_s)
+        while writing := set(self._writing):
+            _, late = await asyncio.wait(writing, timeout=deadline_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
     def _start(self) -> None:
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write(), name="gift-writer")
+        self._writing.add(asyncio.create_task(self._write(), name="gift-writer"))
 
     async def _write(self) -> None:
         try:
             while batch := self._next_batch():
-                await self._settle(batch)
+                users = {user_id for waiting in batch for user_id in waiting.users}
+                self._busy_users |= users
+                try:
+                    await self._settle(batch)
+                finally:
+                    self._busy_users -= users
         finally:
-            self._writing = None
-            for waiting in (*self._alone, *self._waiting):
-                waiting.resolve(DatabaseUnavailable())
-            self._alone.clear()
-            self._waiting.clear()
+            self._writing.discard(present(asyncio.current_task(), "it runs in a task"))
+            if not self._writing:  # nothing waits, but after a failure or a cancellation
+                for waiting in (*self._alone, *self._waiting):
+                    waiting.resolve(DatabaseUnavailable())
+                self._alone.clear()
+                self._waiting.clear()
 
     def _next_batch(self) -> list[_Waiting]:
-        """The gifts that waited longest. A second one with the same sender and key waits for the statement of the first."""
+        """The gifts that waited longest. A second one with the same sender and key waits for the statement of the first. Beside
+        another statement: those whose users it does not have, if they are enough."""
         if self._alone:
-            return [self._alone.popleft()]
+            return [] if self._busy_users else [self._alone.popleft()]
+        if self._busy_users and self._processor.busy():
+            return []
         size = BATCH if len(self._waiting) > BATCH else HALF
         batch: dict[tuple[int, str], _Waiting] = {}
         later: list[_Waiting] = []
+        busy = set(self._busy_users)
         while self._waiting and len(batch) < size:
             waiting = self._waiting.popleft()
-            if batch.setdefault((waiting.gift.sender.user_id, waiting.gift.key), waiting) is not waiting:
+            if not busy.isdisjoint(waiting.users):
+                busy.update(waiting.users)  # a later gift of these users must not overtake this one
                 later.append(waiting)
+            elif batch.setdefault((waiting.gift.sender.user_id, waiting.gift.key), waiting) is not waiting:
+                later.append(waiting)
+        if self._busy_users and len(batch) < SECOND:
+            later = [*batch.values(), *later]
+            batch = {}
         self._waiting.extendleft(reversed(later))
         return list(batch.values())
 
@@ -187,7 +220,7 @@ class GiftWriter:
         answers = answers_of([waiting.gift for waiting in batch], rows)
         self._offer(answers)
         self._alone.extend(waiting for waiting, answer in zip(batch, answers, strict=True) if not waiting.take(answer))
-        if self._alone:
+        if self._alone and not self._writing:
             self._start()
 
     def _offer(self, answers: Collection[Answer]) -> None:
@@ -200,6 +233,22 @@ class GiftWriter:
         for stream_id, numbered in by_stream.items():
             numbered.sort()
             self._offers.offer(stream_id, numbered[0][0], [frame for _, frame in numbered])
+
+
+class _Processor:
+    """What this process uses of the processors."""
+
+    def __init__(self) -> None:
+        self._at, self._used_s = time.monotonic(), time.process_time()
+        self._is_busy = False
+
+    def busy(self) -> bool:
+        now = time.monotonic()
+        if now - self._at >= LOOK_S:
+            used_s = time.process_time()
+            self._is_busy = used_s - self._used_s > BUSY * (now - self._at)
+            self._at, self._used_s = now, used_s
+        return self._is_busy
 
 
 def _in_time(batch: list[_Waiting]) -> list[_Waiting]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 
+import pytest
+
+from control_plane.gifts import writer
 from control_plane.gifts.sending import GiftOutcome
 from control_plane.ledger.transfers import IdempotencyConflict, NotEnoughCoins
 from control_plane.ledger.wallets import Wallet, wallet, wallets
@@ -103,3 +108,20 @@ async def test_the_same_people_giving_to_several_streams_at_once_never_fail(stag
 
     assert await stage.database.fetchval("select count(*) from gift_sent") == 28
     assert await stage.audit() == 800
+
+
+async def test_two_statements_at_once_lose_and_invent_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody is live and gives to everybody, in an order that is another one each time."""
+    monkeypatch.setattr(writer, "BUSY", math.inf)
+    people = [await stage.user(coins=200) for _ in range(60)]
+    streams = {star: await stage.go_live(star) for star in people}
+    gifts = [order(sender, star) for sender in people for star in people[::3] if sender != star]
+    random.shuffle(gifts)
+
+    await asyncio.gather(*(stage.gifts.send(gift) for gift in gifts))
+
+    assert await stage.database.fetchval("select count(*) from gift_sent") == len(gifts)
+    assert await stage.audit() == 200 * len(people)
+    for star in people[::3]:
+        heard = [seq for stream_id, seq, _ in stage.heard.frames if stream_id == streams[star]]
+        assert heard == list(range(1, len(people))), "each stream's events in their order"

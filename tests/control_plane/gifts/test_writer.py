@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from control_plane.base.ids import Seq, StreamId
 from control_plane.db.pool import DatabaseUnavailable, open_pool
+from control_plane.gifts import writer
 from control_plane.gifts.sending import GiftOutcome
 from control_plane.gifts.sending_store import Answer, Outcome
-from control_plane.gifts.writer import BATCH, HALF, GiftWriter, TooManyGifts
+from control_plane.gifts.writer import BATCH, HALF, SECOND, GiftWriter, TooManyGifts
 from control_plane.ledger.account import LARGEST_BALANCE, earned
 from control_plane.ledger.adjustments import adjust
 from control_plane.ledger.store import open_accounts
@@ -98,16 +100,65 @@ async def test_the_next_statement_leaves_before_the_answers_of_the_last_one_are_
 
     ann, ben = await stage.user(coins=1), await stage.user(coins=1)
     star, _ = await stage.star()
-    writer = GiftWriter(stage.database, Counting())
+    counted = GiftWriter(stage.database, Counting())
     before = database.uses
 
-    first = asyncio.create_task(writer.send(prepared(ann, star)))
+    first = asyncio.create_task(counted.send(prepared(ann, star)))
     await asyncio.sleep(0)  # the writer's task exists, and it runs next
     await asyncio.sleep(0)
-    await asyncio.gather(first, writer.send(prepared(ben, star)))
+    await asyncio.gather(first, counted.send(prepared(ben, star)))
 
     assert [number - before for number in uses] == [2, 2]
-    await writer.close()
+    await counted.close()
+
+
+@pytest.mark.parametrize("of_the_first", [0, HALF - SECOND, HALF - SECOND + 1])
+async def test_many_gifts_of_other_users_do_not_wait_for_a_statement_that_hangs(
+    stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch, of_the_first: int
+) -> None:
+    """`of_the_first`: gifts among them to the receiver of that statement."""
+    monkeypatch.setattr(writer, "BUSY", math.inf)
+    senders = [await stage.user(coins=1) for _ in range(HALF + 1)]
+    (held, stream_id), (star, _) = await stage.star(), await stage.star()
+    async with database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        first = asyncio.create_task(stage.writer.send(prepared(senders[0], held)))
+        await waiting_backend(stage.database)
+        receivers = [held] * of_the_first + [star] * (HALF - of_the_first)
+        gifts = [prepared(sender, receiver) for sender, receiver in zip(senders[1:], receivers, strict=True)]
+        sending = [asyncio.create_task(stage.writer.send(gift)) for gift in gifts]
+        if HALF - of_the_first >= SECOND:
+            async with asyncio.timeout(20):
+                await asyncio.gather(*sending[of_the_first:])
+        else:
+            await asyncio.sleep(0)
+            assert len(stage.writer._waiting) == HALF
+            await database.fetchval("select 1")
+        assert not any(task.done() for task in (first, *sending[:of_the_first]))
+    answers = await asyncio.gather(first, *sending)
+    assert {answer.outcome for answer in answers} == {Outcome.SENT}
+    assert await stage.audit() == len(senders)
+
+
+async def test_a_busy_process_sends_one_statement_at_a_time(
+    stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BUSY", 0.0)
+    monkeypatch.setattr(writer, "LOOK_S", 0.0)
+    senders = [await stage.user(coins=1) for _ in range(HALF + 1)]
+    (held, stream_id), (star, _) = await stage.star(), await stage.star()
+    async with database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        first = asyncio.create_task(stage.writer.send(prepared(senders[0], held)))
+        await waiting_backend(stage.database)
+        others = [asyncio.create_task(stage.writer.send(prepared(sender, star))) for sender in senders[1:]]
+        await asyncio.sleep(0)
+        before = database.uses
+        await database.fetchval("select 1")
+        assert database.uses - before == 1
+        assert len(stage.writer._waiting) == HALF
+    await asyncio.gather(first, *others)
+    assert await stage.audit() == len(senders)
 
 
 async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage, database: WatchedDatabase) -> None:
@@ -203,16 +254,16 @@ async def test_a_stop_does_not_wait_for_a_database_that_hangs(stage: Stage) -> N
 
 
 async def test_more_gifts_than_may_wait_are_refused(stage: Stage) -> None:
-    writer = GiftWriter(stage.database, Heard(), most_waiting=3)
+    crowded = GiftWriter(stage.database, Heard(), most_waiting=3)
     ann = await stage.user(coins=5)
     star, _ = await stage.star()
 
-    outcomes = await asyncio.gather(*(writer.send(prepared(ann, star)) for _ in range(5)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(crowded.send(prepared(ann, star)) for _ in range(5)), return_exceptions=True)
 
     assert [isinstance(outcome, Answer) for outcome in outcomes] == [True, True, True, False, False]
     assert isinstance(outcomes[4], TooManyGifts)
-    assert (await writer.send(prepared(ann, star))).outcome is Outcome.SENT
-    await writer.close()
+    assert (await crowded.send(prepared(ann, star))).outcome is Outcome.SENT
+    await crowded.close()
 
 
 async def test_a_gift_whose_database_stays_away_is_refused_at_its_deadline(stage: Stage, elsewhere: Stage) -> None:
