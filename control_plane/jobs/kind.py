@@ -30,6 +30,14 @@ LONGEST_RETRY_S = 3600.0
 """Upper limit of the backoff. Larger: a job waits longer after a long outage."""
 
 
+class Postponed(Exception):
+    """Raised by a job that cannot run now. It runs again after this time, and no attempt is counted."""
+
+    def __init__(self, delay: dt.timedelta) -> None:
+        super().__init__(f"It cannot run now, and is tried again in {delay.total_seconds():.0f} s.")
+        self.delay = delay
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind(Generic[D, P]):
     """The function and the options of all jobs of one kind."""

@@ -43,6 +43,7 @@ _PICKS = """
     where job_id = $1 and status = 'picked'
         and id > (select coalesce(max(id), 0) from pgqueuer_log where job_id = $1 and status = 'queued')
 """
+_UNCOUNT = "update pgqueuer set attempts = attempts - 1 where id = $1"
 _DELETE_HISTORY = """
     delete from pgqueuer_log where id in (
         select log.id from pgqueuer_log log
@@ -150,6 +151,11 @@ async def present(database: Database, job_ids: Collection[int]) -> set[int]:
 async def picks(database: Database, job_id: JobId) -> int:
     """How many workers have started this attempt. More than one: a worker was killed, or counted as killed."""
     return int(await database.fetchval(_PICKS, job_id))
+
+
+async def uncount(database: Database, job_id: JobId) -> None:
+    """Take back the attempt that PgQueuer counts when the running job is queued again."""
+    await database.execute(_UNCOUNT, job_id)
 
 
 async def delete_history(database: Database, older_than: dt.timedelta, limit: int) -> int:

@@ -21,7 +21,7 @@ from control_plane.base.ids import JobId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.jobs import store
 from control_plane.jobs.driver import RETRY_S, PatientDriver, PoolDriver
-from control_plane.jobs.kind import Bound
+from control_plane.jobs.kind import Bound, Postponed
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.queue import NAMES, queries
 
@@ -58,6 +58,7 @@ class Outcome(StrEnum):
     DEAD = "dead"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+    POSTPONED = "postponed"
 
 
 class JobFailed(Exception):
@@ -177,6 +178,9 @@ class Worker:
             if self._stopping and not context.cancellation.cancel_called:
                 return Outcome.INTERRUPTED, RetryRequested(reason="The worker was stopped.")
             failure = RuntimeError("The job awaited a task that was cancelled.")
+        except Postponed as postponed:
+            await store.uncount(self._database, JobId(job.id))
+            return Outcome.POSTPONED, RetryRequested(postponed.delay, str(postponed))
         except Exception as error:
             failure = error
         about = {"job": job.id, "kind": bound.kind.name}

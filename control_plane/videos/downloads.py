@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -49,6 +52,8 @@ class Downloads:
     def __init__(self, database: Database, wait_s: float = WAIT_S) -> None:
         self._database = database
         self._wait_s = wait_s
+        self._waiting: Counter[UserId] = Counter()
+        """Calls of each user that wait for a copy."""
 
     async def of(self, user_id: UserId, video_id: VideoId) -> Download:
         """Returns when the copy is there. Raises VideoNotFound, DownloadRefused and NotMadeYet."""
@@ -61,14 +66,30 @@ class Downloads:
             raise NotMadeYet
         if not is_private(video.content.media):
             return Download(video, FileName(video.content.media))
-        return Download(video, await self._watermarked(video_id))
+        return Download(video, await self._watermarked(user_id, video_id))
 
-    async def _watermarked(self, video_id: VideoId) -> FileName:
+    async def _watermarked(self, user_id: UserId, video_id: VideoId) -> FileName:
         name = await store.watermarked(self._database, video_id)
         if name:
             return name
-        async with self._database.transaction() as connection:
-            await enqueue(connection, await store.content_of(connection, video_id))
+        with self._one_more(user_id) as others:
+            async with self._database.transaction() as connection:
+                await enqueue(connection, await store.content_of(connection, video_id), priority=-others)
+            return await self._made(video_id)
+
+    @contextmanager
+    def _one_more(self, user_id: UserId) -> Iterator[int]:
+        """The user waits for one more copy. Yields for how many others."""
+        self._waiting[user_id] += 1
+        try:
+            yield self._waiting[user_id] - 1
+        finally:
+            self._waiting[user_id] -= 1
+            if not self._waiting[user_id]:
+                del self._waiting[user_id]
+
+    async def _made(self, video_id: VideoId) -> FileName:
+        """Raises NotMadeYet."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._wait_s
         while not (name := await store.watermarked(self._database, video_id)):

@@ -18,6 +18,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind
 from control_plane.inbox.own_matters import tell_of_own
+from control_plane.jobs.kind import Postponed
 from control_plane.storage.files import Files
 from control_plane.storage.model import StorageUnavailable
 from control_plane.storage.space import NoRoomForUploads
@@ -30,9 +31,11 @@ from control_plane.videos.video import ContentId, State
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 300.0
-"""Waiting time while the disk is full or storage does not answer; it doubles. Longer: videos wait after the end of the
-outage. Shorter: more work is done in vain, because the encoding begins again."""
+WAITS_S = (10.0, 20.0, 40.0)
+"""Waiting times while the disk is full or storage does not answer. Longer: videos wait after the end of the outage.
+Shorter: more work is done in vain, because the encoding begins again."""
+POSTPONED_BY = dt.timedelta(minutes=5)
+"""Then others have its place: a video whose files never fit must not hold up those that do."""
 GIVEN_UP_AT_ONCE = 100
 """Contents read by one statement."""
 
@@ -50,17 +53,21 @@ class Processor:
         self._encoder = encoder
 
     async def process(self, content_id: ContentId) -> None:
-        """While the disk is full or storage does not answer, it waits: no attempts are counted, and no video fails."""
-        wait_s = FIRST_WAIT_S
+        """While the disk is full or storage does not answer, it waits: no attempts are counted, and no video fails. Raises
+        Postponed."""
+        waits_s = iter(WAITS_S)
         while (content := await self._awaited(content_id)) is not None:
             try:
                 await self._make(content)
             except _NotAwaited:
                 continue  # looks again: an equal upload may have come meanwhile
             except (NoRoomForUploads, StorageUnavailable) as error:
-                log.warning("video_waits", extra={"content": content_id, "why": str(error), "in_s": wait_s})
+                wait_s = next(waits_s, None)
+                next_s = POSTPONED_BY.total_seconds() if wait_s is None else wait_s
+                log.warning("video_waits", extra={"content": content_id, "why": str(error), "in_s": next_s})
+                if wait_s is None:
+                    raise Postponed(POSTPONED_BY) from error
                 await asyncio.sleep(wait_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             except NotAVideo as refused:
                 log.warning("video_failed", extra={"content": content_id, "why": str(refused.__cause__ or refused)})
                 async with self._database.transaction() as connection:

@@ -62,6 +62,8 @@ async def watermark_content(watermarker: Watermarker, content_id: int) -> None:
     await watermarker.make(ContentId(content_id))
 
 
-async def enqueue(connection: Connection, content_id: ContentId) -> None:
-    """Enqueue the job of this content, unless one is waiting or running."""
-    await watermark_content.set(key=f"watermark-{content_id}").enqueue(connection, content_id=content_id)
+async def enqueue(connection: Connection, content_id: ContentId, priority: int) -> None:
+    """Enqueue the job of this content, unless one is waiting or running. `priority`: lower by each copy that the user waits
+    for already, so that a user who asks for fifty does not hold up others."""
+    kind = watermark_content.set(key=f"watermark-{content_id}", priority=priority)
+    await kind.enqueue(connection, content_id=content_id)

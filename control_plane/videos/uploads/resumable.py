@@ -76,6 +76,7 @@ class ResumableUploads:
         self._life = life
         self._clock = clock
         self._holders: defaultdict[UploadId, _Holder] = defaultdict(_Holder)
+        self._taken: set[UploadId] = set()
 
     async def create(self, user_id: UserId, size: int, name: str) -> ResumableUpload:
         """Raises TooManyOpenUploads and what the limits of uploads raise."""
@@ -141,14 +142,18 @@ class ResumableUploads:
 
     @asynccontextmanager
     async def taken(self, user_id: UserId, upload_id: str) -> AsyncIterator[tuple[Path, ResumableUpload]]:
-        """The file of a complete upload, which no other call uses or deletes meanwhile. It is deleted at the exit, unless
-        there is an error. Raises UploadMissing and UploadUnfinished."""
+        """The file of a complete upload, which no other call uses or deletes meanwhile, and which does not expire. It is deleted
+        at the exit, unless there is an error. Raises UploadMissing and UploadUnfinished."""
         async with self._held(await self.find(user_id, upload_id)) as (upload, _):
             if await asyncio.to_thread(self._size, upload.id) != upload.size:
                 raise UploadUnfinished
             if upload.sha256 is None:  # the server was killed between the last byte and its row
                 await self._complete(upload)
-            yield self._path(upload.id), await self.find(user_id, upload_id)
+            self._taken.add(upload.id)
+            try:
+                yield self._path(upload.id), await self.find(user_id, upload_id)
+            finally:
+                self._taken.discard(upload.id)
             await asyncio.to_thread(self._unlink, upload.id)
 
     async def _complete(self, upload: ResumableUpload) -> None:
@@ -177,7 +182,7 @@ class ResumableUploads:
 
     async def expire(self) -> None:
         """Delete the uploads whose time is over, and the files of which there is no upload."""
-        for upload_id in await store.delete_expired(self._database):
+        for upload_id in await store.delete_expired(self._database, self._taken):
             await asyncio.to_thread(self._unlink, upload_id)
         names = await asyncio.to_thread(self._old_files)
         for name in names - await store.known(self._database, names):

@@ -17,7 +17,7 @@ _FIND = f"select {_COLUMNS} from upload where id = $1 and user_id = $2 and expir
 _COMPLETE = "update upload set sha256 = $2 where id = $1"
 _DELETE = "delete from upload where id = $1 returning id"
 _FORGET_PERSON = "delete from upload where user_id = $1"
-_EXPIRED = "delete from upload where expires_at <= now() returning id"
+_EXPIRED = "delete from upload where expires_at <= now() and id <> all($1::text[]) returning id"
 _KNOWN = "select id from upload where id = any($1::text[])"
 
 
@@ -54,8 +54,8 @@ async def forget_person(connection: Connection, user_id: UserId) -> None:
     await connection.execute(_FORGET_PERSON, user_id)
 
 
-async def delete_expired(database: Database) -> Sequence[UploadId]:
-    return [row["id"] for row in await database.fetch(_EXPIRED)]
+async def delete_expired(database: Database, besides: Collection[UploadId]) -> Sequence[UploadId]:
+    return [row["id"] for row in await database.fetch(_EXPIRED, list(besides))]
 
 
 async def known(database: Database, upload_ids: Collection[str]) -> set[str]:

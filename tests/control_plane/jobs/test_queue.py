@@ -11,7 +11,7 @@ import pytest
 from control_plane.base.errors import ControlPlaneError
 from control_plane.db.pool import Database
 from control_plane.jobs import kind, store
-from control_plane.jobs.kind import ATTEMPTS, FIRST_RETRY_S, LONGEST_RETRY_S, job
+from control_plane.jobs.kind import ATTEMPTS, FIRST_RETRY_S, LONGEST_RETRY_S, Postponed, job
 from control_plane.jobs.store import State
 from control_plane.jobs.worker import LOST_AFTER_S, POLL_S
 from control_plane.observe.metrics import Metrics
@@ -124,6 +124,25 @@ async def test_a_job_waits_before_it_is_tried_again(database: Database, dsn: str
     job = await store.get(database, job_id)
     assert job is not None
     assert (job.due_at - job.changed_at).total_seconds() == FIRST_RETRY_S
+
+
+async def test_a_job_that_is_postponed_counts_no_attempts(database: Database, dsn: str, factory: Factory) -> None:
+    factory.fails, factory.error = 5, Postponed(dt.timedelta(seconds=0.01))  # more often than it may fail
+    metrics = Metrics()
+    async with worker(database, dsn, factory, metrics=metrics):
+        await add(database, fail, "in the end")
+        await until(lambda: is_empty(database))
+        assert await factory.marks() == ["in the end"]
+        factory.fails, factory.error = 1, Postponed(dt.timedelta(days=1))
+        job_id = await add(database, fail, "tomorrow")
+        await until(lambda: not factory.fails)
+
+        async def waits() -> bool:
+            job = await store.get(database, job_id)
+            return job is not None and job.state is State.WAITING and job.attempts == 0
+
+        await until(waits)
+    assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="postponed"\} 6.0', metrics.render().decode())
 
 
 @pytest.mark.parametrize("text", ["the machine is broken", "NUL \0 and half a pair \ud800"])

@@ -154,3 +154,24 @@ async def test_the_wait_for_the_copy_does_not_count_towards_the_deadline_of_the_
     monkeypatch.setattr(apps.platform.videos.downloads, "_wait_s", 1.0)
     answer = await apps.call("downloadVideo", token, video_id=video_id)
     assert (answer["code"], answer["msg"]) == (201, str(downloads.NotMadeYet()))
+
+
+async def test_copies_of_one_user_do_not_hold_up_those_of_others(
+    apps: Apps, ann: UserId, token: str, encoder: Encoder, samples: Samples
+) -> None:
+    ben = await apps.token(await new_user(apps.database, "ben"))
+    video_ids = [(await ready(apps, encoder, ann, await samples.plain(seconds=second)))[0] for second in (1, 2, 3, 4)]
+    calls = []
+    for number, (caller, video_id) in enumerate(zip((token, token, token, ben), video_ids, strict=True)):
+        download = apps.call("downloadVideo", caller, Client.ANDROID, video_id=str(video_id))
+        calls.append(asyncio.create_task(download))
+        await until(lambda: queued(apps, number + 1))  # noqa: B023 (awaited at once)
+    priorities = "select priority from pgqueuer where entrypoint = 'watermark_content' order by id"
+    assert [row["priority"] for row in await apps.database.fetch(priorities)] == [0, -1, -2, 0]
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def queued(apps: Apps, number: int) -> bool:
+    return bool(await apps.database.fetchval(_JOBS) == number)

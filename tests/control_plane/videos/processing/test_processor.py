@@ -20,6 +20,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.inbox.model import Kind
 from control_plane.inbox.telling import Followers, push_to_followers, tell_all_followers
+from control_plane.jobs.kind import Postponed
 from control_plane.jobs.metrics import JobMetrics
 from control_plane.jobs.worker import Worker
 from control_plane.observe.metrics import Metrics
@@ -30,7 +31,7 @@ from control_plane.storage.space import Space
 from control_plane.videos.processing import encoder as encoding
 from control_plane.videos.processing import processor as processing
 from control_plane.videos.processing.encoder import Encoder, Source
-from control_plane.videos.processing.job import ATTEMPTS, LARGE_PIXELS, OVERDUE, enqueue, process_content
+from control_plane.videos.processing.job import LARGE_PIXELS, OVERDUE, enqueue, process_content
 from control_plane.videos.processing.model import GIVEN_UP, NO_VIDEO
 from control_plane.videos.processing.processor import Processor
 from control_plane.videos.processing.telling import tell_of_post
@@ -248,12 +249,14 @@ async def test_a_video_waits_while_the_disk_is_full_or_storage_fails(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(processing, "FIRST_WAIT_S", 0.01)
-    fails = True
+    monkeypatch.setattr(processing, "WAITS_S", (0.01, 0.01))
+    failures = 3
 
     class Failing(Files):
         async def add(self, kind: str, *arguments: Any, **options: Any) -> FileName:
-            if fails and kind == "videos":
+            nonlocal failures
+            if failures and kind == "videos":
+                failures -= 1
                 raise StorageUnavailable
             return await super().add(kind, *arguments, **options)
 
@@ -263,14 +266,16 @@ async def test_a_video_waits_while_the_disk_is_full_or_storage_fails(
     full = Usage(1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: full)
     processor = Processor(database, files, Encoder(tmp_path / "processing", space=Space(tmp_path, 1000)))
-    async with in_background(processor.process(content_id)) as working:
-        await until(lambda: len(waits(caplog)) > ATTEMPTS, what="more attempts than a job has")
-        assert await state_of(database, video_id) == "processing"
-        monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-        await until(lambda: str(StorageUnavailable()) in waits(caplog), 30, what="the storage's failure")
-        assert await state_of(database, video_id) == "processing"
-        fails = False
-        await until(working.done, 30, what="the video")
+    with pytest.raises(Postponed):
+        await processor.process(content_id)
+    assert len(waits(caplog)) == 3, "twice in its place, then for longer"
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(Postponed):
+        await processor.process(content_id)
+    assert waits(caplog)[3:] == [str(StorageUnavailable())] * 3
+    assert await state_of(database, video_id) == "processing"
+    failures = 2
+    await processor.process(content_id)
     assert await state_of(database, video_id) == "ready"
 
 

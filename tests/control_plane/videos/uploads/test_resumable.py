@@ -139,6 +139,19 @@ async def test_an_upload_that_expires_before_its_last_byte_is_missing(
     assert not file.exists()
 
 
+async def test_an_upload_does_not_expire_while_it_is_posted(
+    database: Database, uploads: ResumableUploads, upload: ResumableUpload, file: Path
+) -> None:
+    await uploads.append(upload, 0, parts(PART * 4))
+    async with uploads.taken(upload.user_id, upload.id) as (path, _):
+        await database.execute("update upload set expires_at = now()")
+        await uploads.expire()
+        assert path.stat().st_size == SIZE
+        async with database.transaction() as connection:
+            await uploads.use(connection, upload)
+    assert not file.exists()
+
+
 async def test_the_reserve_of_the_disk_is_left_to_the_database(
     database: Database, tmp_path: Path, uploads: ResumableUploads, upload: ResumableUpload, file: Path
 ) -> None:
