@@ -43,7 +43,8 @@ _PICKS = """
     where job_id = $1 and status = 'picked'
         and id > (select coalesce(max(id), 0) from pgqueuer_log where job_id = $1 and status = 'queued')
 """
-_UNCOUNT = "update pgqueuer set attempts = attempts - 1 where id = $1"
+# At most one below zero, though workers are killed between this and the end of the attempt.
+_UNCOUNT = "update pgqueuer set attempts = greatest(attempts, 0) - 1 where id = $1"
 _DELETE_HISTORY = """
     delete from pgqueuer_log where id in (
         select log.id from pgqueuer_log log
