@@ -117,7 +117,8 @@ class GiftWriter:
             raise TooManyGifts
         waiting = _Waiting(gift, parts_of(gift), asyncio.get_running_loop().time() + deadline_s)
         self._waiting.append(waiting)
-        if not self._writing or (len(self._waiting) == HALF and len(self._writing) == 1):
+        # Not at each gift beyond `HALF`: all of them are looked at, and none may leave.
+        if not self._writing or (len(self._waiting) % HALF == 0 and len(self._writing) == 1):
             self._start()
         return await waiting.answer
 

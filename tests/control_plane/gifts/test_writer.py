@@ -140,6 +140,26 @@ async def test_many_gifts_of_other_users_do_not_wait_for_a_statement_that_hangs(
     assert await stage.audit() == len(senders)
 
 
+async def test_gifts_that_wait_for_a_statement_that_hangs_do_not_keep_others_from_leaving_beside_it(
+    stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BUSY", math.inf)
+    fans, others = [[await stage.user(coins=1) for _ in range(HALF)] for _ in range(2)]
+    ann = await stage.user(coins=1)
+    (held, stream_id), (star, _) = await stage.star(), await stage.star()
+    async with database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        first = asyncio.create_task(stage.writer.send(prepared(ann, held)))
+        await waiting_backend(stage.database)
+        held_up = [asyncio.create_task(stage.writer.send(prepared(fan, held))) for fan in fans]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(stage.writer.send(prepared(other, star)) for other in others))
+        assert not any(task.done() for task in (first, *held_up))
+    await asyncio.gather(first, *held_up)
+    assert await stage.audit() == 2 * HALF + 1
+
+
 async def test_a_busy_process_sends_one_statement_at_a_time(
     stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
