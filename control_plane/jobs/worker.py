@@ -204,7 +204,7 @@ class Worker:
             await bound.run(job.payload)
         except Postponed:
             with suppress(DatabaseUnavailable):  # then the attempt counts
-                await store.uncount(self._database, JobId(job.id))
+                await store.give_way(self._database, JobId(job.id))
             raise
 
     async def _follow_queue(self) -> None:

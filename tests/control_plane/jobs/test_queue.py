@@ -145,13 +145,34 @@ async def test_a_job_that_is_postponed_counts_no_attempts(database: Database, ds
     assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="postponed"\} 6.0', metrics.render().decode())
 
 
+async def test_jobs_that_are_postponed_again_and_again_do_not_hold_up_newer_ones(
+    database: Database, dsn: str, factory: Factory
+) -> None:
+    @job()
+    async def fit(factory: Factory, name: str = "") -> None:
+        """Too large ones take longer than they are postponed by."""
+        await factory.begin(name)
+        if name.startswith("large"):
+            await asyncio.sleep(0.1)
+            raise Postponed(dt.timedelta(seconds=0.01))
+        await factory.mark(name)
+
+    for name in ("large 1", "large 2", "small"):
+        await add(database, fit, name)
+    async with worker(database, dsn, factory, [fit]):
+        await until(lambda: factory_has(factory, 1))
+        await until(lambda: len(factory.begun) > 6)
+    assert factory.begun.index("small") <= 2
+    assert {factory.begun.count("large 1") - factory.begun.count("large 2")} <= {-1, 0, 1}, "they take turns"
+
+
 async def test_a_job_is_postponed_though_the_database_is_away_at_that_moment(
     database: Database, dsn: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(store, "uncount", away)
+    monkeypatch.setattr(store, "give_way", away)
     factory.fails, factory.error = 5, Postponed(dt.timedelta(seconds=0.01))  # more often than it may fail
     async with worker(database, dsn, factory):
         await add(database, fail, "done")
@@ -170,7 +191,7 @@ async def test_a_job_that_is_interrupted_while_it_is_postponed_runs_again(
 
     factory.fails, factory.error = 1, Postponed(dt.timedelta(days=1))
     with monkeypatch.context() as patch:
-        patch.setattr(store, "uncount", slow)
+        patch.setattr(store, "give_way", slow)
         async with worker(database, dsn, factory):
             job_id = await add(database, fail, "done")
             await begun.wait()
@@ -208,7 +229,7 @@ async def test_an_attempt_is_taken_back_once_though_workers_are_killed_before_th
 ) -> None:
     job_id = await add(database, fail)
     for _ in range(3):
-        await store.uncount(database, job_id)
+        await store.give_way(database, job_id)
     job = await store.get(database, job_id)
     assert job is not None
     assert job.attempts == -1
