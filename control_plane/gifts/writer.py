@@ -219,10 +219,10 @@ class GiftWriter:
 
     def _answer(self, batch: Sequence[_Waiting], rows: Sequence[Row]) -> None:
         answers = answers_of([waiting.gift for waiting in batch], rows)
-        self._offer(answers)
         self._alone.extend(waiting for waiting, answer in zip(batch, answers, strict=True) if not waiting.take(answer))
         if self._alone and not self._writing:
             self._start()
+        self._offer(answers)  # before the callers run, and after their answers are sure
 
     def _offer(self, answers: Collection[Answer]) -> None:
         """Offer the events to the hub. Those of a stream have consecutive numbers: the statement held its log."""

@@ -181,6 +181,20 @@ async def test_a_busy_process_sends_one_statement_at_a_time(
     assert await stage.audit() == len(senders)
 
 
+async def test_a_gift_is_answered_though_its_event_cannot_be_offered(stage: Stage) -> None:
+    class Broken:
+        def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+            raise RuntimeError("no hub")
+
+    ann = await stage.user(coins=2)
+    star, _ = await stage.star()
+    broken = GiftWriter(stage.database, Broken())
+    for _ in range(2):
+        async with asyncio.timeout(20):
+            assert (await broken.send(prepared(ann, star))).outcome is Outcome.SENT
+    await broken.close()
+
+
 async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage, database: WatchedDatabase) -> None:
     ann = await stage.user(coins=5)
     star, _ = await stage.star()
