@@ -1,7 +1,8 @@
 """Gifts at speed: 64 callers through HTTP against the usual way, and in the process against pgbench.
 
 The usual way (`bench/plain.py`) is a transaction for each gift, with SELECT … FOR UPDATE and SQL of its own, which writes
-the same entries, gift, event and totals. pgbench sends the same set-based statement for 64 gifts as the product.
+the same entries, gift, event and totals. pgbench sends the same set-based statement as the product, for 64 gifts over one
+connection; the product may have two statements of 24 to 64 gifts on their way.
 """
 
 from __future__ import annotations

@@ -117,7 +117,8 @@ class GiftWriter:
             raise TooManyGifts
         waiting = _Waiting(gift, parts_of(gift), asyncio.get_running_loop().time() + deadline_s)
         self._waiting.append(waiting)
-        if not self._writing or (len(self._waiting) == HALF and len(self._writing) == 1):
+        # Not at each gift beyond `HALF`: all of them are looked at, and none may leave.
+        if not self._writing or (len(self._waiting) % HALF == 0 and len(self._writing) == 1):
             self._start()
         return await waiting.answer
 
@@ -218,10 +219,10 @@ class GiftWriter:
 
     def _answer(self, batch: Sequence[_Waiting], rows: Sequence[Row]) -> None:
         answers = answers_of([waiting.gift for waiting in batch], rows)
-        self._offer(answers)
         self._alone.extend(waiting for waiting, answer in zip(batch, answers, strict=True) if not waiting.take(answer))
         if self._alone and not self._writing:
             self._start()
+        self._offer(answers)  # before the callers run, and after their answers are sure
 
     def _offer(self, answers: Collection[Answer]) -> None:
         """Offer the events to the hub. Those of a stream have consecutive numbers: the statement held its log."""

@@ -31,7 +31,8 @@ LONGEST_RETRY_S = 3600.0
 
 
 class Postponed(Exception):
-    """Raised by a job that cannot run now. It runs again after this time, and no attempt is counted."""
+    """Raised by a job that cannot run now. It runs again after this time, behind jobs that were postponed less often, and
+    no attempt is counted."""
 
     def __init__(self, delay: dt.timedelta) -> None:
         super().__init__(f"It cannot run now, and is tried again in {delay.total_seconds():.0f} s.")

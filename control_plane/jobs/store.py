@@ -43,7 +43,8 @@ _PICKS = """
     where job_id = $1 and status = 'picked'
         and id > (select coalesce(max(id), 0) from pgqueuer_log where job_id = $1 and status = 'queued')
 """
-_UNCOUNT = "update pgqueuer set attempts = attempts - 1 where id = $1"
+# Attempts: at most one below zero, though workers are killed between this and the end of the attempt.
+_GIVE_WAY = "update pgqueuer set attempts = greatest(attempts, 0) - 1, priority = priority - 1 where id = $1"
 _DELETE_HISTORY = """
     delete from pgqueuer_log where id in (
         select log.id from pgqueuer_log log
@@ -153,9 +154,10 @@ async def picks(database: Database, job_id: JobId) -> int:
     return int(await database.fetchval(_PICKS, job_id))
 
 
-async def uncount(database: Database, job_id: JobId) -> None:
-    """Take back the attempt that PgQueuer counts when the running job is queued again."""
-    await database.execute(_UNCOUNT, job_id)
+async def give_way(database: Database, job_id: JobId) -> None:
+    """Take back the attempt that PgQueuer counts when the running job is queued again, and let jobs go first that were
+    postponed less often: PgQueuer prefers the oldest of a priority."""
+    await database.execute(_GIVE_WAY, job_id)
 
 
 async def delete_history(database: Database, older_than: dt.timedelta, limit: int) -> int:

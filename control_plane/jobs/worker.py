@@ -173,14 +173,11 @@ class Worker:
             if await store.picks(self._database, JobId(job.id)) > PICKS:
                 raise WorkersKilled(f"{PICKS} workers were killed, or lost the database, while they ran this job.")
             with context.cancellation:
-                await bound.run(job.payload)
+                await self._run(bound, job)
         except asyncio.CancelledError:
             if self._stopping and not context.cancellation.cancel_called:
                 return Outcome.INTERRUPTED, RetryRequested(reason="The worker was stopped.")
             failure = RuntimeError("The job awaited a task that was cancelled.")
-        except Postponed as postponed:
-            await store.uncount(self._database, JobId(job.id))
-            return Outcome.POSTPONED, RetryRequested(postponed.delay, str(postponed))
         except Exception as error:
             failure = error
         about = {"job": job.id, "kind": bound.kind.name}
@@ -189,6 +186,8 @@ class Worker:
             return Outcome.CANCELLED, None
         if failure is None:
             return Outcome.DONE, None
+        if isinstance(failure, Postponed):
+            return Outcome.POSTPONED, RetryRequested(failure.delay, str(failure))
         failure = _storable(failure)
         failures = job.attempts + 1
         if failures >= bound.kind.attempts or isinstance(failure, WorkersKilled):
@@ -199,6 +198,14 @@ class Worker:
         retry = RetryRequested(delay, str(failure))
         retry.__cause__ = failure
         return Outcome.RETRIED, retry
+
+    async def _run(self, bound: Bound, job: PickedJob) -> None:
+        try:
+            await bound.run(job.payload)
+        except Postponed:
+            with suppress(DatabaseUnavailable):  # then the attempt counts
+                await store.give_way(self._database, JobId(job.id))
+            raise
 
     async def _follow_queue(self) -> None:
         """Measure the queue, and cancel running jobs that an operator dropped, in case their notification was missed."""

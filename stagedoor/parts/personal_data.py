@@ -22,6 +22,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
+from control_plane.inbox.model import OF_VIDEO
 from control_plane.ledger import store as ledger
 from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
@@ -32,7 +33,7 @@ from control_plane.payouts import store as payouts
 from control_plane.personal_data import store as exports
 from control_plane.personal_data.bundle import PersonalData
 from control_plane.personal_data.deletion import Deletion
-from control_plane.personal_data.export import Export, Part
+from control_plane.personal_data.export import Entry, Export, Part
 from control_plane.personal_data.removal import Removal, Step
 from control_plane.push import subscriptions_store as push
 from control_plane.reports import store as reports
@@ -43,7 +44,19 @@ from control_plane.streams.bundle import Streams
 from control_plane.videos import personal_data as videos
 from control_plane.videos.comments import removal_store as comments
 from control_plane.videos.reactions import removal_store as reactions
+from control_plane.videos.store import ids_seen
 from control_plane.videos.views import removal_store as views
+
+
+async def _inbox(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Entry]:
+    """Without the words of videos that the user does not see, as the inbox itself shows it."""
+    entries = await inbox.exported_entries(database, user_id, before, limit)
+    told = {entry["video_id"] for entry in entries if entry["kind"] in OF_VIDEO}
+    hidden = told - await ids_seen(database, user_id, [video_id for video_id in told if video_id])
+    return [
+        {**entry, "text": ""} if entry["kind"] in OF_VIDEO and entry["video_id"] in hidden else entry
+        for entry in entries
+    ]
 
 
 async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:
@@ -90,7 +103,7 @@ EXPORT_PARTS: Sequence[Part] = (
     Part("follow_requests", whole=social.exported_follow_requests),
     Part("blocks", paged=social.exported_blocks),
     Part("visits", paged=social.exported_visits),
-    Part("inbox", paged=inbox.exported_entries),
+    Part("inbox", paged=_inbox),
     Part("conversations", paged=messages.exported_conversations),
     Part("messages", paged=messages.exported_messages),
     Part("videos", paged=videos.exported_videos),

@@ -11,6 +11,8 @@ import pytest
 from api.contract.client import Client
 from api.sections.users import export as endpoint
 from control_plane.base.ids import UserId
+from control_plane.inbox.model import Kind, Told
+from control_plane.inbox.telling import tell
 from control_plane.ledger.adjustments import adjust
 from control_plane.personal_data import export
 from control_plane.personal_data.export import MOST_A_DAY
@@ -70,6 +72,18 @@ async def test_everything_about_the_caller_is_exported(apps: Apps, app: Client) 
     assert (data["purchases"], data["left_off"]) == ([], [])
     assert keys(data) & NEVER == set()
     assert "cli:root" not in json.dumps(data)
+
+
+async def test_the_export_has_no_words_of_a_video_that_became_private(apps: Apps) -> None:
+    database = apps.platform.database
+    ann, ben = await apps.sign_in("ann"), await apps.sign_in("ben")
+    ann_id, ben_id = await apps.id_of(ann), await apps.id_of(ben)
+    video_id = await database.fetchval(ADD_VIDEO, ben_id)
+    async with database.transaction() as connection:
+        await tell(connection, Told(Kind.VIDEO_POST, ben_id, video_id=video_id, text="My words"), [ann_id])
+    assert [one["text"] for one in (await apps.done("exportUserData", ann))["inbox"]] == ["My words"]
+    await database.execute("update video set privacy = 'private'")
+    assert [one["text"] for one in (await apps.done("exportUserData", ann))["inbox"]] == [""]
 
 
 async def test_the_export_counts_a_few_times_a_day(apps: Apps) -> None:

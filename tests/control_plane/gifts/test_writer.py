@@ -140,6 +140,26 @@ async def test_many_gifts_of_other_users_do_not_wait_for_a_statement_that_hangs(
     assert await stage.audit() == len(senders)
 
 
+async def test_gifts_that_wait_for_a_statement_that_hangs_do_not_keep_others_from_leaving_beside_it(
+    stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BUSY", math.inf)
+    fans, others = [[await stage.user(coins=1) for _ in range(HALF)] for _ in range(2)]
+    ann = await stage.user(coins=1)
+    (held, stream_id), (star, _) = await stage.star(), await stage.star()
+    async with database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        first = asyncio.create_task(stage.writer.send(prepared(ann, held)))
+        await waiting_backend(stage.database)
+        held_up = [asyncio.create_task(stage.writer.send(prepared(fan, held))) for fan in fans]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(stage.writer.send(prepared(other, star)) for other in others))
+        assert not any(task.done() for task in (first, *held_up))
+    await asyncio.gather(first, *held_up)
+    assert await stage.audit() == 2 * HALF + 1
+
+
 async def test_a_busy_process_sends_one_statement_at_a_time(
     stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +179,20 @@ async def test_a_busy_process_sends_one_statement_at_a_time(
         assert len(stage.writer._waiting) == HALF
     await asyncio.gather(first, *others)
     assert await stage.audit() == len(senders)
+
+
+async def test_a_gift_is_answered_though_its_event_cannot_be_offered(stage: Stage) -> None:
+    class Broken:
+        def offer(self, stream_id: StreamId, first_seq: Seq, frames: Sequence[str]) -> None:
+            raise RuntimeError("no hub")
+
+    ann = await stage.user(coins=2)
+    star, _ = await stage.star()
+    broken = GiftWriter(stage.database, Broken())
+    for _ in range(2):
+        async with asyncio.timeout(20):
+            assert (await broken.send(prepared(ann, star))).outcome is Outcome.SENT
+    await broken.close()
 
 
 async def test_a_second_gift_with_the_same_key_waits_for_the_first(stage: Stage, database: WatchedDatabase) -> None:

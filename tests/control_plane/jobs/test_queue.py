@@ -9,7 +9,7 @@ import re
 import pytest
 
 from control_plane.base.errors import ControlPlaneError
-from control_plane.db.pool import Database
+from control_plane.db.pool import Database, DatabaseUnavailable
 from control_plane.jobs import kind, store
 from control_plane.jobs.kind import ATTEMPTS, FIRST_RETRY_S, LONGEST_RETRY_S, Postponed, job
 from control_plane.jobs.store import State
@@ -143,6 +143,96 @@ async def test_a_job_that_is_postponed_counts_no_attempts(database: Database, ds
 
         await until(waits)
     assert re.search(r'stagedoor_jobs_total\{kind="fail",outcome="postponed"\} 6.0', metrics.render().decode())
+
+
+async def test_jobs_that_are_postponed_again_and_again_do_not_hold_up_newer_ones(
+    database: Database, dsn: str, factory: Factory
+) -> None:
+    @job()
+    async def fit(factory: Factory, name: str = "") -> None:
+        """Too large ones take longer than they are postponed by."""
+        await factory.begin(name)
+        if name.startswith("large"):
+            await asyncio.sleep(0.1)
+            raise Postponed(dt.timedelta(seconds=0.01))
+        await factory.mark(name)
+
+    for name in ("large 1", "large 2", "small"):
+        await add(database, fit, name)
+    async with worker(database, dsn, factory, [fit]):
+        await until(lambda: factory_has(factory, 1))
+        await until(lambda: len(factory.begun) > 6)
+    assert factory.begun.index("small") <= 2
+    assert {factory.begun.count("large 1") - factory.begun.count("large 2")} <= {-1, 0, 1}, "they take turns"
+
+
+async def test_a_job_is_postponed_though_the_database_is_away_at_that_moment(
+    database: Database, dsn: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(store, "give_way", away)
+    factory.fails, factory.error = 5, Postponed(dt.timedelta(seconds=0.01))  # more often than it may fail
+    async with worker(database, dsn, factory):
+        await add(database, fail, "done")
+        await until(lambda: is_empty(database))
+    assert await factory.marks() == ["done"]
+
+
+async def test_a_job_that_is_interrupted_while_it_is_postponed_runs_again(
+    database: Database, dsn: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def slow(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    factory.fails, factory.error = 1, Postponed(dt.timedelta(days=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "give_way", slow)
+        async with worker(database, dsn, factory):
+            job_id = await add(database, fail, "done")
+            await begun.wait()
+    job = await store.get(database, job_id)
+    assert job is not None
+    assert job.state is State.WAITING
+    async with worker(database, dsn, factory):
+        await until(lambda: is_empty(database))
+    assert await factory.marks() == ["done"]
+
+
+async def test_a_job_that_is_dropped_while_it_is_postponed_is_cancelled(
+    database: Database, dsn: str, factory: Factory
+) -> None:
+    @job()
+    async def stubborn(factory: Factory, name: str = "") -> None:
+        await factory.begin(name)
+        try:
+            await factory.gate.wait()
+        finally:
+            raise Postponed(dt.timedelta(days=1))
+
+    metrics = Metrics()
+    async with worker(database, dsn, factory, [stubborn], metrics=metrics):
+        job_id = await add(database, stubborn, "dropped")
+        await until(lambda: bool(factory.begun))
+        async with database.transaction() as connection:
+            assert await store.drop(connection, job_id)
+        await until(lambda: b'outcome="' in metrics.render())
+    assert re.search(r'stagedoor_jobs_total\{kind="stubborn",outcome="cancelled"\} 1.0', metrics.render().decode())
+
+
+async def test_an_attempt_is_taken_back_once_though_workers_are_killed_before_the_job_is_queued_again(
+    database: Database,
+) -> None:
+    job_id = await add(database, fail)
+    for _ in range(3):
+        await store.give_way(database, job_id)
+    job = await store.get(database, job_id)
+    assert job is not None
+    assert job.attempts == -1
 
 
 @pytest.mark.parametrize("text", ["the machine is broken", "NUL \0 and half a pair \ud800"])
