@@ -180,8 +180,10 @@ EVENT = """
 """
 BY_FUNCTION = "select * from gifts_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 WALLET = """
-    insert into ledger_account (owner_id, kind, balance) values ($1, 'bought', 0)
-    on conflict (owner_id, kind) do update set owner_id = excluded.owner_id returning id
+    with opened as (
+        insert into ledger_account (owner_id, kind, balance) values ($1, 'bought', 0) on conflict (owner_id, kind) do nothing
+        returning id)
+    select id from opened union all select id from ledger_account where owner_id = $1 and kind = 'bought' limit 1
 """
 STORE = "select id from ledger_account where owner_id is null and kind = 'store'"
 PACKAGE = "select id, product_id, title, coins, price_minor, currency from coin_package where product_id = $1"
