@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
-from control_plane.base.ids import Seq, StreamId
+from control_plane.base.ids import Seq, StreamId, UserId
 from control_plane.db.pool import DatabaseUnavailable, open_pool
 from control_plane.gifts import writer
 from control_plane.gifts.sending import GiftOutcome
@@ -112,51 +113,58 @@ async def test_the_next_statement_leaves_before_the_answers_of_the_last_one_are_
     await counted.close()
 
 
+@asynccontextmanager
+async def hanging_gift(stage: Stage, database: WatchedDatabase) -> AsyncIterator[tuple[UserId, asyncio.Task[Answer]]]:
+    """Yields the receiver of a gift whose statement hangs until the exit, and its task."""
+    ann = await stage.user(coins=1)
+    star, stream_id = await stage.star()
+    async with database.transaction() as connection:
+        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
+        hanging = asyncio.create_task(stage.writer.send(prepared(ann, star)))
+        await waiting_backend(stage.database)
+        yield star, hanging
+    assert (await hanging).outcome is Outcome.SENT
+
+
+async def giving(stage: Stage, receivers: Iterable[UserId]) -> list[asyncio.Task[Answer]]:
+    """A gift to each of these, from a new user each, all at once."""
+    gifts = [prepared(await stage.user(coins=1), receiver) for receiver in receivers]
+    tasks = [asyncio.create_task(stage.writer.send(gift)) for gift in gifts]
+    await asyncio.sleep(0)
+    return tasks
+
+
 @pytest.mark.parametrize("of_the_first", [0, HALF - SECOND, HALF - SECOND + 1])
 async def test_many_gifts_of_other_users_do_not_wait_for_a_statement_that_hangs(
     stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch, of_the_first: int
 ) -> None:
     """`of_the_first`: gifts among them to the receiver of that statement."""
     monkeypatch.setattr(writer, "BUSY", math.inf)
-    senders = [await stage.user(coins=1) for _ in range(HALF + 1)]
-    (held, stream_id), (star, _) = await stage.star(), await stage.star()
-    async with database.transaction() as connection:
-        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
-        first = asyncio.create_task(stage.writer.send(prepared(senders[0], held)))
-        await waiting_backend(stage.database)
-        receivers = [held] * of_the_first + [star] * (HALF - of_the_first)
-        gifts = [prepared(sender, receiver) for sender, receiver in zip(senders[1:], receivers, strict=True)]
-        sending = [asyncio.create_task(stage.writer.send(gift)) for gift in gifts]
+    star, _ = await stage.star()
+    async with hanging_gift(stage, database) as (held, hanging):
+        sending = await giving(stage, [held] * of_the_first + [star] * (HALF - of_the_first))
         if HALF - of_the_first >= SECOND:
             async with asyncio.timeout(20):
                 await asyncio.gather(*sending[of_the_first:])
         else:
-            await asyncio.sleep(0)
             assert len(stage.writer._waiting) == HALF
             await database.fetchval("select 1")
-        assert not any(task.done() for task in (first, *sending[:of_the_first]))
-    answers = await asyncio.gather(first, *sending)
-    assert {answer.outcome for answer in answers} == {Outcome.SENT}
-    assert await stage.audit() == len(senders)
+        assert not any(task.done() for task in (hanging, *sending[:of_the_first]))
+    assert {(await task).outcome for task in sending} == {Outcome.SENT}
+    assert await stage.audit() == HALF + 1
 
 
 async def test_gifts_that_wait_for_a_statement_that_hangs_do_not_keep_others_from_leaving_beside_it(
     stage: Stage, database: WatchedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "BUSY", math.inf)
-    fans, others = [[await stage.user(coins=1) for _ in range(HALF)] for _ in range(2)]
-    ann = await stage.user(coins=1)
-    (held, stream_id), (star, _) = await stage.star(), await stage.star()
-    async with database.transaction() as connection:
-        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
-        first = asyncio.create_task(stage.writer.send(prepared(ann, held)))
-        await waiting_backend(stage.database)
-        held_up = [asyncio.create_task(stage.writer.send(prepared(fan, held))) for fan in fans]
-        await asyncio.sleep(0)
+    star, _ = await stage.star()
+    async with hanging_gift(stage, database) as (held, hanging):
+        held_up = await giving(stage, [held] * HALF)
         async with asyncio.timeout(20):
-            await asyncio.gather(*(stage.writer.send(prepared(other, star)) for other in others))
-        assert not any(task.done() for task in (first, *held_up))
-    await asyncio.gather(first, *held_up)
+            await asyncio.gather(*await giving(stage, [star] * HALF))
+        assert not any(task.done() for task in (hanging, *held_up))
+    await asyncio.gather(*held_up)
     assert await stage.audit() == 2 * HALF + 1
 
 
@@ -165,20 +173,15 @@ async def test_a_busy_process_sends_one_statement_at_a_time(
 ) -> None:
     monkeypatch.setattr(writer, "BUSY", 0.0)
     monkeypatch.setattr(writer, "LOOK_S", 0.0)
-    senders = [await stage.user(coins=1) for _ in range(HALF + 1)]
-    (held, stream_id), (star, _) = await stage.star(), await stage.star()
-    async with database.transaction() as connection:
-        await connection.execute("select from stream_log where stream_id = $1 for update", stream_id)
-        first = asyncio.create_task(stage.writer.send(prepared(senders[0], held)))
-        await waiting_backend(stage.database)
-        others = [asyncio.create_task(stage.writer.send(prepared(sender, star))) for sender in senders[1:]]
-        await asyncio.sleep(0)
+    star, _ = await stage.star()
+    async with hanging_gift(stage, database):
+        others = await giving(stage, [star] * HALF)
         before = database.uses
         await database.fetchval("select 1")
         assert database.uses - before == 1
         assert len(stage.writer._waiting) == HALF
-    await asyncio.gather(first, *others)
-    assert await stage.audit() == len(senders)
+    await asyncio.gather(*others)
+    assert await stage.audit() == HALF + 1
 
 
 async def test_a_gift_is_answered_though_its_event_cannot_be_offered(stage: Stage) -> None:
