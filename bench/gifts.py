@@ -235,8 +235,8 @@ async def ask(port: int, hosts: int, seconds: float) -> float:
 
 
 async def prepare_pgbench(ours: Platform, stage: Stage, hosts: Sequence[int], folder: Path) -> Sequence[Path]:
-    """Scripts whose gifts go to the hosts in the same order as ours, name no stream
-    either, and have keys and fingerprints of the same length."""
+    """Scripts whose gifts go to the hosts in the same order as ours, name no stream either, and have keys and fingerprints
+    of the same length."""
     connection = await asyncpg.connect(ours.owner_dsn)
     try:
         await connection.execute("create sequence if not exists bench_key")

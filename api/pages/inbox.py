@@ -89,10 +89,11 @@ class InboxPage:
 def _told(group: Group, shown: Mapping[UserId, Seen], videos: Container[int], urls: Urls, language: str) -> Told:
     entry, users = group.newest, [shown[sender_id].user for sender_id in group.sender_ids]
     told = entry.told
+    text = shown_text(told.kind, told.text, told.video_id, videos)
     return Told(
         ids=[one.id for one in group.entries],
         kind=told.kind,
-        text=text_of(told.kind, users[0].shown_name, language, text=shown_text(told, videos), others=group.others),
+        text=text_of(told.kind, users[0].shown_name, language, text=text, others=group.others),
         senders=[Sender(u.id, u.username, u.full_name, urls.media(u.profile_pic)) for u in users[:PICTURED]],
         read=group.read,
         at=iso_ms(entry.created_at),

@@ -49,7 +49,8 @@ class NotificationItem(msgspec.Struct, frozen=True, kw_only=True):
 
 def notification_view(entry: Entry, sender: Seen, videos: Container[int], language: str) -> Notification:
     told = entry.told
-    text = text_of(told.kind, sender.user.shown_name, language, text=shown_text(told, videos))
+    shown = shown_text(told.kind, told.text, told.video_id, videos)
+    text = text_of(told.kind, sender.user.shown_name, language, text=shown)
     return Notification(
         id=entry.id,
         sender_id=told.sender_id,

@@ -103,8 +103,8 @@ class GiftWriter:
         self._alone: deque[_Waiting] = deque()
         """Gifts that are sent before those, each by itself."""
         self._writing: set[asyncio.Task[None]] = set()
-        self._busy_users: set[UserId] = set()
-        """Of the gifts that are on their way."""
+        self._in_flight: set[UserId] = set()
+        """Senders and receivers of the gifts that are on their way."""
         self._processor = _Processor()
         self._closing = False
 
@@ -154,11 +154,11 @@ class GiftWriter:
         try:
             while batch := self._next_batch():
                 users = {user_id for waiting in batch for user_id in waiting.users}
-                self._busy_users |= users
+                self._in_flight |= users
                 try:
                     await self._settle(batch)
                 finally:
-                    self._busy_users -= users
+                    self._in_flight -= users
         finally:
             self._writing.discard(present(asyncio.current_task(), "it runs in a task"))
             if not self._writing:  # nothing waits, but after a failure or a cancellation
@@ -171,21 +171,21 @@ class GiftWriter:
         """The gifts that waited longest. A second one with the same sender and key waits for the statement of the first. Beside
         another statement: those whose users it does not have, if they are enough."""
         if self._alone:
-            return [] if self._busy_users else [self._alone.popleft()]
-        if self._busy_users and self._processor.busy():
+            return [] if self._in_flight else [self._alone.popleft()]
+        if self._in_flight and self._processor.busy():
             return []
         size = BATCH if len(self._waiting) > BATCH else HALF
         batch: dict[tuple[int, str], _Waiting] = {}
         later: list[_Waiting] = []
-        busy = set(self._busy_users)
+        excluded = set(self._in_flight)
         while self._waiting and len(batch) < size:
             waiting = self._waiting.popleft()
-            if not busy.isdisjoint(waiting.users):
-                busy.update(waiting.users)  # a later gift of these users must not overtake this one
+            if not excluded.isdisjoint(waiting.users):
+                excluded.update(waiting.users)  # a later gift of these users must not overtake this one
                 later.append(waiting)
             elif batch.setdefault((waiting.gift.sender.user_id, waiting.gift.key), waiting) is not waiting:
                 later.append(waiting)
-        if self._busy_users and len(batch) < SECOND:
+        if self._in_flight and len(batch) < SECOND:
             later = [*batch.values(), *later]
             batch = {}
         self._waiting.extendleft(reversed(later))

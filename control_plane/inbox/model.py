@@ -109,10 +109,10 @@ class Told(msgspec.Struct, frozen=True):
     """What the text of the kind shows besides the sender's name: a comment, a title, the name of a gift."""
 
 
-def shown_text(told: Told, seen: Container[int]) -> str:
-    """The text, as long as its receiver sees the video that it belongs to. `seen`: the ids of the videos that the
-    receiver sees."""
-    return "" if told.kind in OF_VIDEO and told.video_id not in seen else told.text
+def shown_text(kind: str, text: str, video_id: int | None, seen: Container[int | None]) -> str:
+    """The text of an entry, as long as its receiver sees the video that it belongs to. `seen`: the ids of the videos that
+    the receiver sees."""
+    return "" if kind in OF_VIDEO and video_id not in seen else text
 
 
 class Sender(msgspec.Struct, frozen=True):

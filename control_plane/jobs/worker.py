@@ -200,6 +200,7 @@ class Worker:
         return Outcome.RETRIED, retry
 
     async def _run(self, bound: Bound, job: PickedJob) -> None:
+        """The job, and the statement of a postponed one: a stop or a drop at that moment is handled as one during the job."""
         try:
             await bound.run(job.payload)
         except Postponed:

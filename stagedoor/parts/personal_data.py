@@ -22,7 +22,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.gifts import store as gifts
 from control_plane.inbox import store as inbox
-from control_plane.inbox.model import OF_VIDEO
+from control_plane.inbox.model import shown_text
 from control_plane.ledger import store as ledger
 from control_plane.messages import personal_data as messages
 from control_plane.messages.bundle import DirectMessages
@@ -51,12 +51,8 @@ from control_plane.videos.views import removal_store as views
 async def _inbox(database: Database, user_id: UserId, before: int, limit: int) -> Sequence[Entry]:
     """Without the words of videos that the user does not see, as the inbox itself shows it."""
     entries = await inbox.exported_entries(database, user_id, before, limit)
-    told = {entry["video_id"] for entry in entries if entry["kind"] in OF_VIDEO}
-    hidden = told - await ids_seen(database, user_id, [video_id for video_id in told if video_id])
-    return [
-        {**entry, "text": ""} if entry["kind"] in OF_VIDEO and entry["video_id"] in hidden else entry
-        for entry in entries
-    ]
+    seen = await ids_seen(database, user_id, [entry["video_id"] for entry in entries if entry["video_id"]])
+    return [{**entry, "text": shown_text(entry["kind"], entry["text"], entry["video_id"], seen)} for entry in entries]
 
 
 async def _revoke_apple_token(connection: Connection, user_id: UserId) -> None:

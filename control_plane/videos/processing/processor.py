@@ -63,8 +63,8 @@ class Processor:
                 continue  # looks again: an equal upload may have come meanwhile
             except (NoRoomForUploads, StorageUnavailable) as error:
                 wait_s = next(waits_s, None)
-                next_s = POSTPONED_BY.total_seconds() if wait_s is None else wait_s
-                log.warning("video_waits", extra={"content": content_id, "why": str(error), "in_s": next_s})
+                in_s = wait_s or POSTPONED_BY.total_seconds()
+                log.warning("video_waits", extra={"content": content_id, "why": str(error), "in_s": in_s})
                 if wait_s is None:
                     raise Postponed(POSTPONED_BY) from error
                 await asyncio.sleep(wait_s)

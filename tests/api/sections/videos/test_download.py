@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import av
@@ -165,7 +166,7 @@ async def test_copies_of_one_user_do_not_hold_up_those_of_others(
     for number, (caller, video_id) in enumerate(zip((token, token, token, ben), video_ids, strict=True)):
         download = apps.call("downloadVideo", caller, Client.ANDROID, video_id=str(video_id))
         calls.append(asyncio.create_task(download))
-        await until(lambda: queued(apps, number + 1))  # noqa: B023 (awaited at once)
+        await until(partial(queued, apps, number + 1))
     priorities = "select priority from pgqueuer where entrypoint = 'watermark_content' order by id"
     assert [row["priority"] for row in await apps.database.fetch(priorities)] == [0, -1, -2, 0]
     for call in calls:
