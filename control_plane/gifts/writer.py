@@ -34,8 +34,8 @@ HALF = 32
 senders of the other are answered and send again. More: all of 64 senders wait for the same statement, and the database
 for all of them. Fewer: more commits."""
 SECOND = 24
-"""Gifts that a second statement has at least, of `HALF` that wait. More: it leaves less often, because some of those that wait
-have users of the first. Fewer: more commits."""
+"""Smallest number of gifts of a second statement. More: it leaves less often, because some of the gifts that wait have users
+of the first. Fewer: more commits."""
 BUSY = 0.5
 """Share of a processor that this process uses, from which on no second statement leaves. More: the database takes the
 processors from the calls that bring gifts. Fewer: it works on one statement where it could on two."""
@@ -117,7 +117,7 @@ class GiftWriter:
             raise TooManyGifts
         waiting = _Waiting(gift, parts_of(gift), asyncio.get_running_loop().time() + deadline_s)
         self._waiting.append(waiting)
-        # Not at each gift beyond `HALF`: all of them are looked at, and none may leave.
+        # Not at each gift beyond `HALF`: each time all of them are looked at, perhaps in vain.
         if not self._writing or (len(self._waiting) % HALF == 0 and len(self._writing) == 1):
             self._start()
         return await waiting.answer
@@ -169,7 +169,7 @@ class GiftWriter:
 
     def _next_batch(self) -> list[_Waiting]:
         """The gifts that waited longest. A second one with the same sender and key waits for the statement of the first. Beside
-        another statement: those whose users it does not have, if they are enough."""
+        another statement: only gifts between other users, and none if these are fewer than `SECOND` or the process is busy."""
         if self._alone:
             return [] if self._in_flight else [self._alone.popleft()]
         if self._in_flight and self._processor.busy():
@@ -222,7 +222,7 @@ class GiftWriter:
         self._alone.extend(waiting for waiting, answer in zip(batch, answers, strict=True) if not waiting.take(answer))
         if self._alone and not self._writing:
             self._start()
-        self._offer(answers)  # before the callers run, and after their answers are sure
+        self._offer(answers)  # before the callers run; they have their answers even if it fails
 
     def _offer(self, answers: Collection[Answer]) -> None:
         """Offer the events to the hub. Those of a stream have consecutive numbers: the statement held its log."""
@@ -237,7 +237,7 @@ class GiftWriter:
 
 
 class _Processor:
-    """What this process uses of the processors."""
+    """Whether this process is busy: uses more than `BUSY` of a processor."""
 
     def __init__(self) -> None:
         self._at, self._used_s = time.monotonic(), time.process_time()

@@ -43,7 +43,7 @@ _PICKS = """
     where job_id = $1 and status = 'picked'
         and id > (select coalesce(max(id), 0) from pgqueuer_log where job_id = $1 and status = 'queued')
 """
-# Attempts: at most one below zero, though workers are killed between this and the end of the attempt.
+# `attempts` never falls below -1, even if workers are killed again and again before the job is queued.
 _GIVE_WAY = "update pgqueuer set attempts = greatest(attempts, 0) - 1, priority = priority - 1 where id = $1"
 _DELETE_HISTORY = """
     delete from pgqueuer_log where id in (
