@@ -31,6 +31,7 @@ from control_plane.push.metrics import PushMetrics
 from control_plane.push.model import Push, ServiceName, Text
 from control_plane.push.queue import enqueue
 from control_plane.push.sender import Rules, Sender
+from control_plane.videos.pushes_store import outdated
 from tests.local_push import PROJECT, credentials
 from tests.postgres import as_superuser, running_postgres
 
@@ -138,7 +139,7 @@ async def sending(database: Database) -> tuple[float, list[float]]:
         account = fcm_account(credentials(), f"{url}/token")
         await account.access_token()
         rules = Rules(options.per_second, options.keep_s, {})
-        sender = Sender(database, [Fcm(account, url, session)], Words(), rules, PushMetrics(Metrics()))
+        sender = Sender(database, [Fcm(account, url, session)], Words(), rules, PushMetrics(Metrics()), outdated)
         before = await waiting(database)
         task = asyncio.create_task(sender.send_waiting())
         took = await calls_ms(database, SEND_S)

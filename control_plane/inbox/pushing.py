@@ -17,6 +17,7 @@ def push_of(told: Told, sender: Sender, others: int = 0) -> Push:
             "video_id": told.video_id,
             "live_streaming_id": told.stream_id,
             "room_id": told.room_id,
+            "subject_id": told.subject_id,
             "name": sender.name,
             "picture": sender.picture,
             "text": told.text,

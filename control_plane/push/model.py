@@ -60,7 +60,7 @@ class Outcome(StrEnum):
     RETRIED = "retried"
     """The service, or the way to it, fails."""
     LATE = "late"
-    """It is too old to be of interest, or its receiver is signed out, and so it was not sent."""
+    """It was not sent: it is too old to be of interest, its receiver is signed out, or what it tells is hidden now."""
 
 
 @dataclass(frozen=True, slots=True)

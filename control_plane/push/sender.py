@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from control_plane.accounts import devices
@@ -57,6 +57,10 @@ class Rules:
     """The same for kinds that are of interest for a shorter time."""
 
 
+Outdated = Callable[[Database, Sequence[Waiting]], Awaitable[Collection[int]]]
+"""The ids of those of these messages whose receivers may not see any more what they tell. One query."""
+
+
 class Pace:
     """Turns at a fixed rate."""
 
@@ -80,6 +84,7 @@ class Sender:
         renderer: Renderer,
         rules: Rules,
         metrics: PushMetrics,
+        outdated: Outdated,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,6 +93,7 @@ class Sender:
         self._renderer = renderer
         self._rules = rules
         self._metrics = metrics
+        self._outdated = outdated
         self._clock = clock
         self._pace = Pace(rules.per_second)
         self._batch = max(1, min(CONNECTIONS, int(rules.per_second * BATCH_S)))
@@ -108,12 +114,17 @@ class Sender:
             picked = await store.pick(self._database, service.name, self._batch, LEASE)
             if not picked:
                 break
-            results = await asyncio.gather(*(self._paced(service, waiting) for waiting in picked))
+            outdated = await self._outdated(self._database, picked)
+            results = await asyncio.gather(
+                *(self._paced(service, waiting, waiting.id in outdated) for waiting in picked)
+            )
             await self._write(service.name, picked, results)
 
-    async def _paced(self, service: Service, waiting: Waiting) -> Result:
+    async def _paced(self, service: Service, waiting: Waiting, is_outdated: bool) -> Result:
         if not waiting.address:
             return Result(Outcome.LATE, "signed out")
+        if is_outdated:
+            return Result(Outcome.LATE, "hidden")
         keep_s = self._rules.keep_kinds_s.get(waiting.kind, self._rules.keep_s)
         if waiting.created_at + dt.timedelta(seconds=keep_s) <= utc_now():
             return Result(Outcome.LATE, "too old")

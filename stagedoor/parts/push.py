@@ -18,6 +18,7 @@ from control_plane.push.metrics import PushMetrics
 from control_plane.push.model import Service, ServiceName
 from control_plane.push.sender import Rules, Sender
 from control_plane.push.web.subscriptions import Subscriptions
+from control_plane.videos.pushes_store import outdated
 
 
 @asynccontextmanager
@@ -53,7 +54,9 @@ async def pushing(
         await store.set_services(database, [service.name for service in services])
         rules = Rules(options.per_second, options.keep_s, {"live": options.live_keep_s})
         yield Pushing(
-            Sender(database, services, PushTexts(settings.product_name, urls.media), rules, PushMetrics(metrics)),
+            Sender(
+                database, services, PushTexts(settings.product_name, urls.media), rules, PushMetrics(metrics), outdated
+            ),
             Subscriptions(database, public_key, options.web.services),
             pushes,
         )

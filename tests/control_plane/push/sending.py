@@ -25,6 +25,7 @@ from control_plane.push.sender import Rules, Sender
 from control_plane.push.web.client import WebPush
 from control_plane.push.web.subscriptions import Subscriptions
 from control_plane.push.web.vapid import Vapid
+from control_plane.videos.pushes_store import outdated
 from tests.control_plane.people import new_user
 from tests.local_push import LocalPush, credentials, local_push
 
@@ -116,6 +117,6 @@ async def sending(database: Database, **rules: Any) -> AsyncIterator[Sending]:
         web = WebPush(vapid, await stack.enter_async_context(new_session()))
         await store.set_services(database, [fcm.name, web.name])
         chosen = Rules(**{"per_second": 5000, "keep_s": KEEP_S, "keep_kinds_s": {}, **rules})
-        sender = Sender(database, [fcm, web], Words(), chosen, PushMetrics(metrics), clock=clock)
+        sender = Sender(database, [fcm, web], Words(), chosen, PushMetrics(metrics), outdated, clock=clock)
         subscriptions = Subscriptions(database, vapid.public_key, ["127.0.0.1"])
         yield Sending(database, service, sender, subscriptions, metrics, clock)
