@@ -16,9 +16,9 @@ from resource import RLIMIT_CPU, setrlimit
 from control_plane.streams.probing.model import Outcome, ProbeResult
 from mediamtx.probe.messages import LARGEST_ANSWER_BYTES, Answer, Order, line, order_decoder
 
-OVERTIME_S = 1.0
+OVERTIME_S = 3.0
 """Time after its deadline at which a probe is killed. A probe that does not hang ends by itself at its deadline.
-Smaller: it is killed before it reports why."""
+Smaller: on a busy machine, where it waits for the processor, it is killed before it reports why."""
 _WATCH_S = 0.05
 _READ_BYTES = 1 << 16
 _LAZY = (

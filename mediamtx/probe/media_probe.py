@@ -26,9 +26,9 @@ from mediamtx.probe.playability import playability
 
 log = logging.getLogger(__name__)
 
-_START_S = 4.0
-"""Time added to a probe's deadline for the launcher to start: it imports aiortc at a low priority. Smaller: the first
-probe on a busy machine counts as hanging."""
+_START_S = 7.0
+"""Time added to a probe's deadline: the launcher starts, importing aiortc at a low priority, and a probe has `OVERTIME_S`.
+Smaller: the first probe on a busy machine counts as hanging."""
 _ENDED_S = 2.0
 _COMMAND = (sys.executable, "-P", "-m", "mediamtx.probe")
 _OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
