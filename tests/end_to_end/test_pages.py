@@ -594,6 +594,7 @@ async def test_a_combo_grows_in_the_banner_and_a_tap_counts_once(house: House) -
     await house.end(token, stream)
 
 
+@pytest.mark.usefixtures("within_one_half_hour")
 async def test_top_givers_of_the_stream_and_of_its_host(house: House) -> None:
     host = await house.platform.sign_in("olga")
     host_id = (await house.platform.done("api/showUserDetail", host))["User"]["id"]

@@ -114,6 +114,7 @@ async def test_a_follow_appears_at_once_as_an_unread_number_and_in_the_inbox(pla
 
 
 @both_sizes
+@pytest.mark.usefixtures("within_one_half_hour")
 async def test_followers_of_a_day_are_one_entry(place: Place, size: ViewportSize) -> None:
     (star_name, *fans) = names(size, "cleo", "dan", "eve", "fay")
     async with place.user(size, star_name) as star:
