@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,14 @@ from ffmpeg_fixtures.publisher import Publisher
 from mediamtx.node.config import OTHER_PATHS
 from mediamtx.obtain.binary import obtain
 from tests.end_to_end.platform import STAGEDOOR, Stagedoor, local, watching
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
-UDP = {"webrtc_udp_port", "srt_port"}
-
 
 def free_ports() -> dict[str, str]:
-    with ExitStack() as held:
-        ports = {}
-        for name in MEDIAMTX_PORTS:
-            kind = socket.SOCK_DGRAM if name in UDP else socket.SOCK_STREAM
-            holder = held.enter_context(socket.socket(socket.AF_INET, kind))
-            holder.bind(("127.0.0.1", 0))
-            ports[name] = str(holder.getsockname()[1])
-        return ports
+    return {name: str(free_port()) for name in MEDIAMTX_PORTS}
 
 
 async def printed(platform: Stagedoor, *options: str) -> tuple[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.platform import Stagedoor, hanging
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -60,9 +60,7 @@ async def test_a_media_server_that_hangs_is_noticed(own: Stagedoor) -> None:
 
 
 async def test_where_no_server_is_the_first_step_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    base = f"http://127.0.0.1:{port}"
+    base = f"http://127.0.0.1:{free_port()}"
     status, output = await smoke(base)
     assert (status, outcomes(output)) == (1, ["FAIL"]), output
     colours = {"FORCE_COLOR": "1", "TERM": "xterm"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -20,13 +19,9 @@ from typer.testing import CliRunner
 from control_plane.base.ffmpeg import masked
 from ffmpeg_fixtures.__main__ import app
 from ffmpeg_fixtures.publisher import INTERRUPTED, Picture, Publisher, VideoCodec, arguments
+from tests.ports import free_port
 
 DEADLINE_S = 20.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def option(argv: list[str], name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from mediamtx.node.client import MediaMTXClient
 from mediamtx.node.config import MediaMTXConfig
 from mediamtx.node.home import home_of
 from mediamtx.node.process import MediaMTXProcess
+from tests.ports import free_port
 
 SECRET = "hook secret: @/?#%"
 STREAM_KEY = "kSTREAMKEYdoesNotLeak"
@@ -28,14 +28,8 @@ SCRIPT = Path(hooks.send_event.__file__)
 
 def free_ports() -> dict[str, Any]:
     """One free port for each listener of the server, all different."""
-    with contextlib.ExitStack() as held:
-        ports = {}
-        for (protocol, _), name in MediaMTXConfig(hooks_url="", hook_secret="", hook_command=()).listeners.items():
-            kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-            holder = held.enter_context(socket.socket(socket.AF_INET, kind))
-            holder.bind(("127.0.0.1", 0))
-            ports[name] = holder.getsockname()[1]
-        return ports
+    listeners = MediaMTXConfig(hooks_url="", hook_secret="", hook_command=()).listeners
+    return {name: free_port() for name in listeners.values()}
 
 
 @dataclass

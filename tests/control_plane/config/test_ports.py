@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from control_plane.config.ports import NAMES, OURS, PortInUse, Ports, choose_again, reserve
 from control_plane.config.settings import Settings
+from tests.ports import free_port
 
 UDP = {"webrtc_udp_port", "srt_port"}
 NO_PORT: dict[str, Any] = dict.fromkeys(NAMES, 0)
@@ -53,10 +54,7 @@ def occupy(opened: ExitStack, name: str, port: int = 0) -> int:
 
 def once_free() -> Ports:
     """Ports that an earlier start reserved and released."""
-    ports, listeners = reserve(ALL_FREE, {}, media_server_runs=False)
-    for listener in listeners:
-        listener.close()
-    return ports
+    return Ports(**{name: free_port() for name in NAMES})
 
 
 def with_port(name: str, port: int) -> Settings:
@@ -97,21 +95,15 @@ def test_a_host_that_is_none_is_told_as_such(reserved: Reserve) -> None:
 
 
 def test_two_settings_with_the_same_port_are_refused(reserved: Reserve) -> None:
-    port = reserved(ALL_FREE).hls_port
+    port = free_port()
     with pytest.raises(PortInUse, match=f"Port {port} .* set LIVE_HLS_PORT"):
         reserved(dataclasses.replace(ALL_FREE, rtmp_port=port, hls_port=port))
 
 
 def test_tcp_and_udp_may_have_the_same_number(reserved: Reserve) -> None:
-    port = free_for_both()
+    port = free_port()
     ports = reserved(dataclasses.replace(ALL_FREE, rtmp_port=port, srt_port=port))
     assert (ports.rtmp_port, ports.srt_port) == (port, port)
-
-
-def free_for_both() -> int:
-    while True:
-        with ExitStack() as opened, suppress(OSError):
-            return occupy(opened, "rtmp_port", occupy(opened, "srt_port"))
 
 
 def test_zeros_are_free_ports_that_differ(reserved: Reserve) -> None:
@@ -149,7 +141,8 @@ def test_ours_are_listened_to_from_the_start(opened: ExitStack) -> None:
 
 
 def test_the_media_servers_are_free_for_it_to_take(opened: ExitStack, reserved: Reserve) -> None:
-    ports = dataclasses.asdict(reserved(ALL_FREE))
+    ports = dataclasses.asdict(once_free())
+    reserved(dataclasses.replace(ALL_FREE, **ports))
     for name in set(NAMES) - OURS:
         assert occupy(opened, name, ports[name]) == ports[name]
 
@@ -170,10 +163,8 @@ def test_nothing_stays_open_after_a_refusal(opened: ExitStack, reserved: Reserve
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - OURS))
-def test_another_free_port_is_chosen_for_one_that_was_taken_meanwhile(
-    opened: ExitStack, reserved: Reserve, name: str
-) -> None:
-    ports = reserved(ALL_FREE)
+def test_another_free_port_is_chosen_for_one_that_was_taken_meanwhile(opened: ExitStack, name: str) -> None:
+    ports = once_free()
     occupy(opened, name, getattr(ports, name))
     again = choose_again(ALL_FREE, ports, name)
     assert getattr(again, name) not in (0, getattr(ports, name))
@@ -181,6 +172,6 @@ def test_another_free_port_is_chosen_for_one_that_was_taken_meanwhile(
 
 
 def test_a_port_that_the_settings_insist_on_is_not_chosen_again(reserved: Reserve) -> None:
-    settings = with_port("rtmp_port", reserved(ALL_FREE).rtmp_port)
+    settings = with_port("rtmp_port", free_port())
     with pytest.raises(PortInUse, match=r"\(another program has just bound it\).* set LIVE_RTMP_PORT"):
         choose_again(settings, reserved(settings), "rtmp_port")

@@ -22,6 +22,7 @@ from control_plane.delivery.letter import letter
 from control_plane.delivery.messenger import NotDelivered
 from control_plane.delivery.service import Service, UnusableService
 from tests.control_plane.delivery.mail_server import MailServer, mail_server
+from tests.ports import free_port
 from tests.waiting import until
 
 ANN = Contact(Channel.EMAIL, "ann@example.com")
@@ -157,8 +158,7 @@ async def test_a_refusal_or_an_outage_is_told_without_address_code_or_secret(
     server: MailServer, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     gateway.status = 500
     refused = Contact(Channel.EMAIL, "eve@refused.example.com")
     told = []
@@ -248,8 +248,7 @@ async def test_the_check_connects_and_signs_in_without_sending(server: MailServe
     assert (await Service(Channel.PHONE, gateway.url, PRODUCT).check()).startswith("127.0.0.1:")
     with pytest.raises(NotDelivered, match="refuses the user name or the password"):
         await Service(Channel.EMAIL, server.url.replace("geheim", "wrong"), PRODUCT).check()
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     for channel, url in [
         (Channel.EMAIL, f"mailto://127.0.0.1:{port}?from=a@example.com"),
         (Channel.PHONE, f"json://127.0.0.1:{port}/send"),
