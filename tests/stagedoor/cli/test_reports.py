@@ -308,9 +308,10 @@ async def test_a_suspended_user_is_locked_out_until_the_end(
     assert address == "bob@example.com"
     assert "Your account is suspended until " in letter.text
     assert WHY in letter.text
-    assert f"{URLS.base}/appeal#1." in letter.text
+    said, appeal, _ = letter.text.partition(f"{URLS.base}/appeal#1.")
+    assert appeal
     for secret in ("See for yourself.", "ann"):
-        assert secret not in letter.text.removeprefix(URLS.base), "the reporter is not told"
+        assert secret not in said, "the reporter is not told"
     assert await rig.told(bob) == [], "hidden until the end of the suspension"
 
     await end_suspensions.function(rig.database)

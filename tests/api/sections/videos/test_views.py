@@ -55,7 +55,7 @@ async def test_guests_count_by_their_device(apps: Apps, video: VideoId, app: Cli
     assert 1 < views[7] <= 8
     assert set(views[8:]) == {views[7]}
     stored = await apps.database.fetch("select viewer, user_id from video_view")
-    assert all(row["user_id"] is None and b"127" not in row["viewer"] for row in stored)
+    assert all(row["user_id"] is None and b"127.0.0.1" not in row["viewer"] for row in stored)
 
 
 async def test_an_address_that_invents_devices_counts_as_a_bounded_number_of_guests(apps: Apps, video: VideoId) -> None:

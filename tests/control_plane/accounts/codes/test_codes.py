@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-import hmac
 import math
 from dataclasses import dataclass, field
 
@@ -124,15 +123,17 @@ async def test_a_code_is_sent_entered_and_used_once(desk: Desk) -> None:
 
 
 async def test_neither_the_database_nor_the_job_holds_the_code(desk: Desk) -> None:
-    await desk.codes.send(ANN, SIGN_IN, CLIENT)
+    for name in ("ann", "bob", "cid"):
+        await desk.codes.send(Contact(Channel.EMAIL, f"{name}@example.com"), SIGN_IN, CLIENT)
     stored = await desk.database.fetchval("select string_agg(c::text, ' ') from contact_code c")
     queued = await desk.database.fetchval("select string_agg(convert_from(payload, 'utf8'), ' ') from pgqueuer")
-    (code,) = await desk.deliver()
-    assert code not in stored
-    assert code not in queued
+    codes = await desk.deliver()
+    assert len(codes) == 3
+    # One may be there by chance, within a time or a hash: six digits are short.
+    assert sum(code in stored for code in codes) < 2
+    assert sum(code in queued for code in codes) < 2
     stranger = Codes(desk.database, b"another secret of 32 bytes length", frozenset(Channel), deliver_code, NO_METRICS)
-    (sent,) = await desk.codes.newest(10)
-    assert not hmac.compare_digest(stranger.text(sent), code)
+    assert {stranger.text(sent) for sent in await desk.codes.newest(10)} != set(codes)
 
 
 async def test_a_wrong_code_can_be_entered_five_times(desk: Desk) -> None:
