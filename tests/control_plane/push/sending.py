@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from control_plane.accounts import devices, session_store
@@ -102,7 +103,7 @@ class Sending:
 async def new_session_of(database: Database, user_id: UserId, session_id: str, device_token: str = "") -> SessionKey:
     key, now = SessionKey(user_id, session_id), utc_now()
     use = Use(address="", country="", app="", device="")
-    await session_store.open_session(database, key, now, now.replace(year=now.year + 1), use, device_token)
+    await session_store.open_session(database, key, now, now + timedelta(days=365), use, device_token)
     return key
 
 
