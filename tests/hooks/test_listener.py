@@ -423,7 +423,7 @@ async def test_a_flood_of_refusals_does_not_become_a_flood_of_lines(
     took_s = loop.time() - started
     assert LOGGED_PER_S <= len(caplog.records) <= LOGGED_PER_S * (1 + took_s)
     times = [record.created for record in caplog.records]
-    assert all(later - earlier > 0.99 for earlier, later in zip(times, times[LOGGED_PER_S:], strict=False))
+    assert all(later - earlier > 0.9 for earlier, later in zip(times, times[LOGGED_PER_S:], strict=False))
     assert listener.decided() == {("publish", "unknown_stream"): 300}, "all are counted"
 
 

@@ -55,12 +55,12 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receiving(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Receiver]:
+async def receiving(listener: socket.socket | None = None) -> AsyncIterator[Receiver]:
     receiver = Receiver()
     runner = web.ServerRunner(web.Server(receiver.handle))
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.SockSite(runner, listener or socket.create_server(("127.0.0.1", 0))).start()
         receiver.port = runner.addresses[0][1]
         yield receiver
     finally:
@@ -117,14 +117,13 @@ async def test_the_publishers_query_is_never_passed_on(receiver: Receiver, hook_
 
 
 async def test_a_listener_that_comes_back_is_told(hook_file: Path) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        port = holder.getsockname()[1]
-    write_hook_file(hook_file, f"http://127.0.0.1:{port}/hooks", SECRET)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))  # and refuses until it listens
+    write_hook_file(hook_file, f"http://127.0.0.1:{listener.getsockname()[1]}/hooks", SECRET)
     process = await started(hook_file, "online")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(process.wait(), 0.3)
-    async with receiving(port=port) as receiver:
+    async with receiving(listener) as receiver:
         output, _ = await asyncio.wait_for(process.communicate(), 10)
         assert (process.returncode, output) == (0, b"")
         assert len(receiver.heard) == 1
@@ -177,12 +176,20 @@ async def test_something_that_does_not_speak_http_is_not_believed(hook_file: Pat
 
 
 async def test_ended_by_mediamtx_it_goes_quietly(hook_file: Path) -> None:
-    write_hook_file(hook_file, "http://127.0.0.1:9/hooks", SECRET)
-    process = await started(hook_file, "online")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(process.wait(), 0.3)
-    process.send_signal(signal.SIGINT)
-    output, _ = await asyncio.wait_for(process.communicate(), 10)
+    asked = asyncio.Event()
+
+    async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(be_silent, "127.0.0.1", 0) as server:
+        write_hook_file(hook_file, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks", SECRET)
+        process = await started(hook_file, "online")
+        await asyncio.wait_for(asked.wait(), 10)
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), 10)
     assert (process.returncode, output) == (1, b"")
 
 
