@@ -6,6 +6,7 @@ import asyncio
 
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
+from tests.waiting import DEADLINE_S
 
 _WAITING_FOR_LOCK = """
     select pid from pg_stat_activity
@@ -13,7 +14,7 @@ _WAITING_FOR_LOCK = """
 """
 
 
-async def waiting_backend(watcher: Connection | Database, deadline_s: float = 5.0) -> int:
+async def waiting_backend(watcher: Connection | Database, deadline_s: float = DEADLINE_S) -> int:
     """Wait until a connection of a pool waits for a lock; returns its process id. Do not call it in a transaction, in
     which this view may not change."""
     async with asyncio.timeout(deadline_s):

@@ -13,7 +13,7 @@ from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.live import store
 from control_plane.live.audience import Audience
-from tests.api.live_socket.live import QUICK, House, serving
+from tests.api.live_socket.live import House, serving
 from tests.waiting import until
 
 
@@ -81,7 +81,7 @@ async def test_what_may_have_been_missed_is_looked_at_for_guests_too(house: Hous
 
 
 async def test_a_stream_that_is_not_public_sends_nothing_before_the_viewer_is_known(database: Database) -> None:
-    async with serving(database, QUICK, visibility="private") as house:
+    async with serving(database, Timing(identity_within_s=2.0), visibility="private") as house:
         async with house.visit() as client:
             assert await client.closed() == 4401
         async with house.visit() as client:

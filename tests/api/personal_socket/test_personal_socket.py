@@ -30,12 +30,10 @@ from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import block
 from tests.waiting import until
 
-QUICK = Timing(identity_within_s=0.3, close_within_s=0.3)
-
 
 @pytest.fixture
 async def here(dsn: str) -> AsyncIterator[Process]:
-    async with process(dsn, timing=QUICK) as made:
+    async with process(dsn, timing=Timing(close_within_s=0.3)) as made:
         yield made
     assert made.hub.sockets() == 0, "every path leaves the hub"
 
@@ -82,13 +80,14 @@ async def test_the_token_comes_by_header_or_first_frame_or_cookie(here: Process,
         assert await client.frame() == expected
 
 
-async def test_without_an_identity_the_socket_is_closed(here: Process, ann: UserId) -> None:
+async def test_without_an_identity_the_socket_is_closed(here: Process, dsn: str, ann: UserId) -> None:
     token = await here.token(ann)
     cookie = {"Cookie": f"stagedoor={token}"}
-    assert await close_code(here, {}) == CloseCode.SIGN_IN
-    assert await close_code(here, cookie) == CloseCode.SIGN_IN, "without an Origin"
-    assert await close_code(here, cookie, "http://evil.example") == CloseCode.SIGN_IN
-    assert await close_code(here, {"Cookie": "stagedoor=x"}, f"http://{here.base}") == CloseCode.SIGN_IN
+    async with process(dsn, timing=Timing(identity_within_s=0.3)) as quick:
+        assert await close_code(quick, {}) == CloseCode.SIGN_IN
+        assert await close_code(quick, cookie) == CloseCode.SIGN_IN, "without an Origin"
+        assert await close_code(quick, cookie, "http://evil.example") == CloseCode.SIGN_IN
+        assert await close_code(quick, {"Cookie": "stagedoor=x"}, f"http://{quick.base}") == CloseCode.SIGN_IN
     assert await close_code(here, {"Authorization": "Bearer x"}) == CloseCode.SIGN_IN
     assert await close_code(here, {}, frame='{"type":"auth","token":"x"}') == CloseCode.SIGN_IN
     assert await close_code(here, {"Authorization": f"Bearer {token}x"}) == CloseCode.SIGN_IN

@@ -152,7 +152,7 @@ async def test_at_its_deadline_it_is_killed_with_its_own_children(tmp_path: Path
     pids = tmp_path / "pids"
     script = f"sleep 60 & echo $! $$ > {pids}; {then}"
     with pytest.raises(TimeoutError):
-        await child.run(["/bin/sh", "-c", script], None, LIMITS, 0.5)
+        await child.run(["/bin/sh", "-c", script], None, LIMITS, 3)
     for pid in map(int, pids.read_text().split()):
         await until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
 

@@ -108,7 +108,7 @@ async def test_what_is_no_message_is_one_line_in_the_log_and_nothing_else(
     here, there = pair
     await database.execute("select pg_notify($1, $2)", CHANNEL, payload)
     here.bus.publish(StreamId(9), Seq(1))
-    await until(lambda: there.heard)
+    await until(lambda: there.heard and len(lines(caplog)) == 2)
     assert there.told == [(Topic.EVENTS, 9, 1)]
     assert here.told == []
     assert lines(caplog) == [("WARNING", "bus_message_malformed", 1)] * 2, "one for each that listens"
@@ -120,7 +120,8 @@ async def test_a_flood_of_what_is_no_message_is_one_line_in_the_log(
     here, there = pair
     await database.execute("select pg_notify($1, number::text) from generate_series(1, 500) as number", CHANNEL)
     here.bus.publish(StreamId(9), Seq(1))
-    await until(lambda: there.heard)
+    there.bus.publish(StreamId(9), Seq(1))
+    await until(lambda: here.heard and there.heard)
     assert lines(caplog) == [("WARNING", "bus_message_malformed", 1)] * 2, "one for each that listens"
 
 
@@ -147,7 +148,7 @@ async def test_a_lost_connection_is_noticed_at_once_made_again_and_told(
     lost_at = asyncio.get_running_loop().time()
     await disconnect_everyone(dsn)
     await until(lambda: here.resyncs == there.resyncs == 2)
-    assert asyncio.get_running_loop().time() - lost_at < 3
+    assert asyncio.get_running_loop().time() - lost_at < 8
     here.bus.publish(StreamId(5), Seq(1))
     await until(lambda: there.heard)
 
