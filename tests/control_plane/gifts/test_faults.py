@@ -15,10 +15,15 @@ from tests.control_plane.backends import waiting_backend
 from tests.control_plane.gifts.severing import SeveringProxy
 from tests.control_plane.gifts.stage import HEART, Stage, order
 from tests.postgres import by_owner
+from tests.waiting import until
 
 KILL_BUSY = """
     select count(pg_terminate_backend(pid)) from pg_stat_activity
     where datname = current_database() and application_name = 'stagedoor' and state <> 'idle'
+"""
+WAITING = """
+    select count(*) > 0 from pg_stat_activity
+    where datname = current_database() and application_name = 'stagedoor' and wait_event_type = 'Lock'
 """
 
 
@@ -117,11 +122,16 @@ async def test_gifts_that_are_retried_by_their_key_while_connections_keep_dying_
         for n in range(2)
         if n or star == stars[0][0]
     ]
+
+    async def runs_into_it() -> bool:
+        await outsider.execute("select pg_stat_clear_snapshot()")
+        return all(task.done() for task in sending) or await outsider.fetchval(WAITING)
+
     killed = 0
     while killed < 5 and not all(task.done() for task in sending):
         async with outsider.transaction():  # a batch that runs into this lock is busy
             await outsider.execute("select from stream_log order by stream_id for update")
-            await asyncio.wait(sending, timeout=0.05)
+            await until(runs_into_it)
             killed += await outsider.fetchval(KILL_BUSY)
     outcomes = await asyncio.gather(*sending)
 
