@@ -397,7 +397,7 @@ async def test_slow_clients_keep_no_space_from_others(
 
 
 async def test_a_form_that_hardly_arrives_ends(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.http.uploads.WINDOW_S", 0.5)
+    monkeypatch.setattr("api.http.uploads.WINDOW_S", 2.0)
     monkeypatch.setattr("api.http.uploads.DRAIN_S", 0.1)
     slow = Phone(guest, LARGEST)
     await slow.connect()

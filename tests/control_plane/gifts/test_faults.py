@@ -115,22 +115,23 @@ async def test_gifts_that_are_retried_by_their_key_while_connections_keep_dying_
             except DatabaseUnavailable:
                 continue
 
-    sending = [
-        asyncio.create_task(send(order(sender, star), f"{star}-{n}"))
-        for sender in senders
-        for star, _ in stars
-        for n in range(2)
-        if n or star == stars[0][0]
-    ]
+    sending: list[asyncio.Task[GiftOutcome]] = []
 
     async def runs_into_it() -> bool:
         await outsider.execute("select pg_stat_clear_snapshot()")
         return all(task.done() for task in sending) or await outsider.fetchval(WAITING)
 
     killed = 0
-    while killed < 5 and not all(task.done() for task in sending):
+    while killed < 5 and not (sending and all(task.done() for task in sending)):
         async with outsider.transaction():  # a batch that runs into this lock is busy
             await outsider.execute("select from stream_log order by stream_id for update")
+            sending = sending or [
+                asyncio.create_task(send(order(sender, star), f"{star}-{n}"))
+                for sender in senders
+                for star, _ in stars
+                for n in range(2)
+                if n or star == stars[0][0]
+            ]
             await until(runs_into_it)
             killed += await outsider.fetchval(KILL_BUSY)
     outcomes = await asyncio.gather(*sending)

@@ -47,7 +47,7 @@ def started_anew(process: MediaMTXProcess, old_pid: int | None) -> Callable[[], 
 
 
 async def answering(client: MediaMTXClient) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(MediaServerUnavailable):
                 await client.info()
@@ -363,4 +363,4 @@ async def test_a_server_that_an_earlier_release_left_running_as_root_is_stopped(
         await answering(client)
     process = MediaMTXProcess(mediamtx_binary, config, tmp_path / "m")
     assert not await process.adopt(left.pid)
-    assert await asyncio.wait_for(left.wait(), 5) is not None
+    assert await asyncio.wait_for(left.wait(), 30) is not None

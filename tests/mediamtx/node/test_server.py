@@ -154,7 +154,7 @@ async def test_a_silent_publisher_is_lost_after_the_read_timeout(mediamtx_binary
     ):
         await until(lambda: rig.listener.heard("online"))
         ffmpeg.send_signal(signal.SIGSTOP)
-        await until(lambda: rig.listener.heard("offline"), 5)
+        await until(lambda: rig.listener.heard("offline"), 7.5)
 
 
 async def test_a_live_path_is_played_as_low_latency_hls_by_any_page(rig: Rig) -> None:

@@ -88,11 +88,11 @@ def test_a_step_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Pat
     script = "sleep 60 & echo $! > child; sleep 60"
     started_at = time.monotonic()
     with pytest.raises(StepFailed, match="waiting for ever: not done after"):
-        run_step(["sh", "-c", script], progress=silent, what="waiting for ever", timeout_s=0.3, cwd=tmp_path)
-    assert time.monotonic() - started_at < 5
+        run_step(["sh", "-c", script], progress=silent, what="waiting for ever", timeout_s=3, cwd=tmp_path)
+    assert time.monotonic() - started_at < 30
     child = int((tmp_path / "child").read_text())
     while not over(child):  # killed, and it may take a moment to be gone
-        assert time.monotonic() - started_at < 10
+        assert time.monotonic() - started_at < 40
         time.sleep(0.01)
 
 
