@@ -17,9 +17,11 @@ _LEAVE_HASHTAGS = "delete from video_hashtag where video_id = any($1::integer[])
 _OWN = "select id from video where id = $1 and user_id = $2 and state <> 'deleted'"
 _OF_USERS = "select id from video where user_id = any($1::integer[]) and state <> 'deleted'"
 _OF_CONTENT = "select id from video where content_id = $1 and state <> 'deleted'"
-_BLANK = """
+# In one statement, as `_EDIT` in `posting_store.py`. Also those that are deleted already.
+_HIDE_AND_BLANK = """
     update video
-    set description = '', latitude = null, longitude = null, location_id = null, request = null, deleted_at = to_timestamp(0)
+    set state = 'deleted', deleted_at = to_timestamp(0),
+        description = '', latitude = null, longitude = null, location_id = null, request = null
     where user_id = any($1::integer[])
 """
 # Locked, so that an equal upload is posted before, and then found, or after, and then refused.
@@ -51,7 +53,7 @@ async def own(connection: Connection, user_id: UserId, video_id: VideoId) -> boo
 async def hide(connection: Connection, video_ids: Collection[VideoId]) -> Sequence[VideoId]:
     """Delete these videos for all users: nothing shows or counts them from the commit on. Returns those that were not
     deleted before."""
-    hidden = [VideoId(row["id"]) for row in await connection.fetch(_LOCK, video_ids)]
+    hidden = await _locked(connection, video_ids)
     await connection.execute(_HIDE, hidden)
     await connection.execute(_LEAVE_HASHTAGS, hidden)
     return hidden
@@ -59,9 +61,15 @@ async def hide(connection: Connection, video_ids: Collection[VideoId]) -> Sequen
 
 async def hide_all_of(connection: Connection, user_ids: Collection[UserId]) -> Sequence[VideoId]:
     """Delete all videos of these users as `hide` does, with their texts and places, to be removed without a delay."""
-    hidden = await hide(connection, [row["id"] for row in await connection.fetch(_OF_USERS, user_ids)])
-    await connection.execute(_BLANK, user_ids)
+    hidden = await _locked(connection, [row["id"] for row in await connection.fetch(_OF_USERS, user_ids)])
+    await connection.execute(_HIDE_AND_BLANK, user_ids)
+    await connection.execute(_LEAVE_HASHTAGS, hidden)
     return hidden
+
+
+async def _locked(connection: Connection, video_ids: Collection[VideoId]) -> Sequence[VideoId]:
+    """Those of these videos that are not deleted."""
+    return [VideoId(row["id"]) for row in await connection.fetch(_LOCK, video_ids)]
 
 
 async def refuse(connection: Connection, video_id: VideoId) -> Sequence[VideoId]:

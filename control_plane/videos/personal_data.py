@@ -30,11 +30,11 @@ _EXPORT = """
 
 async def forget_person(connection: Connection, user_id: UserId) -> None:
     """The rows of the user's videos stay, without texts and places, until the job has removed their files."""
+    await comments.forget_person(connection, user_id)  # before the videos: the deletion of a comment unpins it
     await deletion_store.hide_all_of(connection, [user_id])
     await connection.execute(_FORGET_MENTIONS, user_id)
     await uploads.forget_person(connection, user_id)
     await views.forget_person(connection, user_id)
-    await comments.forget_person(connection, user_id)
     await reactions.forget_person(connection, user_id)
 
 

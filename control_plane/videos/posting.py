@@ -174,7 +174,7 @@ class Posting:
 
     async def edit(self, user_id: UserId, video_id: VideoId, said: Said) -> None:
         """Raises VideoNotFound."""
-        values = (said.description, said.privacy, said.allow_comments, said.allow_duet)
+        values = (said.description, said.privacy, said.allow_comments, said.allow_duet, said.place)
         async with self._database.transaction() as connection:
             await store.lock_owner(connection, user_id)  # `tell` locks it, too, but after the video
             description = await store.edit(connection, user_id, video_id, *values)
@@ -182,9 +182,6 @@ class Posting:
                 raise VideoNotFound
             if said.privacy not in (None, Privacy.PUBLIC):
                 await delete_posts_of_video.enqueue(connection, video_id=video_id)
-            if said.place is not None:  # before hashtags, as in `_write`: new ones of both are locked
-                location_id = await place_id(connection, said.place)
-                await store.set_place(connection, video_id, location_id, said.place.latitude, said.place.longitude)
             if said.description is not None or said.hashtags is not None:
                 await set_hashtags(connection, video_id, hashtags_in(said.hashtags or "", description))
             if said.description is not None or said.users is not None:

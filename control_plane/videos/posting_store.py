@@ -9,6 +9,7 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.pool import Database
 from control_plane.social.blocks_store import are_blocked
+from control_plane.videos.tags_store import GivenPlace, place_id
 from control_plane.videos.video import ContentId, Privacy, VideoId
 
 _IS_REFUSED = "select true from refused_content where sha256 = $1"
@@ -30,13 +31,16 @@ _HAS_POSTED = """
     where created_at > now() - $2::interval
 """
 _LOCK_OWNER = "select true from app_user where id = $1 for share"
+# One statement: a second one in the transaction would lock all rows that the video refers to, its content and its pinned
+# comment among them, and those who change these lock the video after them.
 _EDIT = """
     update video set description = coalesce($3, description), privacy = coalesce($4, privacy),
-        allow_comments = coalesce($5, allow_comments), allow_duet = coalesce($6, allow_duet)
+        allow_comments = coalesce($5, allow_comments), allow_duet = coalesce($6, allow_duet),
+        location_id = case when $7 then $8 else location_id end,
+        latitude = case when $7 then $9 else latitude end, longitude = case when $7 then $10 else longitude end
     where id = $1 and user_id = $2 and state <> 'deleted'
     returning description
 """
-_SET_PLACE = "update video set location_id = $2, latitude = $3, longitude = $4 where id = $1"
 _MAY_DUET = f"""
     select video.allow_duet and (video.user_id = $2 or case coalesce(privacy_setting.duet, 'everyone')
         when 'everyone' then true
@@ -108,21 +112,14 @@ async def edit(
     privacy: Privacy | None,
     allow_comments: bool | None,
     allow_duet: bool | None,
+    place: GivenPlace | None,
 ) -> str | None:
     """None stays as it is. Returns the description of the video; None: the user has no such video."""
+    is_placed, at = place is not None, place or GivenPlace()
     values = (video_id, user_id, description, privacy, allow_comments, allow_duet)
-    changed: str | None = await connection.fetchval(_EDIT, *values)
+    location_id = await place_id(connection, at)
+    changed: str | None = await connection.fetchval(_EDIT, *values, is_placed, location_id, at.latitude, at.longitude)
     return changed
-
-
-async def set_place(
-    connection: Connection,
-    video_id: VideoId,
-    location_id: int | None,
-    latitude: float | None,
-    longitude: float | None,
-) -> None:
-    await connection.execute(_SET_PLACE, video_id, location_id, latitude, longitude)
 
 
 async def may_duet(database: Database, video_id: VideoId, user_id: UserId) -> bool:

@@ -34,7 +34,7 @@ from tests.control_plane.people import new_user
 from tests.control_plane.videos.rows import add_stored
 from tests.control_plane.videos.samples import Samples, drawn
 from tests.postgres import by_owner
-from tests.waiting import until
+from tests.waiting import DEADLINE_S, until
 
 GRACE = dt.timedelta(hours=24)
 CONTENT = {"original": b"o" * 100, "media": b"m" * 100, "small": b"s" * 100, "poster": b"p" * 100}
@@ -112,6 +112,11 @@ REACT = """
     insert into video_mention (video_id, user_id) values ({0}, {1});
     insert into hashtag (name) values ('a') on conflict do nothing;
     insert into video_hashtag (video_id, hashtag_id) select {0}, id from hashtag on conflict do nothing;
+"""
+PIN = """
+    insert into video_comment (video_id, user_id, text) values ({0}, {1}, 'first');
+    insert into video_comment (video_id, user_id, parent_id, text) select {0}, {2}, max(id), 'yes' from video_comment;
+    update video set pin_comment_id = (select min(id) from video_comment) where id = {0};
 """
 ABOUT = (
     *("video_like", "video_favourite", "video_repost", "video_share", "not_interested", "video_view", "video_comment"),
@@ -347,6 +352,43 @@ async def test_a_removed_account_leaves_no_video_and_keeps_the_files_of_others(
     assert await house.stored() == len(CONTENT)
     assert await house.database.fetchval("select count(*) from video where user_id = $1", ann) == 0
     assert await wrong_counters(house.database) == []
+
+
+@pytest.fixture
+async def pinned(house: House, ann: UserId, ben: UserId) -> VideoId:
+    """Of Ann, with a comment of Ben's that is pinned, and Ann's reply to it."""
+    video_id = await house.video(ann)
+    async with house.database.transaction() as connection:
+        await connection.execute(PIN.format(video_id, ben, ann))
+    return video_id
+
+
+async def test_a_removed_account_waits_for_no_content(house: House, other: asyncpg.Connection, ann: UserId) -> None:
+    """A worker that has made the files of a video locks its content and then the video."""
+    await house.video(ann)
+    async with other.transaction(), asyncio.timeout(DEADLINE_S):
+        await other.execute("select from video_content for update")
+        await remove_account(house, ann)
+    assert await house.database.fetchval("select state from video") == "deleted"
+
+
+async def test_a_pinned_comment_is_deleted_while_the_account_of_the_video_is_removed(
+    house: House, other: asyncpg.Connection, ann: UserId, pinned: VideoId
+) -> None:
+    """Both lock the comments before the video."""
+    async with other.transaction():
+        await other.execute("select from video_comment order by id for update")
+        removing = asyncio.create_task(remove_account(house, ann))
+        await until(lambda: house.database.fetchval(_WAITS), what="the removal waits for the comments")
+        await other.execute("delete from video_comment where parent_id is null")
+    await removing
+    assert await house.database.fetchval("select count(*) from video_comment") == 0
+    assert await wrong_counters(house.database) == []
+
+
+async def remove_account(house: House, user_id: UserId) -> None:
+    async with house.database.transaction() as connection:
+        await personal_data.forget_person(connection, user_id)
 
 
 async def test_an_equal_upload_during_an_operators_removal_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from control_plane.videos.video import VideoId
 from tests.api.sections.apps import APPS, Apps
 from tests.control_plane.people import new_user
 from tests.control_plane.videos.rows import ADD_VIDEO
+from tests.waiting import DEADLINE_S
 
 MISSING = "There is no such video."
 WORDS = {"allow_comments": "true", "allow_duet": "1", "privacy_type": "public"}
@@ -120,6 +122,22 @@ async def test_an_owner_edits_a_video_that_is_processed(apps: Apps, token: str, 
     body: dict[str, Any] = {"video_id": video, **WORDS, "privacy_type": "friends"}
     changed = (await apps.done("updateVideoDetail", token, Client.ANDROID, **body))["Video"]
     assert (changed["privacy_type"], changed["upload_state"]) == ("friends", "processing")
+
+
+async def test_an_edit_waits_for_nothing_that_the_video_refers_to(
+    apps: Apps, token: str, ann: UserId, video: VideoId
+) -> None:
+    """Those who hold its content or its pinned comment lock the video next: the encoder, and who deletes the comment."""
+    comment_id = await apps.database.fetchval(
+        "insert into video_comment (video_id, user_id, text) values ($1, $2, 'first') returning id", video, ann
+    )
+    await apps.done("pinComment", token, video_id=video, pin_comment_id=comment_id)
+    place: dict[str, Any] = {"lat": "48.1", "long": "11.5", "location_string": "Munich"}
+    async with apps.database.transaction() as connection, asyncio.timeout(DEADLINE_S):
+        await connection.execute("select from video_content for update")
+        await connection.execute("select from video_comment for update")
+        edited = (await apps.done("editVideo", token, video_id=video, description="new", **place))["Video"]
+    assert (edited["description"], edited["location_string"], float(edited["lat"])) == ("new", "Munich", 48.1)
 
 
 async def test_who_no_longer_sees_a_video_is_no_longer_told_of_it(apps: Apps) -> None:
