@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from api.contract.cut import cut
+from api.http.encoding import NOT_COMPRESSED, is_compressed
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.base.ids import LARGEST_ID, UserId
 from control_plane.ledger.transfers import CLIENT_REF, LONGEST_CLIENT_REF
@@ -116,8 +117,10 @@ _BOUNDS = (
 
 
 async def read_body(request: web.Request, within_s: float = BODY_WITHIN_S) -> bytes:
-    """The whole body. Raises BodyTooLarge, and MalformedRequest if the body is incomplete, arrives too slowly or does
-    not match its Content-Encoding."""
+    """The whole body. Raises BodyTooLarge, and MalformedRequest if the body is compressed, incomplete, or arrives too
+    slowly."""
+    if is_compressed(request):
+        raise MalformedRequest(NOT_COMPRESSED)
     try:
         if request.content.is_eof():  # nearly always: the body arrived with the head
             return await request.read()
@@ -128,7 +131,7 @@ async def read_body(request: web.Request, within_s: float = BODY_WITHIN_S) -> by
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge(f"The body is larger than {request.client_max_size} bytes.") from None
     except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
-        raise MalformedRequest("The body is incomplete, or its Content-Encoding is wrong.") from None
+        raise MalformedRequest("The body is incomplete.") from None
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

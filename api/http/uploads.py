@@ -18,6 +18,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from api.http.encoding import NOT_COMPRESSED, is_compressed
 from control_plane.base.errors import ControlPlaneError, ErrorKind
 from control_plane.storage.space import NoRoomForUploads, Space
 
@@ -79,8 +80,10 @@ async def received(
 ) -> AsyncIterator[Form]:
     """The whole form. `limits`: the largest size in bytes of each file field; `fields_limit`: of all text fields
     together. Files are written below `folder`, of whose disk `space` is. Raises UploadRefused, NoRoomForUploads."""
+    if is_compressed(request):
+        raise UploadRefused(NOT_COMPRESSED)
     most = sum(limits.values()) + fields_limit + MOST_PARTS * LARGEST_HEAD
-    length = None if "Content-Encoding" in request.headers else request.content_length
+    length = request.content_length
     if length is not None and length > most:
         raise UploadRefused(" ".join(_too_large(name, limit) for name, limit in limits.items()) or TEXT_TOO_LARGE)
     await space.check(most if length is None else length)

@@ -15,6 +15,7 @@ from aiohttp import web
 from api.contract.dispatch import session_token
 from api.contract.platform import Platform
 from api.http.cookies import own_origin, page_token
+from api.http.encoding import NOT_COMPRESSED, is_compressed
 from api.http.uploads import STALLED_S
 from control_plane.accounts.sessions import AccountBlocked
 from control_plane.base.errors import ControlPlaneError, ErrorKind
@@ -71,6 +72,8 @@ class UploadRoutes:
         async def handle(request: web.Request) -> web.Response:
             if request.headers.get("Tus-Resumable") != VERSION:
                 return _answer(412, {"Tus-Version": VERSION}, f"Tus-Resumable must be {VERSION}.")
+            if is_compressed(request):
+                return _refusal(415, NOT_COMPRESSED)
             try:
                 return await handler(request)
             except ControlPlaneError as error:

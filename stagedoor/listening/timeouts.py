@@ -38,6 +38,7 @@ class Connection(web.RequestHandler):
             tcp_keepalive=False,
             keepalive_timeout=IDLE_S,
             lingering_time=LINGER_S,
+            auto_decompress=False,  # see `api/http/encoding.py`
         )
         self._heads = heads
         self._stalls = stalls

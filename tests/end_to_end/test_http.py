@@ -189,7 +189,7 @@ async def test_a_request_that_cannot_be_parsed_is_refused_without_an_error(
     assert answer.startswith(status)
     assert b"Server: stagedoor" in answer
     if status.endswith(b"OK"):
-        assert answer.endswith(b'{"code":400,"msg":"The body is incomplete, or its Content-Encoding is wrong."}')
+        assert answer.endswith(b'{"code":400,"msg":"The body must not be compressed: leave out Content-Encoding."}')
     assert "Traceback" not in stagedoor.log
 
 

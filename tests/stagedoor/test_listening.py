@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import resource
 import socket
@@ -41,7 +42,7 @@ async def listening(
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if slow is not None:
             await slow.wait()
-        return web.Response(body=body)
+        return web.Response(body=await request.read() or body)
 
     async with AsyncExitStack() as stack:
         runner = web.ServerRunner(web.Server(handle))
@@ -107,6 +108,18 @@ async def test_the_second_head_is_awaited_no_longer_than_the_first_but_only_once
                     await reader.read(1)
         writer.write(REQUEST[:9])
         assert await is_closed(reader)
+
+
+async def test_a_compressed_body_stays_compressed() -> None:
+    """A refused one is received, too, so that its sender reads the answer. Decompressed, it would take seconds of the loop."""
+    bomb = gzip.compress(bytes(4 << 20))
+    async with listening() as connect:
+        reader, writer = await connect()
+        head = f"POST / HTTP/1.1\r\nHost: here\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+        writer.write(head.encode() + bomb)
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(bomb)) == bomb
 
 
 async def test_an_answer_may_take_longer_than_a_head() -> None:

@@ -243,6 +243,7 @@ async def test_a_wrong_part_changes_nothing(ann: Person) -> None:
     path = await ann.begin(4)
     assert (await ann.ask("PATCH", path, {"Upload-Offset": "0", "Content-Type": "text/plain"}, b"ab"))[0] == 415
     assert (await ann.ask("PATCH", path, PART, b"ab"))[0] == 400
+    assert (await ann.ask("PATCH", path, {**PART, "Upload-Offset": "0", "Content-Encoding": "gzip"}, b"ab"))[0] == 415
     assert await ann.send(path, 2, b"ab") == 409
     assert await ann.send(path, 0, b"abcde") == 409
     assert await ann.offset(path) == 0
