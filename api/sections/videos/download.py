@@ -26,6 +26,7 @@ class DeleteWaterMarkVideo(Request, frozen=True, kw_only=True):
 async def download_video(call: Call, body: DownloadVideo) -> str:
     """The URL of the video with a watermark, for the caller, for an hour or more. It is made when it is first asked for:
     the call waits up to 45 s, then asks to be repeated. Owners may turn downloads off (`videos_download`)."""
+    call.check_trusted()
     download = await call.videos.downloads.of(call.user_id, VideoId(body.video_id))
     if not is_private(download.name):
         return call.urls.media(download.name)
