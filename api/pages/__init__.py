@@ -81,6 +81,7 @@ class Pages:
             web.delete(f"{account.PATH}/sessions", answering(self._account.end_other_sessions)),
             web.get(profile.PATH, showing(self._profile.show)),
             web.get("/profile/{username}", answering(self._profile.current)),
+            web.get("/profile/{username}/videos", answering(self._profile.older)),
             web.get(inbox.PATH, showing(self._inbox.show)),
             web.get(f"{inbox.PATH}/entries", answering(self._inbox.entries)),
             web.get(messages.PATH, showing(self._messages.show)),

@@ -1,4 +1,5 @@
-"""`/@{username}`, the profile page of a user. It contains what the viewer sees, and reads it again at `/profile/{username}`."""
+"""`/@{username}`, the profile page of a user. It contains what the viewer sees, and reads it again at `/profile/{username}`, and
+older videos at `/profile/{username}/videos`."""
 
 from __future__ import annotations
 
@@ -21,12 +22,13 @@ from control_plane.social.sight import Sight, sight
 from control_plane.social.visits_store import record_visit
 from control_plane.streams import store
 from control_plane.streams.model import Status, Visibility
+from control_plane.videos.pages import NEWEST
 from control_plane.videos.store import on_profile
 from control_plane.videos.video import Privacy, State, Video
 
 PATH = "/@{username}"
 VIDEOS = 24
-"""How many videos the page shows."""
+"""How many videos are shown at once."""
 _ON_AIR = {Status.LIVE, Status.INTERRUPTED}
 
 
@@ -38,6 +40,12 @@ class ShownVideo(msgspec.Struct, frozen=True):
     privacy: Privacy
     state: State
     pinned: bool
+
+
+class ShownVideos(msgspec.Struct, frozen=True):
+    videos: Sequence[ShownVideo] = ()
+    next: int = 0
+    """`before` of the next ones. 0: there are no more."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +76,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The viewer sees the videos and the lists of followers and followed users."""
     live_id: int = 0
     """The public stream that is on air. 0: none, or the viewer does not see it."""
-    videos: Sequence[ShownVideo] = ()
+    shown: ShownVideos = ShownVideos()
+    """The first videos."""
 
 
 class ProfilePage:
@@ -110,6 +119,17 @@ class ProfilePage:
             return json({"message": str(missing)}, 404)
         return json(await self._profile(seen, request_urls(request, self._platform)))
 
+    async def older(self, request: web.Request) -> web.Response:
+        """The videos below the key `before`; 404 if the viewer sees no such user. Raises DatabaseUnavailable."""
+        before = request.query.get("before", "")
+        try:
+            seen = await self._seen(request, await self._sign_in.viewer(request))
+        except UserNotFound as missing:
+            return json({"message": str(missing)}, 404)
+        shows = sight(seen) >= Sight.CONTENT and before.isascii() and before.isdecimal() and len(before) < 16
+        urls = request_urls(request, self._platform)
+        return json(await self._videos(seen, urls, int(before)) if shows else ShownVideos())
+
     async def _seen(self, request: web.Request, viewer_id: Viewer) -> Seen:
         """Raises UserNotFound."""
         user_id = await holder_of_name(self._platform.database, request.match_info["username"])
@@ -128,7 +148,6 @@ class ProfilePage:
                 blocked=True,
             )
         shows = extent >= Sight.CONTENT
-        videos = await on_profile(self._platform.database, seen.viewer_id, user.id, VIDEOS) if shows else []
         return Profile(
             viewer_id=seen.viewer_id or 0,
             user_id=user.id,
@@ -148,8 +167,12 @@ class ProfilePage:
             notified=relation.notified,
             open=shows,
             live_id=await self._live_id(seen) if shows else 0,
-            videos=[_shown(video, urls) for video in videos],
+            shown=await self._videos(seen, urls) if shows else ShownVideos(),
         )
+
+    async def _videos(self, seen: Seen, urls: Urls, before: int = NEWEST) -> ShownVideos:
+        found = await on_profile(self._platform.database, seen.viewer_id, seen.user.id, VIDEOS, before)
+        return ShownVideos([_shown(video, urls) for video in found.videos], found.next)
 
     async def _live_id(self, seen: Seen) -> int:
         stream = await store.unfinished_of(self._platform.database, seen.user.id)

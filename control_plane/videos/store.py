@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.db.counters import value_of
 from control_plane.db.pool import Database, Row
 from control_plane.social.model import Viewer
+from control_plane.videos.pages import NEWEST
 from control_plane.videos.sight import IN_FEEDS, is_one, sees
 from control_plane.videos.video import (
     Content,
@@ -87,7 +89,7 @@ _ON_PROFILE = page_of(
     f"""
         select id, profile_rank as key
         from (
-            select * from video where user_id = $1::integer and state <> 'deleted'
+            select * from video where user_id = $1::integer and profile_rank < $4::bigint and state <> 'deleted'
             order by profile_rank desc limit (select {LOOKED_AT})) as video
         where not story and {sees("video", "$3::integer")} order by profile_rank desc limit $2::integer
     """,
@@ -207,9 +209,19 @@ async def newest_of(
     return found
 
 
-async def on_profile(database: Database, viewer_id: Viewer, user_id: UserId, limit: int) -> list[Video]:
-    """What the viewer sees of one user's videos: the pinned ones, then the newest."""
-    return [video_of(row) for row in await database.fetch(_ON_PROFILE, user_id, limit, viewer_id)]
+class OnProfile(NamedTuple):
+    videos: Sequence[Video]
+    next: int
+    """The key below which the others are. 0: there are no more."""
+
+
+async def on_profile(
+    database: Database, viewer_id: Viewer, user_id: UserId, limit: int, before: int = NEWEST
+) -> OnProfile:
+    """What the viewer sees of one user's videos below a key: the pinned ones, then the newest."""
+    rows = await database.fetch(_ON_PROFILE, user_id, limit + 1, viewer_id, before)
+    shown = rows[:limit]
+    return OnProfile([video_of(row) for row in shown], shown[-1]["key"] if len(rows) > limit else 0)
 
 
 async def seen_by_ids(

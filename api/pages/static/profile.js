@@ -4,7 +4,7 @@
 import { Account } from "./account.js";
 import { Refused, ask, call } from "./api.js";
 import { avatar, coins, find, icon, make } from "./dom.js";
-import { compact, counted } from "./format.js";
+import { compact } from "./format.js";
 import { personLine, personOf, verifiedMark } from "./people.js";
 import { actions } from "./profile_actions.js";
 import { showList } from "./profile_lists.js";
@@ -15,7 +15,7 @@ import { videoGrid } from "./profile_videos.js";
  * @typedef {{ viewer_id: number, user_id: number, username: string, name: string, bio: string, website: string, profile_pic: string, verified: boolean,
  *   private: boolean, followers: number, following: number, own: boolean, follows: boolean, followed: boolean, requested: boolean,
  *   notified: boolean, blocked: boolean, open: boolean, live_id: number,
- *   videos: import("./profile_videos.js").Video[] }} Profile
+ *   shown: import("./profile_videos.js").Videos }} Profile
  */
 
 const RETRY_MS = 4_000;
@@ -119,8 +119,8 @@ function body() {
       ? "Your request is sent. You see the videos when it is accepted."
       : "Follow this account to see its videos and lists.")];
   }
-  if (!profile.videos.length) return [card("play", "No videos yet", "")];
-  return [make("h2", { class: "unseen" }, counted(profile.videos.length, "video")), videoGrid(profile.videos)];
+  if (!profile.shown.videos.length) return [card("play", "No videos yet", profile.own ? "What you upload is shown here." : "")];
+  return [make("h2", { class: "unseen" }, "Videos"), ...videoGrid(profile.username, profile.shown)];
 }
 
 /**

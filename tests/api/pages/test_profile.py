@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from api.pages.profile import VIDEOS
 from control_plane.accounts import store
 from control_plane.accounts.user import NewUser
 from control_plane.base.ids import UserId
@@ -68,7 +69,7 @@ async def test_a_private_account_shows_its_videos_to_followers_only(dsn: str, tm
         await database.execute("update video set description = 'One'")
         for viewer, videos in ((ann, ["One"]), (ben, []), (None, []), (owner, ["One"])):
             seen = await shown(served, "owner", viewer)
-            assert [video["description"] for video in seen["videos"]] == videos, viewer
+            assert [video["description"] for video in seen["shown"]["videos"]] == videos, viewer
             assert (seen["open"], seen["own"]) == (bool(videos), viewer == owner)
 
 
@@ -100,8 +101,34 @@ async def test_a_profile_shows_what_the_viewer_sees_and_pinned_videos_first(dsn:
             (fan, public),
             (None, public),
         ):
-            seen = (await shown(served, "owner", viewer))["videos"]
+            seen = (await shown(served, "owner", viewer))["shown"]["videos"]
             assert [(video["privacy"], video["state"], video["pinned"]) for video in seen] == videos, viewer
+
+
+async def test_older_videos_are_read_in_further_pages(dsn: str, tmp_path: Path) -> None:
+    async with watched_database(dsn) as database, whole(dsn, database, tmp_path) as served:
+        fan, owner = await user(database, "fan"), await user(database, "owner")
+        ids = [await database.fetchval(ADD_VIDEO, owner) for _ in range(2 * VIDEOS + 1)]
+        for change, id_ in (("pinned = true", ids[0]), ("privacy = 'private'", ids[1])):
+            await database.execute(f"update video set {change} where id = $1", id_)
+
+        async def read(viewer: UserId | None) -> list[list[int]]:
+            pages = [(await shown(served, "owner", viewer))["shown"]]
+            while pages[-1]["next"]:
+                pages.append(await shown(served, f"owner/videos?before={pages[-1]['next']}", viewer))
+            return [[video["id"] for video in page["videos"]] for page in pages]
+
+        for viewer in (fan, None):
+            first, second = await read(viewer)
+            assert [*first, *second] == [ids[0], *ids[:1:-1]]
+        first, second, last = await read(owner)
+        assert [*first, *second, *last] == [ids[0], *ids[:0:-1]]
+        for wrong in ("", "?before=", "?before=x", "?before=-1", "?before=%D9%A3", f"?before={'9' * 40}"):
+            assert (await shown(served, f"owner/videos{wrong}"))["videos"] == [], wrong
+        await make_private(database, owner)
+        assert (await shown(served, f"owner/videos?before={2**40}", fan))["videos"] == []
+        await ban(database, owner)
+        assert (await shown(served, f"owner/videos?before={2**40}", fan))["status"] == 404
 
 
 async def test_a_blocked_user_is_shown_by_name_only(dsn: str, tmp_path: Path) -> None:
