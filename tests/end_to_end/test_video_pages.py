@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, Response, Route, ViewportSize, expect
 
+from api.pages.profile import VIDEOS
+from control_plane.db.embedded import running_dsn
+from control_plane.db.pool import connect
 from tests.accessibility import violations
 from tests.browser import DESKTOP, PHONE
 from tests.control_plane.pictures.samples import quarters, saved
+from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.end_to_end.test_social_pages import Place, both_sizes, expected, names, unread
 from tests.end_to_end.test_social_pages import place as place
 from tests.waiting import until
@@ -296,8 +301,111 @@ async def test_what_is_no_video_is_refused_in_words(place: Place, tmp_path: Path
         await expect(page.locator("#about").get_by_role("alert")).to_have_text("Choose a video first.")
         await page.get_by_label("Choose a video").set_input_files(file)
         await page.get_by_role("button", name="Post").click()
-        await expect(page.locator("#about").get_by_role("alert")).to_contain_text("video")
+        await expect(page.locator("#about").get_by_role("alert")).to_contain_text("This is not")
+        await expect(page.locator(".told")).to_have_count(0)
+        await expect(page.get_by_label("Choose a video")).to_be_attached()
         await expect(page).to_have_url(f"{place.base}/upload")
+        expected(visitor, 404)
+
+
+@both_sizes
+async def test_the_position_in_a_video_is_shown_and_set(place: Place, size: ViewportSize) -> None:
+    async with place.guest(size) as guest:
+        page = guest.page
+        await page.goto(f"{place.base}/v/1")
+        video, position = page.locator("video"), page.get_by_label("Position")
+        await plays(video)
+        await page.keyboard.press("k")
+        await expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        await position.fill("1.5")
+        assert 1.4 < await video.evaluate("video => video.currentTime") < 1.6
+        await expect(position).to_have_attribute("aria-valuetext", re.compile("^0:01 of 0:0[5-9]$"))
+        await position.press("ArrowLeft")
+        assert await video.evaluate("video => video.currentTime") == 0
+        await page.locator("body").press("ArrowRight")
+        assert await video.evaluate("video => video.currentTime") == 5
+        await expect(position).to_have_attribute("aria-valuetext", re.compile("^0:05 of"))
+        assert await violations(page) == {}
+
+
+@both_sizes
+async def test_an_owner_edits_and_pins_in_the_feed(place: Place, size: ViewportSize) -> None:
+    async with place.guest(size) as guest:
+        newest = await place.call(guest, "showRelatedVideos", starting_point=0)
+    assert isinstance(newest, list)
+    before = newest[0]["Video"]["description"]
+    async with place.user(size, newest[0]["User"]["username"]) as owner:
+        page = owner.page
+        await page.goto(place.base)
+        first = clip(page, 0)
+        await expect(first).to_be_attached()
+        await page.keyboard.press("ArrowDown")
+        captions = [before, "One line", "So many words. " * 60, before]
+        for said, caption in pairwise(captions):
+            await first.get_by_role("button", name="More", exact=True).click()
+            await page.get_by_role("button", name="Edit").click()
+            dialog = page.get_by_role("dialog", name="Edit the video")
+            await expect(dialog.get_by_label("Caption")).to_have_value(said.strip())
+            await dialog.get_by_label("Caption").fill(caption)
+            await dialog.get_by_role("button", name="Save").click()
+            await expect(first.locator(".caption")).to_have_text(caption.strip())
+            whole = first.get_by_role("button", name="more", exact=True)
+            if len(caption) < 100:
+                await expect(whole).to_be_hidden()
+                continue
+            await whole.click()
+            assert await first.locator(".caption").evaluate("caption => caption.clientHeight") > 100
+            assert await violations(page) == {}
+            await first.get_by_role("button", name="less", exact=True).click()
+            assert await first.locator(".caption").evaluate("caption => caption.clientHeight") < 100
+
+        comments, sheet = first.get_by_role("button", name="Comments"), page.get_by_role("dialog", name="Comments")
+        await comments.click()
+        text = f"From {size['width']} px"
+        for _ in range(2):  # the second one is the first one again
+            await sheet.get_by_label("Comment", exact=True).fill(text)
+            await sheet.get_by_label("Comment", exact=True).press("Enter")
+            await expect(sheet.get_by_label("Comment", exact=True)).to_have_value("")
+        await expect(sheet.get_by_text(text)).to_have_count(1)
+        await sheet.get_by_role("button", name="Options of the comment").first.click()
+        await sheet.get_by_role("button", name="Pin").click()
+        await expect(sheet.locator(".pinned")).to_be_visible()
+        await sheet.get_by_role("button", name="Close").click()
+        await comments.click()
+        await expect(sheet.locator(".pinned")).to_be_visible()
+
+
+async def test_comments_that_could_not_be_read_are_asked_for_again(place: Place) -> None:
+    async with place.guest(PHONE) as guest:
+        page = guest.page
+        await page.route("**/api/showVideoComments", lambda route: route.fulfill(status=503, body="down"))
+        await page.goto(f"{place.base}/v/1")
+        again = page.get_by_role("button", name="Try again")
+        await expect(again).to_be_visible()
+        await page.unroute("**/api/showVideoComments")
+        await again.click()
+        await expect(page.locator(".comments .hint", has_text="No comments yet.")).to_be_visible()
+        expected(guest, 503)
+
+
+async def test_all_videos_of_a_profile_can_be_reached(place: Place) -> None:
+    (name,) = names(PHONE, "zoe")
+    async with place.user(PHONE, name) as owner:
+        dsn = running_dsn(place.platform.data_dir)
+        assert dsn is not None
+        database = await connect(dsn)
+        user_id = await database.fetchval("select id from app_user where username = $1", name)
+        for _ in range(VIDEOS + 2):
+            await database.execute(ADD_VIDEO, user_id)
+        await database.execute("update video set privacy = 'private' where user_id = $1", user_id)  # in no feed
+        await database.close()
+        page = owner.page
+        await place.profile(page, name)
+        await expect(page.locator(".videos li")).to_have_count(VIDEOS)
+        await page.get_by_role("button", name="Show more").click()
+        await expect(page.locator(".videos li")).to_have_count(VIDEOS + 2)
+        await expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+        expected(owner, 404)  # these videos have no pictures
 
 
 @both_sizes

@@ -2,8 +2,8 @@
 /** A video with what lies over and beside it: its owner, its description, reactions. The feed has many, the page of a video one. */
 
 import { avatar, icon, localUrl, make } from "./dom.js";
-import { errorPlace } from "./forms.js";
-import { ago, instant } from "./format.js";
+import { errorPlace, linkButton } from "./forms.js";
+import { ago, clock, instant } from "./format.js";
 import { personOf, profilePath, verifiedMark } from "./people.js";
 import { reactions } from "./reactions.js";
 import { showVideo } from "./video_calls.js";
@@ -14,6 +14,8 @@ import { Watching } from "./watching.js";
 
 /** Width by height below which a video fills a phone: little of it is cut off. */
 const FILLS = 0.7;
+/** How far the arrow keys move in a video. */
+const SKIP_S = 5;
 
 /** Whether the clips of a page sound: not before the viewer asks for it, because browsers play muted videos only. */
 export class Sound {
@@ -55,7 +57,9 @@ export class Clip {
   #soundButton = make("button", { type: "button", class: "sound", "aria-keyshortcuts": "m" });
   #surface = make("button", { type: "button", class: "surface", "aria-keyshortcuts": "k" });
   #state = make("div", { class: "state", role: "status" });
+  #seek = make("input", { type: "range", class: "seek", min: "0", value: "0", step: "any", "aria-label": "Position", "aria-keyshortcuts": "ArrowLeft ArrowRight" });
   #about = make("div", { class: "about" });
+  #whole = linkButton("more", () => this.#unfold(this.#about.classList.toggle("whole")));
   #frame = make("div", { class: "frame" });
 
   /**
@@ -68,7 +72,7 @@ export class Clip {
     const { Video } = item;
     this.video = make("video", { loop: "", playsinline: "", preload: "none", poster: localUrl(Video.thum), tabindex: "-1", "aria-hidden": "true" });
     this.#watching = new Watching(this.video, Video.id);
-    this.reactions = reactions(item, {
+    this.reactions = reactions(() => this.item, {
       account,
       error: this.#error,
       showComments,
@@ -78,13 +82,16 @@ export class Clip {
       },
       onGone,
     });
-    this.#frame.append(this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#error);
+    this.#frame.append(this.video, this.#surface, this.#state, this.#soundButton, this.#about, this.#seek, this.#error);
     this.element = make("article", { class: "clip", "aria-label": `Video by ${item.User.username}` }, this.#frame, this.reactions.element);
     this.#showShape();
     this.#showAbout();
     sound.listen(() => this.#showSound());
     this.#soundButton.addEventListener("click", () => sound.set(!sound.on));
     this.#surface.addEventListener("click", ({ detail }) => this.#press(detail > 0));
+    for (const name of ["timeupdate", "durationchange"]) this.video.addEventListener(name, () => this.#showPosition());
+    this.#seek.addEventListener("input", () => { this.video.currentTime = Number(this.#seek.value); });
+    new ResizeObserver(() => this.#showCut()).observe(this.#frame);
     for (const name of ["play", "playing", "pause", "waiting", "error", "loadeddata"]) this.video.addEventListener(name, () => this.#show());
     this.video.addEventListener("error", () => this.#renew());
     this.video.addEventListener("playing", () => { this.#renewed = false; });
@@ -141,6 +148,36 @@ export class Clip {
     else this.#play();
   }
 
+  /**
+   * What a key of the page does to the clip that the viewer sees.
+   * @param {KeyboardEvent} event
+   */
+  pressKey(event) {
+    const { key, target } = event;
+    if (key === "m") this.#sound.set(!this.#sound.on);
+    else if (key === "l") this.reactions.like();
+    else if (key === "ArrowLeft" || key === "ArrowRight") this.#skip(key === "ArrowRight" ? SKIP_S : -SKIP_S);
+    else if (key === "k" || (key === " " && target === document.body)) this.togglePause();
+    else return;
+    if (key !== "m" && key !== "l") event.preventDefault();
+  }
+
+  /** @param {number} seconds */
+  #skip(seconds) {
+    const { video } = this;
+    if (video.duration) video.currentTime = Math.max(0, Math.min(video.duration - 0.1, video.currentTime + seconds));
+  }
+
+  #showPosition() {
+    const { currentTime: at } = this.video;
+    const length = this.video.duration || this.item.Video.duration;
+    this.#seek.max = String(length);
+    this.#seek.value = String(at);
+    this.#seek.style.setProperty("--done", `${(100 * at) / Math.max(length, 0.1)}%`);
+    const text = `${clock(at)} of ${clock(length)}`;
+    if (this.#seek.ariaValueText !== text) this.#seek.ariaValueText = text;
+  }
+
   async #play() {
     if (!this.ready) return;
     this.load();
@@ -191,8 +228,27 @@ export class Clip {
     const at = instant(Video.created);
     const owner = make("a", { class: "owner", href: profilePath(person) }, avatar(person), make("span", { class: "name" }, make("bdi", {}, person.username), ...verifiedMark(person)));
     const link = make("a", { class: "when", href: `/v/${Video.id}` }, make("time", { datetime: at, title: new Date(at).toLocaleString() }, ago(at)));
-    const caption = Video.description ? [make("p", { class: "caption", dir: "auto" }, Video.description)] : [];
+    const caption = Video.description ? [make("p", { class: "caption", dir: "auto" }, Video.description), this.#whole] : [];
     this.#about.replaceChildren(make("div", { class: "by" }, owner, link), ...caption);
+    this.#about.classList.remove("whole");
+    this.#unfold(false);
+    this.#showPosition();
+  }
+
+  /** @param {boolean} whole  the whole caption is shown */
+  #unfold(whole) {
+    this.#whole.textContent = whole ? "less" : "more";
+    this.#whole.setAttribute("aria-expanded", String(whole));
+    const caption = this.#about.querySelector(".caption");
+    if (whole) caption?.setAttribute("tabindex", "0"); // a long one scrolls
+    else caption?.removeAttribute("tabindex");
+    this.#showCut();
+  }
+
+  /** Offers the rest of a caption that is cut. */
+  #showCut() {
+    const caption = this.#about.querySelector(".caption");
+    if (caption && !this.#about.classList.contains("whole")) this.#whole.hidden = caption.scrollHeight <= caption.clientHeight + 1;
   }
 
   #showSound() {
@@ -206,7 +262,7 @@ export class Clip {
     const { video } = this;
     const { upload_state: state, upload_progress: progress, upload_failure: failure } = this.item.Video;
     this.#surface.setAttribute("aria-label", this.playing ? "Pause" : "Play");
-    this.#surface.hidden = this.#soundButton.hidden = !this.ready;
+    this.#surface.hidden = this.#soundButton.hidden = this.#seek.hidden = !this.ready;
     const stopped = this.#active && this.#paused && video.paused;
     const waits = this.#active && !stopped && video.readyState < video.HAVE_FUTURE_DATA && !video.error;
     const broken = video.error !== null && video.hasAttribute("src");
@@ -243,3 +299,13 @@ export class Clip {
  * @param {FeedItem} item
  */
 const ratio = ({ Video: { width, height } }) => (width > 0 && height > 0 ? width / height : 9 / 16);
+
+/**
+ * Whether a key is meant for the page: nothing is typed, and no dialog is open.
+ * @param {KeyboardEvent} event
+ */
+export function isForPage({ target, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey || document.querySelector("dialog:modal")) return false;
+  const types = target instanceof HTMLInputElement && target.type !== "range";
+  return !(types || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement);
+}

@@ -17,7 +17,7 @@ import { showPage } from "./video_calls.js";
 /** @typedef {import("./video_calls.js").Video} Video */
 /** @typedef {import("./video_calls.js").FeedItem} FeedItem */
 /** @typedef {{ id: number, user_id: number, comment: string, created: string, like: number, like_count: number, reply_count: number }} VideoComment */
-/** @typedef {{ VideoComment: VideoComment, User: User, Children?: CommentItem[] }} CommentItem */
+/** @typedef {{ VideoComment: VideoComment, User: User, Video: Video, Children?: CommentItem[] }} CommentItem */
 
 const LONGEST = 500;
 
@@ -31,7 +31,8 @@ export class Comments {
   /** The comment that is answered. */
   #parent = /** @type {CommentItem | null} */ (null);
   #page = 0;
-  #pinned;
+  /** The comment that is pinned; 0: none. */
+  #pinned = 0;
   #known = new Set();
 
   /**
@@ -45,7 +46,6 @@ export class Comments {
     this.account = account;
     this.count = item.Video.comment_count;
     this.counted = counted;
-    this.#pinned = item.Video.pin_comment_id;
     this.#title = make("h2", { id: "comments-title", tabindex: "-1" }, "Comments");
     this.#more = button("Show more", () => this.#load(), "button wide more");
     this.#more.hidden = true;
@@ -70,10 +70,16 @@ export class Comments {
     return attempt(this.#more, this.#error, async () => {
       const page = this.#page;
       /** @type {CommentItem[]} */
-      const items = await showPage("showVideoComments", { video_id: this.item.Video.id, starting_point: page });
+      const items = await showPage("showVideoComments", { video_id: this.item.Video.id, starting_point: page }).catch((error) => {
+        this.#more.textContent = "Try again";
+        this.#more.hidden = false;
+        throw error;
+      });
       if (page !== this.#page) return;
       this.#page += 1;
+      this.#pinned = items[0]?.Video.pin_comment_id ?? this.#pinned;
       for (const item of items) if (!this.#known.has(item.VideoComment.id)) this.#list.append(this.#thread(item));
+      this.#more.textContent = "Show more";
       this.#more.hidden = items.length < PAGE;
       this.#showNone();
     });
@@ -199,7 +205,6 @@ export class Comments {
   /** @param {number} id  0: none */
   async #pin(id) {
     await call("pinComment", { video_id: this.item.Video.id, pin_comment_id: id });
-    this.#pinned = id;
     await this.load();
   }
 
@@ -266,6 +271,21 @@ export class Comments {
     })] : []));
   }
 
+  /**
+   * Shows a comment that the viewer has posted.
+   * @param {CommentItem} posted
+   * @param {CommentItem | null} parent
+   */
+  #add(posted, parent) {
+    const thread = parent && this.#list.querySelector(`[data-id="${parent.VideoComment.id}"] .replies`);
+    const line = thread && parent ? this.#reply(posted, parent) : this.#thread(posted);
+    (thread ?? this.#list)[thread ? "append" : "prepend"](line);
+    this.count += 1;
+    this.#showTitle();
+    this.#showNone();
+    return line;
+  }
+
   /** @param {HTMLTextAreaElement} text */
   async #send(text) {
     const parent = this.#parent;
@@ -273,15 +293,11 @@ export class Comments {
     if (!comment) return;
     /** @type {CommentItem} */
     const posted = await call("postCommentOnVideo", { video_id: this.item.Video.id, comment, ...(parent && { parent_id: parent.VideoComment.id }) });
-    const thread = parent && this.#list.querySelector(`[data-id="${parent.VideoComment.id}"] .replies`);
-    const line = thread && parent ? this.#reply(posted, parent) : this.#thread(posted);
-    (thread ?? this.#list)[thread ? "append" : "prepend"](line);
+    const shown = this.#list.querySelector(`[data-id="${posted.VideoComment.id}"]`); // the same words again within seconds are the same comment
+    const line = shown ?? this.#add(posted, parent);
     text.value = "";
     this.#parent = null;
     this.#showAnswered();
-    this.count += 1;
-    this.#showTitle();
-    this.#showNone();
     line.scrollIntoView({ block: "nearest" });
   }
 }

@@ -26,10 +26,11 @@ const SHOWN_MS = 4_000;
  */
 
 /**
- * @param {FeedItem} item
+ * @param {() => FeedItem} item  as it is now: its owner may have edited it
  * @param {Options} options
  */
-export function reactions({ Video, User }, { account, error, showComments, onChange, onGone }) {
+export function reactions(item, { account, error, showComments, onChange, onGone }) {
+  const { Video, User } = item();
   const video_id = Video.id;
   const status = make("span", { class: "said", role: "status" });
   let fades = 0;
@@ -69,7 +70,7 @@ export function reactions({ Video, User }, { account, error, showComments, onCha
   const share = make("button", { type: "button", class: "reaction", title: "Share" }, icon("share"), make("span", { class: "unseen" }, "Share"));
   share.addEventListener("click", async () => {
     const url = new URL(`/v/${video_id}`, location.origin).href;
-    if (!(await shared({ url, title: Video.description || `Video by ${User.username}` }, say))) return;
+    if (!(await shared({ url, title: item().Video.description || `Video by ${User.username}` }, say))) return;
     if (account.user) call("shareVideo", { video_id }).catch(() => undefined); // only a count
   });
 
@@ -77,11 +78,11 @@ export function reactions({ Video, User }, { account, error, showComments, onCha
   const repost = async () => {
     await callInFull("repostVideo", { video_id, repost: Number(!reposted) });
     reposted = !reposted;
-    say(reposted ? "Reposted: those who follow you may see it." : "No longer reposted.");
+    say(reposted ? "Reposted" : "No longer reposted");
   };
   /** @returns {import("./menu.js").Choice[]} */
   const choices = () => {
-    if (account.user?.user_id === Video.user_id) return [["Edit", () => editVideo(Video, onChange)], ["Delete", askToDelete]];
+    if (account.user?.user_id === Video.user_id) return [["Edit", () => editVideo(item().Video, onChange)], ["Delete", askToDelete]];
     return [
       [reposted ? "Undo the repost" : "Repost", () => signedIn(repost)],
       ["Not interested", () => signedIn(notInterested)],

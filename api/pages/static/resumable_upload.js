@@ -66,6 +66,12 @@ export class ResumableUpload {
     return upload;
   }
 
+  /** Whether the server does not have the file any more: it deletes what it refuses as no video, and old ones. */
+  async isGone() {
+    const { status } = await fetch(`/uploads/${this.id}`, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } }).catch(() => ({ status: 0 }));
+    return status === 404;
+  }
+
   /** Stops, and deletes on the server what has arrived. */
   giveUp() {
     this.#over = true;

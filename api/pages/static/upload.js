@@ -99,9 +99,15 @@ const megabytes = (bytes) => (bytes < MB ? "less than 1 MB" : `${Math.round(byte
 function showForm() {
   const fields = videoFields({ description: "", privacy_type: "public", allow_comments: "true", allow_duet: 1 });
   find("#about", HTMLElement).replaceChildren(form(fields.elements, "Post", async () => {
-    const { Video } = await call("postVideo", fields.form({ upload_id: await uploaded() }));
-    posted = true;
-    location.assign(`/v/${Video.id}`);
+    const form = fields.form({ upload_id: await uploaded() });
+    try {
+      const { Video } = await call("postVideo", form);
+      posted = true;
+      location.assign(`/v/${Video.id}`);
+    } catch (error) {
+      if (await upload?.isGone()) showChoice();
+      throw error;
+    }
   }));
 }
 

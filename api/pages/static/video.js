@@ -2,7 +2,7 @@
 /** The page of a video: the player, the description, the comments. */
 
 import { Account } from "./account.js";
-import { Clip, Sound } from "./clip.js";
+import { Clip, Sound, isForPage } from "./clip.js";
 import { Comments } from "./comments.js";
 import { find, make } from "./dom.js";
 import { counted } from "./format.js";
@@ -55,17 +55,7 @@ showAbout();
 clip.enter();
 comments.load();
 document.addEventListener("visibilitychange", () => clip.hold(document.visibilityState === "hidden"));
-addEventListener("keydown", (event) => {
-  const { target, key } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog:modal")) return;
-  if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return;
-  if (key === "m") sound.set(!sound.on);
-  else if (key === "l") clip.reactions.like();
-  else if (key === "k" || (key === " " && target === document.body)) {
-    event.preventDefault();
-    clip.togglePause();
-  }
-});
+addEventListener("keydown", (event) => isForPage(event) && clip.pressKey(event));
 let viewer = /** @type {number | null} */ (null);
 account.onChange((user) => {
   const id = user?.user_id ?? 0;

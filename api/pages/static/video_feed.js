@@ -2,7 +2,7 @@
 /** The feed of videos on the home page: one fills the window. It plays when it is in view; the next one is loaded meanwhile. */
 
 import { uniqueId } from "./api.js";
-import { Clip, Sound } from "./clip.js";
+import { Clip, Sound, isForPage } from "./clip.js";
 import { CommentsDialog } from "./comments_dialog.js";
 import { button, find, make } from "./dom.js";
 import { showFeed } from "./video_calls.js";
@@ -59,6 +59,7 @@ export class VideoFeed {
     let goesOn = false;
     this.#reads = true;
     this.#end.replaceChildren();
+    this.#list.setAttribute("aria-busy", "true");
     try {
       const items = await showFeed(this.#page, this.#reader);
       if (reading !== this.#reading) return;
@@ -71,6 +72,7 @@ export class VideoFeed {
       if (this.#over) this.#end.replaceChildren(make("p", { class: "hint" }, this.#clips.length ? "You have seen all videos." : "There are no videos yet."));
     } catch {
       if (reading !== this.#reading) return;
+      this.#list.setAttribute("aria-busy", "false");
       this.#end.replaceChildren(make("p", { class: "hint" }, "The server cannot be reached."), button("Try again", () => {
         this.#reads = false;
         this.#more();
@@ -87,7 +89,7 @@ export class VideoFeed {
     const clip = new Clip(item, {
       sound: this.#sound,
       account: this.account,
-      showComments: () => new CommentsDialog(item, this.account, clip.reactions.countComments).open(),
+      showComments: () => new CommentsDialog(clip.item, this.account, clip.reactions.countComments).open(),
       onGone: () => this.#remove(clip),
     });
     const place = make("li", {}, clip.element);
@@ -138,20 +140,10 @@ export class VideoFeed {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog:modal")) return;
-    if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return;
-    const step = STEPS[/** @type {keyof typeof STEPS} */ (key)];
-    if (step) {
-      if (this.#go(step)) event.preventDefault();
-    } else if (this.#current) {
-      if (key === "m") this.#sound.set(!this.#sound.on);
-      else if (key === "l") this.#current.reactions.like();
-      else if (key === "k" || (key === " " && target === document.body)) {
-        event.preventDefault();
-        this.#current.togglePause();
-      }
-    }
+    if (!isForPage(event)) return;
+    const step = STEPS[/** @type {keyof typeof STEPS} */ (event.key)];
+    if (!step) this.#current?.pressKey(event);
+    else if (this.#go(step)) event.preventDefault();
   }
 
   /**
