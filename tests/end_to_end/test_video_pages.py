@@ -340,7 +340,7 @@ async def test_an_owner_edits_and_pins_in_the_feed(place: Place, size: ViewportS
         first = clip(page, 0)
         await expect(first).to_be_attached()
         await page.keyboard.press("ArrowDown")
-        captions = [before, "One line", "So many words. " * 60, before]
+        captions = [before, "One line", "So many words. " * 60, "The end"]
         for said, caption in pairwise(captions):
             await first.get_by_role("button", name="More", exact=True).click()
             await page.get_by_role("button", name="Edit").click()

@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -38,6 +38,9 @@ from control_plane.videos.uploads.model import (
 CHUNK_BYTES = 1 << 20
 """Written at a time, in a thread. Larger: more memory for each upload. Smaller: more switches of threads."""
 LONGEST_NAME = 255
+IDLE_S = 300.0
+"""An upload for which nothing has come for so long gives way to a new one of its user, who may have left its page. Shorter:
+a phone without a connection loses its upload. Longer: a user who left several pages waits."""
 _ID = re.compile("[0-9a-f]{32}")
 Admission = Callable[[UserId, int], Awaitable[None]]
 """Whether the user may upload so many bytes more: raises the refusal."""
@@ -79,17 +82,31 @@ class ResumableUploads:
         self._taken: set[UploadId] = set()
 
     async def create(self, user_id: UserId, size: int, name: str) -> ResumableUpload:
-        """Raises TooManyOpenUploads and what the limits of uploads raise."""
+        """An idle upload of the user gives way where there are too many. Raises TooManyOpenUploads and what the limits of uploads
+        raise."""
         await self._admit(user_id, size)
         upload_id = UploadId(secrets.token_hex(16))
         async with self._database.transaction() as connection:
             await lock_names(connection, f"uploads/{user_id}")
-            if await store.open_uploads(connection, user_id) >= self._open_uploads:
-                raise TooManyOpenUploads
+            left = await self._give_way(connection, user_id)
             expires_at = self._clock() + self._life
             upload = await store.add(connection, upload_id, user_id, name[:LONGEST_NAME], size, expires_at)
+        if left is not None:
+            await asyncio.to_thread(self._unlink, left)
         await asyncio.to_thread(self._touch, upload_id)
         return upload
+
+    async def _give_way(self, connection: Connection, user_id: UserId) -> UploadId | None:
+        """If the user has as many open uploads as allowed, delete the row of the one that is idle for longest. Returns it. Raises
+        TooManyOpenUploads."""
+        opened = await store.open_uploads(connection, user_id)
+        if len(opened) < self._open_uploads:
+            return None
+        idle = await asyncio.to_thread(self._idle_longest, [id_ for id_ in opened if id_ not in self._holders])
+        if idle is None:
+            raise TooManyOpenUploads
+        await store.delete(connection, idle)
+        return idle
 
     async def find(self, user_id: UserId, upload_id: str) -> ResumableUpload:
         """Raises UploadMissing."""
@@ -223,6 +240,14 @@ class ResumableUploads:
         except FileNotFoundError:  # the server was killed between the row and the file
             self._touch(upload_id)
             return 0
+
+    def _idle_longest(self, upload_ids: Collection[UploadId]) -> UploadId | None:
+        written: dict[UploadId, float] = {}
+        for upload_id in upload_ids:
+            with suppress(FileNotFoundError):  # it is being created
+                written[upload_id] = self._path(upload_id).stat().st_mtime
+        before = self._clock().timestamp() - IDLE_S
+        return min((id_ for id_, at in written.items() if at < before), key=written.__getitem__, default=None)
 
     def _sha256(self, upload_id: UploadId) -> bytes:
         with self._path(upload_id).open("rb") as file:

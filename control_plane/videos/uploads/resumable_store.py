@@ -12,7 +12,7 @@ from control_plane.videos.uploads.model import ResumableUpload, UploadId
 
 _COLUMNS = "id, user_id, name, bytes as size, sha256, expires_at"
 _ADD = f"insert into upload (id, user_id, name, bytes, expires_at) values ($1, $2, $3, $4, $5) returning {_COLUMNS}"
-_OPEN = "select count(*) from upload where user_id = $1 and expires_at > now()"
+_OPEN = "select id from upload where user_id = $1 and expires_at > now()"
 _FIND = f"select {_COLUMNS} from upload where id = $1 and user_id = $2 and expires_at > now()"
 _COMPLETE = "update upload set sha256 = $2 where id = $1"
 _DELETE = "delete from upload where id = $1 returning id"
@@ -21,9 +21,8 @@ _EXPIRED = "delete from upload where expires_at <= now() and id <> all($1::text[
 _KNOWN = "select id from upload where id = any($1::text[])"
 
 
-async def open_uploads(connection: Connection, user_id: UserId) -> int:
-    count: int = await connection.fetchval(_OPEN, user_id)
-    return count
+async def open_uploads(connection: Connection, user_id: UserId) -> Sequence[UploadId]:
+    return [row["id"] for row in await connection.fetch(_OPEN, user_id)]
 
 
 async def add(

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from control_plane.db.pool import Database
 from control_plane.videos.uploads.model import ResumableUpload, UploadElsewhere, UploadMissing, UploadUnfinished
 from tests.api.whole import Whole, whole
 from tests.control_plane.people import new_user
+from tests.control_plane.social.relations import ban
 from tests.waiting import until
 
 CONTENT = bytes(range(256)) * 20_000
@@ -268,6 +270,44 @@ async def test_a_user_has_few_open_uploads(ann: Person) -> None:
     assert (await ann.ask("POST", "/uploads", {"Upload-Length": "4"}))[0] == 429
     assert (await ann.ask("DELETE", path))[0] == 204
     await ann.begin(4)
+
+
+async def test_an_upload_that_its_user_has_left_gives_way_to_a_new_one(ann: Person) -> None:
+    paths = [await ann.begin(4) for _ in range(5)]
+    ids = [path.rpartition("/")[2] for path in paths]
+    assert await ann.send(paths[1], 0, b"abcd") == 204
+    for number, minutes in ((1, 20), (3, 10), (4, 4)):
+        at = time.time() - 60 * minutes
+        os.utime(ann.served.platform.settings.resumable_dir / ids[number], (at, at))
+    async with ann.served.platform.videos.resumable.taken(ann.user_id, ids[1]):  # it is being posted
+        new = await ann.begin(4)
+    assert {file.name for file in ann.files} == {ids[0], ids[2], ids[4], new.rpartition("/")[2]}
+    assert (await ann.ask("HEAD", paths[3]))[0] == 404
+    for _ in range(2):
+        status, _ = await ann.ask("POST", "/uploads", {"Upload-Length": "4"})
+    assert status == 429
+
+
+async def test_who_is_not_signed_in_uploads_nothing(ann: Person) -> None:
+    path, ben = await ann.begin(4), await person(ann.served, "ben")
+    bens = await ben.begin(4)
+    token = ann.headers["Authorization"].removeprefix("Bearer ")
+    of_another_site = {"Cookie": f"stagedoor={token}", "Origin": "https://evil.example"}
+    await ban(ann.served.database, ben.user_id)
+    await ann.served.platform.accounts.sessions.revoke_all(ben.user_id)
+    for headers, one, refused in (
+        ({}, path, 401),
+        ({"Authorization": "Bearer x"}, path, 401),
+        (of_another_site, path, 403),
+        (ben.headers, bens, 401),
+    ):
+        nobody = Person(ann.served, ann.user_id, "")
+        nobody.headers = dict(headers)
+        assert (await nobody.ask("POST", "/uploads", {"Upload-Length": "4"}))[0] == refused
+        assert (await nobody.ask("HEAD", one))[0] == refused
+        assert await nobody.send(one, 0, b"abcd") == refused
+        assert (await nobody.ask("DELETE", one))[0] == refused
+    assert await ann.offset(path) == 0
 
 
 async def test_an_upload_expires_with_its_file(ann: Person) -> None:
