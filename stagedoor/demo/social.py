@@ -23,7 +23,7 @@ from stagedoor.demo.relations import BLOCKS, FOLLOWS, GIFTS, LIVE_STARTS, REQUES
 from stagedoor.demo.social_store import Act, Told
 
 SENT_PORTRAITS = {line.portrait for talk in CONVERSATIONS for line in talk.lines} - {""}
-_READ = dt.timedelta(days=2)
+READ = dt.timedelta(days=2)
 """Age of inbox entries that are read."""
 _OLDEST_ENTRY = dt.timedelta(days=60)
 """Inboxes do not keep entries for ever."""
@@ -103,17 +103,14 @@ def _state(talk: Conversation) -> State:
     return State.OPEN if answered or talk.first in FOLLOWS[talk.second].split() else State.REQUEST
 
 
-async def fill_inboxes(connection: Connection, people: Mapping[str, UserId]) -> None:
-    """What the acts above and those of `LIVE_STARTS` and `GIFTS` would have told."""
+async def fill_inboxes(connection: Connection, people: Mapping[str, UserId], of_videos: Sequence[Told]) -> None:
+    """What the acts above, those of `LIVE_STARTS` and `GIFTS`, and reactions to videos would have told."""
     now = utc_now()
-    await store.tell(
-        connection,
-        [
-            Told(people[receiver], people[sender], kind, text, now - age, read)
-            for receiver, sender, kind, text, age, read in _entries()
-            if age < _OLDEST_ENTRY
-        ],
-    )
+    of_users = [
+        Told(people[receiver], people[sender], kind, text, now - age, read)
+        for receiver, sender, kind, text, age, read in _entries()
+    ]
+    await store.tell(connection, [told for told in (*of_users, *of_videos) if now - told.at < _OLDEST_ENTRY])
 
 
 def _entries() -> Iterator[tuple[str, str, Kind, str, dt.timedelta, bool]]:
@@ -121,19 +118,19 @@ def _entries() -> Iterator[tuple[str, str, Kind, str, dt.timedelta, bool]]:
     for follower, followed in _pairs(FOLLOWS):
         age = _age(follower, followed)
         if followed in _PRIVATE:
-            yield follower, followed, Kind.FOLLOW_ACCEPTED, "", age, age > _READ
+            yield follower, followed, Kind.FOLLOW_ACCEPTED, "", age, age > READ
         else:
-            yield followed, follower, Kind.FOLLOW, "", age, age > _READ
+            yield followed, follower, Kind.FOLLOW, "", age, age > READ
     for requester, requested in _pairs(REQUESTS):
         yield requested, requester, Kind.FOLLOW_REQUEST, "", _age(requester, requested), False
     for start in LIVE_STARTS:
         age = dt.timedelta(hours=start.hours)
         for follower, followed in _pairs(FOLLOWS):
             if followed == start.username and age < _age(follower, followed):
-                yield follower, followed, Kind.LIVE, start.text, age, age > _READ
+                yield follower, followed, Kind.LIVE, start.text, age, age > READ
     for gift in GIFTS:
         age = dt.timedelta(hours=gift.hours)
-        yield gift.receiver, gift.username, Kind.GIFT, gift.text, age, age > _READ
+        yield gift.receiver, gift.username, Kind.GIFT, gift.text, age, age > READ
     for talk in CONVERSATIONS:
         if _state(talk) is State.OPEN:
             last = talk.lines[-1]

@@ -1,4 +1,4 @@
-"""SQL of what demo users did to each other before the first start, with the times at which they did it."""
+"""SQL of what demo users did before the first start, with the times at which they did it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from control_plane.base.ids import UserId
 from control_plane.db.connections import Connection
 from control_plane.inbox.model import Kind
 from control_plane.messages.model import ConversationId, Number
+from control_plane.videos.comments.model import CommentId
+from control_plane.videos.video import VideoId
 
 # Ids follow the times, because lists are in the order of the ids.
 _FOLLOW = """
@@ -32,14 +34,23 @@ _VISIT = """
 _TELL = """
     with told as (
         select *, row_number() over (partition by receiver_id order by at, sender_id) as number
-        from unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[])
-            as told (receiver_id, sender_id, kind, text, at, read)
+        from unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], $7::integer[], $8::bigint[])
+            as told (receiver_id, sender_id, kind, text, at, read, video_id, subject_id)
     ), numbered as (
         update inbox set last_number = (select count(*) from told where receiver_id = user_id)
     )
-    insert into inbox_entry (receiver_id, number, sender_id, kind, text, created_at, read)
-    select receiver_id, number, sender_id, kind, text, at, read from told
+    insert into inbox_entry (receiver_id, number, sender_id, kind, text, created_at, read, video_id, subject_id)
+    select receiver_id, number, sender_id, kind, text, at, read, nullif(video_id, 0), subject_id from told
 """
+_REACTION = """
+    insert into {} (user_id, {}, created_at)
+    select * from unnest($1::integer[], $2::integer[], $3::timestamptz[]) as act (user_id, other_id, at) order by at
+"""
+_REACT = {
+    **{table: _REACTION.format(table, "video_id") for table in ("video_like", "video_favourite", "video_repost")},
+    "comment_like": _REACTION.format("comment_like", "comment_id"),
+}
+_COMMENT = "insert into video_comment (video_id, user_id, parent_id, text, created_at) values ($1, $2, $3, $4, $5) returning id"
 _SENT_AT = "update message set sent_at = $3 where conversation_id = $1 and number = $2"
 _BEGUN = """
     update conversation set created_at = (select min(sent_at) from message where conversation_id = conversation.id)
@@ -49,7 +60,8 @@ _FREE_OF_LIMITS = "update mailbox set period_sent = 0"
 
 class Act(NamedTuple):
     user_id: UserId
-    other_id: UserId
+    other_id: int
+    """Another user, a video or a comment."""
     at: dt.datetime
 
 
@@ -60,6 +72,8 @@ class Told(NamedTuple):
     text: str
     at: dt.datetime
     read: bool
+    video_id: int = 0
+    subject_id: int = 0
 
 
 Acts: TypeAlias = Sequence[Act]
@@ -81,6 +95,18 @@ async def visit(connection: Connection, acts: Acts, seen_until: dt.datetime) -> 
     """The visitors are users who let others see their visits."""
     await connection.execute(_SHOW_VISITS_OF, [act.user_id for act in acts])
     await connection.execute(_VISIT, *_columns(acts), seen_until)
+
+
+async def react(connection: Connection, table: str, acts: Acts) -> None:
+    """`table`: of likes, favourites or reposts of videos, or of likes of comments."""
+    await connection.execute(_REACT[table], *_columns(acts))
+
+
+async def comment(
+    connection: Connection, video_id: VideoId, user_id: UserId, text: str, at: dt.datetime, parent: CommentId | None
+) -> CommentId:
+    comment_id: CommentId = await connection.fetchval(_COMMENT, video_id, user_id, parent, text, at)
+    return comment_id
 
 
 async def tell(connection: Connection, entries: Sequence[Told]) -> None:

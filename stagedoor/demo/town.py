@@ -26,6 +26,7 @@ from control_plane.storage.model import FileName, StorageUnavailable
 from control_plane.videos import store as videos
 from control_plane.videos.video import VideoId
 from ffmpeg_fixtures import clips
+from stagedoor.demo.opinions import add_opinions
 from stagedoor.demo.people import PEOPLE, Person
 from stagedoor.demo.portraits.look import Look
 from stagedoor.demo.social import SENT_PORTRAITS, add_conversations, add_relations, fill_inboxes, store_sent_picture
@@ -79,7 +80,8 @@ async def add_town(database: Database, files: Files, samples: Path) -> None:
             posts = await _add_videos(connection, people)
             await add_relations(connection, people)
             await add_conversations(connection, files, people, posts, media.sent)
-            await fill_inboxes(connection, people)
+            of_videos = await add_opinions(connection, people, posts)
+            await fill_inboxes(connection, people, of_videos)
         await suggestions_store.rank(database)
     uncredited = [UserId(row["user_id"]) for row in await database.fetch(_WITHOUT_COINS)]
     await asyncio.gather(*(adjust(database, user_id, COINS, key=DEMO_KEY) for user_id in uncredited))

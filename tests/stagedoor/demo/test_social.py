@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.sections.videos.comments import LONGEST
 from control_plane.base.clock import utc_now
 from control_plane.base.ids import UserId
 from control_plane.db.pool import Database
@@ -25,6 +26,7 @@ from control_plane.storage.places import Folder
 from stagedoor.demo import town
 from stagedoor.demo.conversations import CONVERSATIONS
 from stagedoor.demo.people import PEOPLE
+from stagedoor.demo.reactions import COMMENTS, LIKES
 from stagedoor.demo.relations import BLOCKS, FOLLOWS, GIFTS, LIVE_STARTS, REQUESTS, VISITORS
 from stagedoor.demo.town import add_town
 from stagedoor.demo.videos import POSTS
@@ -62,6 +64,18 @@ def test_relations_are_possible() -> None:
         assert not {(one, other), (other, one)} & (followed | asked | visited | wrote | occasions)
     assert all({line.username for line in talk.lines} <= {talk.first, talk.second} for talk in CONVERSATIONS)
     assert all(talk.lines[0].username == talk.first for talk in CONVERSATIONS)
+
+
+def test_reactions_are_possible() -> None:
+    comments = [(POSTS[place].username, one) for place, discussion in COMMENTS.items() for one in discussion]
+    written = {(owner, one.username) for owner, comment in comments for one in (comment, *comment.replies)}
+    reacted = written | {(POSTS[place].username, username) for username, place in LIKES}
+    assert {username for pair in reacted for username in pair} <= IDS.keys()
+    blocked = _pairs(BLOCKS)
+    assert not {(two, one) for one, two in reacted} & blocked
+    assert not reacted & (blocked | {("ada", "ben"), ("ben", "ada")})
+    assert {place for _, place in LIKES} == COMMENTS.keys() == set(range(len(POSTS)))
+    assert max(len(comment.text) for _, comment in comments) <= LONGEST
 
 
 def test_ada_and_ben_do_not_know_each_other_and_visit_no_profiles() -> None:
@@ -125,6 +139,9 @@ async def test_lists_are_in_the_order_of_their_times(peopled: Database) -> None:
         "select requested_id as user_id, requested_at as at from follow_request order by 1, id",
         "select receiver_id as user_id, created_at as at from inbox_entry order by 1, number",
         "select conversation_id as user_id, sent_at as at from message order by 1, number",
+        "select user_id, created_at as at from video_like order by 1, id",
+        "select video_id as user_id, created_at as at from video_comment where parent_id is null order by 1, id",
+        "select parent_id as user_id, created_at as at from video_comment where parent_id is not null order by 1, id",
         "select user_id, sent_at as at from message_copy join message using (conversation_id, number) order by 1, change",
     ):
         rows = await peopled.fetch(statement)
@@ -145,6 +162,21 @@ async def test_nothing_happened_before_its_users_signed_up(peopled: Database) ->
     ):
         early = f"select count(*) from {table} t join app_user u on u.id in (t.{one}, t.{other}) where u.created_at >= t.{at}"
         assert await peopled.fetchval(f"select count(*) from {table}") > 5
+        assert await peopled.fetchval(early) == 0, table
+
+
+async def test_nobody_reacts_to_what_was_not_there(peopled: Database) -> None:
+    for table, of in (
+        ("video_like", "video v on v.id = t.video_id"),
+        ("video_favourite", "video v on v.id = t.video_id"),
+        ("video_repost", "video v on v.id = t.video_id"),
+        ("video_comment", "video v on v.id = t.video_id"),
+        ("video_comment", "video_comment v on v.id = t.parent_id"),
+        ("comment_like", "video_comment v on v.id = t.comment_id"),
+    ):
+        reactions = f"select count(*) from {table} t join {of} join app_user u on u.id = t.user_id"
+        assert await peopled.fetchval(reactions) > 15, table
+        early = f"{reactions} where t.created_at <= greatest(v.created_at, u.created_at) or t.created_at >= now()"
         assert await peopled.fetchval(early) == 0, table
 
 
