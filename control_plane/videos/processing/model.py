@@ -14,6 +14,8 @@ LONGEST_SIDE = 4096
 """Larger: the decoder needs more than its memory limit."""
 FASTEST = 240
 """Frames per second, as phones record slow motion. More frames than these in LONGEST_S are refused: each takes time."""
+FASTEST_MADE = 60
+"""Frames per second of what is made."""
 MOST_PIXELS = 3840 * 2160 * 60 * LONGEST_S
 """Of all frames together: a file of a few kilobytes can hold more than an encoder does in a day."""
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
@@ -64,6 +66,8 @@ class VideoStream(msgspec.Struct, frozen=True):
     frames: int
     bits_s: int
     """Mean bits per second."""
+    rate: float = 0.0
+    """Nominal frames per second; 0: unknown."""
 
 
 class AudioStream(msgspec.Struct, frozen=True):
@@ -87,8 +91,10 @@ class Probed(msgspec.Struct, frozen=True):
 
     @property
     def pixels(self) -> int:
-        """Of all frames together, by which the time of the encoder grows."""
-        return self.video.frames * self.video.width * self.video.height
+        """Of all frames together, by which the time of the encoder grows. With those that it repeats: of uneven frames it makes
+        even ones, and minutes may be between two."""
+        even = round(min(self.video.rate, FASTEST_MADE) * self.duration_ms / 1000)
+        return max(self.video.frames, even) * self.video.width * self.video.height
 
     @property
     def frames_s(self) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from control_plane.videos.processing.model import (
     CONTAINERS,
+    FASTEST_MADE,
     LONGEST_S,
     LONGEST_SIDE,
     TOLERANCE_S,
@@ -23,7 +24,7 @@ MARK, PROGRESS = "mark.png", "progress"
 FULL_SIDE, SMALL_SIDE = 1080, 540
 """The shorter side of the two videos. The longer one is at most 16:9 of it."""
 POSTER_SIDE, PREVIEW_SIDE = 540, 180
-FASTEST, FASTEST_SMALL = 60, 30
+FASTEST, FASTEST_SMALL = FASTEST_MADE, 30
 """Frames per second."""
 SMALL_BITS_S, MARKED_BITS_S = 1_200_000, 6_000_000
 """The most bits per second of the 540p video, and of the one with a watermark."""

@@ -87,6 +87,17 @@ async def test_more_frames_than_an_encoder_can_do_are_refused(
         assert probe_process.answer(file).refused == model.TOO_MANY_FRAMES
 
 
+async def test_frames_that_the_encoder_repeats_count(samples: Samples) -> None:
+    """Two frames with minutes between them are as much work as a video of minutes, and must not hold up short ones."""
+    late = ("-vf", "setpts=PTS+gte(N\\,15)*800/TB", "-fps_mode", "vfr")
+    uneven = await samples.draw("gap.mkv", [*drawn(rate=30), *late, *SMALL, "-an"])
+    found = await probe(uneven)
+    assert (found.video.frames, found.duration_ms // 1000) == (30, 801)
+    assert found.pixels == pytest.approx(801 * 30 * 320 * 180, rel=0.01)
+    even = await probe(await samples.plain())
+    assert even.pixels == even.video.frames * 320 * 180
+
+
 async def test_a_video_may_be_as_long_as_is_said(samples: Samples) -> None:
     slow = ("-f", "lavfi", "-i", f"color=size=64x64:rate=1:duration={model.LONGEST_S}")
     longest = await samples.draw("longest.mp4", [*slow, *SMALL])
