@@ -99,8 +99,10 @@ async def post_comment_on_video(call: Call, body: PostCommentOnVideo) -> Comment
     """Comment on a video, or reply to a comment. The owner of the video, the author of that comment and the mentioned users
     are told. The same comment again within ten seconds is the first one."""
     comment = await _post(call, body, body.parent_id)
-    (item,) = await _items(call, await _video(call, comment.video_id), [Thread(comment, ())])
-    return item
+    items = await _items(call, await _video(call, comment.video_id), [Thread(comment, ())])
+    if not items:
+        raise VideoNotFound  # its author has deleted the account a moment ago
+    return items[0]
 
 
 class PostCommentReply(Request, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from tests.control_plane.people import new_user
 from tests.control_plane.social.relations import ban, block, delete, follow, make_private
 from tests.control_plane.videos.rows import ADD_VIDEO
 from tests.control_plane.watched_database import WatchedDatabase
+from tests.postgres import by_owner
 
 NO_SESSION = {Client.IOS: 401, Client.ANDROID: 501, Client.ANDROID_KT: 501, Client.DOCUMENT: 401}
 CALLERS = 64
@@ -153,6 +154,24 @@ async def test_what_is_refused(apps: Apps, ann: UserId, token: str, bens: str, v
     assert (await apps.call("postCommentOnVideo", app=app, video_id=video, comment="a"))["code"] == NO_SESSION[app]
     assert await texts(apps, bens, video) == []
     assert await comment_count(apps, video) == 0
+
+
+async def test_an_author_who_deletes_the_account_meanwhile_gets_an_answer(apps: Apps, bens: str, video: int) -> None:
+    """At the commit, after the comment was read and before its author is."""
+    await by_owner(
+        apps.database,
+        """
+        create function delete_author() returns trigger language plpgsql as $$
+        begin
+            update app_user set deleted_at = now() where id = new.user_id;
+            return null;
+        end $$;
+        create constraint trigger delete_author after insert on video_comment deferrable initially deferred
+        for each row execute function delete_author();
+        """,
+    )
+    answer = await apps.call("postCommentOnVideo", bens, video_id=video, comment="a")
+    assert (answer["code"], answer["msg"]) == (201, "There is no such video.")
 
 
 async def test_the_reply_to_a_reply_belongs_to_the_same_comment(apps: Apps, token: str, bens: str, video: int) -> None:
