@@ -410,6 +410,38 @@ async def test_all_videos_of_a_profile_can_be_reached(place: Place) -> None:
 
 
 @both_sizes
+async def test_a_profile_has_what_the_user_reposted_liked_and_saved(place: Place, size: ViewportSize) -> None:
+    (name,) = names(size, "yuri")
+    async with place.user(size, name) as owner, place.guest(size) as guest:
+        for endpoint, video_id in (("repostVideo", 1), ("likeVideo", 2), ("addVideoFavourite", 3)):
+            await place.call(owner, endpoint, video_id=video_id)
+        page = owner.page
+        await place.profile(page, name)
+        links = page.locator(".videos a")
+        await expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
+        for tab, video_id in (("Reposts", 1), ("Liked", 2), ("Saved", 3)):
+            button = page.get_by_role("button", name=tab, exact=True)
+            await button.click()
+            await expect(button).to_have_attribute("aria-pressed", "true")
+            await expect(links).to_have_count(1)
+            await expect(links).to_have_attribute("href", f"/v/{video_id}")
+            assert await violations(page) == {}
+        await place.call(owner, "addVideoFavourite", video_id=3)
+        await page.get_by_role("button", name="Saved", exact=True).click()
+        await expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+
+        await place.profile(guest.page, name)
+        await guest.page.get_by_role("button", name="Reposts", exact=True).click()
+        await expect(guest.page.locator(".videos a")).to_have_attribute("href", "/v/1")
+        await expect(guest.page.get_by_role("button", name="Saved", exact=True)).to_have_count(0)
+        await place.call(owner, "addPrivacySetting", liked_videos="only_me")
+        await guest.page.get_by_role("button", name="Liked", exact=True).click()
+        alert = guest.page.locator("#content").get_by_role("alert")
+        await expect(alert).to_have_text("This user does not show liked videos to others.")
+        await expect(guest.page.get_by_role("button", name="Show more")).to_be_hidden()
+
+
+@both_sizes
 async def test_a_guest_signs_in_to_comment_on_a_video_of_the_feed(place: Place, size: ViewportSize) -> None:
     (name,) = names(size, "yara")
     async with place.guest(size) as guest:

@@ -10,7 +10,6 @@ import { menu } from "./menu.js";
 import { personOf, profilePath, verifiedMark } from "./people.js";
 import { Reaction } from "./reaction.js";
 import { showReport } from "./report_dialog.js";
-import { showPage } from "./video_calls.js";
 
 /** @typedef {import("./account.js").Account} Account */
 /** @typedef {import("./people.js").User} User */
@@ -70,7 +69,7 @@ export class Comments {
     return attempt(this.#more, this.#error, async () => {
       const page = this.#page;
       /** @type {CommentItem[]} */
-      const items = await showPage("showVideoComments", { video_id: this.item.Video.id, starting_point: page }).catch((error) => {
+      const items = await call("showVideoComments", { video_id: this.item.Video.id, starting_point: page }).catch((error) => {
         this.#more.textContent = "Try again";
         this.#more.hidden = false;
         throw error;
@@ -128,7 +127,7 @@ export class Comments {
     let page = 0;
     const show = linkButton("Show more replies", () => attempt(show, this.#error, async () => {
       /** @type {CommentItem[]} */
-      const items = await showPage("showVideoComments", { video_id: this.item.Video.id, parent_id: parent.VideoComment.id, starting_point: page });
+      const items = await call("showVideoComments", { video_id: this.item.Video.id, parent_id: parent.VideoComment.id, starting_point: page });
       page += 1;
       for (const reply of items) if (!list.querySelector(`[data-id="${reply.VideoComment.id}"]`)) list.prepend(this.#reply(reply, parent));
       if (items.length < PAGE) show.remove();

@@ -8,7 +8,7 @@ import { compact } from "./format.js";
 import { personLine, personOf, verifiedMark } from "./people.js";
 import { actions } from "./profile_actions.js";
 import { showList } from "./profile_lists.js";
-import { videoGrid } from "./profile_videos.js";
+import { videoLists } from "./profile_videos.js";
 
 /**
  * `open`: the viewer sees the videos and the lists.
@@ -119,8 +119,7 @@ function body() {
       ? "Your request is sent. You see the videos when it is accepted."
       : "Follow this account to see its videos and lists.")];
   }
-  if (!profile.shown.videos.length) return [card("play", "No videos yet", profile.own ? "What you upload is shown here." : "")];
-  return [make("h2", { class: "unseen" }, "Videos"), ...videoGrid(profile.username, profile.shown)];
+  return videoLists(profile);
 }
 
 /**
@@ -128,7 +127,7 @@ function body() {
  * @param {string} title
  * @param {string} text
  */
-const card = (image, title, text) => make("div", { class: "empty" }, icon(image), make("h2", {}, title), ...(text ? [make("p", { class: "hint" }, text)] : []));
+const card = (image, title, text) => make("div", { class: "empty" }, icon(image), make("h2", {}, title), make("p", { class: "hint" }, text));
 
 account.onChange((user) => {
   if ((user?.user_id ?? 0) !== profile.viewer_id) refresh();

@@ -1,7 +1,7 @@
 // @ts-check
 /** The contract's calls about videos, with the types of their answers. */
 
-import { Refused, call } from "./api.js";
+import { call } from "./api.js";
 
 /** @typedef {import("./people.js").User} User */
 /**
@@ -13,32 +13,13 @@ import { Refused, call } from "./api.js";
  * @typedef {{ Video: Video, User: User }} FeedItem
  */
 
-/** The contract's code where there is nothing (more) to list. */
-const NOTHING = 201;
-
-/**
- * A page of a list, which is empty after the last one.
- * @template T
- * @param {string} endpoint
- * @param {object} body
- * @returns {Promise<T[]>}
- */
-export async function showPage(endpoint, body) {
-  try {
-    return await call(endpoint, body);
-  } catch (refused) {
-    if (refused instanceof Refused && refused.status === NOTHING) return [];
-    throw refused;
-  }
-}
-
 /**
  * A page of the feed of everybody's videos. Pages start at 0.
  * @param {number} page
  * @param {string} reader  by which the server tells the feeds of guests apart: its pages continue where the last one ended
  * @returns {Promise<FeedItem[]>}
  */
-export const showFeed = (page, reader) => showPage("showRelatedVideos", { starting_point: page, device_id: reader });
+export const showFeed = (page, reader) => call("showRelatedVideos", { starting_point: page, device_id: reader });
 
 /**
  * @param {number} videoId

@@ -1,7 +1,7 @@
 // @ts-check
 /** The feed of videos on the home page: one fills the window. It plays when it is in view; the next one is loaded meanwhile. */
 
-import { uniqueId } from "./api.js";
+import { messageOf, uniqueId } from "./api.js";
 import { Clip, Sound, isForPage } from "./clip.js";
 import { CommentsDialog } from "./comments_dialog.js";
 import { button, find, make } from "./dom.js";
@@ -70,10 +70,10 @@ export class VideoFeed {
       for (const item of fresh) this.#add(item);
       goesOn = !this.#over && fresh.length === 0;
       if (this.#over) this.#end.replaceChildren(make("p", { class: "hint" }, this.#clips.length ? "You have seen all videos." : "There are no videos yet."));
-    } catch {
+    } catch (error) {
       if (reading !== this.#reading) return;
       this.#list.setAttribute("aria-busy", "false");
-      this.#end.replaceChildren(make("p", { class: "hint" }, "The server cannot be reached."), button("Try again", () => {
+      this.#end.replaceChildren(make("p", { class: "hint" }, messageOf(error)), button("Try again", () => {
         this.#reads = false;
         this.#more();
       }));
