@@ -154,9 +154,10 @@ export class Clip {
    */
   pressKey(event) {
     const { key, target } = event;
+    const beside = target instanceof Element && target !== document.body && !this.element.contains(target); // such as a row that scrolls
     if (key === "m") this.#sound.set(!this.#sound.on);
     else if (key === "l") this.reactions.like();
-    else if (key === "ArrowLeft" || key === "ArrowRight") this.#skip(key === "ArrowRight" ? SKIP_S : -SKIP_S);
+    else if (!beside && (key === "ArrowLeft" || key === "ArrowRight")) this.#skip(key === "ArrowRight" ? SKIP_S : -SKIP_S);
     else if (key === "k" || (key === " " && target === document.body)) this.togglePause();
     else return;
     if (key !== "m" && key !== "l") event.preventDefault();
