@@ -149,6 +149,7 @@ class Plain:
             "user_id": row["user_id"],
             "description": row["description"],
             "video": f"{folder}/media.mp4",
+            "video_small": f"{folder}/media.mp4",
             "thum": poster,
             "thum_small": poster,
             "default_thumbnail": poster,

@@ -134,6 +134,8 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     user_id: Id = 0
     description: str = ""
     video: Url = ""
+    video_small: Url = ""
+    """The video in at most 540p, for slow networks. The same as `video` where that is as small."""
     thum: Url = ""
     thum_small: Url = ""
     gif: Url = ""
@@ -297,6 +299,7 @@ def video_view(
         user_id=video.user_id,
         description=video.description,
         video=files.media,
+        video_small=files.small or files.media,
         thum=files.poster,
         thum_small=files.poster,
         gif=files.preview,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import pytest
@@ -218,6 +219,7 @@ async def test_a_hidden_video_is_shown_nowhere(
     of_fan, of_guests = addresses(film, fan), addresses(film, guest)
     assert await still_open(served, of_fan | of_guests) == of_fan | of_guests
     assert of_fan.isdisjoint(of_guests)
+    assert {PurePath(path).stem for path in of_fan} == CONTENT.keys()
 
     await change(served, film)
     assert set(await shown(served, film, guest=False)) == left

@@ -7,6 +7,7 @@ import json
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, Response, Route, ViewportSize, expect
@@ -125,6 +126,23 @@ async def test_a_tap_turns_the_sound_on_and_the_next_one_pauses(place: Place, si
         assert await videos.evaluate_all(muted) == await videos.count()
         await page.keyboard.press("ArrowDown")
         await only_plays(page, 1)
+
+
+@pytest.mark.parametrize("connection", [{"saveData": True, "effectiveType": "4g"}, {"effectiveType": "3g"}])
+async def test_slow_networks_get_the_small_video(place: Place, connection: dict[str, Any]) -> None:
+    async def small(route: Route) -> None:
+        answer = await (response := await route.fetch()).json()
+        for item in answer["msg"]:
+            item["Video"]["video_small"] = f"{item['Video']['video']}?small"
+        await route.fulfill(response=response, json=answer)
+
+    async with place.guest(PHONE) as guest:
+        page = guest.page
+        value = json.dumps(connection)
+        await page.add_init_script(f"Object.defineProperty(navigator, 'connection', {{ value: {value} }})")
+        await page.route("**/api/showRelatedVideos", small)
+        await page.goto(place.base)
+        await expect(clip(page, 0).locator("video")).to_have_attribute("src", re.compile(r"\?small$"))
 
 
 async def test_how_long_a_video_was_watched_is_told_when_it_is_left(place: Place) -> None:

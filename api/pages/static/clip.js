@@ -110,7 +110,8 @@ export class Clip {
   load() {
     if (!this.ready || this.video.hasAttribute("src")) return;
     this.video.preload = "auto";
-    this.video.src = localUrl(this.item.Video.video);
+    const { video, video_small } = this.item.Video;
+    this.video.src = localUrl(isSlow() ? video_small : video);
   }
 
   /** Frees what is loaded: browsers have few decoders. */
@@ -300,6 +301,12 @@ export class Clip {
  * @param {FeedItem} item
  */
 const ratio = ({ Video: { width, height } }) => (width > 0 && height > 0 ? width / height : 9 / 16);
+
+/** Whether the network is slow, or the viewer saves data. Not every browser tells. */
+function isSlow() {
+  const { connection } = /** @type {{ connection?: { saveData?: boolean, effectiveType?: string } }} */ (navigator);
+  return connection?.saveData === true || /[23]g$/.test(connection?.effectiveType ?? "");
+}
 
 /**
  * Whether a key is meant for the page: nothing is typed, and no dialog is open.

@@ -5,7 +5,7 @@ import { call } from "./api.js";
 
 /** @typedef {import("./people.js").User} User */
 /**
- * @typedef {{ id: number, user_id: number, description: string, video: string, thum: string, view: number, privacy_type: Privacy, allow_comments: string,
+ * @typedef {{ id: number, user_id: number, description: string, video: string, video_small: string, thum: string, view: number, privacy_type: Privacy, allow_comments: string,
  *   allow_duet: number, pin_comment_id: number, share: number, duration: number, width: number, height: number, created: string, like: number, favourite: number,
  *   repost: number, like_count: number, comment_count: number, favourite_count: number, upload_state: "processing" | "ready" | "failed",
  *   upload_progress: number, upload_failure: string }} Video
