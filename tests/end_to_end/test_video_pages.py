@@ -394,6 +394,31 @@ async def test_an_owner_edits_and_pins_in_the_feed(place: Place, size: ViewportS
         await expect(sheet.locator(".pinned")).to_be_visible()
 
 
+async def test_the_author_of_an_answered_reply_is_told(place: Place) -> None:
+    first, second = names(PHONE, "abe", "bea")
+    async with place.user(PHONE, first) as abe, place.user(PHONE, second) as bea:
+        root = await place.call(abe, "postCommentOnVideo", video_id=4, comment="Where is this?")
+        assert isinstance(root, dict)
+        await place.call(bea, "postCommentReply", video_id=4, comment_id=root["VideoComment"]["id"], comment="At home")
+        page = abe.page
+        await page.goto(f"{place.base}/v/4")
+        thread = page.locator(".thread", has_text="Where is this?")
+        await thread.locator(".replies").get_by_role("button", name="Reply").click()
+        await expect(page.locator(".answers")).to_contain_text(f"Reply to {second}")
+        text = page.get_by_label("Comment", exact=True)
+        await expect(text).to_have_value(f"@{second} ")
+        await text.press_sequentially("Nice")
+        await text.press("Enter")
+        await expect(thread.locator(".replies > li")).to_have_count(2)
+
+        async def told() -> bool:
+            entries = await place.call(bea, "showAllNotifications", starting_point=0)
+            assert isinstance(entries, list)
+            return "replied" in str([entry["Notification"]["string"] for entry in entries])
+
+        await until(told, what="the entry in the inbox")
+
+
 async def test_comments_that_could_not_be_read_are_asked_for_again(place: Place) -> None:
     async with place.guest(PHONE) as guest:
         page = guest.page

@@ -27,8 +27,8 @@ export class Comments {
   #title;
   #more;
   #place = make("div", { class: "write" });
-  /** The comment that is answered. */
-  #parent = /** @type {CommentItem | null} */ (null);
+  /** What is answered: a comment, or a reply and the comment that it belongs to. */
+  #answered = /** @type {{ item: CommentItem, thread: CommentItem } | null} */ (null);
   #page = 0;
   /** The comment that is pinned; 0: none. */
   #pinned = 0;
@@ -147,7 +147,7 @@ export class Comments {
     const names = make("a", { class: "name", href: profilePath(person) }, make("bdi", {}, person.username), ...verifiedMark(person));
     const pinned = VideoComment.id === this.#pinned ? [make("span", { class: "pinned" }, icon("pin"), "Pinned")] : [];
     const owner = User && Number(User.id) === this.item.Video.user_id ? [make("span", { class: "by-owner" }, "Author")] : [];
-    const answer = this.#open ? [linkButton("Reply", () => this.#answer(parent ?? item, person.username))] : [];
+    const answer = this.#open ? [linkButton("Reply", () => this.#answer(item, parent ?? item))] : [];
     /** @type {HTMLElement} */
     const element = make("div", { class: "comment" },
       make("a", { href: profilePath(person), tabindex: "-1", "aria-hidden": "true" }, avatar(person)),
@@ -248,24 +248,24 @@ export class Comments {
 
   /**
    * @param {CommentItem} item
-   * @param {string} username
+   * @param {CommentItem} thread
    */
-  #answer(item, username) {
+  #answer(item, thread) {
     if (!this.account.user) return this.account.askToSignIn(() => this.#place.querySelector("textarea"));
-    this.#parent = item;
+    this.#answered = { item, thread };
     this.#showAnswered();
     const text = this.#place.querySelector("textarea");
     if (!text) return;
-    if (username !== item.User.username) text.value = `@${username} `;
+    if (item !== thread) text.value = `@${item.User.username} `;
     text.focus();
   }
 
   #showAnswered() {
     const answers = /** @type {HTMLElement | null} */ (this.#place.querySelector(".answers"));
     if (!answers) return;
-    answers.hidden = this.#parent === null;
-    answers.replaceChildren(...(this.#parent ? [`Reply to ${this.#parent.User.username} `, linkButton("Cancel", () => {
-      this.#parent = null;
+    answers.hidden = this.#answered === null;
+    answers.replaceChildren(...(this.#answered ? [`Reply to ${this.#answered.item.User.username} `, linkButton("Cancel", () => {
+      this.#answered = null;
       this.#showAnswered();
     })] : []));
   }
@@ -287,15 +287,15 @@ export class Comments {
 
   /** @param {HTMLTextAreaElement} text */
   async #send(text) {
-    const parent = this.#parent;
+    const answered = this.#answered;
     const comment = text.value.trim();
     if (!comment) return;
     /** @type {CommentItem} */
-    const posted = await call("postCommentOnVideo", { video_id: this.item.Video.id, comment, ...(parent && { parent_id: parent.VideoComment.id }) });
+    const posted = await call("postCommentOnVideo", { video_id: this.item.Video.id, comment, ...(answered && { parent_id: answered.item.VideoComment.id }) });
     const shown = this.#list.querySelector(`[data-id="${posted.VideoComment.id}"]`); // the same words again within seconds are the same comment
-    const line = shown ?? this.#add(posted, parent);
+    const line = shown ?? this.#add(posted, answered?.thread ?? null);
     text.value = "";
-    this.#parent = null;
+    this.#answered = null;
     this.#showAnswered();
     line.scrollIntoView({ block: "nearest" });
   }
