@@ -144,6 +144,11 @@ export class Clip {
 
   togglePause() {
     if (!this.ready) return;
+    if (this.video.error) {
+      this.#renewed = false;
+      this.#renew();
+      return;
+    }
     this.#paused = !this.video.paused;
     if (this.#paused) this.video.pause();
     else this.#play();
@@ -274,7 +279,7 @@ export class Clip {
     this.#state.replaceChildren(...{
       processing: () => [make("span", { class: "spinner", "aria-hidden": "true" }), make("h2", {}, "Being processed"), make("p", {}, `${progress < 100 ? `${progress} % done` : "Almost done"}. Only you see it until then.`)],
       failed: () => [make("h2", {}, "This upload cannot be shown"), make("p", { dir: "auto" }, failure)],
-      broken: () => [make("p", {}, "This video cannot be played now.")],
+      broken: () => [make("p", {}, "This video cannot be played now. Tap to try again.")],
       stopped: () => [icon("play")],
       loading: () => [make("span", { class: "spinner", "aria-hidden": "true" })],
       playing: () => [],
