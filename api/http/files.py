@@ -28,6 +28,7 @@ PRIVATE_LIFE = dt.timedelta(minutes=2)
 """Of a signed address of a bucket's private file, which a deletion cannot end. Shorter: a player that loads a long file
 is redirected more often."""
 _LOCAL = re.compile(rf"({'|'.join(LOCAL_FOLDERS)})(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)+", re.ASCII)
+_ONE_RANGE = re.compile(r"bytes=[0-9]*-[0-9]*")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SHOWN = ("image/", "video/", "audio/")
 
@@ -91,7 +92,8 @@ class FileRoutes:
 
 
 class _SentFile(web.FileResponse):
-    """aiohttp knows If-Range with a time only. With another ETag than the file's the whole file is sent."""
+    """The whole file is sent where aiohttp would not look at the ETag in If-Range, or would refuse what a server may ignore
+    (RFC 9110, section 14.2): several ranges, and other units."""
 
     def __init__(self, file: Path, tag: str) -> None:
         super().__init__(file)
@@ -99,7 +101,8 @@ class _SentFile(web.FileResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         condition = request.headers.get("If-Range", "")
-        if condition.startswith(('"', "W/")) and condition != self._tag:
+        changed = condition.startswith(('"', "W/")) and condition != self._tag
+        if "Range" in request.headers and (changed or not _ONE_RANGE.fullmatch(request.headers["Range"])):
             request = request.clone(headers={k: v for k, v in request.headers.items() if k.lower() != "range"})
         return await super().prepare(request)
 

@@ -93,6 +93,8 @@ async def test_a_file_of_the_folder_has_validators(served: Served) -> None:
         status, body, _ = await served.get(f"/media/{name}", Range="bytes=0-9", If_Range=changed)
         assert (status, body) == (200, CONTENT)
     assert (await served.get(f"/media/{name}", Range="bytes=99999-"))[0] == 416
+    for ignored in ("bytes=0-1,4-5", "lines=1-2", "bytes"):
+        assert (await served.get(f"/media/{name}", Range=ignored))[:2] == (200, CONTENT), ignored
     async with served.client.head(f"/media/{name}") as response:
         assert (response.status, response.headers["Content-Length"]) == (200, str(len(CONTENT)))
 
