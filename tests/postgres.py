@@ -50,10 +50,12 @@ SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "autovacuum": "off",
     "max_wal_size": "128MB",
     "dynamic_shared_memory_type": "mmap",  # a killed server leaves nothing outside of its folder
 }
-"""Settings without durability, because the data is temporary."""
+"""Settings without durability, because the data is temporary, and without what would run at times of its own: tests look at
+plans, pages and activity."""
 
 _PREFIX = "stagedoor-tests-"
 _RAM = Path("/dev/shm")
