@@ -7,13 +7,13 @@ import pytest
 from control_plane.db.pool import Database
 from control_plane.eventlog.log import EventLog
 from control_plane.live.hub import Hub
-from tests.control_plane.live.readers import line
+from tests.control_plane.live.readers import PERIOD_S, line
 from tests.waiting import in_background
 
 
 @pytest.fixture
 async def hub(database: Database) -> AsyncIterator[Hub]:
-    hub = Hub(database, line, period_s=0.1)
+    hub = Hub(database, line, period_s=PERIOD_S)
     async with in_background(hub.run()):
         yield hub
 

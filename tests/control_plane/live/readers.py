@@ -20,6 +20,9 @@ from control_plane.streams.events import StatusChange
 from control_plane.streams.model import EndReason, Status
 from tests.control_plane.people import new_user
 
+PERIOD_S = 0.1
+"""Of the fixture `hub`, between two stats frames."""
+
 
 async def new_stream(database: Database, user_id: UserId | None = None, **columns: Any) -> StreamId:
     user_id = user_id or await new_user(database)
