@@ -14,7 +14,7 @@ const RETRY_MS = 4_000;
 
 export class Account {
   /** @type {Session} */ session = { user: null, ways: [], channels: [], providers: [], sandbox: false, shop: "", came_back: false };
-  /** @type {((user: Me | null) => void)[]} */ #listeners = [];
+  /** @type {Set<(user: Me | null) => void>} */ #listeners = new Set();
   /** @type {((reached: boolean) => void)[]} */ #reachListeners = [];
   #known = false;
   #timer = 0;
@@ -36,12 +36,14 @@ export class Account {
   }
 
   /**
-   * Calls the listener at once if the user is known, and at every sign-in and sign-out.
+   * Calls the listener at once if the user is known, and at every sign-in and sign-out. Returns what ends that.
    * @param {(user: Me | null) => void} listener
+   * @returns {() => void}
    */
   onChange(listener) {
-    this.#listeners.push(listener);
+    this.#listeners.add(listener);
     if (this.#known) listener(this.user);
+    return () => this.#listeners.delete(listener);
   }
 
   /**

@@ -50,7 +50,8 @@ export class Comments {
     this.#more.hidden = true;
     element.replaceChildren(this.#title, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "List of comments" }, this.#list, this.#none, this.#more), this.#error, this.#place);
     this.#showTitle();
-    account.onChange(() => this.#showForm());
+    /** Ends what the account tells it: the comments are not shown any more. */
+    this.leave = account.onChange(() => this.#showForm());
   }
 
   focus() {

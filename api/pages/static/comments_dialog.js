@@ -20,7 +20,10 @@ export class CommentsDialog {
     });
     close.addEventListener("click", () => this.element.close());
     this.element.addEventListener("click", (event) => event.target === this.element && this.element.close());
-    this.element.addEventListener("close", () => this.element.remove());
+    this.element.addEventListener("close", () => {
+      this.comments.leave();
+      this.element.remove();
+    });
   }
 
   open() {
