@@ -1,5 +1,5 @@
-"""Bodies with a Content-Encoding are refused: no app sends one. The event loop would decompress them, and 400 kB may become
-400 MB; also those that are refused, because the rest of a refused body is received so that its sender reads the answer."""
+"""Requests with a compressed body are refused: no app sends one, and 400 kB may become 400 MB in the event loop. The listener
+does not decompress either, because it receives the rest of a refused body, so that its sender reads the answer."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Rules:
 
 
 Outdated = Callable[[Database, Sequence[Waiting]], Awaitable[Collection[int]]]
-"""The ids of those of these messages whose receivers may not see any more what they tell. One query."""
+"""Which messages of a batch must not be sent any more, by their ids: their receivers do not see what they tell. One query."""
 
 
 class Pace:

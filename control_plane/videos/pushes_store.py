@@ -20,7 +20,7 @@ _OUTDATED = f"""
 
 
 async def outdated(database: Database, pushes: Sequence[Waiting]) -> set[int]:
-    """The ids of those of these messages."""
+    """Which of these messages must not be sent any more, by their ids."""
     asked = [
         (push.id, push.user_id, push.params["video_id"], push.params.get("subject_id", 0))
         for push in pushes

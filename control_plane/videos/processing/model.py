@@ -66,8 +66,8 @@ class VideoStream(msgspec.Struct, frozen=True):
     frames: int
     bits_s: int
     """Mean bits per second."""
-    rate: float = 0.0
-    """Nominal frames per second; 0: unknown."""
+    nominal_frames_s: float = 0.0
+    """0: unknown."""
 
 
 class AudioStream(msgspec.Struct, frozen=True):
@@ -91,10 +91,10 @@ class Probed(msgspec.Struct, frozen=True):
 
     @property
     def pixels(self) -> int:
-        """Of all frames together, by which the time of the encoder grows. With those that it repeats: of uneven frames it makes
-        even ones, and minutes may be between two."""
-        even = round(min(self.video.rate, FASTEST_MADE) * self.duration_ms / 1000)
-        return max(self.video.frames, even) * self.video.width * self.video.height
+        """Of all frames together: the encoder's time grows with them. Frames that it repeats count, because it makes a constant
+        rate, and two frames of the file may be minutes apart."""
+        made = round(min(self.video.nominal_frames_s, FASTEST_MADE) * self.duration_ms / 1000)
+        return max(self.video.frames, made) * self.video.width * self.video.height
 
     @property
     def frames_s(self) -> float:

@@ -24,8 +24,8 @@ MARK, PROGRESS = "mark.png", "progress"
 FULL_SIDE, SMALL_SIDE = 1080, 540
 """The shorter side of the two videos. The longer one is at most 16:9 of it."""
 POSTER_SIDE, PREVIEW_SIDE = 540, 180
-FASTEST, FASTEST_SMALL = FASTEST_MADE, 30
-"""Frames per second."""
+FASTEST_SMALL = 30
+"""Frames per second of the 540p video."""
 SMALL_BITS_S, MARKED_BITS_S = 1_200_000, 6_000_000
 """The most bits per second of the 540p video, and of the one with a watermark."""
 SOUND, SMALL_SOUND = "128k", "96k"
@@ -62,7 +62,7 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
     audible = [kind for kind in ("full", "small") if kind == "full" or has_small(probed)]
     graph = [
         f"[0:{video.index}]{_clean(video, full)},split={len(wanted)}" + "".join(f"[{kind}_in]" for kind in wanted),
-        *([f"[full_in]{_fewer(probed, FASTEST)}null[full]"] if "full" in wanted else []),
+        *([f"[full_in]{_fewer(probed, FASTEST_MADE)}null[full]"] if "full" in wanted else []),
         *(
             [f"[small_in]{_fewer(probed, FASTEST_SMALL)}scale={small[0]}:{small[1]}[small]"]
             if "small" in wanted
@@ -77,7 +77,7 @@ def encoding(probed: Probed, gain_db: float, folder: Path) -> list[str]:
         sound = f"[0:{probed.audio.index}]{sound_filter(gain_db)},atrim=end={probed.duration_ms}ms"
         graph.append(f"{sound},asplit={len(audible)}" + "".join(f"[{kind}_sound]" for kind in audible))
     arguments = [*opened(folder / UPLOAD, folder / PROGRESS), "-filter_complex", ";".join(graph)]
-    written = [*_copied(video)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST)]
+    written = [*_copied(video)] if copied else ["-map", "[full]", *_h264(23, bits_of(probed, full), FASTEST_MADE)]
     arguments += [*written, *_sound(probed, "full", SOUND), *_BARE, *_PLAYABLE, str(folder / MEDIA)]
     if "small" in wanted:
         written = ["-map", "[small]", *_h264(25, SMALL_BITS_S, FASTEST_SMALL)]
@@ -119,7 +119,7 @@ def gain_db(output: str) -> float:
 def watermarking(folder: Path) -> list[str]:
     """Arguments of ffmpeg that write `MEDIA` from `UPLOAD`, one of our videos, with the picture `MARK` above it."""
     graph = "[1:0]null[mark];[0:v:0][mark]overlay=x=W-w-24:y=24,format=yuv420p[full]"
-    video = ("-map", "[full]", *_h264(23, MARKED_BITS_S, FASTEST), "-map", "0:a:0?", "-c:a", "copy")
+    video = ("-map", "[full]", *_h264(23, MARKED_BITS_S, FASTEST_MADE), "-map", "0:a:0?", "-c:a", "copy")
     arguments = [*opened(folder / UPLOAD), "-i", str(folder / MARK), "-filter_complex", graph]
     return [*arguments, *video, *_BARE, *_PLAYABLE, str(folder / MEDIA)]
 
@@ -142,7 +142,7 @@ def is_copied(probed: Probed) -> bool:
         and video.transfer not in _HDR
         and not (video.transformed or video.interlaced or video.trimmed or video.full_range)
         and video.bits_s <= MOST_COPIED_BITS_S
-        and probed.frames_s <= FASTEST + 1
+        and probed.frames_s <= FASTEST_MADE + 1
         and size_within(probed, FULL_SIDE) == probed.size
     )
 

@@ -131,7 +131,7 @@ def _video(stream: FileStream, frame: VideoFrame, *, frames: int, trimmed: bool,
         trimmed=trimmed,
         frames=frames,
         bits_s=bits_s,
-        rate=float(stream.guessed_rate or 0),
+        nominal_frames_s=float(stream.guessed_rate or 0),
     )
 
 
